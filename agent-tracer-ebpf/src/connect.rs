@@ -1,0 +1,126 @@
+//! TCP connections: who asked for one, and what became of it.
+
+use agent_tracer_ebpf::{Connect, Endpoints, Header, Kind, LOST_SOCKETS, SocketState};
+use aya_ebpf::{
+    EbpfContext,
+    helpers::generated::bpf_ktime_get_boot_ns,
+    macros::{fentry, kprobe, raw_tracepoint},
+    programs::{FEntryContext, ProbeContext, RawTracePointContext},
+};
+
+use crate::{emit, kernel::Object, maps::{SOCKETS, setting}, task};
+
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+const IPPROTO_TCP: u16 = 6;
+const TCP_ESTABLISHED: u32 = 1;
+const TCP_SYN_SENT: u32 = 2;
+const TCP_CLOSE: u32 = 7;
+
+/// `prototype: int tcp_connect(struct sock *sk)`
+#[fentry(function = "tcp_connect")]
+pub fn fentry_tcp_connect(context: FEntryContext) -> i32 {
+    let _ = try_connect(&context, Object(context.arg::<u64>(0)));
+    0
+}
+
+/// `prototype: int tcp_connect(struct sock *sk)`
+#[kprobe]
+pub fn kprobe_tcp_connect(context: ProbeContext) -> u32 {
+    if let Some(socket) = context.arg::<u64>(0) {
+        let _ = try_connect(&context, Object(socket));
+    }
+    0
+}
+
+/// `prototype: (const struct sock *sk, const int oldstate, const int newstate)`
+#[raw_tracepoint(tracepoint = "inet_sock_set_state")]
+pub fn inet_sock_set_state(context: RawTracePointContext) -> i32 {
+    let socket = Object(context.arg::<u64>(0));
+    let from = context.arg::<u32>(1);
+    let to = context.arg::<u32>(2);
+    let _ = match to {
+        // `connect(2)` sets this state in the context of the process that called it.
+        TCP_SYN_SENT if setting!(connect_is_hooked) == 0 => try_connect(&context, socket),
+        TCP_ESTABLISHED if from == TCP_SYN_SENT => try_state(socket, from, to),
+        TCP_CLOSE => try_state(socket, from, to),
+        _ => Ok(()),
+    };
+    0
+}
+
+#[inline(always)]
+fn try_connect<C: EbpfContext>(context: &C, socket: Object) -> Result<(), i32> {
+    if socket.read::<u16>(setting!(sock_protocol))? != IPPROTO_TCP {
+        return Ok(());
+    }
+    let header = task::header(Kind::Connect, task::current())?;
+    let endpoints = endpoints(socket)?;
+    if SOCKETS.insert(&socket.0, &1, 0).is_err() {
+        emit::lost(LOST_SOCKETS);
+        aya_log_ebpf::warn!(context, "connect: the table of sockets is full");
+    }
+    let record = Connect { header, socket: socket.0, endpoints };
+    emit::record(Kind::Connect, &record);
+    Ok(())
+}
+
+#[inline(always)]
+fn try_state(socket: Object, from: u32, to: u32) -> Result<(), i32> {
+    // SAFETY: the value is not looked at.
+    if unsafe { SOCKETS.get(&socket.0) }.is_none() {
+        return Ok(());
+    }
+    if to == TCP_CLOSE {
+        let _ = SOCKETS.remove(&socket.0);
+    }
+    let sent: u64 = socket.read(setting!(tcp_bytes_sent)).unwrap_or(0);
+    let again: u64 = socket.read(setting!(tcp_bytes_retransmitted)).unwrap_or(0);
+    let record = SocketState {
+        header: Header {
+            // SAFETY: takes no arguments.
+            boot_ns: unsafe { bpf_ktime_get_boot_ns() },
+            start_ns: 0,
+            kind: Kind::SocketState as u32,
+            pid: 0,
+            tid: 0,
+            user: 0,
+        },
+        socket: socket.0,
+        bytes_sent: sent.saturating_sub(again),
+        bytes_received: socket.read(setting!(tcp_bytes_received)).unwrap_or(0),
+        error: socket.read(setting!(sock_error))?,
+        from: from as u16,
+        to: to as u16,
+        endpoints: endpoints(socket)?,
+    };
+    emit::record(Kind::SocketState, &record);
+    Ok(())
+}
+
+#[inline(always)]
+fn endpoints(socket: Object) -> Result<Endpoints, i32> {
+    let family: u16 = socket.read(setting!(sock_family))?;
+    let mut endpoints = Endpoints {
+        family,
+        local_port: u16::from_be(socket.read(setting!(sock_local_port))?),
+        remote_port: u16::from_be(socket.read(setting!(sock_remote_port))?),
+        padding: 0,
+        local: [0; 16],
+        remote: [0; 16],
+    };
+    match family {
+        AF_INET => {
+            let local: [u8; 4] = socket.read(setting!(sock_local_v4))?;
+            let remote: [u8; 4] = socket.read(setting!(sock_remote_v4))?;
+            endpoints.local[..4].copy_from_slice(&local);
+            endpoints.remote[..4].copy_from_slice(&remote);
+        }
+        AF_INET6 => {
+            endpoints.local = socket.read(setting!(sock_local_v6))?;
+            endpoints.remote = socket.read(setting!(sock_remote_v6))?;
+        }
+        _ => return Err(-1),
+    }
+    Ok(endpoints)
+}

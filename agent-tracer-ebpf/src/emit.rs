@@ -1,0 +1,48 @@
+//! Puts a finished record into the ring buffer, or counts it as lost.
+
+use agent_tracer_ebpf::{Kind, RING_BYTES};
+
+use crate::maps::{EVENTS, LOSSES};
+
+const BPF_RB_NO_WAKEUP: u64 = 1;
+const BPF_RB_FORCE_WAKEUP: u64 = 2;
+const BPF_RB_AVAIL_DATA: u64 = 0;
+
+/// The reader comes by every few milliseconds by itself. Waking it for each record would
+/// cost the traced program an interrupt an event, so it is woken only when an eighth of
+/// the buffer is full.
+#[inline(always)]
+fn wakeup() -> u64 {
+    if EVENTS.query(BPF_RB_AVAIL_DATA) > u64::from(RING_BYTES) / 8 {
+        BPF_RB_FORCE_WAKEUP
+    } else {
+        BPF_RB_NO_WAKEUP
+    }
+}
+
+/// Submits a record of fixed size.
+#[inline(always)]
+pub fn record<T>(kind: Kind, record: &T) {
+    if EVENTS.output::<T>(record, wakeup()).is_err() {
+        lost(kind as u32);
+    }
+}
+
+/// Submits `length` bytes that begin at `start`; the caller has bounded the length.
+#[inline(always)]
+pub fn bytes(kind: Kind, start: *const u8, length: usize) {
+    // SAFETY: the verifier proves that the bytes are inside of the map value.
+    let bytes = unsafe { core::slice::from_raw_parts(start, length) };
+    if EVENTS.output::<[u8]>(bytes, wakeup()).is_err() {
+        lost(kind as u32);
+    }
+}
+
+/// Counts a loss.
+#[inline(always)]
+pub fn lost(counter: u32) {
+    if let Some(count) = LOSSES.get_ptr_mut(counter) {
+        // SAFETY: a per-CPU value; a nested program can at worst lose an increment.
+        unsafe { *count += 1 };
+    }
+}

@@ -1,0 +1,351 @@
+//! The kernel-to-user ABI of `tracer`: the records that the eBPF programs put into the
+//! ring buffer and the settings that the loader puts into them. It holds no logic.
+//!
+//! All integers are fixed-width and in host byte order, padding is explicit, and every
+//! size is asserted, so that both sides read the same bytes. The records are never
+//! written to disk: user space turns them into events first.
+#![no_std]
+
+/// The compiled programs, as committed (see the manifest beside it).
+#[cfg(not(target_arch = "bpf"))]
+pub static OBJECT: &[u8] = &{
+    #[repr(C, align(8))]
+    struct Aligned<T: ?Sized>(T);
+    static ALIGNED: &Aligned<[u8]> = &Aligned(*include_bytes!("../object/tracer.bpf.o"));
+    &ALIGNED.0
+};
+
+/// Bytes of a task's `comm`, NUL included (`TASK_COMM_LEN`).
+pub const COMM_BYTES: usize = 16;
+
+/// argv is captured whole up to this size; beyond it is truncated and marked so.
+pub const ARGV_LIMIT: usize = 128 * 1024;
+
+/// argv bytes carried by one [`Arguments`] record.
+pub const ARGV_CHUNK: usize = 16 * 1024;
+
+/// argv bytes that travel in the [`Exec`] record itself. Nearly every argv fits; one that
+/// does not is sent ahead in [`Arguments`] records.
+pub const ARGV_INLINE: usize = 8 * 1024;
+
+/// Longest path taken of each of: file name, interpreter, executable, working directory
+/// (`PATH_MAX`).
+pub const PATH_LIMIT: usize = 4096;
+
+/// Room after the fixed part of an [`Exec`] record: four paths, then argv. With the fixed
+/// part it stays below the 32 KiB that a per-CPU map value may have.
+pub const EXEC_PAYLOAD: usize = 4 * PATH_LIMIT + ARGV_INLINE;
+
+/// Size of the ring buffer. An exec is about 300 bytes, so this holds some 28,000 of them,
+/// which is seconds of the fastest storm two cores can make.
+pub const RING_BYTES: u32 = 8 * 1024 * 1024;
+
+/// Sockets that can be between connect and close at the same time: 32,768 entries of
+/// about 64 bytes are 2 MiB of kernel memory.
+pub const SOCKET_LIMIT: u32 = 32 * 1024;
+
+/// An offset that this kernel's BTF does not have; what needs it is left out.
+pub const NO_OFFSET: u32 = u32::MAX;
+
+/// What a record is. The number is also the index of its counter in the map of losses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+pub enum Kind {
+    /// [`Fork`]
+    Fork = 1,
+    /// [`Arguments`]
+    Arguments = 2,
+    /// [`Exec`]
+    Exec = 3,
+    /// [`Exit`]
+    Exit = 4,
+    /// [`Rename`]
+    Rename = 5,
+    /// [`Connect`]
+    Connect = 6,
+    /// [`SocketState`]
+    SocketState = 7,
+}
+
+impl Kind {
+    /// Every kind, in the order of its number.
+    pub const ALL: [Kind; 7] = [
+        Kind::Fork,
+        Kind::Arguments,
+        Kind::Exec,
+        Kind::Exit,
+        Kind::Rename,
+        Kind::Connect,
+        Kind::SocketState,
+    ];
+
+    /// The kind with this number.
+    pub fn from_number(number: u32) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| *kind as u32 == number)
+    }
+}
+
+/// Entries of the map of losses: one a [`Kind`] (0 is not a kind), then [`LOST_SOCKETS`].
+pub const LOSS_COUNTERS: u32 = 9;
+
+/// Counter of connections whose outcome will be missed because the table of sockets was full.
+pub const LOST_SOCKETS: u32 = 8;
+
+/// The beginning of every record.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Header {
+    /// Nanoseconds since boot, suspend included (`bpf_ktime_get_boot_ns`).
+    pub boot_ns: u64,
+    /// When the process started, same clock (`task_struct.group_leader.start_boottime`).
+    pub start_ns: u64,
+    /// A [`Kind`].
+    pub kind: u32,
+    /// Thread group id, as numbered in the PID namespace of the loader; 0 when the record
+    /// is about no process.
+    pub pid: u32,
+    /// Thread id, numbered likewise.
+    pub tid: u32,
+    /// Effective user id (`cred.euid`) in the initial user namespace.
+    pub user: u32,
+}
+
+/// A process came to be: raw tracepoint `sched_process_fork`. The header is the child's.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Fork {
+    /// The child.
+    pub header: Header,
+    /// When the process that called fork started.
+    pub parent_start_ns: u64,
+    /// The process that called fork; 0 when it is outside of the loader's PID namespace.
+    pub parent_pid: u32,
+    /// Always 0.
+    pub padding: u32,
+    /// The child's comm, as of now its parent thread's.
+    pub comm: [u8; COMM_BYTES],
+}
+
+/// Part of the argv of the [`Exec`] record of the same thread that follows; `length` bytes of it
+/// follow the fixed part.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Arguments {
+    /// The process that calls exec.
+    pub header: Header,
+    /// Where in the argv area these bytes begin.
+    pub offset: u32,
+    /// How many bytes follow.
+    pub length: u32,
+}
+
+/// A process became another program: raw tracepoint `sched_process_exec`.
+/// After the fixed part come, without separators: file name, interpreter, executable,
+/// directory, argv.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Exec {
+    /// The process, already under its new program.
+    pub header: Header,
+    /// Size of the argv area (`mm->arg_end - mm->arg_start`), all of it.
+    pub argv_bytes: u32,
+    /// argv bytes that were sent ahead in [`Arguments`] records.
+    pub argv_ahead: u32,
+    /// Thread that called exec, where it was not the leader; else the same as `tid`.
+    pub former_tid: u32,
+    /// [`Exec::UNREADABLE_ARGV`] and the others.
+    pub flags: u32,
+    /// Length of `linux_binprm.filename`.
+    pub filename: u16,
+    /// Length of `linux_binprm.interp`.
+    pub interpreter: u16,
+    /// Length of the path of `mm->exe_file`: names from the leaf up, each with a NUL.
+    pub executable: u16,
+    /// Length of the path of `fs->pwd`, likewise.
+    pub directory: u16,
+    /// Length of the argv bytes in this record.
+    pub argv: u16,
+    /// Always 0.
+    pub padding: [u16; 3],
+    /// The comm that the kernel gave to the process.
+    pub comm: [u8; COMM_BYTES],
+}
+
+impl Exec {
+    /// Some argv pages could not be read.
+    pub const UNREADABLE_ARGV: u32 = 1;
+    /// The path of the executable is deeper than was walked.
+    pub const CUT_EXECUTABLE: u32 = 2;
+    /// The path of the working directory is deeper than was walked.
+    pub const CUT_DIRECTORY: u32 = 4;
+}
+
+/// The last thread of a process ended: raw tracepoint `sched_process_exit`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Exit {
+    /// The process.
+    pub header: Header,
+    /// As `wait(2)` reports it: signal in the low 7 bits, exit code in bits 8 to 15.
+    pub status: u32,
+    /// Always 0.
+    pub padding: u32,
+}
+
+/// A thread changed its comm, other than by exec: raw tracepoint `task_rename`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Rename {
+    /// The thread.
+    pub header: Header,
+    /// Before.
+    pub from: [u8; COMM_BYTES],
+    /// After.
+    pub to: [u8; COMM_BYTES],
+}
+
+/// Both ends of a socket. IPv4 addresses are in the first four bytes.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Endpoints {
+    /// `AF_INET` or `AF_INET6`.
+    pub family: u16,
+    /// Local port, host byte order; 0 while none is chosen.
+    pub local_port: u16,
+    /// Remote port, host byte order.
+    pub remote_port: u16,
+    /// Always 0.
+    pub padding: u16,
+    /// Local address, network byte order.
+    pub local: [u8; 16],
+    /// Remote address, network byte order.
+    pub remote: [u8; 16],
+}
+
+/// A process asked for a TCP connection: `tcp_connect`, or `inet_sock_set_state` to SYN_SENT.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Connect {
+    /// The process that owns the connection.
+    pub header: Header,
+    /// Address of the `struct sock`: tells connections apart while they last. It never
+    /// leaves the tool.
+    pub socket: u64,
+    /// Both ends.
+    pub endpoints: Endpoints,
+}
+
+/// A socket that [`Connect`] announced changed its state: raw tracepoint
+/// `inet_sock_set_state`. The current task may be anyone, so the header names none.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct SocketState {
+    /// Only the time is set.
+    pub header: Header,
+    /// Address of the `struct sock`.
+    pub socket: u64,
+    /// Payload bytes handed to the network, without retransmissions (`bytes_sent - bytes_retrans`).
+    pub bytes_sent: u64,
+    /// Bytes received in order (`tcp_sock.bytes_received`).
+    pub bytes_received: u64,
+    /// `sk_err`, a positive errno or 0.
+    pub error: u32,
+    /// State before (`TCP_SYN_SENT` is 2).
+    pub from: u16,
+    /// State after (`TCP_ESTABLISHED` is 1, `TCP_CLOSE` is 7).
+    pub to: u16,
+    /// Both ends.
+    pub endpoints: Endpoints,
+}
+
+const _: () = {
+    assert!(size_of::<Header>() == 32);
+    assert!(size_of::<Fork>() == 64);
+    assert!(size_of::<Arguments>() == 40);
+    assert!(size_of::<Exec>() == 80);
+    assert!(size_of::<Exit>() == 40);
+    assert!(size_of::<Rename>() == 64);
+    assert!(size_of::<Endpoints>() == 40);
+    assert!(size_of::<Connect>() == 80);
+    assert!(size_of::<SocketState>() == 104);
+    assert!(size_of::<Exec>() + EXEC_PAYLOAD <= 32 * 1024);
+};
+
+/// What the loader tells the programs before they are loaded: where the fields of the
+/// running kernel's structs are, in bytes, or [`NO_OFFSET`].
+#[derive(Clone, Copy)]
+#[repr(C)]
+#[expect(missing_docs, reason = "each field is named after the struct and member it locates")]
+pub struct Settings {
+    /// Inode number of the loader's PID namespace, 0 for the initial one.
+    pub pid_namespace: u32,
+    /// 1 when `tcp_connect` itself is hooked, so that the change to SYN_SENT is not needed.
+    pub connect_is_hooked: u32,
+    pub task_pid: u32,
+    pub task_tgid: u32,
+    pub task_group_leader: u32,
+    pub task_start_boottime: u32,
+    pub task_comm: u32,
+    pub task_cred: u32,
+    pub task_signal: u32,
+    pub task_exit_code: u32,
+    pub task_mm: u32,
+    pub task_fs: u32,
+    pub task_thread_pid: u32,
+    pub cred_euid: u32,
+    pub signal_live: u32,
+    pub signal_flags: u32,
+    pub signal_group_exit_code: u32,
+    pub pid_level: u32,
+    pub pid_numbers: u32,
+    pub upid_size: u32,
+    pub upid_nr: u32,
+    pub upid_ns: u32,
+    pub pid_namespace_inum: u32,
+    pub mm_arg_start: u32,
+    pub mm_arg_end: u32,
+    pub mm_exe_file: u32,
+    pub binprm_filename: u32,
+    pub binprm_interp: u32,
+    pub file_path: u32,
+    pub path_mnt: u32,
+    pub path_dentry: u32,
+    pub fs_root: u32,
+    pub fs_pwd: u32,
+    pub dentry_parent: u32,
+    pub dentry_name: u32,
+    pub vfsmount_root: u32,
+    pub mount_vfsmount: u32,
+    pub mount_parent: u32,
+    pub mount_mountpoint: u32,
+    pub sock_family: u32,
+    pub sock_remote_port: u32,
+    pub sock_local_port: u32,
+    pub sock_remote_v4: u32,
+    pub sock_local_v4: u32,
+    pub sock_remote_v6: u32,
+    pub sock_local_v6: u32,
+    pub sock_protocol: u32,
+    pub sock_error: u32,
+    pub tcp_bytes_sent: u32,
+    pub tcp_bytes_retransmitted: u32,
+    pub tcp_bytes_received: u32,
+}
+
+impl Settings {
+    /// Nothing is known yet.
+    pub const UNKNOWN: Settings = {
+        // SAFETY: the struct is made of u32 alone, of which every bit pattern is a value.
+        let mut unknown: Settings =
+            unsafe { core::mem::transmute([NO_OFFSET; size_of::<Settings>() / 4]) };
+        unknown.pid_namespace = 0;
+        unknown.connect_is_hooked = 0;
+        unknown
+    };
+
+    /// The settings as the loader hands them over: one word a field, in this order.
+    pub fn words(self) -> [u32; size_of::<Settings>() / 4] {
+        // SAFETY: the struct is made of u32 alone.
+        unsafe { core::mem::transmute(self) }
+    }
+}

@@ -1,0 +1,50 @@
+//! What the programs share with the loader: the ring buffer, counters and scratch space.
+
+use agent_tracer_ebpf::{EXEC_PAYLOAD, Exec, LOSS_COUNTERS, RING_BYTES, SOCKET_LIMIT, Settings};
+use aya_ebpf::{
+    macros::map,
+    maps::{HashMap, PerCpuArray, RingBuf},
+};
+
+/// All records go through this one buffer, so that their order is the order in which they happened.
+#[map]
+pub static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
+
+/// Records that found the ring buffer full, by kind.
+#[map]
+pub static LOSSES: PerCpuArray<u64> = PerCpuArray::with_max_entries(LOSS_COUNTERS, 0);
+
+/// Sockets between connect and close, so that state changes of all others are ignored.
+#[map]
+pub static SOCKETS: HashMap<u64, u8> = HashMap::with_max_entries(SOCKET_LIMIT, 0);
+
+/// An exec record in the making; it is too big for the 512 bytes of stack. Only the exec
+/// program uses it, and the kernel never runs that one twice at a time on one CPU.
+#[repr(C)]
+pub struct ExecScratch {
+    pub record: Exec,
+    pub payload: [u8; EXEC_PAYLOAD],
+    /// Where the payload ends so far; not part of the record.
+    pub end: u32,
+}
+
+#[map]
+pub static EXEC_SCRATCH: PerCpuArray<ExecScratch> = PerCpuArray::with_max_entries(1, 0);
+
+/// Filled in by the loader before the programs are loaded; read-only for them.
+#[unsafe(no_mangle)]
+static SETTINGS: Settings = Settings::UNKNOWN;
+
+/// The loader's settings. Volatile, or the compiler would fold the placeholder values in.
+macro_rules! setting {
+    ($field:ident) => {
+        // SAFETY: a read of a static that nothing writes once the program is loaded.
+        unsafe { core::ptr::read_volatile(&raw const (*$crate::maps::settings()).$field) }
+    };
+}
+pub(crate) use setting;
+
+#[inline(always)]
+pub fn settings() -> *const Settings {
+    &raw const SETTINGS
+}

@@ -1,0 +1,97 @@
+//! Walks the path of a `struct path` upwards, from the leaf to the root of the process.
+
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
+
+use crate::{kernel::Object, maps::setting};
+
+/// Names and mounts that are passed at most. The walk is a bounded loop that the verifier
+/// goes through once a step, so the bound is also what keeps loading quick.
+const STEPS: usize = 48;
+
+/// `NAME_MAX` and its NUL.
+const NAME_BYTES: u32 = 256;
+
+/// A place in the tree of files.
+#[derive(Clone, Copy)]
+pub struct Place {
+    mount: Object,
+    dentry: Object,
+}
+
+impl Place {
+    /// Reads a `struct path`.
+    #[inline(always)]
+    pub fn read(path: Object) -> Result<Place, i32> {
+        Ok(Place {
+            mount: path.follow(setting!(path_mnt))?,
+            dentry: path.follow(setting!(path_dentry))?,
+        })
+    }
+}
+
+/// Writes the names from `place` up to `root` to `destination + *end`, each with its NUL,
+/// moves `end` behind them, and returns whether the top was reached. `LIMIT` bounds the end; it is
+/// a power of two, and `destination` has `NAME_BYTES` more.
+///
+/// `end` lives in a map value, not in a register: the verifier forgets what it knows of a
+/// map value at each load, so all ways through one step arrive at the next in the same
+/// state. With a register they did not, and 48 steps were more than a million states.
+#[inline(always)]
+pub fn walk<const LIMIT: u32>(
+    destination: *mut u8,
+    end: *mut u32,
+    place: Place,
+    root: Place,
+) -> bool {
+    let Place { mut mount, mut dentry } = place;
+    for _ in 0..STEPS {
+        if dentry == root.dentry && mount == root.mount {
+            return true;
+        }
+        let (Ok(mount_root), Ok(parent)) = (
+            mount.read::<u64>(setting!(vfsmount_root)),
+            dentry.read::<u64>(setting!(dentry_parent)),
+        ) else {
+            return false;
+        };
+        if dentry.0 == mount_root || dentry.0 == parent {
+            // The root of a mount: go on where it is mounted.
+            let outer = Object(mount.0.wrapping_sub(u64::from(setting!(mount_vfsmount))));
+            let (Ok(outer_parent), Ok(mountpoint)) = (
+                outer.read::<u64>(setting!(mount_parent)),
+                outer.read::<u64>(setting!(mount_mountpoint)),
+            ) else {
+                return false;
+            };
+            if outer_parent == outer.0 || outer_parent == 0 || dentry.0 != mount_root {
+                return true;
+            }
+            mount = Object(outer_parent + u64::from(setting!(mount_vfsmount)));
+            dentry = Object(mountpoint);
+            continue;
+        }
+        let Ok(name) = dentry.read::<u64>(setting!(dentry_name)) else {
+            return false;
+        };
+        // SAFETY: `end` points into the scratch space of the program that runs.
+        let position = unsafe { end.read_volatile() };
+        if position >= LIMIT {
+            return false;
+        }
+        // SAFETY: the position is below LIMIT and the destination has NAME_BYTES after that.
+        let length = unsafe {
+            bpf_probe_read_kernel_str(
+                destination.add((position & (LIMIT - 1)) as usize).cast(),
+                NAME_BYTES,
+                name as *const _,
+            )
+        };
+        if length <= 1 {
+            return false;
+        }
+        // SAFETY: as above.
+        unsafe { end.write_volatile(position + ((length as u32) & (NAME_BYTES * 2 - 1))) };
+        dentry = Object(parent);
+    }
+    false
+}

@@ -1,0 +1,155 @@
+//! Processes come, go and change their name.
+
+use agent_tracer_ebpf::{COMM_BYTES, Exit, Fork, Header, Kind, NO_OFFSET, Rename};
+use aya_ebpf::{
+    helpers::generated::{bpf_get_current_task, bpf_ktime_get_boot_ns},
+    macros::raw_tracepoint,
+    programs::RawTracePointContext,
+};
+
+use crate::{emit, kernel::Object, maps::setting};
+
+/// `SIGNAL_GROUP_EXIT`: `group_exit_code` holds the status of the whole group.
+const SIGNAL_GROUP_EXIT: u32 = 4;
+
+/// PID namespaces that are looked through at most (`MAX_PID_NS_LEVEL`).
+const PID_NAMESPACE_LEVELS: u32 = 32;
+
+/// `prototype: (struct task_struct *parent, struct task_struct *child)`
+#[raw_tracepoint(tracepoint = "sched_process_fork")]
+pub fn sched_process_fork(context: RawTracePointContext) -> i32 {
+    let _ = try_fork(Object(context.arg::<u64>(0)), Object(context.arg::<u64>(1)));
+    0
+}
+
+fn try_fork(parent: Object, child: Object) -> Result<(), i32> {
+    let thread: u32 = child.read(setting!(task_pid))?;
+    let group: u32 = child.read(setting!(task_tgid))?;
+    if thread != group {
+        return Ok(());
+    }
+    let header = header(Kind::Fork, child)?;
+    let leader = parent.follow(setting!(task_group_leader))?;
+    let record = Fork {
+        header,
+        parent_start_ns: leader.read(setting!(task_start_boottime))?,
+        parent_pid: number(leader, setting!(task_tgid)).unwrap_or(0),
+        padding: 0,
+        comm: child.read(setting!(task_comm))?,
+    };
+    emit::record(Kind::Fork, &record);
+    Ok(())
+}
+
+/// `prototype: (struct task_struct *task)`, since 6.16 also `bool group_dead`
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+pub fn sched_process_exit(context: RawTracePointContext) -> i32 {
+    let _ = try_exit(Object(context.arg::<u64>(0)));
+    0
+}
+
+fn try_exit(task: Object) -> Result<(), i32> {
+    let signal = task.follow(setting!(task_signal))?;
+    // `do_exit` counts the thread out before the tracepoint, so the last one sees zero. Two
+    // threads that end at the same time may both see it; user space keeps the first.
+    if signal.read::<i32>(setting!(signal_live))? > 0 {
+        return Ok(());
+    }
+    let status = if signal.read::<u32>(setting!(signal_flags))? & SIGNAL_GROUP_EXIT != 0 {
+        signal.read::<u32>(setting!(signal_group_exit_code))?
+    } else {
+        task.follow(setting!(task_group_leader))?
+            .read::<u32>(setting!(task_exit_code))?
+    };
+    let record = Exit { header: header(Kind::Exit, task)?, status, padding: 0 };
+    emit::record(Kind::Exit, &record);
+    Ok(())
+}
+
+/// `prototype: (struct task_struct *task, const char *comm)`
+#[raw_tracepoint(tracepoint = "task_rename")]
+pub fn task_rename(context: RawTracePointContext) -> i32 {
+    let _ = try_rename(Object(context.arg::<u64>(0)), Object(context.arg::<u64>(1)));
+    0
+}
+
+fn try_rename(task: Object, to: Object) -> Result<(), i32> {
+    // exec renames too, after it has put a fresh mm in place and before that has arguments.
+    // The exec record carries that name already.
+    if let Ok(mm) = task.follow(setting!(task_mm))
+        && mm.read::<u64>(setting!(mm_arg_end))? == 0
+    {
+        return Ok(());
+    }
+    let mut record = Rename {
+        header: header(Kind::Rename, task)?,
+        from: task.read(setting!(task_comm))?,
+        to: [0; COMM_BYTES],
+    };
+    // The new name may be a shorter buffer than a comm: read as a string.
+    // SAFETY: the helper writes at most COMM_BYTES and reports a fault as an error.
+    unsafe {
+        aya_ebpf::helpers::generated::bpf_probe_read_kernel_str(
+            record.to.as_mut_ptr().cast(),
+            COMM_BYTES as u32,
+            to.0 as *const _,
+        );
+    }
+    if record.from != record.to {
+        emit::record(Kind::Rename, &record);
+    }
+    Ok(())
+}
+
+/// The header of a record about `task`. Fails for a task outside of the loader's PID
+/// namespace: that one is none of its business.
+#[inline(always)]
+pub fn header(kind: Kind, task: Object) -> Result<Header, i32> {
+    let leader = task.follow(setting!(task_group_leader))?;
+    let user = match task.follow(setting!(task_cred)) {
+        Ok(cred) => cred.read(setting!(cred_euid))?,
+        Err(_) => 0,
+    };
+    Ok(Header {
+        // SAFETY: takes no arguments.
+        boot_ns: unsafe { bpf_ktime_get_boot_ns() },
+        start_ns: leader.read(setting!(task_start_boottime))?,
+        kind: kind as u32,
+        pid: number(leader, setting!(task_tgid))?,
+        tid: number(task, setting!(task_pid))?,
+        user,
+    })
+}
+
+/// The task that runs.
+#[inline(always)]
+pub fn current() -> Object {
+    // SAFETY: takes no arguments.
+    Object(unsafe { bpf_get_current_task() })
+}
+
+/// The number of a task in the loader's PID namespace; `field` is where it is for the
+/// initial one.
+#[inline(always)]
+fn number(task: Object, field: u32) -> Result<u32, i32> {
+    let namespace = setting!(pid_namespace);
+    if namespace == 0 || setting!(task_thread_pid) == NO_OFFSET {
+        return task.read(field);
+    }
+    let pid = task.follow(setting!(task_thread_pid))?;
+    let deepest: u32 = pid.read(setting!(pid_level))?;
+    let mut entry = pid.inner(setting!(pid_numbers));
+    for level in 0..PID_NAMESPACE_LEVELS {
+        if level > deepest {
+            break;
+        }
+        let inode: u32 = entry
+            .follow(setting!(upid_ns))?
+            .read(setting!(pid_namespace_inum))?;
+        if inode == namespace {
+            return entry.read(setting!(upid_nr));
+        }
+        entry = entry.inner(setting!(upid_size));
+    }
+    Err(-1)
+}

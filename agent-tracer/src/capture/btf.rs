@@ -1,0 +1,147 @@
+//! Finds the fields of the running kernel's structs in its BTF. It does not know what they
+//! are for: a field that is missing is named, and the plan says what is lost by it.
+
+use std::path::Path;
+
+use agent_tracer_ebpf::Settings;
+use btfparse::{Offset, TypeInformation};
+
+/// Where the kernel shows its own BTF.
+pub const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
+
+/// The fields that were found, and the names of those that were not.
+pub struct Fields {
+    /// Offsets, ready for the programs.
+    pub settings: Settings,
+    /// `struct.member` of each field that this kernel does not have.
+    pub missing: Vec<String>,
+}
+
+/// Why the BTF could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BtfError {
+    /// There is none.
+    #[error(
+        "this kernel has no BTF ({VMLINUX} is missing): tracer needs one built with CONFIG_DEBUG_INFO_BTF=y, as the kernels of all major distributions are"
+    )]
+    Missing,
+    /// There is one, but not of a known form.
+    #[error("the kernel's BTF in {VMLINUX} cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// Reads all fields that the programs use.
+pub fn read() -> Result<Fields, BtfError> {
+    if !Path::new(VMLINUX).exists() {
+        return Err(BtfError::Missing);
+    }
+    let types = load().map_err(BtfError::Unreadable)?;
+    let mut search = Search { types: &types, missing: Vec::new() };
+    let settings = Settings {
+        task_pid: search.offset("task_struct", "pid"),
+        task_tgid: search.offset("task_struct", "tgid"),
+        task_group_leader: search.offset("task_struct", "group_leader"),
+        task_start_boottime: search.either("task_struct", &["start_boottime", "real_start_time"]),
+        task_comm: search.offset("task_struct", "comm"),
+        task_cred: search.offset("task_struct", "cred"),
+        task_signal: search.offset("task_struct", "signal"),
+        task_exit_code: search.offset("task_struct", "exit_code"),
+        task_mm: search.offset("task_struct", "mm"),
+        task_fs: search.offset("task_struct", "fs"),
+        task_thread_pid: search.offset("task_struct", "thread_pid"),
+        cred_euid: search.offset("cred", "euid"),
+        signal_live: search.offset("signal_struct", "live"),
+        signal_flags: search.offset("signal_struct", "flags"),
+        signal_group_exit_code: search.offset("signal_struct", "group_exit_code"),
+        pid_level: search.offset("pid", "level"),
+        pid_numbers: search.offset("pid", "numbers"),
+        upid_size: search.size("upid"),
+        upid_nr: search.offset("upid", "nr"),
+        upid_ns: search.offset("upid", "ns"),
+        pid_namespace_inum: search.offset("pid_namespace", "ns.inum"),
+        mm_arg_start: search.offset("mm_struct", "arg_start"),
+        mm_arg_end: search.offset("mm_struct", "arg_end"),
+        mm_exe_file: search.offset("mm_struct", "exe_file"),
+        binprm_filename: search.offset("linux_binprm", "filename"),
+        binprm_interp: search.offset("linux_binprm", "interp"),
+        file_path: search.either("file", &["f_path", "__f_path"]),
+        path_mnt: search.offset("path", "mnt"),
+        path_dentry: search.offset("path", "dentry"),
+        fs_root: search.offset("fs_struct", "root"),
+        fs_pwd: search.offset("fs_struct", "pwd"),
+        dentry_parent: search.offset("dentry", "d_parent"),
+        dentry_name: search.either("dentry", &["d_name.name", "__d_name.name"]),
+        vfsmount_root: search.offset("vfsmount", "mnt_root"),
+        mount_vfsmount: search.offset("mount", "mnt"),
+        mount_parent: search.offset("mount", "mnt_parent"),
+        mount_mountpoint: search.offset("mount", "mnt_mountpoint"),
+        sock_family: search.offset("sock", "__sk_common.skc_family"),
+        sock_remote_port: search.offset("sock", "__sk_common.skc_dport"),
+        sock_local_port: search.offset("inet_sock", "inet_sport"),
+        sock_remote_v4: search.offset("sock", "__sk_common.skc_daddr"),
+        sock_local_v4: search.offset("inet_sock", "inet_saddr"),
+        sock_remote_v6: search.offset("sock", "__sk_common.skc_v6_daddr"),
+        sock_local_v6: search.offset("sock", "__sk_common.skc_v6_rcv_saddr"),
+        sock_protocol: search.offset("sock", "sk_protocol"),
+        sock_error: search.offset("sock", "sk_err"),
+        tcp_bytes_sent: search.offset("tcp_sock", "bytes_sent"),
+        tcp_bytes_retransmitted: search.offset("tcp_sock", "bytes_retrans"),
+        tcp_bytes_received: search.offset("tcp_sock", "bytes_received"),
+        ..Settings::UNKNOWN
+    };
+    Ok(Fields { settings, missing: search.missing })
+}
+
+fn load() -> Result<TypeInformation, String> {
+    // Read at once: the file is memory, and the parser would read it field by field.
+    let bytes = std::fs::read(VMLINUX).map_err(|error| error.to_string())?;
+    TypeInformation::new(&InMemory(bytes)).map_err(|error| format!("{error:?}"))
+}
+
+struct InMemory(Vec<u8>);
+
+impl btfparse::Readable for InMemory {
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> btfparse::Result<()> {
+        let part = usize::try_from(offset)
+            .ok()
+            .and_then(|start| self.0.get(start..start.checked_add(buffer.len())?))
+            .ok_or_else(|| {
+                btfparse::Error::new(btfparse::ErrorKind::IOError, "the BTF ends too early")
+            })?;
+        buffer.copy_from_slice(part);
+        Ok(())
+    }
+}
+
+struct Search<'a> {
+    types: &'a TypeInformation,
+    missing: Vec<String>,
+}
+
+impl Search<'_> {
+    fn offset(&mut self, name: &str, path: &str) -> u32 {
+        self.either(name, &[path])
+    }
+
+    /// The first of several names that a member had over time.
+    fn either(&mut self, name: &str, paths: &[&str]) -> u32 {
+        let found = self.types.id_of(name).and_then(|id| {
+            paths.iter().find_map(|path| match self.types.offset_of(id, path) {
+                Ok((_, Offset::ByteOffset(offset))) => Some(offset),
+                Ok((_, Offset::BitOffsetAndSize(..))) | Err(_) => None,
+            })
+        });
+        found.unwrap_or_else(|| {
+            self.missing.push(format!("{name}.{}", paths.join(" or ")));
+            agent_tracer_ebpf::NO_OFFSET
+        })
+    }
+
+    fn size(&mut self, name: &str) -> u32 {
+        let size = self.types.id_of(name).and_then(|id| self.types.size_of(id).ok());
+        size.and_then(|size| u32::try_from(size).ok()).unwrap_or_else(|| {
+            self.missing.push(format!("size of {name}"));
+            agent_tracer_ebpf::NO_OFFSET
+        })
+    }
+}

@@ -1,0 +1,152 @@
+//! Starts the command: forked when asked, but held before its exec until the recording is
+//! ready. It keeps its own stdin, stdout, stderr, terminal and process group.
+
+use std::{
+    ffi::OsString,
+    io::{self, Read, Write},
+    os::{fd::{AsRawFd, OwnedFd}, unix::process::CommandExt},
+    process::{Command, ExitStatus},
+    thread::JoinHandle,
+};
+
+use nix::unistd::Pid;
+
+use super::users::Login;
+
+/// What to run and as whom.
+pub struct Launch {
+    /// The program, looked for in PATH, and its arguments.
+    pub command: Vec<OsString>,
+    /// The user to run it as, if not the one of the recorder.
+    pub login: Option<Login>,
+}
+
+/// Why the command does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// There is no such program.
+    #[error("{0}: command not found")]
+    NotFound(String),
+    /// There is, but it cannot be executed.
+    #[error("{0}: cannot execute: {1}")]
+    CannotExecute(String, io::Error),
+    /// It did not come that far.
+    #[error("cannot start a process: {0}")]
+    Fork(io::Error),
+}
+
+/// A command that was forked and waits to be released.
+pub struct Launched {
+    /// Its process id.
+    pub pid: u32,
+    gate: Option<io::PipeWriter>,
+    /// Waits for it; its result is how it ended.
+    waiter: JoinHandle<Result<ExitStatus, LaunchError>>,
+}
+
+impl Launch {
+    /// Forks. `ended` is called, on another thread, when the command has ended or could not start.
+    pub fn fork(self, ended: impl FnOnce() + Send + 'static) -> Result<Launched, LaunchError> {
+        let (gate_reader, gate) = io::pipe().map_err(LaunchError::Fork)?;
+        let (mut hello, hello_writer) = io::pipe().map_err(LaunchError::Fork)?;
+        let waiter = std::thread::Builder::new()
+            .name("tracer-wait".to_owned())
+            .spawn(move || {
+                let result = self.run(gate_reader.into(), hello_writer.into());
+                ended();
+                result
+            })
+            .map_err(LaunchError::Fork)?;
+        let mut pid = [0; 4];
+        // The other end is closed without a word when the fork failed.
+        if let Err(error) = hello.read_exact(&mut pid) {
+            return match waiter.join() {
+                Ok(Err(reason)) => Err(reason),
+                Ok(Ok(_)) | Err(_) => Err(LaunchError::Fork(error)),
+            };
+        }
+        Ok(Launched { pid: u32::from_ne_bytes(pid), gate: Some(gate), waiter })
+    }
+
+    fn run(self, gate: OwnedFd, hello: OwnedFd) -> Result<ExitStatus, LaunchError> {
+        let name = self.command[0].to_string_lossy().into_owned();
+        let mut command = Command::new(&self.command[0]);
+        command.args(&self.command[1..]);
+        if let Some(login) = &self.login {
+            command.env("HOME", &login.user.dir).env("USER", &login.user.name);
+            command.env("LOGNAME", &login.user.name).env("SHELL", &login.user.shell);
+        }
+        let login = self.login;
+        let (gate_number, hello_number) = (gate.as_raw_fd(), hello.as_raw_fd());
+        // SAFETY: between fork and exec only async-signal-safe calls are made: write, read,
+        // setgroups, setgid, setuid. Nothing is allocated.
+        unsafe {
+            command.pre_exec(move || {
+                let pid = nix::unistd::getpid().as_raw().to_ne_bytes();
+                write_all(hello_number, &pid)?;
+                wait_for_gate(gate_number)?;
+                if let Some(login) = &login {
+                    nix::unistd::setgroups(&login.groups)?;
+                    nix::unistd::setgid(login.user.gid)?;
+                    nix::unistd::setuid(login.user.uid)?;
+                }
+                Ok(())
+            });
+        }
+        // Returns once the command has executed or failed to.
+        let spawned = command.spawn();
+        drop((gate, hello));
+        let mut child = spawned.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => LaunchError::NotFound(name.clone()),
+            _ => LaunchError::CannotExecute(name.clone(), error),
+        })?;
+        child.wait().map_err(LaunchError::Fork)
+    }
+}
+
+impl Launched {
+    /// Lets the command run.
+    pub fn release(&mut self) {
+        if let Some(mut gate) = self.gate.take() {
+            // It fails when the process was killed meanwhile, which `wait` will tell.
+            let _ = gate.write_all(b"!");
+        }
+    }
+
+    /// Passes a signal on.
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        if let Ok(pid) = i32::try_from(self.pid) {
+            let _ = nix::sys::signal::kill(Pid::from_raw(pid), signal);
+        }
+    }
+
+    /// How it ended; blocks until it has.
+    pub fn wait(self) -> Result<ExitStatus, LaunchError> {
+        self.waiter.join().unwrap_or_else(|_| {
+            Err(LaunchError::Fork(io::Error::other("the thread that waits for it is gone")))
+        })
+    }
+}
+
+fn write_all(descriptor: i32, bytes: &[u8]) -> io::Result<()> {
+    // SAFETY: the descriptor is open as long as the caller holds its owner.
+    let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(descriptor) };
+    nix::unistd::write(borrowed, bytes)?;
+    Ok(())
+}
+
+/// Blocks until the recorder lets go, and fails when it is gone.
+fn wait_for_gate(descriptor: i32) -> io::Result<()> {
+    // SAFETY: as above.
+    let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(descriptor) };
+    let mut byte = [0];
+    loop {
+        match nix::unistd::read(borrowed, &mut byte) {
+            Ok(1) => return Ok(()),
+            Ok(_) => return Err(io::Error::from_raw_os_error(nix::libc::ECANCELED)),
+            Err(nix::Error::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+

@@ -1,0 +1,331 @@
+//! Loads and attaches the programs along the plan, and reads what they send. What a kernel
+//! refuses goes into the plan; only a kernel that cannot follow processes is an error.
+
+use std::{
+    fs,
+    os::{fd::{AsFd, BorrowedFd}, unix::fs::MetadataExt},
+    sync::{Arc, Mutex},
+};
+
+use agent_tracer_ebpf::{Kind, LOST_SOCKETS, OBJECT, Settings};
+use aya::{
+    Btf, Ebpf, EbpfLoader,
+    maps::{MapData, PerCpuArray, RingBuf},
+    programs::{FEntry, KProbe, Program, ProgramError, RawTracePoint},
+};
+use aya_log::EbpfLogger;
+
+use super::{
+    btf::{self, BtfError, Fields},
+    observe::boot_now,
+    plan::{Choice, Fact, Hook, HookFailure, Plan},
+};
+use crate::event::{Assembler, Event, EventKind, KernelLog, Lost};
+
+/// Inode number of the initial PID namespace (`PROC_PID_INIT_INO`).
+const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+
+/// Why nothing can be recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// The privileges are missing.
+    #[error("loading eBPF programs needs root: run it with sudo")]
+    NotRoot,
+    /// The kernel's types are not known.
+    #[error(transparent)]
+    Btf(#[from] BtfError),
+    /// The kernel, or the container around it, does not let anybody use BPF.
+    #[error(
+        "this kernel does not let root use BPF ({0}): check that it has CONFIG_BPF_SYSCALL, that lockdown is off, and, in a container, that it has CAP_BPF and CAP_PERFMON (or --privileged)"
+    )]
+    NoBpf(String),
+    /// What follows processes cannot be hooked.
+    #[error("cannot hook {fact} ({hook}): {error}. Run `tracer doctor` for the whole picture")]
+    Essential {
+        /// What would be missing.
+        fact: &'static str,
+        /// Where.
+        hook: Hook,
+        /// What the kernel said.
+        error: String,
+    },
+    /// The programs are loaded, but the way back from them does not open.
+    #[error("cannot read from the eBPF programs: {0}")]
+    Channel(String),
+}
+
+/// Live hooks and the events they deliver.
+pub struct Capture {
+    plan: Plan,
+    /// Dropping it detaches everything.
+    _programs: Ebpf,
+    ring: RingBuf<MapData>,
+    losses: PerCpuArray<MapData, u64>,
+    reported: Vec<u64>,
+    log: EbpfLogger<LogLines>,
+    lines: LogLines,
+    assembler: Assembler,
+    malformed: u64,
+}
+
+impl Capture {
+    /// Attaches the hooks. From its return on, nothing of what they tell is missed unsaid.
+    pub fn start() -> Result<Capture, CaptureError> {
+        if !nix::unistd::geteuid().is_root() {
+            return Err(CaptureError::NotRoot);
+        }
+        let Fields { mut settings, missing } = btf::read()?;
+        let mut plan = Plan { missing_fields: missing, ..Plan::default() };
+        settings.pid_namespace = inner_pid_namespace().unwrap_or(0);
+        plan.inside_pid_namespace = settings.pid_namespace != 0;
+
+        // Whether `tcp_connect` can be hooked is only known once it was tried, and the
+        // settings are sealed before: where it cannot, load a second time.
+        settings.connect_is_hooked = 1;
+        let mut programs = load(&settings)?;
+        let mut connect = Choice { fact: Fact::Connect, hook: None, failures: Vec::new() };
+        if Fact::Connect.needs(&settings) {
+            attach_first(
+                &mut programs,
+                &mut connect,
+                &[Hook::FentryTcpConnect, Hook::KprobeTcpConnect],
+            );
+        }
+        if connect.hook.is_none() {
+            settings.connect_is_hooked = 0;
+            drop(programs);
+            programs = load(&settings)?;
+        }
+
+        for fact in Fact::ALL {
+            let mut choice = Choice { fact, hook: None, failures: Vec::new() };
+            if fact == Fact::Connect {
+                choice = connect.clone();
+            } else if fact.needs(&settings) {
+                attach_first(&mut programs, &mut choice, fact.hooks());
+            }
+            if choice.hook.is_none() && fact.is_essential() {
+                return Err(essential(&choice));
+            }
+            plan.choices.push(choice);
+        }
+        settle_connect(&mut plan);
+        Capture::open(programs, plan)
+    }
+
+    fn open(mut programs: Ebpf, plan: Plan) -> Result<Capture, CaptureError> {
+        let lines = LogLines::default();
+        let log = EbpfLogger::init_with_logger(&mut programs, lines.clone())
+            .map_err(|error| CaptureError::Channel(error.to_string()))?;
+        let take = |programs: &mut Ebpf, name: &str| {
+            programs
+                .take_map(name)
+                .ok_or_else(|| CaptureError::Channel(format!("the object has no map {name}")))
+        };
+        let ring = RingBuf::try_from(take(&mut programs, "EVENTS")?)
+            .map_err(|error| CaptureError::Channel(error.to_string()))?;
+        let losses = PerCpuArray::try_from(take(&mut programs, "LOSSES")?)
+            .map_err(|error| CaptureError::Channel(error.to_string()))?;
+        Ok(Capture {
+            plan,
+            _programs: programs,
+            ring,
+            losses,
+            reported: vec![0; agent_tracer_ebpf::LOSS_COUNTERS as usize],
+            log,
+            lines,
+            assembler: Assembler::default(),
+            malformed: 0,
+        })
+    }
+
+    /// The hooks in use and those that were not to be had.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Hands over at most `limit` events that are waiting; whether more may be there.
+    pub fn drain(&mut self, limit: usize, mut take: impl FnMut(Event)) -> bool {
+        for _ in 0..limit {
+            let Some(record) = self.ring.next() else {
+                return false;
+            };
+            match self.assembler.record(&record) {
+                Ok(Some(event)) => take(event),
+                Ok(None) => {}
+                Err(_) => self.malformed += 1,
+            }
+        }
+        true
+    }
+
+    /// What was lost or logged since the last call, as events.
+    pub fn ledger(&mut self, mut take: impl FnMut(Event)) {
+        let now = boot_now();
+        let mut report = |what: &str, count: u64| {
+            if count > 0 {
+                let lost = Lost { what: what.to_owned(), count };
+                take(Event::of_recording(now, EventKind::Lost(lost)));
+            }
+        };
+        for (counter, reported) in (0u32..).zip(&mut self.reported) {
+            let Ok(values) = self.losses.get(&counter, 0) else { continue };
+            let total: u64 = values.iter().sum();
+            let name = match Kind::from_number(counter) {
+                Some(Kind::Fork) => "fork",
+                Some(Kind::Arguments) => "argv part",
+                Some(Kind::Exec) => "exec",
+                Some(Kind::Exit) => "exit",
+                Some(Kind::Rename) => "rename",
+                Some(Kind::Connect) => "connect",
+                Some(Kind::SocketState) => "connection outcome",
+                None if counter == LOST_SOCKETS => "untracked connection",
+                None => continue,
+            };
+            report(name, total.saturating_sub(*reported));
+            *reported = total;
+        }
+        report("connection without owner", self.assembler.take_unowned());
+        report("malformed record", std::mem::take(&mut self.malformed));
+        self.log.flush();
+        for line in self.lines.take() {
+            take(Event::of_recording(now, EventKind::KernelLog(KernelLog { line })));
+        }
+    }
+}
+
+impl AsFd for Capture {
+    /// Readable when the buffer is so full that waiting for the next look would be late.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.ring.as_fd()
+    }
+}
+
+fn essential(choice: &Choice) -> CaptureError {
+    let hook = choice.fact.hooks()[0];
+    let error = match choice.failures.last() {
+        Some(failure) => failure.error.clone(),
+        None => "the kernel's BTF lacks members that it needs".to_owned(),
+    };
+    CaptureError::Essential { fact: choice.fact.describe(), hook, error }
+}
+
+/// Where neither first choice works, the hook for outcomes tells connects too.
+fn settle_connect(plan: &mut Plan) {
+    let outcome = plan.choices.iter().find(|choice| choice.fact == Fact::Outcome);
+    let hook = outcome.and_then(|choice| choice.hook);
+    let failures = outcome.map(|choice| choice.failures.clone()).unwrap_or_default();
+    for choice in &mut plan.choices {
+        if choice.fact == Fact::Connect && choice.hook.is_none() {
+            choice.hook = hook;
+            choice.failures.extend(failures.clone());
+        }
+    }
+}
+
+fn load(settings: &Settings) -> Result<Ebpf, CaptureError> {
+    let words = settings.words();
+    EbpfLoader::new()
+        .btf(None)
+        .override_global("SETTINGS", &words[..], true)
+        .load(OBJECT)
+        .map_err(|error| CaptureError::NoBpf(chain(&error)))
+}
+
+fn attach_first(programs: &mut Ebpf, choice: &mut Choice, hooks: &[Hook]) {
+    for hook in hooks {
+        match attach(programs, *hook) {
+            Ok(()) => {
+                choice.hook = Some(*hook);
+                return;
+            }
+            Err(error) => choice.failures.push(HookFailure { hook: *hook, error }),
+        }
+    }
+}
+
+fn attach(programs: &mut Ebpf, hook: Hook) -> Result<(), String> {
+    let program = programs
+        .program_mut(hook.program())
+        .ok_or_else(|| format!("the object has no program {}", hook.program()))?;
+    try_attach(program, hook).map_err(|error| first_line(&chain(&error)))
+}
+
+fn try_attach(program: &mut Program, hook: Hook) -> Result<(), ProgramError> {
+    match hook {
+        Hook::SchedProcessFork
+        | Hook::SchedProcessExec
+        | Hook::SchedProcessExit
+        | Hook::TaskRename
+        | Hook::InetSockSetState => {
+            let program: &mut RawTracePoint = program.try_into()?;
+            program.load()?;
+            program.attach(hook.program())?;
+        }
+        Hook::FentryTcpConnect => {
+            let program: &mut FEntry = program.try_into()?;
+            program.load("tcp_connect", &Btf::from_sys_fs()?)?;
+            program.attach()?;
+        }
+        Hook::KprobeTcpConnect => {
+            let program: &mut KProbe = program.try_into()?;
+            program.load()?;
+            program.attach("tcp_connect", 0)?;
+        }
+    }
+    Ok(())
+}
+
+/// Our PID namespace, where it is not the initial one, in which the kernel's own numbers
+/// are the ones that everybody sees.
+fn inner_pid_namespace() -> Option<u32> {
+    let inode = fs::metadata("/proc/self/ns/pid").ok()?.ino();
+    if inode == INITIAL_PID_NAMESPACE { None } else { u32::try_from(inode).ok() }
+}
+
+/// An error and what caused it, each said once.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+/// A verifier log is thousands of lines; `TRACER_VERIFIER_LOG=1` shows it whole.
+fn first_line(text: &str) -> String {
+    if std::env::var_os("TRACER_VERIFIER_LOG").is_some() {
+        return text.to_owned();
+    }
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_suffix("Verifier output:").unwrap_or(line).trim().to_owned()
+}
+
+/// Collects what the kernel programs log.
+#[derive(Clone, Default)]
+struct LogLines(Arc<Mutex<Vec<String>>>);
+
+impl LogLines {
+    fn take(&self) -> Vec<String> {
+        self.0.lock().map(|mut lines| std::mem::take(&mut *lines)).unwrap_or_default()
+    }
+}
+
+impl log::Log for LogLines {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if let Ok(mut lines) = self.0.lock() {
+            lines.push(record.args().to_string());
+        }
+    }
+
+    fn flush(&self) {}
+}

@@ -1,0 +1,170 @@
+//! Looks at what no event tells: the processes that already ran, the host, the clocks.
+//! What vanishes while it is being looked at is left out, not guessed.
+
+use std::{fs, os::unix::{ffi::OsStrExt, fs::MetadataExt}};
+
+use nix::{time::{ClockId, clock_gettime}, unistd::{SysconfVar, sysconf}};
+
+use crate::event::{Snapshot, SnapshotProcess};
+
+/// argv bytes kept of a process that ran before: enough to know it by.
+const ARGV_LIMIT: usize = 4096;
+
+/// What a trace says of the machine it was made on.
+pub struct HostFacts {
+    /// `uname -r` and `uname -v`.
+    pub kernel: String,
+    /// `uname -m`.
+    pub arch: String,
+    /// `uname -n`.
+    pub hostname: String,
+    /// `/proc/sys/kernel/random/boot_id`.
+    pub boot_id: String,
+    /// Processors online.
+    pub cpus: u32,
+    /// Inode number of the recorder's PID namespace.
+    pub pid_namespace: u64,
+}
+
+/// Reads them.
+pub fn host_facts() -> HostFacts {
+    let text = |value: &std::ffi::OsStr| value.to_string_lossy().into_owned();
+    let (kernel, arch, hostname) = match nix::sys::utsname::uname() {
+        Ok(names) => (
+            format!("{} {}", text(names.release()), text(names.version())),
+            text(names.machine()),
+            text(names.nodename()),
+        ),
+        Err(_) => Default::default(),
+    };
+    let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    HostFacts {
+        kernel,
+        arch,
+        hostname,
+        boot_id: boot_id.trim().to_owned(),
+        cpus: std::thread::available_parallelism()
+            .map_or(0, |count| u32::try_from(count.get()).unwrap_or(u32::MAX)),
+        pid_namespace: fs::metadata("/proc/self/ns/pid").map_or(0, |meta| meta.ino()),
+    }
+}
+
+/// Nanoseconds since boot, the clock of all events.
+pub fn boot_now() -> u64 {
+    nanoseconds(ClockId::CLOCK_BOOTTIME)
+}
+
+/// What to add to nanoseconds since boot for nanoseconds since 1970.
+pub fn clock_offset() -> i64 {
+    let before = boot_now();
+    let real = nanoseconds(ClockId::CLOCK_REALTIME);
+    let after = boot_now();
+    let boot = before + (after - before) / 2;
+    real as i64 - boot as i64
+}
+
+fn nanoseconds(clock: ClockId) -> u64 {
+    clock_gettime(clock)
+        .map_or(0, |time| time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
+}
+
+/// The processes that run now.
+pub fn snapshot() -> Snapshot {
+    let mut pids: Vec<u32> = fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    pids.sort_unstable();
+    Snapshot { processes: pids.into_iter().filter_map(process).collect() }
+}
+
+/// When a process started, in nanoseconds since boot, to a hundredth of a second.
+pub fn start_of(pid: u32) -> Option<u64> {
+    stat(pid).map(|stat| stat.start_ns)
+}
+
+fn process(pid: u32) -> Option<SnapshotProcess> {
+    let stat = stat(pid)?;
+    let status = fs::read(format!("/proc/{pid}/status")).ok()?;
+    let mut argv = Vec::new();
+    if let Ok(mut area) = fs::read(format!("/proc/{pid}/cmdline")) {
+        area.truncate(ARGV_LIMIT);
+        let area = area.strip_suffix(b"\0").unwrap_or(&area);
+        if !area.is_empty() {
+            argv = area.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
+        }
+    }
+    let exe = fs::read_link(format!("/proc/{pid}/exe"))
+        .map(|path| path.as_os_str().as_bytes().to_vec())
+        .unwrap_or_default();
+    Some(SnapshotProcess {
+        pid,
+        start_ns: stat.start_ns,
+        parent_pid: stat.parent_pid,
+        user: effective_user(&status).unwrap_or(0),
+        comm: stat.comm,
+        exe,
+        argv,
+        cgroup: cgroup(pid).unwrap_or_default(),
+    })
+}
+
+struct Stat {
+    comm: Vec<u8>,
+    parent_pid: u32,
+    start_ns: u64,
+}
+
+/// `/proc/PID/stat`, see proc(5). The comm may hold anything, even `) R 1`, so what follows it is
+/// counted from its last parenthesis.
+fn stat(pid: u32) -> Option<Stat> {
+    let line = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let open = line.iter().position(|byte| *byte == b'(')?;
+    let close = line.iter().rposition(|byte| *byte == b')')?;
+    let comm = line.get(open + 1..close)?.to_vec();
+    let rest = std::str::from_utf8(line.get(close + 1..)?).ok()?;
+    // The state, the third field of the line, is the first of these.
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    let ticks: u64 = fields.get(19)?.parse().ok()?;
+    Some(Stat {
+        comm,
+        parent_pid: fields.get(1)?.parse().ok()?,
+        start_ns: ticks * (1_000_000_000 / ticks_a_second()),
+    })
+}
+
+fn ticks_a_second() -> u64 {
+    match sysconf(SysconfVar::CLK_TCK) {
+        Ok(Some(ticks)) if ticks > 0 => ticks as u64,
+        Ok(_) | Err(_) => 100,
+    }
+}
+
+fn effective_user(status: &[u8]) -> Option<u32> {
+    let line = status.split(|byte| *byte == b'\n').find(|line| line.starts_with(b"Uid:"))?;
+    std::str::from_utf8(line).ok()?.split_ascii_whitespace().nth(2)?.parse().ok()
+}
+
+/// The path in the cgroup2 hierarchy; where that is only `/`, on a host with both
+/// hierarchies, systemd keeps its units in one of its own.
+fn cgroup(pid: u32) -> Option<Vec<u8>> {
+    let text = fs::read(format!("/proc/{pid}/cgroup")).ok()?;
+    let mut unified = None;
+    for line in text.split(|byte| *byte == b'\n') {
+        if let Some(path) = line.strip_prefix(b"0::") {
+            unified = Some(path.to_vec());
+        } else if let Some(at) = find(line, b":name=systemd:") {
+            let path = &line[at + b":name=systemd:".len()..];
+            if path != b"/" {
+                return Some(path.to_vec());
+            }
+        }
+    }
+    unified
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}

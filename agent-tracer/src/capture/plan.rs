@@ -1,0 +1,202 @@
+//! Which hook tells which fact on this kernel, in what order of preference, and why. It
+//! tries nothing itself.
+
+use std::fmt;
+
+use agent_tracer_ebpf::{NO_OFFSET, Settings};
+
+/// Something that a recording is to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A process came to be.
+    Fork,
+    /// A process became another program.
+    Exec,
+    /// A process ended.
+    Exit,
+    /// A thread changed its name.
+    Rename,
+    /// A process asked for a TCP connection.
+    Connect,
+    /// What became of it.
+    Outcome,
+}
+
+impl Fact {
+    /// All facts, in the order in which they are hooked: what follows processes first.
+    pub const ALL: [Fact; 6] =
+        [Fact::Fork, Fact::Exec, Fact::Exit, Fact::Rename, Fact::Connect, Fact::Outcome];
+
+    /// The fact in words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Fact::Fork => "fork",
+            Fact::Exec => "exec with arguments, interpreter, working directory",
+            Fact::Exit => "exit code or signal",
+            Fact::Rename => "process and thread names",
+            Fact::Connect => "TCP connect with its owner",
+            Fact::Outcome => "TCP outcome, close, byte counts",
+        }
+    }
+
+    /// Whether a recording without it would be of no use.
+    pub fn is_essential(self) -> bool {
+        match self {
+            Fact::Fork | Fact::Exec | Fact::Exit => true,
+            Fact::Rename | Fact::Connect | Fact::Outcome => false,
+        }
+    }
+
+    /// The hooks that tell it, best first.
+    pub fn hooks(self) -> &'static [Hook] {
+        match self {
+            Fact::Fork => &[Hook::SchedProcessFork],
+            Fact::Exec => &[Hook::SchedProcessExec],
+            Fact::Exit => &[Hook::SchedProcessExit],
+            Fact::Rename => &[Hook::TaskRename],
+            Fact::Connect => {
+                &[Hook::FentryTcpConnect, Hook::KprobeTcpConnect, Hook::InetSockSetState]
+            }
+            Fact::Outcome => &[Hook::InetSockSetState],
+        }
+    }
+
+    /// The struct members without which its programs can tell nothing.
+    pub fn needs(self, settings: &Settings) -> bool {
+        let task = [
+            settings.task_pid,
+            settings.task_tgid,
+            settings.task_group_leader,
+            settings.task_start_boottime,
+            settings.task_comm,
+        ];
+        let own: &[u32] = match self {
+            Fact::Fork => &[],
+            Fact::Exec => &[settings.task_mm, settings.mm_arg_start, settings.mm_arg_end, settings.binprm_filename],
+            Fact::Exit => &[settings.task_signal, settings.signal_live, settings.task_exit_code],
+            Fact::Rename => &[settings.task_mm, settings.mm_arg_end],
+            Fact::Connect | Fact::Outcome => &[
+                settings.sock_family,
+                settings.sock_remote_port,
+                settings.sock_remote_v4,
+                settings.sock_remote_v6,
+                settings.sock_protocol,
+            ],
+        };
+        task.iter().chain(own).all(|offset| *offset != NO_OFFSET)
+    }
+}
+
+/// A place in the kernel where a program can be attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// Raw tracepoint.
+    SchedProcessFork,
+    /// Raw tracepoint.
+    SchedProcessExec,
+    /// Raw tracepoint.
+    SchedProcessExit,
+    /// Raw tracepoint.
+    TaskRename,
+    /// Entry of the function, through a BPF trampoline.
+    FentryTcpConnect,
+    /// Entry of the function, through a breakpoint.
+    KprobeTcpConnect,
+    /// Raw tracepoint.
+    InetSockSetState,
+}
+
+impl Hook {
+    /// Name of its program in the object.
+    pub fn program(self) -> &'static str {
+        match self {
+            Hook::SchedProcessFork => "sched_process_fork",
+            Hook::SchedProcessExec => "sched_process_exec",
+            Hook::SchedProcessExit => "sched_process_exit",
+            Hook::TaskRename => "task_rename",
+            Hook::FentryTcpConnect => "fentry_tcp_connect",
+            Hook::KprobeTcpConnect => "kprobe_tcp_connect",
+            Hook::InetSockSetState => "inet_sock_set_state",
+        }
+    }
+
+    /// What to do to have it, where a kernel does not.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Hook::FentryTcpConnect => {
+                "needs CONFIG_FUNCTION_TRACER and CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, and a kernel policy that lets BPF attach to functions"
+            }
+            Hook::KprobeTcpConnect => "needs CONFIG_KPROBES",
+            Hook::SchedProcessFork
+            | Hook::SchedProcessExec
+            | Hook::SchedProcessExit
+            | Hook::TaskRename
+            | Hook::InetSockSetState => "needs Linux 5.8 or newer with CONFIG_BPF_EVENTS",
+        }
+    }
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Hook::SchedProcessFork => "raw_tp sched_process_fork",
+            Hook::SchedProcessExec => "raw_tp sched_process_exec",
+            Hook::SchedProcessExit => "raw_tp sched_process_exit",
+            Hook::TaskRename => "raw_tp task_rename",
+            Hook::FentryTcpConnect => "fentry tcp_connect",
+            Hook::KprobeTcpConnect => "kprobe tcp_connect",
+            Hook::InetSockSetState => "raw_tp inet_sock_set_state",
+        })
+    }
+}
+
+/// A hook that could not be used.
+#[derive(Clone, Debug)]
+pub struct HookFailure {
+    /// The hook.
+    pub hook: Hook,
+    /// What the kernel said.
+    pub error: String,
+}
+
+/// What was settled for one fact.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// The fact.
+    pub fact: Fact,
+    /// The hook that tells it, if any does.
+    pub hook: Option<Hook>,
+    /// Better hooks that were tried and why they failed.
+    pub failures: Vec<HookFailure>,
+}
+
+impl Choice {
+    /// Why this hook, in a few words.
+    pub fn reason(&self) -> String {
+        match (self.hook, self.failures.len()) {
+            (Some(_), 0) => "first choice".to_owned(),
+            (Some(hook), _) => {
+                let failed: Vec<String> =
+                    self.failures.iter().map(|failure| failure.hook.to_string()).collect();
+                let caveat = if hook == Hook::InetSockSetState {
+                    "; the local port is known once the peer has answered"
+                } else {
+                    ""
+                };
+                format!("{} not available here{caveat}", failed.join(" and "))
+            }
+            (None, _) => "no hook works here: this fact will be missing".to_owned(),
+        }
+    }
+}
+
+/// What was settled for all facts.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// One a fact, in the order of [`Fact::ALL`].
+    pub choices: Vec<Choice>,
+    /// Struct members that this kernel's BTF does not have.
+    pub missing_fields: Vec<String>,
+    /// Whether process ids are those of a PID namespace below the initial one.
+    pub inside_pid_namespace: bool,
+}

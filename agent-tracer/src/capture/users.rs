@@ -1,0 +1,68 @@
+//! User names. A user that an installer adds in its own mount namespace or root directory
+//! is looked up there.
+
+use std::{collections::HashSet, ffi::CString, fs};
+
+use nix::unistd::{Uid, User};
+
+use crate::event::UserNamed;
+
+/// Looks up each user id once.
+#[derive(Default)]
+pub struct UserLookup {
+    known: HashSet<u32>,
+}
+
+impl UserLookup {
+    /// The name of `user`, at its first sight; `pid` is a process of that user, which may be gone.
+    pub fn name(&mut self, user: u32, pid: u32) -> Option<UserNamed> {
+        if self.known.contains(&user) {
+            return None;
+        }
+        let name = match User::from_uid(Uid::from_raw(user)) {
+            Ok(Some(found)) => found.name.into_bytes(),
+            // A user that is not there yet, or only where that process is: another of its
+            // processes may be there to ask next time.
+            Ok(None) | Err(_) => name_seen_by(pid, user)?,
+        };
+        self.known.insert(user);
+        Some(UserNamed { user, name })
+    }
+}
+
+/// `passwd(5)` of the root directory of a process.
+fn name_seen_by(pid: u32, user: u32) -> Option<Vec<u8>> {
+    const LIMIT: u64 = 4 * 1024 * 1024;
+    let path = format!("/proc/{pid}/root/etc/passwd");
+    if fs::metadata(&path).ok()?.len() > LIMIT {
+        return None;
+    }
+    let text = fs::read(path).ok()?;
+    let wanted = user.to_string();
+    text.split(|byte| *byte == b'\n').find_map(|line| {
+        let mut fields = line.split(|byte| *byte == b':');
+        let name = fields.next()?;
+        let id = fields.nth(1)?;
+        (id == wanted.as_bytes() && !name.is_empty()).then(|| name.to_vec())
+    })
+}
+
+/// What a command needs to run as another user.
+pub struct Login {
+    /// The user.
+    pub user: User,
+    /// All groups of the user.
+    pub groups: Vec<nix::unistd::Gid>,
+}
+
+/// Looks up a user by name.
+pub fn login(name: &str) -> Result<Login, String> {
+    let user = User::from_name(name)
+        .map_err(|error| format!("cannot look up user {name}: {error}"))?
+        .ok_or_else(|| format!("there is no user {name}: see `getent passwd`"))?;
+    let groups = CString::new(name)
+        .ok()
+        .and_then(|name| nix::unistd::getgrouplist(&name, user.gid).ok())
+        .unwrap_or_else(|| vec![user.gid]);
+    Ok(Login { user, groups })
+}

@@ -1,0 +1,148 @@
+//! The event vocabulary: everything that can be in a trace. It neither stores nor interprets events.
+//!
+//! Whatever is not deterministic is an event: what the kernel said, but also which
+//! processes ran before, what a user id was called, when the command ended, what was lost.
+//! The picture is then a function of the events alone. Each kind is a protobuf message, so
+//! that old readers skip what they do not know and new readers read old traces.
+
+#[cfg(feature = "capture")]
+mod assemble;
+mod connection;
+mod process;
+mod recording;
+
+use std::fmt;
+
+#[cfg(feature = "capture")]
+pub use assemble::{Assembler, Malformed};
+pub use connection::{Close, Connect, ConnectFailed, Established};
+pub use process::{Exec, Exit, Fork, Rename, Snapshot, SnapshotProcess, UserNamed};
+pub use recording::{CommandEnded, CommandStarted, End, EndReason, KernelLog, Lost};
+
+/// Identity of a process. Process ids are reused, start times are not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId {
+    /// Thread group id in the recorder's PID namespace; 0 where an event has no process.
+    pub pid: u32,
+    /// Nanoseconds from boot to its start (`task_struct.start_boottime` of its leader).
+    /// From /proc it is known to a hundredth of a second only.
+    pub start_ns: u64,
+}
+
+impl fmt::Display for ProcessId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.pid)
+    }
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Nanoseconds since boot, suspend included (`CLOCK_BOOTTIME`).
+    pub boot_ns: u64,
+    /// The process it is about: for a fork the child, for a connection its owner.
+    pub process: ProcessId,
+    /// Effective user id of that process at that time.
+    pub user: u32,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+impl Event {
+    /// An event that is about no process.
+    pub fn of_recording(boot_ns: u64, kind: EventKind) -> Event {
+        Event { boot_ns, process: ProcessId::default(), user: 0, kind }
+    }
+}
+
+/// What can happen. A new kind gets the next free tag; a tag is never used again.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub enum EventKind {
+    /// A process came to be.
+    #[prost(message, tag = "10")]
+    Fork(Fork),
+    /// A process became another program.
+    #[prost(message, tag = "11")]
+    Exec(Exec),
+    /// The last thread of a process ended.
+    #[prost(message, tag = "12")]
+    Exit(Exit),
+    /// A thread changed its comm.
+    #[prost(message, tag = "13")]
+    Rename(Rename),
+    /// A process asked for a connection.
+    #[prost(message, tag = "14")]
+    Connect(Connect),
+    /// The peer answered.
+    #[prost(message, tag = "15")]
+    Established(Established),
+    /// The connection never came to be.
+    #[prost(message, tag = "16")]
+    ConnectFailed(ConnectFailed),
+    /// An established connection ended.
+    #[prost(message, tag = "17")]
+    Close(Close),
+    /// The processes that ran when the recording began.
+    #[prost(message, tag = "18")]
+    Snapshot(Snapshot),
+    /// What a user id is called.
+    #[prost(message, tag = "19")]
+    UserNamed(UserNamed),
+    /// The recorded command is about to run, in the process that this event names.
+    #[prost(message, tag = "20")]
+    CommandStarted(CommandStarted),
+    /// The recorded command ended; its descendants may go on.
+    #[prost(message, tag = "21")]
+    CommandEnded(CommandEnded),
+    /// Events that happened and are not in the trace.
+    #[prost(message, tag = "22")]
+    Lost(Lost),
+    /// A line that the kernel programs logged: something they could not do.
+    #[prost(message, tag = "23")]
+    KernelLog(KernelLog),
+    /// The recording ended well.
+    #[prost(message, tag = "24")]
+    End(End),
+}
+
+impl EventKind {
+    /// The name of the kind in filters and in jsonl.
+    pub fn name(&self) -> &'static str {
+        match self {
+            EventKind::Fork(_) => "fork",
+            EventKind::Exec(_) => "exec",
+            EventKind::Exit(_) => "exit",
+            EventKind::Rename(_) => "rename",
+            EventKind::Connect(_) => "connect",
+            EventKind::Established(_) => "established",
+            EventKind::ConnectFailed(_) => "connect_failed",
+            EventKind::Close(_) => "close",
+            EventKind::Snapshot(_) => "snapshot",
+            EventKind::UserNamed(_) => "user_named",
+            EventKind::CommandStarted(_) => "command_started",
+            EventKind::CommandEnded(_) => "command_ended",
+            EventKind::Lost(_) => "lost",
+            EventKind::KernelLog(_) => "kernel_log",
+            EventKind::End(_) => "end",
+        }
+    }
+
+    /// Every name that [`EventKind::name`] gives.
+    pub const NAMES: [&'static str; 15] = [
+        "fork",
+        "exec",
+        "exit",
+        "rename",
+        "connect",
+        "established",
+        "connect_failed",
+        "close",
+        "snapshot",
+        "user_named",
+        "command_started",
+        "command_ended",
+        "lost",
+        "kernel_log",
+        "end",
+    ];
+}

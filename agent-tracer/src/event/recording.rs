@@ -1,0 +1,73 @@
+//! Events of the recording itself: its phases, its losses, its end.
+
+/// The recorded command is about to run. The event's process is the one it will run in.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub struct CommandStarted {
+    /// Whether it ran before the recording began (`--pid`).
+    #[prost(bool, tag = "1")]
+    pub attached: bool,
+}
+
+/// The recorded command ended; its descendants may go on.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub struct CommandEnded {
+    /// As `wait(2)` reports it.
+    #[prost(uint32, tag = "1")]
+    pub status: u32,
+    /// Whether the status is known: nobody but its parent learns that of a process.
+    #[prost(bool, tag = "2")]
+    pub status_known: bool,
+}
+
+/// Events that happened and are not in the trace.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Lost {
+    /// Kind of the events, or `sockets` for connections whose outcome will be missed.
+    #[prost(string, tag = "1")]
+    pub what: String,
+    /// How many, since the last event of this kind.
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+}
+
+/// A line that the kernel programs logged.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct KernelLog {
+    /// The line.
+    #[prost(string, tag = "1")]
+    pub line: String,
+}
+
+/// The recording ended well.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub struct End {
+    /// Why.
+    #[prost(enumeration = "EndReason", tag = "1")]
+    pub reason: i32,
+}
+
+/// Why a recording ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub enum EndReason {
+    /// A newer `tracer` had a reason that this one does not know.
+    Unknown = 0,
+    /// The command ended, and the time of `--linger` was over.
+    CommandEnded = 1,
+    /// The time of `--for` was over.
+    TimeOver = 2,
+    /// A signal asked for it.
+    Interrupted = 3,
+}
+
+impl EndReason {
+    /// The reason in words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            EndReason::Unknown => "unknown",
+            EndReason::CommandEnded => "command ended",
+            EndReason::TimeOver => "time over",
+            EndReason::Interrupted => "interrupted",
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Library of `tracer`.
+
+#[cfg(feature = "capture")]
+pub mod capture;
+pub mod event;

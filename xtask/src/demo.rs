@@ -1,0 +1,328 @@
+//! `cargo xtask demo`: a replica of the OMS agent's installer, run in
+//! namespaces of its own and recorded. It changes nothing on this machine but
+//! the build directory and the trace, and no packet leaves it.
+
+mod addresses;
+mod build;
+mod bundle;
+mod elevate;
+mod init;
+mod listing;
+mod network;
+mod sandbox;
+mod secret;
+mod views;
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use nix::sched::{CloneFlags, clone};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{Pid, Uid};
+
+use build::Programs;
+use network::Network;
+use secret::WorkspaceKey;
+
+/// Runs a replica of the OMS installer in namespaces of its own and records it
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Where the trace goes [default: target/demo/oms-install.trace]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_record")]
+    trace: Option<PathBuf>,
+    /// Show no views and no progress, only errors
+    #[arg(long)]
+    quiet: bool,
+    /// Run the replica without recording it, and list what it leaves running
+    #[arg(long)]
+    no_record: bool,
+    /// Record with this program instead of building it
+    #[arg(long, value_name = "PROGRAM")]
+    tracer: Option<PathBuf>,
+    /// Play the replica with this program instead of building it
+    #[arg(long, value_name = "PROGRAM")]
+    actor: Option<PathBuf>,
+}
+
+/// What the installer's user typed it as.
+const INSTALLER: &str = "onboard_agent.sh";
+/// Where the recorder is inside the sandbox.
+const TRACER_INSIDE: &str = "/usr/bin/tracer";
+/// How long the recorder watches the daemons that the installer leaves.
+const LINGER: &str = "6s";
+
+/// Tools that a machine need not have, and that the actor plays inside. Where
+/// the machine has them, the overlay hides them: theirs would find no internet.
+const PLAYED_TOOLS: [&str; 9] = [
+    "/usr/bin/wget",
+    "/usr/bin/curl",
+    "/usr/bin/openssl",
+    "/usr/bin/gpg",
+    "/usr/bin/python2",
+    "/usr/bin/netstat",
+    "/usr/sbin/dmidecode",
+    "/usr/sbin/cron",
+    "/usr/bin/unattended-upgrade",
+];
+
+/// Does what the command line asks for.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let workspace = workspace()?;
+    for tool in ["dpkg", "dpkg-deb", "tar", "gzip"] {
+        if elevate::find_program(tool).is_none() {
+            bail!("the demo installs real packages and needs `{tool}`: run it on Debian or Ubuntu");
+        }
+    }
+    let programs = programs(arguments, &workspace)?;
+    let trace = trace_path(arguments, &workspace, &programs)?;
+    if !Uid::effective().is_root() {
+        match elevate::through_sudo(arguments.again(&programs, &trace))? {}
+    }
+    let key = WorkspaceKey::generate()?;
+    let output = private_directory_beside(&trace)?;
+    let status = perform(arguments, &workspace, &programs, &trace, output.path(), &key)?;
+    if status != 0 {
+        bail!("the installer's replica, or its recording, ended with status {status}");
+    }
+    if let Some(tracer) = &programs.tracer {
+        views::check_files(output.path(), &key)?;
+        let recorded = output.path().join(trace.file_name().unwrap_or_default());
+        fs::rename(&recorded, &trace).context("the recorder left no trace")?;
+        views::check_output(tracer, &trace, &key)?;
+        if !arguments.quiet {
+            views::show(tracer, &trace)?;
+        }
+    }
+    Ok(())
+}
+
+impl Arguments {
+    /// The same command line with everything resolved, for the run as root.
+    fn again(&self, programs: &Programs, trace: &Path) -> Vec<OsString> {
+        let mut line: Vec<OsString> = vec!["--actor".into(), programs.actor.clone().into()];
+        match &programs.tracer {
+            Some(tracer) => {
+                line.extend(["--tracer".into(), tracer.clone().into()]);
+                line.extend(["--trace".into(), trace.to_owned().into()]);
+            }
+            None => line.push("--no-record".into()),
+        }
+        if self.quiet {
+            line.push("--quiet".into());
+        }
+        line
+    }
+
+    fn progress(&self, message: &str) {
+        if !self.quiet {
+            eprintln!("demo: {message}");
+        }
+    }
+}
+
+fn workspace() -> Result<PathBuf> {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map(Path::to_owned)
+        .context("xtask lies in no workspace")
+}
+
+fn programs(arguments: &Arguments, workspace: &Path) -> Result<Programs> {
+    let tracer = match &arguments.tracer {
+        _ if arguments.no_record => None,
+        Some(tracer) => Some(existing(tracer)?),
+        None => {
+            arguments.progress("building tracer");
+            Some(build::tracer(workspace)?)
+        }
+    };
+    let actor = match &arguments.actor {
+        Some(actor) => existing(actor)?,
+        None => {
+            arguments.progress("building the replica's programs");
+            build::actor(workspace)?
+        }
+    };
+    Ok(Programs { tracer, actor })
+}
+
+fn existing(path: &Path) -> Result<PathBuf> {
+    path.canonicalize()
+        .with_context(|| format!("there is no {}", path.display()))
+}
+
+/// The trace's absolute path, with its directory made. A file that is in the
+/// way is removed only where the name is the demo's own choice.
+fn trace_path(arguments: &Arguments, workspace: &Path, programs: &Programs) -> Result<PathBuf> {
+    let trace = match &arguments.trace {
+        Some(trace) => std::path::absolute(trace)?,
+        None => workspace.join("target/demo/oms-install.trace"),
+    };
+    let directory = trace.parent().context("the trace needs a name")?;
+    // Inside, an empty directory takes the place of this one.
+    if directory.components().count() < 3 {
+        bail!(
+            "{} is too close to the root for the sandbox: give the trace a directory of its own",
+            directory.display()
+        );
+    }
+    fs::create_dir_all(directory)
+        .with_context(|| format!("cannot make {}", directory.display()))?;
+    if programs.tracer.is_some() && trace.exists() {
+        if arguments.trace.is_some() {
+            bail!("{} exists already: name another file", trace.display());
+        }
+        fs::remove_file(&trace).with_context(|| format!("cannot remove {}", trace.display()))?;
+    }
+    Ok(trace)
+}
+
+/// The only directory of this machine that the sandbox can write to. Beside the
+/// trace, so that moving the trace to its place is a rename.
+fn private_directory_beside(trace: &Path) -> Result<tempfile::TempDir> {
+    let directory = trace.parent().context("the trace needs a directory")?;
+    tempfile::Builder::new()
+        .prefix(".recording.")
+        .tempdir_in(directory)
+        .with_context(|| format!("cannot write to {}", directory.display()))
+}
+
+/// Builds the bundle, the network and the sandbox, runs the installer in it and
+/// returns its exit status. Everything it started has ended when it returns.
+fn perform(
+    arguments: &Arguments,
+    workspace: &Path,
+    programs: &Programs,
+    trace: &Path,
+    output: &Path,
+    key: &WorkspaceKey,
+) -> Result<i32> {
+    let temporary = tempfile::Builder::new()
+        .prefix("tracer-demo.")
+        .tempdir()
+        .context("cannot make a temporary directory")?;
+    let replica = workspace.join("xtask/replica");
+    arguments.progress("building the packages and the bundle");
+    let bundle = bundle::build(&replica, &programs.actor, temporary.path())?;
+
+    arguments.progress("laying a network of its own");
+    let network = Network::create()?;
+    let mut hosts = start_hosts(&network, &programs.actor, &bundle)?;
+
+    let staging = temporary.path().join("sandbox");
+    fs::create_dir(&staging)?;
+    let task = init::Task {
+        furnishing: sandbox::Furnishing {
+            staging: &staging,
+            output,
+            output_inside: trace.parent().context("the trace needs a directory")?,
+            programs: programs_inside(&replica, programs),
+        },
+        command: command_inside(programs, trace, key),
+        recorded: programs.tracer.is_some(),
+        quiet: arguments.quiet,
+    };
+    arguments.progress(&format!(
+        "running sh {INSTALLER} -w {} -s KEY",
+        addresses::WORKSPACE
+    ));
+    let status = run_sandbox(&task);
+    // The far side has nothing to finish: it ends with the demo.
+    let _ = hosts.kill();
+    let _ = hosts.wait();
+    status
+}
+
+fn programs_inside(replica: &Path, programs: &Programs) -> Vec<(PathBuf, PathBuf)> {
+    let mut inside = vec![(
+        replica.join(INSTALLER),
+        Path::new("/root").join(INSTALLER),
+    )];
+    inside.extend(PLAYED_TOOLS.map(|tool| (programs.actor.clone(), PathBuf::from(tool))));
+    inside.extend(
+        programs
+            .tracer
+            .iter()
+            .map(|tracer| (tracer.clone(), PathBuf::from(TRACER_INSIDE))),
+    );
+    inside
+}
+
+fn command_inside(programs: &Programs, trace: &Path, key: &WorkspaceKey) -> Vec<OsString> {
+    let mut command: Vec<OsString> = Vec::new();
+    if programs.tracer.is_some() {
+        command.extend([TRACER_INSIDE, "record", "-o"].map(OsString::from));
+        command.push(trace.into());
+        command.extend(["--linger", LINGER, "--"].map(OsString::from));
+    }
+    command.extend(
+        ["sh", INSTALLER, "-w", addresses::WORKSPACE, "-s", key.reveal()].map(OsString::from),
+    );
+    command
+}
+
+/// Starts the far side's servers and waits until they listen. They run outside
+/// the sandbox, as the internet does: no recording of it holds their processes.
+fn start_hosts(network: &Network, actor: &Path, bundle: &Path) -> Result<Child> {
+    let mut hosts = network.in_far_side(|| {
+        Command::new(actor)
+            .arg("hosts")
+            .arg(bundle)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start the demo's servers")
+    })?;
+    let mut ready = [0; 1];
+    let mut output = hosts.stdout.take().context("the servers have no output")?;
+    if output.read_exact(&mut ready).is_err() {
+        let _ = hosts.kill();
+        let _ = hosts.wait();
+        bail!("the demo's servers did not start; their message is above");
+    }
+    Ok(hosts)
+}
+
+/// Runs the task as PID 1 of new namespaces and waits until all of it is over.
+fn run_sandbox(task: &init::Task) -> Result<i32> {
+    let_interrupts_through()?;
+    let mut stack = vec![0; 1024 * 1024];
+    let flags = CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWUTS
+        | CloneFlags::CLONE_NEWIPC;
+    // SAFETY: without CLONE_VM the child has memory of its own, as after fork,
+    // and this process has only this one thread, so no lock is held across it;
+    // the stack is large enough for ordinary code and outlives the call.
+    let sandbox = unsafe {
+        clone(Box::new(|| init::run(task)), &mut stack, flags, Some(Signal::SIGCHLD as i32))
+    }
+    .context("cannot make the sandbox's namespaces: does this kernel (or container) forbid it?")?;
+    wait_for(sandbox)
+}
+
+fn wait_for(process: Pid) -> Result<i32> {
+    loop {
+        match waitpid(process, None) {
+            Ok(WaitStatus::Exited(_, code)) => return Ok(code),
+            Ok(WaitStatus::Signaled(_, signal, _)) => return Ok(128 + signal as i32),
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(error) => return Err(error).context("cannot wait for the sandbox"),
+        }
+    }
+}
+
+/// Ctrl-C is for the recorder, which ends its recording well. A handler rather
+/// than "ignore": that one would be inherited by every program of the sandbox.
+fn let_interrupts_through() -> Result<()> {
+    extern "C" fn nothing(_signal: i32) {}
+    let action = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler does nothing, so it is safe at any moment.
+    unsafe { sigaction(Signal::SIGINT, &action) }.context("cannot handle Ctrl-C")?;
+    Ok(())
+}

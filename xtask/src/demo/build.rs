@@ -1,0 +1,102 @@
+//! Builds what the demo runs, through cargo, as the user who owns the build
+//! directory: a root shell must not leave root's files in it.
+
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use nix::unistd::{Uid, User};
+use serde::Deserialize;
+
+/// The programs of one run.
+pub struct Programs {
+    /// The recorder; absent when nothing is to be recorded.
+    pub tracer: Option<PathBuf>,
+    /// Plays every daemon, tool and server of the replica.
+    pub actor: PathBuf,
+}
+
+/// Builds the recorder, in the profile that users get.
+pub fn tracer(workspace: &Path) -> Result<PathBuf> {
+    let mut cargo = cargo(workspace)?;
+    cargo.args(["build", "--release", "--package", "agent-tracer", "--bin", "tracer"]);
+    executable(cargo, "tracer")
+}
+
+/// Builds the actor: in the profile xtask itself is built in, so that they
+/// share every dependency, and stripped, since the packages carry copies of it.
+pub fn actor(workspace: &Path) -> Result<PathBuf> {
+    let mut cargo = cargo(workspace)?;
+    cargo.args(["rustc", "--package", "xtask", "--bin", "demo-actor"]);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    cargo.args(["--message-format", MESSAGES, "--", "-C", "strip=symbols"]);
+    run(cargo, "demo-actor")
+}
+
+const MESSAGES: &str = "json-render-diagnostics";
+
+fn executable(mut cargo: Command, name: &str) -> Result<PathBuf> {
+    cargo.args(["--message-format", MESSAGES]);
+    run(cargo, name)
+}
+
+/// The part of cargo's messages that says where a program went.
+#[derive(Deserialize)]
+struct Artifact {
+    target: Option<Target>,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+fn run(mut cargo: Command, name: &str) -> Result<PathBuf> {
+    let output = cargo
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run cargo: is Rust installed for this user? (https://rustup.rs)")?;
+    if !output.status.success() {
+        bail!("cargo could not build {name}; its messages are above");
+    }
+    output
+        .stdout
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<Artifact>(line).ok())
+        .filter(|artifact| artifact.target.as_ref().is_some_and(|target| target.name == name))
+        .find_map(|artifact| artifact.executable)
+        .with_context(|| format!("cargo built {name} but did not say where"))
+}
+
+/// Cargo in the workspace, as the owner of the build directory.
+fn cargo(workspace: &Path) -> Result<Command> {
+    // `cargo xtask` tells which cargo runs it; root's PATH often has none.
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.current_dir(workspace).stdin(Stdio::null());
+
+    let target = match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(directory) => PathBuf::from(directory),
+        None => workspace.join("target"),
+    };
+    let owner = std::fs::metadata(&target)
+        .or_else(|_| std::fs::metadata(workspace))
+        .context("cannot look at the build directory")?
+        .uid();
+    if Uid::effective().is_root() && owner != 0 {
+        let user = User::from_uid(Uid::from_raw(owner))?
+            .with_context(|| format!("the owner of {} (uid {owner}) has no name", target.display()))?;
+        command
+            .uid(user.uid.as_raw())
+            .gid(user.gid.as_raw())
+            .env("HOME", &user.dir)
+            .env_remove("CARGO_HOME")
+            .env_remove("RUSTUP_HOME");
+    }
+    Ok(command)
+}

@@ -1,0 +1,140 @@
+//! PID 1 of the sandbox: runs the recording, adopts and reaps the daemons that
+//! detach, and ends everything by exiting. It keeps nothing running for long.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::listing;
+use super::sandbox::{self, Furnishing};
+
+/// The whole recorded part takes about ten seconds; several times that on a
+/// slow machine, and past this something hangs.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// How long the daemons run when nothing records them.
+const UNRECORDED_LINGER: Duration = Duration::from_secs(3);
+
+/// What PID 1 has to do.
+pub struct Task<'a> {
+    /// The file system to do it in.
+    pub furnishing: Furnishing<'a>,
+    /// The command line to run: the recorder's, or the installer's own.
+    pub command: Vec<OsString>,
+    /// Whether that command is a recorder, which waits for daemons by itself.
+    pub recorded: bool,
+    /// Say nothing but errors.
+    pub quiet: bool,
+}
+
+/// Runs the task; the result is the exit status of PID 1.
+pub fn run(task: &Task) -> isize {
+    match try_run(task) {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("demo: {error:#}");
+            125
+        }
+    }
+}
+
+fn try_run(task: &Task) -> Result<isize> {
+    // When the demo itself dies, so does PID 1, and with it all the rest.
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+    sandbox::enter(&task.furnishing)?;
+
+    start_background("/usr/sbin/cron", &["-f"])?;
+    // An upgrade of the machine's own that merely happens at the same time.
+    start_background("/usr/bin/unattended-upgrade", &[])?;
+
+    let (program, arguments) = task.command.split_first().context("nothing to run")?;
+    let mut command = in_clean_environment(Path::new(program));
+    command.args(arguments).stdin(Stdio::null());
+    if task.quiet {
+        command.stdout(Stdio::null());
+    }
+    let main = command
+        .spawn()
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    let status = reap_until_exit(&main, Instant::now() + DEADLINE)?;
+    if !task.recorded {
+        reap_for(UNRECORDED_LINGER)?;
+        println!("\nprocesses left running:\n{}", listing::processes());
+    }
+    if !task.quiet {
+        let ownerless = listing::ownerless_connections();
+        println!("\nwhat netstat says of the connections that are over:");
+        for connection in ownerless {
+            println!("  {connection}");
+        }
+    }
+    Ok(status)
+}
+
+fn start_background(program: &str, arguments: &[&str]) -> Result<Child> {
+    in_clean_environment(Path::new(program))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .with_context(|| format!("cannot start {program}"))
+}
+
+/// A root login's environment: nothing of the developer's gets in.
+fn in_clean_environment(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().envs([
+        ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("HOME", "/root"),
+        ("USER", "root"),
+        ("LOGNAME", "root"),
+        ("SHELL", "/bin/sh"),
+        ("LANG", "C.UTF-8"),
+        ("DEBIAN_FRONTEND", "noninteractive"),
+    ]);
+    // The recorder's business: whose the trace becomes, and how to speak.
+    for name in ["SUDO_UID", "SUDO_GID", "TERM", "NO_COLOR", "RUST_BACKTRACE", "COLUMNS"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command
+}
+
+fn reap_until_exit(main: &Child, deadline: Instant) -> Result<isize> {
+    let main = Pid::from_raw(i32::try_from(main.id())?);
+    while Instant::now() < deadline {
+        match reap_one()? {
+            WaitStatus::Exited(pid, code) if pid == main => return Ok(code as isize),
+            WaitStatus::Signaled(pid, signal, _) if pid == main => {
+                return Ok(128 + signal as isize);
+            }
+            _ => {}
+        }
+    }
+    bail!("the recording did not end within {} s", DEADLINE.as_secs())
+}
+
+fn reap_for(duration: Duration) -> Result<()> {
+    let deadline = Instant::now() + duration;
+    while Instant::now() < deadline {
+        reap_one()?;
+    }
+    Ok(())
+}
+
+/// Reaps one child if one has exited, else rests a moment.
+fn reap_one() -> Result<WaitStatus> {
+    let status = waitpid(None, Some(WaitPidFlag::WNOHANG))?;
+    if status == WaitStatus::StillAlive {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(status)
+}
