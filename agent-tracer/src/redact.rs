@@ -1,1 +1,274 @@
-//! Masks secrets.
+//! Masks the secrets of traced programs, and whatever repeats them, before any byte reaches the disk. Refuses to judge
+//! what only looks unusual: a path, a port, a long word or a workspace id is evidence and stays.
+
+#[cfg(test)]
+mod hostile;
+mod key;
+mod memory;
+mod option;
+mod pattern;
+mod program;
+mod script;
+#[cfg(test)]
+mod tests;
+mod url;
+
+use std::ops::Range;
+
+use memory::Memory;
+
+/// What a mask begins with; its number and [`MARK_CLOSE`] follow.
+const MARK_OPEN: &[u8] = "‹secret ".as_bytes();
+const MARK_CLOSE: &[u8] = "›".as_bytes();
+
+/// Masking one secret may uncover the edges of another (a key glued to a password), so rules and memory alternate until
+/// nothing changes. Each round masks at least one more byte; two rounds settle everything seen in the field.
+const ROUNDS: usize = 4;
+
+/// Masks secrets as `‹secret 1›`, `‹secret 2›`, …: the same value has the same number for as long as the `Redactor`
+/// lives, which should be one recording.
+///
+/// A masked value of at least 6 bytes is remembered and masked wherever it recurs. Three kinds of value are masked only
+/// where a rule applies, because masking their recurrences would shred innocent text: values under 6 bytes; plain words
+/// and paths (`--token install`, `-s status`); values of one repeated byte (`******`).
+///
+/// Memory is bounded: 4,096 values or 1 MiB. Past that the oldest are kept, because the keys of an install stand in its
+/// first command lines and a later flood must not drive them out; further secrets are still masked where a rule applies,
+/// all as `‹secret 4097›`.
+#[derive(Debug, Default)]
+pub struct Redactor {
+    memory: Memory,
+}
+
+/// Whether a masked value is looked for elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Keep {
+    /// Masked here only.
+    Here,
+    /// Masked wherever it recurs.
+    Everywhere,
+}
+
+/// A secret that a rule found in one byte string.
+#[derive(Debug)]
+struct Find {
+    at: Range<usize>,
+    keep: Keep,
+    /// The same secret as others will spell it: without percent escapes, without the quotes of a shell.
+    also: Option<Vec<u8>>,
+}
+
+impl Find {
+    fn new(at: Range<usize>, keep: Keep) -> Self {
+        Self {
+            at,
+            keep,
+            also: None,
+        }
+    }
+}
+
+impl Redactor {
+    /// A redactor that remembers nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Masks the secrets of one command line in place; returns true when something was masked. The number of elements
+    /// and their order never change.
+    pub fn argv(&mut self, argv: &mut [Vec<u8>]) -> bool {
+        let mut any = false;
+        for _ in 0..ROUNDS {
+            let mut changed = false;
+            let found = option::find(argv);
+            let mut finds = found.finds.into_iter().peekable();
+            let mut scripts = found.scripts.into_iter().peekable();
+            for (index, element) in argv.iter_mut().enumerate() {
+                let mut here = Vec::new();
+                while let Some((_, find)) = finds.next_if(|(at, _)| *at <= index) {
+                    here.push(find);
+                }
+                let mut extent = pattern::Extent::Argument;
+                while scripts.next_if(|at| *at <= index).is_some() {
+                    extent = pattern::Extent::Text;
+                }
+                pattern::find(element, extent, &mut here);
+                changed |= self.mask(element, here);
+            }
+            // Only now: a secret may recur in an element before the one that gave it away.
+            for element in argv.iter_mut() {
+                changed |= self.recall(element);
+            }
+            if !changed {
+                break;
+            }
+            any = true;
+        }
+        any
+    }
+
+    /// Masks remembered values and self-evident patterns in any other byte string: file names, working directories,
+    /// comm, log text. Returns true when something was masked.
+    pub fn bytes(&mut self, text: &mut Vec<u8>) -> bool {
+        let mut any = false;
+        if let Some(number) = self.memory.cut_name(text) {
+            replace(text, &[(0..text.len(), number)]);
+            any = true;
+        }
+        for _ in 0..ROUNDS {
+            let mut finds = Vec::new();
+            pattern::find(text, pattern::Extent::Text, &mut finds);
+            let masked = self.mask(text, finds);
+            let recalled = self.recall(text);
+            if !masked && !recalled {
+                break;
+            }
+            any = true;
+        }
+        any
+    }
+
+    /// How many distinct secrets were seen; a lower bound once past the limit of what is remembered.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.memory.count()
+    }
+
+    /// Learns and masks what the rules found.
+    fn mask(&mut self, text: &mut Vec<u8>, mut finds: Vec<Find>) -> bool {
+        if finds.is_empty() {
+            return false;
+        }
+        finds.sort_by_key(|find| (find.at.start, std::cmp::Reverse(find.at.end)));
+        let marks = marks(text);
+        let mut pieces: Vec<(Range<usize>, u32)> = Vec::new();
+        let mut finds = finds.into_iter().peekable();
+        while let Some(first) = finds.next() {
+            let mut at = first.at.clone();
+            let mut keep = first.keep;
+            let mut group = vec![first];
+            while let Some(next) = finds.next_if(|next| next.at.start < at.end) {
+                at.end = at.end.max(next.at.end);
+                keep = keep.max(next.keep);
+                group.push(next);
+            }
+            let mut number = None;
+            for part in subtract(at, &marks) {
+                let learnt = self
+                    .memory
+                    .learn(text.get(part.clone()).unwrap_or_default(), keep);
+                number.get_or_insert(learnt);
+                pieces.push((part, learnt));
+            }
+            let Some(number) = number else { continue };
+            for find in group {
+                let spelled = text.get(find.at.clone()).unwrap_or_default();
+                if find.keep == Keep::Everywhere && !overlaps(&find.at, &marks) {
+                    self.memory.alias(spelled, number);
+                    if let Some(also) = find.also {
+                        self.memory.alias(&also, number);
+                    }
+                }
+            }
+        }
+        replace(text, &pieces)
+    }
+
+    /// Masks what is remembered.
+    fn recall(&mut self, text: &mut Vec<u8>) -> bool {
+        let hits = self.memory.recall(text);
+        if hits.is_empty() {
+            return false;
+        }
+        let marks = marks(text);
+        let mut pieces: Vec<(Range<usize>, u32)> = Vec::new();
+        let mut longest = 0;
+        for (at, number) in hits {
+            // The password may well be the word "secret".
+            if overlaps(&at, &marks) {
+                continue;
+            }
+            match pieces.last_mut() {
+                Some((last, name)) if at.start < last.end => {
+                    if at.len() > longest {
+                        longest = at.len();
+                        *name = number;
+                    }
+                    last.end = last.end.max(at.end);
+                }
+                Some(_) | None => {
+                    longest = at.len();
+                    pieces.push((at, number));
+                }
+            }
+        }
+        replace(text, &pieces)
+    }
+}
+
+/// Where `text` is masked already.
+fn marks(text: &[u8]) -> Vec<Range<usize>> {
+    memchr::memmem::find_iter(text, MARK_OPEN)
+        .filter_map(|start| mark_at(text, start).map(|end| start..end))
+        .collect()
+}
+
+/// The end of the mask that begins at `start`, if one does.
+fn mark_at(text: &[u8], start: usize) -> Option<usize> {
+    let rest = text.get(start..)?.strip_prefix(MARK_OPEN)?;
+    let digits = rest
+        .iter()
+        .take(10)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let closed = rest.get(digits..)?.starts_with(MARK_CLOSE);
+    (digits > 0 && closed).then_some(start + MARK_OPEN.len() + digits + MARK_CLOSE.len())
+}
+
+/// The marks that touch `at`, by binary search: hostile text has thousands of both.
+fn touching<'a>(at: &Range<usize>, marks: &'a [Range<usize>]) -> &'a [Range<usize>] {
+    let from = marks.partition_point(|mark| mark.end <= at.start);
+    let rest = marks.get(from..).unwrap_or_default();
+    let to = rest.partition_point(|mark| mark.start < at.end);
+    rest.get(..to).unwrap_or_default()
+}
+
+fn overlaps(at: &Range<usize>, marks: &[Range<usize>]) -> bool {
+    !touching(at, marks).is_empty()
+}
+
+/// What is left of `at` between the masks.
+fn subtract(at: Range<usize>, marks: &[Range<usize>]) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let mut start = at.start;
+    for mark in touching(&at, marks) {
+        if start < mark.start {
+            parts.push(start..mark.start);
+        }
+        start = start.max(mark.end);
+    }
+    if start < at.end {
+        parts.push(start..at.end);
+    }
+    parts
+}
+
+/// Puts masks in place of `pieces`, which are sorted and disjoint.
+fn replace(text: &mut Vec<u8>, pieces: &[(Range<usize>, u32)]) -> bool {
+    if pieces.is_empty() {
+        return false;
+    }
+    let mut masked = Vec::with_capacity(text.len() + pieces.len() * 16);
+    let mut from = 0;
+    for (at, number) in pieces {
+        masked.extend_from_slice(text.get(from..at.start).unwrap_or_default());
+        masked.extend_from_slice(MARK_OPEN);
+        masked.extend_from_slice(number.to_string().as_bytes());
+        masked.extend_from_slice(MARK_CLOSE);
+        from = at.end;
+    }
+    masked.extend_from_slice(text.get(from..).unwrap_or_default());
+    *text = masked;
+    true
+}

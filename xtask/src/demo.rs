@@ -85,7 +85,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     let key = WorkspaceKey::generate()?;
     let output = private_directory_beside(&trace)?;
-    let status = perform(arguments, &workspace, &programs, &trace, output.path(), &key)?;
+    let status = perform(
+        arguments,
+        &workspace,
+        &programs,
+        &trace,
+        output.path(),
+        &key,
+    )?;
     if status != 0 {
         bail!("the installer's replica, or its recording, ended with status {status}");
     }
@@ -138,14 +145,14 @@ fn programs(arguments: &Arguments, workspace: &Path) -> Result<Programs> {
         Some(tracer) => Some(existing(tracer)?),
         None => {
             arguments.progress("building tracer");
-            Some(build::tracer(workspace)?)
+            Some(build::tracer(workspace, arguments.quiet)?)
         }
     };
     let actor = match &arguments.actor {
         Some(actor) => existing(actor)?,
         None => {
             arguments.progress("building the replica's programs");
-            build::actor(workspace)?
+            build::actor(workspace, arguments.quiet)?
         }
     };
     Ok(Programs { tracer, actor })
@@ -239,10 +246,7 @@ fn perform(
 }
 
 fn programs_inside(replica: &Path, programs: &Programs) -> Vec<(PathBuf, PathBuf)> {
-    let mut inside = vec![(
-        replica.join(INSTALLER),
-        Path::new("/root").join(INSTALLER),
-    )];
+    let mut inside = vec![(replica.join(INSTALLER), Path::new("/root").join(INSTALLER))];
     inside.extend(PLAYED_TOOLS.map(|tool| (programs.actor.clone(), PathBuf::from(tool))));
     inside.extend(
         programs
@@ -261,7 +265,15 @@ fn command_inside(programs: &Programs, trace: &Path, key: &WorkspaceKey) -> Vec<
         command.extend(["--linger", LINGER, "--"].map(OsString::from));
     }
     command.extend(
-        ["sh", INSTALLER, "-w", addresses::WORKSPACE, "-s", key.reveal()].map(OsString::from),
+        [
+            "sh",
+            INSTALLER,
+            "-w",
+            addresses::WORKSPACE,
+            "-s",
+            key.reveal(),
+        ]
+        .map(OsString::from),
     );
     command
 }
@@ -300,7 +312,12 @@ fn run_sandbox(task: &init::Task) -> Result<i32> {
     // and this process has only this one thread, so no lock is held across it;
     // the stack is large enough for ordinary code and outlives the call.
     let sandbox = unsafe {
-        clone(Box::new(|| init::run(task)), &mut stack, flags, Some(Signal::SIGCHLD as i32))
+        clone(
+            Box::new(|| init::run(task)),
+            &mut stack,
+            flags,
+            Some(Signal::SIGCHLD as i32),
+        )
     }
     .context("cannot make the sandbox's namespaces: does this kernel (or container) forbid it?")?;
     wait_for(sandbox)
@@ -321,7 +338,11 @@ fn wait_for(process: Pid) -> Result<i32> {
 /// than "ignore": that one would be inherited by every program of the sandbox.
 fn let_interrupts_through() -> Result<()> {
     extern "C" fn nothing(_signal: i32) {}
-    let action = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
+    let action = SigAction::new(
+        SigHandler::Handler(nothing),
+        SaFlags::empty(),
+        SigSet::empty(),
+    );
     // SAFETY: the handler does nothing, so it is safe at any moment.
     unsafe { sigaction(Signal::SIGINT, &action) }.context("cannot handle Ctrl-C")?;
     Ok(())

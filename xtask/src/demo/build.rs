@@ -19,16 +19,23 @@ pub struct Programs {
 }
 
 /// Builds the recorder, in the profile that users get.
-pub fn tracer(workspace: &Path) -> Result<PathBuf> {
-    let mut cargo = cargo(workspace)?;
-    cargo.args(["build", "--release", "--package", "agent-tracer", "--bin", "tracer"]);
+pub fn tracer(workspace: &Path, quiet: bool) -> Result<PathBuf> {
+    let mut cargo = cargo(workspace, quiet)?;
+    cargo.args([
+        "build",
+        "--release",
+        "--package",
+        "agent-tracer",
+        "--bin",
+        "tracer",
+    ]);
     executable(cargo, "tracer")
 }
 
 /// Builds the actor: in the profile xtask itself is built in, so that they
 /// share every dependency, and stripped, since the packages carry copies of it.
-pub fn actor(workspace: &Path) -> Result<PathBuf> {
-    let mut cargo = cargo(workspace)?;
+pub fn actor(workspace: &Path, quiet: bool) -> Result<PathBuf> {
+    let mut cargo = cargo(workspace, quiet)?;
     cargo.args(["rustc", "--package", "xtask", "--bin", "demo-actor"]);
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
@@ -68,17 +75,26 @@ fn run(mut cargo: Command, name: &str) -> Result<PathBuf> {
         .stdout
         .split(|byte| *byte == b'\n')
         .filter_map(|line| serde_json::from_slice::<Artifact>(line).ok())
-        .filter(|artifact| artifact.target.as_ref().is_some_and(|target| target.name == name))
+        .filter(|artifact| {
+            artifact
+                .target
+                .as_ref()
+                .is_some_and(|target| target.name == name)
+        })
         .find_map(|artifact| artifact.executable)
         .with_context(|| format!("cargo built {name} but did not say where"))
 }
 
 /// Cargo in the workspace, as the owner of the build directory.
-fn cargo(workspace: &Path) -> Result<Command> {
+fn cargo(workspace: &Path, quiet: bool) -> Result<Command> {
     // `cargo xtask` tells which cargo runs it; root's PATH often has none.
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.current_dir(workspace).stdin(Stdio::null());
+    if quiet {
+        // Errors still show.
+        command.env("CARGO_TERM_QUIET", "true");
+    }
 
     let target = match std::env::var_os("CARGO_TARGET_DIR") {
         Some(directory) => PathBuf::from(directory),
@@ -89,8 +105,12 @@ fn cargo(workspace: &Path) -> Result<Command> {
         .context("cannot look at the build directory")?
         .uid();
     if Uid::effective().is_root() && owner != 0 {
-        let user = User::from_uid(Uid::from_raw(owner))?
-            .with_context(|| format!("the owner of {} (uid {owner}) has no name", target.display()))?;
+        let user = User::from_uid(Uid::from_raw(owner))?.with_context(|| {
+            format!(
+                "the owner of {} (uid {owner}) has no name",
+                target.display()
+            )
+        })?;
         command
             .uid(user.uid.as_raw())
             .gid(user.gid.as_raw())

@@ -50,7 +50,11 @@ pub fn build(replica: &Path, actor: &Path, directory: &Path) -> Result<PathBuf> 
     fs::create_dir(&payload)?;
     for package in &PACKAGES {
         let stage = directory.join(package.name);
-        copy_tree(&replica.join("packages").join(package.name), &stage, &architecture)?;
+        copy_tree(
+            &replica.join("packages").join(package.name),
+            &stage,
+            &architecture,
+        )?;
         place_actor(actor, &stage, package.programs)?;
         run(Command::new("dpkg-deb")
             // Small and quick beats smallest: it is unpacked once, in memory.
@@ -74,7 +78,8 @@ pub fn build(replica: &Path, actor: &Path, directory: &Path) -> Result<PathBuf> 
 
 /// `head`, followed by a compressed archive of what is in `payload`.
 fn self_extracting(head: &Path, payload: &Path, script: &Path) -> Result<()> {
-    let head = fs::read_to_string(head).with_context(|| format!("cannot read {}", head.display()))?;
+    let head =
+        fs::read_to_string(head).with_context(|| format!("cannot read {}", head.display()))?;
     let first_line_after = head.lines().count() + 1;
     let head = head.replace(SKIP, &first_line_after.to_string());
     let archive = script.with_extension("tar.gz");
@@ -149,5 +154,7 @@ fn output_of(command: &mut Command) -> Result<String> {
             String::from_utf8_lossy(&output.stderr).trim_end()
         );
     }
-    Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .trim_end()
+        .to_owned())
 }

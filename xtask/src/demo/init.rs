@@ -65,16 +65,23 @@ fn try_run(task: &Task) -> Result<isize> {
     let status = reap_until_exit(&main, Instant::now() + DEADLINE)?;
     if !task.recorded {
         reap_for(UNRECORDED_LINGER)?;
-        println!("\nprocesses left running:\n{}", listing::processes());
     }
     if !task.quiet {
-        let ownerless = listing::ownerless_connections();
-        println!("\nwhat netstat says of the connections that are over:");
-        for connection in ownerless {
-            println!("  {connection}");
-        }
+        show_aftermath(task);
     }
     Ok(status)
+}
+
+/// What the classic tools can say now: nothing of what has ended, and of the
+/// connections not whose they were.
+fn show_aftermath(task: &Task) {
+    if !task.recorded {
+        println!("\nps, at the end:\n{}", listing::processes());
+    }
+    println!("\nnetstat, at the end, of connections that are over:");
+    for connection in listing::ownerless_connections() {
+        println!("  {connection}");
+    }
 }
 
 fn start_background(program: &str, arguments: &[&str]) -> Result<Child> {
@@ -100,7 +107,14 @@ fn in_clean_environment(program: &Path) -> Command {
         ("DEBIAN_FRONTEND", "noninteractive"),
     ]);
     // The recorder's business: whose the trace becomes, and how to speak.
-    for name in ["SUDO_UID", "SUDO_GID", "TERM", "NO_COLOR", "RUST_BACKTRACE", "COLUMNS"] {
+    for name in [
+        "SUDO_UID",
+        "SUDO_GID",
+        "TERM",
+        "NO_COLOR",
+        "RUST_BACKTRACE",
+        "COLUMNS",
+    ] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }

@@ -68,7 +68,13 @@ fn write_children(
     let mut generation = children.remove(&parent).unwrap_or_default();
     generation.sort_by_key(|process| process.pid);
     for process in generation {
-        let Process { pid, parent, user, name, command } = process;
+        let Process {
+            pid,
+            parent,
+            user,
+            name,
+            command,
+        } = process;
         let _ = writeln!(
             text,
             "{pid:>7} {parent:>7} {user:<12} {name:<16} {:indent$}{command}",
@@ -82,7 +88,7 @@ fn write_children(
 /// TCP sockets in TIME_WAIT, as netstat lists them: without an owner.
 pub fn ownerless_connections() -> Vec<String> {
     const TIME_WAIT: &str = "06";
-    fs::read_to_string("/proc/net/tcp")
+    let mut lines: Vec<_> = fs::read_to_string("/proc/net/tcp")
         .unwrap_or_default()
         .lines()
         .skip(1)
@@ -92,9 +98,16 @@ pub fn ownerless_connections() -> Vec<String> {
                 return None;
             };
             (*state == TIME_WAIT).then_some(())?;
-            Some(format!("{:<24}{:<24}TIME_WAIT   -", endpoint(local)?, endpoint(remote)?))
+            Some(format!(
+                "{:<24}{:<24}TIME_WAIT   -",
+                endpoint(local)?,
+                endpoint(remote)?
+            ))
         })
-        .collect()
+        .collect();
+    // The kernel lists them by hash: neither order nor chance is a message.
+    lines.sort();
+    lines
 }
 
 /// The kernel prints the address as the word it is in memory.

@@ -23,7 +23,16 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use nix::net::if_::if_nametoindex;
 use nix::sched::{CloneFlags, setns, unshare};
 
-use super::addresses::{FAR_SIDE, ROUTER, SUBNET_BITS, VIRTUAL_MACHINE};
+use super::addresses::{ARCHIVE, CONTENT, DOWNLOAD, METADATA, PLATFORM, SERVICE};
+
+/// The "VM" on which the installer runs.
+pub const VIRTUAL_MACHINE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 4);
+/// The other end of the VM's only wire: its default route.
+const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+/// The prefix the two above share.
+const SUBNET_BITS: u8 = 24;
+/// Every address the far side answers on.
+const FAR_SIDE: [Ipv4Addr; 6] = [SERVICE, METADATA, PLATFORM, DOWNLOAD, CONTENT, ARCHIVE];
 
 /// The wire's ends; the VM's is named as on a real VM.
 const NEAR_END: &str = "eth0";

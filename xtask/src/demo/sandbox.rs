@@ -10,7 +10,8 @@ use anyhow::{Context, Result};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, pivot_root, sethostname};
 
-use super::addresses::{PLATFORM, VIRTUAL_MACHINE};
+use super::addresses::PLATFORM;
+use super::network::VIRTUAL_MACHINE;
 
 /// The host name inside: views show it, and no real machine's name leaks.
 const HOST_NAME: &str = "oms-replica";
@@ -38,7 +39,12 @@ pub struct Furnishing<'a> {
 /// sandbox.
 pub fn enter(furnishing: &Furnishing) -> Result<()> {
     // What is mounted from here on stays here.
-    mount_plain("none", Path::new("/"), None, MsFlags::MS_REC | MsFlags::MS_PRIVATE)?;
+    mount_plain(
+        "none",
+        Path::new("/"),
+        None,
+        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+    )?;
     mount_plain("tmpfs", furnishing.staging, Some("tmpfs"), MsFlags::empty())?;
     let root = furnishing.staging.join("root");
     overlay_disks(furnishing.staging, &root)?;
@@ -130,7 +136,12 @@ fn disk_mountpoints() -> Result<Vec<PathBuf>> {
 
 fn mount_kernel_file_systems(root: &Path) -> Result<()> {
     let hardened = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount_plain("proc", &root.join("proc"), Some("proc"), hardened | MsFlags::MS_NOEXEC)?;
+    mount_plain(
+        "proc",
+        &root.join("proc"),
+        Some("proc"),
+        hardened | MsFlags::MS_NOEXEC,
+    )?;
     bind(Path::new("/dev"), &root.join("dev"), MsFlags::MS_REC)?;
     bind(Path::new("/sys"), &root.join("sys"), MsFlags::MS_REC)?;
     for mountpoint in mountpoints_below(&root.join("sys"))? {
@@ -177,8 +188,14 @@ fn write_identity(root: &Path) -> Result<()> {
 }
 
 fn bind(from: &Path, to: &Path, flags: MsFlags) -> Result<()> {
-    mount(Some(from), to, None::<&str>, MsFlags::MS_BIND | flags, None::<&str>)
-        .with_context(|| format!("cannot bind {} into the sandbox", from.display()))
+    mount(
+        Some(from),
+        to,
+        None::<&str>,
+        MsFlags::MS_BIND | flags,
+        None::<&str>,
+    )
+    .with_context(|| format!("cannot bind {} into the sandbox", from.display()))
 }
 
 fn mount_plain(source: &str, target: &Path, kind: Option<&str>, flags: MsFlags) -> Result<()> {

@@ -37,8 +37,8 @@ impl WorkspaceKey {
 
     /// Every file at or below `path` that holds the key.
     pub fn files_holding_it(&self, path: &Path) -> Result<Vec<PathBuf>> {
-        let metadata =
-            fs::symlink_metadata(path).with_context(|| format!("cannot look at {}", path.display()))?;
+        let metadata = fs::symlink_metadata(path)
+            .with_context(|| format!("cannot look at {}", path.display()))?;
         if metadata.is_dir() {
             let mut found = Vec::new();
             for entry in fs::read_dir(path)? {

@@ -18,7 +18,8 @@ pub fn play() -> Result<()> {
     loop {
         // The file says every 15 minutes; the recording lasts seconds.
         std::thread::sleep(Duration::from_millis(2500));
-        while waitpid(None, Some(WaitPidFlag::WNOHANG)).is_ok_and(|status| status.pid().is_some()) {}
+        while waitpid(None, Some(WaitPidFlag::WNOHANG)).is_ok_and(|status| status.pid().is_some()) {
+        }
         let Ok(table) = fs::read_to_string(JOB) else {
             continue;
         };

@@ -24,11 +24,21 @@ impl Url {
             other => bail!("cannot speak {other}"),
         };
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-        Ok(Self { secure, host: host.to_owned(), path: format!("/{path}") })
+        Ok(Self {
+            secure,
+            host: host.to_owned(),
+            path: format!("/{path}"),
+        })
     }
 
     fn get<'a>(&'a self, headers: &'a [String]) -> Request<'a> {
-        Request { method: "GET", host: &self.host, path: &self.path, headers, body: &[] }
+        Request {
+            method: "GET",
+            host: &self.host,
+            path: &self.path,
+            headers,
+            body: &[],
+        }
     }
 }
 
@@ -59,7 +69,10 @@ pub fn wget(arguments: &[String]) -> Result<()> {
 /// Plays `curl [-H HEADER]… [--data-binary @FILE] [--output FILE] URL`.
 pub fn curl(arguments: &[String]) -> Result<()> {
     let url = Url::parse(arguments.last().context("curl needs a URL")?)?;
-    let mut headers = vec!["User-Agent: curl/7.88.1".to_owned(), "Accept: */*".to_owned()];
+    let mut headers = vec![
+        "User-Agent: curl/7.88.1".to_owned(),
+        "Accept: */*".to_owned(),
+    ];
     for pair in arguments.windows(2) {
         if let [option, value] = pair
             && option == "-H"

@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::addresses::{ARCHIVE, BUNDLE, CONTENT, DOWNLOAD, METADATA, PLATFORM, SERVICE, WORKSPACE};
+use crate::addresses::{ARCHIVE, CONTENT, DOWNLOAD, METADATA, PLATFORM, SERVICE, WORKSPACE};
 use crate::talk::header;
 
 /// What a server says to any request.
@@ -27,7 +27,11 @@ struct Answer {
 
 impl Answer {
     fn with(body: impl Into<Vec<u8>>) -> Self {
-        Self { status: "200 OK", headers: String::new(), body: Arc::new(body.into()) }
+        Self {
+            status: "200 OK",
+            headers: String::new(),
+            body: Arc::new(body.into()),
+        }
     }
 
     fn redirect(to: &str) -> Self {
@@ -42,10 +46,13 @@ impl Answer {
 /// Serves until its standard input ends, which it does with the demo.
 pub fn play(bundle: &Path) -> Result<()> {
     let bundle = std::fs::read(bundle).context("cannot read the bundle")?;
-    let cdn = format!("http://objects.githubusercontent.com/{BUNDLE}");
-    serve_plain(DOWNLOAD, Answer::redirect(&cdn))?;
+    let cdn = "http://objects.githubusercontent.com/github-production-release-asset/omsagent.sh";
+    serve_plain(DOWNLOAD, Answer::redirect(cdn))?;
     serve_plain(CONTENT, Answer::with(bundle))?;
-    serve_plain(METADATA, Answer::with(r#"{"compute":{"location":"japaneast"}}"#))?;
+    serve_plain(
+        METADATA,
+        Answer::with(r#"{"compute":{"location":"japaneast"}}"#),
+    )?;
     serve_plain(PLATFORM, Answer::with("<Versions/>"))?;
     serve_plain(ARCHIVE, Answer::with("Origin: Debian\n"))?;
     serve_secure(SERVICE, Answer::with("<Topology/>"))?;
@@ -59,7 +66,9 @@ pub fn play(bundle: &Path) -> Result<()> {
 }
 
 fn serve_plain(address: Ipv4Addr, answer: Answer) -> Result<()> {
-    accept(address, 80, move |mut stream| converse(&mut stream, &answer))
+    accept(address, 80, move |mut stream| {
+        converse(&mut stream, &answer)
+    })
 }
 
 fn serve_secure(address: Ipv4Addr, answer: Answer) -> Result<()> {
@@ -78,7 +87,12 @@ fn serve_secure(address: Ipv4Addr, answer: Answer) -> Result<()> {
     let config = Arc::new(config);
     accept(address, 443, move |stream| {
         let connection = ServerConnection::new(Arc::clone(&config))?;
-        converse(&mut StreamOwned::new(connection, stream), &answer)
+        let mut tls = StreamOwned::new(connection, stream);
+        converse(&mut tls, &answer)?;
+        // The client has ended TLS, and its socket comes next: wait for it, or
+        // it is this side that TIME_WAIT stays with.
+        while tls.sock.read(&mut [0; 64])? > 0 {}
+        Ok(())
     })
 }
 
@@ -101,8 +115,15 @@ where
 /// Answers one request after the other until the client closes.
 fn converse<S: Read + Write>(stream: &mut S, answer: &Answer) -> Result<()> {
     while read_request(stream)? {
-        let Answer { status, headers, body } = answer;
-        let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
+        let Answer {
+            status,
+            headers,
+            body,
+        } = answer;
+        let head = format!(
+            "HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n",
+            body.len()
+        );
         stream.write_all(head.as_bytes())?;
         stream.write_all(body)?;
         stream.flush()?;

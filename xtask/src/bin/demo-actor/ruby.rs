@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::addresses::{METADATA, PLATFORM, REFUSING_PORT, WORKSPACE};
+use crate::addresses::{METADATA, PLATFORM, WORKSPACE};
 use crate::resolve::{self, Manner};
 use crate::talk::{self, Request};
 use crate::{daemon, omi, tools};
@@ -17,10 +17,16 @@ use crate::{daemon, omi, tools};
 /// The real one reports about every 20 seconds; a demo has less time.
 const INTERVAL: Duration = Duration::from_millis(1800);
 
+/// A port of the platform on which nobody listens here, so that it refuses.
+const REFUSING_PORT: u16 = 32526;
+
 /// Plays `ruby SCRIPT ARGUMENTS…`.
 pub fn play(arguments: &[String]) -> Result<()> {
     let script = arguments.first().context("no script")?;
-    if Path::new(script).file_name().is_some_and(|name| name == "omsagent") {
+    if Path::new(script)
+        .file_name()
+        .is_some_and(|name| name == "omsagent")
+    {
         omsagent(arguments)
     } else {
         tools::brief();
@@ -48,7 +54,9 @@ fn omsagent(arguments: &[String]) -> Result<()> {
         while syslog.recv(&mut line).is_ok() {}
     })?;
     spawn("in_collectd", move || while metrics.accept().is_ok() {})?;
-    spawn("in_oms_omi", || repeat(|| omi::client::enumerate("SCX_ProcessorStatisticalInformation").map(drop)))?;
+    spawn("in_oms_omi", || {
+        repeat(|| omi::client::enumerate("SCX_ProcessorStatisticalInformation").map(drop))
+    })?;
     spawn("out_oms", || repeat(report))?;
 
     if let Err(error) = talk::connect(PLATFORM, REFUSING_PORT) {

@@ -72,7 +72,13 @@ pub fn secure(stream: TcpStream, request: &Request) -> Result<Response> {
 }
 
 fn exchange<S: Read + Write>(stream: &mut S, request: &Request) -> Result<Response> {
-    let Request { method, host, path, headers, body } = request;
+    let Request {
+        method,
+        host,
+        path,
+        headers,
+        body,
+    } = request;
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n");
     for header in *headers {
         text.push_str(header);
@@ -107,7 +113,11 @@ fn read_response<S: Read>(stream: &mut S) -> Result<Response> {
                 body.extend_from_slice(chunk.get(..count).unwrap_or_default());
             }
             let status = head.split(' ').nth(1).context("no status")?.parse()?;
-            return Ok(Response { status, location: header(&head, "location"), body });
+            return Ok(Response {
+                status,
+                location: header(&head, "location"),
+                body,
+            });
         }
         let count = stream.read(&mut chunk)?;
         if count == 0 {
@@ -121,7 +131,8 @@ fn read_response<S: Read>(stream: &mut S) -> Result<Response> {
 pub fn header(head: &str, name: &str) -> Option<String> {
     head.lines().find_map(|line| {
         let (key, value) = line.split_once(':')?;
-        key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+        key.eq_ignore_ascii_case(name)
+            .then(|| value.trim().to_owned())
     })
 }
 

@@ -38,7 +38,10 @@ pub fn openssl(arguments: &[String]) -> Result<()> {
 pub fn python(arguments: &[String]) -> Result<()> {
     let script = arguments.first().map(String::as_str).unwrap_or_default();
     let checks = "PerformRequiredConfigurationChecks.py";
-    if Path::new(script).file_name().is_some_and(|name| name == checks) {
+    if Path::new(script)
+        .file_name()
+        .is_some_and(|name| name == checks)
+    {
         Command::new("/opt/dsc/bin/dsc_host")
             .args(["/opt/dsc/output", "PerformRequiredConfigurationChecks", "1"])
             .status()?;
@@ -57,7 +60,9 @@ pub fn netstat() -> Result<()> {
 pub fn unattended_upgrade() -> Result<()> {
     for _ in 0..20 {
         std::thread::sleep(Duration::from_millis(1300));
-        Command::new("dpkg").arg("--print-foreign-architectures").status()?;
+        Command::new("dpkg")
+            .arg("--print-foreign-architectures")
+            .status()?;
         let host = "deb.debian.org";
         let address = resolve::address(host, Manner::Connected)?;
         talk::plain(

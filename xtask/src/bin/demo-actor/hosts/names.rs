@@ -7,12 +7,20 @@ use anyhow::{Context, Result};
 use simple_dns::rdata::{A, RData};
 use simple_dns::{CLASS, Packet, QTYPE, RCODE, ResourceRecord, TYPE};
 
-use crate::addresses::ZONE;
+use crate::addresses::{ARCHIVE, CONTENT, DOWNLOAD, SERVICE};
+
+/// Host names (or, after a leading dot, every name below) and their address.
+const ZONE: [(&str, Ipv4Addr); 4] = [
+    (".oms.opinsights.azure.com", SERVICE),
+    ("github.com", DOWNLOAD),
+    ("objects.githubusercontent.com", CONTENT),
+    ("deb.debian.org", ARCHIVE),
+];
 
 /// Serves on port 53 of `address`, from a thread of its own.
 pub fn serve(address: Ipv4Addr) -> Result<()> {
-    let socket = UdpSocket::bind((address, 53))
-        .with_context(|| format!("cannot bind {address}:53"))?;
+    let socket =
+        UdpSocket::bind((address, 53)).with_context(|| format!("cannot bind {address}:53"))?;
     thread::spawn(move || {
         let mut query = [0; 1500];
         while let Ok((length, client)) = socket.recv_from(&mut query) {
@@ -37,7 +45,9 @@ fn answer(query: &[u8]) -> Result<Vec<u8>> {
                 question.qname.clone(),
                 CLASS::IN,
                 300,
-                RData::A(A { address: address.into() }),
+                RData::A(A {
+                    address: address.into(),
+                }),
             ));
         }
         Some(_) => {}

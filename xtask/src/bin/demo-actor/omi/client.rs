@@ -11,7 +11,9 @@ use super::CLIENT_SOCKET;
 
 /// Plays `omicli ei NAMESPACE CLASS`.
 pub fn play(arguments: &[String]) -> Result<()> {
-    let class = arguments.last().context("usage: omicli ei NAMESPACE CLASS")?;
+    let class = arguments
+        .last()
+        .context("usage: omicli ei NAMESPACE CLASS")?;
     println!("{}", enumerate(class)?);
     Ok(())
 }

@@ -21,7 +21,9 @@ pub fn play(arguments: &[String]) -> Result<()> {
     if option != "--socketpair" {
         bail!("only from omiserver");
     }
-    let descriptor = descriptor.parse().context("--socketpair needs a descriptor")?;
+    let descriptor = descriptor
+        .parse()
+        .context("--socketpair needs a descriptor")?;
     // SAFETY: omiserver hands this descriptor over; nothing else here uses it.
     let server = unsafe { OwnedFd::from_raw_fd(descriptor) };
 
@@ -30,7 +32,10 @@ pub fn play(arguments: &[String]) -> Result<()> {
     fs::set_permissions(CLIENT_SOCKET, fs::Permissions::from_mode(0o666))?;
     for client in listener.incoming() {
         // One client's trouble is not the next one's.
-        if let Err(error) = client.map_err(Into::into).and_then(|client| answer(&server, client)) {
+        if let Err(error) = client
+            .map_err(Into::into)
+            .and_then(|client| answer(&server, client))
+        {
             eprintln!("omiengine: {error:#}");
         }
     }

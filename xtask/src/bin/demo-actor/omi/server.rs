@@ -32,7 +32,10 @@ pub fn play(arguments: &[String]) -> Result<()> {
     daemon::detach(Path::new(LOG_FILE))?;
     stop_on_sigterm()?;
     daemon::write_pid(Path::new(PID_FILE))?;
-    let log = OpenOptions::new().create(true).append(true).open(LOG_FILE)?;
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(LOG_FILE)?;
     let (ours, engines) = socketpair(
         AddressFamily::Unix,
         SockType::SeqPacket,
@@ -41,7 +44,11 @@ pub fn play(arguments: &[String]) -> Result<()> {
     )?;
     let engine = start_engine(&log, &engines)?;
     drop(engines);
-    let mut server = Server { log, agents: Vec::new(), served: BTreeSet::new() };
+    let mut server = Server {
+        log,
+        agents: Vec::new(),
+        served: BTreeSet::new(),
+    };
     let outcome = server.serve(&ours);
     kill(engine, Signal::SIGTERM).ok();
     waitpid(engine, None).ok();
@@ -85,7 +92,15 @@ impl Server {
             become_program(
                 uid,
                 &[(theirs.as_fd(), 9), (self.log.as_fd(), 10)],
-                &[AGENT, "9", "10", "--destdir", "/", "--providerdir", "/opt/omi/lib"],
+                &[
+                    AGENT,
+                    "9",
+                    "10",
+                    "--destdir",
+                    "/",
+                    "--providerdir",
+                    "/opt/omi/lib",
+                ],
             );
         };
         self.agents.push((agent, ours));

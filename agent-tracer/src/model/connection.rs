@@ -1,0 +1,131 @@
+//! TCP connections: who asked for them, what became of them.
+
+use std::net::SocketAddr;
+
+use super::{Model, ProcessIndex};
+use crate::event::{Close, Connect, ConnectFailed, Established, Event};
+
+/// Where a connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Asked for; no answer so far.
+    Connecting,
+    /// Established, and not closed so far.
+    Open,
+    /// Was established, is closed.
+    Closed,
+    /// The peer refused (`ECONNREFUSED`).
+    Refused,
+    /// Nobody answered (`ETIMEDOUT`).
+    TimedOut,
+    /// No way there (`EHOSTUNREACH`, `ENETUNREACH`).
+    Unreachable,
+    /// Forbidden on this machine (`EPERM`, `EACCES`).
+    Blocked,
+    /// Given up before an answer came.
+    Aborted,
+}
+
+impl State {
+    /// The name in views and jsonl.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Connecting => "connecting",
+            State::Open => "open",
+            State::Closed => "closed",
+            State::Refused => "refused",
+            State::TimedOut => "timed_out",
+            State::Unreachable => "unreachable",
+            State::Blocked => "blocked",
+            State::Aborted => "aborted",
+        }
+    }
+
+    fn of_failure(error: u32) -> State {
+        match error {
+            1 | 13 => State::Blocked,
+            100 | 101 | 112 | 113 => State::Unreachable,
+            110 => State::TimedOut,
+            111 => State::Refused,
+            _ => State::Aborted,
+        }
+    }
+}
+
+/// One connection, in its latest state.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Its number in the trace, from 1.
+    pub id: u64,
+    /// The process that asked for it.
+    pub owner: ProcessIndex,
+    /// Local end, where known; before the answer the port may be 0.
+    pub local: Option<SocketAddr>,
+    /// Remote end.
+    pub remote: Option<SocketAddr>,
+    /// Where it stands.
+    pub state: State,
+    /// errno of its failure or of its end, 0 if none.
+    pub error: u32,
+    /// When it was asked for, nanoseconds since boot.
+    pub started_ns: u64,
+    /// When the peer answered.
+    pub established_ns: Option<u64>,
+    /// When it failed or was closed.
+    pub ended_ns: Option<u64>,
+    /// Payload bytes sent and received, known once it is closed.
+    pub bytes: Option<(u64, u64)>,
+}
+
+impl Model {
+    pub(super) fn connect(&mut self, event: &Event, connect: &Connect) {
+        let owner = self.known(event.process, event.user);
+        self.by_connection.insert(connect.connection, self.connections.len());
+        self.connections.push(Connection {
+            id: connect.connection,
+            owner,
+            local: connect.local(),
+            remote: connect.remote(),
+            state: State::Connecting,
+            error: 0,
+            started_ns: event.boot_ns,
+            established_ns: None,
+            ended_ns: None,
+            bytes: None,
+        });
+    }
+
+    pub(super) fn established(&mut self, event: &Event, established: &Established) {
+        if let Some(connection) = self.connection_mut(established.connection) {
+            connection.state = State::Open;
+            connection.established_ns = Some(event.boot_ns);
+            connection.local = established.local().or(connection.local);
+        }
+    }
+
+    pub(super) fn connect_failed(&mut self, event: &Event, failed: &ConnectFailed) {
+        if let Some(connection) = self.connection_mut(failed.connection) {
+            connection.state = State::of_failure(failed.error);
+            connection.error = failed.error;
+            connection.ended_ns = Some(event.boot_ns);
+            if failed.local_port != 0 {
+                connection.local = failed.local().or(connection.local);
+            }
+        }
+    }
+
+    pub(super) fn close(&mut self, event: &Event, close: &Close) {
+        if let Some(connection) = self.connection_mut(close.connection) {
+            connection.state = State::Closed;
+            connection.error = close.error;
+            connection.ended_ns = Some(event.boot_ns);
+            connection.bytes = Some((close.bytes_sent, close.bytes_received));
+        }
+    }
+
+    /// None for a connection whose connect is missing; the ledger has that loss already.
+    fn connection_mut(&mut self, id: u64) -> Option<&mut Connection> {
+        let position = *self.by_connection.get(&id)?;
+        self.connections.get_mut(position)
+    }
+}

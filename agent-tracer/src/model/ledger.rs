@@ -1,0 +1,105 @@
+//! What is known to be missing from the picture. It is shown with every view; nothing in
+//! it is ever guessed away.
+
+use std::collections::BTreeMap;
+
+/// Kernel log lines kept word for word.
+const LOG_LINES: usize = 20;
+
+/// Something that is in the trace, but not whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Truncation {
+    /// Arguments beyond 128 KiB, or unreadable.
+    Arguments,
+    /// A path deeper than is walked.
+    Path,
+}
+
+/// Counts of what is missing.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    lost: BTreeMap<String, u64>,
+    truncated: BTreeMap<Truncation, u64>,
+    unseen_forks: u64,
+    log_lines: u64,
+    log: Vec<String>,
+    gaps: Vec<String>,
+    unknown_events: u64,
+    missing_facts: Vec<String>,
+}
+
+impl Ledger {
+    pub(super) fn lost(&mut self, what: &str, count: u64) {
+        *self.lost.entry(what.to_owned()).or_default() += count;
+    }
+
+    pub(super) fn truncated(&mut self, what: Truncation) {
+        *self.truncated.entry(what).or_default() += 1;
+    }
+
+    pub(super) fn unseen_fork(&mut self) {
+        self.unseen_forks += 1;
+    }
+
+    pub(super) fn log(&mut self, line: &str) {
+        self.log_lines += 1;
+        if self.log.len() < LOG_LINES {
+            self.log.push(line.to_owned());
+        }
+    }
+
+    /// Notes a damaged part of the file.
+    pub fn gap(&mut self, description: String) {
+        self.gaps.push(description);
+    }
+
+    /// Notes events of kinds that this version does not know.
+    pub fn unknown_events(&mut self, count: u64) {
+        self.unknown_events = count;
+    }
+
+    /// Notes a fact that no hook could tell.
+    pub fn missing_fact(&mut self, fact: &str) {
+        self.missing_facts.push(fact.to_owned());
+    }
+
+    /// Whether anything is missing.
+    pub fn is_complete(&self) -> bool {
+        self.entries().is_empty()
+    }
+
+    /// What is missing, one sentence each; text of the kernel's or a file's is not escaped.
+    pub fn entries(&self) -> Vec<String> {
+        let mut entries = Vec::new();
+        for fact in &self.missing_facts {
+            entries.push(format!("not recorded at all: {fact}"));
+        }
+        for (what, count) in &self.lost {
+            entries.push(format!("{count} {what} events were lost"));
+        }
+        for (what, count) in &self.truncated {
+            entries.push(match what {
+                Truncation::Arguments => format!("{count} argument lists were cut"),
+                Truncation::Path => format!("{count} paths lack their beginning"),
+            });
+        }
+        if self.unseen_forks > 0 {
+            entries.push(format!("{} processes appeared without a fork", self.unseen_forks));
+        }
+        if self.log_lines > 0 {
+            entries.push(format!(
+                "the kernel programs reported {} problems: {}",
+                self.log_lines,
+                self.log.join("; ")
+            ));
+        }
+        entries.extend(self.gaps.iter().cloned());
+        if self.unknown_events > 0 {
+            entries.push(format!(
+                "{} events are of kinds that this version does not know",
+                self.unknown_events
+            ));
+        }
+        entries
+    }
+}

@@ -1,0 +1,184 @@
+//! Events to what happened: processes with their lineage and tree, connections with their
+//! owner, and what is missing.
+//!
+//! It does no I/O and reads no clock, environment or /proc, and nothing that it answers
+//! depends on the order of a hash map, so the same events always give the same picture.
+
+mod attribution;
+mod connection;
+mod ledger;
+mod process;
+
+use std::collections::{BTreeMap, HashMap};
+
+pub use connection::{Connection, State};
+pub use ledger::Ledger;
+pub use process::{Because, Origin, Process, ProcessIndex};
+
+use crate::rules::RuleSet;
+use crate::event::{EndReason, Event, EventKind, ProcessId};
+
+/// Name of the tree of the recorded command.
+pub const COMMAND: &str = "command";
+
+/// Name of the tree of everything that belongs to no other.
+pub const SYSTEM: &str = "system";
+
+/// What the events so far add up to.
+pub struct Model {
+    rules: RuleSet,
+    processes: Vec<Process>,
+    /// By identity. A process of the snapshot is here twice once an event told its exact start.
+    by_id: HashMap<ProcessId, ProcessIndex>,
+    connections: Vec<Connection>,
+    by_connection: HashMap<u64, usize>,
+    users: BTreeMap<u32, Vec<u8>>,
+    command: Option<ProcessIndex>,
+    command_ended: Option<CommandEnd>,
+    end: Option<EndReason>,
+    first_ns: Option<u64>,
+    last_ns: u64,
+    ledger: Ledger,
+}
+
+/// How and when the recorded command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandEnd {
+    /// Nanoseconds since boot.
+    pub boot_ns: u64,
+    /// As `wait(2)` reports it, where known.
+    pub status: Option<u32>,
+}
+
+impl Model {
+    /// A model of nothing yet, that attributes by these rules.
+    pub fn new(rules: RuleSet) -> Model {
+        Model {
+            rules,
+            processes: Vec::new(),
+            by_id: HashMap::new(),
+            connections: Vec::new(),
+            by_connection: HashMap::new(),
+            users: BTreeMap::new(),
+            command: None,
+            command_ended: None,
+            end: None,
+            first_ns: None,
+            last_ns: 0,
+            ledger: Ledger::default(),
+        }
+    }
+
+    /// Takes the next event in.
+    pub fn apply(&mut self, event: &Event) {
+        self.first_ns.get_or_insert(event.boot_ns);
+        self.last_ns = self.last_ns.max(event.boot_ns);
+        match &event.kind {
+            EventKind::Fork(fork) => self.fork(event, fork),
+            EventKind::Exec(exec) => self.exec(event, exec),
+            EventKind::Exit(exit) => self.exit(event, *exit),
+            EventKind::Rename(rename) => self.rename(event, rename),
+            EventKind::Connect(connect) => self.connect(event, connect),
+            EventKind::Established(established) => self.established(event, established),
+            EventKind::ConnectFailed(failed) => self.connect_failed(event, failed),
+            EventKind::Close(close) => self.close(event, close),
+            EventKind::Snapshot(snapshot) => self.snapshot(event.boot_ns, snapshot),
+            EventKind::UserNamed(named) => {
+                self.users.insert(named.user, named.name.clone());
+                self.rematch_user(named.user);
+            }
+            EventKind::CommandStarted(started) => self.command_started(event, started.attached),
+            EventKind::CommandEnded(ended) => {
+                let status = ended.status_known.then_some(ended.status);
+                self.command_ended = Some(CommandEnd { boot_ns: event.boot_ns, status });
+            }
+            EventKind::Lost(lost) => self.ledger.lost(&lost.what, lost.count),
+            EventKind::KernelLog(log) => self.ledger.log(&log.line),
+            EventKind::End(end) => {
+                self.end = Some(EndReason::try_from(end.reason).unwrap_or(EndReason::Unknown));
+            }
+        }
+    }
+
+    /// All processes, in the order in which they became known.
+    pub fn processes(&self) -> impl Iterator<Item = (ProcessIndex, &Process)> {
+        (0..).map(ProcessIndex).zip(&self.processes)
+    }
+
+    /// One process.
+    pub fn process(&self, index: ProcessIndex) -> &Process {
+        &self.processes[index.0 as usize]
+    }
+
+    /// The process that an event names.
+    pub fn find(&self, id: ProcessId) -> Option<ProcessIndex> {
+        if id.pid == 0 {
+            return None;
+        }
+        self.by_id.get(&id).copied().or_else(|| {
+            let rounded = ProcessId { pid: id.pid, start_ns: process::rounded(id.start_ns) };
+            let index = *self.by_id.get(&rounded)?;
+            (self.process(index).origin == Origin::Snapshot).then_some(index)
+        })
+    }
+
+    /// The process that was last seen with this number.
+    pub fn latest(&self, pid: u32) -> Option<ProcessIndex> {
+        let position = self.processes.iter().rposition(|process| process.id.pid == pid)?;
+        u32::try_from(position).ok().map(ProcessIndex)
+    }
+
+    /// All connections, in the order in which they were asked for.
+    pub fn connections(&self) -> &[Connection] {
+        &self.connections
+    }
+
+    /// The connection with this number.
+    pub fn connection(&self, id: u64) -> Option<&Connection> {
+        self.by_connection.get(&id).and_then(|position| self.connections.get(*position))
+    }
+
+    /// What a user id is called, as far as known.
+    pub fn user_name(&self, user: u32) -> Option<&[u8]> {
+        self.users.get(&user).map(Vec::as_slice)
+    }
+
+    /// The process that the recorded command ran in.
+    pub fn command(&self) -> Option<ProcessIndex> {
+        self.command
+    }
+
+    /// How the recorded command ended, once it has.
+    pub fn command_end(&self) -> Option<CommandEnd> {
+        self.command_ended
+    }
+
+    /// Why the recording ended, once it has.
+    pub fn end(&self) -> Option<EndReason> {
+        self.end
+    }
+
+    /// Times of the first and the last event, nanoseconds since boot.
+    pub fn span(&self) -> (u64, u64) {
+        (self.first_ns.unwrap_or(0), self.last_ns)
+    }
+
+    /// What is known to be missing.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The ledger, for what only the reader of a file knows.
+    pub fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
+    /// The names of the trees that any process is in, the command's first, the system's last,
+    /// the others by name.
+    pub fn trees(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.processes.iter().map(|process| &*process.tree).collect();
+        names.sort_by_key(|name| (*name != COMMAND, *name == SYSTEM, *name));
+        names.dedup();
+        names
+    }
+}

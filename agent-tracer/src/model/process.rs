@@ -1,0 +1,311 @@
+//! Processes: who they are, where they come from, what became of them.
+
+use std::sync::Arc;
+
+use super::{Model, ledger::Truncation};
+use crate::event::{Event, Exec, Exit, Fork, ProcessId, Rename, Snapshot};
+
+/// Names remembered of one process; a program that renames itself all the time is cut here.
+const NAMES_LIMIT: usize = 64;
+
+/// Position of a process in the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessIndex(pub(super) u32);
+
+impl ProcessIndex {
+    /// The position as a number, for tables beside the model.
+    pub fn position(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// How a process became known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It ran before the recording.
+    Snapshot,
+    /// Its fork was seen.
+    Fork,
+    /// Neither: its fork is missing.
+    Unseen,
+}
+
+/// Why a process is in its tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// A rule matched; which, in words.
+    Rule(Arc<str>),
+    /// It was forked by a process of that tree: its name and pid at that time.
+    ChildOf(Arc<[u8]>, u32),
+    /// It is the recorded command.
+    Command,
+    /// The recording was asked to follow it.
+    Attached,
+    /// It ran before the recording and no rule matches.
+    RanBefore,
+    /// Its fork was not seen.
+    ForkUnseen,
+}
+
+/// One process, in its latest state.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// Identity, as it was first known.
+    pub id: ProcessId,
+    /// The process that forked it.
+    pub parent: Option<ProcessIndex>,
+    /// The number of that process, known even where the process is not; 0 if neither is.
+    pub parent_pid: u32,
+    /// How it became known.
+    pub origin: Origin,
+    /// Name of its main thread.
+    pub comm: Vec<u8>,
+    /// Executable, empty for a kernel thread.
+    pub exe: Arc<[u8]>,
+    /// What the last exec asked for; for a script the script.
+    pub filename: Arc<[u8]>,
+    /// Arguments of the last exec; until then its parent's.
+    pub argv: Arc<[Vec<u8>]>,
+    /// Working directory at the last exec.
+    pub cwd: Arc<[u8]>,
+    /// Effective user id.
+    pub user: u32,
+    /// User ids it had before.
+    pub former_users: Vec<u32>,
+    /// systemd unit, where known.
+    pub unit: Option<Arc<[u8]>>,
+    /// Name of its tree.
+    pub tree: Arc<str>,
+    /// Why it is in that tree.
+    pub because: Because,
+    /// Its fork, in nanoseconds since boot, where it was seen.
+    pub forked_ns: Option<u64>,
+    /// How often it became another program.
+    pub execs: u32,
+    /// When and how it ended.
+    pub ended: Option<(u64, Exit)>,
+    /// Every name it ever had: comm of any thread, base names of executable, script and argv[0].
+    pub names: Vec<Arc<[u8]>>,
+}
+
+impl Process {
+    /// Whether it ran at the end of the recording.
+    pub fn is_running(&self) -> bool {
+        self.ended.is_none()
+    }
+
+    fn add_name(&mut self, name: &[u8]) {
+        if !name.is_empty()
+            && self.names.len() < NAMES_LIMIT
+            && !self.names.iter().any(|known| **known == *name)
+        {
+            self.names.push(name.into());
+        }
+    }
+
+    fn add_program_names(&mut self) {
+        let comm = self.comm.clone();
+        let (exe, filename) = (Arc::clone(&self.exe), Arc::clone(&self.filename));
+        let argv = Arc::clone(&self.argv);
+        self.add_name(&comm);
+        self.add_name(base_name(&exe));
+        self.add_name(base_name(&filename));
+        if let Some(first) = argv.first() {
+            self.add_name(base_name(first));
+        }
+    }
+
+    /// Notes the user that an event shows it with; whether that is a change.
+    fn set_user(&mut self, user: u32) -> bool {
+        if self.user == user {
+            return false;
+        }
+        if !self.former_users.contains(&self.user) {
+            self.former_users.push(self.user);
+        }
+        self.user = user;
+        true
+    }
+}
+
+/// What follows the last slash.
+pub(super) fn base_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
+}
+
+/// A start time as /proc shows it: in hundredths of a second, rounded down.
+pub(super) fn rounded(start_ns: u64) -> u64 {
+    const TICK: u64 = 10_000_000;
+    start_ns / TICK * TICK
+}
+
+impl Model {
+    pub(super) fn snapshot(&mut self, boot_ns: u64, snapshot: &Snapshot) {
+        let first = self.processes.len();
+        for seen in &snapshot.processes {
+            let id = ProcessId { pid: seen.pid, start_ns: seen.start_ns };
+            let exe: Arc<[u8]> = seen.exe.as_slice().into();
+            let mut process = Process {
+                id,
+                parent: None,
+                parent_pid: seen.parent_pid,
+                origin: Origin::Snapshot,
+                comm: seen.comm.clone(),
+                filename: Arc::clone(&exe),
+                exe,
+                argv: seen.argv.clone().into(),
+                cwd: Arc::from([]),
+                user: seen.user,
+                former_users: Vec::new(),
+                unit: unit_of(&seen.cgroup),
+                tree: super::SYSTEM.into(),
+                because: Because::RanBefore,
+                forked_ns: None,
+                execs: 0,
+                ended: None,
+                names: Vec::new(),
+            };
+            process.add_program_names();
+            self.add(process);
+        }
+        let _ = boot_ns;
+        // Only now is every parent there. Lower numbers are not always older.
+        for position in first..self.processes.len() {
+            let parent_pid = self.processes[position].parent_pid;
+            let parent = snapshot
+                .processes
+                .binary_search_by_key(&parent_pid, |seen| seen.pid)
+                .ok()
+                .and_then(|found| u32::try_from(first + found).ok())
+                .map(ProcessIndex);
+            self.processes[position].parent = parent;
+        }
+        self.attribute_snapshot(first);
+    }
+
+    pub(super) fn fork(&mut self, event: &Event, fork: &Fork) {
+        let parent_id = ProcessId { pid: fork.parent_pid, start_ns: fork.parent_start_ns };
+        let parent = (parent_id.pid != 0).then(|| self.known(parent_id, event.user));
+        let mut process = self.unseen(event.process, event.user);
+        process.origin = Origin::Fork;
+        process.comm = fork.comm.clone();
+        process.forked_ns = Some(event.boot_ns);
+        process.parent_pid = fork.parent_pid;
+        if let Some(parent) = parent {
+            let parent_process = self.process(parent);
+            process.parent = Some(parent);
+            process.exe = Arc::clone(&parent_process.exe);
+            process.filename = Arc::clone(&parent_process.filename);
+            process.argv = Arc::clone(&parent_process.argv);
+            process.cwd = Arc::clone(&parent_process.cwd);
+            process.unit = parent_process.unit.clone();
+            process.tree = Arc::clone(&parent_process.tree);
+            process.because =
+                Because::ChildOf(parent_process.comm.as_slice().into(), parent_process.id.pid);
+        }
+        process.add_program_names();
+        match self.find(event.process) {
+            // Forked while the snapshot was taken, which then saw it too.
+            Some(index) => {
+                let seen = &mut self.processes[index.0 as usize];
+                seen.parent = process.parent;
+                seen.parent_pid = process.parent_pid;
+                seen.forked_ns = process.forked_ns;
+                if !matches!(seen.because, Because::Rule(_)) {
+                    seen.tree = process.tree;
+                    seen.because = process.because;
+                }
+                self.by_id.insert(event.process, index);
+            }
+            None => {
+                self.add(process);
+            }
+        }
+    }
+
+    pub(super) fn exec(&mut self, event: &Event, exec: &Exec) {
+        let index = self.known(event.process, event.user);
+        let process = &mut self.processes[index.0 as usize];
+        process.comm = exec.comm.clone();
+        process.exe = if exec.exe.is_empty() { exec.filename.as_slice() } else { &exec.exe }.into();
+        process.filename = exec.filename.as_slice().into();
+        process.argv = exec.argv.clone().into();
+        process.cwd = exec.cwd.as_slice().into();
+        process.execs += 1;
+        process.add_program_names();
+        if exec.truncated {
+            self.ledger.truncated(Truncation::Arguments);
+        }
+        if exec.path_cut {
+            self.ledger.truncated(Truncation::Path);
+        }
+        self.attribute(index);
+    }
+
+    pub(super) fn exit(&mut self, event: &Event, exit: Exit) {
+        let index = self.known(event.process, event.user);
+        let process = &mut self.processes[index.0 as usize];
+        if process.ended.is_none() {
+            process.ended = Some((event.boot_ns, exit));
+        }
+    }
+
+    pub(super) fn rename(&mut self, event: &Event, rename: &Rename) {
+        let index = self.known(event.process, event.user);
+        let process = &mut self.processes[index.0 as usize];
+        process.add_name(&rename.to);
+        if rename.tid == process.id.pid {
+            process.comm = rename.to.clone();
+        }
+    }
+
+    /// The process that an event names, which is made up where it was not known.
+    pub(super) fn known(&mut self, id: ProcessId, user: u32) -> ProcessIndex {
+        let Some(index) = self.find(id) else {
+            self.ledger.unseen_fork();
+            return self.add(self.unseen(id, user));
+        };
+        self.by_id.entry(id).or_insert(index);
+        let process = &mut self.processes[index.0 as usize];
+        process.set_user(user);
+        index
+    }
+
+    fn unseen(&self, id: ProcessId, user: u32) -> Process {
+        Process {
+            id,
+            parent: None,
+            parent_pid: 0,
+            origin: Origin::Unseen,
+            comm: Vec::new(),
+            exe: Arc::from([]),
+            filename: Arc::from([]),
+            argv: Arc::from([]),
+            cwd: Arc::from([]),
+            user,
+            former_users: Vec::new(),
+            unit: None,
+            tree: super::SYSTEM.into(),
+            because: Because::ForkUnseen,
+            forked_ns: None,
+            execs: 0,
+            ended: None,
+            names: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, process: Process) -> ProcessIndex {
+        let index = ProcessIndex(u32::try_from(self.processes.len()).unwrap_or(u32::MAX));
+        self.by_id.insert(process.id, index);
+        self.processes.push(process);
+        index
+    }
+}
+
+/// The unit that a cgroup path names: its last component that ends like one.
+fn unit_of(cgroup: &[u8]) -> Option<Arc<[u8]>> {
+    cgroup
+        .rsplit(|byte| *byte == b'/')
+        .find(|part| part.ends_with(b".service") || part.ends_with(b".scope"))
+        .map(Arc::from)
+}

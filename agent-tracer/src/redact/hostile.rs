@@ -1,0 +1,162 @@
+//! Properties of masking that hold for any bytes, and its cost on the worst of them. Refuses to say what is masked: the
+//! examples do.
+
+use proptest::prelude::*;
+
+use super::Redactor;
+use super::tests::{HMAC, KEY, masked, text};
+
+#[test]
+fn hostile_text_is_linear() {
+    // Quadratic work on 128 KiB would take minutes here, not milliseconds.
+    let mut redactor = Redactor::new();
+    masked(
+        &mut redactor,
+        &[
+            "x",
+            "--password",
+            &format!("{}b", "a".repeat(5_000)),
+            "--token",
+            &"ab".repeat(40_000),
+        ],
+    );
+    for unit in [
+        "@",
+        "://",
+        "x://a:b/",
+        "=",
+        "TOKEN=",
+        "A_KEY=/",
+        "TOKEN=$",
+        "Cookie: ",
+        "Cookie: $",
+        "cookie:\"",
+        "a",
+        "ab",
+        "'",
+        "\\",
+        "-s ",
+        "\"password\":",
+        "‹secret 1›",
+        "http://a:b@",
+        "sh -c \"",
+        "--password ",
+        "aB3/=",
+        "‹secret ",
+    ] {
+        let long = unit.repeat((128 << 10) / unit.len());
+        text(&mut redactor, &long);
+        masked(&mut redactor, &["sh", "-c", &long]);
+        masked(&mut redactor, &["x", "-s", &long]);
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let at = |index: usize| u32::from(chunk.get(index).copied().unwrap_or_default());
+        let bits = at(0) << 16 | at(1) << 8 | at(2);
+        for place in 0..4 {
+            let index = (bits >> (18 - 6 * place) & 63) as usize;
+            text.push(if place <= chunk.len() {
+                char::from(ALPHABET[index])
+            } else {
+                '='
+            });
+        }
+    }
+    text
+}
+
+/// What rules look for.
+const PIECES: [&str; 33] = [
+    "-s",
+    "-p",
+    "--password",
+    "--token=",
+    "://",
+    ":",
+    "@",
+    "=",
+    " ",
+    "'",
+    "\"",
+    "\\",
+    "sh",
+    "-c",
+    "PASSWORD=",
+    "Authorization: ",
+    "Bearer ",
+    "http",
+    "secret 1",
+    "‹secret 1›",
+    "‹secret ",
+    "›",
+    KEY,
+    HMAC,
+    "hunter2",
+    "hunter2-longer",
+    "%40",
+    "$X",
+    "/",
+    "\n",
+    ";",
+    "é",
+    "*",
+];
+
+/// Pieces in any order.
+fn pieces() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(prop::sample::select(&PIECES[..]), 0..14)
+        .prop_map(|pieces| pieces.concat().into_bytes())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_safe(mut argv in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..12)) {
+        let count = argv.len();
+        let mut redactor = Redactor::new();
+        redactor.argv(&mut argv);
+        prop_assert_eq!(argv.len(), count);
+        for element in &mut argv {
+            redactor.bytes(element);
+        }
+    }
+
+    #[test]
+    fn masking_twice_is_masking_once(mut argv in prop::collection::vec(pieces(), 0..8), mut log in pieces()) {
+        let mut redactor = Redactor::new();
+        redactor.argv(&mut argv);
+        let once = argv.clone();
+        prop_assert!(!redactor.argv(&mut argv));
+        prop_assert_eq!(once, argv);
+        redactor.bytes(&mut log);
+        let once = log.clone();
+        prop_assert!(!redactor.bytes(&mut log));
+        prop_assert_eq!(once, log);
+    }
+
+    #[test]
+    fn a_key_never_leaves(bytes in prop::collection::vec(any::<u8>(), 64), before in pieces(), after in pieces()) {
+        let key = base64(&bytes);
+        let mut redactor = Redactor::new();
+        let line = ["sudo", "sh", "./bundle.sh", "--upgrade", "-w", "id", "-s", &key];
+        let mut argv: Vec<Vec<u8>> = line.iter().map(|element| element.as_bytes().to_vec()).collect();
+        argv.push([&before[..], key.as_bytes(), &after].concat());
+        redactor.argv(&mut argv);
+        let mut log = [&before[..], key.as_bytes(), &after].concat();
+        redactor.bytes(&mut log);
+        argv.push(log);
+        for element in &argv {
+            prop_assert!(memchr::memmem::find(element, key.as_bytes()).is_none());
+        }
+    }
+
+    #[test]
+    fn bare_keys_are_seen(bytes in prop::collection::vec(any::<u8>(), 64)) {
+        prop_assert!(super::key::is_key(base64(&bytes).as_bytes()));
+    }
+}

@@ -1,0 +1,117 @@
+//! Tells a key from a path, a number or a word by its shape. Refuses to look at where it stands.
+
+/// Whether `text` is the base64 of 32 or 64 bytes by its form alone: length, alphabet, padding, and no bits set that
+/// the padding declares unused.
+pub(super) fn has_form(text: &[u8]) -> bool {
+    let (body, unused) = match text.len() {
+        44 => (text.strip_suffix(b"="), 0b11),
+        88 => (text.strip_suffix(b"=="), 0b1111),
+        _ => return false,
+    };
+    let Some(body) = body else { return false };
+    if !body.iter().all(|byte| in_alphabet(*byte)) {
+        return false;
+    }
+    // Each key is in the standard or in the url-safe alphabet; a path is often in both.
+    let standard = body.iter().any(|byte| matches!(byte, b'+' | b'/'));
+    let url_safe = body.iter().any(|byte| matches!(byte, b'-' | b'_'));
+    !(standard && url_safe) && body.last().is_some_and(|last| sextet(*last) & unused == 0)
+}
+
+/// Whether `text` is such a key and also as irregular as random bytes are.
+pub(super) fn is_key(text: &[u8]) -> bool {
+    has_form(text) && is_irregular(text)
+}
+
+/// The characters of base64, standard and url-safe, without the padding.
+pub(super) fn in_alphabet(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+}
+
+/// Whether the characters change class and vary as in random base64. Of 43 random characters 17 ± 3 are capitals, as
+/// many are small, 27 ± 3 neighbours differ in class and 31 ± 3 are distinct: the bounds stand four deviations away.
+/// Paths and words change class at most once in three; CamelCase can do so every other character, but has no digits: one
+/// key of 32 bytes in 4,000 fails for having none either, and no key of 64.
+fn is_irregular(text: &[u8]) -> bool {
+    let body = text.trim_ascii_end();
+    let body = body.strip_suffix(b"=").unwrap_or(body);
+    let body = body.strip_suffix(b"=").unwrap_or(body);
+    let count = body.len();
+    let (mut upper, mut lower, mut digits, mut changes) = (0, 0, 0, 0);
+    let mut seen = [false; 256];
+    let mut last = None;
+    for byte in body {
+        let class = match byte {
+            b'A'..=b'Z' => 0,
+            b'a'..=b'z' => 1,
+            b'0'..=b'9' => 2,
+            _ => 3,
+        };
+        upper += usize::from(class == 0);
+        lower += usize::from(class == 1);
+        digits += usize::from(class == 2);
+        changes += usize::from(last.is_some_and(|last| last != class));
+        last = Some(class);
+        if let Some(seen) = seen.get_mut(usize::from(*byte)) {
+            *seen = true;
+        }
+    }
+    let distinct = seen.iter().filter(|seen| **seen).count();
+    let needed = if digits > 0 { 33 } else { 50 };
+    upper * 10 >= count
+        && lower * 10 >= count
+        && changes * 100 >= needed * count
+        && distinct >= 18.min(count / 2)
+}
+
+/// Whether `text` names a file: rooted (`/`, `./`, `../`, `~`), and not a key that happens to begin with a slash.
+pub(super) fn is_path(text: &[u8]) -> bool {
+    let rooted = [&b"/"[..], b"./", b"../", b"~"]
+        .iter()
+        .any(|root| text.starts_with(root));
+    rooted && !has_form(text) && !is_cut_key(text)
+}
+
+/// As [`is_path`], or relative with a directory in it.
+pub(super) fn is_path_like(text: &[u8]) -> bool {
+    text.contains(&b'/') && !has_form(text) && !is_cut_key(text) || is_path(text)
+}
+
+/// A key whose end was cut off still varies like one; a path has a dot, a dash or an underscore, or does not vary.
+fn is_cut_key(text: &[u8]) -> bool {
+    let standard = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    text.len() >= 32 && text.iter().all(standard) && is_irregular(text)
+}
+
+/// Whether `text` is a port, a process, an address or a date: digits and what joins them.
+pub(super) fn is_number(text: &[u8]) -> bool {
+    text.iter()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b':' | b',' | b'-' | b'/'))
+}
+
+/// Whether `text` is one word of small letters, as subcommands, packages and units are.
+pub(super) fn is_word(text: &[u8]) -> bool {
+    text.iter()
+        .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_' | b'.' | b':'))
+}
+
+/// Whether `text` stands for a value that a shell would put there.
+pub(super) fn is_reference(text: &[u8]) -> bool {
+    match text {
+        [b'`', ..] => true,
+        [b'$', next, ..] => {
+            next.is_ascii_alphanumeric() || matches!(next, b'_' | b'{' | b'(' | b'@' | b'*' | b'#')
+        }
+        _ => false,
+    }
+}
+
+fn sextet(byte: u8) -> u8 {
+    match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' | b'-' => 62,
+        _ => 63,
+    }
+}

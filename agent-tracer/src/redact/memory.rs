@@ -1,0 +1,171 @@
+//! Remembers masked values, numbers them, and finds them again, whole or cut short. Refuses values so short or so plain
+//! that their recurrence means nothing.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use super::Keep;
+
+/// Values remembered, and their bytes in all: with the search automaton (16 bytes a value) about 3 MiB of the
+/// recorder's 24 when full.
+const VALUES: usize = 4096;
+const BYTES: usize = 1 << 20;
+/// The number of every secret past the limits.
+const OVERFLOW: u32 = 4097;
+/// Shorter values recur by accident.
+const SHORTEST: usize = 6;
+/// The automaton looks for the first 16 bytes of each value; the rest is compared. It is also the shortest prefix that is
+/// masked at the end of a string that was cut.
+const HEAD: usize = 16;
+/// Longer values are remembered in pieces, which bounds the comparison at each position of hostile text.
+const PIECE: usize = 4096;
+/// Values that share their first 16 bytes; a bound on hostile ones, as above.
+const SAME_HEAD: usize = 64;
+/// The kernel's `TASK_COMM_LEN` without its NUL.
+const COMM: usize = 15;
+
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// Every value masked, also those not looked for.
+    numbers: HashMap<Vec<u8>, u32>,
+    bytes: usize,
+    named: u32,
+    overflowed: bool,
+    /// The values looked for, by their first 6 to 16 bytes.
+    heads: HashMap<Vec<u8>, Vec<(Vec<u8>, u32)>>,
+    /// The first 15 bytes of the values looked for that are longer.
+    comms: HashMap<Vec<u8>, u32>,
+    search: Option<AhoCorasick>,
+    stale: bool,
+}
+
+impl Memory {
+    pub(super) fn count(&self) -> usize {
+        self.named as usize + usize::from(self.overflowed)
+    }
+
+    /// The number of `value`, a new one if it was never seen.
+    pub(super) fn learn(&mut self, value: &[u8], keep: Keep) -> u32 {
+        let number = match self.numbers.get(value) {
+            Some(number) => *number,
+            None if self.full(value) => {
+                self.overflowed = true;
+                return OVERFLOW;
+            }
+            None => {
+                self.named += 1;
+                self.note(value, self.named);
+                self.named
+            }
+        };
+        if keep == Keep::Everywhere {
+            self.remember(value, number);
+        }
+        number
+    }
+
+    /// Remembers another spelling of the secret `number`.
+    pub(super) fn alias(&mut self, value: &[u8], number: u32) {
+        if number == OVERFLOW
+            || value.len() < SHORTEST
+            || self.numbers.contains_key(value)
+            || self.full(value)
+        {
+            return;
+        }
+        self.note(value, number);
+        self.remember(value, number);
+    }
+
+    /// The secret whose first 15 bytes are all of `name`, as a comm made from it would be.
+    pub(super) fn cut_name(&self, name: &[u8]) -> Option<u32> {
+        if name.len() != COMM {
+            return None;
+        }
+        self.comms.get(name).copied()
+    }
+
+    /// Where remembered values recur, by position; they may overlap.
+    pub(super) fn recall(&mut self, text: &[u8]) -> Vec<(Range<usize>, u32)> {
+        if self.stale {
+            self.stale = false;
+            let builder = AhoCorasick::builder()
+                .match_kind(MatchKind::LeftmostFirst)
+                .build(self.heads.keys());
+            self.search = builder.ok();
+        }
+        let mut hits = Vec::new();
+        if self.heads.is_empty() || text.len() < SHORTEST {
+            return hits;
+        }
+        let mut from = 0;
+        while let Some(start) = self.next_head(text, from) {
+            let rest = text.get(start..).unwrap_or_default();
+            if let Some((length, number)) = self.longest_at(rest) {
+                hits.push((start..start + length, number));
+            }
+            from = start + 1;
+        }
+        hits
+    }
+
+    /// The leftmost place, from `from` on, where a remembered value may begin.
+    fn next_head(&self, text: &[u8], from: usize) -> Option<usize> {
+        let rest = text.get(from..).filter(|rest| rest.len() >= SHORTEST)?;
+        match &self.search {
+            Some(search) => search.find(rest).map(|found| from + found.start()),
+            // Building fails only past 2^31 states; slow is then better than blind.
+            None => Some(from),
+        }
+    }
+
+    fn longest_at(&self, rest: &[u8]) -> Option<(usize, u32)> {
+        let mut longest: Option<(usize, u32)> = None;
+        for length in SHORTEST..=HEAD.min(rest.len()) {
+            let Some(group) = rest.get(..length).and_then(|head| self.heads.get(head)) else {
+                continue;
+            };
+            for (value, number) in group {
+                let cut = rest.len() < value.len() && rest.len() >= HEAD && value.starts_with(rest);
+                let reach = if cut { rest.len() } else { value.len() };
+                if (cut || rest.starts_with(value)) && longest.is_none_or(|(best, _)| reach > best)
+                {
+                    longest = Some((reach, *number));
+                }
+            }
+        }
+        longest
+    }
+
+    fn full(&self, value: &[u8]) -> bool {
+        self.numbers.len() >= VALUES || self.bytes + value.len() > BYTES
+    }
+
+    fn note(&mut self, value: &[u8], number: u32) {
+        self.bytes += value.len();
+        self.numbers.insert(value.to_vec(), number);
+    }
+
+    fn remember(&mut self, value: &[u8], number: u32) {
+        for piece in value.chunks(PIECE) {
+            let repeats = piece
+                .first()
+                .is_some_and(|first| piece.iter().all(|byte| byte == first));
+            if piece.len() < SHORTEST || repeats {
+                continue;
+            }
+            let head = piece.get(..HEAD).unwrap_or(piece);
+            let group = self.heads.entry(head.to_vec()).or_default();
+            if group.len() >= SAME_HEAD || group.iter().any(|(known, _)| known == piece) {
+                continue;
+            }
+            group.push((piece.to_vec(), number));
+            self.stale = true;
+        }
+        if let Some(comm) = value.get(..COMM) {
+            self.comms.entry(comm.to_vec()).or_insert(number);
+        }
+    }
+}

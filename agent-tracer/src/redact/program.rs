@@ -1,0 +1,237 @@
+//! Knows which program a command line runs, behind `sudo` and `env`, and whether its `-s` and `-p` can hold a secret.
+//! Refuses to vouch for programs outside the system's directories: `./install -s KEY` is not coreutils' `install`.
+
+use super::script::Word;
+
+/// System programs whose `-s` and `-p` are flags or take a name, a port, a path, a process, and whose `--key` and
+/// `--shared` take a file, a column, a mode. Absent for a reason: `docker` (`login -p`), `sshpass`, `mysql`.
+const INNOCENT: &str = "\
+    [ add-apt-repository apt apt-cache apt-config apt-get apt-key apt-mark ar arp awk basename bzip2 cat cc \
+    chattr chgrp chmod chown chrt chsh cmake cmp column comm cp cpio crontab curl cut date deb-systemd-helper \
+    deb-systemd-invoke declare df diff dig dmidecode dnf dpkg dpkg-deb dpkg-divert dpkg-query \
+    dpkg-statoverride dpkg-trigger du echo egrep ethtool export fgrep file find free fuser g++ gcc gdb getconf \
+    getent git gpg gpg2 gpgv grep gunzip gzip head hexdump host hostname id install invoke-rc.d ip iptables \
+    journalctl jq kill killall ld ldconfig less ln logger loginctl logrotate ls lsb_release lsblk lscpu lsof \
+    ltrace make mkdir mktemp modprobe mount mv nc ncat netstat nm nmap nproc nsenter ntpdate od openssl passwd \
+    paste patch perf pgrep pidof ping pkill printf prlimit ps pstree pwd read readelf readlink realpath renice \
+    restorecon rm rmdir rpm rpmquery rsync runuser scp sed semodule seq service set sftp sha256sum shutdown \
+    sleep snap sort split ss ssh stat strace strings strip su sysctl systemctl systemd-sysusers \
+    systemd-tmpfiles tac tail tar taskset tcpdump tee telnet test top touch tput tr traceroute trap tty type \
+    udevadm ulimit umount uname uniq unzip update-alternatives update-rc.d wait watch wget who whois xxd xz \
+    yum zip zypper";
+
+/// System programs whose `-s` is a shell or a flag, but whose `-p` is the hash of a password.
+const INNOCENT_BUT_P: &str = "groupadd useradd usermod";
+
+/// Programs that run the rest of their command line: the options that take a value, and how many operands come first.
+const WRAPPERS: &[(&str, &[u8], usize)] = &[
+    ("builtin", b"", 0),
+    ("busybox", b"", 0),
+    ("chroot", b"", 1),
+    ("command", b"", 0),
+    ("doas", b"uC", 0),
+    ("env", b"uC", 0),
+    ("exec", b"a", 0),
+    ("flock", b"wE", 1),
+    ("ionice", b"cnp", 0),
+    ("nice", b"n", 0),
+    ("nohup", b"", 0),
+    ("setsid", b"", 0),
+    ("stdbuf", b"ioe", 0),
+    ("sudo", b"ugCphrtTUDR", 0),
+    ("systemd-run", b"pEMHu", 0),
+    ("time", b"fo", 0),
+    ("timeout", b"ks", 1),
+    ("xargs", b"adEILnPs", 0),
+];
+
+/// Words of the shell's grammar before a command.
+const KEYWORDS: [&[u8]; 9] = [
+    b"if", b"then", b"elif", b"else", b"do", b"while", b"until", b"!", b"{",
+];
+
+/// Interpreters, and their options that take a value; the text of a program is one.
+const INTERPRETERS: &[(&str, &[u8])] = &[
+    ("ash", b""),
+    ("bash", b""),
+    ("dash", b""),
+    ("ksh", b""),
+    ("node", b"er"),
+    ("perl", b"eEIM"),
+    ("python", b"cmWX"),
+    ("python2", b"cmWX"),
+    ("python3", b"cmWX"),
+    ("rbash", b""),
+    ("ruby", b"eIr"),
+    ("sh", b""),
+    ("zsh", b""),
+];
+
+/// What a command line runs.
+#[derive(Debug, Default)]
+pub(super) struct Command<'a> {
+    /// The program's base name; empty for scripts, which nothing is known of.
+    pub(super) name: &'a [u8],
+    /// Where its own options begin; those before belong to `sudo` or to the shell.
+    pub(super) options: usize,
+    /// The word that is itself a script, after `sh -c`.
+    pub(super) script: Option<usize>,
+    /// Whether the name is that of a system program.
+    known: bool,
+}
+
+impl Command<'_> {
+    /// Whether `-s`, `--key` and `--shared` hold no secret here.
+    pub(super) fn is_innocent(&self) -> bool {
+        self.is_innocent_with_p() || self.known && is_listed(INNOCENT_BUT_P, self.name)
+    }
+
+    /// Whether `-p` holds none either.
+    pub(super) fn is_innocent_with_p(&self) -> bool {
+        self.known && is_listed(INNOCENT, self.name)
+    }
+}
+
+/// What `words` run.
+pub(super) fn resolve<'a>(words: &'a [Word<'_>]) -> Command<'a> {
+    let value = |at: usize| words.get(at).map(|word| &*word.value);
+    let mut at = 0;
+    while let Some(word) = value(at) {
+        if KEYWORDS.contains(&word) || is_assignment(word) {
+            at += 1;
+            continue;
+        }
+        let name = base(word);
+        let known = is_system(word);
+        if let Some((_, valued, operands)) =
+            lookup(WRAPPERS, |entry| entry.0, name).filter(|_| known)
+        {
+            at = skip_options(words, at + 1, valued) + operands;
+            continue;
+        }
+        if let Some((shell, valued)) = lookup(INTERPRETERS, |entry| entry.0, name) {
+            return interpreted(words, at + 1, shell.ends_with("sh"), valued);
+        }
+        return Command {
+            name,
+            options: at + 1,
+            script: None,
+            known,
+        };
+    }
+    Command {
+        options: words.len(),
+        ..Command::default()
+    }
+}
+
+/// The options before a script's name are the interpreter's; those after are the script's.
+fn interpreted<'a>(words: &[Word<'_>], mut at: usize, shell: bool, valued: &[u8]) -> Command<'a> {
+    let mut text = false;
+    let mut input = false;
+    while let Some(word) = words.get(at).map(|word| &*word.value) {
+        let letters = match word {
+            b"--" => {
+                at += 1;
+                break;
+            }
+            b"--rcfile" | b"--init-file" => {
+                at += 2;
+                continue;
+            }
+            [b'-', b'-', ..] => &[],
+            [b'-' | b'+', letters @ ..] if !letters.is_empty() => letters,
+            _ => break,
+        };
+        at += 1;
+        if shell {
+            text |= letters.contains(&b'c');
+            input |= letters.contains(&b's');
+            at += usize::from(
+                letters
+                    .last()
+                    .is_some_and(|last| matches!(last, b'o' | b'O')),
+            );
+        } else if let Some(place) = letters.iter().position(|letter| valued.contains(letter)) {
+            input = true;
+            at += usize::from(place + 1 == letters.len());
+        }
+    }
+    let script = text.then_some(at);
+    let options = if input && !text { at } else { at + 1 };
+    Command {
+        name: b"",
+        options,
+        script,
+        known: false,
+    }
+}
+
+fn skip_options(words: &[Word<'_>], mut at: usize, valued: &[u8]) -> usize {
+    while let Some(word) = words.get(at).map(|word| &*word.value) {
+        match word {
+            b"--" => return at + 1,
+            b"--user" | b"--group" | b"--prompt" | b"--unset" | b"--chdir" | b"--signal"
+            | b"--kill-after" => at += 2,
+            [b'-', b'-', ..] => at += 1,
+            [b'-', letters @ ..] => {
+                let place = letters.iter().position(|letter| valued.contains(letter));
+                at += 1 + usize::from(place.is_some_and(|place| place + 1 == letters.len()));
+            }
+            _ => return at,
+        }
+    }
+    at
+}
+
+/// The last component of a program's path; login shells have a dash before it.
+fn base(word: &[u8]) -> &[u8] {
+    let name = memchr::memrchr(b'/', word)
+        .and_then(|slash| word.get(slash + 1..))
+        .unwrap_or(word);
+    name.strip_prefix(b"-").unwrap_or(name)
+}
+
+fn is_system(word: &[u8]) -> bool {
+    !word.contains(&b'/')
+        || [&b"/bin/"[..], b"/sbin/", b"/usr/"]
+            .iter()
+            .any(|root| word.starts_with(root))
+}
+
+fn is_assignment(word: &[u8]) -> bool {
+    let name = word
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
+        .count();
+    name > 0 && word.get(name) == Some(&b'=')
+}
+
+/// Whether `word`, in any case, is one of a list's.
+pub(super) fn is_listed(list: &str, word: &[u8]) -> bool {
+    list.split_ascii_whitespace()
+        .any(|entry| entry.as_bytes().eq_ignore_ascii_case(word))
+}
+
+/// The entry of a sorted table.
+fn lookup<'t, T>(
+    table: &'t [T],
+    name_of: impl Fn(&T) -> &'static str,
+    name: &[u8],
+) -> Option<&'t T> {
+    let at = table
+        .binary_search_by(|entry| name_of(entry).as_bytes().cmp(name))
+        .ok()?;
+    table.get(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{INTERPRETERS, WRAPPERS};
+
+    #[test]
+    fn tables_are_sorted() {
+        assert!(WRAPPERS.is_sorted_by(|a, b| a.0 < b.0));
+        assert!(INTERPRETERS.is_sorted_by(|a, b| a.0 < b.0));
+    }
+}

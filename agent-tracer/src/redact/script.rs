@@ -1,0 +1,176 @@
+//! Splits the text of `sh -c` into commands and words, with the place of each word. Refuses to expand anything, and to
+//! understand here-documents, functions and comments: a word too many costs nothing.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::mark_at;
+
+/// One word of a command line or of a script's text.
+#[derive(Clone, Debug)]
+pub(super) struct Word<'a> {
+    /// The word as the command receives it: without quotes and escapes.
+    pub(super) value: Cow<'a, [u8]>,
+    /// The element of argv that it stands in.
+    pub(super) element: usize,
+    /// Its place there, inside the quotes if it is quoted as a whole.
+    pub(super) at: Range<usize>,
+    /// How much of it is spelled at its place as it is received.
+    verbatim: usize,
+    /// Whether a shell will still expand `$` in it.
+    pub(super) expands: bool,
+}
+
+impl<'a> Word<'a> {
+    /// An element of argv, which is one word.
+    pub(super) fn whole(element: usize, value: &'a [u8]) -> Self {
+        Self {
+            value: Cow::Borrowed(value),
+            element,
+            at: 0..value.len(),
+            verbatim: value.len(),
+            expands: false,
+        }
+    }
+
+    /// Where a part of the value stands in the element; more than the part when quotes or escapes shift the places.
+    pub(super) fn place(&self, part: Range<usize>) -> Range<usize> {
+        let start = if part.start <= self.verbatim {
+            part.start
+        } else {
+            0
+        };
+        let end = if part.end <= self.verbatim {
+            self.at.start + part.end
+        } else {
+            self.at.end
+        };
+        self.at.start + start..end
+    }
+}
+
+/// The commands in `text`, which stands at `offset` of `element`.
+pub(super) fn commands(text: &[u8], element: usize, offset: usize) -> Vec<Vec<Word<'_>>> {
+    let mut commands = Vec::new();
+    let mut command = Vec::new();
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b' ' | b'\t' | b'\r' | b'<' | b'>' => at += 1,
+            b'\n' | b';' | b'&' | b'|' | b'(' | b')' | b'`' => {
+                at += 1;
+                if !command.is_empty() {
+                    commands.push(std::mem::take(&mut command));
+                }
+            }
+            _ => {
+                let (word, end) = word(text, at, element, offset);
+                command.push(word);
+                at = end;
+            }
+        }
+    }
+    if !command.is_empty() {
+        commands.push(command);
+    }
+    commands
+}
+
+fn word(text: &[u8], start: usize, element: usize, offset: usize) -> (Word<'_>, usize) {
+    let end = end_of_word(text, start);
+    let raw = text.get(start..end).unwrap_or_default();
+    let at = offset + start..offset + end;
+    if !raw.iter().any(|byte| matches!(byte, b'\'' | b'"' | b'\\')) {
+        return (
+            Word {
+                value: Cow::Borrowed(raw),
+                element,
+                at,
+                verbatim: raw.len(),
+                expands: true,
+            },
+            end,
+        );
+    }
+    if let [quote @ (b'\'' | b'"'), inner @ ..] = raw {
+        let inner = inner.strip_suffix(&[*quote]).unwrap_or(inner);
+        if !inner
+            .iter()
+            .any(|byte| byte == quote || *byte == b'\\' && *quote == b'"')
+        {
+            let at = at.start + 1..at.start + 1 + inner.len();
+            let expands = *quote == b'"';
+            return (
+                Word {
+                    value: Cow::Borrowed(inner),
+                    element,
+                    at,
+                    verbatim: inner.len(),
+                    expands,
+                },
+                end,
+            );
+        }
+    }
+    let value = unquote(raw);
+    let verbatim = raw
+        .iter()
+        .zip(&value)
+        .take_while(|(raw, value)| raw == value)
+        .count();
+    (
+        Word {
+            value: Cow::Owned(value),
+            element,
+            at,
+            verbatim,
+            expands: true,
+        },
+        end,
+    )
+}
+
+fn end_of_word(text: &[u8], start: usize) -> usize {
+    let mut at = start;
+    let mut quote = None;
+    while let Some(byte) = text.get(at) {
+        // A mask has a space in it and is one word.
+        if let Some(end) = mark_at(text, at).filter(|_| quote.is_none()) {
+            at = end;
+            continue;
+        }
+        match (quote, byte) {
+            (
+                None,
+                b' ' | b'\t' | b'\r' | b'\n' | b';' | b'&' | b'|' | b'(' | b')' | b'<' | b'>'
+                | b'`',
+            ) => return at,
+            (None, b'\'' | b'"') => quote = Some(*byte),
+            (Some(open), close) if open == *close => quote = None,
+            (None | Some(b'"'), b'\\') => at += 1,
+            (None | Some(_), _) => {}
+        }
+        at += 1;
+    }
+    text.len()
+}
+
+fn unquote(raw: &[u8]) -> Vec<u8> {
+    let mut value = Vec::with_capacity(raw.len());
+    let mut quote = None;
+    let mut bytes = raw.iter();
+    while let Some(byte) = bytes.next() {
+        match (quote, byte) {
+            (None, b'\'' | b'"') => quote = Some(*byte),
+            (Some(open), close) if open == *close => quote = None,
+            (None, b'\\') => value.extend(bytes.next()),
+            (Some(b'"'), b'\\') => match bytes.next() {
+                Some(escaped @ (b'"' | b'\\' | b'$' | b'`')) => value.push(*escaped),
+                Some(other) => value.extend([b'\\', *other]),
+                None => value.push(b'\\'),
+            },
+            (None | Some(_), _) => value.push(*byte),
+        }
+    }
+    value
+}

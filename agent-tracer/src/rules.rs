@@ -1,0 +1,286 @@
+//! Names the tree of a process from its executable, arguments, user and unit. Refuses to know any product outside a rules
+//! file, to look at lineage (that is attribution's part), and to name a process that no rule names.
+//!
+//! A rules file is TOML:
+//!
+//! ```toml
+//! [[tree]]
+//! name = "omsagent"
+//! description = "Operations Management Suite agent"
+//! [[tree.match]]
+//! exe = "/opt/microsoft/omsagent/ruby/bin/ruby"
+//! argv = ["*/omsagent/bin/omsagent", "--no-supervisor"]
+//! ```
+//!
+//! A process belongs to a tree when one of its matchers matches, and a matcher matches when all its fields do:
+//!
+//! | field | held against |
+//! |---|---|
+//! | `exe` | the resolved path of the executable; for a script, its interpreter |
+//! | `filename` | the path asked for by execve; for a script, the script |
+//! | `argv` | one glob: any one argument, the first included; several: each some argument |
+//! | `user` | the name of the effective user |
+//! | `unit` | the name of the systemd unit, such as `omid.service` |
+//!
+//! `?` is one byte, `[a-z]` and `[!a-z]` one byte of (not of) a set, `*` any bytes; in `exe` and `filename` these stop at
+//! `/`, and `**` does not. `\` takes the meaning from the next character.
+//!
+//! **The most specific matcher wins:** the one with more globs (each glob of `argv` counts); of equals, the one with
+//! more characters in its globs that stand for themselves; of equals, the later, within a file and among files. So a
+//! user's rules, added after the built-in ones, win when they say as much.
+
+mod error;
+mod glob;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::HashMap, fmt::Write as _};
+
+pub use error::RuleError;
+use parse::Matcher;
+
+/// All files together. At the worst, with 1 KiB globs, the 1 MiB a file may have bounds memory before this does.
+const MATCHER_LIMIT: usize = 10_000;
+
+/// The rules files that come with the tool, by the name they have in the reasons for a match.
+const BUILT_IN: [(&str, &str); 1] =
+    [("azure-monitor", include_str!("../rules/azure-monitor.toml"))];
+
+/// The rules in force, from any number of files.
+#[derive(Clone, Debug, Default)]
+pub struct RuleSet {
+    sources: Vec<(String, String)>,
+    trees: Vec<Tree>,
+    rules: Vec<Rule>,
+    /// Rules by the only executable, file name or unit that they match; each rule is in one place, here or in `others`.
+    by_exe: HashMap<Box<[u8]>, Vec<u32>>,
+    by_filename: HashMap<Box<[u8]>, Vec<u32>>,
+    by_unit: HashMap<Box<[u8]>, Vec<u32>>,
+    /// Rules that have to be tried on every process.
+    others: Vec<u32>,
+}
+
+#[derive(Clone, Debug)]
+struct Tree {
+    name: String,
+    description: Option<String>,
+    source: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Rule {
+    tree: usize,
+    matcher: Matcher,
+    /// Number of globs, then of literal characters.
+    rank: (usize, usize),
+}
+
+/// What the rules may look at: one process as of now.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The resolved path of the executable.
+    pub exe: &'a [u8],
+    /// The path given to execve.
+    pub filename: &'a [u8],
+    /// The arguments, the first included.
+    pub argv: &'a [Vec<u8>],
+    /// The name of the effective user; none while it is unknown.
+    pub user: Option<&'a [u8]>,
+    /// The name of the systemd unit; none when there is none or it is unknown.
+    pub unit: Option<&'a [u8]>,
+}
+
+/// The tree of a process, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Match<'a> {
+    /// The name of the tree.
+    pub tree: &'a str,
+    /// The rule as written: `rule omi of azure-monitor: exe /opt/omi/bin/omiengine`.
+    pub because: String,
+}
+
+impl RuleSet {
+    /// The rules that come with the tool.
+    #[must_use]
+    pub fn built_in() -> Self {
+        let mut rules = Self::empty();
+        for (name, text) in BUILT_IN {
+            // Cannot fail: a test reads these very files.
+            let _ = rules.add(name, text);
+        }
+        rules
+    }
+
+    /// No rules at all.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// Adds the rules of one file; a tree may go on in another file. After an error nothing of the file is added.
+    ///
+    /// # Errors
+    ///
+    /// The first thing in `text` that is not understood, or is past a limit: 1 MiB a file, 10,000 matchers in all.
+    pub fn add(&mut self, source_name: &str, text: &str) -> Result<(), RuleError> {
+        let file = error::File {
+            name: source_name,
+            text,
+        };
+        let trees = parse::trees(file, MATCHER_LIMIT.saturating_sub(self.rules.len()))?;
+        let source = self.sources.len();
+        self.sources.push((source_name.to_owned(), text.to_owned()));
+        for parse::Tree {
+            name,
+            description,
+            matchers,
+        } in trees
+        {
+            let tree = self.trees.len();
+            self.trees.push(Tree {
+                name,
+                description,
+                source,
+            });
+            for matcher in matchers {
+                self.index(tree, matcher);
+            }
+        }
+        Ok(())
+    }
+
+    /// The files in force, in order: adding them to an empty set gives this one again.
+    pub fn sources(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.sources
+            .iter()
+            .map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+
+    /// The names of all trees in order of first appearance, each once.
+    pub fn tree_names(&self) -> impl Iterator<Item = &str> {
+        let mut seen = std::collections::HashSet::new();
+        self.trees
+            .iter()
+            .map(|tree| tree.name.as_str())
+            .filter(move |name| seen.insert(*name))
+    }
+
+    /// What a tree is, in its author's words; the last file that describes it wins.
+    #[must_use]
+    pub fn description(&self, tree: &str) -> Option<&str> {
+        self.trees
+            .iter()
+            .rev()
+            .filter(|candidate| candidate.name == tree)
+            .find_map(|candidate| candidate.description.as_deref())
+    }
+
+    /// The tree of the most specific matcher that matches.
+    #[must_use]
+    pub fn find(&self, subject: &Subject<'_>) -> Option<Match<'_>> {
+        let mut best: Option<(u32, &Rule)> = None;
+        let mut offer = |candidates: &[u32]| {
+            for &index in candidates {
+                let Some(rule) = self.rules.get(index as usize) else {
+                    continue;
+                };
+                let better = best.is_none_or(|(at, found)| (rule.rank, index) > (found.rank, at));
+                if better && matches(&rule.matcher, subject) {
+                    best = Some((index, rule));
+                }
+            }
+        };
+        offer(&self.others);
+        for (map, key) in [
+            (&self.by_exe, Some(subject.exe)),
+            (&self.by_filename, Some(subject.filename)),
+            (&self.by_unit, subject.unit),
+        ] {
+            // An empty map is worth a test: the hash of a path costs more than all the rest.
+            if let Some(key) = key
+                && !map.is_empty()
+                && let Some(candidates) = map.get(key)
+            {
+                offer(candidates);
+            }
+        }
+        let (_, rule) = best?;
+        let tree = self.trees.get(rule.tree)?;
+        let source = self.sources.get(tree.source).map_or("", |(name, _)| name);
+        Some(Match {
+            tree: &tree.name,
+            because: because(&tree.name, source, &rule.matcher),
+        })
+    }
+
+    fn index(&mut self, tree: usize, matcher: Matcher) {
+        // MATCHER_LIMIT keeps it far below u32::MAX.
+        let index = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
+        let exact = |glob: &Option<glob::Glob>| {
+            glob.as_ref()
+                .and_then(|glob| glob.exact().map(Box::<[u8]>::from))
+        };
+        if let Some(exe) = exact(&matcher.exe) {
+            self.by_exe.entry(exe).or_default().push(index);
+        } else if let Some(filename) = exact(&matcher.filename) {
+            self.by_filename.entry(filename).or_default().push(index);
+        } else if let Some(unit) = exact(&matcher.unit) {
+            self.by_unit.entry(unit).or_default().push(index);
+        } else {
+            self.others.push(index);
+        }
+        let rank = globs(&matcher).fold((0, 0), |(globs, literals), (_, glob)| {
+            (globs + 1, literals + glob.literals())
+        });
+        self.rules.push(Rule {
+            tree,
+            matcher,
+            rank,
+        });
+    }
+}
+
+/// The globs of a matcher with the names of their fields, in the order in which reasons name them.
+fn globs(matcher: &Matcher) -> impl Iterator<Item = (&'static str, &glob::Glob)> {
+    let Matcher {
+        exe,
+        filename,
+        argv,
+        user,
+        unit,
+    } = matcher;
+    exe.iter()
+        .map(|glob| ("exe", glob))
+        .chain(filename.iter().map(|glob| ("filename", glob)))
+        .chain(argv.iter().map(|glob| ("argv", glob)))
+        .chain(user.iter().map(|glob| ("user", glob)))
+        .chain(unit.iter().map(|glob| ("unit", glob)))
+}
+
+/// The cheap and telling fields first: arguments can be 128 KiB.
+fn matches(matcher: &Matcher, subject: &Subject<'_>) -> bool {
+    let one = |glob: &Option<glob::Glob>, text: Option<&[u8]>| match (glob, text) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(glob), Some(text)) => glob.matches(text),
+    };
+    one(&matcher.exe, Some(subject.exe))
+        && one(&matcher.unit, subject.unit)
+        && one(&matcher.user, subject.user)
+        && one(&matcher.filename, Some(subject.filename))
+        && matcher
+            .argv
+            .iter()
+            .all(|glob| subject.argv.iter().any(|argument| glob.matches(argument)))
+}
+
+fn because(tree: &str, source: &str, matcher: &Matcher) -> String {
+    let mut because = format!("rule {tree} of {source}:");
+    for (number, (field, glob)) in globs(matcher).enumerate() {
+        let comma = if number == 0 { "" } else { "," };
+        // Writing to a String cannot fail.
+        let _ = write!(because, "{comma} {field} {}", glob.written());
+    }
+    because
+}

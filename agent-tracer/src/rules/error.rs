@@ -1,0 +1,95 @@
+//! What is wrong with a rules file and where, in the form that editors jump to. Refuses to quote at length: a hostile
+//! file must not fill the terminal with its own text.
+
+use std::ops::Range;
+
+/// A rules file that cannot be used: `my-rules.toml:7:3: unknown field …`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: {message}")]
+pub struct RuleError {
+    /// The name of the source, as given to [`super::RuleSet::add`].
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The column in characters, counted from 1.
+    pub column: usize,
+    /// What is wrong, and what to write instead.
+    pub message: String,
+}
+
+/// A rules file being read, to tell where in it something is wrong.
+#[derive(Clone, Copy)]
+pub(super) struct File<'a> {
+    pub(super) name: &'a str,
+    pub(super) text: &'a str,
+}
+
+impl File<'_> {
+    /// An error at the start of `span`, a range of bytes.
+    pub(super) fn error(self, span: &Range<usize>, message: impl Into<String>) -> RuleError {
+        let bytes = self.text.as_bytes();
+        let before = bytes.get(..span.start).unwrap_or(bytes);
+        let line_start = before
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |newline| newline + 1);
+        let in_line = before.get(line_start..).unwrap_or_default();
+        RuleError {
+            file: self.name.to_owned(),
+            line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
+            // A byte 10xxxxxx continues a character.
+            column: in_line.iter().filter(|byte| **byte & 0xc0 != 0x80).count() + 1,
+            message: message.into(),
+        }
+    }
+}
+
+/// A text from the file, in backquotes, short and without anything that a terminal obeys.
+pub(super) fn quoted(text: &str) -> String {
+    const SHOWN: usize = 40;
+    let mut shown: String = text
+        .chars()
+        .take(SHOWN)
+        .flat_map(char::escape_debug)
+        .collect();
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push('…');
+    }
+    format!("`{shown}`")
+}
+
+/// `expected one of …`, with the nearest of them when `written` looks like a slip.
+pub(super) fn expected(written: &str, fields: &[&str]) -> String {
+    let list: Vec<String> = fields.iter().map(|field| format!("`{field}`")).collect();
+    let nearest = fields
+        .iter()
+        .map(|field| (distance(written, field), field))
+        .min()
+        .filter(|(distance, field)| *distance <= 2 && *distance < field.len());
+    let hint = nearest.map_or_else(String::new, |(_, field)| {
+        format!(" (did you mean `{field}`?)")
+    });
+    format!("expected one of {}{hint}", list.join(", "))
+}
+
+/// How many letters must be added, dropped or replaced to turn one word into the other.
+fn distance(left: &str, right: &str) -> usize {
+    if left.len().abs_diff(right.len()) > 2 {
+        return usize::MAX;
+    }
+    let mut row: Vec<usize> = (0..=right.chars().count()).collect();
+    for (above, from) in left.chars().enumerate() {
+        let mut last = above + 1;
+        let mut next = vec![last];
+        for (pair, to) in row.windows(2).zip(right.chars()) {
+            if let [diagonal, up] = pair {
+                last = (diagonal + usize::from(from != to))
+                    .min(up + 1)
+                    .min(last + 1);
+                next.push(last);
+            }
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(usize::MAX)
+}

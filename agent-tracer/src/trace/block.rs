@@ -1,0 +1,166 @@
+//! The header of a block: 40 bytes that say what follows, checked before anything else is
+//! believed. It does not look into payloads.
+
+/// Bytes of a block header.
+pub(super) const HEADER_BYTES: usize = 40;
+
+/// The first bytes of each block: what a reader looks for after damage. Not text, and not what
+/// zstd emits at the start of a frame.
+pub(super) const BLOCK_MAGIC: [u8; 4] = [0xb7, b'T', b'B', 0xd1];
+
+/// The most that the payload of a block may take, compressed or not. One event may be as large:
+/// the snapshot of 10,000 processes with 4 KiB of arguments each is 40 MiB.
+pub(super) const PAYLOAD_LIMIT: u32 = 64 << 20;
+
+/// What is in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BlockKind {
+    /// The trace header.
+    Header,
+    /// Events.
+    Events,
+    /// Nothing: the recording ended well, and `first_sequence` is one more than the last.
+    End,
+    /// A newer `tracer` wrote it; its events are counted, not read.
+    Unknown(u8),
+}
+
+impl BlockKind {
+    fn from_number(number: u8) -> BlockKind {
+        match number {
+            0 => BlockKind::Header,
+            1 => BlockKind::Events,
+            2 => BlockKind::End,
+            other => BlockKind::Unknown(other),
+        }
+    }
+
+    fn number(self) -> u8 {
+        match self {
+            BlockKind::Header => 0,
+            BlockKind::Events => 1,
+            BlockKind::End => 2,
+            BlockKind::Unknown(other) => other,
+        }
+    }
+}
+
+/// How the payload is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Codec {
+    /// As it is.
+    Raw,
+    /// A piece of a zstd stream that begins with the first block of the group and is flushed at the
+    /// end of each. The frame is never ended.
+    Zstd,
+    /// A newer `tracer` wrote it.
+    Unknown(u8),
+}
+
+impl Codec {
+    fn from_number(number: u8) -> Codec {
+        match number {
+            0 => Codec::Raw,
+            1 => Codec::Zstd,
+            other => Codec::Unknown(other),
+        }
+    }
+
+    fn number(self) -> u8 {
+        match self {
+            Codec::Raw => 0,
+            Codec::Zstd => 1,
+            Codec::Unknown(other) => other,
+        }
+    }
+}
+
+/// What stands before each payload, after the magic and in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BlockHeader {
+    pub kind: BlockKind,
+    pub codec: Codec,
+    /// Position in the group; 0 begins one.
+    pub part: u16,
+    /// Bytes of payload in the file.
+    pub stored_length: u32,
+    /// Bytes of payload once unpacked.
+    pub raw_length: u32,
+    /// Number of the first event; events of a trace count from 1.
+    pub first_sequence: u64,
+    /// Events in the block.
+    pub event_count: u32,
+    /// CRC-32 of the header block's payload, the same in all blocks of a trace. What a traced
+    /// program passes as an argument can then not pose as a block to a reader that searches
+    /// behind damage: the program would have to know the header.
+    pub trace: u32,
+    /// CRC-32 of the payload as stored.
+    pub payload_crc: u32,
+}
+
+impl BlockHeader {
+    /// The bytes of the header, its own CRC-32 last.
+    pub(super) fn to_bytes(self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(HEADER_BYTES);
+        bytes.extend(BLOCK_MAGIC);
+        bytes.extend([self.kind.number(), self.codec.number()]);
+        bytes.extend(self.part.to_le_bytes());
+        bytes.extend(self.stored_length.to_le_bytes());
+        bytes.extend(self.raw_length.to_le_bytes());
+        bytes.extend(self.first_sequence.to_le_bytes());
+        bytes.extend(self.event_count.to_le_bytes());
+        bytes.extend(self.trace.to_le_bytes());
+        bytes.extend(self.payload_crc.to_le_bytes());
+        bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+        bytes
+    }
+
+    /// Reads a header off the front. `None` is anything but an intact one with lengths within the
+    /// limits, so that what it answers can be relied on.
+    pub(super) fn parse(bytes: &[u8]) -> Option<BlockHeader> {
+        let covered = bytes.get(..HEADER_BYTES - 4)?;
+        let mut fields = Fields { rest: bytes };
+        if fields.array()? != BLOCK_MAGIC {
+            return None;
+        }
+        let [kind, codec] = fields.array()?;
+        let header = BlockHeader {
+            kind: BlockKind::from_number(kind),
+            codec: Codec::from_number(codec),
+            part: u16::from_le_bytes(fields.array()?),
+            stored_length: fields.u32()?,
+            raw_length: fields.u32()?,
+            first_sequence: u64::from_le_bytes(fields.array()?),
+            event_count: fields.u32()?,
+            trace: fields.u32()?,
+            payload_crc: fields.u32()?,
+        };
+        let intact = fields.u32()? == crc32fast::hash(covered);
+        let bounded = header.stored_length <= PAYLOAD_LIMIT
+            && header.raw_length <= PAYLOAD_LIMIT
+            && header.next_sequence().is_some();
+        (intact && bounded).then_some(header)
+    }
+
+    /// The number of the first event after the block, unless it is past counting.
+    pub(super) fn next_sequence(&self) -> Option<u64> {
+        self.first_sequence.checked_add(u64::from(self.event_count))
+    }
+}
+
+/// Reads integers one after the other.
+struct Fields<'a> {
+    rest: &'a [u8],
+}
+
+impl Fields<'_> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (taken, rest) = self.rest.split_first_chunk::<N>()?;
+        self.rest = rest;
+        Some(*taken)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+}

@@ -1,0 +1,133 @@
+//! Makes the file that a recording goes to. A trace tells what ran with which arguments, so it is
+//! private from its first byte; it never follows a symbolic link, never replaces a file
+//! unasked. It reads no environment and writes no trace.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why there is no file to record to.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The file exists, and replacing it was not asked for.
+    #[error("{} exists: choose another name with -o, or add --force to overwrite it", .0.display())]
+    Exists(PathBuf),
+    /// The name is that of a symbolic link, wherever it leads.
+    #[error("{} is a symbolic link, and a trace is not written through one: choose another name with -o", .0.display())]
+    Symlink(PathBuf),
+    /// The name is that of a directory.
+    #[error("{} is a directory: name a file in it with -o", .0.display())]
+    Directory(PathBuf),
+    /// The name is that of a device, a pipe or a socket.
+    #[error("{} is not a regular file: choose another name with -o", .0.display())]
+    NotRegular(PathBuf),
+    /// The directory is not there.
+    #[error("cannot create {}: there is no directory {}: create it, or choose another with -o", .file.display(), .directory.display())]
+    NoDirectory {
+        /// The file.
+        file: PathBuf,
+        /// Where it was to be.
+        directory: PathBuf,
+    },
+    /// The directory does not let this user create files.
+    #[error("cannot create {}: permission denied: choose a directory that you may write to with -o", .0.display())]
+    Permission(PathBuf),
+    /// The file system does not let anybody create files.
+    #[error("cannot create {}: the file system is read-only: choose another with -o", .0.display())]
+    ReadOnly(PathBuf),
+    /// The file could be created and not be given away; it is removed again.
+    #[error("cannot give {} to user {user}: {source}: choose a local disk with -o", .file.display())]
+    Owner {
+        /// The file.
+        file: PathBuf,
+        /// Who was to own it.
+        user: u32,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Anything else.
+    #[error("cannot create {}: {source}: choose another place with -o", .file.display())]
+    Other {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Creates `path` anew, with mode 0600, for writing.
+///
+/// With `overwrite`, a regular file that has the name loses it first. It is not truncated and
+/// used: whoever has it open, or has another name for it, would get the trace. `owner` is the
+/// user and the group to give the file to, those of the caller of sudo. Where there are no such
+/// things as modes and owners, neither is set.
+pub fn create(
+    path: &Path,
+    overwrite: bool,
+    owner: Option<(u32, u32)>,
+) -> Result<File, CreateError> {
+    if let Ok(metadata) = path.symlink_metadata() {
+        let kind = metadata.file_type();
+        if kind.is_symlink() {
+            return Err(CreateError::Symlink(path.into()));
+        } else if kind.is_dir() {
+            return Err(CreateError::Directory(path.into()));
+        } else if !kind.is_file() {
+            return Err(CreateError::NotRegular(path.into()));
+        } else if !overwrite {
+            return Err(CreateError::Exists(path.into()));
+        }
+        match std::fs::remove_file(path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(explain(path, error)),
+        }
+    }
+    // The checks above are for the messages. What counts is O_EXCL: it fails for a link as for
+    // anything else that was put there since.
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    }
+    let file = options.open(path).map_err(|error| explain(path, error))?;
+    if let Some((user, group)) = owner
+        && let Err(source) = give(&file, user, group)
+    {
+        // What is left would be empty and in the way of the next attempt.
+        drop(std::fs::remove_file(path));
+        return Err(CreateError::Owner { file: path.into(), user, source });
+    }
+    Ok(file)
+}
+
+#[cfg(unix)]
+fn give(file: &File, user: u32, group: u32) -> io::Result<()> {
+    std::os::unix::fs::fchown(file, Some(user), Some(group))
+}
+
+#[cfg(not(unix))]
+fn give(_file: &File, _user: u32, _group: u32) -> io::Result<()> {
+    Ok(())
+}
+
+fn explain(path: &Path, error: io::Error) -> CreateError {
+    let file = path.to_path_buf();
+    if error.kind() == io::ErrorKind::AlreadyExists {
+        CreateError::Exists(file)
+    } else if error.kind() == io::ErrorKind::NotFound {
+        let directory = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+            Some(_) | None => PathBuf::from("."),
+        };
+        CreateError::NoDirectory { file, directory }
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        CreateError::Permission(file)
+    } else if error.kind() == io::ErrorKind::ReadOnlyFilesystem {
+        CreateError::ReadOnly(file)
+    } else {
+        CreateError::Other { file, source: error }
+    }
+}

@@ -1,0 +1,105 @@
+//! The first message of a trace: where, when and how it was recorded. It finds nothing of
+//! that out; the recorder fills it in, and readers show it.
+
+/// Circumstances of a recording.
+///
+/// Everything here was known before the first event; what came later is an event.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Header {
+    /// Version of the tool that recorded, for example `0.1.0`.
+    #[prost(string, tag = "1")]
+    pub tool_version: String,
+    /// `uname -r`
+    #[prost(string, tag = "2")]
+    pub kernel_release: String,
+    /// `uname -v`
+    #[prost(string, tag = "3")]
+    pub kernel_version: String,
+    /// `uname -m`
+    #[prost(string, tag = "4")]
+    pub arch: String,
+    /// `uname -n`
+    #[prost(string, tag = "5")]
+    pub hostname: String,
+    /// `/proc/sys/kernel/random/boot_id`: times since boot of two traces compare only if it is
+    /// the same.
+    #[prost(string, tag = "6")]
+    pub boot_id: String,
+    /// `CLOCK_REALTIME` minus `CLOCK_BOOTTIME` at the start, nanoseconds: what to add to a time
+    /// since boot to get a time since 1970.
+    #[prost(int64, tag = "7")]
+    pub clock_offset_ns: i64,
+    /// `CLOCK_BOOTTIME` at the start, nanoseconds.
+    #[prost(uint64, tag = "8")]
+    pub start_boot_ns: u64,
+    /// The recorded command, secrets masked; empty unless `mode` is [`Mode::Command`].
+    #[prost(bytes = "vec", repeated, tag = "9")]
+    pub command: Vec<Vec<u8>>,
+    /// What was asked to be recorded.
+    #[prost(enumeration = "Mode", tag = "10")]
+    pub mode: i32,
+    /// The process of [`Mode::Pid`], else 0.
+    #[prost(uint32, tag = "11")]
+    pub target_pid: u32,
+    /// Every fact that the recorder knows of, in its order, with the hook that tells it.
+    #[prost(message, repeated, tag = "12")]
+    pub plan: Vec<PlanEntry>,
+    /// The attribution rules of the recording, so that a replay elsewhere attributes alike.
+    #[prost(message, repeated, tag = "13")]
+    pub rules: Vec<RuleSource>,
+    /// Process id of the recorder itself.
+    #[prost(uint32, tag = "14")]
+    pub recorder_pid: u32,
+    /// Inode number of the PID namespace that all process ids are of.
+    #[prost(uint64, tag = "15")]
+    pub pid_namespace: u64,
+    /// CPUs that could run events.
+    #[prost(uint32, tag = "16")]
+    pub cpus: u32,
+    /// Size of the ring buffer between kernel and recorder, bytes.
+    #[prost(uint64, tag = "17")]
+    pub ring_bytes: u64,
+}
+
+/// What a recording was asked to cover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub enum Mode {
+    /// A newer `tracer` had a mode that this one does not know.
+    Unknown = 0,
+    /// A command, from before its start.
+    Command = 1,
+    /// The whole system, until told to stop.
+    System = 2,
+    /// A process that ran already.
+    Pid = 3,
+}
+
+/// Which hook tells a fact, and why that one.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct PlanEntry {
+    /// The fact, for example `exec`.
+    #[prost(string, tag = "1")]
+    pub fact: String,
+    /// The hook in use, for example `raw_tp sched_process_exec`; empty where there is none, and
+    /// the trace then lacks the fact.
+    #[prost(string, tag = "2")]
+    pub hook: String,
+    /// Why this hook, or why none.
+    #[prost(string, tag = "3")]
+    pub reason: String,
+    /// The hooks that were preferred and failed, one line each, with the error.
+    #[prost(string, repeated, tag = "4")]
+    pub failures: Vec<String>,
+}
+
+/// A file of attribution rules, as it was.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct RuleSource {
+    /// Its path, or the name of a built-in one.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// Its content, TOML.
+    #[prost(string, tag = "2")]
+    pub text: String,
+}

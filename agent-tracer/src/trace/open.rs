@@ -1,0 +1,148 @@
+//! The beginning of a trace: tells a trace from anything else, and a format that is known from
+//! a newer one. It does not read events, and opens nothing whose first block is damaged.
+
+use std::io::{self, Read};
+
+use prost::Message;
+
+use super::block::{BlockHeader, BlockKind, HEADER_BYTES};
+use super::compress::Unpacker;
+use super::source::Source;
+use super::{FORMAT_VERSION, Header, MAGIC};
+
+/// Bytes before the first block: magic and version.
+const PREFIX_BYTES: usize = MAGIC.len() + 4;
+
+/// Why a trace cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file cannot be opened or read.
+    #[error("cannot read {name}: {source}: check the name and its permissions")]
+    Io {
+        /// The file.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is nothing in it.
+    #[error("{0} is empty: was its recording stopped before it began?")]
+    Empty(String),
+    /// It begins with something else.
+    #[error("{name} is not a trace: it {found}")]
+    NotATrace {
+        /// The file.
+        name: String,
+        /// What it is instead, and what to try.
+        found: &'static str,
+    },
+    /// Its version is not known here.
+    #[error(
+        "{name} was written in format {format} by a newer tracer; this one reads up to format {FORMAT_VERSION}: update it"
+    )]
+    Newer {
+        /// The file.
+        name: String,
+        /// Its format.
+        format: u32,
+    },
+    /// It is a trace and its first block is not intact. Without it, blocks cannot be told
+    /// to belong to the trace.
+    #[error(
+        "{name} is a trace whose first block, with the circumstances of the recording, {found}: copy it again from where it was recorded"
+    )]
+    HeaderDamaged {
+        /// The file.
+        name: String,
+        /// In which way.
+        found: &'static str,
+    },
+}
+
+/// What is known of a trace before its events.
+pub(super) struct Opened {
+    pub header: Header,
+    pub format: u32,
+    /// What all its blocks have in common.
+    pub trace: u32,
+    pub unpacker: Unpacker,
+}
+
+/// Why a stream is refused, before it has a name.
+pub(super) enum Refusal {
+    Empty,
+    NotATrace(&'static str),
+    Newer(u32),
+    HeaderDamaged(&'static str),
+}
+
+impl Refusal {
+    pub(super) fn of(self, name: String) -> OpenError {
+        match self {
+            Refusal::Empty => OpenError::Empty(name),
+            Refusal::NotATrace(found) => OpenError::NotATrace { name, found },
+            Refusal::Newer(format) => OpenError::Newer { name, format },
+            Refusal::HeaderDamaged(found) => OpenError::HeaderDamaged { name, found },
+        }
+    }
+}
+
+/// Reads magic, version and first block, and takes them off the source.
+pub(super) fn open<R: Read>(source: &mut Source<R>) -> io::Result<Result<Opened, Refusal>> {
+    source.fill(PREFIX_BYTES)?;
+    let format = match prefix(source.window()) {
+        Ok(format) => format,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    source.take(PREFIX_BYTES);
+    source.fill(HEADER_BYTES)?;
+    let Some(block) = BlockHeader::parse(source.window()) else {
+        let torn = source.window().len() < HEADER_BYTES;
+        return Ok(Err(Refusal::HeaderDamaged(if torn { "is cut off" } else { "is damaged" })));
+    };
+    let size = HEADER_BYTES + block.stored_length as usize;
+    source.fill(size)?;
+    let Some(payload) = source.window().get(HEADER_BYTES..size) else {
+        return Ok(Err(Refusal::HeaderDamaged("is cut off")));
+    };
+    let mut unpacker = Unpacker::new()?;
+    let mut raw = Vec::new();
+    let intact = block.kind == BlockKind::Header
+        && crc32fast::hash(payload) == block.payload_crc
+        && unpacker.unpack(block.codec, payload, block.raw_length as usize, &mut raw).is_ok();
+    match Header::decode(raw.as_slice()) {
+        Ok(header) if intact => {
+            source.take(size);
+            Ok(Ok(Opened { header, format, trace: block.trace, unpacker }))
+        }
+        Ok(_) | Err(_) => Ok(Err(Refusal::HeaderDamaged("is damaged"))),
+    }
+}
+
+/// Reads the version behind the magic.
+fn prefix(bytes: &[u8]) -> Result<u32, Refusal> {
+    const OTHER: &str = "was not made by `tracer record`: check the name";
+    let Some((magic, rest)) = bytes.split_first_chunk::<8>() else {
+        return Err(match bytes {
+            [] => Refusal::Empty,
+            _ if MAGIC.starts_with(bytes) => Refusal::HeaderDamaged("is cut off"),
+            _ => Refusal::NotATrace(OTHER),
+        });
+    };
+    if *magic != MAGIC {
+        return Err(Refusal::NotATrace(match magic {
+            [0x1f, 0x8b, ..] => "is compressed: unpack it with gunzip first",
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => "is compressed: unpack it with unzstd first",
+            [0xfd, b'7', b'z', b'X', b'Z', ..] => "is compressed: unpack it with unxz first",
+            [_, b'T', b'R', b'C', b'R', ..] => {
+                "was changed by something that takes it for text: copy it again, in binary mode"
+            }
+            _ => OTHER,
+        }));
+    }
+    match rest.first_chunk::<4>().map(|bytes| u32::from_le_bytes(*bytes)) {
+        None => Err(Refusal::HeaderDamaged("is cut off")),
+        Some(0) => Err(Refusal::HeaderDamaged("has no format version")),
+        Some(format) if format > FORMAT_VERSION => Err(Refusal::Newer(format)),
+        Some(format) => Ok(format),
+    }
+}

@@ -1,0 +1,320 @@
+//! Reads a trace, whole, unfinished, torn or damaged: every intact event in order, and a gap
+//! wherever some are not. It repairs nothing, and holds one block at a time.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::block::{BLOCK_MAGIC, BlockHeader, BlockKind, HEADER_BYTES};
+use super::compress::Unpacker;
+use super::envelope::Foretold;
+use super::open::{Opened, open};
+use super::source::Source;
+use super::{Header, OpenError};
+use crate::event::Event;
+
+/// Reading failed midway: not for what is in the file, but for the device it is on.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot read {name} from byte {offset} on: {source}: check the disk, or copy the file elsewhere"
+)]
+pub struct ReadError {
+    /// The file.
+    pub name: String,
+    /// How far it was read, bytes.
+    pub offset: u64,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// What a trace has next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// An event.
+    Event {
+        /// Its number: the first event of a trace has number 1. Numbers ascend, and skip
+        /// what is missing.
+        sequence: u64,
+        /// The event.
+        event: Event,
+    },
+    /// Something is missing, or there is something that should not be there.
+    Gap(Gap),
+}
+
+/// A place where a trace is damaged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The byte of the file where the damage begins, or the block that has it.
+    pub offset: u64,
+    /// The byte where it goes on well; nothing, when it does not.
+    pub resumed_at: Option<u64>,
+    /// How many events are missing; nothing, where that cannot be told.
+    pub events_missing: Option<u64>,
+    /// What is wrong, in words.
+    pub reason: &'static str,
+}
+
+/// Reads one trace. As an iterator, it yields what is in it until the end of the stream or the
+/// first error.
+pub struct Reader<R> {
+    name: String,
+    source: Source<R>,
+    header: Header,
+    format: u32,
+    trace: u32,
+    unpacker: Unpacker,
+    /// The group that is being read.
+    foretold: Foretold,
+    /// Its next block; nothing while behind damage, until a new group begins.
+    part: Option<u16>,
+    /// Messages of the block, and how many bytes of them are read.
+    raw: Vec<u8>,
+    read: usize,
+    block_offset: u64,
+    /// Events left in the block.
+    remaining: u32,
+    /// Number of the next event.
+    sequence: u64,
+    /// Damage found and not yet told, as it is not known where it ends.
+    damage: Option<(u64, &'static str)>,
+    unknown_events: u64,
+    finished: bool,
+    /// The iterator is at its end.
+    done: bool,
+}
+
+impl Reader<File> {
+    /// Opens a trace file.
+    pub fn open(path: &Path) -> Result<Reader<File>, OpenError> {
+        let name = path.display().to_string();
+        match File::open(path) {
+            Ok(file) => Reader::new(file, name),
+            Err(source) => Err(OpenError::Io { name, source }),
+        }
+    }
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads a trace from any stream, a pipe for example; it needs no buffer. `name` is what
+    /// error messages call it.
+    pub fn new(stream: R, name: impl Into<String>) -> Result<Reader<R>, OpenError> {
+        let mut source = Source::new(stream);
+        let name = name.into();
+        let Opened { header, format, trace, unpacker } = match open(&mut source) {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(refusal)) => return Err(refusal.of(name)),
+            Err(source) => return Err(OpenError::Io { name, source }),
+        };
+        Ok(Reader {
+            name,
+            source,
+            header,
+            format,
+            trace,
+            unpacker,
+            foretold: Foretold::default(),
+            part: None,
+            raw: Vec::new(),
+            read: 0,
+            block_offset: 0,
+            remaining: 0,
+            sequence: 1,
+            damage: None,
+            unknown_events: 0,
+            finished: false,
+            done: false,
+        })
+    }
+
+    /// The circumstances of the recording.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The format that the trace is written in.
+    pub fn format(&self) -> u32 {
+        self.format
+    }
+
+    /// Events so far of kinds that this version does not know. They are not yielded.
+    pub fn unknown_events(&self) -> u64 {
+        self.unknown_events
+    }
+
+    /// Whether the end was reached that a recording writes when it ends well. After the last
+    /// item, false is a recording that was killed, ran out of space, or goes on.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    fn next_item(&mut self) -> io::Result<Option<Item>> {
+        loop {
+            if self.remaining > 0 {
+                match self.next_event() {
+                    Some(item) => return Ok(Some(item)),
+                    None => continue,
+                }
+            }
+            match self.next_block()? {
+                Step::On => {}
+                Step::Gap(gap) => return Ok(Some(Item::Gap(gap))),
+                Step::EndOfStream => return Ok(None),
+            }
+        }
+    }
+
+    /// An event of the block, unless the next one is of an unknown kind or cannot be read.
+    fn next_event(&mut self) -> Option<Item> {
+        let mut rest = self.raw.get(self.read..).unwrap_or_default();
+        let Some(decoded) = self.foretold.decode(&mut rest) else {
+            self.lose(self.block_offset, "an event in it is malformed");
+            return None;
+        };
+        self.read = self.raw.len() - rest.len();
+        let sequence = self.sequence;
+        self.sequence += 1;
+        self.remaining -= 1;
+        if self.remaining == 0 && self.read < self.raw.len() {
+            self.lose(self.block_offset, "a block has more in it than its events");
+        }
+        match decoded {
+            Some(event) => Some(Item::Event { sequence, event }),
+            None => {
+                self.unknown_events += 1;
+                None
+            }
+        }
+    }
+
+    /// Notes damage, if there is not some already, and gives up the group.
+    fn lose(&mut self, offset: u64, reason: &'static str) {
+        self.damage.get_or_insert((offset, reason));
+        self.part = None;
+        self.remaining = 0;
+    }
+
+    /// Takes one step through the blocks.
+    fn next_block(&mut self) -> io::Result<Step> {
+        self.source.fill(HEADER_BYTES)?;
+        let offset = self.source.offset();
+        let window = self.source.window();
+        if window.is_empty() {
+            return Ok(match self.damage.take() {
+                Some((offset, reason)) => {
+                    Step::Gap(Gap { offset, resumed_at: None, events_missing: None, reason })
+                }
+                None => Step::EndOfStream,
+            });
+        }
+        if self.finished {
+            let count = window.len();
+            self.lose(offset, "there are bytes after the end of the recording");
+            self.source.take(count);
+            return Ok(Step::On);
+        }
+        let header = BlockHeader::parse(window).filter(|header| header.trace == self.trace);
+        let Some(header) = header else {
+            let reason = match window.len() {
+                0..HEADER_BYTES => "the file ends within the header of a block",
+                _ => "the header of a block is damaged",
+            };
+            self.lose(offset, reason);
+            self.source.take(1);
+            self.source.take_until(&BLOCK_MAGIC)?;
+            return Ok(Step::On);
+        };
+        // An intact header is believed: what is in its payload is not searched for blocks, even if
+        // that is damaged. So a search is linear in the size of the file.
+        let size = HEADER_BYTES + header.stored_length as usize;
+        self.source.fill(size)?;
+        let entered = self.enter(&header, offset);
+        self.source.take(size);
+        Ok(match entered {
+            Ok(Some(gap)) => Step::Gap(gap),
+            Ok(None) => Step::On,
+            Err(reason) => {
+                self.lose(offset, reason);
+                Step::On
+            }
+        })
+    }
+
+    /// Makes the block at the front of the source the current one, if it is intact. Answers the gap
+    /// before it, if there is one.
+    fn enter(&mut self, header: &BlockHeader, offset: u64) -> Result<Option<Gap>, &'static str> {
+        let window = self.source.window();
+        let payload = window
+            .get(HEADER_BYTES..HEADER_BYTES + header.stored_length as usize)
+            .ok_or("the file ends within a block")?;
+        if crc32fast::hash(payload) != header.payload_crc {
+            return Err("a block is damaged");
+        }
+        let next = match header.next_sequence() {
+            Some(next) if header.first_sequence >= self.sequence => next,
+            Some(_) | None => return Err("a block repeats events"),
+        };
+        let mut unknown = 0;
+        match header.kind {
+            BlockKind::Events => {
+                if header.part == 0 {
+                    self.foretold = Foretold::default();
+                    self.unpacker.begin_group().map_err(|_| "a block cannot be unpacked")?;
+                } else if self.part != Some(header.part) {
+                    return Err("a block continues one that is missing");
+                }
+                let length = header.raw_length as usize;
+                self.unpacker.unpack(header.codec, payload, length, &mut self.raw)?;
+                if self.raw.is_empty() && header.event_count > 0 {
+                    return Err("a block lacks its events");
+                }
+                self.part = header.part.checked_add(1);
+                self.read = 0;
+                self.block_offset = offset;
+                self.remaining = header.event_count;
+            }
+            BlockKind::End => self.finished = true,
+            BlockKind::Header | BlockKind::Unknown(_) => unknown = u64::from(header.event_count),
+        }
+        self.unknown_events += unknown;
+        let events_missing = header.first_sequence - self.sequence;
+        self.sequence = if header.kind == BlockKind::Events { header.first_sequence } else { next };
+        let damage = match self.damage.take() {
+            None if events_missing > 0 => Some((offset, "blocks are missing")),
+            damage => damage,
+        };
+        Ok(damage.map(|(at, reason)| Gap {
+            offset: at,
+            resumed_at: Some(offset),
+            events_missing: Some(events_missing),
+            reason,
+        }))
+    }
+}
+
+/// What a step through the blocks came to.
+enum Step {
+    /// There may be events now.
+    On,
+    /// Something is missing before the events that there may be now.
+    Gap(Gap),
+    /// There is nothing more.
+    EndOfStream,
+}
+
+impl<R: Read> Iterator for Reader<R> {
+    type Item = Result<Item, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let item = self.next_item().map_err(|source| ReadError {
+            name: self.name.clone(),
+            offset: self.source.offset(),
+            source,
+        });
+        self.done = !matches!(item, Ok(Some(_)));
+        item.transpose()
+    }
+}

@@ -1,0 +1,294 @@
+//! Appends events to a trace, a block at a time. It reads no clock, never stops a recording over an
+//! error, and refuses to sync: a trace survives the death of the recorder, not of the machine.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use prost::Message;
+
+use super::block::{BlockHeader, BlockKind, Codec, HEADER_BYTES, PAYLOAD_LIMIT};
+use super::compress::Packer;
+use super::envelope::Foretold;
+use super::{FORMAT_VERSION, Header, MAGIC};
+use crate::event::{Event, EventKind, Lost};
+
+/// How long an event waits for its block at most, provided that [`Writer::flush_if_due`] is
+/// called in time: what a kill -9 loses.
+pub const FLUSH_AFTER: Duration = Duration::from_millis(100);
+
+/// Bytes of messages in a group, after which it ends. The larger, the better it packs and the
+/// more a damaged block costs. It bounds memory too: the block in the making, its packed form and
+/// the packer's window are of this size each, but for events that are larger.
+const GROUP_BYTES: usize = 256 << 10;
+
+/// Where a trace goes.
+pub trait Output: Write {
+    /// Drops what was written from byte `length` on, so that a block of which only the
+    /// beginning found room is not taken for damage. It may do nothing where that cannot be
+    /// done.
+    fn cut_back(&mut self, length: u64) -> io::Result<()>;
+}
+
+impl Output for File {
+    fn cut_back(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+}
+
+impl Output for Vec<u8> {
+    fn cut_back(&mut self, length: u64) -> io::Result<()> {
+        self.truncate(usize::try_from(length).unwrap_or(usize::MAX));
+        Ok(())
+    }
+}
+
+impl<O: Output + ?Sized> Output for &mut O {
+    fn cut_back(&mut self, length: u64) -> io::Result<()> {
+        (**self).cut_back(length)
+    }
+}
+
+/// What keeps a trace from being continued. The file is well-formed up to there, and unfinished.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the trace ends early, {events_not_written} events are not in it: {error}: free disk space, or record to another disk with -o"
+)]
+pub struct WriteFailure {
+    /// What the system said.
+    #[source]
+    pub error: io::Error,
+    /// Events that are not in the file: those of the block that failed, and all since.
+    pub events_not_written: u64,
+}
+
+/// What a finished trace came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// Events in it.
+    pub events: u64,
+    /// Size of the file, bytes.
+    pub bytes: u64,
+}
+
+/// Writes one trace.
+///
+/// Not calling [`Writer::finish`] leaves an unfinished trace without its last block, as a kill
+/// would.
+pub struct Writer<O: Output> {
+    output: O,
+    packer: Packer,
+    /// Messages of the block in the making.
+    raw: Vec<u8>,
+    /// The block as it goes to the file; kept to be used again.
+    stored: Vec<u8>,
+    foretold: Foretold,
+    /// Position of the block in its group.
+    part: u16,
+    /// Bytes of messages in the blocks of the group that are written.
+    group_bytes: usize,
+    first_sequence: u64,
+    event_count: u32,
+    /// When the block got its first event.
+    opened: Option<Instant>,
+    /// Size of the file up to the last whole block.
+    length: u64,
+    trace: u32,
+    failure: Option<WriteFailure>,
+}
+
+impl<O: Output> Writer<O> {
+    /// Begins a trace. Magic, version and header are in the output when this returns.
+    pub fn new(mut output: O, header: &Header) -> io::Result<Writer<O>> {
+        let mut packer = Packer::new()?;
+        let raw = header.encode_to_vec();
+        let mut payload = Vec::new();
+        packer.pack(&raw, &mut payload)?;
+        let trace = crc32fast::hash(&payload);
+        let block = BlockHeader {
+            kind: BlockKind::Header,
+            codec: Codec::Zstd,
+            part: 0,
+            stored_length: checked_length(&payload)?,
+            raw_length: checked_length(&raw)?,
+            first_sequence: 1,
+            event_count: 0,
+            trace,
+            payload_crc: trace,
+        };
+        let mut stored = Vec::new();
+        stored.extend(MAGIC);
+        stored.extend(FORMAT_VERSION.to_le_bytes());
+        stored.extend(block.to_bytes());
+        stored.extend(payload);
+        output.write_all(&stored)?;
+        output.flush()?;
+        Ok(Writer {
+            output,
+            packer,
+            raw: Vec::new(),
+            length: stored.len() as u64,
+            stored,
+            foretold: Foretold::default(),
+            part: 0,
+            group_bytes: 0,
+            first_sequence: 1,
+            event_count: 0,
+            opened: None,
+            trace,
+            failure: None,
+        })
+    }
+
+    /// Appends an event. It is in the file once its block is: see [`FLUSH_AFTER`]. After a failure
+    /// the event is only counted.
+    ///
+    /// An event of more than 64 MiB has no place in a trace. A [`Lost`] with the name of
+    /// its kind takes its number.
+    pub fn append(&mut self, event: &Event, now: Instant) {
+        // Large events get a block of their own, so that what is before them stays within the
+        // limit.
+        if !self.raw.is_empty() && self.raw.len() + event.kind.encoded_len() > GROUP_BYTES {
+            self.close_block();
+        }
+        if let Some(failure) = &mut self.failure {
+            failure.events_not_written += 1;
+            return;
+        }
+        // What zstd cannot pack, it makes larger by less than a 256th.
+        let limit = (PAYLOAD_LIMIT - (PAYLOAD_LIMIT >> 8)) as usize;
+        if !self.foretold.encode(event, limit, &mut self.raw) {
+            let what = event.kind.name().to_owned();
+            let kind = EventKind::Lost(Lost { what, count: 1 });
+            self.foretold.encode(&Event { kind, ..event.clone() }, limit, &mut self.raw);
+        }
+        self.event_count += 1;
+        self.opened.get_or_insert(now);
+        if self.group_bytes + self.raw.len() >= GROUP_BYTES {
+            self.close_block();
+        }
+        self.flush_if_due(now);
+    }
+
+    /// When [`Writer::flush_if_due`] will have something to do, if no more events come: for the
+    /// caller's timer.
+    pub fn due(&self) -> Option<Instant> {
+        self.opened.map(|opened| opened + FLUSH_AFTER)
+    }
+
+    /// Writes the block in the making if its first event has waited for [`FLUSH_AFTER`].
+    pub fn flush_if_due(&mut self, now: Instant) {
+        if self.due().is_some_and(|due| now >= due) {
+            self.close_block();
+        }
+    }
+
+    /// Size of the file so far, bytes: whole blocks.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// What went wrong, if anything did: nothing is written since.
+    pub fn failure(&self) -> Option<&WriteFailure> {
+        self.failure.as_ref()
+    }
+
+    /// Writes what is left, and that this is the end.
+    pub fn finish(mut self) -> Result<Finished, WriteFailure> {
+        self.close_block();
+        if self.failure.is_none() {
+            self.stored.clear();
+            self.stored.resize(HEADER_BYTES, 0);
+            self.write_block(BlockKind::End, Codec::Raw, 0);
+        }
+        match self.failure {
+            Some(failure) => Err(failure),
+            None => Ok(Finished { events: self.first_sequence - 1, bytes: self.length }),
+        }
+    }
+
+    /// Ends the block, and with it the group if that is large enough.
+    fn close_block(&mut self) {
+        if self.event_count == 0 {
+            return;
+        }
+        self.stored.clear();
+        self.stored.resize(HEADER_BYTES, 0);
+        let begun = if self.part == 0 { self.packer.begin_group() } else { Ok(()) };
+        match begun.and_then(|()| self.packer.pack(&self.raw, &mut self.stored)) {
+            Ok(()) => self.write_block(BlockKind::Events, Codec::Zstd, self.part),
+            Err(error) => self.fail(error),
+        }
+        self.group_bytes += self.raw.len();
+        self.part += 1;
+        if self.group_bytes >= GROUP_BYTES || self.part == u16::MAX {
+            self.begin_group();
+        }
+        self.raw.clear();
+        self.event_count = 0;
+        self.opened = None;
+        // A snapshot may have taken 40 MiB.
+        self.raw.shrink_to(2 * GROUP_BYTES);
+        self.stored.shrink_to(2 * GROUP_BYTES);
+    }
+
+    fn begin_group(&mut self) {
+        self.group_bytes = 0;
+        self.part = 0;
+        self.foretold = Foretold::default();
+    }
+
+    /// Puts the header before the payload in `stored`, and writes both at once: whoever kills the
+    /// recorder tears one block at most.
+    fn write_block(&mut self, kind: BlockKind, codec: Codec, part: u16) {
+        let payload = self.stored.get(HEADER_BYTES..).unwrap_or_default();
+        let header = checked_length(payload).and_then(|stored_length| {
+            Ok(BlockHeader {
+                kind,
+                codec,
+                part,
+                stored_length,
+                raw_length: checked_length(&self.raw)?,
+                first_sequence: self.first_sequence,
+                event_count: self.event_count,
+                trace: self.trace,
+                payload_crc: crc32fast::hash(payload),
+            })
+        });
+        let written = header.and_then(|header| {
+            for (byte, value) in self.stored.iter_mut().zip(header.to_bytes()) {
+                *byte = value;
+            }
+            self.output.write_all(&self.stored)?;
+            self.output.flush()
+        });
+        match written {
+            Ok(()) => {
+                self.length += self.stored.len() as u64;
+                self.first_sequence += u64::from(self.event_count);
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Ends block and group, as if they were large enough.
+    #[cfg(test)]
+    pub(super) fn end_group(&mut self) {
+        self.close_block();
+        self.begin_group();
+    }
+
+    fn fail(&mut self, error: io::Error) {
+        // Where that fails too, readers find a torn block, and say so.
+        drop(self.output.cut_back(self.length));
+        self.failure =
+            Some(WriteFailure { error, events_not_written: u64::from(self.event_count) });
+    }
+}
+
+fn checked_length(bytes: &[u8]) -> io::Result<u32> {
+    match u32::try_from(bytes.len()) {
+        Ok(length) if length <= PAYLOAD_LIMIT => Ok(length),
+        Ok(_) | Err(_) => Err(io::Error::other("a block would be larger than 64 MiB")),
+    }
+}

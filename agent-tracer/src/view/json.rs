@@ -1,0 +1,331 @@
+//! Events, processes and connections as JSON objects whose keys have a fixed order. Bytes
+//! that are not UTF-8 become U+FFFD, and the field gains a `_base64` twin.
+
+use std::net::SocketAddr;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::{
+    event::{Event, EventKind, Exit, SnapshotProcess},
+    model::{Connection, Model, Process, ProcessIndex},
+};
+
+use super::{Clock, errno_name, process, signal_name};
+
+/// One event, as of now: the model has just taken it in.
+pub fn event_json(clock: &Clock, model: &Model, sequence: u64, event: &Event) -> String {
+    to_line(&EventObject { clock, model, sequence, event })
+}
+
+/// A damaged part of a file.
+pub fn gap_json(offset: u64, description: &str) -> String {
+    to_line(&serde_json::json!({ "event": "gap", "offset": offset, "description": description }))
+}
+
+/// A process with what became of it.
+pub fn process_json(clock: &Clock, model: &Model, index: ProcessIndex) -> String {
+    to_line(&LifeObject { clock, model, index })
+}
+
+/// A connection with what became of it.
+pub fn connection_json(clock: &Clock, model: &Model, connection: &Connection) -> String {
+    to_line(&ConnectionLife { clock, model, connection })
+}
+
+fn to_line(value: &impl Serialize) -> String {
+    // Only a map with keys that are no strings could fail.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+struct EventObject<'a> {
+    clock: &'a Clock,
+    model: &'a Model,
+    sequence: u64,
+    event: &'a Event,
+}
+
+impl Serialize for EventObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { model, event, .. } = *self;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("seq", &self.sequence)?;
+        map.serialize_entry("time", &self.clock.rfc3339(event.boot_ns))?;
+        map.serialize_entry("boot_ns", &event.boot_ns)?;
+        map.serialize_entry("event", event.kind.name())?;
+        let subject = model.find(event.process);
+        if let EventKind::Fork(_) = &event.kind {
+            let parent = subject.and_then(|child| model.process(child).parent);
+            entry(&mut map, "process", parent.map(|index| ProcessObject { model, index }))?;
+            entry(&mut map, "child", subject.map(|index| ProcessObject { model, index }))?;
+        } else {
+            entry(&mut map, "process", subject.map(|index| ProcessObject { model, index }))?;
+        }
+        detail(&mut map, model, event)?;
+        map.end()
+    }
+}
+
+fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<(), M::Error> {
+    let connection =
+        |id: u64| model.connection(id).map(|connection| ConnectionObject { connection });
+    match &event.kind {
+        EventKind::Fork(_) | EventKind::CommandStarted(_) => Ok(()),
+        EventKind::Exec(exec) => {
+            bytes(map, "filename", "filename_base64", &exec.filename)?;
+            bytes(map, "interpreter", "interpreter_base64", &exec.interpreter)?;
+            bytes(map, "cwd", "cwd_base64", &exec.cwd)?;
+            list(map, "argv", "argv_base64", &exec.argv)?;
+            map.serialize_entry("argv_bytes", &exec.argv_bytes)?;
+            map.serialize_entry("truncated", &exec.truncated)
+        }
+        EventKind::Exit(exit) => status(map, *exit),
+        EventKind::Rename(rename) => {
+            if rename.tid != event.process.pid {
+                map.serialize_entry("tid", &rename.tid)?;
+            }
+            bytes(map, "from", "from_base64", &rename.from)?;
+            bytes(map, "to", "to_base64", &rename.to)
+        }
+        EventKind::Connect(connect) => entry(map, "connection", connection(connect.connection)),
+        EventKind::Established(established) => {
+            entry(map, "connection", connection(established.connection))
+        }
+        EventKind::ConnectFailed(failed) => {
+            entry(map, "connection", connection(failed.connection))?;
+            error(map, failed.error)
+        }
+        EventKind::Close(close) => {
+            entry(map, "connection", connection(close.connection))?;
+            map.serialize_entry("bytes_sent", &close.bytes_sent)?;
+            map.serialize_entry("bytes_received", &close.bytes_received)?;
+            error(map, close.error)
+        }
+        EventKind::Snapshot(snapshot) => {
+            let seen: Vec<_> = snapshot.processes.iter().map(SeenObject).collect();
+            map.serialize_entry("processes", &seen)
+        }
+        EventKind::UserNamed(named) => {
+            map.serialize_entry("uid", &named.user)?;
+            bytes(map, "name", "name_base64", &named.name)
+        }
+        EventKind::CommandEnded(ended) if ended.status_known => {
+            status(map, Exit { status: ended.status })
+        }
+        EventKind::CommandEnded(_) => Ok(()),
+        EventKind::Lost(lost) => {
+            map.serialize_entry("kind", &lost.what)?;
+            map.serialize_entry("count", &lost.count)
+        }
+        EventKind::KernelLog(log) => map.serialize_entry("line", &log.line),
+        EventKind::End(end) => map.serialize_entry("reason", end.reason().describe()),
+    }
+}
+
+struct ProcessObject<'a> {
+    model: &'a Model,
+    index: ProcessIndex,
+}
+
+impl Serialize for ProcessObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        process_entries(&mut map, self.model, self.model.process(self.index))?;
+        map.end()
+    }
+}
+
+fn process_entries<M: SerializeMap>(
+    map: &mut M,
+    model: &Model,
+    process: &Process,
+) -> Result<(), M::Error> {
+    map.serialize_entry("pid", &process.id.pid)?;
+    map.serialize_entry("start_ns", &process.id.start_ns)?;
+    if process.parent_pid != 0 {
+        map.serialize_entry("ppid", &process.parent_pid)?;
+    }
+    bytes(map, "name", "name_base64", &process.comm)?;
+    if !process.exe.is_empty() {
+        bytes(map, "exe", "exe_base64", &process.exe)?;
+    }
+    map.serialize_entry("uid", &process.user)?;
+    if let Some(user) = model.user_name(process.user) {
+        bytes(map, "user", "user_base64", user)?;
+    }
+    if let Some(unit) = &process.unit {
+        bytes(map, "unit", "unit_base64", unit)?;
+    }
+    map.serialize_entry("tree", &*process.tree)?;
+    map.serialize_entry("because", &process::because(process))
+}
+
+struct LifeObject<'a> {
+    clock: &'a Clock,
+    model: &'a Model,
+    index: ProcessIndex,
+}
+
+impl Serialize for LifeObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let process = self.model.process(self.index);
+        let mut map = serializer.serialize_map(None)?;
+        process_entries(&mut map, self.model, process)?;
+        if let Some(parent) = process.parent {
+            map.serialize_entry("parent_start_ns", &self.model.process(parent).id.start_ns)?;
+        }
+        list(&mut map, "names", "names_base64", &process.names)?;
+        list(&mut map, "argv", "argv_base64", &process.argv)?;
+        if !process.cwd.is_empty() {
+            bytes(&mut map, "cwd", "cwd_base64", &process.cwd)?;
+        }
+        let users: Vec<String> = process
+            .former_users
+            .iter()
+            .map(|user| process::user(self.model, *user))
+            .collect();
+        if !users.is_empty() {
+            map.serialize_entry("former_users", &users)?;
+        }
+        if let Some(forked_ns) = process.forked_ns {
+            map.serialize_entry("started", &self.clock.rfc3339(forked_ns))?;
+        }
+        map.serialize_entry("execs", &process.execs)?;
+        map.serialize_entry("running", &process.is_running())?;
+        if let Some((ended_ns, exit)) = process.ended {
+            map.serialize_entry("ended", &self.clock.rfc3339(ended_ns))?;
+            status(&mut map, exit)?;
+        }
+        map.end()
+    }
+}
+
+struct SeenObject<'a>(&'a SnapshotProcess);
+
+impl Serialize for SeenObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let seen = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("pid", &seen.pid)?;
+        map.serialize_entry("start_ns", &seen.start_ns)?;
+        map.serialize_entry("ppid", &seen.parent_pid)?;
+        bytes(&mut map, "name", "name_base64", &seen.comm)?;
+        if !seen.exe.is_empty() {
+            bytes(&mut map, "exe", "exe_base64", &seen.exe)?;
+        }
+        map.serialize_entry("uid", &seen.user)?;
+        list(&mut map, "argv", "argv_base64", &seen.argv)?;
+        bytes(&mut map, "cgroup", "cgroup_base64", &seen.cgroup)?;
+        map.end()
+    }
+}
+
+struct ConnectionObject<'a> {
+    connection: &'a Connection,
+}
+
+impl Serialize for ConnectionObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let connection = self.connection;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &connection.id)?;
+        map.serialize_entry("protocol", "tcp")?;
+        let family = match connection.remote {
+            Some(SocketAddr::V4(_)) => "ipv4",
+            Some(SocketAddr::V6(_)) => "ipv6",
+            None => "unknown",
+        };
+        map.serialize_entry("family", family)?;
+        entry(&mut map, "local", connection.local.filter(|local| local.port() != 0))?;
+        entry(&mut map, "remote", connection.remote)?;
+        map.end()
+    }
+}
+
+struct ConnectionLife<'a> {
+    clock: &'a Clock,
+    model: &'a Model,
+    connection: &'a Connection,
+}
+
+impl Serialize for ConnectionLife<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { clock, model, connection } = *self;
+        let owner = model.process(connection.owner);
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("process", &ProcessObject { model, index: connection.owner })?;
+        map.serialize_entry("tree", &*owner.tree)?;
+        map.serialize_entry("because", &process::because(owner))?;
+        map.serialize_entry("protocol", "tcp")?;
+        entry(&mut map, "local", connection.local.filter(|local| local.port() != 0))?;
+        entry(&mut map, "remote", connection.remote)?;
+        map.serialize_entry("state", connection.state.name())?;
+        error(&mut map, connection.error)?;
+        map.serialize_entry("started", &clock.rfc3339(connection.started_ns))?;
+        let milliseconds =
+            |to: Option<u64>| to.map(|to| to.saturating_sub(connection.started_ns) as f64 / 1e6);
+        entry(&mut map, "connect_ms", milliseconds(connection.established_ns))?;
+        entry(&mut map, "duration_ms", milliseconds(connection.ended_ns))?;
+        if let Some((sent, received)) = connection.bytes {
+            map.serialize_entry("bytes_sent", &sent)?;
+            map.serialize_entry("bytes_received", &received)?;
+        }
+        map.end()
+    }
+}
+
+fn entry<M: SerializeMap>(
+    map: &mut M,
+    key: &'static str,
+    value: Option<impl Serialize>,
+) -> Result<(), M::Error> {
+    match value {
+        Some(value) => map.serialize_entry(key, &value),
+        None => Ok(()),
+    }
+}
+
+fn status<M: SerializeMap>(map: &mut M, exit: Exit) -> Result<(), M::Error> {
+    match exit.signal() {
+        Some(signal) => map.serialize_entry("signal", &signal_name(signal)),
+        None => map.serialize_entry("code", &exit.code()),
+    }
+}
+
+fn error<M: SerializeMap>(map: &mut M, error: u32) -> Result<(), M::Error> {
+    match error {
+        0 => Ok(()),
+        error => map.serialize_entry("error", &errno_name(error)),
+    }
+}
+
+fn bytes<M: SerializeMap>(
+    map: &mut M,
+    key: &'static str,
+    twin: &'static str,
+    value: &[u8],
+) -> Result<(), M::Error> {
+    let text = String::from_utf8_lossy(value);
+    map.serialize_entry(key, &text)?;
+    if std::str::from_utf8(value).is_err() {
+        map.serialize_entry(twin, &BASE64_STANDARD.encode(value))?;
+    }
+    Ok(())
+}
+
+fn list<M: SerializeMap, T: AsRef<[u8]>>(
+    map: &mut M,
+    key: &'static str,
+    twin: &'static str,
+    values: &[T],
+) -> Result<(), M::Error> {
+    let texts: Vec<_> =
+        values.iter().map(|value| String::from_utf8_lossy(value.as_ref())).collect();
+    map.serialize_entry(key, &texts)?;
+    if values.iter().any(|value| std::str::from_utf8(value.as_ref()).is_err()) {
+        let encoded: Vec<_> =
+            values.iter().map(|value| BASE64_STANDARD.encode(value.as_ref())).collect();
+        map.serialize_entry(twin, &encoded)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! Events as text, one a line: live and in replay the same.
+
+use crate::{
+    event::{Event, EventKind, Exec, Exit},
+    model::{Connection, Model},
+};
+
+use super::{
+    errno_name, escape,
+    page::{Emphasis, Page, bytes, duration, pad},
+    process, signal_name,
+};
+
+/// One event, as of now: the model has just taken it in.
+pub fn event_line(page: &Page, model: &Model, event: &Event) -> String {
+    let index = model.find(event.process);
+    let (pid, name, tree) = match index.map(|index| model.process(index)) {
+        Some(process) => (process.id.pid.to_string(), process::name(process), &*process.tree),
+        None => (String::new(), "-".to_owned(), "-"),
+    };
+    let line = format!(
+        "{} {pid:>7} {} {} {} {}",
+        page.emphasise(Emphasis::Faint, &page.time(event.boot_ns)),
+        pad(&name, 15),
+        pad(&escape::text(tree.as_bytes()), 10),
+        page.emphasise(emphasis(&event.kind), &pad(event.kind.name(), 14)),
+        detail(model, event),
+    );
+    page.fit(line.trim_end().to_owned())
+}
+
+/// A damaged part of a file, in its place among the events.
+pub fn gap_line(page: &Page, description: &str) -> String {
+    page.fit(page.emphasise(Emphasis::Bad, &format!("--- {description}")))
+}
+
+fn emphasis(kind: &EventKind) -> Emphasis {
+    match kind {
+        EventKind::ConnectFailed(_) | EventKind::Lost(_) | EventKind::KernelLog(_) => Emphasis::Bad,
+        EventKind::Fork(_)
+        | EventKind::Exec(_)
+        | EventKind::Exit(_)
+        | EventKind::Rename(_)
+        | EventKind::Connect(_)
+        | EventKind::Established(_)
+        | EventKind::Close(_)
+        | EventKind::Snapshot(_)
+        | EventKind::UserNamed(_)
+        | EventKind::CommandStarted(_)
+        | EventKind::CommandEnded(_)
+        | EventKind::End(_) => Emphasis::Event,
+    }
+}
+
+fn detail(model: &Model, event: &Event) -> String {
+    match &event.kind {
+        EventKind::Fork(fork) if fork.parent_pid == 0 => "by a process outside".to_owned(),
+        EventKind::Fork(fork) => {
+            let parent = model
+                .find(event.process)
+                .and_then(|child| model.process(child).parent)
+                .map(|parent| process::name(model.process(parent)));
+            format!("by {} [{}]", parent.as_deref().unwrap_or("?"), fork.parent_pid)
+        }
+        EventKind::Exec(exec) => program(exec),
+        EventKind::Exit(exit) => status(*exit),
+        EventKind::Rename(rename) => {
+            let thread = if rename.tid == event.process.pid {
+                String::new()
+            } else {
+                format!(" (thread {})", rename.tid)
+            };
+            format!("{} → {}{thread}", escape::text(&rename.from), escape::text(&rename.to))
+        }
+        EventKind::Connect(connect) => ends(model.connection(connect.connection)),
+        EventKind::Established(established) => {
+            let connection = model.connection(established.connection);
+            let took = connection.map_or(0, |connection| event.boot_ns - connection.started_ns.min(event.boot_ns));
+            format!("{} after {}", ends(connection), duration(took))
+        }
+        EventKind::ConnectFailed(failed) => {
+            let connection = model.connection(failed.connection);
+            let reason = match failed.error {
+                0 => "given up before an answer".into(),
+                error => errno_name(error),
+            };
+            format!("{} {reason}", ends(connection))
+        }
+        EventKind::Close(close) => {
+            let error = match close.error {
+                0 => String::new(),
+                error => format!(" {}", errno_name(error)),
+            };
+            format!(
+                "{} sent {}, received {}{error}",
+                ends(model.connection(close.connection)),
+                bytes(close.bytes_sent),
+                bytes(close.bytes_received)
+            )
+        }
+        EventKind::Snapshot(snapshot) => {
+            format!("{} processes ran before", snapshot.processes.len())
+        }
+        EventKind::UserNamed(named) => {
+            format!("{} is {}", named.user, escape::text(&named.name))
+        }
+        EventKind::CommandStarted(_) => String::new(),
+        EventKind::CommandEnded(ended) if ended.status_known => {
+            status(Exit { status: ended.status })
+        }
+        EventKind::CommandEnded(_) => "status not known".to_owned(),
+        EventKind::Lost(lost) => format!("{} {}", lost.count, escape::text(lost.what.as_bytes())),
+        EventKind::KernelLog(log) => escape::text(log.line.as_bytes()),
+        EventKind::End(end) => end.reason().describe().to_owned(),
+    }
+}
+
+fn program(exec: &Exec) -> String {
+    let mut text = escape::arguments(&exec.argv);
+    if exec.truncated {
+        text.push_str(&format!(" … (arguments cut, {} in all)", bytes(exec.argv_bytes)));
+    }
+    if exec.argv.first() != Some(&exec.filename) {
+        text = format!("{}: {text}", escape::argument(&exec.filename));
+    }
+    if exec.interpreter != exec.filename && !exec.interpreter.is_empty() {
+        text.push_str(&format!(" (by {})", escape::argument(&exec.interpreter)));
+    }
+    text
+}
+
+fn status(exit: Exit) -> String {
+    match exit.signal() {
+        Some(signal) => format!("killed by {}", signal_name(signal)),
+        None => format!("code {}", exit.code()),
+    }
+}
+
+fn ends(connection: Option<&Connection>) -> String {
+    let Some(connection) = connection else {
+        return "a connection whose beginning is missing".to_owned();
+    };
+    let local = match connection.local {
+        Some(local) if local.port() != 0 => local.to_string(),
+        Some(local) => format!("{}:?", local.ip()),
+        None => "?".to_owned(),
+    };
+    match connection.remote {
+        Some(remote) => format!("{local} → {remote} tcp"),
+        None => format!("{local} → ? tcp"),
+    }
+}

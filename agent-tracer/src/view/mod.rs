@@ -1,0 +1,21 @@
+//! The model as text and as jsonl. This is the only place that formats, and it only reads.
+
+mod connections;
+mod escape;
+mod json;
+mod line;
+mod numbers;
+mod page;
+mod process;
+mod summary;
+mod tree;
+
+pub use connections::connections;
+pub use escape::{argument, arguments, text};
+pub use json::{connection_json, event_json, gap_json, process_json};
+pub use line::{event_line, gap_line};
+pub use numbers::{errno_name, signal_name};
+pub use page::{Clock, Page, TimeStyle};
+pub use process::{because, user};
+pub use summary::{Summary, completeness};
+pub use tree::tree;

@@ -1,0 +1,41 @@
+//! A process in words: its name, its user, why it is in its tree.
+
+use crate::model::{Because, Model, Process};
+
+use super::escape;
+
+/// The user by name, by number where the name is not known.
+pub fn user(model: &Model, id: u32) -> String {
+    match model.user_name(id) {
+        Some(name) => escape::text(name),
+        None => id.to_string(),
+    }
+}
+
+/// Why a process is in its tree.
+pub fn because(process: &Process) -> String {
+    match &process.because {
+        Because::Rule(rule) => escape::text(rule.as_bytes()),
+        Because::ChildOf(name, pid) => format!("child of {} [{pid}]", escape::text(name)),
+        Because::Command => "the recorded command".to_owned(),
+        Because::Attached => "followed on request".to_owned(),
+        Because::RanBefore => "ran before the recording".to_owned(),
+        Because::ForkUnseen => "its fork was not seen".to_owned(),
+    }
+}
+
+/// Its comm, with a placeholder where that is not known.
+pub(super) fn name(process: &Process) -> String {
+    if process.comm.is_empty() { "?".to_owned() } else { escape::text(&process.comm) }
+}
+
+/// How it ended: an exit code, a signal, or not at all.
+pub(super) fn end(process: &Process) -> String {
+    match process.ended {
+        None => "running".to_owned(),
+        Some((_, exit)) => match exit.signal() {
+            Some(signal) => super::signal_name(signal).into_owned(),
+            None => exit.code().to_string(),
+        },
+    }
+}

@@ -1,0 +1,171 @@
+//! What a recording came to, in a screenful.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    event::Exit,
+    model::{Model, ProcessIndex, SYSTEM},
+};
+
+use super::{
+    escape,
+    page::{Emphasis, Page, columns, duration, pad},
+    process::name,
+    signal_name, user,
+};
+
+/// Destinations shown of one tree; the rest is a number.
+const DESTINATIONS: usize = 4;
+
+/// Running processes shown; the rest is a number.
+const RUNNING: usize = 12;
+
+/// The lines of the summary.
+pub struct Summary<'a> {
+    /// What happened.
+    pub model: &'a Model,
+    /// The command line, already redacted; empty where there was no command.
+    pub command: &'a [Vec<u8>],
+    /// Events in the trace.
+    pub events: u64,
+    /// Secrets that were masked.
+    pub secrets: usize,
+}
+
+impl Summary<'_> {
+    /// Renders it.
+    pub fn lines(&self, page: &Page) -> Vec<String> {
+        let mut lines = vec![page.fit(page.emphasise(Emphasis::Heading, &self.headline()))];
+        lines.extend(self.trees(page));
+        lines.extend(self.running(page));
+        lines.extend(completeness(page, self.model));
+        if self.secrets > 0 {
+            lines.push(page.fit(format!(
+                "masked: {} secret{}, as ‹secret N› wherever {} occurred",
+                self.secrets,
+                if self.secrets == 1 { "" } else { "s" },
+                if self.secrets == 1 { "it" } else { "they" },
+            )));
+        }
+        lines
+    }
+
+    fn headline(&self) -> String {
+        let (first, last) = self.model.span();
+        let recorded = duration(last.saturating_sub(first));
+        let command = escape::arguments(self.command);
+        match self.model.command_end() {
+            Some(end) if !self.command.is_empty() => {
+                let how = match end.status.map(|status| Exit { status }) {
+                    Some(exit) => match exit.signal() {
+                        Some(signal) => format!("was killed by {}", signal_name(signal)),
+                        None => format!("ended with {}", exit.code()),
+                    },
+                    None => "ended".to_owned(),
+                };
+                let after = duration(end.boot_ns.saturating_sub(self.started().unwrap_or(first)));
+                format!("{command}: {how} after {after}; {} events in {recorded}", self.events)
+            }
+            Some(_) | None => format!("{} events in {recorded}", self.events),
+        }
+    }
+
+    fn started(&self) -> Option<u64> {
+        self.model.command().and_then(|index| self.model.process(index).forked_ns)
+    }
+
+    fn trees(&self, page: &Page) -> Vec<String> {
+        let mut rows = vec![["TREE".to_owned(), "PROCESSES".to_owned(), "RUNNING".to_owned(), "DESTINATIONS".to_owned()]];
+        for tree in self.model.trees() {
+            let members: Vec<ProcessIndex> = self
+                .model
+                .processes()
+                .filter(|(_, process)| *process.tree == *tree)
+                .map(|(index, _)| index)
+                .collect();
+            let running =
+                members.iter().filter(|index| self.model.process(**index).is_running()).count();
+            rows.push([
+                escape::text(tree.as_bytes()),
+                members.len().to_string(),
+                running.to_string(),
+                self.destinations(tree),
+            ]);
+        }
+        let widths: Vec<usize> = (0..3)
+            .map(|column| rows.iter().map(|row| columns(&row[column])).max().unwrap_or(0))
+            .collect();
+        rows.iter()
+            .map(|[tree, processes, running, destinations]| {
+                page.fit(format!(
+                    "  {}  {processes:>processes_width$}  {running:>running_width$}  {destinations}",
+                    pad(tree, widths[0]),
+                    processes_width = widths[1],
+                    running_width = widths[2],
+                ))
+            })
+            .collect()
+    }
+
+    /// `40.79.194.105:443 (3)`, in the order of their first connection.
+    fn destinations(&self, tree: &str) -> String {
+        let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        for (position, connection) in self.model.connections().iter().enumerate() {
+            if *self.model.process(connection.owner).tree == *tree {
+                let remote = connection.remote.map_or_else(|| "?".to_owned(), |remote| remote.to_string());
+                counts.entry(remote).or_insert((position, 0)).1 += 1;
+            }
+        }
+        let mut destinations: Vec<(String, (usize, usize))> = counts.into_iter().collect();
+        destinations.sort_by_key(|(_, (first, _))| *first);
+        let total = destinations.len();
+        let mut shown: Vec<String> = destinations
+            .into_iter()
+            .take(DESTINATIONS)
+            .map(|(remote, (_, count))| if count == 1 { remote } else { format!("{remote} ({count})") })
+            .collect();
+        if total > DESTINATIONS {
+            shown.push(format!("and {} more", total - DESTINATIONS));
+        }
+        if shown.is_empty() { "-".to_owned() } else { shown.join(", ") }
+    }
+
+    fn running(&self, page: &Page) -> Vec<String> {
+        let left: Vec<_> = self
+            .model
+            .processes()
+            .filter(|(_, process)| process.is_running() && *process.tree != *SYSTEM)
+            .map(|(_, process)| process)
+            .collect();
+        if left.is_empty() {
+            return Vec::new();
+        }
+        let mut lines = vec![format!("still running: {}", left.len())];
+        for process in left.iter().take(RUNNING) {
+            lines.push(page.fit(format!(
+                "  {} {} {} {}",
+                pad(&format!("{} [{}]", name(process), process.id.pid), 24),
+                pad(&escape::text(process.tree.as_bytes()), 10),
+                pad(&user(self.model, process.user), 9),
+                escape::arguments(&process.argv),
+            )));
+        }
+        if left.len() > RUNNING {
+            lines.push(format!("  and {} more", left.len() - RUNNING));
+        }
+        lines
+    }
+}
+
+/// Whether anything is missing, and what.
+pub fn completeness(page: &Page, model: &Model) -> Vec<String> {
+    let entries = model.ledger().entries();
+    if entries.is_empty() {
+        return vec!["complete: no event was lost".to_owned()];
+    }
+    let mut lines = vec![page.emphasise(Emphasis::Bad, "INCOMPLETE:")];
+    lines.extend(
+        entries.iter().map(|entry| page.fit(format!("  {}", escape::text(entry.as_bytes())))),
+    );
+    lines
+}

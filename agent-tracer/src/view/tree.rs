@@ -1,0 +1,180 @@
+//! The process forest: tree by tree, lineage as indentation.
+
+use crate::model::{Because, Model, Origin, Process, ProcessIndex, SYSTEM};
+
+use super::{
+    because, escape,
+    page::{Emphasis, Page, columns, duration, pad},
+    process::{end, name},
+    user,
+};
+
+/// Columns that lineage and names take at most before they push the rest.
+const NAME_COLUMNS: usize = 36;
+
+/// The lines of the forest. `show` says which processes are wanted; of tree `system` only
+/// those are shown that did something, unless `whole_system`.
+pub fn tree(
+    page: &Page,
+    model: &Model,
+    show: &dyn Fn(ProcessIndex) -> bool,
+    whole_system: bool,
+) -> Vec<String> {
+    let forest = Forest::new(model, show, whole_system);
+    let mut lines = Vec::new();
+    for tree in model.trees() {
+        let roots = forest.roots(tree);
+        if roots.is_empty() {
+            continue;
+        }
+        let (count, running) = forest.count(tree);
+        let heading = format!(
+            "{}: {count} process{}, {running} running",
+            escape::text(tree.as_bytes()),
+            if count == 1 { "" } else { "es" }
+        );
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        lines.push(page.fit(page.emphasise(Emphasis::Heading, &heading)));
+        for root in roots {
+            forest.write(page, root, "", "", &mut lines);
+        }
+    }
+    let hidden = model
+        .processes()
+        .filter(|(index, process)| *process.tree == *SYSTEM && show(*index) && !forest.shown[index.position()])
+        .count();
+    if hidden > 0 {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        lines.push(page.fit(format!(
+            "{SYSTEM}: {hidden} processes not shown (see them with --tree {SYSTEM})"
+        )));
+    }
+    lines
+}
+
+struct Forest<'a> {
+    model: &'a Model,
+    shown: Vec<bool>,
+    children: Vec<Vec<ProcessIndex>>,
+}
+
+impl<'a> Forest<'a> {
+    fn new(model: &'a Model, show: &dyn Fn(ProcessIndex) -> bool, whole_system: bool) -> Self {
+        let shown: Vec<bool> = model
+            .processes()
+            .map(|(index, process)| {
+                show(index)
+                    && (*process.tree != *SYSTEM
+                        || whole_system && (process.origin != Origin::Snapshot || process.execs > 0 || !process.is_running()))
+            })
+            .collect();
+        let mut children = vec![Vec::new(); shown.len()];
+        for (index, process) in model.processes() {
+            if let Some(parent) = process.parent {
+                children[parent.position()].push(index);
+            }
+        }
+        Forest { model, shown, children }
+    }
+
+    /// Shown processes of a tree whose parent is not shown in it.
+    fn roots(&self, tree: &str) -> Vec<ProcessIndex> {
+        self.of(tree)
+            .filter(|index| {
+                self.model.process(*index).parent.is_none_or(|parent| {
+                    !self.shown[parent.position()] || *self.model.process(parent).tree != *tree
+                })
+            })
+            .collect()
+    }
+
+    fn of(&self, tree: &str) -> impl Iterator<Item = ProcessIndex> {
+        self.model
+            .processes()
+            .filter(move |(index, process)| *process.tree == *tree && self.shown[index.position()])
+            .map(|(index, _)| index)
+    }
+
+    fn count(&self, tree: &str) -> (usize, usize) {
+        self.of(tree).fold((0, 0), |(count, running), index| {
+            (count + 1, running + usize::from(self.model.process(index).is_running()))
+        })
+    }
+
+    /// Iterative, since lineage can be as deep as a hostile program likes.
+    fn write(
+        &self,
+        page: &Page,
+        root: ProcessIndex,
+        first: &str,
+        rest: &str,
+        lines: &mut Vec<String>,
+    ) {
+        /// Columns that lineage may take: deeper processes stay at this indentation.
+        const DEEPEST: usize = 24;
+        let mut stack = vec![(root, first.to_owned(), rest.to_owned())];
+        while let Some((index, first, rest)) = stack.pop() {
+            let process = self.model.process(index);
+            lines.push(self.line(page, process, &first, index == root));
+            let kin: Vec<ProcessIndex> = self.children[index.position()]
+                .iter()
+                .copied()
+                .filter(|child| {
+                    self.shown[child.position()]
+                        && self.model.process(*child).tree == process.tree
+                })
+                .collect();
+            for (position, child) in kin.iter().enumerate().rev() {
+                let last = position + 1 == kin.len();
+                let (branch, below) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+                let base = if columns(&rest) >= DEEPEST { &rest[..rest.len() - last_width(&rest)] } else { &rest };
+                stack.push((*child, format!("{base}{branch}"), format!("{base}{below}")));
+            }
+        }
+    }
+
+    fn line(&self, page: &Page, process: &Process, indent: &str, is_root: bool) -> String {
+        let label = format!("{indent}{} [{}]", name(process), process.id.pid);
+        let state = end(process);
+        let life = match (process.forked_ns, process.ended) {
+            (Some(from), Some((to, _))) => duration(to.saturating_sub(from)),
+            (_, _) => "-".to_owned(),
+        };
+        let started = match process.forked_ns {
+            Some(forked_ns) => page.time(forked_ns),
+            None => format!("{:>11}", "before"),
+        };
+        let program = if process.execs == 0 && process.origin != Origin::Snapshot {
+            "(no exec)".to_owned()
+        } else if process.argv.is_empty() {
+            escape::text(&process.exe)
+        } else {
+            escape::arguments(&process.argv)
+        };
+        let reason = match process.because {
+            Because::ChildOf(..) if !is_root => String::new(),
+            Because::ChildOf(..) | Because::Rule(_) | Because::Command | Because::Attached
+            | Because::RanBefore | Because::ForkUnseen => format!("  # {}", because(process)),
+        };
+        let state = pad(&state, 7);
+        let bad = process.ended.is_some_and(|(_, exit)| exit.status != 0);
+        page.fit(format!(
+            "{} {} {} {} {:>7} {program}{}",
+            pad(&label, NAME_COLUMNS),
+            pad(&user(self.model, process.user), 9),
+            if bad { page.emphasise(Emphasis::Bad, &state) } else { state },
+            page.emphasise(Emphasis::Faint, &started),
+            life,
+            page.emphasise(Emphasis::Faint, &reason),
+        ))
+    }
+}
+
+/// Bytes of the last three columns of an indentation.
+fn last_width(indent: &str) -> usize {
+    indent.chars().rev().take(3).map(char::len_utf8).sum()
+}

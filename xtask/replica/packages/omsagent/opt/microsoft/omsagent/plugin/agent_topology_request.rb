@@ -1,0 +1,1 @@
+# The demo's actor, which is this script's ruby, plays it.

@@ -1,0 +1,2 @@
+#!/usr/bin/python2
+# The demo's actor, which is this script's python, plays it.
