@@ -1,5 +1,13 @@
-//! Library of `tracer`.
+//! Library of `tracer`: records what an installer does, every process and every connection,
+//! attributed to the agent it belongs to. See ARCHITECTURE.md for the map and the invariants.
 
 #[cfg(feature = "capture")]
 pub mod capture;
 pub mod event;
+pub mod model;
+pub mod redact;
+pub mod rules;
+pub mod select;
+pub mod session;
+pub mod trace;
+pub mod view;

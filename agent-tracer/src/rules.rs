@@ -38,6 +38,7 @@ mod tests;
 use std::{collections::HashMap, fmt::Write as _};
 
 pub use error::RuleError;
+pub use glob::{Glob, Scope};
 use parse::Matcher;
 
 /// All files together. At the worst, with 1 KiB globs, the 1 MiB a file may have bounds memory before this does.

@@ -1,6 +1,7 @@
 //! The only door for chores: each verb is a file of its own.
 
 mod demo;
+mod ebpf;
 
 use clap::{Parser, Subcommand};
 
@@ -15,10 +16,12 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     Demo(demo::Arguments),
+    Ebpf(ebpf::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().verb {
         Verb::Demo(arguments) => demo::run(&arguments),
+        Verb::Ebpf(arguments) => ebpf::run(&arguments),
     }
 }

@@ -36,7 +36,10 @@ pub fn read() -> Result<Fields, BtfError> {
         return Err(BtfError::Missing);
     }
     let types = load().map_err(BtfError::Unreadable)?;
-    let mut search = Search { types: &types, missing: Vec::new() };
+    let mut search = Search {
+        types: &types,
+        missing: Vec::new(),
+    };
     let settings = Settings {
         task_pid: search.offset("task_struct", "pid"),
         task_tgid: search.offset("task_struct", "tgid"),
@@ -89,7 +92,10 @@ pub fn read() -> Result<Fields, BtfError> {
         tcp_bytes_received: search.offset("tcp_sock", "bytes_received"),
         ..Settings::UNKNOWN
     };
-    Ok(Fields { settings, missing: search.missing })
+    Ok(Fields {
+        settings,
+        missing: search.missing,
+    })
 }
 
 fn load() -> Result<TypeInformation, String> {
@@ -126,10 +132,12 @@ impl Search<'_> {
     /// The first of several names that a member had over time.
     fn either(&mut self, name: &str, paths: &[&str]) -> u32 {
         let found = self.types.id_of(name).and_then(|id| {
-            paths.iter().find_map(|path| match self.types.offset_of(id, path) {
-                Ok((_, Offset::ByteOffset(offset))) => Some(offset),
-                Ok((_, Offset::BitOffsetAndSize(..))) | Err(_) => None,
-            })
+            paths
+                .iter()
+                .find_map(|path| match self.types.offset_of(id, path) {
+                    Ok((_, Offset::ByteOffset(offset))) => Some(offset),
+                    Ok((_, Offset::BitOffsetAndSize(..))) | Err(_) => None,
+                })
         });
         found.unwrap_or_else(|| {
             self.missing.push(format!("{name}.{}", paths.join(" or ")));
@@ -138,10 +146,14 @@ impl Search<'_> {
     }
 
     fn size(&mut self, name: &str) -> u32 {
-        let size = self.types.id_of(name).and_then(|id| self.types.size_of(id).ok());
-        size.and_then(|size| u32::try_from(size).ok()).unwrap_or_else(|| {
-            self.missing.push(format!("size of {name}"));
-            agent_tracer_ebpf::NO_OFFSET
-        })
+        let size = self
+            .types
+            .id_of(name)
+            .and_then(|id| self.types.size_of(id).ok());
+        size.and_then(|size| u32::try_from(size).ok())
+            .unwrap_or_else(|| {
+                self.missing.push(format!("size of {name}"));
+                agent_tracer_ebpf::NO_OFFSET
+            })
     }
 }

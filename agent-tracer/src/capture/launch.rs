@@ -4,7 +4,11 @@
 use std::{
     ffi::OsString,
     io::{self, Read, Write},
-    os::{fd::{AsRawFd, OwnedFd}, unix::process::CommandExt},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::{ffi::OsStrExt, process::CommandExt},
+    },
+    path::Path,
     process::{Command, ExitStatus},
     thread::JoinHandle,
 };
@@ -27,6 +31,9 @@ pub enum LaunchError {
     /// There is no such program.
     #[error("{0}: command not found")]
     NotFound(String),
+    /// There is, but what is to run it is not.
+    #[error("{0}: its interpreter, the program after #! or the dynamic loader, does not exist")]
+    NoInterpreter(String),
     /// There is, but it cannot be executed.
     #[error("{0}: cannot execute: {1}")]
     CannotExecute(String, io::Error),
@@ -65,7 +72,11 @@ impl Launch {
                 Ok(Ok(_)) | Err(_) => Err(LaunchError::Fork(error)),
             };
         }
-        Ok(Launched { pid: u32::from_ne_bytes(pid), gate: Some(gate), waiter })
+        Ok(Launched {
+            pid: u32::from_ne_bytes(pid),
+            gate: Some(gate),
+            waiter,
+        })
     }
 
     fn run(self, gate: OwnedFd, hello: OwnedFd) -> Result<ExitStatus, LaunchError> {
@@ -73,8 +84,12 @@ impl Launch {
         let mut command = Command::new(&self.command[0]);
         command.args(&self.command[1..]);
         if let Some(login) = &self.login {
-            command.env("HOME", &login.user.dir).env("USER", &login.user.name);
-            command.env("LOGNAME", &login.user.name).env("SHELL", &login.user.shell);
+            command
+                .env("HOME", &login.user.dir)
+                .env("USER", &login.user.name);
+            command
+                .env("LOGNAME", &login.user.name)
+                .env("SHELL", &login.user.shell);
         }
         let login = self.login;
         let (gate_number, hello_number) = (gate.as_raw_fd(), hello.as_raw_fd());
@@ -97,7 +112,8 @@ impl Launch {
         let spawned = command.spawn();
         drop((gate, hello));
         let mut child = spawned.map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => LaunchError::NotFound(name.clone()),
+            // That the program itself is there was checked.
+            io::ErrorKind::NotFound => LaunchError::NoInterpreter(name.clone()),
             _ => LaunchError::CannotExecute(name.clone(), error),
         })?;
         child.wait().map_err(LaunchError::Fork)
@@ -123,9 +139,53 @@ impl Launched {
     /// How it ended; blocks until it has.
     pub fn wait(self) -> Result<ExitStatus, LaunchError> {
         self.waiter.join().unwrap_or_else(|_| {
-            Err(LaunchError::Fork(io::Error::other("the thread that waits for it is gone")))
+            Err(LaunchError::Fork(io::Error::other(
+                "the thread that waits for it is gone",
+            )))
         })
     }
+}
+
+/// Whether a command can be executed as far as can be told without doing it: looked for in PATH
+/// as execvp(3) does.
+///
+/// # Errors
+///
+/// There is no such program, or none that may be executed.
+pub fn find_command(command: &[OsString]) -> Result<(), LaunchError> {
+    let program = command.first().map(OsString::as_os_str).unwrap_or_default();
+    let name = program.to_string_lossy().into_owned();
+    if program.is_empty() {
+        return Err(LaunchError::NotFound("''".to_owned()));
+    }
+    if program.as_bytes().contains(&b'/') {
+        return executable(Path::new(program)).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => LaunchError::NotFound(name),
+            _ => LaunchError::CannotExecute(name, error),
+        });
+    }
+    let mut refused = None;
+    for directory in std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()) {
+        match executable(&directory.join(program)) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => refused = Some(error),
+            Err(_) => {}
+        }
+    }
+    Err(match refused {
+        Some(error) => LaunchError::CannotExecute(name, error),
+        None => LaunchError::NotFound(name),
+    })
+}
+
+fn executable(path: &Path) -> io::Result<()> {
+    let metadata = path.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::IsADirectory));
+    }
+    // Root may execute what has an execute bit for anybody.
+    nix::unistd::access(path, nix::unistd::AccessFlags::X_OK)?;
+    Ok(())
 }
 
 fn write_all(descriptor: i32, bytes: &[u8]) -> io::Result<()> {
@@ -149,4 +209,3 @@ fn wait_for_gate(descriptor: i32) -> io::Result<()> {
         }
     }
 }
-

@@ -3,7 +3,10 @@
 
 use std::{
     fs,
-    os::{fd::{AsFd, BorrowedFd}, unix::fs::MetadataExt},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::fs::MetadataExt,
+    },
     sync::{Arc, Mutex},
 };
 
@@ -74,8 +77,14 @@ impl Capture {
         if !nix::unistd::geteuid().is_root() {
             return Err(CaptureError::NotRoot);
         }
-        let Fields { mut settings, missing } = btf::read()?;
-        let mut plan = Plan { missing_fields: missing, ..Plan::default() };
+        let Fields {
+            mut settings,
+            missing,
+        } = btf::read()?;
+        let mut plan = Plan {
+            missing_fields: missing,
+            ..Plan::default()
+        };
         settings.pid_namespace = inner_pid_namespace().unwrap_or(0);
         plan.inside_pid_namespace = settings.pid_namespace != 0;
 
@@ -83,7 +92,11 @@ impl Capture {
         // settings are sealed before: where it cannot, load a second time.
         settings.connect_is_hooked = 1;
         let mut programs = load(&settings)?;
-        let mut connect = Choice { fact: Fact::Connect, hook: None, failures: Vec::new() };
+        let mut connect = Choice {
+            fact: Fact::Connect,
+            hook: None,
+            failures: Vec::new(),
+        };
         if Fact::Connect.needs(&settings) {
             attach_first(
                 &mut programs,
@@ -98,7 +111,11 @@ impl Capture {
         }
 
         for fact in Fact::ALL {
-            let mut choice = Choice { fact, hook: None, failures: Vec::new() };
+            let mut choice = Choice {
+                fact,
+                hook: None,
+                failures: Vec::new(),
+            };
             if fact == Fact::Connect {
                 choice = connect.clone();
             } else if fact.needs(&settings) {
@@ -164,12 +181,17 @@ impl Capture {
         let now = boot_now();
         let mut report = |what: &str, count: u64| {
             if count > 0 {
-                let lost = Lost { what: what.to_owned(), count };
+                let lost = Lost {
+                    what: what.to_owned(),
+                    count,
+                };
                 take(Event::of_recording(now, EventKind::Lost(lost)));
             }
         };
         for (counter, reported) in (0u32..).zip(&mut self.reported) {
-            let Ok(values) = self.losses.get(&counter, 0) else { continue };
+            let Ok(values) = self.losses.get(&counter, 0) else {
+                continue;
+            };
             let total: u64 = values.iter().sum();
             let name = match Kind::from_number(counter) {
                 Some(Kind::Fork) => "fork",
@@ -189,7 +211,10 @@ impl Capture {
         report("malformed record", std::mem::take(&mut self.malformed));
         self.log.flush();
         for line in self.lines.take() {
-            take(Event::of_recording(now, EventKind::KernelLog(KernelLog { line })));
+            take(Event::of_recording(
+                now,
+                EventKind::KernelLog(KernelLog { line }),
+            ));
         }
     }
 }
@@ -207,14 +232,23 @@ fn essential(choice: &Choice) -> CaptureError {
         Some(failure) => failure.error.clone(),
         None => "the kernel's BTF lacks members that it needs".to_owned(),
     };
-    CaptureError::Essential { fact: choice.fact.describe(), hook, error }
+    CaptureError::Essential {
+        fact: choice.fact.describe(),
+        hook,
+        error,
+    }
 }
 
 /// Where neither first choice works, the hook for outcomes tells connects too.
 fn settle_connect(plan: &mut Plan) {
-    let outcome = plan.choices.iter().find(|choice| choice.fact == Fact::Outcome);
+    let outcome = plan
+        .choices
+        .iter()
+        .find(|choice| choice.fact == Fact::Outcome);
     let hook = outcome.and_then(|choice| choice.hook);
-    let failures = outcome.map(|choice| choice.failures.clone()).unwrap_or_default();
+    let failures = outcome
+        .map(|choice| choice.failures.clone())
+        .unwrap_or_default();
     for choice in &mut plan.choices {
         if choice.fact == Fact::Connect && choice.hook.is_none() {
             choice.hook = hook;
@@ -280,7 +314,11 @@ fn try_attach(program: &mut Program, hook: Hook) -> Result<(), ProgramError> {
 /// are the ones that everybody sees.
 fn inner_pid_namespace() -> Option<u32> {
     let inode = fs::metadata("/proc/self/ns/pid").ok()?.ino();
-    if inode == INITIAL_PID_NAMESPACE { None } else { u32::try_from(inode).ok() }
+    if inode == INITIAL_PID_NAMESPACE {
+        None
+    } else {
+        u32::try_from(inode).ok()
+    }
 }
 
 /// An error and what caused it, each said once.
@@ -303,7 +341,10 @@ fn first_line(text: &str) -> String {
         return text.to_owned();
     }
     let line = text.lines().next().unwrap_or_default();
-    line.strip_suffix("Verifier output:").unwrap_or(line).trim().to_owned()
+    line.strip_suffix("Verifier output:")
+        .unwrap_or(line)
+        .trim()
+        .to_owned()
 }
 
 /// Collects what the kernel programs log.
@@ -312,7 +353,10 @@ struct LogLines(Arc<Mutex<Vec<String>>>);
 
 impl LogLines {
     fn take(&self) -> Vec<String> {
-        self.0.lock().map(|mut lines| std::mem::take(&mut *lines)).unwrap_or_default()
+        self.0
+            .lock()
+            .map(|mut lines| std::mem::take(&mut *lines))
+            .unwrap_or_default()
     }
 }
 

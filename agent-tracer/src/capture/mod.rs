@@ -2,14 +2,16 @@
 //! the programs, reads their records and looks at /proc where no event tells.
 
 mod btf;
+mod checkup;
 mod launch;
 mod load;
 mod observe;
 mod plan;
 mod users;
 
-pub use launch::{Launch, LaunchError, Launched};
+pub use checkup::Checkup;
+pub use launch::{Launch, LaunchError, Launched, find_command};
 pub use load::{Capture, CaptureError};
-pub use observe::{boot_now, clock_offset, host_facts, snapshot, start_of, HostFacts};
-pub use plan::{Choice, Fact, HookFailure, Plan};
-pub use users::{UserLookup, login};
+pub use observe::{HostFacts, boot_now, clock_offset, host_facts, snapshot, start_of};
+pub use plan::{Choice, Fact, Hook, HookFailure, Plan};
+pub use users::{Login, UserLookup, login};

@@ -1,9 +1,15 @@
 //! Looks at what no event tells: the processes that already ran, the host, the clocks.
 //! What vanishes while it is being looked at is left out, not guessed.
 
-use std::{fs, os::unix::{ffi::OsStrExt, fs::MetadataExt}};
+use std::{
+    fs,
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+};
 
-use nix::{time::{ClockId, clock_gettime}, unistd::{SysconfVar, sysconf}};
+use nix::{
+    time::{ClockId, clock_gettime},
+    unistd::{SysconfVar, sysconf},
+};
 
 use crate::event::{Snapshot, SnapshotProcess};
 
@@ -12,8 +18,10 @@ const ARGV_LIMIT: usize = 4096;
 
 /// What a trace says of the machine it was made on.
 pub struct HostFacts {
-    /// `uname -r` and `uname -v`.
-    pub kernel: String,
+    /// `uname -r`.
+    pub kernel_release: String,
+    /// `uname -v`.
+    pub kernel_version: String,
     /// `uname -m`.
     pub arch: String,
     /// `uname -n`.
@@ -29,9 +37,10 @@ pub struct HostFacts {
 /// Reads them.
 pub fn host_facts() -> HostFacts {
     let text = |value: &std::ffi::OsStr| value.to_string_lossy().into_owned();
-    let (kernel, arch, hostname) = match nix::sys::utsname::uname() {
+    let (kernel_release, kernel_version, arch, hostname) = match nix::sys::utsname::uname() {
         Ok(names) => (
-            format!("{} {}", text(names.release()), text(names.version())),
+            text(names.release()),
+            text(names.version()),
             text(names.machine()),
             text(names.nodename()),
         ),
@@ -39,7 +48,8 @@ pub fn host_facts() -> HostFacts {
     };
     let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     HostFacts {
-        kernel,
+        kernel_release,
+        kernel_version,
         arch,
         hostname,
         boot_id: boot_id.trim().to_owned(),
@@ -64,8 +74,9 @@ pub fn clock_offset() -> i64 {
 }
 
 fn nanoseconds(clock: ClockId) -> u64 {
-    clock_gettime(clock)
-        .map_or(0, |time| time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
+    clock_gettime(clock).map_or(0, |time| {
+        time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
+    })
 }
 
 /// The processes that run now.
@@ -77,7 +88,9 @@ pub fn snapshot() -> Snapshot {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .collect();
     pids.sort_unstable();
-    Snapshot { processes: pids.into_iter().filter_map(process).collect() }
+    Snapshot {
+        processes: pids.into_iter().filter_map(process).collect(),
+    }
 }
 
 /// When a process started, in nanoseconds since boot, to a hundredth of a second.
@@ -143,8 +156,15 @@ fn ticks_a_second() -> u64 {
 }
 
 fn effective_user(status: &[u8]) -> Option<u32> {
-    let line = status.split(|byte| *byte == b'\n').find(|line| line.starts_with(b"Uid:"))?;
-    std::str::from_utf8(line).ok()?.split_ascii_whitespace().nth(2)?.parse().ok()
+    let line = status
+        .split(|byte| *byte == b'\n')
+        .find(|line| line.starts_with(b"Uid:"))?;
+    std::str::from_utf8(line)
+        .ok()?
+        .split_ascii_whitespace()
+        .nth(2)?
+        .parse()
+        .ok()
 }
 
 /// The path in the cgroup2 hierarchy; where that is only `/`, on a host with both
@@ -166,5 +186,7 @@ fn cgroup(pid: u32) -> Option<Vec<u8>> {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
 }

@@ -24,8 +24,26 @@ pub enum Fact {
 
 impl Fact {
     /// All facts, in the order in which they are hooked: what follows processes first.
-    pub const ALL: [Fact; 6] =
-        [Fact::Fork, Fact::Exec, Fact::Exit, Fact::Rename, Fact::Connect, Fact::Outcome];
+    pub const ALL: [Fact; 6] = [
+        Fact::Fork,
+        Fact::Exec,
+        Fact::Exit,
+        Fact::Rename,
+        Fact::Connect,
+        Fact::Outcome,
+    ];
+
+    /// The fact in a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fact::Fork => "fork",
+            Fact::Exec => "exec",
+            Fact::Exit => "exit",
+            Fact::Rename => "rename",
+            Fact::Connect => "connect",
+            Fact::Outcome => "outcome",
+        }
+    }
 
     /// The fact in words.
     pub fn describe(self) -> &'static str {
@@ -54,9 +72,11 @@ impl Fact {
             Fact::Exec => &[Hook::SchedProcessExec],
             Fact::Exit => &[Hook::SchedProcessExit],
             Fact::Rename => &[Hook::TaskRename],
-            Fact::Connect => {
-                &[Hook::FentryTcpConnect, Hook::KprobeTcpConnect, Hook::InetSockSetState]
-            }
+            Fact::Connect => &[
+                Hook::FentryTcpConnect,
+                Hook::KprobeTcpConnect,
+                Hook::InetSockSetState,
+            ],
             Fact::Outcome => &[Hook::InetSockSetState],
         }
     }
@@ -72,8 +92,17 @@ impl Fact {
         ];
         let own: &[u32] = match self {
             Fact::Fork => &[],
-            Fact::Exec => &[settings.task_mm, settings.mm_arg_start, settings.mm_arg_end, settings.binprm_filename],
-            Fact::Exit => &[settings.task_signal, settings.signal_live, settings.task_exit_code],
+            Fact::Exec => &[
+                settings.task_mm,
+                settings.mm_arg_start,
+                settings.mm_arg_end,
+                settings.binprm_filename,
+            ],
+            Fact::Exit => &[
+                settings.task_signal,
+                settings.signal_live,
+                settings.task_exit_code,
+            ],
             Fact::Rename => &[settings.task_mm, settings.mm_arg_end],
             Fact::Connect | Fact::Outcome => &[
                 settings.sock_family,
@@ -176,8 +205,11 @@ impl Choice {
         match (self.hook, self.failures.len()) {
             (Some(_), 0) => "first choice".to_owned(),
             (Some(hook), _) => {
-                let failed: Vec<String> =
-                    self.failures.iter().map(|failure| failure.hook.to_string()).collect();
+                let failed: Vec<String> = self
+                    .failures
+                    .iter()
+                    .map(|failure| failure.hook.to_string())
+                    .collect();
                 let caveat = if hook == Hook::InetSockSetState {
                     "; the local port is known once the peer has answered"
                 } else {

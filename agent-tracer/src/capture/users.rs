@@ -1,32 +1,51 @@
 //! User names. A user that an installer adds in its own mount namespace or root directory
 //! is looked up there.
 
-use std::{collections::HashSet, ffi::CString, fs};
+use std::{
+    collections::{HashMap, HashSet},
+    ffi::CString,
+    fs,
+};
 
 use nix::unistd::{Uid, User};
 
-use crate::event::UserNamed;
+/// After how many nanoseconds a user who had no name is looked up again: an installer may be
+/// about to add it, and a storm of its processes must not read a file each.
+const TRY_AGAIN_AFTER: u64 = 100_000_000;
 
-/// Looks up each user id once.
+/// Looks up each user id until it has a name.
 #[derive(Default)]
 pub struct UserLookup {
     known: HashSet<u32>,
+    /// When those without a name may be asked for again, nanoseconds since boot.
+    nameless: HashMap<u32, u64>,
 }
 
 impl UserLookup {
-    /// The name of `user`, at its first sight; `pid` is a process of that user, which may be gone.
-    pub fn name(&mut self, user: u32, pid: u32) -> Option<UserNamed> {
-        if self.known.contains(&user) {
+    /// The name of `user`, the first time that it has one; `pid` is a process of that user, which
+    /// may be gone.
+    pub fn name(&mut self, user: u32, pid: u32, boot_ns: u64) -> Option<Vec<u8>> {
+        if self.known.contains(&user)
+            || self
+                .nameless
+                .get(&user)
+                .is_some_and(|again| boot_ns < *again)
+        {
             return None;
         }
         let name = match User::from_uid(Uid::from_raw(user)) {
-            Ok(Some(found)) => found.name.into_bytes(),
+            Ok(Some(found)) => Some(found.name.into_bytes()),
             // A user that is not there yet, or only where that process is: another of its
             // processes may be there to ask next time.
-            Ok(None) | Err(_) => name_seen_by(pid, user)?,
+            Ok(None) | Err(_) => name_seen_by(pid, user),
         };
-        self.known.insert(user);
-        Some(UserNamed { user, name })
+        if name.is_some() {
+            self.known.insert(user);
+            self.nameless.remove(&user);
+        } else {
+            self.nameless.insert(user, boot_ns + TRY_AGAIN_AFTER);
+        }
+        name
     }
 }
 

@@ -47,7 +47,10 @@ impl Assembler {
     pub fn record(&mut self, bytes: &[u8]) -> Result<Option<Event>, Malformed> {
         let mut fields = Fields { rest: bytes };
         let number = fields.peek_kind().unwrap_or(0);
-        self.read(&mut fields).ok_or(Malformed { kind: number, length: bytes.len() })
+        self.read(&mut fields).ok_or(Malformed {
+            kind: number,
+            length: bytes.len(),
+        })
     }
 
     /// How many changes of a socket's state were dropped because its connect was lost.
@@ -58,13 +61,20 @@ impl Assembler {
     /// The outer option is "well-formed", the inner one "an event".
     fn read(&mut self, fields: &mut Fields<'_>) -> Option<Option<Event>> {
         let header = fields.header()?;
-        let process = ProcessId { pid: header.pid, start_ns: header.start_ns };
+        let process = ProcessId {
+            pid: header.pid,
+            start_ns: header.start_ns,
+        };
         let kind = match Kind::from_number(header.kind)? {
             Kind::Fork => {
                 let parent_start_ns = fields.u64()?;
                 let parent_pid = fields.u32()?;
                 fields.u32()?;
-                EventKind::Fork(Fork { parent_pid, parent_start_ns, comm: fields.comm()? })
+                EventKind::Fork(Fork {
+                    parent_pid,
+                    parent_start_ns,
+                    comm: fields.comm()?,
+                })
             }
             Kind::Arguments => {
                 let offset = fields.u32()? as usize;
@@ -94,14 +104,21 @@ impl Assembler {
             }
             Kind::Rename => {
                 let from = fields.comm()?;
-                EventKind::Rename(Rename { tid: header.tid, from, to: fields.comm()? })
+                EventKind::Rename(Rename {
+                    tid: header.tid,
+                    from,
+                    to: fields.comm()?,
+                })
             }
             Kind::Connect => {
                 let socket = fields.u64()?;
                 let ends = fields.endpoints()?;
                 self.connections += 1;
-                let owned =
-                    Owned { connection: self.connections, process, user: header.user };
+                let owned = Owned {
+                    connection: self.connections,
+                    process,
+                    user: header.user,
+                };
                 self.sockets.insert(socket, owned);
                 EventKind::Connect(Connect {
                     connection: self.connections,
@@ -113,7 +130,12 @@ impl Assembler {
             }
             Kind::SocketState => return Some(self.socket_state(header.boot_ns, fields)?),
         };
-        Some(Some(Event { boot_ns: header.boot_ns, process, user: header.user, kind }))
+        Some(Some(Event {
+            boot_ns: header.boot_ns,
+            process,
+            user: header.user,
+            kind,
+        }))
     }
 
     fn exec(&mut self, fields: &mut Fields<'_>, tid: u32) -> Option<Exec> {
@@ -130,8 +152,14 @@ impl Assembler {
         let comm = fields.comm()?;
         let filename = fields.bytes(filename)?.to_vec();
         let interpreter = fields.bytes(interpreter)?.to_vec();
-        let exe = path(fields.bytes(executable)?, flags & wire::Exec::CUT_EXECUTABLE != 0);
-        let cwd = path(fields.bytes(directory)?, flags & wire::Exec::CUT_DIRECTORY != 0);
+        let exe = path(
+            fields.bytes(executable)?,
+            flags & wire::Exec::CUT_EXECUTABLE != 0,
+        );
+        let cwd = path(
+            fields.bytes(directory)?,
+            flags & wire::Exec::CUT_DIRECTORY != 0,
+        );
         let inline = fields.bytes(inline)?;
 
         let mut area = self.ahead.remove(&tid).unwrap_or_default();
@@ -172,7 +200,12 @@ impl Assembler {
         } else {
             self.sockets.get(&socket).map(|owned| Owned { ..*owned })
         };
-        let Some(Owned { connection, process, user }) = owned else {
+        let Some(Owned {
+            connection,
+            process,
+            user,
+        }) = owned
+        else {
             self.unowned += 1;
             return Some(None);
         };
@@ -184,14 +217,24 @@ impl Assembler {
                 local_port,
                 error,
             }),
-            (_, TCP_CLOSE) => {
-                EventKind::Close(Close { connection, bytes_sent, bytes_received, error })
-            }
-            (_, _) => {
-                EventKind::Established(Established { connection, local_address, local_port })
-            }
+            (_, TCP_CLOSE) => EventKind::Close(Close {
+                connection,
+                bytes_sent,
+                bytes_received,
+                error,
+            }),
+            (_, _) => EventKind::Established(Established {
+                connection,
+                local_address,
+                local_port,
+            }),
         };
-        Some(Some(Event { boot_ns, process, user, kind }))
+        Some(Some(Event {
+            boot_ns,
+            process,
+            user,
+            kind,
+        }))
     }
 }
 
@@ -258,7 +301,9 @@ impl<'a> Fields<'a> {
     }
 
     fn peek_kind(&self) -> Option<u32> {
-        Fields { rest: self.rest }.header().map(|header| header.kind)
+        Fields { rest: self.rest }
+            .header()
+            .map(|header| header.kind)
     }
 
     fn header(&mut self) -> Option<wire::Header> {
@@ -274,7 +319,10 @@ impl<'a> Fields<'a> {
 
     fn comm(&mut self) -> Option<Vec<u8>> {
         let comm = self.bytes(wire::COMM_BYTES)?;
-        let length = comm.iter().position(|byte| *byte == 0).unwrap_or(comm.len());
+        let length = comm
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(comm.len());
         Some(comm[..length].to_vec())
     }
 

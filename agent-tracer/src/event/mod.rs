@@ -51,7 +51,12 @@ pub struct Event {
 impl Event {
     /// An event that is about no process.
     pub fn of_recording(boot_ns: u64, kind: EventKind) -> Event {
-        Event { boot_ns, process: ProcessId::default(), user: 0, kind }
+        Event {
+            boot_ns,
+            process: ProcessId::default(),
+            user: 0,
+            kind,
+        }
     }
 }
 
@@ -124,6 +129,27 @@ impl EventKind {
             EventKind::Lost(_) => "lost",
             EventKind::KernelLog(_) => "kernel_log",
             EventKind::End(_) => "end",
+        }
+    }
+
+    /// The connection that it is about, if it is about one.
+    pub fn connection(&self) -> Option<u64> {
+        match self {
+            EventKind::Connect(connect) => Some(connect.connection),
+            EventKind::Established(established) => Some(established.connection),
+            EventKind::ConnectFailed(failed) => Some(failed.connection),
+            EventKind::Close(close) => Some(close.connection),
+            EventKind::Fork(_)
+            | EventKind::Exec(_)
+            | EventKind::Exit(_)
+            | EventKind::Rename(_)
+            | EventKind::Snapshot(_)
+            | EventKind::UserNamed(_)
+            | EventKind::CommandStarted(_)
+            | EventKind::CommandEnded(_)
+            | EventKind::Lost(_)
+            | EventKind::KernelLog(_)
+            | EventKind::End(_) => None,
         }
     }
 

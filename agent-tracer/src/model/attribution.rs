@@ -49,7 +49,9 @@ impl Model {
             }
             if let Some(ancestor) = self.ruled_ancestor(position) {
                 let tree = Arc::clone(&self.processes[ancestor].tree);
-                let parent = self.processes[position].parent.map_or(ancestor, |parent| parent.0 as usize);
+                let parent = self.processes[position]
+                    .parent
+                    .map_or(ancestor, |parent| parent.0 as usize);
                 let because = Because::ChildOf(
                     self.processes[parent].comm.as_slice().into(),
                     self.processes[parent].id.pid,
@@ -78,7 +80,11 @@ impl Model {
     pub(super) fn command_started(&mut self, event: &Event, attached: bool) {
         let index = self.known(event.process, event.user);
         self.command = Some(index);
-        let because = if attached { Because::Attached } else { Because::Command };
+        let because = if attached {
+            Because::Attached
+        } else {
+            Because::Command
+        };
         let tree: Arc<str> = super::COMMAND.into();
         let process = &mut self.processes[index.0 as usize];
         process.tree = Arc::clone(&tree);
@@ -93,8 +99,10 @@ impl Model {
                 && self.descends(position, index)
             {
                 let parent = self.processes[position].parent.unwrap_or(index);
-                let because =
-                    Because::ChildOf(self.process(parent).comm.as_slice().into(), self.process(parent).id.pid);
+                let because = Because::ChildOf(
+                    self.process(parent).comm.as_slice().into(),
+                    self.process(parent).id.pid,
+                );
                 let process = &mut self.processes[position];
                 process.tree = Arc::clone(&tree);
                 process.because = because;

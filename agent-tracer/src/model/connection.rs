@@ -55,6 +55,7 @@ impl State {
 /// One connection, in its latest state.
 #[derive(Clone, Debug)]
 pub struct Connection {
+    pub(super) position: usize,
     /// Its number in the trace, from 1.
     pub id: u64,
     /// The process that asked for it.
@@ -77,11 +78,20 @@ pub struct Connection {
     pub bytes: Option<(u64, u64)>,
 }
 
+impl Connection {
+    /// Its place in the list of all connections, for tables beside the model.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+}
+
 impl Model {
     pub(super) fn connect(&mut self, event: &Event, connect: &Connect) {
         let owner = self.known(event.process, event.user);
-        self.by_connection.insert(connect.connection, self.connections.len());
+        self.by_connection
+            .insert(connect.connection, self.connections.len());
         self.connections.push(Connection {
+            position: self.connections.len(),
             id: connect.connection,
             owner,
             local: connect.local(),

@@ -84,7 +84,10 @@ impl Ledger {
             });
         }
         if self.unseen_forks > 0 {
-            entries.push(format!("{} processes appeared without a fork", self.unseen_forks));
+            entries.push(format!(
+                "{} processes appeared without a fork",
+                self.unseen_forks
+            ));
         }
         if self.log_lines > 0 {
             entries.push(format!(

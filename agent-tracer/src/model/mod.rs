@@ -15,8 +15,8 @@ pub use connection::{Connection, State};
 pub use ledger::Ledger;
 pub use process::{Because, Origin, Process, ProcessIndex};
 
-use crate::rules::RuleSet;
 use crate::event::{EndReason, Event, EventKind, ProcessId};
+use crate::rules::RuleSet;
 
 /// Name of the tree of the recorded command.
 pub const COMMAND: &str = "command";
@@ -90,7 +90,10 @@ impl Model {
             EventKind::CommandStarted(started) => self.command_started(event, started.attached),
             EventKind::CommandEnded(ended) => {
                 let status = ended.status_known.then_some(ended.status);
-                self.command_ended = Some(CommandEnd { boot_ns: event.boot_ns, status });
+                self.command_ended = Some(CommandEnd {
+                    boot_ns: event.boot_ns,
+                    status,
+                });
             }
             EventKind::Lost(lost) => self.ledger.lost(&lost.what, lost.count),
             EventKind::KernelLog(log) => self.ledger.log(&log.line),
@@ -116,7 +119,10 @@ impl Model {
             return None;
         }
         self.by_id.get(&id).copied().or_else(|| {
-            let rounded = ProcessId { pid: id.pid, start_ns: process::rounded(id.start_ns) };
+            let rounded = ProcessId {
+                pid: id.pid,
+                start_ns: process::rounded(id.start_ns),
+            };
             let index = *self.by_id.get(&rounded)?;
             (self.process(index).origin == Origin::Snapshot).then_some(index)
         })
@@ -124,7 +130,10 @@ impl Model {
 
     /// The process that was last seen with this number.
     pub fn latest(&self, pid: u32) -> Option<ProcessIndex> {
-        let position = self.processes.iter().rposition(|process| process.id.pid == pid)?;
+        let position = self
+            .processes
+            .iter()
+            .rposition(|process| process.id.pid == pid)?;
         u32::try_from(position).ok().map(ProcessIndex)
     }
 
@@ -135,7 +144,9 @@ impl Model {
 
     /// The connection with this number.
     pub fn connection(&self, id: u64) -> Option<&Connection> {
-        self.by_connection.get(&id).and_then(|position| self.connections.get(*position))
+        self.by_connection
+            .get(&id)
+            .and_then(|position| self.connections.get(*position))
     }
 
     /// What a user id is called, as far as known.
@@ -176,7 +187,11 @@ impl Model {
     /// The names of the trees that any process is in, the command's first, the system's last,
     /// the others by name.
     pub fn trees(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.processes.iter().map(|process| &*process.tree).collect();
+        let mut names: Vec<&str> = self
+            .processes
+            .iter()
+            .map(|process| &*process.tree)
+            .collect();
         names.sort_by_key(|name| (*name != COMMAND, *name == SYSTEM, *name));
         names.dedup();
         names

@@ -143,7 +143,10 @@ impl Model {
     pub(super) fn snapshot(&mut self, boot_ns: u64, snapshot: &Snapshot) {
         let first = self.processes.len();
         for seen in &snapshot.processes {
-            let id = ProcessId { pid: seen.pid, start_ns: seen.start_ns };
+            let id = ProcessId {
+                pid: seen.pid,
+                start_ns: seen.start_ns,
+            };
             let exe: Arc<[u8]> = seen.exe.as_slice().into();
             let mut process = Process {
                 id,
@@ -184,7 +187,10 @@ impl Model {
     }
 
     pub(super) fn fork(&mut self, event: &Event, fork: &Fork) {
-        let parent_id = ProcessId { pid: fork.parent_pid, start_ns: fork.parent_start_ns };
+        let parent_id = ProcessId {
+            pid: fork.parent_pid,
+            start_ns: fork.parent_start_ns,
+        };
         let parent = (parent_id.pid != 0).then(|| self.known(parent_id, event.user));
         let mut process = self.unseen(event.process, event.user);
         process.origin = Origin::Fork;
@@ -227,7 +233,12 @@ impl Model {
         let index = self.known(event.process, event.user);
         let process = &mut self.processes[index.0 as usize];
         process.comm = exec.comm.clone();
-        process.exe = if exec.exe.is_empty() { exec.filename.as_slice() } else { &exec.exe }.into();
+        process.exe = if exec.exe.is_empty() {
+            exec.filename.as_slice()
+        } else {
+            &exec.exe
+        }
+        .into();
         process.filename = exec.filename.as_slice().into();
         process.argv = exec.argv.clone().into();
         process.cwd = exec.cwd.as_slice().into();

@@ -10,7 +10,7 @@ const LENGTH_LIMIT: usize = 1024;
 
 /// What a glob is held against, which decides what `*` may cross.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scope {
+pub enum Scope {
     /// A path: `*`, `?` and classes stop at `/`; `**` does not.
     Path,
     /// Any other text: everything crosses everything.
@@ -37,7 +37,7 @@ enum Token {
 
 /// A glob as written, and ready to compare.
 #[derive(Clone, Debug)]
-pub(super) struct Glob {
+pub struct Glob {
     written: Box<str>,
     scope: Scope,
     tokens: Box<[Token]>,
@@ -45,7 +45,7 @@ pub(super) struct Glob {
 
 impl Glob {
     /// Reads a glob. The error is a message for whoever wrote it.
-    pub(super) fn new(written: &str, scope: Scope) -> Result<Self, String> {
+    pub fn new(written: &str, scope: Scope) -> Result<Self, String> {
         if written.is_empty() {
             return Err("an empty glob matches nothing: leave the field out".into());
         }
@@ -67,12 +67,12 @@ impl Glob {
     }
 
     /// The glob as its author wrote it.
-    pub(super) fn written(&self) -> &str {
+    pub fn written(&self) -> &str {
         &self.written
     }
 
     /// The only text that matches, if there is only one.
-    pub(super) fn exact(&self) -> Option<&[u8]> {
+    pub fn exact(&self) -> Option<&[u8]> {
         match &*self.tokens {
             [Token::Literal(only)] => Some(only),
             _ => None,
@@ -80,7 +80,7 @@ impl Glob {
     }
 
     /// How many characters stand for themselves.
-    pub(super) fn literals(&self) -> usize {
+    pub fn literals(&self) -> usize {
         self.tokens
             .iter()
             .map(|token| match token {
@@ -96,7 +96,7 @@ impl Glob {
     ///
     /// No recursion: on a mismatch only the last `*` or, when that has reached a `/`, the last `**` takes one more. An
     /// earlier one need never move again, because whatever it could take the later one can take too.
-    pub(super) fn matches(&self, text: &[u8]) -> bool {
+    pub fn matches(&self, text: &[u8]) -> bool {
         // Settles nearly every argument that `*/name` is held against, at any length.
         if let Some(Token::Literal(end)) = self.tokens.last()
             && !text.ends_with(end)

@@ -89,7 +89,9 @@ impl Unpacker {
         raw: &mut Vec<u8>,
     ) -> Result<(), &'static str> {
         match codec {
-            Codec::Zstd => self.inflate(payload, length, raw).ok_or("a block cannot be unpacked"),
+            Codec::Zstd => self
+                .inflate(payload, length, raw)
+                .ok_or("a block cannot be unpacked"),
             Codec::Raw if payload.len() == length => {
                 raw.clear();
                 raw.extend_from_slice(payload);
@@ -109,7 +111,9 @@ impl Unpacker {
         loop {
             let (consumed, produced) = (input.pos(), raw.len());
             raw.reserve(STEP.min(length.saturating_sub(produced)).max(1));
-            self.decoder.run(&mut input, &mut OutBuffer::around_pos(raw, produced)).ok()?;
+            self.decoder
+                .run(&mut input, &mut OutBuffer::around_pos(raw, produced))
+                .ok()?;
             if raw.len() > length {
                 return None;
             }

@@ -98,7 +98,11 @@ pub fn create(
     {
         // What is left would be empty and in the way of the next attempt.
         drop(std::fs::remove_file(path));
-        return Err(CreateError::Owner { file: path.into(), user, source });
+        return Err(CreateError::Owner {
+            file: path.into(),
+            user,
+            source,
+        });
     }
     Ok(file)
 }
@@ -128,6 +132,9 @@ fn explain(path: &Path, error: io::Error) -> CreateError {
     } else if error.kind() == io::ErrorKind::ReadOnlyFilesystem {
         CreateError::ReadOnly(file)
     } else {
-        CreateError::Other { file, source: error }
+        CreateError::Other {
+            file,
+            source: error,
+        }
     }
 }

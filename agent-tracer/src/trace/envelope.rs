@@ -61,7 +61,11 @@ pub(super) struct Foretold {
 
 impl Default for Foretold {
     fn default() -> Foretold {
-        Foretold { boot_ns: 0, pid: 0, recent: [ProcessId::default(); 256] }
+        Foretold {
+            boot_ns: 0,
+            pid: 0,
+            recent: [ProcessId::default(); 256],
+        }
     }
 }
 
@@ -69,7 +73,11 @@ impl Foretold {
     /// When a process is expected to have started.
     fn start(&self, pid: u32, boot_ns: u64) -> u64 {
         let recent = self.recent[slot(pid)];
-        if recent.pid == pid { recent.start_ns } else { boot_ns }
+        if recent.pid == pid {
+            recent.start_ns
+        } else {
+            boot_ns
+        }
     }
 
     fn note(&mut self, boot_ns: u64, process: ProcessId) {
@@ -115,13 +123,22 @@ impl Foretold {
         let (message, rest) = bytes.split_at_checked(length)?;
         *bytes = rest;
         let envelope = Envelope::decode(message).ok()?;
-        let boot_ns = self.boot_ns.wrapping_add(envelope.boot_difference.cast_unsigned());
-        let pid = self.pid.wrapping_add(envelope.pid_difference.cast_unsigned());
+        let boot_ns = self
+            .boot_ns
+            .wrapping_add(envelope.boot_difference.cast_unsigned());
+        let pid = self
+            .pid
+            .wrapping_add(envelope.pid_difference.cast_unsigned());
         let start = self.start(pid, boot_ns);
         let start_ns = start.wrapping_add(envelope.start_difference.cast_unsigned());
         let process = ProcessId { pid, start_ns };
         self.note(boot_ns, process);
-        Some(envelope.kind.map(|kind| Event { boot_ns, process, user: envelope.user, kind }))
+        Some(envelope.kind.map(|kind| Event {
+            boot_ns,
+            process,
+            user: envelope.user,
+            kind,
+        }))
     }
 }
 

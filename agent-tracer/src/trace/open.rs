@@ -97,7 +97,11 @@ pub(super) fn open<R: Read>(source: &mut Source<R>) -> io::Result<Result<Opened,
     source.fill(HEADER_BYTES)?;
     let Some(block) = BlockHeader::parse(source.window()) else {
         let torn = source.window().len() < HEADER_BYTES;
-        return Ok(Err(Refusal::HeaderDamaged(if torn { "is cut off" } else { "is damaged" })));
+        return Ok(Err(Refusal::HeaderDamaged(if torn {
+            "is cut off"
+        } else {
+            "is damaged"
+        })));
     };
     let size = HEADER_BYTES + block.stored_length as usize;
     source.fill(size)?;
@@ -108,11 +112,18 @@ pub(super) fn open<R: Read>(source: &mut Source<R>) -> io::Result<Result<Opened,
     let mut raw = Vec::new();
     let intact = block.kind == BlockKind::Header
         && crc32fast::hash(payload) == block.payload_crc
-        && unpacker.unpack(block.codec, payload, block.raw_length as usize, &mut raw).is_ok();
+        && unpacker
+            .unpack(block.codec, payload, block.raw_length as usize, &mut raw)
+            .is_ok();
     match Header::decode(raw.as_slice()) {
         Ok(header) if intact => {
             source.take(size);
-            Ok(Ok(Opened { header, format, trace: block.trace, unpacker }))
+            Ok(Ok(Opened {
+                header,
+                format,
+                trace: block.trace,
+                unpacker,
+            }))
         }
         Ok(_) | Err(_) => Ok(Err(Refusal::HeaderDamaged("is damaged"))),
     }
@@ -139,7 +150,10 @@ fn prefix(bytes: &[u8]) -> Result<u32, Refusal> {
             _ => OTHER,
         }));
     }
-    match rest.first_chunk::<4>().map(|bytes| u32::from_le_bytes(*bytes)) {
+    match rest
+        .first_chunk::<4>()
+        .map(|bytes| u32::from_le_bytes(*bytes))
+    {
         None => Err(Refusal::HeaderDamaged("is cut off")),
         Some(0) => Err(Refusal::HeaderDamaged("has no format version")),
         Some(format) if format > FORMAT_VERSION => Err(Refusal::Newer(format)),

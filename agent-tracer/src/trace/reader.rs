@@ -80,6 +80,8 @@ pub struct Reader<R> {
     damage: Option<(u64, &'static str)>,
     unknown_events: u64,
     finished: bool,
+    /// It was told that the trace has no end.
+    broken_off: bool,
     /// The iterator is at its end.
     done: bool,
 }
@@ -101,7 +103,12 @@ impl<R: Read> Reader<R> {
     pub fn new(stream: R, name: impl Into<String>) -> Result<Reader<R>, OpenError> {
         let mut source = Source::new(stream);
         let name = name.into();
-        let Opened { header, format, trace, unpacker } = match open(&mut source) {
+        let Opened {
+            header,
+            format,
+            trace,
+            unpacker,
+        } = match open(&mut source) {
             Ok(Ok(opened)) => opened,
             Ok(Err(refusal)) => return Err(refusal.of(name)),
             Err(source) => return Err(OpenError::Io { name, source }),
@@ -123,6 +130,7 @@ impl<R: Read> Reader<R> {
             damage: None,
             unknown_events: 0,
             finished: false,
+            broken_off: false,
             done: false,
         })
     }
@@ -200,9 +208,20 @@ impl<R: Read> Reader<R> {
         let offset = self.source.offset();
         let window = self.source.window();
         if window.is_empty() {
-            return Ok(match self.damage.take() {
+            let missing_end = !self.finished && !self.broken_off;
+            let end = missing_end.then_some((
+                offset,
+                "it was killed, its disk was full, or it still goes on",
+            ));
+            return Ok(match self.damage.take().or(end) {
                 Some((offset, reason)) => {
-                    Step::Gap(Gap { offset, resumed_at: None, events_missing: None, reason })
+                    self.broken_off = true;
+                    Step::Gap(Gap {
+                        offset,
+                        resumed_at: None,
+                        events_missing: None,
+                        reason,
+                    })
                 }
                 None => Step::EndOfStream,
             });
@@ -259,12 +278,15 @@ impl<R: Read> Reader<R> {
             BlockKind::Events => {
                 if header.part == 0 {
                     self.foretold = Foretold::default();
-                    self.unpacker.begin_group().map_err(|_| "a block cannot be unpacked")?;
+                    self.unpacker
+                        .begin_group()
+                        .map_err(|_| "a block cannot be unpacked")?;
                 } else if self.part != Some(header.part) {
                     return Err("a block continues one that is missing");
                 }
                 let length = header.raw_length as usize;
-                self.unpacker.unpack(header.codec, payload, length, &mut self.raw)?;
+                self.unpacker
+                    .unpack(header.codec, payload, length, &mut self.raw)?;
                 if self.raw.is_empty() && header.event_count > 0 {
                     return Err("a block lacks its events");
                 }
@@ -278,7 +300,11 @@ impl<R: Read> Reader<R> {
         }
         self.unknown_events += unknown;
         let events_missing = header.first_sequence - self.sequence;
-        self.sequence = if header.kind == BlockKind::Events { header.first_sequence } else { next };
+        self.sequence = if header.kind == BlockKind::Events {
+            header.first_sequence
+        } else {
+            next
+        };
         let damage = match self.damage.take() {
             None if events_missing > 0 => Some((offset, "blocks are missing")),
             damage => damage,

@@ -24,7 +24,13 @@ pub(super) struct Source<R> {
 
 impl<R: Read> Source<R> {
     pub(super) fn new(stream: R) -> Source<R> {
-        Source { stream, buffer: Vec::new(), taken: 0, filled: 0, offset: 0 }
+        Source {
+            stream,
+            buffer: Vec::new(),
+            taken: 0,
+            filled: 0,
+            offset: 0,
+        }
     }
 
     /// Bytes taken so far.
@@ -38,7 +44,10 @@ impl<R: Read> Source<R> {
             if self.filled == self.buffer.len() {
                 self.make_room(wanted);
             }
-            match self.stream.read(self.buffer.get_mut(self.filled..).unwrap_or_default()) {
+            match self
+                .stream
+                .read(self.buffer.get_mut(self.filled..).unwrap_or_default())
+            {
                 Ok(0) => break,
                 Ok(count) => self.filled = self.buffer.len().min(self.filled + count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -57,7 +66,8 @@ impl<R: Read> Source<R> {
         if self.buffer.capacity() > KEEP && wanted < CHUNK && self.filled < CHUNK {
             self.buffer.shrink_to(CHUNK);
         }
-        self.buffer.resize(self.filled + CHUNK.max(self.filled / 2), 0);
+        self.buffer
+            .resize(self.filled + CHUNK.max(self.filled / 2), 0);
     }
 
     /// What is there.
@@ -81,7 +91,10 @@ impl<R: Read> Source<R> {
                 self.take(window.len());
                 return Ok(());
             }
-            match window.windows(pattern.len()).position(|bytes| bytes == pattern) {
+            match window
+                .windows(pattern.len())
+                .position(|bytes| bytes == pattern)
+            {
                 Some(position) => {
                     self.take(position);
                     return Ok(());

@@ -1,7 +1,10 @@
 //! Traces in memory, whole and broken in every way, and what readers make of them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::needless_update, reason = "kinds may get fields that these tests need not set")]
+#![expect(
+    clippy::needless_update,
+    reason = "kinds may get fields that these tests need not set"
+)]
 
 use std::io::{self, Cursor, Read, Write};
 use std::time::{Duration, Instant};
@@ -20,16 +23,32 @@ fn header() -> Header {
         start_boot_ns: 77,
         command: vec![b"sh".to_vec(), b"onboard\xff.sh".to_vec()],
         mode: Mode::Command.into(),
-        plan: vec![PlanEntry { fact: "exec".into(), ..PlanEntry::default() }],
-        rules: vec![RuleSource { name: "omi".into(), text: "[tree]".into() }],
+        plan: vec![PlanEntry {
+            fact: "exec".into(),
+            ..PlanEntry::default()
+        }],
+        rules: vec![RuleSource {
+            name: "omi".into(),
+            text: "[tree]".into(),
+        }],
         ..Header::default()
     }
 }
 
 fn exit(number: u64) -> Event {
-    let process = ProcessId { pid: 100 + (number % 3) as u32, start_ns: 1_000_000 + number % 3 };
-    let kind = EventKind::Exit(Exit { status: number as u32 });
-    Event { boot_ns: 1_000_000_000 + number * 1000, process, user: 33, kind }
+    let process = ProcessId {
+        pid: 100 + (number % 3) as u32,
+        start_ns: 1_000_000 + number % 3,
+    };
+    let kind = EventKind::Exit(Exit {
+        status: number as u32,
+    });
+    Event {
+        boot_ns: 1_000_000_000 + number * 1000,
+        process,
+        user: 33,
+        kind,
+    }
 }
 
 /// A trace of `blocks` blocks with `each` events each, and where the blocks begin, the end
@@ -52,7 +71,13 @@ fn trace(blocks: u64, each: u64, group: u64) -> (Vec<u8>, Vec<usize>) {
     }
     starts.push(writer.length() as usize);
     let finished = writer.finish().unwrap();
-    assert_eq!(finished, Finished { events: blocks * each, bytes: file.len() as u64 });
+    assert_eq!(
+        finished,
+        Finished {
+            events: blocks * each,
+            bytes: file.len() as u64
+        }
+    );
     starts.push(file.len());
     (file, starts)
 }
@@ -74,7 +99,12 @@ fn read(bytes: &[u8]) -> Result<Seen, OpenError> {
         }
     }
     assert!(events.is_sorted_by(|one, next| one.0 < next.0));
-    Ok(Seen { events, gaps, unknown: reader.unknown_events(), finished: reader.is_finished() })
+    Ok(Seen {
+        events,
+        gaps,
+        unknown: reader.unknown_events(),
+        finished: reader.is_finished(),
+    })
 }
 
 fn sequences(read: &Seen) -> Vec<u64> {
@@ -167,11 +197,17 @@ fn bytes_missing_and_added() {
     let (file, starts) = trace(6, 4, 1);
     let mut shorter = file.clone();
     shorter.drain(starts[1] + 50..starts[1] + 60);
-    assert_eq!(sequences(&read(&shorter).unwrap()), Vec::from_iter((1..=4).chain(13..=24)));
+    assert_eq!(
+        sequences(&read(&shorter).unwrap()),
+        Vec::from_iter((1..=4).chain(13..=24))
+    );
     let mut without_block = file.clone();
     without_block.drain(starts[1]..starts[2]);
     let gap = &read(&without_block).unwrap().gaps[0];
-    assert_eq!((gap.events_missing, gap.reason), (Some(4), "blocks are missing"));
+    assert_eq!(
+        (gap.events_missing, gap.reason),
+        (Some(4), "blocks are missing")
+    );
     let mut longer = file.clone();
     longer.splice(starts[3]..starts[3], vec![0xb7; 300_000]);
     let longer = read(&longer).unwrap();
@@ -199,13 +235,19 @@ fn forged() {
     let mut damaged = file.clone();
     damaged[starts[1]] = 0;
     damaged.splice(starts[2]..starts[2], other.split_off(length));
-    assert_eq!(sequences(&read(&damaged).unwrap()), Vec::from_iter((1..=4).chain(9..=12)));
+    assert_eq!(
+        sequences(&read(&damaged).unwrap()),
+        Vec::from_iter((1..=4).chain(9..=12))
+    );
 }
 
 #[test]
 fn refused() {
     let (file, _) = trace(1, 1, 1);
-    assert_eq!(message(b""), "t.trace is empty: was its recording stopped before it began?");
+    assert_eq!(
+        message(b""),
+        "t.trace is empty: was its recording stopped before it began?"
+    );
     assert_eq!(
         message(b"#!/bin/sh\nexit 0"),
         "t.trace is not a trace: it was not made by `tracer record`: check the name"
@@ -221,7 +263,13 @@ fn refused() {
         "t.trace was written in format 2 by a newer tracer; this one reads up to format 1: update it"
     );
     let name = std::path::Path::new("/nonexistent/t.trace");
-    assert!(Reader::open(name).err().unwrap().to_string().starts_with("cannot read /nonexistent/"));
+    assert!(
+        Reader::open(name)
+            .err()
+            .unwrap()
+            .to_string()
+            .starts_with("cannot read /nonexistent/")
+    );
 }
 
 /// A kind from the future is skipped and counted, and the differences go on past it.
@@ -251,7 +299,10 @@ fn unknown_kind() {
             trace,
             payload_crc: crc32fast::hash(raw),
         };
-        (file[..starts[0]].to_vec(), [header.to_bytes(), raw.to_vec()].concat())
+        (
+            file[..starts[0]].to_vec(),
+            [header.to_bytes(), raw.to_vec()].concat(),
+        )
     };
     let (start, one) = block(&raw, 2, 1, BlockKind::Events);
     let (_, two) = block(b"future", 5, 3, BlockKind::Unknown(9));
@@ -271,7 +322,11 @@ impl Write for Full {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = bytes.len().min(self.room - self.file.len());
         self.file.extend_from_slice(&bytes[..count]);
-        if count == 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(count) }
+        if count == 0 {
+            Err(io::ErrorKind::StorageFull.into())
+        } else {
+            Ok(count)
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -289,7 +344,10 @@ impl Output for Full {
 fn disk_full() {
     let (whole, starts) = trace(6, 4, 2);
     for room in starts[0]..whole.len() {
-        let mut disk = Full { file: Vec::new(), room };
+        let mut disk = Full {
+            file: Vec::new(),
+            room,
+        };
         let mut writer = Writer::new(&mut disk, &header()).unwrap();
         let mut now = Instant::now();
         for number in 0..24 {
@@ -305,13 +363,28 @@ fn disk_full() {
         };
         assert_eq!(failure.error.kind(), io::ErrorKind::StorageFull);
         let read = read(&disk.file).unwrap();
-        assert_eq!(sequences(&read).len() as u64 + failure.events_not_written, 24);
+        assert_eq!(
+            sequences(&read).len() as u64 + failure.events_not_written,
+            24
+        );
         assert!(read.gaps.is_empty() && !read.finished);
     }
-    assert!(Writer::new(Full { file: Vec::new(), room: 20 }, &header()).is_err());
+    assert!(
+        Writer::new(
+            Full {
+                file: Vec::new(),
+                room: 20
+            },
+            &header()
+        )
+        .is_err()
+    );
     #[cfg(target_os = "linux")]
     {
-        let device = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let device = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
         assert!(Writer::new(device, &header()).is_err());
     }
 }
@@ -340,7 +413,9 @@ fn flushed_in_time() {
 #[test]
 fn large() {
     let log = |bytes: usize| {
-        let line = (0..bytes).map(|at| char::from(b'a' + (at * at / 7 % 26) as u8)).collect();
+        let line = (0..bytes)
+            .map(|at| char::from(b'a' + (at * at / 7 % 26) as u8))
+            .collect();
         Event::of_recording(5, EventKind::KernelLog(KernelLog { line }))
     };
     let mut file = Vec::new();
@@ -352,10 +427,17 @@ fn large() {
     writer.finish().unwrap();
     let read = read(&file).unwrap();
     assert!(read.gaps.is_empty());
-    let lost = EventKind::Lost(Lost { what: "kernel_log".into(), count: 1 });
+    let lost = EventKind::Lost(Lost {
+        what: "kernel_log".into(),
+        count: 1,
+    });
     for (number, event) in read.events {
         let expected = &events[number as usize - 1];
-        assert!(if number == 4 { event.kind == lost } else { event == *expected });
+        assert!(if number == 4 {
+            event.kind == lost
+        } else {
+            event == *expected
+        });
     }
 }
 
@@ -365,8 +447,11 @@ fn created() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
-    let told =
-        |name: &str, overwrite| create(&path(name), overwrite, None).unwrap_err().to_string();
+    let told = |name: &str, overwrite| {
+        create(&path(name), overwrite, None)
+            .unwrap_err()
+            .to_string()
+    };
     let me = std::fs::metadata(directory.path()).unwrap();
     let file = create(&path("a"), false, Some((me.uid(), me.gid()))).unwrap();
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
@@ -399,7 +484,13 @@ fn lists() -> impl Strategy<Value = Vec<Vec<u8>>> {
 
 /// Every kind, in the order of [`EventKind::NAMES`].
 fn kind() -> impl Strategy<Value = EventKind> {
-    let numbers = (any::<u64>(), any::<u64>(), any::<u32>(), any::<u32>(), any::<bool>());
+    let numbers = (
+        any::<u64>(),
+        any::<u64>(),
+        any::<u32>(),
+        any::<u32>(),
+        any::<bool>(),
+    );
     let texts = (bytes(), bytes(), bytes(), bytes(), lists(), any::<String>());
     (0..EventKind::NAMES.len(), numbers, texts).prop_map(|(which, numbers, texts)| {
         let (long, other, number, port, flag) = numbers;
@@ -422,8 +513,16 @@ fn kind() -> impl Strategy<Value = EventKind> {
                 former_tid: number,
                 ..Exec::default()
             }),
-            2 => EventKind::Exit(Exit { status: number, ..Exit::default() }),
-            3 => EventKind::Rename(Rename { tid: number, from: one, to: two, ..Rename::default() }),
+            2 => EventKind::Exit(Exit {
+                status: number,
+                ..Exit::default()
+            }),
+            3 => EventKind::Rename(Rename {
+                tid: number,
+                from: one,
+                to: two,
+                ..Rename::default()
+            }),
             4 => EventKind::Connect(Connect {
                 connection: long,
                 local_address: one,
@@ -461,9 +560,11 @@ fn kind() -> impl Strategy<Value = EventKind> {
                 ],
                 ..Snapshot::default()
             }),
-            9 => {
-                EventKind::UserNamed(UserNamed { user: number, name: one, ..UserNamed::default() })
-            }
+            9 => EventKind::UserNamed(UserNamed {
+                user: number,
+                name: one,
+                ..UserNamed::default()
+            }),
             10 => EventKind::CommandStarted(CommandStarted {
                 attached: flag,
                 ..CommandStarted::default()
@@ -473,9 +574,19 @@ fn kind() -> impl Strategy<Value = EventKind> {
                 status_known: flag,
                 ..CommandEnded::default()
             }),
-            12 => EventKind::Lost(Lost { what: text, count: long, ..Lost::default() }),
-            13 => EventKind::KernelLog(KernelLog { line: text, ..KernelLog::default() }),
-            _ => EventKind::End(End { reason: port.cast_signed(), ..End::default() }),
+            12 => EventKind::Lost(Lost {
+                what: text,
+                count: long,
+                ..Lost::default()
+            }),
+            13 => EventKind::KernelLog(KernelLog {
+                line: text,
+                ..KernelLog::default()
+            }),
+            _ => EventKind::End(End {
+                reason: port.cast_signed(),
+                ..End::default()
+            }),
         }
     })
 }

@@ -160,7 +160,14 @@ impl<O: Output> Writer<O> {
         if !self.foretold.encode(event, limit, &mut self.raw) {
             let what = event.kind.name().to_owned();
             let kind = EventKind::Lost(Lost { what, count: 1 });
-            self.foretold.encode(&Event { kind, ..event.clone() }, limit, &mut self.raw);
+            self.foretold.encode(
+                &Event {
+                    kind,
+                    ..event.clone()
+                },
+                limit,
+                &mut self.raw,
+            );
         }
         self.event_count += 1;
         self.opened.get_or_insert(now);
@@ -203,7 +210,10 @@ impl<O: Output> Writer<O> {
         }
         match self.failure {
             Some(failure) => Err(failure),
-            None => Ok(Finished { events: self.first_sequence - 1, bytes: self.length }),
+            None => Ok(Finished {
+                events: self.first_sequence - 1,
+                bytes: self.length,
+            }),
         }
     }
 
@@ -214,7 +224,11 @@ impl<O: Output> Writer<O> {
         }
         self.stored.clear();
         self.stored.resize(HEADER_BYTES, 0);
-        let begun = if self.part == 0 { self.packer.begin_group() } else { Ok(()) };
+        let begun = if self.part == 0 {
+            self.packer.begin_group()
+        } else {
+            Ok(())
+        };
         match begun.and_then(|()| self.packer.pack(&self.raw, &mut self.stored)) {
             Ok(()) => self.write_block(BlockKind::Events, Codec::Zstd, self.part),
             Err(error) => self.fail(error),
@@ -281,8 +295,10 @@ impl<O: Output> Writer<O> {
     fn fail(&mut self, error: io::Error) {
         // Where that fails too, readers find a torn block, and say so.
         drop(self.output.cut_back(self.length));
-        self.failure =
-            Some(WriteFailure { error, events_not_written: u64::from(self.event_count) });
+        self.failure = Some(WriteFailure {
+            error,
+            events_not_written: u64::from(self.event_count),
+        });
     }
 }
 

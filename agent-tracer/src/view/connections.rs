@@ -9,8 +9,17 @@ use super::{
     user,
 };
 
-const HEADINGS: [&str; 9] =
-    ["TIME", "TREE", "PROCESS", "USER", "REMOTE", "STATE", "ANSWER", "LASTED", "SENT/RECEIVED"];
+const HEADINGS: [&str; 9] = [
+    "TIME",
+    "TREE",
+    "PROCESS",
+    "USER",
+    "REMOTE",
+    "STATE",
+    "ANSWER",
+    "LASTED",
+    "SENT/RECEIVED",
+];
 
 /// The lines of the table, heading first; none where there is no connection.
 pub fn connections<'a>(
@@ -18,7 +27,9 @@ pub fn connections<'a>(
     model: &Model,
     wanted: impl Iterator<Item = &'a Connection>,
 ) -> Vec<String> {
-    let rows: Vec<[String; 9]> = wanted.map(|connection| row(page, model, connection)).collect();
+    let rows: Vec<[String; 9]> = wanted
+        .map(|connection| row(page, model, connection))
+        .collect();
     if rows.is_empty() {
         return Vec::new();
     }
@@ -34,8 +45,11 @@ pub fn connections<'a>(
 }
 
 fn line(cells: &[impl AsRef<str>], widths: &[usize]) -> String {
-    let cells: Vec<String> =
-        cells.iter().zip(widths).map(|(cell, width)| pad(cell.as_ref(), *width)).collect();
+    let cells: Vec<String> = cells
+        .iter()
+        .zip(widths)
+        .map(|(cell, width)| pad(cell.as_ref(), *width))
+        .collect();
     cells.join("  ").trim_end().to_owned()
 }
 
@@ -56,7 +70,9 @@ fn row(page: &Page, model: &Model, connection: &Connection) -> [String; 9] {
         escape::text(owner.tree.as_bytes()),
         format!("{} [{}]", name(owner), owner.id.pid),
         user(model, owner.user),
-        connection.remote.map_or_else(|| "?".to_owned(), |remote| remote.to_string()),
+        connection
+            .remote
+            .map_or_else(|| "?".to_owned(), |remote| remote.to_string()),
         state,
         since(connection.established_ns),
         since(connection.ended_ns),

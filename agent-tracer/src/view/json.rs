@@ -9,28 +9,48 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::{
     event::{Event, EventKind, Exit, SnapshotProcess},
     model::{Connection, Model, Process, ProcessIndex},
+    trace::Gap,
 };
 
 use super::{Clock, errno_name, process, signal_name};
 
 /// One event, as of now: the model has just taken it in.
 pub fn event_json(clock: &Clock, model: &Model, sequence: u64, event: &Event) -> String {
-    to_line(&EventObject { clock, model, sequence, event })
+    to_line(&EventObject {
+        clock,
+        model,
+        sequence,
+        event,
+    })
 }
 
 /// A damaged part of a file.
-pub fn gap_json(offset: u64, description: &str) -> String {
-    to_line(&serde_json::json!({ "event": "gap", "offset": offset, "description": description }))
+pub fn gap_json(gap: &Gap) -> String {
+    to_line(&serde_json::json!({
+        "event": "gap",
+        "offset": gap.offset,
+        "resumed_at": gap.resumed_at,
+        "events_missing": gap.events_missing,
+        "reason": gap.reason,
+    }))
 }
 
 /// A process with what became of it.
 pub fn process_json(clock: &Clock, model: &Model, index: ProcessIndex) -> String {
-    to_line(&LifeObject { clock, model, index })
+    to_line(&LifeObject {
+        clock,
+        model,
+        index,
+    })
 }
 
 /// A connection with what became of it.
 pub fn connection_json(clock: &Clock, model: &Model, connection: &Connection) -> String {
-    to_line(&ConnectionLife { clock, model, connection })
+    to_line(&ConnectionLife {
+        clock,
+        model,
+        connection,
+    })
 }
 
 fn to_line(value: &impl Serialize) -> String {
@@ -56,10 +76,22 @@ impl Serialize for EventObject<'_> {
         let subject = model.find(event.process);
         if let EventKind::Fork(_) = &event.kind {
             let parent = subject.and_then(|child| model.process(child).parent);
-            entry(&mut map, "process", parent.map(|index| ProcessObject { model, index }))?;
-            entry(&mut map, "child", subject.map(|index| ProcessObject { model, index }))?;
+            entry(
+                &mut map,
+                "process",
+                parent.map(|index| ProcessObject { model, index }),
+            )?;
+            entry(
+                &mut map,
+                "child",
+                subject.map(|index| ProcessObject { model, index }),
+            )?;
         } else {
-            entry(&mut map, "process", subject.map(|index| ProcessObject { model, index }))?;
+            entry(
+                &mut map,
+                "process",
+                subject.map(|index| ProcessObject { model, index }),
+            )?;
         }
         detail(&mut map, model, event)?;
         map.end()
@@ -67,8 +99,11 @@ impl Serialize for EventObject<'_> {
 }
 
 fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<(), M::Error> {
-    let connection =
-        |id: u64| model.connection(id).map(|connection| ConnectionObject { connection });
+    let connection = |id: u64| {
+        model
+            .connection(id)
+            .map(|connection| ConnectionObject { connection })
+    };
     match &event.kind {
         EventKind::Fork(_) | EventKind::CommandStarted(_) => Ok(()),
         EventKind::Exec(exec) => {
@@ -109,9 +144,12 @@ fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<
             map.serialize_entry("uid", &named.user)?;
             bytes(map, "name", "name_base64", &named.name)
         }
-        EventKind::CommandEnded(ended) if ended.status_known => {
-            status(map, Exit { status: ended.status })
-        }
+        EventKind::CommandEnded(ended) if ended.status_known => status(
+            map,
+            Exit {
+                status: ended.status,
+            },
+        ),
         EventKind::CommandEnded(_) => Ok(()),
         EventKind::Lost(lost) => {
             map.serialize_entry("kind", &lost.what)?;
@@ -236,7 +274,11 @@ impl Serialize for ConnectionObject<'_> {
             None => "unknown",
         };
         map.serialize_entry("family", family)?;
-        entry(&mut map, "local", connection.local.filter(|local| local.port() != 0))?;
+        entry(
+            &mut map,
+            "local",
+            connection.local.filter(|local| local.port() != 0),
+        )?;
         entry(&mut map, "remote", connection.remote)?;
         map.end()
     }
@@ -250,21 +292,39 @@ struct ConnectionLife<'a> {
 
 impl Serialize for ConnectionLife<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { clock, model, connection } = *self;
+        let Self {
+            clock,
+            model,
+            connection,
+        } = *self;
         let owner = model.process(connection.owner);
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("process", &ProcessObject { model, index: connection.owner })?;
+        map.serialize_entry(
+            "process",
+            &ProcessObject {
+                model,
+                index: connection.owner,
+            },
+        )?;
         map.serialize_entry("tree", &*owner.tree)?;
         map.serialize_entry("because", &process::because(owner))?;
         map.serialize_entry("protocol", "tcp")?;
-        entry(&mut map, "local", connection.local.filter(|local| local.port() != 0))?;
+        entry(
+            &mut map,
+            "local",
+            connection.local.filter(|local| local.port() != 0),
+        )?;
         entry(&mut map, "remote", connection.remote)?;
         map.serialize_entry("state", connection.state.name())?;
         error(&mut map, connection.error)?;
         map.serialize_entry("started", &clock.rfc3339(connection.started_ns))?;
         let milliseconds =
             |to: Option<u64>| to.map(|to| to.saturating_sub(connection.started_ns) as f64 / 1e6);
-        entry(&mut map, "connect_ms", milliseconds(connection.established_ns))?;
+        entry(
+            &mut map,
+            "connect_ms",
+            milliseconds(connection.established_ns),
+        )?;
         entry(&mut map, "duration_ms", milliseconds(connection.ended_ns))?;
         if let Some((sent, received)) = connection.bytes {
             map.serialize_entry("bytes_sent", &sent)?;
@@ -319,12 +379,19 @@ fn list<M: SerializeMap, T: AsRef<[u8]>>(
     twin: &'static str,
     values: &[T],
 ) -> Result<(), M::Error> {
-    let texts: Vec<_> =
-        values.iter().map(|value| String::from_utf8_lossy(value.as_ref())).collect();
+    let texts: Vec<_> = values
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_ref()))
+        .collect();
     map.serialize_entry(key, &texts)?;
-    if values.iter().any(|value| std::str::from_utf8(value.as_ref()).is_err()) {
-        let encoded: Vec<_> =
-            values.iter().map(|value| BASE64_STANDARD.encode(value.as_ref())).collect();
+    if values
+        .iter()
+        .any(|value| std::str::from_utf8(value.as_ref()).is_err())
+    {
+        let encoded: Vec<_> = values
+            .iter()
+            .map(|value| BASE64_STANDARD.encode(value.as_ref()))
+            .collect();
         map.serialize_entry(twin, &encoded)?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 use crate::{
     event::{Event, EventKind, Exec, Exit},
     model::{Connection, Model},
+    trace::Gap,
 };
 
 use super::{
@@ -15,7 +16,11 @@ use super::{
 pub fn event_line(page: &Page, model: &Model, event: &Event) -> String {
     let index = model.find(event.process);
     let (pid, name, tree) = match index.map(|index| model.process(index)) {
-        Some(process) => (process.id.pid.to_string(), process::name(process), &*process.tree),
+        Some(process) => (
+            process.id.pid.to_string(),
+            process::name(process),
+            &*process.tree,
+        ),
         None => (String::new(), "-".to_owned(), "-"),
     };
     let line = format!(
@@ -30,8 +35,29 @@ pub fn event_line(page: &Page, model: &Model, event: &Event) -> String {
 }
 
 /// A damaged part of a file, in its place among the events.
-pub fn gap_line(page: &Page, description: &str) -> String {
-    page.fit(page.emphasise(Emphasis::Bad, &format!("--- {description}")))
+pub fn gap_line(page: &Page, gap: &Gap) -> String {
+    page.fit(page.emphasise(Emphasis::Bad, &format!("--- {}", gap_text(gap))))
+}
+
+/// A damaged part of a file in words.
+pub fn gap_text(gap: &Gap) -> String {
+    let Gap {
+        offset,
+        resumed_at,
+        events_missing,
+        reason,
+    } = gap;
+    let missing = match events_missing {
+        Some(1) => "1 event is missing".to_owned(),
+        Some(count) => format!("{count} events are missing"),
+        None => "how many events are missing is not known".to_owned(),
+    };
+    match resumed_at {
+        Some(resumed_at) => {
+            format!("damage at byte {offset}: {reason}; it goes on at byte {resumed_at}, {missing}")
+        }
+        None => format!("the trace breaks off at byte {offset}: {reason}; {missing}"),
+    }
 }
 
 fn emphasis(kind: &EventKind) -> Emphasis {
@@ -60,7 +86,11 @@ fn detail(model: &Model, event: &Event) -> String {
                 .find(event.process)
                 .and_then(|child| model.process(child).parent)
                 .map(|parent| process::name(model.process(parent)));
-            format!("by {} [{}]", parent.as_deref().unwrap_or("?"), fork.parent_pid)
+            format!(
+                "by {} [{}]",
+                parent.as_deref().unwrap_or("?"),
+                fork.parent_pid
+            )
         }
         EventKind::Exec(exec) => program(exec),
         EventKind::Exit(exit) => status(*exit),
@@ -70,12 +100,18 @@ fn detail(model: &Model, event: &Event) -> String {
             } else {
                 format!(" (thread {})", rename.tid)
             };
-            format!("{} → {}{thread}", escape::text(&rename.from), escape::text(&rename.to))
+            format!(
+                "{} → {}{thread}",
+                escape::text(&rename.from),
+                escape::text(&rename.to)
+            )
         }
         EventKind::Connect(connect) => ends(model.connection(connect.connection)),
         EventKind::Established(established) => {
             let connection = model.connection(established.connection);
-            let took = connection.map_or(0, |connection| event.boot_ns - connection.started_ns.min(event.boot_ns));
+            let took = connection.map_or(0, |connection| {
+                event.boot_ns - connection.started_ns.min(event.boot_ns)
+            });
             format!("{} after {}", ends(connection), duration(took))
         }
         EventKind::ConnectFailed(failed) => {
@@ -105,9 +141,9 @@ fn detail(model: &Model, event: &Event) -> String {
             format!("{} is {}", named.user, escape::text(&named.name))
         }
         EventKind::CommandStarted(_) => String::new(),
-        EventKind::CommandEnded(ended) if ended.status_known => {
-            status(Exit { status: ended.status })
-        }
+        EventKind::CommandEnded(ended) if ended.status_known => status(Exit {
+            status: ended.status,
+        }),
         EventKind::CommandEnded(_) => "status not known".to_owned(),
         EventKind::Lost(lost) => format!("{} {}", lost.count, escape::text(lost.what.as_bytes())),
         EventKind::KernelLog(log) => escape::text(log.line.as_bytes()),
@@ -118,7 +154,10 @@ fn detail(model: &Model, event: &Event) -> String {
 fn program(exec: &Exec) -> String {
     let mut text = escape::arguments(&exec.argv);
     if exec.truncated {
-        text.push_str(&format!(" … (arguments cut, {} in all)", bytes(exec.argv_bytes)));
+        text.push_str(&format!(
+            " … (arguments cut, {} in all)",
+            bytes(exec.argv_bytes)
+        ));
     }
     if exec.argv.first() != Some(&exec.filename) {
         text = format!("{}: {text}", escape::argument(&exec.filename));

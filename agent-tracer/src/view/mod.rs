@@ -1,5 +1,7 @@
 //! The model as text and as jsonl. This is the only place that formats, and it only reads.
 
+#[cfg(feature = "capture")]
+mod checkup;
 mod connections;
 mod escape;
 mod json;
@@ -10,12 +12,14 @@ mod process;
 mod summary;
 mod tree;
 
+#[cfg(feature = "capture")]
+pub use checkup::{checkup, checkup_json};
 pub use connections::connections;
 pub use escape::{argument, arguments, text};
 pub use json::{connection_json, event_json, gap_json, process_json};
-pub use line::{event_line, gap_line};
+pub use line::{event_line, gap_line, gap_text};
 pub use numbers::{errno_name, signal_name};
-pub use page::{Clock, Page, TimeStyle};
+pub use page::{Clock, Page, TimeStyle, bytes as size};
 pub use process::{because, user};
 pub use summary::{Summary, completeness};
 pub use tree::tree;

@@ -14,7 +14,7 @@ pub enum TimeStyle {
 }
 
 /// Turns nanoseconds since boot into times.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Clock {
     /// When the recording began, nanoseconds since boot.
     pub start_ns: u64,
@@ -145,12 +145,16 @@ pub(super) fn duration(nanoseconds: u64) -> String {
     } else if seconds < 3600.0 {
         format!("{:.0}m{:02.0}s", (seconds / 60.0).floor(), seconds % 60.0)
     } else {
-        format!("{:.0}h{:02.0}m", (seconds / 3600.0).floor(), (seconds / 60.0).floor() % 60.0)
+        format!(
+            "{:.0}h{:02.0}m",
+            (seconds / 3600.0).floor(),
+            (seconds / 60.0).floor() % 60.0
+        )
     }
 }
 
 /// A number of bytes, with a binary unit.
-pub(super) fn bytes(count: u64) -> String {
+pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut value = count as f64;
     let mut unit = 0;
@@ -158,7 +162,11 @@ pub(super) fn bytes(count: u64) -> String {
         value /= 1024.0;
         unit += 1;
     }
-    if unit == 0 { format!("{count} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+    if unit == 0 {
+        format!("{count} B")
+    } else {
+        format!("{value:.1} {}", UNITS[unit])
+    }
 }
 
 #[cfg(test)]
@@ -170,6 +178,9 @@ mod tests {
         assert_eq!(cut("abcdef".to_owned(), 6), "abcdef");
         assert_eq!(cut("abcdefg".to_owned(), 6), "abcde…");
         assert_eq!(cut("日本語テキスト".to_owned(), 6), "日本…");
-        assert_eq!(cut("\x1b[1mabcdefg\x1b[0m".to_owned(), 6), "\x1b[1mabcde…\x1b[0m");
+        assert_eq!(
+            cut("\x1b[1mabcdefg\x1b[0m".to_owned(), 6),
+            "\x1b[1mabcde…\x1b[0m"
+        );
     }
 }

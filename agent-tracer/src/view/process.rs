@@ -26,7 +26,11 @@ pub fn because(process: &Process) -> String {
 
 /// Its comm, with a placeholder where that is not known.
 pub(super) fn name(process: &Process) -> String {
-    if process.comm.is_empty() { "?".to_owned() } else { escape::text(&process.comm) }
+    if process.comm.is_empty() {
+        "?".to_owned()
+    } else {
+        escape::text(&process.comm)
+    }
 }
 
 /// How it ended: an exit code, a signal, or not at all.

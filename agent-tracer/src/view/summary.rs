@@ -64,18 +64,28 @@ impl Summary<'_> {
                     None => "ended".to_owned(),
                 };
                 let after = duration(end.boot_ns.saturating_sub(self.started().unwrap_or(first)));
-                format!("{command}: {how} after {after}; {} events in {recorded}", self.events)
+                format!(
+                    "{command}: {how} after {after}; {} events in {recorded}",
+                    self.events
+                )
             }
             Some(_) | None => format!("{} events in {recorded}", self.events),
         }
     }
 
     fn started(&self) -> Option<u64> {
-        self.model.command().and_then(|index| self.model.process(index).forked_ns)
+        self.model
+            .command()
+            .and_then(|index| self.model.process(index).forked_ns)
     }
 
     fn trees(&self, page: &Page) -> Vec<String> {
-        let mut rows = vec![["TREE".to_owned(), "PROCESSES".to_owned(), "RUNNING".to_owned(), "DESTINATIONS".to_owned()]];
+        let mut rows = vec![[
+            "TREE".to_owned(),
+            "PROCESSES".to_owned(),
+            "RUNNING".to_owned(),
+            "DESTINATIONS".to_owned(),
+        ]];
         for tree in self.model.trees() {
             let members: Vec<ProcessIndex> = self
                 .model
@@ -83,8 +93,10 @@ impl Summary<'_> {
                 .filter(|(_, process)| *process.tree == *tree)
                 .map(|(index, _)| index)
                 .collect();
-            let running =
-                members.iter().filter(|index| self.model.process(**index).is_running()).count();
+            let running = members
+                .iter()
+                .filter(|index| self.model.process(**index).is_running())
+                .count();
             rows.push([
                 escape::text(tree.as_bytes()),
                 members.len().to_string(),
@@ -93,7 +105,12 @@ impl Summary<'_> {
             ]);
         }
         let widths: Vec<usize> = (0..3)
-            .map(|column| rows.iter().map(|row| columns(&row[column])).max().unwrap_or(0))
+            .map(|column| {
+                rows.iter()
+                    .map(|row| columns(&row[column]))
+                    .max()
+                    .unwrap_or(0)
+            })
             .collect();
         rows.iter()
             .map(|[tree, processes, running, destinations]| {
@@ -112,7 +129,9 @@ impl Summary<'_> {
         let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for (position, connection) in self.model.connections().iter().enumerate() {
             if *self.model.process(connection.owner).tree == *tree {
-                let remote = connection.remote.map_or_else(|| "?".to_owned(), |remote| remote.to_string());
+                let remote = connection
+                    .remote
+                    .map_or_else(|| "?".to_owned(), |remote| remote.to_string());
                 counts.entry(remote).or_insert((position, 0)).1 += 1;
             }
         }
@@ -122,12 +141,22 @@ impl Summary<'_> {
         let mut shown: Vec<String> = destinations
             .into_iter()
             .take(DESTINATIONS)
-            .map(|(remote, (_, count))| if count == 1 { remote } else { format!("{remote} ({count})") })
+            .map(|(remote, (_, count))| {
+                if count == 1 {
+                    remote
+                } else {
+                    format!("{remote} ({count})")
+                }
+            })
             .collect();
         if total > DESTINATIONS {
             shown.push(format!("and {} more", total - DESTINATIONS));
         }
-        if shown.is_empty() { "-".to_owned() } else { shown.join(", ") }
+        if shown.is_empty() {
+            "-".to_owned()
+        } else {
+            shown.join(", ")
+        }
     }
 
     fn running(&self, page: &Page) -> Vec<String> {
@@ -165,7 +194,9 @@ pub fn completeness(page: &Page, model: &Model) -> Vec<String> {
     }
     let mut lines = vec![page.emphasise(Emphasis::Bad, "INCOMPLETE:")];
     lines.extend(
-        entries.iter().map(|entry| page.fit(format!("  {}", escape::text(entry.as_bytes())))),
+        entries
+            .iter()
+            .map(|entry| page.fit(format!("  {}", escape::text(entry.as_bytes())))),
     );
     lines
 }

@@ -12,15 +12,15 @@ use super::{
 /// Columns that lineage and names take at most before they push the rest.
 const NAME_COLUMNS: usize = 36;
 
-/// The lines of the forest. `show` says which processes are wanted; of tree `system` only
-/// those are shown that did something, unless `whole_system`.
+/// The lines of the forest. `show` says which processes are wanted; those of tree `system` are
+/// only counted, unless `with_system`.
 pub fn tree(
     page: &Page,
     model: &Model,
     show: &dyn Fn(ProcessIndex) -> bool,
-    whole_system: bool,
+    with_system: bool,
 ) -> Vec<String> {
-    let forest = Forest::new(model, show, whole_system);
+    let forest = Forest::new(model, show, with_system);
     let mut lines = Vec::new();
     for tree in model.trees() {
         let roots = forest.roots(tree);
@@ -43,14 +43,17 @@ pub fn tree(
     }
     let hidden = model
         .processes()
-        .filter(|(index, process)| *process.tree == *SYSTEM && show(*index) && !forest.shown[index.position()])
+        .filter(|(index, process)| {
+            *process.tree == *SYSTEM && show(*index) && !forest.shown[index.position()]
+        })
         .count();
     if hidden > 0 {
         if !lines.is_empty() {
             lines.push(String::new());
         }
         lines.push(page.fit(format!(
-            "{SYSTEM}: {hidden} processes not shown (see them with --tree {SYSTEM})"
+            "{SYSTEM}: {hidden} process{} not shown (--tree {SYSTEM} shows them)",
+            if hidden == 1 { "" } else { "es" }
         )));
     }
     lines
@@ -63,14 +66,10 @@ struct Forest<'a> {
 }
 
 impl<'a> Forest<'a> {
-    fn new(model: &'a Model, show: &dyn Fn(ProcessIndex) -> bool, whole_system: bool) -> Self {
+    fn new(model: &'a Model, show: &dyn Fn(ProcessIndex) -> bool, with_system: bool) -> Self {
         let shown: Vec<bool> = model
             .processes()
-            .map(|(index, process)| {
-                show(index)
-                    && (*process.tree != *SYSTEM
-                        || whole_system && (process.origin != Origin::Snapshot || process.execs > 0 || !process.is_running()))
-            })
+            .map(|(index, process)| show(index) && (with_system || *process.tree != *SYSTEM))
             .collect();
         let mut children = vec![Vec::new(); shown.len()];
         for (index, process) in model.processes() {
@@ -78,7 +77,11 @@ impl<'a> Forest<'a> {
                 children[parent.position()].push(index);
             }
         }
-        Forest { model, shown, children }
+        Forest {
+            model,
+            shown,
+            children,
+        }
     }
 
     /// Shown processes of a tree whose parent is not shown in it.
@@ -101,7 +104,10 @@ impl<'a> Forest<'a> {
 
     fn count(&self, tree: &str) -> (usize, usize) {
         self.of(tree).fold((0, 0), |(count, running), index| {
-            (count + 1, running + usize::from(self.model.process(index).is_running()))
+            (
+                count + 1,
+                running + usize::from(self.model.process(index).is_running()),
+            )
         })
     }
 
@@ -124,14 +130,21 @@ impl<'a> Forest<'a> {
                 .iter()
                 .copied()
                 .filter(|child| {
-                    self.shown[child.position()]
-                        && self.model.process(*child).tree == process.tree
+                    self.shown[child.position()] && self.model.process(*child).tree == process.tree
                 })
                 .collect();
             for (position, child) in kin.iter().enumerate().rev() {
                 let last = position + 1 == kin.len();
-                let (branch, below) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-                let base = if columns(&rest) >= DEEPEST { &rest[..rest.len() - last_width(&rest)] } else { &rest };
+                let (branch, below) = if last {
+                    ("└─ ", "   ")
+                } else {
+                    ("├─ ", "│  ")
+                };
+                let base = if columns(&rest) >= DEEPEST {
+                    &rest[..rest.len() - last_width(&rest)]
+                } else {
+                    &rest
+                };
                 stack.push((*child, format!("{base}{branch}"), format!("{base}{below}")));
             }
         }
@@ -157,8 +170,12 @@ impl<'a> Forest<'a> {
         };
         let reason = match process.because {
             Because::ChildOf(..) if !is_root => String::new(),
-            Because::ChildOf(..) | Because::Rule(_) | Because::Command | Because::Attached
-            | Because::RanBefore | Because::ForkUnseen => format!("  # {}", because(process)),
+            Because::ChildOf(..)
+            | Because::Rule(_)
+            | Because::Command
+            | Because::Attached
+            | Because::RanBefore
+            | Because::ForkUnseen => format!("  # {}", because(process)),
         };
         let state = pad(&state, 7);
         let bad = process.ended.is_some_and(|(_, exit)| exit.status != 0);
@@ -166,7 +183,11 @@ impl<'a> Forest<'a> {
             "{} {} {} {} {:>7} {program}{}",
             pad(&label, NAME_COLUMNS),
             pad(&user(self.model, process.user), 9),
-            if bad { page.emphasise(Emphasis::Bad, &state) } else { state },
+            if bad {
+                page.emphasise(Emphasis::Bad, &state)
+            } else {
+                state
+            },
             page.emphasise(Emphasis::Faint, &started),
             life,
             page.emphasise(Emphasis::Faint, &reason),

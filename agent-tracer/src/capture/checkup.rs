@@ -1,0 +1,50 @@
+//! What this kernel and these privileges offer, found out by trying: the hooks are attached
+//! and let go again. It words no advice but what it measured.
+
+use std::{fs, path::Path};
+
+use super::{
+    btf::VMLINUX,
+    load::{Capture, CaptureError},
+    observe::{HostFacts, host_facts},
+    plan::Plan,
+};
+
+/// What was found.
+pub struct Checkup {
+    /// The machine.
+    pub host: HostFacts,
+    /// Whether the recorder runs as root.
+    pub is_root: bool,
+    /// Whether the kernel describes its own types.
+    pub has_btf: bool,
+    /// The `lockdown` mode in force, where the kernel tells it.
+    pub lockdown: Option<String>,
+    /// The hooks that a recording would use, or why there can be none.
+    pub plan: Result<Plan, CaptureError>,
+}
+
+impl Checkup {
+    /// Looks, and tries all hooks.
+    pub fn take() -> Checkup {
+        Checkup {
+            host: host_facts(),
+            is_root: nix::unistd::geteuid().is_root(),
+            has_btf: Path::new(VMLINUX).exists(),
+            lockdown: lockdown(),
+            plan: Capture::start().map(|capture| capture.plan().clone()),
+        }
+    }
+
+    /// Whether a recording is possible.
+    pub fn can_record(&self) -> bool {
+        self.plan.is_ok()
+    }
+}
+
+/// `none [integrity] confidentiality`: the one in brackets, see kernel_lockdown(7).
+fn lockdown() -> Option<String> {
+    let modes = fs::read_to_string("/sys/kernel/security/lockdown").ok()?;
+    let (_, rest) = modes.split_once('[')?;
+    Some(rest.split_once(']')?.0.to_owned())
+}

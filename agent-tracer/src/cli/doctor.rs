@@ -1,0 +1,48 @@
+//! `tracer doctor`: what this kernel and these privileges offer.
+
+use std::process::ExitCode;
+
+use agent_tracer::{capture::Checkup, view};
+use clap::ValueEnum;
+
+use super::output::{Lines, Paper, Time};
+
+/// Say what can be recorded here, with which hooks, and what to do about what is missing
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  sudo tracer doctor
+  sudo tracer doctor --format json | jq '.facts[] | select(.hook == null)'
+
+Exit status: 0 when a recording is possible, 1 when not.")]
+pub(super) struct Arguments {
+    /// Text to be read, or one JSON object
+    #[arg(long, value_enum, default_value = "text")]
+    format: Form,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Form {
+    Text,
+    Json,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let checkup = Checkup::take();
+    let mut lines = Lines::new();
+    match arguments.format {
+        Form::Json => lines.line(&view::checkup_json(&checkup))?,
+        Form::Text => {
+            let paper = Paper::stdout(Time::Relative);
+            for line in view::checkup(&paper.page(view::Clock::default()), &checkup) {
+                lines.line(&line)?;
+            }
+        }
+    }
+    lines.finish()?;
+    Ok(if checkup.can_record() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

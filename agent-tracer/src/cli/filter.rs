@@ -1,0 +1,126 @@
+//! The filters and options that all reading commands have.
+
+use std::{path::PathBuf, time::Duration};
+
+use agent_tracer::{
+    event::EventKind,
+    rules::{Glob, Scope},
+    select::{Filter, Phase, Remote},
+};
+use clap::ValueEnum;
+use jiff::SignedDuration;
+
+use super::output::{Format, Paper, Time};
+
+/// What to read, and how to show it.
+#[derive(clap::Args)]
+pub(super) struct Reading {
+    /// The trace
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Lines to be read, or one JSON object a line
+    #[arg(long, value_enum, default_value = "text")]
+    pub(super) format: Format,
+    /// Times since the start of the recording, or UTC
+    #[arg(long, value_enum, default_value = "relative")]
+    pub(super) time: Time,
+    /// Exit with status 4 when anything is missing from the trace
+    #[arg(long)]
+    pub(super) strict: bool,
+    #[command(flatten)]
+    filter: Filters,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Filters (several of one kind: any; of several kinds: all)")]
+struct Filters {
+    /// Processes that ever had such a name: comm of any thread, base name of executable or
+    /// script, argv[0]
+    #[arg(long, value_name = "GLOB", value_parser = name_glob)]
+    process: Vec<Glob>,
+    /// Processes of this tree
+    #[arg(long, value_name = "NAME")]
+    tree: Vec<String>,
+    /// Processes with this id
+    #[arg(long, value_name = "N")]
+    pid: Vec<u32>,
+    /// Processes that ever ran as this user (name or number)
+    #[arg(long, value_name = "NAME")]
+    user: Vec<String>,
+    /// Also all descendants of those processes
+    #[arg(long)]
+    descendants: bool,
+    /// Events of these kinds
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = EventKind::NAMES)]
+    event: Vec<String>,
+    /// Connections to these: 40.79.0.0/16, an address, or a glob of ADDRESS or ADDRESS:PORT
+    #[arg(long, value_name = "CIDR|GLOB", value_parser = Remote::parse)]
+    remote: Vec<Remote>,
+    /// Events from this long after the start on, such as 90s or 1m30s
+    #[arg(long, value_name = "DUR", value_parser = duration)]
+    since: Option<Duration>,
+    /// Events up to this long after the start
+    #[arg(long, value_name = "DUR", value_parser = duration)]
+    until: Option<Duration>,
+    /// Events while the recorded command ran, or after it had ended
+    #[arg(long, value_enum)]
+    phase: Option<PhaseName>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum PhaseName {
+    Command,
+    After,
+}
+
+impl Reading {
+    /// What was asked for.
+    pub(super) fn filter(&self) -> Filter {
+        let Filters {
+            process,
+            tree,
+            pid,
+            user,
+            descendants,
+            event,
+            remote,
+            since,
+            until,
+            phase,
+        } = &self.filter;
+        let nanoseconds = |duration: &Option<Duration>| {
+            duration.map(|duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+        };
+        Filter {
+            process: process.clone(),
+            tree: tree.clone(),
+            pid: pid.clone(),
+            user: user.clone(),
+            descendants: *descendants,
+            event: event.clone(),
+            remote: remote.clone(),
+            since_ns: nanoseconds(since),
+            until_ns: nanoseconds(until),
+            phase: phase.map(|phase| match phase {
+                PhaseName::Command => Phase::Command,
+                PhaseName::After => Phase::After,
+            }),
+        }
+    }
+
+    /// What to write on.
+    pub(super) fn paper(&self) -> Paper {
+        Paper::stdout(self.time)
+    }
+}
+
+fn name_glob(text: &str) -> Result<Glob, String> {
+    Glob::new(text, Scope::Text)
+}
+
+/// A length of time with its unit.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let explain = || "write it with a unit, like 500ms, 90s, 5m or 1h30m".to_owned();
+    let signed: SignedDuration = text.parse().map_err(|_| explain())?;
+    Duration::try_from(signed).map_err(|_| explain())
+}

@@ -1,0 +1,153 @@
+//! The command line: what was typed becomes what it means here, one small file a subcommand.
+//! Nothing is recorded, attributed or formatted here.
+
+mod completions;
+mod connections;
+#[cfg(feature = "capture")]
+mod doctor;
+mod filter;
+mod manual;
+mod output;
+#[cfg(feature = "capture")]
+mod record;
+mod replay;
+mod tree;
+
+use std::{ffi::OsString, io, process::ExitCode};
+
+use agent_tracer::{model::Model, session::Replay, view};
+use clap::{CommandFactory, Parser, Subcommand};
+
+use output::Paper;
+
+/// Exit status of a reader for a damaged trace.
+const DAMAGED: u8 = 3;
+
+/// Exit status of a reader for an incomplete trace, under `--strict`.
+const INCOMPLETE: u8 = 4;
+
+/// Exit status of a recorder that failed: not one that a command is likely to have.
+const RECORDER_FAILED: u8 = 125;
+
+/// Records what an installer does: every process and every connection, attributed to the agent
+/// it belongs to.
+#[derive(Parser)]
+#[command(
+    name = "tracer",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(after_help = "\
+Examples:
+  sudo tracer record -- sh onboard_agent.sh -w ID -s KEY    run an installer and record it
+  tracer tree sh-20261124-093000.trace                      what it started
+  tracer connections sh-20261124-093000.trace               whom that talked to
+  tracer replay FILE --process ruby --format jsonl | jq .   events of one program
+  tracer doctor                                             what this kernel offers")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    #[cfg(feature = "capture")]
+    Record(record::Arguments),
+    Replay(replay::Arguments),
+    Tree(tree::Arguments),
+    Connections(connections::Arguments),
+    #[cfg(feature = "capture")]
+    Doctor(doctor::Arguments),
+    Completions(completions::Arguments),
+    Man(manual::Arguments),
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let line: Vec<OsString> = std::env::args_os().collect();
+    let verb = match Cli::try_parse_from(&line) {
+        Ok(cli) => cli.verb,
+        Err(error) => {
+            // Nothing is left to do about a message that cannot be printed.
+            let _ = error.print();
+            let records = line
+                .iter()
+                .skip(1)
+                .find(|word| !word.to_string_lossy().starts_with('-'));
+            // 2 may be what the command to record would have answered.
+            return match error.exit_code() {
+                0 => ExitCode::SUCCESS,
+                _ if records.is_some_and(|word| word == "record") => RECORDER_FAILED.into(),
+                _ => ExitCode::from(2),
+            };
+        }
+    };
+    let done = match verb {
+        #[cfg(feature = "capture")]
+        Verb::Record(arguments) => return record::run(arguments),
+        Verb::Replay(arguments) => replay::run(arguments),
+        Verb::Tree(arguments) => tree::run(arguments),
+        Verb::Connections(arguments) => connections::run(arguments),
+        #[cfg(feature = "capture")]
+        Verb::Doctor(arguments) => doctor::run(&arguments),
+        Verb::Completions(arguments) => completions::run(&arguments, Cli::command()),
+        Verb::Man(arguments) => manual::run(&arguments, Cli::command()),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whoever read the output has seen enough.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// Says something on stderr. What is in it may come from a file.
+fn complain(message: &str) {
+    let lines: Vec<String> = message
+        .trim_end()
+        .lines()
+        .map(|line| view::text(line.as_bytes()))
+        .collect();
+    output::note(&format!("tracer: {}", lines.join("\n        ")));
+}
+
+/// What a reading command answers with, after it has said what is missing.
+fn conclude(replay: &Replay, strict: bool, paper: Paper) -> ExitCode {
+    let page = paper.page(replay.clock());
+    let complete = replay.model.ledger().is_complete();
+    if !complete {
+        for line in view::completeness(&page, &replay.model) {
+            output::note(&line);
+        }
+    }
+    match () {
+        () if replay.is_damaged => DAMAGED.into(),
+        () if strict && !complete => INCOMPLETE.into(),
+        () => ExitCode::SUCCESS,
+    }
+}
+
+/// Says that filters left nothing over, and what there would have been.
+fn nothing_matches(what: &str, model: &Model) {
+    let trees: Vec<String> = model
+        .trees()
+        .into_iter()
+        .map(|tree| view::text(tree.as_bytes()))
+        .collect();
+    output::note(&format!(
+        "tracer: no {what} matches; the trees of this trace are: {}",
+        trees.join(", ")
+    ));
+}

@@ -1,0 +1,103 @@
+//! Where lines go: how wide, whether in colour, as text or as jsonl.
+
+use std::{
+    io::{self, BufWriter, StdoutLock, Write},
+    os::fd::AsFd,
+};
+
+use agent_tracer::view::{Clock, Page, TimeStyle};
+use anstream::ColorChoice;
+use anstream::stream::RawStream;
+use clap::ValueEnum;
+
+/// The form of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Lines to be read, cut to the width of the terminal.
+    Text,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// How times are shown in text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Time {
+    /// Seconds since the recording began.
+    Relative,
+    /// Date and time of day, UTC.
+    Absolute,
+}
+
+/// A page without its clock, which is that of the trace.
+#[derive(Clone, Copy)]
+pub(super) struct Paper {
+    width: Option<usize>,
+    styled: bool,
+    time: TimeStyle,
+}
+
+impl Paper {
+    /// For lines on stdout.
+    pub(super) fn stdout(time: Time) -> Paper {
+        Paper::of(&io::stdout(), time)
+    }
+
+    /// For lines on stderr.
+    pub(super) fn stderr(time: Time) -> Paper {
+        Paper::of(&io::stderr(), time)
+    }
+
+    fn of(stream: &(impl RawStream + AsFd), time: Time) -> Paper {
+        Paper {
+            // A terminal of no columns is one that does not know its size.
+            width: terminal_size::terminal_size_of(stream)
+                .map(|(width, _)| usize::from(width.0))
+                .filter(|width| *width > 0),
+            // What terminal, `NO_COLOR`, `CLICOLOR_FORCE` and `TERM` come to.
+            styled: anstream::AutoStream::choice(stream) != ColorChoice::Never,
+            time: match time {
+                Time::Relative => TimeStyle::Relative,
+                Time::Absolute => TimeStyle::Absolute,
+            },
+        }
+    }
+
+    /// With the clock of a trace.
+    pub(super) fn page(self, clock: Clock) -> Page {
+        Page {
+            width: self.width,
+            styled: self.styled,
+            time: self.time,
+            clock,
+        }
+    }
+}
+
+/// Data on stdout, a line at a time.
+pub(super) struct Lines(BufWriter<StdoutLock<'static>>);
+
+impl Lines {
+    /// Opens it.
+    pub(super) fn new() -> Lines {
+        Lines(BufWriter::with_capacity(64 << 10, io::stdout().lock()))
+    }
+
+    /// Writes a line.
+    pub(super) fn line(&mut self, line: &str) -> io::Result<()> {
+        self.0.write_all(line.as_bytes())?;
+        self.0.write_all(b"\n")
+    }
+
+    /// Writes what is left. Not to call it would hide an error.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// A line on stderr, in one piece. A stderr that is gone stops nothing.
+pub(super) fn note(line: &str) {
+    let mut whole = String::with_capacity(line.len() + 1);
+    whole.push_str(line);
+    whole.push('\n');
+    let _ = io::stderr().write_all(whole.as_bytes());
+}

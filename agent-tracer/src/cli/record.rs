@@ -1,0 +1,259 @@
+//! `tracer record`: makes a recording, and says on stderr what it came to.
+
+use std::{
+    ffi::OsString,
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::{ExitCode, ExitStatus},
+    time::Duration,
+};
+
+use agent_tracer::{
+    capture::{LaunchError, login},
+    event::Event,
+    model::Model,
+    rules::RuleSet,
+    session::{Observer, RecordError, Recorded, Recording, Target},
+    trace::WriteFailure,
+    view::{self, Clock, Summary},
+};
+use anyhow::Context;
+
+use super::{
+    RECORDER_FAILED, complain,
+    filter::duration,
+    output::{self, Format, Paper, Time},
+};
+
+/// Exit status when the command cannot be executed, and when it does not exist: as of a shell.
+const CANNOT_EXECUTE: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// Record a command with all its descendants, a running process, or the whole system
+#[derive(clap::Args)]
+#[command(
+    override_usage = "tracer record [OPTIONS] -- COMMAND…\n       tracer record [OPTIONS] --system | --pid PID [--for DUR]",
+    group = clap::ArgGroup::new("target").required(true).args(["command", "system", "pid"]),
+    after_help = "\
+Examples:
+  sudo tracer record -- sh onboard_agent.sh -w ID -s KEY
+  sudo tracer record --linger 20m -o install.trace -- dpkg --install agent.deb
+  sudo tracer record --live -- apt-get install -y nginx
+  sudo tracer record --system --for 1h -o night.trace
+  sudo tracer record --pid $(pgrep -o omsagent) --for 10m
+
+The command keeps its terminal, stdin, stdout and stderr; Ctrl-C goes to it, and after its end
+ends the recording. Values that look like secrets are masked before they are written.
+
+Exit status: the command's own (128+N when a signal N ended it); 125 when tracer itself failed,
+126 when the command cannot be executed, 127 when there is none."
+)]
+pub(super) struct Arguments {
+    /// Where the trace goes [default: COMMAND-DATE-TIME.trace]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace the file if it exists
+    #[arg(long)]
+    force: bool,
+    /// Show events on stderr as they come
+    #[arg(long)]
+    live: bool,
+    /// Form of the events of --live
+    #[arg(long, value_enum, default_value = "text", requires = "live")]
+    format: Format,
+    /// Times of --live: since the start, or UTC
+    #[arg(long, value_enum, default_value = "relative", requires = "live")]
+    time: Time,
+    /// Go on recording for this long after the command has ended, such as 90s or 20m
+    #[arg(long, value_name = "DUR", value_parser = duration, conflicts_with = "system")]
+    linger: Option<Duration>,
+    /// Run the command as this user
+    #[arg(long, value_name = "NAME", requires = "command")]
+    user: Option<String>,
+    /// Attribution rules besides the built-in ones; may be given several times
+    #[arg(long, value_name = "FILE")]
+    rules: Vec<PathBuf>,
+    /// Record everything, until Ctrl-C or for the time of --for
+    #[arg(long, conflicts_with_all = ["pid", "command"])]
+    system: bool,
+    /// Follow a process that runs already, and what it starts
+    #[arg(long, value_name = "PID", conflicts_with = "command")]
+    pid: Option<u32>,
+    /// Stop after this long
+    #[arg(long = "for", value_name = "DUR", value_parser = duration, conflicts_with = "command")]
+    limit: Option<Duration>,
+    /// Print nothing on stderr but errors
+    #[arg(short, long, conflicts_with = "live")]
+    quiet: bool,
+    /// The command and its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+pub(super) fn run(arguments: Arguments) -> ExitCode {
+    match record(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            match error.downcast_ref::<RecordError>() {
+                Some(RecordError::Launch(error)) => match error {
+                    LaunchError::NotFound(_) | LaunchError::NoInterpreter(_) => NOT_FOUND,
+                    LaunchError::CannotExecute(..) => CANNOT_EXECUTE,
+                    LaunchError::Fork(_) => RECORDER_FAILED,
+                },
+                Some(_) | None => RECORDER_FAILED,
+            }
+            .into()
+        }
+    }
+}
+
+fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let output = match &arguments.output {
+        Some(output) => output.clone(),
+        None => default_output(&arguments),
+    };
+    let login = match &arguments.user {
+        Some(name) => Some(login(name).map_err(anyhow::Error::msg)?),
+        None => None,
+    };
+    let target = match (arguments.system, arguments.pid) {
+        (true, _) => Target::System,
+        (false, Some(pid)) => Target::Process(pid),
+        (false, None) => Target::Command {
+            command: arguments.command,
+            login,
+        },
+    };
+    let recording = Recording {
+        target,
+        output: output.clone(),
+        overwrite: arguments.force,
+        owner: sudo_caller(),
+        linger: arguments.linger.unwrap_or_default(),
+        limit: arguments.limit,
+        rules: rules(&arguments.rules)?,
+    };
+    let paper = Paper::stderr(arguments.time);
+    let mut reporter = Reporter {
+        paper,
+        live: arguments.live.then_some(arguments.format),
+        quiet: arguments.quiet,
+    };
+    let recorded = recording.run(&mut reporter)?;
+    if !arguments.quiet {
+        summarise(&recorded, &output, paper);
+    }
+    Ok(match (&recorded.file, recorded.status) {
+        // The evidence is not whole, whatever became of the command.
+        (Err(_), _) => RECORDER_FAILED.into(),
+        (Ok(_), Some(status)) => shell_status(status),
+        (Ok(_), None) => ExitCode::SUCCESS,
+    })
+}
+
+fn rules(files: &[PathBuf]) -> anyhow::Result<RuleSet> {
+    let mut rules = RuleSet::built_in();
+    for file in files {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read the rules in {}", file.display()))?;
+        rules.add(&file.display().to_string(), &text)?;
+    }
+    Ok(rules)
+}
+
+/// What is recorded and when, as a file in the working directory.
+fn default_output(arguments: &Arguments) -> PathBuf {
+    let name = match (arguments.system, arguments.pid, arguments.command.first()) {
+        (true, _, _) => "system".to_owned(),
+        (false, Some(pid), _) => format!("pid-{pid}"),
+        (false, None, program) => program
+            .and_then(|program| Path::new(program).file_name())
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default(),
+    };
+    let plain: String = name
+        .chars()
+        .map(|character| match character {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' | '.' => character,
+            _ => '_',
+        })
+        .collect();
+    let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
+    PathBuf::from(format!("{}-{now}.trace", plain.trim_start_matches('.')))
+}
+
+/// Whoever typed sudo is to own the trace.
+fn sudo_caller() -> Option<(u32, u32)> {
+    let number = |name: &str| std::env::var(name).ok()?.parse::<u32>().ok();
+    Some((number("SUDO_UID")?, number("SUDO_GID")?))
+}
+
+fn shell_status(status: ExitStatus) -> ExitCode {
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(RECORDER_FAILED)
+        .into()
+}
+
+/// Says on stderr what happens meanwhile.
+struct Reporter {
+    paper: Paper,
+    live: Option<Format>,
+    quiet: bool,
+}
+
+impl Observer for Reporter {
+    fn event(&mut self, model: &Model, clock: Clock, sequence: u64, event: &Event) {
+        match self.live {
+            None => {}
+            Some(Format::Text) => {
+                output::note(&view::event_line(&self.paper.page(clock), model, event));
+            }
+            Some(Format::Jsonl) => {
+                output::note(&view::event_json(&clock, model, sequence, event));
+            }
+        }
+    }
+
+    fn lingers(&mut self, linger: Duration) {
+        if !self.quiet {
+            output::note(&format!(
+                "tracer: the command has ended; recording what it left behind for {linger:?} (Ctrl-C ends it)"
+            ));
+        }
+    }
+
+    fn write_failed(&mut self, failure: &WriteFailure) {
+        complain(&failure.to_string());
+    }
+}
+
+fn summarise(recorded: &Recorded, output: &Path, paper: Paper) {
+    let events = match &recorded.file {
+        Ok(finished) => finished.events,
+        Err(_) => 0,
+    };
+    let summary = Summary {
+        model: &recorded.model,
+        command: &recorded.command,
+        events,
+        secrets: recorded.secrets,
+    };
+    for line in summary.lines(&paper.page(recorded.clock)) {
+        output::note(&line);
+    }
+    let file = shell_word(output);
+    if let Ok(finished) = &recorded.file {
+        output::note(&format!("trace: {file} ({})", view::size(finished.bytes)));
+        output::note(&format!("next:  tracer tree {file}"));
+        output::note(&format!("       tracer connections {file}"));
+    }
+}
+
+fn shell_word(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    view::argument(path.as_os_str().as_bytes())
+}

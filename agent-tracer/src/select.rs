@@ -1,0 +1,297 @@
+//! Filters of the reading commands: which processes, connections and events are wanted. They
+//! look at the model and change nothing in it.
+//!
+//! A condition on a process (name, tree, pid, user) holds for its whole life: what it was ever
+//! called counts, and the tree that it ended up in. So the whole trace has been read once before
+//! the first event is shown. The other conditions are on single events; a process or connection
+//! is wanted when one of its own events is.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+
+use crate::{
+    event::{Event, EventKind},
+    model::{Connection, Model, Process, ProcessIndex},
+    rules::{Glob, Scope},
+};
+
+/// Part of a recording of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// From its start to its end.
+    Command,
+    /// After its end.
+    After,
+}
+
+/// Remote ends that are wanted.
+#[derive(Clone, Debug)]
+pub enum Remote {
+    /// Addresses of a network; a single address is one too.
+    Network(IpNet),
+    /// What `ADDRESS` or `ADDRESS:PORT`, written out, looks like.
+    Written(Glob),
+}
+
+impl Remote {
+    /// Reads a network, an address, or a glob.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the glob.
+    pub fn parse(text: &str) -> Result<Remote, String> {
+        if let Ok(network) = text.parse::<IpNet>() {
+            return Ok(Remote::Network(network));
+        }
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(Remote::Network(IpNet::from(address.to_canonical())));
+        }
+        if text.contains('/') {
+            return Err("not a network: write it like 10.0.0.0/8 or fd00::/8".to_owned());
+        }
+        Glob::new(text, Scope::Text).map(Remote::Written)
+    }
+
+    fn matches(&self, remote: SocketAddr) -> bool {
+        match self {
+            Remote::Network(network) => network.contains(&remote.ip()),
+            Remote::Written(glob) => {
+                glob.matches(remote.to_string().as_bytes())
+                    || glob.matches(remote.ip().to_string().as_bytes())
+            }
+        }
+    }
+}
+
+/// What was asked for. Of several values of one condition any one is enough; of several
+/// conditions all must hold.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Any name that the process ever had.
+    pub process: Vec<Glob>,
+    /// The tree it ended up in.
+    pub tree: Vec<String>,
+    /// Its process id.
+    pub pid: Vec<u32>,
+    /// A user it ever ran as, by name or number.
+    pub user: Vec<String>,
+    /// Take descendants of such processes too.
+    pub descendants: bool,
+    /// Names of event kinds.
+    pub event: Vec<String>,
+    /// Remote ends of connections.
+    pub remote: Vec<Remote>,
+    /// Nanoseconds after the start.
+    pub since_ns: Option<u64>,
+    /// Nanoseconds after the start.
+    pub until_ns: Option<u64>,
+    /// Part of the recording.
+    pub phase: Option<Phase>,
+}
+
+impl Filter {
+    /// Whether nothing was asked for.
+    pub fn is_empty(&self) -> bool {
+        !self.asks_for_processes() && !self.asks_for_events()
+    }
+
+    /// Whether the whole trace must have been read before the first event can be judged.
+    pub fn asks_for_processes(&self) -> bool {
+        !(self.process.is_empty()
+            && self.tree.is_empty()
+            && self.pid.is_empty()
+            && self.user.is_empty())
+    }
+
+    fn asks_for_events(&self) -> bool {
+        !self.event.is_empty()
+            || !self.remote.is_empty()
+            || self.since_ns.is_some()
+            || self.until_ns.is_some()
+            || self.phase.is_some()
+    }
+
+    /// Whether an event meets the conditions on events. The model has just taken it in; `start_ns`
+    /// is the start of the recording.
+    pub fn wants_event(&self, model: &Model, start_ns: u64, event: &Event) -> bool {
+        let since_start = event.boot_ns.saturating_sub(start_ns);
+        (self.event.is_empty() || self.event.iter().any(|kind| kind == event.kind.name()))
+            && self.since_ns.is_none_or(|since| since_start >= since)
+            && self.until_ns.is_none_or(|until| since_start <= until)
+            && self
+                .phase
+                .is_none_or(|phase| phase_of(model) == Some(phase))
+            && (self.remote.is_empty() || self.wants_remote(model, &event.kind))
+    }
+
+    fn wants_remote(&self, model: &Model, kind: &EventKind) -> bool {
+        kind.connection()
+            .and_then(|id| model.connection(id)?.remote)
+            .is_some_and(|remote| self.remote.iter().any(|wanted| wanted.matches(remote)))
+    }
+
+    fn wants_process(&self, model: &Model, process: &Process) -> bool {
+        (self.process.is_empty()
+            || process
+                .names
+                .iter()
+                .any(|name| self.process.iter().any(|glob| glob.matches(name))))
+            && (self.tree.is_empty() || self.tree.iter().any(|tree| **tree == *process.tree))
+            && (self.pid.is_empty() || self.pid.contains(&process.id.pid))
+            && (self.user.is_empty() || self.wants_user(model, process))
+    }
+
+    fn wants_user(&self, model: &Model, process: &Process) -> bool {
+        process
+            .former_users
+            .iter()
+            .chain([&process.user])
+            .any(|id| {
+                let name = model.user_name(*id);
+                self.user
+                    .iter()
+                    .any(|wanted| name == Some(wanted.as_bytes()) || *wanted == id.to_string())
+            })
+    }
+}
+
+fn phase_of(model: &Model) -> Option<Phase> {
+    match (model.command(), model.command_end()) {
+        (_, Some(_)) => Some(Phase::After),
+        (Some(_), None) => Some(Phase::Command),
+        (None, None) => None,
+    }
+}
+
+/// Notes, while a trace is read, whose events were wanted.
+#[derive(Debug, Default)]
+pub struct Marks {
+    processes: Vec<bool>,
+    connections: Vec<bool>,
+}
+
+impl Marks {
+    /// Looks at an event that the model has just taken in.
+    pub fn note(&mut self, filter: &Filter, model: &Model, start_ns: u64, event: &Event) {
+        if !filter.asks_for_events() || !filter.wants_event(model, start_ns, event) {
+            return;
+        }
+        if let Some(index) = model.find(event.process) {
+            mark(&mut self.processes, index.position());
+        }
+        if let Some(id) = event.kind.connection()
+            && let Some(connection) = model.connection(id)
+        {
+            mark(&mut self.connections, connection.position());
+        }
+    }
+}
+
+fn mark(marks: &mut Vec<bool>, position: usize) {
+    if marks.len() <= position {
+        marks.resize(position + 1, false);
+    }
+    marks[position] = true;
+}
+
+/// What of a whole trace is wanted.
+pub struct Selection {
+    filter: Filter,
+    marks: Marks,
+    /// By position; nothing where every process is wanted.
+    processes: Option<Vec<bool>>,
+}
+
+impl Selection {
+    /// Judges the processes by their whole lives.
+    pub fn new(filter: Filter, marks: Marks, model: &Model) -> Selection {
+        let processes = filter.asks_for_processes().then(|| {
+            let mut wanted: Vec<bool> = model
+                .processes()
+                .map(|(_, process)| filter.wants_process(model, process))
+                .collect();
+            if filter.descendants {
+                add_descendants(model, &mut wanted);
+            }
+            wanted
+        });
+        Selection {
+            filter,
+            marks,
+            processes,
+        }
+    }
+
+    /// Whether an event is to be shown. The model has just taken it in.
+    pub fn shows_event(&self, model: &Model, start_ns: u64, event: &Event) -> bool {
+        if !self.filter.wants_event(model, start_ns, event) {
+            return false;
+        }
+        if self.processes.is_none() {
+            return true;
+        }
+        let Some(index) = model.find(event.process) else {
+            return false;
+        };
+        let is_fork = matches!(event.kind, EventKind::Fork(_));
+        let parent = model.process(index).parent.filter(|_| is_fork);
+        self.is_of_wanted_process(index)
+            || parent.is_some_and(|parent| self.is_of_wanted_process(parent))
+    }
+
+    /// Whether a process is to be shown.
+    pub fn shows_process(&self, index: ProcessIndex) -> bool {
+        self.is_of_wanted_process(index)
+            && (!self.filter.asks_for_events()
+                || is_marked(&self.marks.processes, index.position()))
+    }
+
+    /// Whether a connection is to be shown.
+    pub fn shows_connection(&self, connection: &Connection) -> bool {
+        self.is_of_wanted_process(connection.owner)
+            && (!self.filter.asks_for_events()
+                || is_marked(&self.marks.connections, connection.position()))
+    }
+
+    /// Whether anything was asked for.
+    pub fn is_everything(&self) -> bool {
+        self.filter.is_empty()
+    }
+
+    /// Whether particular processes were asked for.
+    pub fn asks_for_processes(&self) -> bool {
+        self.processes.is_some()
+    }
+
+    fn is_of_wanted_process(&self, index: ProcessIndex) -> bool {
+        self.processes
+            .as_ref()
+            .is_none_or(|wanted| is_marked(wanted, index.position()))
+    }
+}
+
+fn is_marked(marks: &[bool], position: usize) -> bool {
+    marks.get(position).copied().unwrap_or(false)
+}
+
+/// One pass in the order of becoming known is not enough: a snapshot lists by pid, and a parent's
+/// can be the higher one.
+fn add_descendants(model: &Model, wanted: &mut [bool]) {
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for (index, process) in model.processes() {
+            let by_parent = process
+                .parent
+                .is_some_and(|parent| is_marked(wanted, parent.position()));
+            if by_parent
+                && let Some(own) = wanted.get_mut(index.position())
+                && !*own
+            {
+                *own = true;
+                changed = true;
+            }
+        }
+    }
+}

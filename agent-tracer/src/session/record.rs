@@ -1,0 +1,473 @@
+//! The running kernel as a source of events: one recording from the first hook to the end
+//! event. It prints nothing; an [`Observer`] is told what happens, and decides nothing.
+
+mod signals;
+mod watch;
+
+use std::{
+    ffi::OsString,
+    io,
+    os::unix::{ffi::OsStringExt, process::ExitStatusExt},
+    path::PathBuf,
+    process::ExitStatus,
+    time::{Duration, Instant},
+};
+
+use super::Session;
+use crate::{
+    capture::{
+        self, Capture, CaptureError, Launch, LaunchError, Launched, Login, UserLookup, boot_now,
+    },
+    event::{
+        CommandEnded, CommandStarted, End, EndReason, Event, EventKind, Exit, ProcessId, UserNamed,
+    },
+    model::Model,
+    redact::Redactor,
+    rules::RuleSet,
+    trace::{self, CreateError, Header, Mode, PlanEntry, RuleSource, WriteFailure, Writer},
+    view::Clock,
+};
+
+/// What to record.
+pub enum Target {
+    /// A command, from before its first instruction.
+    Command {
+        /// The program, looked for in PATH, and its arguments.
+        command: Vec<OsString>,
+        /// The user to run it as, if not the one of the recorder.
+        login: Option<Login>,
+    },
+    /// Everything, until told to stop.
+    System,
+    /// A process that runs already, and what it will start.
+    Process(u32),
+}
+
+/// A recording to be made.
+pub struct Recording {
+    /// What to record.
+    pub target: Target,
+    /// Where the trace goes.
+    pub output: PathBuf,
+    /// Whether a file that is there already is replaced.
+    pub overwrite: bool,
+    /// User and group that get the file.
+    pub owner: Option<(u32, u32)>,
+    /// How long to go on after the command has ended.
+    pub linger: Duration,
+    /// How long to record at most, where there is no command.
+    pub limit: Option<Duration>,
+    /// Attribution.
+    pub rules: RuleSet,
+}
+
+/// Is told what happens.
+pub trait Observer {
+    /// An event, which is in the file and in the model.
+    fn event(&mut self, model: &Model, clock: Clock, sequence: u64, event: &Event);
+    /// The command has ended and the recording goes on for that long.
+    fn lingers(&mut self, linger: Duration);
+    /// The trace cannot be continued; what is recorded goes on undisturbed.
+    fn write_failed(&mut self, failure: &WriteFailure);
+}
+
+/// A recording that was made.
+pub struct Recorded {
+    /// What happened.
+    pub model: Model,
+    /// The clock of the trace.
+    pub clock: Clock,
+    /// The command, secrets masked.
+    pub command: Vec<Vec<u8>>,
+    /// Distinct secrets that were masked.
+    pub secrets: usize,
+    /// Events in the file, and its size in bytes; or why it is not whole.
+    pub file: Result<trace::Finished, WriteFailure>,
+    /// How the command ended; nothing when it was not waited for.
+    pub status: Option<ExitStatus>,
+}
+
+/// Why nothing was recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The kernel side.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// The trace file.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// Its first block.
+    #[error("cannot write to {}: {source}: free disk space, or choose another disk with -o", .file.display())]
+    Begin {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The command.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// There is no such process.
+    #[error("there is no process {0}: see `ps -e`")]
+    NoProcess(u32),
+    /// The recorder's own machinery.
+    #[error("cannot wait for events: {0}")]
+    Wait(io::Error),
+}
+
+impl Recording {
+    /// Makes the recording; returns when it is over.
+    ///
+    /// # Errors
+    ///
+    /// Nothing was recorded, and the command did not run.
+    pub fn run(self, observer: &mut dyn Observer) -> Result<Recorded, RecordError> {
+        if let Target::Command { command, .. } = &self.target {
+            // Before the file is made: it may replace one that is still wanted.
+            capture::find_command(command)?;
+        }
+        let capture = Capture::start()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(RecordError::Wait)?;
+        runtime.block_on(self.record(capture, observer))
+    }
+
+    async fn record(
+        self,
+        capture: Capture,
+        observer: &mut dyn Observer,
+    ) -> Result<Recorded, RecordError> {
+        let mut redactor = Redactor::new();
+        let mut command = Vec::new();
+        if let Target::Command { command: given, .. } = &self.target {
+            command = given.iter().map(|word| word.clone().into_vec()).collect();
+            redactor.argv(&mut command);
+        }
+        let header = self.header(&capture, &command);
+        let clock = Clock {
+            start_ns: header.start_boot_ns,
+            offset_ns: header.clock_offset_ns,
+        };
+        let file = trace::create(&self.output, self.overwrite, self.owner)?;
+        let writer = Writer::new(file, &header).map_err(|source| RecordError::Begin {
+            file: self.output.clone(),
+            source,
+        })?;
+        let mut model = Model::new(self.rules);
+        for choice in capture
+            .plan()
+            .choices
+            .iter()
+            .filter(|choice| choice.hook.is_none())
+        {
+            model.ledger_mut().missing_fact(choice.fact.describe());
+        }
+        let mut recorder = Recorder {
+            capture,
+            session: Session {
+                model,
+                writer: Some(writer),
+            },
+            redactor,
+            users: UserLookup::default(),
+            clock,
+            sequence: 0,
+            write_failed: false,
+            observer,
+        };
+        recorder.take(Event::of_recording(
+            boot_now(),
+            EventKind::Snapshot(capture::snapshot()),
+        ));
+        let ended = match self.target {
+            Target::Command { command, login } => {
+                let watched = recorder
+                    .watch_command(Launch { command, login }, self.linger)
+                    .await;
+                if watched.is_err() {
+                    // What was recorded is of no use to anybody, and in the way of the next try.
+                    drop(std::fs::remove_file(&self.output));
+                }
+                watched?
+            }
+            Target::Process(pid) => recorder.watch_process(pid, self.limit, self.linger).await?,
+            Target::System => recorder.watch_system(self.limit).await?,
+        };
+        Ok(recorder.finish(ended, command))
+    }
+
+    fn header(&self, capture: &Capture, command: &[Vec<u8>]) -> Header {
+        let host = capture::host_facts();
+        let (mode, target_pid) = match self.target {
+            Target::Command { .. } => (Mode::Command, 0),
+            Target::System => (Mode::System, 0),
+            Target::Process(pid) => (Mode::Pid, pid),
+        };
+        let plan = capture.plan().choices.iter().map(|choice| PlanEntry {
+            fact: choice.fact.describe().to_owned(),
+            hook: choice.hook.map(|hook| hook.to_string()).unwrap_or_default(),
+            reason: choice.reason(),
+            failures: choice
+                .failures
+                .iter()
+                .map(|failure| format!("{}: {}", failure.hook, failure.error))
+                .collect(),
+        });
+        let rules = self.rules.sources().map(|(name, text)| RuleSource {
+            name: name.to_owned(),
+            text: text.to_owned(),
+        });
+        Header {
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            kernel_release: host.kernel_release,
+            kernel_version: host.kernel_version,
+            arch: host.arch,
+            hostname: host.hostname,
+            boot_id: host.boot_id,
+            clock_offset_ns: capture::clock_offset(),
+            start_boot_ns: boot_now(),
+            command: command.to_vec(),
+            mode: mode.into(),
+            target_pid,
+            plan: plan.collect(),
+            rules: rules.collect(),
+            recorder_pid: std::process::id(),
+            pid_namespace: host.pid_namespace,
+            cpus: host.cpus,
+            ring_bytes: u64::from(agent_tracer_ebpf::RING_BYTES),
+        }
+    }
+}
+
+/// Why the watch is over, and how the command ended.
+struct Ended {
+    reason: EndReason,
+    status: Option<ExitStatus>,
+}
+
+/// A recording that is being made.
+struct Recorder<'a> {
+    capture: Capture,
+    session: Session,
+    redactor: Redactor,
+    users: UserLookup,
+    clock: Clock,
+    sequence: u64,
+    write_failed: bool,
+    observer: &'a mut dyn Observer,
+}
+
+impl Recorder<'_> {
+    /// Takes an event of the kernel's or of our own: names its users, masks its secrets, then
+    /// writes, applies and shows it.
+    fn take(&mut self, mut event: Event) {
+        self.name_users(&event);
+        self.mask(&mut event.kind);
+        self.commit(&event);
+    }
+
+    fn commit(&mut self, event: &Event) {
+        self.sequence += 1;
+        self.session.take(event, Instant::now());
+        self.observer
+            .event(&self.session.model, self.clock, self.sequence, event);
+    }
+
+    /// A name is an event of its own, ahead of the first event with its user.
+    fn name_users(&mut self, event: &Event) {
+        let mut seen = vec![(event.user, event.process.pid)];
+        if let EventKind::Snapshot(snapshot) = &event.kind {
+            seen = snapshot
+                .processes
+                .iter()
+                .map(|process| (process.user, process.pid))
+                .collect();
+        } else if event.process.pid == 0 {
+            return;
+        }
+        for (user, pid) in seen {
+            if let Some(name) = self.users.name(user, pid, event.boot_ns) {
+                let named = EventKind::UserNamed(UserNamed { user, name });
+                self.commit(&Event::of_recording(event.boot_ns, named));
+            }
+        }
+    }
+
+    fn mask(&mut self, kind: &mut EventKind) {
+        match kind {
+            EventKind::Exec(exec) => {
+                self.redactor.argv(&mut exec.argv);
+                for text in [
+                    &mut exec.filename,
+                    &mut exec.interpreter,
+                    &mut exec.exe,
+                    &mut exec.cwd,
+                    &mut exec.comm,
+                ] {
+                    self.redactor.bytes(text);
+                }
+            }
+            EventKind::Snapshot(snapshot) => {
+                for process in &mut snapshot.processes {
+                    self.redactor.argv(&mut process.argv);
+                    for text in [&mut process.comm, &mut process.exe, &mut process.cgroup] {
+                        self.redactor.bytes(text);
+                    }
+                }
+            }
+            EventKind::Fork(fork) => {
+                self.redactor.bytes(&mut fork.comm);
+            }
+            EventKind::Rename(rename) => {
+                self.redactor.bytes(&mut rename.from);
+                self.redactor.bytes(&mut rename.to);
+            }
+            EventKind::Exit(_)
+            | EventKind::Connect(_)
+            | EventKind::Established(_)
+            | EventKind::ConnectFailed(_)
+            | EventKind::Close(_)
+            | EventKind::UserNamed(_)
+            | EventKind::CommandStarted(_)
+            | EventKind::CommandEnded(_)
+            | EventKind::Lost(_)
+            | EventKind::KernelLog(_)
+            | EventKind::End(_) => {}
+        }
+    }
+
+    /// Takes what is waiting, at most `limit` events; whether more may be there.
+    fn drain(&mut self, limit: usize) -> bool {
+        let mut waiting = Vec::new();
+        let more = self.capture.drain(limit, |event| waiting.push(event));
+        for event in waiting {
+            self.take(event);
+        }
+        more
+    }
+
+    /// Takes everything that has happened so far.
+    fn drain_all(&mut self) {
+        const AT_ONCE: usize = 4096;
+        while self.drain(AT_ONCE) {}
+    }
+
+    fn report_losses(&mut self) {
+        let mut reports = Vec::new();
+        self.capture.ledger(|event| reports.push(event));
+        for event in reports {
+            self.take(event);
+        }
+    }
+
+    /// Writes what is due, and tells if that fails.
+    fn flush(&mut self) {
+        let Some(writer) = &mut self.session.writer else {
+            return;
+        };
+        writer.flush_if_due(Instant::now());
+        if let Some(failure) = writer.failure()
+            && !self.write_failed
+        {
+            self.write_failed = true;
+            self.observer.write_failed(failure);
+        }
+    }
+
+    /// Forks the command and lets it go once it is known which process it is.
+    fn start_command(
+        &mut self,
+        launch: Launch,
+        ended: impl FnOnce() + Send + 'static,
+    ) -> Result<Launched, LaunchError> {
+        let mut launched = launch.fork(ended)?;
+        self.drain_all();
+        let (process, user) = match self.session.model.latest(launched.pid) {
+            Some(index) => {
+                let process = self.session.model.process(index);
+                (process.id, process.user)
+            }
+            // Its fork was lost, which the ledger will tell.
+            None => {
+                let start_ns = capture::start_of(launched.pid).unwrap_or(0);
+                (
+                    ProcessId {
+                        pid: launched.pid,
+                        start_ns,
+                    },
+                    0,
+                )
+            }
+        };
+        let kind = EventKind::CommandStarted(CommandStarted { attached: false });
+        self.take(Event {
+            boot_ns: boot_now(),
+            process,
+            user,
+            kind,
+        });
+        launched.release();
+        Ok(launched)
+    }
+
+    fn command_ended(&mut self, status: Option<u32>) {
+        self.drain_all();
+        let (process, user) = match self.session.model.command() {
+            Some(index) => {
+                let process = self.session.model.process(index);
+                (process.id, process.user)
+            }
+            None => (ProcessId::default(), 0),
+        };
+        let kind = EventKind::CommandEnded(CommandEnded {
+            status: status.unwrap_or(0),
+            status_known: status.is_some(),
+        });
+        self.take(Event {
+            boot_ns: boot_now(),
+            process,
+            user,
+            kind,
+        });
+    }
+
+    fn finish(mut self, ended: Ended, command: Vec<Vec<u8>>) -> Recorded {
+        self.drain_all();
+        self.report_losses();
+        let end = EventKind::End(End {
+            reason: ended.reason.into(),
+        });
+        self.take(Event::of_recording(boot_now(), end));
+        let file = match self.session.writer.take() {
+            Some(writer) => writer.finish(),
+            None => Ok(trace::Finished {
+                events: 0,
+                bytes: 0,
+            }),
+        };
+        if let Err(failure) = &file
+            && !self.write_failed
+        {
+            self.observer.write_failed(failure);
+        }
+        Recorded {
+            model: self.session.model,
+            clock: self.clock,
+            command,
+            secrets: self.redactor.count(),
+            file,
+            status: ended.status,
+        }
+    }
+}
+
+/// What the process that is watched ended with, once it has.
+fn exit_of(model: &Model) -> Option<Exit> {
+    model.process(model.command()?).ended.map(|(_, exit)| exit)
+}
+
+fn raw(status: ExitStatus) -> u32 {
+    status.into_raw().cast_unsigned()
+}

@@ -1,0 +1,140 @@
+//! A trace file as a source of events. The model is built with the rules and facts of the
+//! file's own header, so that the picture is the same everywhere.
+
+use std::{io, path::Path, time::Instant};
+
+use super::Session;
+use crate::{
+    event::Event,
+    model::Model,
+    rules::RuleSet,
+    trace::{Gap, Header, Item, OpenError, ReadError, Reader},
+    view::{self, Clock},
+};
+
+/// Why a replay ended before its time.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The file is no trace, or cannot be read at all.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Reading failed midway.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Whoever looks on cannot go on.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// What a replay comes by.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a> {
+    /// An event, which the model has taken in.
+    Event {
+        /// Its number in the trace, from 1.
+        sequence: u64,
+        /// The event.
+        event: &'a Event,
+    },
+    /// A damaged part of the file.
+    Gap(&'a Gap),
+}
+
+/// A trace that was read to its end.
+pub struct Replay {
+    /// The circumstances of the recording.
+    pub header: Header,
+    /// What happened.
+    pub model: Model,
+    /// Events that were read.
+    pub events: u64,
+    /// Whether parts of the file are missing.
+    pub is_damaged: bool,
+}
+
+impl Replay {
+    /// The clock of the trace.
+    pub fn clock(&self) -> Clock {
+        clock(&self.header)
+    }
+}
+
+fn clock(header: &Header) -> Clock {
+    Clock {
+        start_ns: header.start_boot_ns,
+        offset_ns: header.clock_offset_ns,
+    }
+}
+
+/// Reads a trace. `look` is called after each event, and at each gap.
+///
+/// # Errors
+///
+/// The file cannot be opened or read, or `look` failed. Damage is none: it is shown.
+pub fn replay(
+    path: &Path,
+    mut look: impl FnMut(&Model, Clock, Seen<'_>) -> io::Result<()>,
+) -> Result<Replay, ReplayError> {
+    let mut reader = Reader::open(path)?;
+    let header = reader.header().clone();
+    let clock = clock(&header);
+    let (rules, refused) = rules_of(&header);
+    let mut session = Session {
+        model: Model::new(rules),
+        writer: None,
+    };
+    for name in refused {
+        session.model.ledger_mut().gap(format!(
+            "rules of the trace are not understood, and nothing is attributed by them: {name}"
+        ));
+    }
+    for entry in header.plan.iter().filter(|entry| entry.hook.is_empty()) {
+        session.model.ledger_mut().missing_fact(&entry.fact);
+    }
+    let now = Instant::now();
+    let mut events = 0;
+    let mut is_damaged = false;
+    for item in &mut reader {
+        match item? {
+            Item::Event { sequence, event } => {
+                session.take(&event, now);
+                events += 1;
+                look(
+                    &session.model,
+                    clock,
+                    Seen::Event {
+                        sequence,
+                        event: &event,
+                    },
+                )?;
+            }
+            Item::Gap(gap) => {
+                is_damaged = true;
+                session.model.ledger_mut().gap(view::gap_text(&gap));
+                look(&session.model, clock, Seen::Gap(&gap))?;
+            }
+        }
+    }
+    session
+        .model
+        .ledger_mut()
+        .unknown_events(reader.unknown_events());
+    Ok(Replay {
+        header,
+        model: session.model,
+        events,
+        is_damaged,
+    })
+}
+
+/// The rules of a recording, and those of its rules files that a newer tracer wrote.
+fn rules_of(header: &Header) -> (RuleSet, Vec<String>) {
+    let mut rules = RuleSet::empty();
+    let mut refused = Vec::new();
+    for source in &header.rules {
+        if let Err(error) = rules.add(&source.name, &source.text) {
+            refused.push(error.to_string());
+        }
+    }
+    (rules, refused)
+}

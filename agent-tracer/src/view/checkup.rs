@@ -1,0 +1,172 @@
+//! What `tracer doctor` found, as text and as JSON.
+
+use serde_json::{Value, json};
+
+use crate::capture::{Checkup, Choice, Plan};
+
+use super::page::{Emphasis, Page, pad};
+
+/// As lines.
+pub fn checkup(page: &Page, found: &Checkup) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut fact = |good: bool, name: &str, value: String| {
+        let mark = if good { "ok     " } else { "MISSING" };
+        let emphasis = if good { Emphasis::Event } else { Emphasis::Bad };
+        lines.push(page.fit(format!(
+            "{} {} {value}",
+            page.emphasise(emphasis, mark),
+            pad(name, 12)
+        )));
+    };
+    let host = &found.host;
+    fact(
+        true,
+        "kernel",
+        format!("Linux {} {}", host.kernel_release, host.arch),
+    );
+    fact(
+        found.is_root,
+        "privileges",
+        if found.is_root {
+            "root"
+        } else {
+            "not root: run it with sudo"
+        }
+        .to_owned(),
+    );
+    fact(
+        found.has_btf,
+        "BTF",
+        if found.has_btf {
+            "/sys/kernel/btf/vmlinux"
+        } else {
+            "none: needs a kernel with CONFIG_DEBUG_INFO_BTF=y"
+        }
+        .to_owned(),
+    );
+    if let Some(mode) = &found.lockdown {
+        let advice = if mode == "confidentiality" {
+            "confidentiality: it forbids reading kernel memory with BPF; boot with lockdown=integrity"
+        } else {
+            mode
+        };
+        fact(mode != "confidentiality", "lockdown", advice.to_owned());
+    }
+    match &found.plan {
+        Ok(plan) => {
+            for choice in &plan.choices {
+                hook(choice, &mut fact);
+            }
+            for field in &plan.missing_fields {
+                fact(
+                    false,
+                    "BTF member",
+                    format!("{field}: what needs it is left out"),
+                );
+            }
+            if plan.inside_pid_namespace {
+                fact(
+                    true,
+                    "namespace",
+                    "process ids are those of this PID namespace".to_owned(),
+                );
+            }
+        }
+        Err(error) => fact(false, "hooks", error.to_string()),
+    }
+    lines.push(String::new());
+    lines.push(page.fit(verdict(found)));
+    lines
+}
+
+fn hook(choice: &Choice, fact: &mut impl FnMut(bool, &str, String)) {
+    let name = match choice.hook {
+        Some(hook) => hook.to_string(),
+        None => "nothing".to_owned(),
+    };
+    fact(
+        choice.hook.is_some(),
+        choice.fact.name(),
+        format!("{} by {name} ({})", choice.fact.describe(), choice.reason()),
+    );
+    for failure in &choice.failures {
+        fact(
+            // A better hook that is not there is no defect as long as another tells the fact.
+            choice.hook.is_some(),
+            "",
+            format!(
+                "  not {}: {}; {}",
+                failure.hook,
+                failure.error,
+                failure.hook.remedy()
+            ),
+        );
+    }
+}
+
+fn verdict(found: &Checkup) -> String {
+    match &found.plan {
+        Ok(plan) if lacking(plan).next().is_none() => "Everything can be recorded here.".to_owned(),
+        Ok(plan) => {
+            let names: Vec<&str> = lacking(plan).collect();
+            format!(
+                "A recording is possible here, without: {}.",
+                names.join(", ")
+            )
+        }
+        Err(_) => "Nothing can be recorded here so far.".to_owned(),
+    }
+}
+
+fn lacking(plan: &Plan) -> impl Iterator<Item = &'static str> {
+    plan.choices
+        .iter()
+        .filter(|choice| choice.hook.is_none())
+        .map(|choice| choice.fact.describe())
+}
+
+/// As one JSON object.
+pub fn checkup_json(found: &Checkup) -> String {
+    let (facts, error, missing_members, inside): (Vec<Value>, _, _, _) = match &found.plan {
+        Ok(plan) => (
+            plan.choices.iter().map(choice_json).collect(),
+            None,
+            plan.missing_fields.clone(),
+            Some(plan.inside_pid_namespace),
+        ),
+        Err(error) => (Vec::new(), Some(error.to_string()), Vec::new(), None),
+    };
+    json!({
+        "can_record": found.can_record(),
+        "error": error,
+        "kernel": found.host.kernel_release,
+        "arch": found.host.arch,
+        "root": found.is_root,
+        "btf": found.has_btf,
+        "lockdown": found.lockdown,
+        "inside_pid_namespace": inside,
+        "missing_btf_members": missing_members,
+        "facts": facts,
+    })
+    .to_string()
+}
+
+fn choice_json(choice: &Choice) -> Value {
+    let failures: Vec<Value> = choice
+        .failures
+        .iter()
+        .map(|failure| {
+            json!({
+                "hook": failure.hook.to_string(),
+                "error": failure.error,
+                "remedy": failure.hook.remedy(),
+            })
+        })
+        .collect();
+    json!({
+        "fact": choice.fact.name(),
+        "hook": choice.hook.map(|hook| hook.to_string()),
+        "reason": choice.reason(),
+        "failures": failures,
+    })
+}

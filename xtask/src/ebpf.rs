@@ -1,0 +1,251 @@
+//! `cargo xtask ebpf`: builds the eBPF object that user space embeds, and its
+//! manifest, the same on every machine. It refuses to be part of an ordinary
+//! build: that one takes the committed object and needs none of these tools.
+
+mod manifest;
+mod paths;
+mod tools;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use manifest::{Manifest, Section};
+
+/// Builds the eBPF object and its manifest, or checks the committed ones
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Write nothing: build, and fail if the committed object or manifest differs
+    #[arg(long)]
+    check: bool,
+    /// Lint the eBPF programs for their own target, with warnings denied; builds no object
+    #[arg(long)]
+    lint: bool,
+}
+
+/// Little-endian, as every kernel that this object is for.
+const TARGET: &str = "bpfel-unknown-none";
+/// The argument registers of a kprobe are the one thing that differs between machines.
+const TARGET_ARCH: &str = "--cfg=bpf_target_arch=\"x86_64\"";
+/// Line numbers come from the debug information; of it only the BTF is kept.
+const FLAGS: [&str; 4] = [
+    "-Clinker=bpf-linker",
+    "-Clink-arg=--btf",
+    "-Cdebuginfo=2",
+    TARGET_ARCH,
+];
+/// Takes the debug sections away: user space embeds the object, and DWARF triples it.
+const STRIP: &str = "--strip-debug";
+
+/// Does what the command line asks for.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let workspace = workspace()?;
+    if arguments.lint {
+        lint(&workspace)?;
+    }
+    if arguments.check {
+        check(&workspace)?;
+    }
+    if !arguments.lint && !arguments.check {
+        write(&workspace)?;
+    }
+    Ok(())
+}
+
+/// Runs clippy on the eBPF programs, the ABI as they see it, and the build
+/// script, for the target `bpf`. Any warning is an error.
+pub fn lint(workspace: &Path) -> Result<()> {
+    let places = Places::find(workspace)?;
+    tools::require_packages(&tools::PACKAGES_TO_LINT)?;
+    // Not `cargo clippy`: cargo looks into its own home first, where rustup has
+    // put another toolchain's clippy.
+    let mut clippy = tools::command(tools::CLIPPY, &places.programs);
+    clippy
+        .args(["clippy", "--locked", "--release", "--target", TARGET])
+        .args(["--lib", "--bins", "--", "--deny", "warnings"])
+        .env("CARGO", tools::CARGO)
+        .env("CARGO_TARGET_DIR", &places.build)
+        .env("CARGO_ENCODED_RUSTFLAGS", TARGET_ARCH);
+    tools::run(clippy, "clippy finds fault with the eBPF programs")
+}
+
+/// Builds the object anew and compares it and its manifest, byte for byte, with
+/// the committed ones.
+pub fn check(workspace: &Path) -> Result<()> {
+    let places = Places::find(workspace)?;
+    let built = build(&places)?;
+    let mut differences = Vec::new();
+    match fs::read_to_string(places.manifest()) {
+        Ok(text) if text == built.manifest.to_toml()? => {}
+        Ok(text) => differences.extend(manifest_differences(&text, &built.manifest)),
+        Err(error) => differences.push(format!("manifest: cannot be read: {error}")),
+    }
+    match fs::read(places.object()) {
+        Ok(bytes) if bytes == built.object => {}
+        Ok(bytes) => differences.push(format!(
+            "object: {} bytes committed, {} bytes built, as {}",
+            bytes.len(),
+            built.object.len(),
+            places.stripped().display()
+        )),
+        Err(error) => differences.push(format!("object: cannot be read: {error}")),
+    }
+    if !differences.is_empty() {
+        bail!(
+            "what is committed in agent-tracer-ebpf/object is not what these sources and tools make:\n  {}\n\
+             Run `cargo xtask ebpf` and commit agent-tracer-ebpf/object.",
+            differences.join("\n  ")
+        );
+    }
+    eprintln!("ebpf: the committed object and manifest are what these sources and tools make");
+    Ok(())
+}
+
+fn manifest_differences(committed: &str, built: &Manifest) -> Vec<String> {
+    let differences = match Manifest::from_toml(committed) {
+        Ok(committed) => manifest::differences(&committed, built),
+        Err(error) => vec![format!("manifest: cannot be parsed: {error}")],
+    };
+    if differences.is_empty() {
+        return vec!["manifest: says the same in other words".to_owned()];
+    }
+    differences
+}
+
+fn write(workspace: &Path) -> Result<()> {
+    let places = Places::find(workspace)?;
+    let built = build(&places)?;
+    fs::create_dir_all(places.programs.join("object"))
+        .context("cannot make agent-tracer-ebpf/object")?;
+    for (path, bytes) in [
+        (places.object(), built.object.as_slice()),
+        (places.manifest(), built.manifest.to_toml()?.as_bytes()),
+    ] {
+        fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        eprintln!("ebpf: wrote {}, {} bytes", path.display(), bytes.len());
+    }
+    Ok(())
+}
+
+/// An object and what it was made from.
+struct Built {
+    object: Vec<u8>,
+    manifest: Manifest,
+}
+
+fn build(places: &Places) -> Result<Built> {
+    tools::require_packages(&tools::PACKAGES_TO_BUILD)?;
+    tools::require_linker(&places.tools)?;
+    // Before the build: a source that changes while it runs then has another
+    // hash than the manifest's, and user space does not accept the object.
+    let sources = manifest::hash_sources(&places.programs)?;
+
+    // Cargo goes by timestamps, which a file restored from elsewhere can have
+    // in the past; the manifest must not vouch for an object of older sources.
+    let mut clean = cargo(places);
+    clean.args(["clean", "--quiet", "--locked", "--release"]);
+    clean.args(["--target", TARGET, "--package", "agent-tracer-ebpf"]);
+    tools::run(clean, LOCK_REMEDY)?;
+
+    let mut flags: Vec<String> = FLAGS.map(str::to_owned).into();
+    flags.extend(paths::remap_flags(cargo(places), TARGET, &places.build)?);
+    let mut compile = cargo(places);
+    compile
+        .args(["build", "--locked", "--release", "--target", TARGET])
+        .args(["--bin", "tracer-programs"])
+        // The one encoding in which a path may hold a space.
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
+        .env("PATH", tools::path_with(&places.tools.join("bin"))?);
+    tools::run(compile, "the eBPF programs do not build")?;
+
+    let mut strip = tools::command(tools::OBJCOPY, &places.programs);
+    strip.arg(STRIP);
+    strip.arg(places.build.join(TARGET).join("release/tracer-programs"));
+    strip.arg(places.stripped());
+    tools::run(strip, "the eBPF object cannot be stripped")?;
+
+    let object = fs::read(places.stripped())
+        .with_context(|| format!("cannot read {}", places.stripped().display()))?;
+    let manifest = Manifest {
+        object: Section::from([(OBJECT.to_owned(), manifest::hash(&object))]),
+        sources,
+        toolchain: tools::versions(&places.tools)?,
+        build: settings(),
+    };
+    Ok(Built { object, manifest })
+}
+
+const OBJECT: &str = "tracer.bpf.o";
+const LOCK_REMEDY: &str = "cargo does not accept agent-tracer-ebpf as it is; if its Cargo.lock is to follow its \
+     Cargo.toml, run `cargo update --workspace` in agent-tracer-ebpf first";
+
+fn cargo(places: &Places) -> std::process::Command {
+    let mut cargo = tools::command(tools::CARGO, &places.programs);
+    cargo.env("CARGO_TARGET_DIR", &places.build);
+    cargo
+}
+
+/// What the manifest says of the flags: no path of this machine is in it.
+fn settings() -> Section {
+    [
+        ("flags", FLAGS.join(" ")),
+        ("profile", "release".to_owned()),
+        (
+            "remap-path-prefix",
+            "each package's directory = its name-version".to_owned(),
+        ),
+        ("strip", STRIP.to_owned()),
+        ("target", TARGET.to_owned()),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .into()
+}
+
+/// Where everything is.
+struct Places {
+    /// The crate of the programs, which is a workspace of its own.
+    programs: PathBuf,
+    build: PathBuf,
+    tools: PathBuf,
+}
+
+impl Places {
+    fn find(workspace: &Path) -> Result<Self> {
+        // The compiler names files by their canonical paths, and the remapping
+        // goes by names.
+        let workspace = workspace
+            .canonicalize()
+            .with_context(|| format!("there is no {}", workspace.display()))?;
+        let target = match std::env::var_os("CARGO_TARGET_DIR") {
+            Some(directory) => std::path::absolute(directory)
+                .context("CARGO_TARGET_DIR is empty: unset it, or name a directory")?,
+            None => workspace.join("target"),
+        };
+        Ok(Self {
+            programs: workspace.join("agent-tracer-ebpf"),
+            build: target.join("ebpf"),
+            tools: target.join("bpf-tools"),
+        })
+    }
+
+    fn object(&self) -> PathBuf {
+        self.programs.join("object").join(OBJECT)
+    }
+
+    fn manifest(&self) -> PathBuf {
+        self.programs.join("object/manifest.toml")
+    }
+
+    /// The object as built, before it replaces the committed one, if it does.
+    fn stripped(&self) -> PathBuf {
+        self.build.join(OBJECT)
+    }
+}
+
+fn workspace() -> Result<PathBuf> {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map(Path::to_owned)
+        .context("xtask lies in no workspace")
+}
