@@ -28,11 +28,15 @@ pub struct Arguments {
 const TARGET: &str = "bpfel-unknown-none";
 /// The argument registers of a kprobe are the one thing that differs between machines.
 const TARGET_ARCH: &str = "--cfg=bpf_target_arch=\"x86_64\"";
-/// Line numbers come from the debug information; of it only the BTF is kept.
-const FLAGS: [&str; 4] = [
+/// The debug information becomes the BTF's line information, with which a kernel's verifier
+/// quotes the source. Embedded, or LLVM would look for the sources where the remapped paths
+/// lead, and copy what it finds there, if anything.
+const FLAGS: [&str; 6] = [
     "-Clinker=bpf-linker",
     "-Clink-arg=--btf",
     "-Cdebuginfo=2",
+    "-Cdwarf-version=5",
+    "-Zembed-source=yes",
     TARGET_ARCH,
 ];
 /// Takes the debug sections away: user space embeds the object, and DWARF triples it.
@@ -136,6 +140,7 @@ struct Built {
 
 fn build(places: &Places) -> Result<Built> {
     tools::require_packages(&tools::PACKAGES_TO_BUILD)?;
+    tools::refuse_library_sources()?;
     tools::require_linker(&places.tools)?;
     // Before the build: a source that changes while it runs then has another
     // hash than the manifest's, and user space does not accept the object.

@@ -57,7 +57,7 @@ impl Launch {
         let (gate_reader, gate) = io::pipe().map_err(LaunchError::Fork)?;
         let (mut hello, hello_writer) = io::pipe().map_err(LaunchError::Fork)?;
         let waiter = std::thread::Builder::new()
-            .name("tracer-wait".to_owned())
+            .name("tracer".to_owned())
             .spawn(move || {
                 let result = self.run(gate_reader.into(), hello_writer.into());
                 ended();

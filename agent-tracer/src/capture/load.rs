@@ -341,10 +341,8 @@ fn first_line(text: &str) -> String {
         return text.to_owned();
     }
     let line = text.lines().next().unwrap_or_default();
-    line.strip_suffix("Verifier output:")
-        .unwrap_or(line)
-        .trim()
-        .to_owned()
+    let line = line.split("Verifier output:").next().unwrap_or(line);
+    line.trim_end_matches([' ', '.']).to_owned()
 }
 
 /// Collects what the kernel programs log.

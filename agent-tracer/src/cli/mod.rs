@@ -40,11 +40,11 @@ const RECORDER_FAILED: u8 = 125;
 )]
 #[command(after_help = "\
 Examples:
-  sudo tracer record -- sh onboard_agent.sh -w ID -s KEY    run an installer and record it
-  tracer tree sh-20261124-093000.trace                      what it started
-  tracer connections sh-20261124-093000.trace               whom that talked to
-  tracer replay FILE --process ruby --format jsonl | jq .   events of one program
-  tracer doctor                                             what this kernel offers")]
+  sudo tracer record -- sh onboard_agent.sh -w ID -s KEY
+  tracer tree FILE                  what it started, and why that is known
+  tracer connections FILE           whom that talked to
+  tracer replay FILE --process ruby --format jsonl | jq .
+  sudo tracer doctor                what this kernel offers")]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,

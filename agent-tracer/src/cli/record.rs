@@ -37,16 +37,17 @@ const NOT_FOUND: u8 = 127;
     after_help = "\
 Examples:
   sudo tracer record -- sh onboard_agent.sh -w ID -s KEY
-  sudo tracer record --linger 20m -o install.trace -- dpkg --install agent.deb
+  sudo tracer record --linger 20m -o a.trace -- dpkg --install agent.deb
   sudo tracer record --live -- apt-get install -y nginx
   sudo tracer record --system --for 1h -o night.trace
   sudo tracer record --pid $(pgrep -o omsagent) --for 10m
 
-The command keeps its terminal, stdin, stdout and stderr; Ctrl-C goes to it, and after its end
-ends the recording. Values that look like secrets are masked before they are written.
+The command keeps its terminal, stdin, stdout and stderr. Ctrl-C goes to it, and
+after its end ends the recording. Values that look like secrets are masked
+before they are written.
 
-Exit status: the command's own (128+N when a signal N ended it); 125 when tracer itself failed,
-126 when the command cannot be executed, 127 when there is none."
+Exit status: the command's own (128+N when a signal N ended it); 125 when tracer
+itself failed, 126 when the command cannot be executed, 127 when there is none."
 )]
 pub(super) struct Arguments {
     /// Where the trace goes [default: COMMAND-DATE-TIME.trace]

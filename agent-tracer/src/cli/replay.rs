@@ -23,13 +23,13 @@ use super::{
 #[command(after_help = "\
 Examples:
   tracer replay FILE                                  everything
-  tracer replay FILE --process omsagent               what a program did, by any of its names
-  tracer replay FILE --tree omi --event exec,connect  what a tree ran, and whom it called
+  tracer replay FILE --process omsagent               by any name it ever had
+  tracer replay FILE --tree omi --event exec,connect  what omi ran and called
   tracer replay FILE --remote 40.79.0.0/16            who talked to a network
-  tracer replay FILE --format jsonl | jq -r 'select(.event == \"exec\") | .argv | join(\" \")'
+  tracer replay FILE --format jsonl | jq -r 'select(.event==\"exec\").filename'
 
-Exit status: 0; 1 when the file cannot be read; 2 for usage; 3 when the trace is damaged or has
-no end; 4 when anything is missing from it, under --strict.")]
+Exit status: 0; 1 when the file cannot be read; 2 for usage; 3 when the trace is
+damaged or has no end; 4 when anything is missing from it, under --strict.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     reading: Reading,

@@ -19,7 +19,7 @@ Examples:
   tracer tree FILE                        everything but what ran on the system besides
   tracer tree FILE --tree omi             one tree
   tracer tree FILE --process 'omi*' --descendants
-  tracer tree FILE --format jsonl | jq -r 'select(.running) | [.pid, .name, .user] | @tsv'
+  tracer tree FILE --format jsonl | jq 'select(.running) | .name'
 
 A filter on events leaves the processes that such an event is about.")]
 pub(super) struct Arguments {

@@ -10,13 +10,18 @@ use super::page::{Emphasis, Page, pad};
 pub fn checkup(page: &Page, found: &Checkup) -> Vec<String> {
     let mut lines = Vec::new();
     let mut fact = |good: bool, name: &str, value: String| {
-        let mark = if good { "ok     " } else { "MISSING" };
-        let emphasis = if good { Emphasis::Event } else { Emphasis::Bad };
-        lines.push(page.fit(format!(
+        let (mark, emphasis) = match (name, good) {
+            ("", _) => ("       ", Emphasis::Faint),
+            (_, true) => ("ok     ", Emphasis::Event),
+            (_, false) => ("MISSING", Emphasis::Bad),
+        };
+        let line = format!(
             "{} {} {value}",
             page.emphasise(emphasis, mark),
-            pad(name, 12)
-        )));
+            pad(name, 10)
+        );
+        // Advice that is cut is none, so long lines go on below.
+        lines.extend(page.wrap(&line, 19));
     };
     let host = &found.host;
     fact(
@@ -75,7 +80,7 @@ pub fn checkup(page: &Page, found: &Checkup) -> Vec<String> {
         Err(error) => fact(false, "hooks", error.to_string()),
     }
     lines.push(String::new());
-    lines.push(page.fit(verdict(found)));
+    lines.extend(page.wrap(&verdict(found), 0));
     lines
 }
 
@@ -84,23 +89,23 @@ fn hook(choice: &Choice, fact: &mut impl FnMut(bool, &str, String)) {
         Some(hook) => hook.to_string(),
         None => "nothing".to_owned(),
     };
+    let is_told = choice.hook.is_some();
     fact(
-        choice.hook.is_some(),
+        is_told,
         choice.fact.name(),
-        format!("{} by {name} ({})", choice.fact.describe(), choice.reason()),
+        format!("{name}: {}", choice.fact.describe()),
     );
+    if !choice.failures.is_empty() {
+        fact(is_told, "", format!("  {}", choice.reason()));
+    }
     for failure in &choice.failures {
+        // A better hook that is not there is no defect as long as another tells the fact.
         fact(
-            // A better hook that is not there is no defect as long as another tells the fact.
-            choice.hook.is_some(),
+            is_told,
             "",
-            format!(
-                "  not {}: {}; {}",
-                failure.hook,
-                failure.error,
-                failure.hook.remedy()
-            ),
+            format!("  {}: {}", failure.hook, failure.error),
         );
+        fact(is_told, "", format!("    {}", failure.hook.remedy()));
     }
 }
 

@@ -23,14 +23,19 @@ pub fn event_line(page: &Page, model: &Model, event: &Event) -> String {
         ),
         None => (String::new(), "-".to_owned(), "-"),
     };
-    let line = format!(
-        "{} {pid:>7} {} {} {} {}",
-        page.emphasise(Emphasis::Faint, &page.time(event.boot_ns)),
-        pad(&name, 15),
-        pad(&escape::text(tree.as_bytes()), 10),
-        page.emphasise(emphasis(&event.kind), &pad(event.kind.name(), 14)),
-        detail(model, event),
-    );
+    let time = page.emphasise(Emphasis::Faint, &page.time(event.boot_ns));
+    let kind = |width| page.emphasise(emphasis(&event.kind), &pad(event.kind.name(), width));
+    let detail = detail(page, model, event);
+    let line = if page.is_narrow() {
+        format!("{time} {pid:>6} {} {} {detail}", pad(&name, 9), kind(8))
+    } else {
+        let tree = pad(&escape::text(tree.as_bytes()), 10);
+        format!(
+            "{time} {pid:>7} {} {tree} {} {detail}",
+            pad(&name, 15),
+            kind(14)
+        )
+    };
     page.fit(line.trim_end().to_owned())
 }
 
@@ -78,7 +83,7 @@ fn emphasis(kind: &EventKind) -> Emphasis {
     }
 }
 
-fn detail(model: &Model, event: &Event) -> String {
+fn detail(page: &Page, model: &Model, event: &Event) -> String {
     match &event.kind {
         EventKind::Fork(fork) if fork.parent_pid == 0 => "by a process outside".to_owned(),
         EventKind::Fork(fork) => {
@@ -106,13 +111,13 @@ fn detail(model: &Model, event: &Event) -> String {
                 escape::text(&rename.to)
             )
         }
-        EventKind::Connect(connect) => ends(model.connection(connect.connection)),
+        EventKind::Connect(connect) => ends(page, model.connection(connect.connection)),
         EventKind::Established(established) => {
             let connection = model.connection(established.connection);
             let took = connection.map_or(0, |connection| {
                 event.boot_ns - connection.started_ns.min(event.boot_ns)
             });
-            format!("{} after {}", ends(connection), duration(took))
+            format!("{} after {}", ends(page, connection), duration(took))
         }
         EventKind::ConnectFailed(failed) => {
             let connection = model.connection(failed.connection);
@@ -120,7 +125,7 @@ fn detail(model: &Model, event: &Event) -> String {
                 0 => "given up before an answer".into(),
                 error => errno_name(error),
             };
-            format!("{} {reason}", ends(connection))
+            format!("{} {reason}", ends(page, connection))
         }
         EventKind::Close(close) => {
             let error = match close.error {
@@ -129,7 +134,7 @@ fn detail(model: &Model, event: &Event) -> String {
             };
             format!(
                 "{} sent {}, received {}{error}",
-                ends(model.connection(close.connection)),
+                ends(page, model.connection(close.connection)),
                 bytes(close.bytes_sent),
                 bytes(close.bytes_received)
             )
@@ -175,17 +180,20 @@ fn status(exit: Exit) -> String {
     }
 }
 
-fn ends(connection: Option<&Connection>) -> String {
+fn ends(page: &Page, connection: Option<&Connection>) -> String {
     let Some(connection) = connection else {
         return "a connection whose beginning is missing".to_owned();
     };
+    let remote = connection
+        .remote
+        .map_or_else(|| "?".to_owned(), |remote| remote.to_string());
+    if page.is_narrow() {
+        return format!("→ {remote}");
+    }
     let local = match connection.local {
         Some(local) if local.port() != 0 => local.to_string(),
         Some(local) => format!("{}:?", local.ip()),
         None => "?".to_owned(),
     };
-    match connection.remote {
-        Some(remote) => format!("{local} → {remote} tcp"),
-        None => format!("{local} → ? tcp"),
-    }
+    format!("{local} → {remote} tcp")
 }

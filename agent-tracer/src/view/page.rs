@@ -57,14 +57,20 @@ pub(super) enum Emphasis {
 }
 
 impl Page {
-    /// A time, as wide as every other one.
+    /// Whether there is only room for what matters most.
+    pub(super) fn is_narrow(&self) -> bool {
+        self.width.is_some_and(|width| width < 100)
+    }
+
+    /// A time, as wide as every other one on this page.
     pub fn time(&self, boot_ns: u64) -> String {
-        match self.time {
-            TimeStyle::Relative => {
-                let since = i128::from(boot_ns) - i128::from(self.clock.start_ns);
-                format!("{:>11.6}", since as f64 / 1e9)
-            }
-            TimeStyle::Absolute => format!("{:.6}", self.clock.timestamp(boot_ns)),
+        let since = (i128::from(boot_ns) - i128::from(self.clock.start_ns)) as f64 / 1e9;
+        let timestamp = self.clock.timestamp(boot_ns);
+        match (self.time, self.is_narrow()) {
+            (TimeStyle::Relative, false) => format!("{since:>11.6}"),
+            (TimeStyle::Relative, true) => format!("{since:>8.3}"),
+            (TimeStyle::Absolute, false) => format!("{timestamp:.6}"),
+            (TimeStyle::Absolute, true) => timestamp.strftime("%H:%M:%S%.3f").to_string(),
         }
     }
 
@@ -79,6 +85,20 @@ impl Page {
             Emphasis::Bad => AnsiColor::Red.on_default().bold(),
         };
         format!("{style}{text}{style:#}")
+    }
+
+    /// The line, broken at spaces to the width; `indent` are the columns before its later parts.
+    pub(super) fn wrap(&self, line: &str, indent: usize) -> Vec<String> {
+        let indentation = " ".repeat(indent);
+        let options = textwrap::Options::new(self.width.unwrap_or(usize::MAX))
+            .subsequent_indent(&indentation)
+            .break_words(false)
+            .word_separator(textwrap::WordSeparator::AsciiSpace)
+            .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit);
+        textwrap::wrap(line, options)
+            .into_iter()
+            .map(|part| part.into_owned())
+            .collect()
     }
 
     /// The line, cut to the width with an ellipsis. Escape sequences take no room.

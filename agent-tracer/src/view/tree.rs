@@ -1,6 +1,6 @@
 //! The process forest: tree by tree, lineage as indentation.
 
-use crate::model::{Because, Model, Origin, Process, ProcessIndex, SYSTEM};
+use crate::model::{Model, Origin, Process, ProcessIndex, SYSTEM};
 
 use super::{
     because, escape,
@@ -9,8 +9,8 @@ use super::{
     user,
 };
 
-/// Columns that lineage and names take at most before they push the rest.
-const NAME_COLUMNS: usize = 36;
+/// Columns that lineage and names take before they push the rest, on a wide and a narrow page.
+const NAME_COLUMNS: (usize, usize) = (36, 26);
 
 /// The lines of the forest. `show` says which processes are wanted; those of tree `system` are
 /// only counted, unless `with_system`.
@@ -37,8 +37,16 @@ pub fn tree(
             lines.push(String::new());
         }
         lines.push(page.fit(page.emphasise(Emphasis::Heading, &heading)));
+        let mut reason = String::new();
         for root in roots {
-            forest.write(page, root, "", "", &mut lines);
+            // Why the tree begins here; below, lineage shows it. Generations of one daemon mostly
+            // have the same reason, which is said once.
+            let next = because(model.process(root));
+            if next != reason {
+                lines.push(page.fit(page.emphasise(Emphasis::Faint, &format!("# {next}"))));
+                reason = next;
+            }
+            forest.write(page, root, &mut lines);
         }
     }
     let hidden = model
@@ -112,20 +120,13 @@ impl<'a> Forest<'a> {
     }
 
     /// Iterative, since lineage can be as deep as a hostile program likes.
-    fn write(
-        &self,
-        page: &Page,
-        root: ProcessIndex,
-        first: &str,
-        rest: &str,
-        lines: &mut Vec<String>,
-    ) {
+    fn write(&self, page: &Page, root: ProcessIndex, lines: &mut Vec<String>) {
         /// Columns that lineage may take: deeper processes stay at this indentation.
         const DEEPEST: usize = 24;
-        let mut stack = vec![(root, first.to_owned(), rest.to_owned())];
+        let mut stack = vec![(root, String::new(), String::new())];
         while let Some((index, first, rest)) = stack.pop() {
             let process = self.model.process(index);
-            lines.push(self.line(page, process, &first, index == root));
+            lines.push(line(page, self.model, process, &first));
             let kin: Vec<ProcessIndex> = self.children[index.position()]
                 .iter()
                 .copied()
@@ -149,49 +150,48 @@ impl<'a> Forest<'a> {
             }
         }
     }
+}
 
-    fn line(&self, page: &Page, process: &Process, indent: &str, is_root: bool) -> String {
-        let label = format!("{indent}{} [{}]", name(process), process.id.pid);
-        let state = end(process);
-        let life = match (process.forked_ns, process.ended) {
-            (Some(from), Some((to, _))) => duration(to.saturating_sub(from)),
-            (_, _) => "-".to_owned(),
-        };
-        let started = match process.forked_ns {
-            Some(forked_ns) => page.time(forked_ns),
-            None => format!("{:>11}", "before"),
-        };
-        let program = if process.execs == 0 && process.origin != Origin::Snapshot {
-            "(no exec)".to_owned()
-        } else if process.argv.is_empty() {
-            escape::text(&process.exe)
-        } else {
-            escape::arguments(&process.argv)
-        };
-        let reason = match process.because {
-            Because::ChildOf(..) if !is_root => String::new(),
-            Because::ChildOf(..)
-            | Because::Rule(_)
-            | Because::Command
-            | Because::Attached
-            | Because::RanBefore
-            | Because::ForkUnseen => format!("  # {}", because(process)),
-        };
-        let state = pad(&state, 7);
-        let bad = process.ended.is_some_and(|(_, exit)| exit.status != 0);
-        page.fit(format!(
-            "{} {} {} {} {:>7} {program}{}",
-            pad(&label, NAME_COLUMNS),
-            pad(&user(self.model, process.user), 9),
-            if bad {
-                page.emphasise(Emphasis::Bad, &state)
-            } else {
-                state
-            },
-            page.emphasise(Emphasis::Faint, &started),
-            life,
-            page.emphasise(Emphasis::Faint, &reason),
-        ))
+fn line(page: &Page, model: &Model, process: &Process, indent: &str) -> String {
+    let label = format!("{indent}{} [{}]", name(process), process.id.pid);
+    let state = pad(&end(process), 7);
+    let is_bad = process.ended.is_some_and(|(_, exit)| exit.status != 0);
+    let state = if is_bad {
+        page.emphasise(Emphasis::Bad, &state)
+    } else {
+        state
+    };
+    let user = pad(&user(model, process.user), 8);
+    let program = program(process);
+    if page.is_narrow() {
+        return page.fit(format!(
+            "{} {user} {state} {program}",
+            pad(&label, NAME_COLUMNS.1)
+        ));
+    }
+    let started = match process.forked_ns {
+        Some(forked_ns) => page.time(forked_ns),
+        None => pad("before", columns(&page.time(0))),
+    };
+    let life = match (process.forked_ns, process.ended) {
+        (Some(from), Some((to, _))) => duration(to.saturating_sub(from)),
+        (_, _) => "-".to_owned(),
+    };
+    page.fit(format!(
+        "{} {user} {state} {} {life:>7} {program}",
+        pad(&label, NAME_COLUMNS.0),
+        page.emphasise(Emphasis::Faint, &started),
+    ))
+}
+
+/// Its command line; of a process that never called exec, that is its parent's.
+fn program(process: &Process) -> String {
+    if process.execs == 0 && process.origin != Origin::Snapshot {
+        "(no exec)".to_owned()
+    } else if process.argv.is_empty() {
+        escape::text(&process.exe)
+    } else {
+        escape::arguments(&process.argv)
     }
 }
 

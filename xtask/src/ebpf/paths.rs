@@ -1,8 +1,8 @@
 //! Keeps the paths of this machine out of the eBPF object, so that two checkouts
 //! make the same one. It refuses to guess where packages are: cargo says so.
 //!
-//! The paths of Rust's own library stay: Debian's compiler brings them, the same
-//! everywhere, and they can be renamed only while that library itself is built.
+//! The paths of Rust's own library stay: they came into it when Debian built it, the
+//! same everywhere, and no flag of a later build renames them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -98,6 +98,20 @@ fn missing<'a>(packages: &[&'a str]) -> Vec<&'a str> {
         .collect()
 }
 
+/// Refuses to build where the sources of Rust's own library lie. Its debug information,
+/// which came compiled, names them without holding them; then LLVM reads them, if they are
+/// there, and the object has some lines more than elsewhere: 904 bytes, when tried.
+pub fn refuse_library_sources() -> Result<()> {
+    let release = version(Path::new(RUSTC), "-vV", "release: ")?;
+    let sources = release.replace("release: ", "/usr/src/rustc-");
+    if Path::new(&sources).exists() {
+        bail!(
+            "with {sources} present the eBPF object is another than elsewhere: `apt-get remove rust-web-src` first"
+        );
+    }
+    Ok(())
+}
+
 /// Sees to it that the pinned bpf-linker is there.
 pub fn require_linker(tools: &Path) -> Result<()> {
     let wanted = format!("bpf-linker {LINKER_VERSION}");
