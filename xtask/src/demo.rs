@@ -132,7 +132,13 @@ impl Arguments {
     }
 }
 
-fn workspace() -> Result<PathBuf> {
+/// The recorder, built in the profile that users get.
+pub fn build_tracer() -> Result<PathBuf> {
+    build::tracer(&workspace()?, false)
+}
+
+/// The directory of the workspace.
+pub fn workspace() -> Result<PathBuf> {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .map(Path::to_owned)

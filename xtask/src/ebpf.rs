@@ -88,9 +88,9 @@ pub fn check(workspace: &Path) -> Result<()> {
     match fs::read(places.object()) {
         Ok(bytes) if bytes == built.object => {}
         Ok(bytes) => differences.push(format!(
-            "object: {} bytes committed, {} bytes built, as {}",
-            bytes.len(),
-            built.object.len(),
+            "object: committed {}, here {} ({})",
+            manifest::hash(&bytes),
+            manifest::hash(&built.object),
             places.stripped().display()
         )),
         Err(error) => differences.push(format!("object: cannot be read: {error}")),
@@ -112,7 +112,9 @@ fn manifest_differences(committed: &str, built: &Manifest) -> Vec<String> {
         Err(error) => vec![format!("manifest: cannot be parsed: {error}")],
     };
     if differences.is_empty() {
-        return vec!["manifest: says the same in other words".to_owned()];
+        return vec![
+            "manifest: its text is not as it is written, though it says the same".to_owned(),
+        ];
     }
     differences
 }

@@ -1,7 +1,11 @@
 //! The only door for chores: each verb is a file of its own.
 
+mod bench;
+mod check;
 mod demo;
 mod ebpf;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -15,13 +19,27 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    Bench(bench::Arguments),
+    Check(check::Arguments),
     Demo(demo::Arguments),
     Ebpf(ebpf::Arguments),
+    #[command(hide = true)]
+    Storm(bench::StormArguments),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().verb {
+fn main() -> ExitCode {
+    let done = match Arguments::parse().verb {
+        Verb::Bench(arguments) => bench::run(&arguments),
+        Verb::Check(arguments) => check::run(&arguments),
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
+        Verb::Storm(arguments) => bench::run_storm(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

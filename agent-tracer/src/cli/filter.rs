@@ -34,8 +34,8 @@ pub(super) struct Reading {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Filters (several of one kind: any; of several kinds: all)")]
 struct Filters {
-    /// Processes that ever had such a name: comm of any thread, base name of executable or
-    /// script, argv[0]
+    /// Processes that ever had such a name: comm of any thread, base name of executable, script
+    /// or first argument
     #[arg(long, value_name = "GLOB", value_parser = name_glob)]
     process: Vec<Glob>,
     /// Processes of this tree

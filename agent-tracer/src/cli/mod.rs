@@ -18,7 +18,7 @@ use std::{ffi::OsString, io, process::ExitCode};
 use agent_tracer::{model::Model, session::Replay, view};
 use clap::{CommandFactory, Parser, Subcommand};
 
-use output::Paper;
+use output::{Paper, Time};
 
 /// Exit status of a reader for a damaged trace.
 const DAMAGED: u8 = 3;
@@ -124,8 +124,8 @@ fn complain(message: &str) {
 }
 
 /// What a reading command answers with, after it has said what is missing.
-fn conclude(replay: &Replay, strict: bool, paper: Paper) -> ExitCode {
-    let page = paper.page(replay.clock());
+fn conclude(replay: &Replay, strict: bool, time: Time) -> ExitCode {
+    let page = Paper::stderr(time).page(replay.clock());
     let complete = replay.model.ledger().is_complete();
     if !complete {
         for line in view::completeness(&page, &replay.model) {

@@ -39,6 +39,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Reading {
         file,
         format,
+        time,
         strict,
         ..
     } = &arguments.reading;
@@ -81,7 +82,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if !shown && !selection.is_everything() {
         nothing_matches("event", &replayed.model);
     }
-    Ok(conclude(&replayed, *strict, paper))
+    Ok(conclude(&replayed, *strict, *time))
 }
 
 /// Reads a trace to its end, for views of what became of everything.

@@ -28,7 +28,12 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let Reading { format, strict, .. } = &arguments.reading;
+    let Reading {
+        format,
+        time,
+        strict,
+        ..
+    } = &arguments.reading;
     let (replayed, selection) = read_whole(&arguments.reading)?;
     let paper = arguments.reading.paper();
     let model = &replayed.model;
@@ -57,5 +62,5 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if !shown {
         nothing_matches("process", model);
     }
-    Ok(conclude(&replayed, *strict, paper))
+    Ok(conclude(&replayed, *strict, *time))
 }

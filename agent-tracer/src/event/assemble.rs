@@ -128,7 +128,7 @@ impl Assembler {
                     remote_port: ends.remote_port,
                 })
             }
-            Kind::SocketState => return Some(self.socket_state(header.boot_ns, fields)?),
+            Kind::SocketState => return self.socket_state(header.boot_ns, fields),
         };
         Some(Some(Event {
             boot_ns: header.boot_ns,

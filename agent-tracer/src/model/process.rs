@@ -84,7 +84,7 @@ pub struct Process {
     pub execs: u32,
     /// When and how it ended.
     pub ended: Option<(u64, Exit)>,
-    /// Every name it ever had: comm of any thread, base names of executable, script and argv[0].
+    /// Every name it ever had: comm of any thread, base names of executable, script and `argv[0]`.
     pub names: Vec<Arc<[u8]>>,
 }
 

@@ -193,10 +193,8 @@ pub fn completeness(page: &Page, model: &Model) -> Vec<String> {
         return vec!["complete: no event was lost".to_owned()];
     }
     let mut lines = vec![page.emphasise(Emphasis::Bad, "INCOMPLETE:")];
-    lines.extend(
-        entries
-            .iter()
-            .map(|entry| page.fit(format!("  {}", escape::text(entry.as_bytes())))),
-    );
+    for entry in entries {
+        lines.extend(page.wrap(&format!("  {}", escape::text(entry.as_bytes())), 4));
+    }
     lines
 }

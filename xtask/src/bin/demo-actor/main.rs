@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The name of the file that was executed: argv[0] may say anything.
+/// The name of the file that was executed: `argv[0]` may say anything.
 fn role() -> Option<String> {
     let path: PathBuf = std::env::current_exe().ok()?;
     Some(path.file_name()?.to_string_lossy().into_owned())

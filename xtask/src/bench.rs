@@ -1,0 +1,186 @@
+//! `cargo xtask bench`: what recording costs, measured side by side in one run. It prints a
+//! table and judges nothing: machines are noisy, and a timed test would be too.
+
+mod storm;
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use nix::unistd::Uid;
+
+use crate::demo;
+
+/// Measures what recording costs and prints the table of the README
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Rounds; each runs every contender once, one after the other
+    #[arg(long, default_value_t = 9)]
+    rounds: u32,
+    /// Processes that a round starts under each contender
+    #[arg(long, default_value_t = 2000)]
+    processes: u32,
+    /// Record with this program instead of building it
+    #[arg(long, value_name = "PROGRAM")]
+    tracer: Option<PathBuf>,
+}
+
+/// Starts many processes and prints how long that took; what `bench` runs
+#[derive(clap::Args)]
+pub struct StormArguments {
+    processes: u32,
+}
+
+pub use storm::run as run_storm;
+
+/// A way to run the storm.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Contender {
+    Untraced,
+    Tracer,
+    Strace,
+}
+
+impl Contender {
+    const ALL: [Contender; 3] = [Contender::Untraced, Contender::Tracer, Contender::Strace];
+
+    fn name(self) -> &'static str {
+        match self {
+            Contender::Untraced => "untraced",
+            Contender::Tracer => "tracer record",
+            Contender::Strace => "strace -f",
+        }
+    }
+}
+
+/// Does what the command line asks for.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    if !Uid::effective().is_root() {
+        bail!("recording needs root: run `sudo -E cargo xtask bench`");
+    }
+    if Command::new("strace")
+        .arg("-V")
+        .stdout(Stdio::null())
+        .status()
+        .is_err()
+    {
+        bail!("the bench compares with strace: install it (apt-get install strace)");
+    }
+    if arguments.rounds == 0 || arguments.processes == 0 {
+        bail!("nothing can be measured with no rounds or no processes");
+    }
+    let tracer = match &arguments.tracer {
+        Some(tracer) => tracer
+            .canonicalize()
+            .with_context(|| format!("there is no {}", tracer.display()))?,
+        None => demo::build_tracer()?,
+    };
+    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let mut times: [Vec<Duration>; 3] = Default::default();
+    for round in 0..=arguments.rounds {
+        for (contender, times) in Contender::ALL.iter().zip(&mut times) {
+            let time = time(*contender, arguments.processes, &tracer, directory.path())?;
+            // The first round warms the page cache and is not counted.
+            if round > 0 {
+                times.push(time);
+            }
+        }
+        eprintln!("bench: round {round} of {}", arguments.rounds);
+    }
+    print(arguments, &times);
+    Ok(())
+}
+
+fn time(contender: Contender, processes: u32, tracer: &Path, directory: &Path) -> Result<Duration> {
+    let storm = std::env::current_exe().context("cannot find this program")?;
+    let mut command = match contender {
+        Contender::Untraced => Command::new(&storm),
+        Contender::Tracer => {
+            let mut command = Command::new(tracer);
+            command.args(["record", "--quiet", "--force", "-o"]);
+            command
+                .arg(directory.join("storm.trace"))
+                .arg("--")
+                .arg(&storm);
+            command
+        }
+        Contender::Strace => {
+            let mut command = Command::new("strace");
+            command.args(["-f", "-e", "trace=execve,execveat,connect", "-o"]);
+            command.arg(directory.join("strace.out")).arg(&storm);
+            command
+        }
+    };
+    let output = command
+        .args(["storm", &processes.to_string()])
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot run {}", contender.name()))?;
+    if !output.status.success() {
+        bail!("{} failed: {}", contender.name(), output.status);
+    }
+    if contender == Contender::Tracer {
+        check(tracer, processes, &directory.join("storm.trace"))?;
+    }
+    let nanoseconds: u64 = String::from_utf8_lossy(&output.stdout)
+        .trim()
+        .parse()
+        .context("the storm did not say how long it took")?;
+    Ok(Duration::from_nanos(nanoseconds))
+}
+
+/// A recording that missed something was not the same work.
+fn check(tracer: &Path, processes: u32, trace: &Path) -> Result<()> {
+    let output = Command::new(tracer)
+        .args(["replay", "--strict", "--event", "exec", "--process", "true"])
+        .arg(trace)
+        .output()
+        .context("cannot read the recording")?;
+    let execs = output.stdout.iter().filter(|byte| **byte == b'\n').count();
+    if !output.status.success() || execs != processes as usize {
+        bail!(
+            "the recording has {execs} of {processes} execs: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    Ok(())
+}
+
+fn print(arguments: &Arguments, times: &[Vec<Duration>; 3]) {
+    let [untraced, ..] = times;
+    println!(
+        "{} × posix_spawn of /bin/true, {} paired rounds, medians; no event lost in any\n",
+        arguments.processes, arguments.rounds
+    );
+    println!("| | time | ratio to untraced | lowest … highest ratio |");
+    println!("|---|---|---|---|");
+    for (contender, times) in Contender::ALL.iter().zip(times) {
+        let seconds: Vec<f64> = times.iter().map(Duration::as_secs_f64).collect();
+        let mut ratios: Vec<f64> = times
+            .iter()
+            .zip(untraced)
+            .map(|(own, base)| own.as_secs_f64() / base.as_secs_f64())
+            .collect();
+        ratios.sort_by(f64::total_cmp);
+        println!(
+            "| {} | {:.3} s | {:.2} | {:.2} … {:.2} |",
+            contender.name(),
+            median(seconds),
+            median(ratios.clone()),
+            ratios.first().copied().unwrap_or_default(),
+            ratios.last().copied().unwrap_or_default(),
+        );
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() % 2 {
+        0 => (values[middle - 1] + values[middle]) / 2.0,
+        _ => values[middle],
+    }
+}

@@ -1,0 +1,23 @@
+//! The load: one process after the other, each as short as a process can be.
+
+use std::{process::Command, time::Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::StormArguments;
+
+/// Starts them, and prints the nanoseconds that it took. Without anything to do between fork and
+/// exec, the standard library uses posix_spawn(3), as package managers and shells mostly do.
+pub fn run(arguments: &StormArguments) -> Result<()> {
+    let start = Instant::now();
+    for _ in 0..arguments.processes {
+        let status = Command::new("/bin/true")
+            .status()
+            .context("cannot start /bin/true")?;
+        if !status.success() {
+            bail!("/bin/true failed: {status}");
+        }
+    }
+    println!("{}", start.elapsed().as_nanos());
+    Ok(())
+}
