@@ -8,7 +8,12 @@ use aya_ebpf::{
     programs::{FEntryContext, ProbeContext, RawTracePointContext},
 };
 
-use crate::{emit, kernel::Object, maps::{SOCKETS, setting}, task};
+use crate::{
+    emit,
+    kernel::Object,
+    maps::{SOCKETS, setting},
+    task,
+};
 
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
@@ -56,11 +61,15 @@ fn try_connect<C: EbpfContext>(context: &C, socket: Object) -> Result<(), i32> {
     }
     let header = task::header(Kind::Connect, task::current())?;
     let endpoints = endpoints(socket)?;
-    if SOCKETS.insert(&socket.0, &1, 0).is_err() {
+    if SOCKETS.insert(socket.0, 1, 0).is_err() {
         emit::lost(LOST_SOCKETS);
         aya_log_ebpf::warn!(context, "connect: the table of sockets is full");
     }
-    let record = Connect { header, socket: socket.0, endpoints };
+    let record = Connect {
+        header,
+        socket: socket.0,
+        endpoints,
+    };
     emit::record(Kind::Connect, &record);
     Ok(())
 }
@@ -68,11 +77,11 @@ fn try_connect<C: EbpfContext>(context: &C, socket: Object) -> Result<(), i32> {
 #[inline(always)]
 fn try_state(socket: Object, from: u32, to: u32) -> Result<(), i32> {
     // SAFETY: the value is not looked at.
-    if unsafe { SOCKETS.get(&socket.0) }.is_none() {
+    if unsafe { SOCKETS.get(socket.0) }.is_none() {
         return Ok(());
     }
     if to == TCP_CLOSE {
-        let _ = SOCKETS.remove(&socket.0);
+        let _ = SOCKETS.remove(socket.0);
     }
     let sent: u64 = socket.read(setting!(tcp_bytes_sent)).unwrap_or(0);
     let again: u64 = socket.read(setting!(tcp_bytes_retransmitted)).unwrap_or(0);

@@ -24,11 +24,11 @@ pub fn sched_process_exec(context: RawTracePointContext) -> i32 {
     let task = Object(context.arg::<u64>(0));
     let former_tid = context.arg::<u32>(1);
     let program = Object(context.arg::<u64>(2));
-    if let Err(error) = try_exec(task, former_tid, program) {
-        if error != OUTSIDE {
-            warn!(&context, "exec: cannot read the task: error {}", error);
-            emit::lost(Kind::Exec as u32);
-        }
+    if let Err(error) = try_exec(task, former_tid, program)
+        && error != OUTSIDE
+    {
+        warn!(&context, "exec: cannot read the task: error {}", error);
+        emit::lost(Kind::Exec as u32);
     }
     0
 }
@@ -40,8 +40,12 @@ fn try_exec(task: Object, former_tid: u32, program: Object) -> Result<(), i32> {
     let header = task::header(Kind::Exec, task)?;
     let scratch = EXEC_SCRATCH.get_ptr_mut(0).ok_or(-2)?;
     // SAFETY: a map value is valid as long as the program runs.
-    let (payload, end) =
-        unsafe { ((&raw mut (*scratch).payload).cast::<u8>(), &raw mut (*scratch).end) };
+    let (payload, end) = unsafe {
+        (
+            (&raw mut (*scratch).payload).cast::<u8>(),
+            &raw mut (*scratch).end,
+        )
+    };
     let mm = task.follow(setting!(task_mm))?;
     let arguments_start: u64 = mm.read(setting!(mm_arg_start))?;
     let arguments_end: u64 = mm.read(setting!(mm_arg_end))?;
@@ -50,7 +54,13 @@ fn try_exec(task: Object, former_tid: u32, program: Object) -> Result<(), i32> {
 
     let mut header_ahead = header;
     header_ahead.kind = Kind::Arguments as u32;
-    let ahead = send_ahead(scratch, header_ahead, arguments_start, argv_bytes, &mut flags);
+    let ahead = send_ahead(
+        scratch,
+        header_ahead,
+        arguments_start,
+        argv_bytes,
+        &mut flags,
+    );
 
     let filename = text(payload, 0, program.read(setting!(binprm_filename))?);
     let interpreter = text(payload, filename, program.read(setting!(binprm_interp))?);
@@ -59,8 +69,12 @@ fn try_exec(task: Object, former_tid: u32, program: Object) -> Result<(), i32> {
     unsafe { end.write_volatile(after_texts) };
     write_places(payload, end, task, mm, &mut flags);
     // SAFETY: as above. The executable's part was noted where the walk of the directory began.
-    let (after_paths, executable) =
-        unsafe { (end.read_volatile(), (&raw const (*scratch).record.executable).read_volatile()) };
+    let (after_paths, executable) = unsafe {
+        (
+            end.read_volatile(),
+            (&raw const (*scratch).record.executable).read_volatile(),
+        )
+    };
     if after_paths < after_texts {
         return Err(-3);
     }
@@ -131,7 +145,11 @@ fn send_ahead(
         let length = left.min(ARGV_CHUNK as u32);
         // SAFETY: fixed part and chunk together are smaller than the scratch space.
         let failed = unsafe {
-            chunk.cast::<Arguments>().write(Arguments { header, offset, length });
+            chunk.cast::<Arguments>().write(Arguments {
+                header,
+                offset,
+                length,
+            });
             bpf_probe_read_user(
                 chunk.add(size_of::<Arguments>()).cast(),
                 length,
@@ -142,7 +160,11 @@ fn send_ahead(
             *flags |= Exec::UNREADABLE_ARGV;
             break;
         }
-        emit::bytes(Kind::Arguments, chunk, size_of::<Arguments>() + length as usize);
+        emit::bytes(
+            Kind::Arguments,
+            chunk,
+            size_of::<Arguments>() + length as usize,
+        );
         // SAFETY: as above.
         unsafe { sent.write_volatile(offset + length) };
     }
@@ -156,12 +178,18 @@ fn text(payload: *mut u8, offset: u32, string: u64) -> u32 {
     // SAFETY: the offset is at most PATH_LIMIT, and three times PATH_LIMIT bytes follow it.
     let length = unsafe {
         bpf_probe_read_kernel_str(
-            payload.add((offset & (2 * PATH_LIMIT as u32 - 1)) as usize).cast(),
+            payload
+                .add((offset & (2 * PATH_LIMIT as u32 - 1)) as usize)
+                .cast(),
             PATH_LIMIT as u32,
             string as *const _,
         )
     };
-    if length <= 1 { 0 } else { (length as u32 - 1) & (PATH_LIMIT as u32 - 1) }
+    if length <= 1 {
+        0
+    } else {
+        (length as u32 - 1) & (PATH_LIMIT as u32 - 1)
+    }
 }
 
 /// Writes the paths of the executable and of the working directory behind `end`.
@@ -176,7 +204,9 @@ fn write_places(payload: *mut u8, end: *mut u32, task: Object, mm: Object, flags
     let directory = fs.and_then(|fs| Place::read(fs.inner(setting!(fs_pwd))));
     // SAFETY: both point into the scratch space, of which `payload` and `end` are parts.
     let length = unsafe {
-        let scratch = payload.sub(core::mem::offset_of!(ExecScratch, payload)).cast::<ExecScratch>();
+        let scratch = payload
+            .sub(core::mem::offset_of!(ExecScratch, payload))
+            .cast::<ExecScratch>();
         &raw mut (*scratch).record.executable
     };
     // SAFETY: as above.

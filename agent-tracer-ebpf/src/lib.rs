@@ -275,7 +275,10 @@ const _: () = {
 /// running kernel's structs are, in bytes, or [`NO_OFFSET`].
 #[derive(Clone, Copy)]
 #[repr(C)]
-#[expect(missing_docs, reason = "each field is named after the struct and member it locates")]
+#[expect(
+    missing_docs,
+    reason = "each field is named after the struct and member it locates"
+)]
 pub struct Settings {
     /// Inode number of the loader's PID namespace, 0 for the initial one.
     pub pid_namespace: u32,

@@ -43,7 +43,10 @@ pub fn walk<const LIMIT: u32>(
     place: Place,
     root: Place,
 ) -> bool {
-    let Place { mut mount, mut dentry } = place;
+    let Place {
+        mut mount,
+        mut dentry,
+    } = place;
     for _ in 0..STEPS {
         if dentry == root.dentry && mount == root.mount {
             return true;

@@ -61,7 +61,11 @@ fn try_exit(task: Object) -> Result<(), i32> {
         task.follow(setting!(task_group_leader))?
             .read::<u32>(setting!(task_exit_code))?
     };
-    let record = Exit { header: header(Kind::Exit, task)?, status, padding: 0 };
+    let record = Exit {
+        header: header(Kind::Exit, task)?,
+        status,
+        padding: 0,
+    };
     emit::record(Kind::Exit, &record);
     Ok(())
 }

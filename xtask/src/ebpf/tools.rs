@@ -49,13 +49,15 @@ pub fn require_packages(packages: &[&str]) -> Result<()> {
     let list = missing.join(" ");
     if !Path::new("/usr/bin/apt-get").exists() {
         bail!(
-            "the eBPF object is made with packages of Debian 12 ({list}): run this on Debian 12 or in a container of it"
+            "this takes packages of Debian 12 ({list}): run it on Debian 12, with its security updates, or in a container of it"
         );
     }
     let mut elevated: Vec<&str> = Vec::new();
     if !Uid::effective().is_root() {
         if !Path::new("/usr/bin/sudo").exists() {
-            bail!("as root, run: apt-get install --no-install-recommends {list}");
+            bail!(
+                "packages are missing: as root, run `apt-get install --no-install-recommends {list}`"
+            );
         }
         elevated.push("/usr/bin/sudo");
     }
