@@ -9,21 +9,25 @@ use super::{
     user,
 };
 
-/// A column: its heading, and whether a narrow page has it too.
-const COLUMNS: [(&str, bool); 10] = [
-    ("TIME", true),
-    ("TREE", true),
-    ("PROCESS", true),
-    ("USER", false),
-    ("LOCAL", false),
-    ("REMOTE", true),
-    ("STATE", true),
-    ("ANSWER", false),
-    ("LASTED", true),
-    ("SENT/RECEIVED", false),
+const HEADINGS: [&str; 10] = [
+    "TIME",
+    "TREE",
+    "PROCESS",
+    "USER",
+    "LOCAL",
+    "REMOTE",
+    "STATE",
+    "ANSWER",
+    "LASTED",
+    "SENT/RECEIVED",
 ];
 
-type Row = [String; COLUMNS.len()];
+/// Columns that a page does without, in this order, until the others fit.
+const DISPENSABLE: [usize; 6] = [7, 3, 4, 9, 8, 0];
+
+const SPACE: &str = "  ";
+
+type Row = [String; HEADINGS.len()];
 
 /// The lines of the table, heading first; none where there is no connection.
 pub fn connections<'a>(
@@ -37,27 +41,40 @@ pub fn connections<'a>(
     if rows.is_empty() {
         return Vec::new();
     }
-    let headings: Row = COLUMNS.map(|(heading, _)| heading.to_owned());
-    let mut widths = COLUMNS.map(|(heading, _)| columns(heading));
+    let mut widths = HEADINGS.map(columns);
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(columns(cell));
         }
     }
-    let heading = line(page, &headings, &widths);
+    let shown = shown(page, &widths);
+    let line = |row: &Row| {
+        let cells: Vec<String> = shown
+            .iter()
+            .map(|column| pad(&row[*column], widths[*column]))
+            .collect();
+        cells.join(SPACE).trim_end().to_owned()
+    };
+    let heading = line(&HEADINGS.map(str::to_owned));
     let mut lines = vec![page.fit(page.emphasise(Emphasis::Heading, &heading))];
-    lines.extend(rows.iter().map(|row| page.fit(line(page, row, &widths))));
+    lines.extend(rows.iter().map(|row| page.fit(line(row))));
     lines
 }
 
-fn line(page: &Page, row: &Row, widths: &[usize]) -> String {
-    let cells: Vec<String> = COLUMNS
-        .iter()
-        .zip(row.iter().zip(widths))
-        .filter(|((_, on_narrow), _)| *on_narrow || !page.is_narrow())
-        .map(|(_, (cell, width))| pad(cell, *width))
-        .collect();
-    cells.join("  ").trim_end().to_owned()
+/// The columns that the page has room for, by position.
+fn shown(page: &Page, widths: &[usize; HEADINGS.len()]) -> Vec<usize> {
+    let mut shown: Vec<usize> = (0..HEADINGS.len()).collect();
+    for column in DISPENSABLE {
+        let taken: usize = shown
+            .iter()
+            .map(|column| widths[*column] + SPACE.len())
+            .sum();
+        if page.width.is_none_or(|width| taken <= width + SPACE.len()) {
+            break;
+        }
+        shown.retain(|kept| *kept != column);
+    }
+    shown
 }
 
 fn row(page: &Page, model: &Model, connection: &Connection) -> Row {

@@ -58,7 +58,7 @@ pub fn show(tracer: &Path, trace: &Path) -> Result<()> {
     println!(
         "\nThe workspace key given with -s is in no file it wrote and in no output of tracer.\n\
          The trace: {trace}\n\
-         Go on with: {tracer} report {trace}",
+         Go on with: {tracer} replay {trace} --process ruby",
         trace = trace.display(),
         tracer = tracer.display()
     );
