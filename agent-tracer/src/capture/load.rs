@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use agent_tracer_ebpf::{Kind, LOST_SOCKETS, OBJECT, Settings};
+use agent_tracer_ebpf::{OBJECT, Settings};
 use aya::{
     Btf, Ebpf, EbpfLoader,
     maps::{MapData, PerCpuArray, RingBuf},
@@ -20,6 +20,7 @@ use aya_log::EbpfLogger;
 
 use super::{
     btf::{self, BtfError, Fields},
+    losses::Losses,
     observe::boot_now,
     plan::{Choice, Fact, Hook, HookFailure, Plan},
 };
@@ -63,8 +64,7 @@ pub struct Capture {
     /// Dropping it detaches everything.
     _programs: Ebpf,
     ring: RingBuf<MapData>,
-    losses: PerCpuArray<MapData, u64>,
-    reported: Vec<u64>,
+    losses: Losses,
     log: EbpfLogger<LogLines>,
     lines: LogLines,
     assembler: Assembler,
@@ -141,14 +141,15 @@ impl Capture {
         };
         let ring = RingBuf::try_from(take(&mut programs, "EVENTS")?)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
-        let losses = PerCpuArray::try_from(take(&mut programs, "LOSSES")?)
+        let counters = PerCpuArray::try_from(take(&mut programs, "LOSSES")?)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
+        let hooks = plan.choices.iter().filter_map(|choice| choice.hook);
+        let losses = Losses::new(counters, &programs, hooks);
         Ok(Capture {
             plan,
             _programs: programs,
             ring,
             losses,
-            reported: vec![0; agent_tracer_ebpf::LOSS_COUNTERS as usize],
             log,
             lines,
             assembler: Assembler::default(),
@@ -188,25 +189,7 @@ impl Capture {
                 take(Event::of_recording(now, EventKind::Lost(lost)));
             }
         };
-        for (counter, reported) in (0u32..).zip(&mut self.reported) {
-            let Ok(values) = self.losses.get(&counter, 0) else {
-                continue;
-            };
-            let total: u64 = values.iter().sum();
-            let name = match Kind::from_number(counter) {
-                Some(Kind::Fork) => "fork",
-                Some(Kind::Arguments) => "argv part",
-                Some(Kind::Exec) => "exec",
-                Some(Kind::Exit) => "exit",
-                Some(Kind::Rename) => "rename",
-                Some(Kind::Connect) => "connect",
-                Some(Kind::SocketState) => "connection outcome",
-                None if counter == LOST_SOCKETS => "untracked connection",
-                None => continue,
-            };
-            report(name, total.saturating_sub(*reported));
-            *reported = total;
-        }
+        self.losses.report(&mut report);
         report("connection without owner", self.assembler.take_unowned());
         report("malformed record", std::mem::take(&mut self.malformed));
         self.log.flush();

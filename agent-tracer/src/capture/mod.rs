@@ -5,6 +5,7 @@ mod btf;
 mod checkup;
 mod launch;
 mod load;
+mod losses;
 mod observe;
 mod plan;
 mod users;
