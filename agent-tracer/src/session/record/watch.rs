@@ -14,7 +14,11 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
 };
 
-use super::{Ended, RecordError, Recorder, exit_of, raw, signals::Signals};
+use super::{
+    Ended, RecordError,
+    recorder::{Recorder, exit_of, raw},
+    signals::Signals,
+};
 use crate::{
     capture::{self, Launch},
     event::{CommandStarted, EndReason, Event, EventKind, ProcessId},
@@ -175,24 +179,7 @@ impl Recorder<'_> {
             user,
             kind,
         });
-        let deadline = limit.map(|limit| Instant::now() + limit);
-        loop {
-            match waiter.next(None, deadline).await {
-                Wake::Signal(_) => return Ok(over(EndReason::Interrupted)),
-                Wake::Deadline => return Ok(over(EndReason::TimeOver)),
-                Wake::Ended | Wake::Look => self.look(&mut waiter),
-            }
-            if let Some(exit) = exit_of(&self.session.model) {
-                self.command_ended(Some(exit.status));
-                let stopped = !linger.is_zero() && self.linger(&mut waiter, linger).await;
-                let reason = if stopped {
-                    EndReason::Interrupted
-                } else {
-                    EndReason::CommandEnded
-                };
-                return Ok(over(reason));
-            }
-        }
+        Ok(self.watch(&mut waiter, limit, linger).await)
     }
 
     /// Records everything.
@@ -201,12 +188,31 @@ impl Recorder<'_> {
         limit: Option<Duration>,
     ) -> Result<Ended, RecordError> {
         let mut waiter = Waiter::new(self).map_err(RecordError::Wait)?;
+        Ok(self.watch(&mut waiter, limit, Duration::ZERO).await)
+    }
+
+    /// Goes on until told to stop, or until the process that is followed, if one is, has ended.
+    async fn watch(
+        &mut self,
+        waiter: &mut Waiter,
+        limit: Option<Duration>,
+        linger: Duration,
+    ) -> Ended {
         let deadline = limit.map(|limit| Instant::now() + limit);
         loop {
             match waiter.next(None, deadline).await {
-                Wake::Signal(_) => return Ok(over(EndReason::Interrupted)),
-                Wake::Deadline => return Ok(over(EndReason::TimeOver)),
-                Wake::Ended | Wake::Look => self.look(&mut waiter),
+                Wake::Signal(_) => return over(EndReason::Interrupted),
+                Wake::Deadline => return over(EndReason::TimeOver),
+                Wake::Ended | Wake::Look => self.look(waiter),
+            }
+            if let Some(exit) = exit_of(&self.session.model) {
+                self.command_ended(Some(exit.status));
+                let stopped = !linger.is_zero() && self.linger(waiter, linger).await;
+                return over(if stopped {
+                    EndReason::Interrupted
+                } else {
+                    EndReason::CommandEnded
+                });
             }
         }
     }

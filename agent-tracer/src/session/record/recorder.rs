@@ -1,0 +1,241 @@
+//! What is done with each event of a recording: its users named, its secrets masked, then written,
+//! applied and shown; and the events that only the recorder itself can tell. How long it goes on
+//! is not known here.
+
+use std::{os::unix::process::ExitStatusExt, process::ExitStatus, time::Instant};
+
+use super::{Ended, Observer, Recorded};
+use crate::{
+    capture::{self, Capture, Launch, LaunchError, Launched, UserLookup, boot_now},
+    event::{CommandEnded, CommandStarted, End, Event, EventKind, Exit, ProcessId, UserNamed},
+    model::Model,
+    redact::Redactor,
+    session::Session,
+    trace,
+    view::Clock,
+};
+
+/// A recording that is being made.
+pub(super) struct Recorder<'a> {
+    pub(super) capture: Capture,
+    pub(super) session: Session,
+    pub(super) redactor: Redactor,
+    pub(super) users: UserLookup,
+    pub(super) clock: Clock,
+    pub(super) sequence: u64,
+    pub(super) write_failed: bool,
+    pub(super) observer: &'a mut dyn Observer,
+}
+
+impl Recorder<'_> {
+    /// Takes an event of the kernel's or of our own: names its users, masks its secrets, then
+    /// writes, applies and shows it.
+    pub(super) fn take(&mut self, mut event: Event) {
+        self.name_users(&event);
+        self.mask(&mut event.kind);
+        self.commit(&event);
+    }
+
+    fn commit(&mut self, event: &Event) {
+        self.sequence += 1;
+        self.session.take(event, Instant::now());
+        self.observer
+            .event(&self.session.model, self.clock, self.sequence, event);
+    }
+
+    /// A name is an event of its own, ahead of the first event with its user.
+    fn name_users(&mut self, event: &Event) {
+        let mut seen = vec![(event.user, event.process.pid)];
+        if let EventKind::Snapshot(snapshot) = &event.kind {
+            seen = snapshot
+                .processes
+                .iter()
+                .map(|process| (process.user, process.pid))
+                .collect();
+        } else if event.process.pid == 0 {
+            return;
+        }
+        for (user, pid) in seen {
+            if let Some(name) = self.users.name(user, pid, event.boot_ns) {
+                let named = EventKind::UserNamed(UserNamed { user, name });
+                self.commit(&Event::of_recording(event.boot_ns, named));
+            }
+        }
+    }
+
+    fn mask(&mut self, kind: &mut EventKind) {
+        match kind {
+            EventKind::Exec(exec) => {
+                self.redactor.argv(&mut exec.argv);
+                for text in [
+                    &mut exec.filename,
+                    &mut exec.interpreter,
+                    &mut exec.exe,
+                    &mut exec.cwd,
+                    &mut exec.comm,
+                ] {
+                    self.redactor.bytes(text);
+                }
+            }
+            EventKind::Snapshot(snapshot) => {
+                for process in &mut snapshot.processes {
+                    self.redactor.argv(&mut process.argv);
+                    for text in [&mut process.comm, &mut process.exe, &mut process.cgroup] {
+                        self.redactor.bytes(text);
+                    }
+                }
+            }
+            EventKind::Fork(fork) => {
+                self.redactor.bytes(&mut fork.comm);
+            }
+            EventKind::Rename(rename) => {
+                self.redactor.bytes(&mut rename.from);
+                self.redactor.bytes(&mut rename.to);
+            }
+            EventKind::Exit(_)
+            | EventKind::Connect(_)
+            | EventKind::Established(_)
+            | EventKind::ConnectFailed(_)
+            | EventKind::Close(_)
+            | EventKind::UserNamed(_)
+            | EventKind::CommandStarted(_)
+            | EventKind::CommandEnded(_)
+            | EventKind::Lost(_)
+            | EventKind::KernelLog(_)
+            | EventKind::End(_) => {}
+        }
+    }
+
+    /// Takes what is waiting, at most `limit` events; whether more may be there.
+    pub(super) fn drain(&mut self, limit: usize) -> bool {
+        let mut waiting = Vec::new();
+        let more = self.capture.drain(limit, |event| waiting.push(event));
+        for event in waiting {
+            self.take(event);
+        }
+        more
+    }
+
+    /// Takes everything that has happened so far.
+    pub(super) fn drain_all(&mut self) {
+        const AT_ONCE: usize = 4096;
+        while self.drain(AT_ONCE) {}
+    }
+
+    pub(super) fn report_losses(&mut self) {
+        let mut reports = Vec::new();
+        self.capture.ledger(|event| reports.push(event));
+        for event in reports {
+            self.take(event);
+        }
+    }
+
+    /// Writes what is due, and tells if that fails.
+    pub(super) fn flush(&mut self) {
+        let Some(writer) = &mut self.session.writer else {
+            return;
+        };
+        writer.flush_if_due(Instant::now());
+        if let Some(failure) = writer.failure()
+            && !self.write_failed
+        {
+            self.write_failed = true;
+            self.observer.write_failed(failure);
+        }
+    }
+
+    /// Forks the command and lets it go once it is known which process it is.
+    pub(super) fn start_command(
+        &mut self,
+        launch: Launch,
+        ended: impl FnOnce() + Send + 'static,
+    ) -> Result<Launched, LaunchError> {
+        let mut launched = launch.fork(ended)?;
+        self.drain_all();
+        let (process, user) = match self.session.model.latest(launched.pid) {
+            Some(index) => {
+                let process = self.session.model.process(index);
+                (process.id, process.user)
+            }
+            // Its fork was lost, which the ledger will tell.
+            None => {
+                let start_ns = capture::start_of(launched.pid).unwrap_or(0);
+                (
+                    ProcessId {
+                        pid: launched.pid,
+                        start_ns,
+                    },
+                    0,
+                )
+            }
+        };
+        let kind = EventKind::CommandStarted(CommandStarted { attached: false });
+        self.take(Event {
+            boot_ns: boot_now(),
+            process,
+            user,
+            kind,
+        });
+        launched.release();
+        Ok(launched)
+    }
+
+    pub(super) fn command_ended(&mut self, status: Option<u32>) {
+        self.drain_all();
+        let (process, user) = match self.session.model.command() {
+            Some(index) => {
+                let process = self.session.model.process(index);
+                (process.id, process.user)
+            }
+            None => (ProcessId::default(), 0),
+        };
+        let kind = EventKind::CommandEnded(CommandEnded {
+            status: status.unwrap_or(0),
+            status_known: status.is_some(),
+        });
+        self.take(Event {
+            boot_ns: boot_now(),
+            process,
+            user,
+            kind,
+        });
+    }
+
+    pub(super) fn finish(mut self, ended: Ended, command: Vec<Vec<u8>>) -> Recorded {
+        self.drain_all();
+        self.report_losses();
+        let end = EventKind::End(End {
+            reason: ended.reason.into(),
+        });
+        self.take(Event::of_recording(boot_now(), end));
+        let file = match self.session.writer.take() {
+            Some(writer) => writer.finish(),
+            None => Ok(trace::Finished {
+                events: 0,
+                bytes: 0,
+            }),
+        };
+        if let Err(failure) = &file
+            && !self.write_failed
+        {
+            self.observer.write_failed(failure);
+        }
+        Recorded {
+            model: self.session.model,
+            clock: self.clock,
+            command,
+            secrets: self.redactor.count(),
+            file,
+            status: ended.status,
+        }
+    }
+}
+
+/// What the process that is watched ended with, once it has.
+pub(super) fn exit_of(model: &Model) -> Option<Exit> {
+    model.process(model.command()?).ended.map(|(_, exit)| exit)
+}
+
+pub(super) fn raw(status: ExitStatus) -> u32 {
+    status.into_raw().cast_unsigned()
+}
