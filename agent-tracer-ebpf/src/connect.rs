@@ -10,7 +10,7 @@ use aya_ebpf::{
 
 use crate::{
     emit,
-    kernel::Object,
+    kernel::{OUTSIDE, Object},
     maps::{SOCKETS, setting},
     task,
 };
@@ -25,7 +25,8 @@ const TCP_CLOSE: u32 = 7;
 /// `prototype: int tcp_connect(struct sock *sk)`
 #[fentry(function = "tcp_connect")]
 pub fn fentry_tcp_connect(context: FEntryContext) -> i32 {
-    let _ = try_connect(&context, Object(context.arg::<u64>(0)));
+    let socket = Object(context.arg::<u64>(0));
+    emit::settle(Kind::Connect, try_connect(&context, socket));
     0
 }
 
@@ -33,7 +34,7 @@ pub fn fentry_tcp_connect(context: FEntryContext) -> i32 {
 #[kprobe]
 pub fn kprobe_tcp_connect(context: ProbeContext) -> u32 {
     if let Some(socket) = context.arg::<u64>(0) {
-        let _ = try_connect(&context, Object(socket));
+        emit::settle(Kind::Connect, try_connect(&context, Object(socket)));
     }
     0
 }
@@ -44,13 +45,17 @@ pub fn inet_sock_set_state(context: RawTracePointContext) -> i32 {
     let socket = Object(context.arg::<u64>(0));
     let from = context.arg::<u32>(1);
     let to = context.arg::<u32>(2);
-    let _ = match to {
+    match to {
         // `connect(2)` sets this state in the context of the process that called it.
-        TCP_SYN_SENT if setting!(connect_is_hooked) == 0 => try_connect(&context, socket),
-        TCP_ESTABLISHED if from == TCP_SYN_SENT => try_state(socket, from, to),
-        TCP_CLOSE => try_state(socket, from, to),
-        _ => Ok(()),
-    };
+        TCP_SYN_SENT if setting!(connect_is_hooked) == 0 => {
+            emit::settle(Kind::Connect, try_connect(&context, socket));
+        }
+        TCP_ESTABLISHED if from == TCP_SYN_SENT => {
+            emit::settle(Kind::SocketState, try_state(socket, from, to));
+        }
+        TCP_CLOSE => emit::settle(Kind::SocketState, try_state(socket, from, to)),
+        _ => {}
+    }
     0
 }
 
@@ -129,7 +134,7 @@ fn endpoints(socket: Object) -> Result<Endpoints, i32> {
             endpoints.local = socket.read(setting!(sock_local_v6))?;
             endpoints.remote = socket.read(setting!(sock_remote_v6))?;
         }
-        _ => return Err(-1),
+        _ => return Err(OUTSIDE),
     }
     Ok(endpoints)
 }

@@ -2,7 +2,10 @@
 
 use agent_tracer_ebpf::{Kind, RING_BYTES};
 
-use crate::maps::{EVENTS, LOSSES};
+use crate::{
+    kernel::OUTSIDE,
+    maps::{EVENTS, LOSSES},
+};
 
 const BPF_RB_NO_WAKEUP: u64 = 1;
 const BPF_RB_FORCE_WAKEUP: u64 = 2;
@@ -34,6 +37,16 @@ pub fn bytes(kind: Kind, start: *const u8, length: usize) {
     // SAFETY: the verifier proves that the bytes are inside of the map value.
     let bytes = unsafe { core::slice::from_raw_parts(start, length) };
     if EVENTS.output::<[u8]>(bytes, wakeup()).is_err() {
+        lost(kind as u32);
+    }
+}
+
+/// Counts an event that could not be read as lost.
+#[inline(always)]
+pub fn settle(kind: Kind, done: Result<(), i32>) {
+    if let Err(error) = done
+        && error != OUTSIDE
+    {
         lost(kind as u32);
     }
 }

@@ -12,7 +12,7 @@ use aya_log_ebpf::warn;
 
 use crate::{
     emit,
-    kernel::Object,
+    kernel::{OUTSIDE, Object},
     maps::{EXEC_SCRATCH, ExecScratch, setting},
     path::{self, Place},
     task,
@@ -24,20 +24,23 @@ pub fn sched_process_exec(context: RawTracePointContext) -> i32 {
     let task = Object(context.arg::<u64>(0));
     let former_tid = context.arg::<u32>(1);
     let program = Object(context.arg::<u64>(2));
-    if let Err(error) = try_exec(task, former_tid, program)
+    let done = try_exec(task, former_tid, program);
+    if let Err(error) = done
         && error != OUTSIDE
     {
         warn!(&context, "exec: cannot read the task: error {}", error);
-        emit::lost(Kind::Exec as u32);
     }
+    emit::settle(Kind::Exec, done);
     0
 }
 
-/// What [`task::header`] answers for a task outside of the loader's PID namespace.
-const OUTSIDE: i32 = -1;
-
 fn try_exec(task: Object, former_tid: u32, program: Object) -> Result<(), i32> {
     let header = task::header(Kind::Exec, task)?;
+    // By now the thread has the number of its group; the kernel tells the one that it had.
+    let former_tid = match task.read::<u32>(setting!(task_pid))? {
+        same if same == former_tid => 0,
+        _ => former_tid,
+    };
     let scratch = EXEC_SCRATCH.get_ptr_mut(0).ok_or(-2)?;
     // SAFETY: a map value is valid as long as the program runs.
     let (payload, end) = unsafe {

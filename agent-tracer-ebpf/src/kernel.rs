@@ -3,6 +3,13 @@
 use agent_tracer_ebpf::NO_OFFSET;
 use aya_ebpf::helpers::bpf_probe_read_kernel;
 
+/// Error of a read of a field that this kernel does not have, or through a null pointer. Helpers
+/// answer with an errno of theirs.
+const ABSENT: i32 = -2;
+
+/// What a program answers when an event is none of the loader's business; not an errno.
+pub const OUTSIDE: i32 = 1;
+
 /// Address of a kernel object; reads of it may fail but never fault.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Object(pub u64);
@@ -12,7 +19,7 @@ impl Object {
     #[inline(always)]
     pub fn read<T>(self, offset: u32) -> Result<T, i32> {
         if offset == NO_OFFSET {
-            return Err(-1);
+            return Err(ABSENT);
         }
         // SAFETY: the helper checks the address and reports a fault as an error.
         unsafe { bpf_probe_read_kernel((self.0 + u64::from(offset)) as *const T) }
@@ -22,7 +29,7 @@ impl Object {
     #[inline(always)]
     pub fn follow(self, offset: u32) -> Result<Object, i32> {
         match self.read::<u64>(offset)? {
-            0 => Err(-1),
+            0 => Err(ABSENT),
             address => Ok(Object(address)),
         }
     }

@@ -151,7 +151,8 @@ pub struct Exec {
     pub argv_bytes: u32,
     /// argv bytes that were sent ahead in [`Arguments`] records.
     pub argv_ahead: u32,
-    /// Thread that called exec, where it was not the leader; else the same as `tid`.
+    /// Thread that called exec where it was not the leader, as numbered in the initial PID
+    /// namespace; else 0.
     pub former_tid: u32,
     /// [`Exec::UNREADABLE_ARGV`] and the others.
     pub flags: u32,

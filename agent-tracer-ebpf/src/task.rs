@@ -7,7 +7,11 @@ use aya_ebpf::{
     programs::RawTracePointContext,
 };
 
-use crate::{emit, kernel::Object, maps::setting};
+use crate::{
+    emit,
+    kernel::{OUTSIDE, Object},
+    maps::setting,
+};
 
 /// `SIGNAL_GROUP_EXIT`: `group_exit_code` holds the status of the whole group.
 const SIGNAL_GROUP_EXIT: u32 = 4;
@@ -18,7 +22,10 @@ const PID_NAMESPACE_LEVELS: u32 = 32;
 /// `prototype: (struct task_struct *parent, struct task_struct *child)`
 #[raw_tracepoint(tracepoint = "sched_process_fork")]
 pub fn sched_process_fork(context: RawTracePointContext) -> i32 {
-    let _ = try_fork(Object(context.arg::<u64>(0)), Object(context.arg::<u64>(1)));
+    emit::settle(
+        Kind::Fork,
+        try_fork(Object(context.arg::<u64>(0)), Object(context.arg::<u64>(1))),
+    );
     0
 }
 
@@ -44,7 +51,7 @@ fn try_fork(parent: Object, child: Object) -> Result<(), i32> {
 /// `prototype: (struct task_struct *task)`, since 6.16 also `bool group_dead`
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
 pub fn sched_process_exit(context: RawTracePointContext) -> i32 {
-    let _ = try_exit(Object(context.arg::<u64>(0)));
+    emit::settle(Kind::Exit, try_exit(Object(context.arg::<u64>(0))));
     0
 }
 
@@ -73,7 +80,10 @@ fn try_exit(task: Object) -> Result<(), i32> {
 /// `prototype: (struct task_struct *task, const char *comm)`
 #[raw_tracepoint(tracepoint = "task_rename")]
 pub fn task_rename(context: RawTracePointContext) -> i32 {
-    let _ = try_rename(Object(context.arg::<u64>(0)), Object(context.arg::<u64>(1)));
+    emit::settle(
+        Kind::Rename,
+        try_rename(Object(context.arg::<u64>(0)), Object(context.arg::<u64>(1))),
+    );
     0
 }
 
@@ -155,5 +165,5 @@ fn number(task: Object, field: u32) -> Result<u32, i32> {
         }
         entry = entry.inner(setting!(upid_size));
     }
-    Err(-1)
+    Err(OUTSIDE)
 }

@@ -180,7 +180,7 @@ impl Assembler {
             argv_bytes: argv_bytes as u64,
             truncated,
             comm,
-            former_tid: if former_tid == tid { 0 } else { former_tid },
+            former_tid,
             path_cut: flags & (wire::Exec::CUT_EXECUTABLE | wire::Exec::CUT_DIRECTORY) != 0,
         })
     }

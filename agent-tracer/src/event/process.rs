@@ -41,7 +41,8 @@ pub struct Exec {
     /// The comm that the kernel gave to the process.
     #[prost(bytes = "vec", tag = "8")]
     pub comm: Vec<u8>,
-    /// The thread that called exec where that was not the leader, else 0.
+    /// The thread that called exec where that was not the leader, as numbered in the initial PID
+    /// namespace; else 0.
     #[prost(uint32, tag = "9")]
     pub former_tid: u32,
     /// Whether `exe` or `cwd` lack their beginning, being nested deeper than is walked.

@@ -75,23 +75,23 @@ impl Ledger {
             entries.push(format!("not recorded at all: {fact}"));
         }
         for (what, count) in &self.lost {
-            entries.push(format!("{count} {what} events were lost"));
+            entries.push(format!("lost: {count} × {what}"));
         }
         for (what, count) in &self.truncated {
             entries.push(match what {
-                Truncation::Arguments => format!("{count} argument lists were cut"),
-                Truncation::Path => format!("{count} paths lack their beginning"),
+                Truncation::Arguments => format!("argument lists that were cut: {count}"),
+                Truncation::Path => format!("paths that lack their beginning: {count}"),
             });
         }
         if self.unseen_forks > 0 {
             entries.push(format!(
-                "{} processes appeared without a fork",
+                "processes that appeared without a fork: {}",
                 self.unseen_forks
             ));
         }
         if self.log_lines > 0 {
             entries.push(format!(
-                "the kernel programs reported {} problems: {}",
+                "problems that the kernel programs reported: {}: {}",
                 self.log_lines,
                 self.log.join("; ")
             ));
@@ -99,7 +99,7 @@ impl Ledger {
         entries.extend(self.gaps.iter().cloned());
         if self.unknown_events > 0 {
             entries.push(format!(
-                "{} events are of kinds that this version does not know",
+                "events of kinds that this version does not know: {}",
                 self.unknown_events
             ));
         }

@@ -273,8 +273,15 @@ impl Model {
     /// The process that an event names, which is made up where it was not known.
     pub(super) fn known(&mut self, id: ProcessId, user: u32) -> ProcessIndex {
         let Some(index) = self.find(id) else {
-            self.ledger.unseen_fork();
-            return self.add(self.unseen(id, user));
+            let mut process = self.unseen(id, user);
+            // Hooks are live before the first event is written down. What started before that and
+            // is not in the snapshot ended while it was taken: no fork is missing.
+            if self.first_ns.is_some_and(|first| id.start_ns < first) {
+                process.because = Because::RanBefore;
+            } else {
+                self.ledger.unseen_fork();
+            }
+            return self.add(process);
         };
         self.by_id.entry(id).or_insert(index);
         let process = &mut self.processes[index.0 as usize];
