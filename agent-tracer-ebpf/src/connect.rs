@@ -20,7 +20,13 @@ const AF_INET6: u16 = 10;
 const IPPROTO_TCP: u16 = 6;
 const TCP_ESTABLISHED: u32 = 1;
 const TCP_SYN_SENT: u32 = 2;
+const TCP_SYN_RECV: u32 = 3;
+const TCP_FIN_WAIT1: u32 = 4;
 const TCP_CLOSE: u32 = 7;
+const TCP_LAST_ACK: u32 = 9;
+
+/// `1 << SOCK_DONE`: the peer's FIN came.
+const PEER_IS_DONE: u64 = 1 << 1;
 
 /// `prototype: int tcp_connect(struct sock *sk)`
 #[fentry(function = "tcp_connect")]
@@ -50,10 +56,15 @@ pub fn inet_sock_set_state(context: RawTracePointContext) -> i32 {
         TCP_SYN_SENT if setting!(connect_is_hooked) == 0 => {
             emit::settle(Kind::Connect, try_connect(&context, socket));
         }
-        TCP_ESTABLISHED if from == TCP_SYN_SENT => {
+        // Through SYN_RECV when both ends ask at the same time; sockets that were asked only are
+        // not in the table.
+        TCP_ESTABLISHED if from == TCP_SYN_SENT || from == TCP_SYN_RECV => {
             emit::settle(Kind::SocketState, try_state(socket, from, to));
         }
-        TCP_CLOSE => emit::settle(Kind::SocketState, try_state(socket, from, to)),
+        // The two ways to send a FIN, and the end.
+        TCP_FIN_WAIT1 | TCP_LAST_ACK | TCP_CLOSE => {
+            emit::settle(Kind::SocketState, try_state(socket, from, to));
+        }
         _ => {}
     }
     0
@@ -65,7 +76,11 @@ fn try_connect<C: EbpfContext>(context: &C, socket: Object) -> Result<(), i32> {
         return Ok(());
     }
     let header = task::header(Kind::Connect, task::current())?;
-    let endpoints = endpoints(socket)?;
+    let mut endpoints = endpoints(socket)?;
+    if setting!(connect_is_hooked) == 0 {
+        // The state changes before a port is chosen; what is there is left of an earlier attempt.
+        endpoints.local_port = 0;
+    }
     if SOCKETS.insert(socket.0, 1, 0).is_err() {
         emit::lost(LOST_SOCKETS);
         aya_log_ebpf::warn!(context, "connect: the table of sockets is full");
@@ -90,6 +105,10 @@ fn try_state(socket: Object, from: u32, to: u32) -> Result<(), i32> {
     }
     let sent: u64 = socket.read(setting!(tcp_bytes_sent)).unwrap_or(0);
     let again: u64 = socket.read(setting!(tcp_bytes_retransmitted)).unwrap_or(0);
+    let flags: u64 = socket.read(setting!(sock_flags)).unwrap_or(0);
+    // The kernel counts the peer's FIN as a byte.
+    let fin = u64::from(flags & PEER_IS_DONE != 0);
+    let received: u64 = socket.read(setting!(tcp_bytes_received)).unwrap_or(0);
     let record = SocketState {
         header: Header {
             // SAFETY: takes no arguments.
@@ -102,7 +121,7 @@ fn try_state(socket: Object, from: u32, to: u32) -> Result<(), i32> {
         },
         socket: socket.0,
         bytes_sent: sent.saturating_sub(again),
-        bytes_received: socket.read(setting!(tcp_bytes_received)).unwrap_or(0),
+        bytes_received: received.saturating_sub(fin),
         error: socket.read(setting!(sock_error))?,
         from: from as u16,
         to: to as u16,

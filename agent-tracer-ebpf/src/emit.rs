@@ -31,6 +31,17 @@ pub fn record<T>(kind: Kind, record: &T) {
     }
 }
 
+/// Submits a record that any user can cause millions of, unless half of the buffer is taken:
+/// what is left is for forks, execs, exits and connections.
+#[inline(always)]
+pub fn minor_record<T>(kind: Kind, record: &T) {
+    if EVENTS.query(BPF_RB_AVAIL_DATA) > u64::from(RING_BYTES) / 2 {
+        lost(kind as u32);
+    } else {
+        self::record(kind, record);
+    }
+}
+
 /// Submits `length` bytes that begin at `start`; the caller has bounded the length.
 #[inline(always)]
 pub fn bytes(kind: Kind, start: *const u8, length: usize) {

@@ -247,13 +247,13 @@ pub struct SocketState {
     pub socket: u64,
     /// Payload bytes handed to the network, without retransmissions (`bytes_sent - bytes_retrans`).
     pub bytes_sent: u64,
-    /// Bytes received in order (`tcp_sock.bytes_received`).
+    /// Payload bytes received in order (`tcp_sock.bytes_received`, without the FIN).
     pub bytes_received: u64,
     /// `sk_err`, a positive errno or 0.
     pub error: u32,
     /// State before (`TCP_SYN_SENT` is 2).
     pub from: u16,
-    /// State after (`TCP_ESTABLISHED` is 1, `TCP_CLOSE` is 7).
+    /// State after: `TCP_ESTABLISHED` is 1, `TCP_FIN_WAIT1` 4, `TCP_CLOSE` 7, `TCP_LAST_ACK` 9.
     pub to: u16,
     /// Both ends.
     pub endpoints: Endpoints,
@@ -331,6 +331,7 @@ pub struct Settings {
     pub sock_local_v6: u32,
     pub sock_protocol: u32,
     pub sock_error: u32,
+    pub sock_flags: u32,
     pub tcp_bytes_sent: u32,
     pub tcp_bytes_retransmitted: u32,
     pub tcp_bytes_received: u32,

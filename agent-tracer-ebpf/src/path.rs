@@ -57,7 +57,7 @@ pub fn walk<const LIMIT: u32>(
         ) else {
             return false;
         };
-        if dentry.0 == mount_root || dentry.0 == parent {
+        if dentry.0 == mount_root {
             // The root of a mount: go on where it is mounted.
             let outer = Object(mount.0.wrapping_sub(u64::from(setting!(mount_vfsmount))));
             let (Ok(outer_parent), Ok(mountpoint)) = (
@@ -66,7 +66,7 @@ pub fn walk<const LIMIT: u32>(
             ) else {
                 return false;
             };
-            if outer_parent == outer.0 || outer_parent == 0 || dentry.0 != mount_root {
+            if outer_parent == outer.0 || outer_parent == 0 {
                 return true;
             }
             mount = Object(outer_parent + u64::from(setting!(mount_vfsmount)));
@@ -92,8 +92,17 @@ pub fn walk<const LIMIT: u32>(
         if length <= 1 {
             return false;
         }
+        let next = position + ((length as u32) & (NAME_BYTES * 2 - 1));
+        // A name beyond the limit would be overwritten by what follows the path.
+        if next >= LIMIT {
+            return false;
+        }
         // SAFETY: as above.
-        unsafe { end.write_volatile(position + ((length as u32) & (NAME_BYTES * 2 - 1))) };
+        unsafe { end.write_volatile(next) };
+        if dentry.0 == parent {
+            // A file in no directory, such as one of memfd_create(2): it has a name all the same.
+            return true;
+        }
         dentry = Object(parent);
     }
     false

@@ -110,7 +110,7 @@ fn try_rename(task: Object, to: Object) -> Result<(), i32> {
         );
     }
     if record.from != record.to {
-        emit::record(Kind::Rename, &record);
+        emit::minor_record(Kind::Rename, &record);
     }
     Ok(())
 }

@@ -3,9 +3,9 @@
 //! the build directory and the trace, and no packet leaves it.
 
 mod addresses;
-mod build;
+pub mod build;
 mod bundle;
-mod elevate;
+pub mod elevate;
 mod init;
 mod listing;
 mod network;

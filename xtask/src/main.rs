@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod demo;
 mod ebpf;
+mod test;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ enum Verb {
     Ebpf(ebpf::Arguments),
     #[command(hide = true)]
     Storm(bench::StormArguments),
+    Test(test::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
         Verb::Storm(arguments) => bench::run_storm(&arguments),
+        Verb::Test(arguments) => test::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

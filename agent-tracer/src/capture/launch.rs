@@ -13,7 +13,10 @@ use std::{
     thread::JoinHandle,
 };
 
-use nix::unistd::Pid;
+use nix::{
+    sys::signal::{SigHandler, Signal, signal},
+    unistd::Pid,
+};
 
 use super::users::Login;
 
@@ -37,6 +40,9 @@ pub enum LaunchError {
     /// There is, but it cannot be executed.
     #[error("{0}: cannot execute: {1}")]
     CannotExecute(String, io::Error),
+    /// It runs or ran, but how it ends cannot be known.
+    #[error("cannot wait for the command: {0}")]
+    Wait(io::Error),
     /// It did not come that far.
     #[error("cannot start a process: {0}")]
     Fork(io::Error),
@@ -56,10 +62,11 @@ impl Launch {
     pub fn fork(self, ended: impl FnOnce() + Send + 'static) -> Result<Launched, LaunchError> {
         let (gate_reader, gate) = io::pipe().map_err(LaunchError::Fork)?;
         let (mut hello, hello_writer) = io::pipe().map_err(LaunchError::Fork)?;
+        let recorder_end = gate.as_raw_fd();
         let waiter = std::thread::Builder::new()
             .name("tracer".to_owned())
             .spawn(move || {
-                let result = self.run(gate_reader.into(), hello_writer.into());
+                let result = self.run(gate_reader.into(), hello_writer.into(), recorder_end);
                 ended();
                 result
             })
@@ -79,7 +86,12 @@ impl Launch {
         })
     }
 
-    fn run(self, gate: OwnedFd, hello: OwnedFd) -> Result<ExitStatus, LaunchError> {
+    fn run(
+        self,
+        gate: OwnedFd,
+        hello: OwnedFd,
+        recorder_end: i32,
+    ) -> Result<ExitStatus, LaunchError> {
         let name = self.command[0].to_string_lossy().into_owned();
         let mut command = Command::new(&self.command[0]);
         command.args(&self.command[1..]);
@@ -92,14 +104,20 @@ impl Launch {
                 .env("SHELL", &login.user.shell);
         }
         let login = self.login;
+        let ignore_children = expect_children().map_err(LaunchError::Fork)?;
         let (gate_number, hello_number) = (gate.as_raw_fd(), hello.as_raw_fd());
         // SAFETY: between fork and exec only async-signal-safe calls are made: write, read,
-        // setgroups, setgid, setuid. Nothing is allocated.
+        // setgroups, setgid, setuid, close, sigaction. Nothing is allocated.
         unsafe {
             command.pre_exec(move || {
                 let pid = nix::unistd::getpid().as_raw().to_ne_bytes();
+                // The child has copies of the recorder's ends, and would wait for itself.
+                let _ = nix::unistd::close(recorder_end);
                 write_all(hello_number, &pid)?;
                 wait_for_gate(gate_number)?;
+                if ignore_children {
+                    signal(Signal::SIGCHLD, SigHandler::SigIgn)?;
+                }
                 if let Some(login) = &login {
                     nix::unistd::setgroups(&login.groups)?;
                     nix::unistd::setgid(login.user.gid)?;
@@ -116,7 +134,7 @@ impl Launch {
             io::ErrorKind::NotFound => LaunchError::NoInterpreter(name.clone()),
             _ => LaunchError::CannotExecute(name.clone(), error),
         })?;
-        child.wait().map_err(LaunchError::Fork)
+        child.wait().map_err(LaunchError::Wait)
     }
 }
 
@@ -165,7 +183,9 @@ pub fn find_command(command: &[OsString]) -> Result<(), LaunchError> {
         });
     }
     let mut refused = None;
-    for directory in std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()) {
+    // Without PATH, execvp(3) looks where confstr(_CS_PATH) says.
+    let search_path = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
+    for directory in std::env::split_paths(&search_path) {
         match executable(&directory.join(program)) {
             Ok(()) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => refused = Some(error),
@@ -186,6 +206,14 @@ fn executable(path: &Path) -> io::Result<()> {
     // Root may execute what has an execute bit for anybody.
     nix::unistd::access(path, nix::unistd::AccessFlags::X_OK)?;
     Ok(())
+}
+
+/// Undoes an inherited "ignore" of SIGCHLD, under which the kernel would not tell how the command
+/// ended; whether there was one, for the command to have again.
+fn expect_children() -> io::Result<bool> {
+    // SAFETY: no handler of ours is involved.
+    let before = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }?;
+    Ok(matches!(before, SigHandler::SigIgn))
 }
 
 fn write_all(descriptor: i32, bytes: &[u8]) -> io::Result<()> {

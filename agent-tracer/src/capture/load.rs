@@ -69,6 +69,8 @@ pub struct Capture {
     lines: LogLines,
     assembler: Assembler,
     malformed: u64,
+    /// When all hooks were attached, nanoseconds since boot.
+    live_ns: u64,
 }
 
 impl Capture {
@@ -154,6 +156,7 @@ impl Capture {
             lines,
             assembler: Assembler::default(),
             malformed: 0,
+            live_ns: boot_now(),
         })
     }
 
@@ -169,6 +172,7 @@ impl Capture {
                 return false;
             };
             match self.assembler.record(&record) {
+                Ok(Some(event)) if is_too_early(&event, self.live_ns) => {}
                 Ok(Some(event)) => take(event),
                 Ok(None) => {}
                 Err(_) => self.malformed += 1,
@@ -207,6 +211,17 @@ impl AsFd for Capture {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.ring.as_fd()
     }
+}
+
+/// While hooks are attached one after the other, a fork is told and the exec and exit that follow
+/// it are not. What such processes are, a snapshot taken later tells better. Connections have no
+/// snapshot.
+fn is_too_early(event: &Event, live_ns: u64) -> bool {
+    event.boot_ns < live_ns
+        && matches!(
+            event.kind,
+            EventKind::Fork(_) | EventKind::Exec(_) | EventKind::Exit(_) | EventKind::Rename(_)
+        )
 }
 
 fn essential(choice: &Choice) -> CaptureError {

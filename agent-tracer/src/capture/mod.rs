@@ -13,6 +13,8 @@ mod users;
 pub use checkup::Checkup;
 pub use launch::{Launch, LaunchError, Launched, find_command};
 pub use load::{Capture, CaptureError};
-pub use observe::{HostFacts, boot_now, clock_offset, host_facts, snapshot, start_of};
+pub use observe::{
+    HostFacts, NotFollowed, boot_now, check_process, clock_offset, host_facts, snapshot, start_of,
+};
 pub use plan::{Choice, Fact, Hook, HookFailure, Plan};
 pub use users::{Login, UserLookup, login};

@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    io::Read,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
 };
 
@@ -11,10 +12,9 @@ use nix::{
     unistd::{SysconfVar, sysconf},
 };
 
-use crate::event::{Snapshot, SnapshotProcess};
+use agent_tracer_ebpf::ARGV_LIMIT;
 
-/// argv bytes kept of a process that ran before: enough to know it by.
-const ARGV_LIMIT: usize = 4096;
+use crate::event::{Snapshot, SnapshotProcess};
 
 /// What a trace says of the machine it was made on.
 pub struct HostFacts {
@@ -99,16 +99,9 @@ pub fn start_of(pid: u32) -> Option<u64> {
 }
 
 fn process(pid: u32) -> Option<SnapshotProcess> {
-    let stat = stat(pid)?;
+    let stat = stat(pid).filter(Stat::is_alive)?;
     let status = fs::read(format!("/proc/{pid}/status")).ok()?;
-    let mut argv = Vec::new();
-    if let Ok(mut area) = fs::read(format!("/proc/{pid}/cmdline")) {
-        area.truncate(ARGV_LIMIT);
-        let area = area.strip_suffix(b"\0").unwrap_or(&area);
-        if !area.is_empty() {
-            argv = area.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
-        }
-    }
+    let (argv, truncated) = arguments(pid);
     let exe = fs::read_link(format!("/proc/{pid}/exe"))
         .map(|path| path.as_os_str().as_bytes().to_vec())
         .unwrap_or_default();
@@ -116,16 +109,80 @@ fn process(pid: u32) -> Option<SnapshotProcess> {
         pid,
         start_ns: stat.start_ns,
         parent_pid: stat.parent_pid,
-        user: effective_user(&status).unwrap_or(0),
+        user: status_field(&status, b"Uid:", 2).unwrap_or(0),
         comm: stat.comm,
         exe,
         argv,
         cgroup: cgroup(pid).unwrap_or_default(),
+        truncated,
     })
+}
+
+/// Why a process cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotFollowed {
+    /// There is none with this number.
+    #[error("there is no process {0}: see `ps -e`")]
+    Missing(u32),
+    /// It is dead, and only its parent has not noticed.
+    #[error("process {0} has ended; it is a zombie, and nothing will come of it any more")]
+    Zombie(u32),
+    /// The number is that of a thread.
+    #[error("{thread} is a thread of process {process}: follow that, with --pid {process}")]
+    Thread {
+        /// The number.
+        thread: u32,
+        /// Its process.
+        process: u32,
+    },
+}
+
+/// Whether there is a process with this number to follow.
+///
+/// # Errors
+///
+/// There is none.
+pub fn check_process(pid: u32) -> Result<(), NotFollowed> {
+    let missing = || NotFollowed::Missing(pid);
+    let stat = stat(pid).ok_or_else(missing)?;
+    let status = fs::read(format!("/proc/{pid}/status")).map_err(|_| missing())?;
+    match status_field(&status, b"Tgid:", 1) {
+        Some(process) if process != pid => Err(NotFollowed::Thread {
+            thread: pid,
+            process,
+        }),
+        Some(_) | None if !stat.is_alive() => Err(NotFollowed::Zombie(pid)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The first 128 KiB of the arguments, in whole arguments, and whether there are more.
+fn arguments(pid: u32) -> (Vec<Vec<u8>>, bool) {
+    let mut area = Vec::new();
+    if let Ok(file) = fs::File::open(format!("/proc/{pid}/cmdline")) {
+        // What was read before an error is still true.
+        let _ = file.take(ARGV_LIMIT as u64 + 1).read_to_end(&mut area);
+    }
+    let truncated = area.len() > ARGV_LIMIT;
+    if truncated {
+        let whole = area
+            .iter()
+            .rposition(|byte| *byte == 0)
+            .map_or(0, |end| end + 1);
+        area.truncate(whole);
+    }
+    let area = area.strip_suffix(b"\0").unwrap_or(&area);
+    let argv = match area {
+        [] => Vec::new(),
+        area => area.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect(),
+    };
+    (argv, truncated)
 }
 
 struct Stat {
     comm: Vec<u8>,
+    state: u8,
+    threads: u64,
     parent_pid: u32,
     start_ns: u64,
 }
@@ -143,9 +200,18 @@ fn stat(pid: u32) -> Option<Stat> {
     let ticks: u64 = fields.get(19)?.parse().ok()?;
     Some(Stat {
         comm,
+        state: fields.first()?.bytes().next()?,
+        threads: fields.get(17)?.parse().ok()?,
         parent_pid: fields.get(1)?.parse().ok()?,
         start_ns: ticks * (1_000_000_000 / ticks_a_second()),
     })
+}
+
+impl Stat {
+    /// The leader of a process may have ended while other threads of it go on.
+    fn is_alive(&self) -> bool {
+        !matches!(self.state, b'Z' | b'X' | b'x') || self.threads > 1
+    }
 }
 
 fn ticks_a_second() -> u64 {
@@ -155,14 +221,15 @@ fn ticks_a_second() -> u64 {
     }
 }
 
-fn effective_user(status: &[u8]) -> Option<u32> {
+/// A number in a line of `/proc/PID/status`: `column` 1 is the first after the name.
+fn status_field(status: &[u8], name: &[u8], column: usize) -> Option<u32> {
     let line = status
         .split(|byte| *byte == b'\n')
-        .find(|line| line.starts_with(b"Uid:"))?;
+        .find(|line| line.starts_with(name))?;
     std::str::from_utf8(line)
         .ok()?
         .split_ascii_whitespace()
-        .nth(2)?
+        .nth(column)?
         .parse()
         .ok()
 }

@@ -94,6 +94,11 @@ impl Lines {
     }
 }
 
+/// Whole lines on stderr.
+pub(super) fn note_lines(lines: &str) {
+    let _ = io::stderr().write_all(lines.as_bytes());
+}
+
 /// A line on stderr, in one piece. A stderr that is gone stops nothing.
 pub(super) fn note(line: &str) {
     let mut whole = String::with_capacity(line.len() + 1);

@@ -100,7 +100,7 @@ pub(super) fn run(arguments: Arguments) -> ExitCode {
                 Some(RecordError::Launch(error)) => match error {
                     LaunchError::NotFound(_) | LaunchError::NoInterpreter(_) => NOT_FOUND,
                     LaunchError::CannotExecute(..) => CANNOT_EXECUTE,
-                    LaunchError::Fork(_) => RECORDER_FAILED,
+                    LaunchError::Fork(_) | LaunchError::Wait(_) => RECORDER_FAILED,
                 },
                 Some(_) | None => RECORDER_FAILED,
             }
@@ -139,6 +139,7 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut reporter = Reporter {
         paper,
         live: arguments.live.then_some(arguments.format),
+        waiting: String::new(),
         quiet: arguments.quiet,
     };
     let recorded = recording.run(&mut reporter)?;
@@ -149,6 +150,10 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
         // The evidence is not whole, whatever became of the command.
         (Err(_), _) => RECORDER_FAILED.into(),
         (Ok(_), Some(status)) => shell_status(status),
+        (Ok(_), None) if !recorded.command.is_empty() => {
+            complain("how the command ended is not known: it was not waited for");
+            RECORDER_FAILED.into()
+        }
         (Ok(_), None) => ExitCode::SUCCESS,
     })
 }
@@ -203,7 +208,16 @@ fn shell_status(status: ExitStatus) -> ExitCode {
 struct Reporter {
     paper: Paper,
     live: Option<Format>,
+    /// Lines of --live whose events are not in the file yet.
+    waiting: String,
     quiet: bool,
+}
+
+impl Reporter {
+    fn show(&mut self, line: &str) {
+        self.waiting.push_str(line);
+        self.waiting.push('\n');
+    }
 }
 
 impl Observer for Reporter {
@@ -211,12 +225,21 @@ impl Observer for Reporter {
         match self.live {
             None => {}
             Some(Format::Text) => {
-                output::note(&view::event_line(&self.paper.page(clock), model, event));
+                self.show(&view::event_line(&self.paper.page(clock), model, event));
             }
             Some(Format::Jsonl) => {
-                output::note(&view::event_json(&clock, model, sequence, event));
+                self.show(&view::event_json(&clock, model, sequence, event));
             }
         }
+    }
+
+    fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    fn written(&mut self) {
+        output::note_lines(&self.waiting);
+        self.waiting.clear();
     }
 
     fn lingers(&mut self, linger: Duration) {

@@ -7,7 +7,7 @@ use agent_tracer_ebpf::{self as wire, Kind};
 
 use super::{
     Close, Connect, ConnectFailed, Established, Event, EventKind, Exec, Exit, Fork, ProcessId,
-    Rename,
+    Rename, Shutdown,
 };
 
 /// A record that is not what the kernel side writes: the two are of different versions.
@@ -21,8 +21,9 @@ pub struct Malformed {
 /// Turns records into events. It remembers what belongs together.
 #[derive(Default)]
 pub struct Assembler {
-    /// argv bytes sent ahead, by thread, until the exec record comes.
-    ahead: HashMap<u32, Vec<u8>>,
+    /// argv bytes sent ahead, by thread, until the exec record comes; with the time of the exec,
+    /// which all its parts have in common.
+    ahead: HashMap<u32, (u64, Vec<u8>)>,
     /// Connections between connect and close, by the address of their socket.
     sockets: HashMap<u64, Owned>,
     connections: u64,
@@ -80,9 +81,10 @@ impl Assembler {
                 let offset = fields.u32()? as usize;
                 let length = fields.u32()? as usize;
                 let part = fields.bytes(length)?;
-                let whole = self.ahead.entry(header.tid).or_default();
-                // A part that does not follow the last one belongs to an exec whose record was lost.
-                if offset == 0 {
+                let (boot_ns, whole) = self.ahead.entry(header.tid).or_default();
+                // What is there of another exec is that of one whose record was lost.
+                if *boot_ns != header.boot_ns {
+                    *boot_ns = header.boot_ns;
                     whole.clear();
                 }
                 if offset == whole.len() && offset + length <= wire::ARGV_LIMIT {
@@ -90,9 +92,10 @@ impl Assembler {
                 }
                 return Some(None);
             }
-            Kind::Exec => EventKind::Exec(self.exec(fields, header.tid)?),
+            Kind::Exec => EventKind::Exec(self.exec(fields, header.tid, header.boot_ns)?),
             Kind::Exit => {
                 let status = fields.u32()?;
+                self.ahead.remove(&header.tid);
                 if self.exits.contains(&process) {
                     return Some(None);
                 }
@@ -138,7 +141,7 @@ impl Assembler {
         }))
     }
 
-    fn exec(&mut self, fields: &mut Fields<'_>, tid: u32) -> Option<Exec> {
+    fn exec(&mut self, fields: &mut Fields<'_>, tid: u32, boot_ns: u64) -> Option<Exec> {
         let argv_bytes = fields.u32()? as usize;
         let argv_ahead = fields.u32()? as usize;
         let former_tid = fields.u32()?;
@@ -162,7 +165,10 @@ impl Assembler {
         );
         let inline = fields.bytes(inline)?;
 
-        let mut area = self.ahead.remove(&tid).unwrap_or_default();
+        let mut area = match self.ahead.remove(&tid) {
+            Some((at, area)) if at == boot_ns => area,
+            Some(_) | None => Vec::new(),
+        };
         // Where a part was lost, what came before it is still true; what came after is not
         // known to follow it.
         if area.len() == argv_ahead {
@@ -186,7 +192,9 @@ impl Assembler {
     }
 
     fn socket_state(&mut self, boot_ns: u64, fields: &mut Fields<'_>) -> Option<Option<Event>> {
+        const TCP_ESTABLISHED: u16 = 1;
         const TCP_SYN_SENT: u16 = 2;
+        const TCP_SYN_RECV: u16 = 3;
         const TCP_CLOSE: u16 = 7;
         let socket = fields.u64()?;
         let bytes_sent = fields.u64()?;
@@ -211,7 +219,7 @@ impl Assembler {
         };
         let (local_address, local_port) = (ends.local, ends.local_port);
         let kind = match (from, to) {
-            (TCP_SYN_SENT, TCP_CLOSE) => EventKind::ConnectFailed(ConnectFailed {
+            (TCP_SYN_SENT | TCP_SYN_RECV, TCP_CLOSE) => EventKind::ConnectFailed(ConnectFailed {
                 connection,
                 local_address,
                 local_port,
@@ -223,10 +231,15 @@ impl Assembler {
                 bytes_received,
                 error,
             }),
-            (_, _) => EventKind::Established(Established {
+            (_, TCP_ESTABLISHED) => EventKind::Established(Established {
                 connection,
                 local_address,
                 local_port,
+            }),
+            (_, _) => EventKind::Shutdown(Shutdown {
+                connection,
+                bytes_sent,
+                bytes_received,
             }),
         };
         Some(Some(Event {

@@ -90,6 +90,21 @@ impl ConnectFailed {
     }
 }
 
+/// The owner's side is done sending: it closed or shut down an established connection, whose end the
+/// peer may still hold up. The counts are those of that moment.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub struct Shutdown {
+    /// As in [`Connect`].
+    #[prost(uint64, tag = "1")]
+    pub connection: u64,
+    /// As in [`Close`].
+    #[prost(uint64, tag = "2")]
+    pub bytes_sent: u64,
+    /// As in [`Close`].
+    #[prost(uint64, tag = "3")]
+    pub bytes_received: u64,
+}
+
 /// An established connection ended: the socket is closed, or in TIME_WAIT without an owner.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub struct Close {

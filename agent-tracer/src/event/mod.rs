@@ -15,7 +15,7 @@ use std::fmt;
 
 #[cfg(feature = "capture")]
 pub use assemble::{Assembler, Malformed};
-pub use connection::{Close, Connect, ConnectFailed, Established};
+pub use connection::{Close, Connect, ConnectFailed, Established, Shutdown};
 pub use process::{Exec, Exit, Fork, Rename, Snapshot, SnapshotProcess, UserNamed};
 pub use recording::{CommandEnded, CommandStarted, End, EndReason, KernelLog, Lost};
 
@@ -108,6 +108,9 @@ pub enum EventKind {
     /// The recording ended well.
     #[prost(message, tag = "24")]
     End(End),
+    /// The owner's side of a connection is done sending.
+    #[prost(message, tag = "25")]
+    Shutdown(Shutdown),
 }
 
 impl EventKind {
@@ -129,6 +132,7 @@ impl EventKind {
             EventKind::Lost(_) => "lost",
             EventKind::KernelLog(_) => "kernel_log",
             EventKind::End(_) => "end",
+            EventKind::Shutdown(_) => "shutdown",
         }
     }
 
@@ -138,6 +142,7 @@ impl EventKind {
             EventKind::Connect(connect) => Some(connect.connection),
             EventKind::Established(established) => Some(established.connection),
             EventKind::ConnectFailed(failed) => Some(failed.connection),
+            EventKind::Shutdown(shutdown) => Some(shutdown.connection),
             EventKind::Close(close) => Some(close.connection),
             EventKind::Fork(_)
             | EventKind::Exec(_)
@@ -154,7 +159,7 @@ impl EventKind {
     }
 
     /// Every name that [`EventKind::name`] gives.
-    pub const NAMES: [&'static str; 15] = [
+    pub const NAMES: [&'static str; 16] = [
         "fork",
         "exec",
         "exit",
@@ -162,6 +167,7 @@ impl EventKind {
         "connect",
         "established",
         "connect_failed",
+        "shutdown",
         "close",
         "snapshot",
         "user_named",

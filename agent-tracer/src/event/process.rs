@@ -116,12 +116,15 @@ pub struct SnapshotProcess {
     /// `/proc/PID/exe`, empty for a kernel thread.
     #[prost(bytes = "vec", tag = "6")]
     pub exe: Vec<u8>,
-    /// `/proc/PID/cmdline`, at most 4 KiB of it.
+    /// `/proc/PID/cmdline`, at most 128 KiB of it.
     #[prost(bytes = "vec", repeated, tag = "7")]
     pub argv: Vec<Vec<u8>>,
     /// Its path in the cgroup2 hierarchy, or in systemd's on a host without one.
     #[prost(bytes = "vec", tag = "8")]
     pub cgroup: Vec<u8>,
+    /// Whether arguments are missing at the end.
+    #[prost(bool, tag = "9")]
+    pub truncated: bool,
 }
 
 /// What a user id is called, as of the first process that had it.

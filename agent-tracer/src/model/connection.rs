@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::{Model, ProcessIndex};
-use crate::event::{Close, Connect, ConnectFailed, Established, Event};
+use crate::event::{Close, Connect, ConnectFailed, Established, Event, Shutdown};
 
 /// Where a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub enum State {
     Connecting,
     /// Established, and not closed so far.
     Open,
+    /// Its owner's side is done sending; the peer's is not, or has not confirmed so far.
+    Closing,
     /// Was established, is closed.
     Closed,
     /// The peer refused (`ECONNREFUSED`).
@@ -32,6 +34,7 @@ impl State {
         match self {
             State::Connecting => "connecting",
             State::Open => "open",
+            State::Closing => "closing",
             State::Closed => "closed",
             State::Refused => "refused",
             State::TimedOut => "timed_out",
@@ -74,7 +77,7 @@ pub struct Connection {
     pub established_ns: Option<u64>,
     /// When it failed or was closed.
     pub ended_ns: Option<u64>,
-    /// Payload bytes sent and received, known once it is closed.
+    /// Payload bytes sent and received, known once its owner's side is done sending.
     pub bytes: Option<(u64, u64)>,
 }
 
@@ -121,6 +124,13 @@ impl Model {
             if failed.local_port != 0 {
                 connection.local = failed.local().or(connection.local);
             }
+        }
+    }
+
+    pub(super) fn shutdown(&mut self, shutdown: &Shutdown) {
+        if let Some(connection) = self.connection_mut(shutdown.connection) {
+            connection.state = State::Closing;
+            connection.bytes = Some((shutdown.bytes_sent, shutdown.bytes_received));
         }
     }
 

@@ -13,6 +13,8 @@ pub enum Truncation {
     Arguments,
     /// A path deeper than is walked.
     Path,
+    /// Names of a process beyond those that are remembered.
+    Names,
 }
 
 /// Counts of what is missing.
@@ -63,6 +65,11 @@ impl Ledger {
         self.missing_facts.push(fact.to_owned());
     }
 
+    /// Whether events of a kind were lost.
+    pub fn has_lost(&self, what: &str) -> bool {
+        self.lost.contains_key(what)
+    }
+
     /// Whether anything is missing.
     pub fn is_complete(&self) -> bool {
         self.entries().is_empty()
@@ -81,6 +88,9 @@ impl Ledger {
             entries.push(match what {
                 Truncation::Arguments => format!("argument lists that were cut: {count}"),
                 Truncation::Path => format!("paths that lack their beginning: {count}"),
+                Truncation::Names => {
+                    format!("renames of threads whose names --process does not find: {count}")
+                }
             });
         }
         if self.unseen_forks > 0 {

@@ -81,8 +81,9 @@ impl Model {
             EventKind::Connect(connect) => self.connect(event, connect),
             EventKind::Established(established) => self.established(event, established),
             EventKind::ConnectFailed(failed) => self.connect_failed(event, failed),
+            EventKind::Shutdown(shutdown) => self.shutdown(shutdown),
             EventKind::Close(close) => self.close(event, close),
-            EventKind::Snapshot(snapshot) => self.snapshot(event.boot_ns, snapshot),
+            EventKind::Snapshot(snapshot) => self.snapshot(snapshot),
             EventKind::UserNamed(named) => {
                 self.users.insert(named.user, named.name.clone());
                 self.rematch_user(named.user);
@@ -90,6 +91,7 @@ impl Model {
             EventKind::CommandStarted(started) => self.command_started(event, started.attached),
             EventKind::CommandEnded(ended) => {
                 let status = ended.status_known.then_some(ended.status);
+                self.command_is_over(event.boot_ns, status);
                 self.command_ended = Some(CommandEnd {
                     boot_ns: event.boot_ns,
                     status,
@@ -123,8 +125,9 @@ impl Model {
                 pid: id.pid,
                 start_ns: process::rounded(id.start_ns),
             };
-            let index = *self.by_id.get(&rounded)?;
-            (self.process(index).origin == Origin::Snapshot).then_some(index)
+            // Only what /proc told has such a start: processes of the snapshot, and a command whose
+            // fork was lost.
+            self.by_id.get(&rounded).copied()
         })
     }
 

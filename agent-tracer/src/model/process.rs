@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{Model, ledger::Truncation};
 use crate::event::{Event, Exec, Exit, Fork, ProcessId, Rename, Snapshot};
 
-/// Names remembered of one process; a program that renames itself all the time is cut here.
+/// Names remembered of threads of one process; a program that renames itself all the time is cut
+/// here. Names that come with an exec are always remembered.
 const NAMES_LIMIT: usize = 64;
 
 /// Position of a process in the model.
@@ -95,10 +96,7 @@ impl Process {
     }
 
     fn add_name(&mut self, name: &[u8]) {
-        if !name.is_empty()
-            && self.names.len() < NAMES_LIMIT
-            && !self.names.iter().any(|known| **known == *name)
-        {
+        if !name.is_empty() && !self.names.iter().any(|known| **known == *name) {
             self.names.push(name.into());
         }
     }
@@ -140,7 +138,7 @@ pub(super) fn rounded(start_ns: u64) -> u64 {
 }
 
 impl Model {
-    pub(super) fn snapshot(&mut self, boot_ns: u64, snapshot: &Snapshot) {
+    pub(super) fn snapshot(&mut self, snapshot: &Snapshot) {
         let first = self.processes.len();
         for seen in &snapshot.processes {
             let id = ProcessId {
@@ -170,8 +168,10 @@ impl Model {
             };
             process.add_program_names();
             self.add(process);
+            if seen.truncated {
+                self.ledger.truncated(Truncation::Arguments);
+            }
         }
-        let _ = boot_ns;
         // Only now is every parent there. Lower numbers are not always older.
         for position in first..self.processes.len() {
             let parent_pid = self.processes[position].parent_pid;
@@ -261,10 +261,23 @@ impl Model {
         }
     }
 
+    /// Its parent, the recorder, knows how the command ended even where its exit event was lost.
+    pub(super) fn command_is_over(&mut self, boot_ns: u64, status: Option<u32>) {
+        if let (Some(index), Some(status)) = (self.command, status) {
+            let ended = &mut self.processes[index.0 as usize].ended;
+            ended.get_or_insert((boot_ns, Exit { status }));
+        }
+    }
+
     pub(super) fn rename(&mut self, event: &Event, rename: &Rename) {
         let index = self.known(event.process, event.user);
         let process = &mut self.processes[index.0 as usize];
-        process.add_name(&rename.to);
+        if process.names.len() < NAMES_LIMIT {
+            process.add_name(&rename.to);
+        } else if !process.names.iter().any(|known| **known == *rename.to) {
+            self.ledger.truncated(Truncation::Names);
+        }
+        let process = &mut self.processes[index.0 as usize];
         if rename.tid == process.id.pid {
             process.comm = rename.to.clone();
         }

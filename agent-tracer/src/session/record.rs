@@ -14,7 +14,9 @@ use recorder::Recorder;
 
 use super::Session;
 use crate::{
-    capture::{self, Capture, CaptureError, Launch, LaunchError, Login, UserLookup, boot_now},
+    capture::{
+        self, Capture, CaptureError, Launch, LaunchError, Login, NotFollowed, UserLookup, boot_now,
+    },
     event::{EndReason, Event, EventKind},
     model::Model,
     redact::Redactor,
@@ -58,8 +60,12 @@ pub struct Recording {
 
 /// Is told what happens.
 pub trait Observer {
-    /// An event, which is in the file and in the model.
+    /// An event, which the model has taken in. It is not to be shown before [`Observer::written`].
     fn event(&mut self, model: &Model, clock: Clock, sequence: u64, event: &Event);
+    /// Whether an event is waiting to be shown.
+    fn is_waiting(&self) -> bool;
+    /// The file has all events so far, or has failed.
+    fn written(&mut self);
     /// The command has ended and the recording goes on for that long.
     fn lingers(&mut self, linger: Duration);
     /// The trace cannot be continued; what is recorded goes on undisturbed.
@@ -102,9 +108,9 @@ pub enum RecordError {
     /// The command.
     #[error(transparent)]
     Launch(#[from] LaunchError),
-    /// There is no such process.
-    #[error("there is no process {0}: see `ps -e`")]
-    NoProcess(u32),
+    /// The process to follow.
+    #[error(transparent)]
+    Process(#[from] NotFollowed),
     /// The recorder's own machinery.
     #[error("cannot wait for events: {0}")]
     Wait(io::Error),
@@ -120,6 +126,9 @@ impl Recording {
         if let Target::Command { command, .. } = &self.target {
             // Before the file is made: it may replace one that is still wanted.
             capture::find_command(command)?;
+        }
+        if let Target::Process(pid) = self.target {
+            capture::check_process(pid)?;
         }
         let capture = Capture::start()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -182,12 +191,18 @@ impl Recording {
                     .watch_command(Launch { command, login }, self.linger)
                     .await;
                 if watched.is_err() {
-                    // What was recorded is of no use to anybody, and in the way of the next try.
+                    // Nothing ran. The file is of no use, and in the way of the next try.
                     drop(std::fs::remove_file(&self.output));
                 }
                 watched?
             }
-            Target::Process(pid) => recorder.watch_process(pid, self.limit, self.linger).await?,
+            Target::Process(pid) => {
+                let watched = recorder.watch_process(pid, self.limit, self.linger).await;
+                if watched.is_err() {
+                    drop(std::fs::remove_file(&self.output));
+                }
+                watched?
+            }
             Target::System => recorder.watch_system(self.limit).await?,
         };
         Ok(recorder.finish(ended, command))

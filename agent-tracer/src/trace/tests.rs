@@ -485,7 +485,7 @@ fn lists() -> impl Strategy<Value = Vec<Vec<u8>>> {
     proptest::collection::vec(bytes(), 0..5)
 }
 
-/// Every kind, in the order of [`EventKind::NAMES`].
+/// Every kind.
 fn kind() -> impl Strategy<Value = EventKind> {
     let numbers = (
         any::<u64>(),
@@ -586,9 +586,14 @@ fn kind() -> impl Strategy<Value = EventKind> {
                 line: text,
                 ..KernelLog::default()
             }),
-            _ => EventKind::End(End {
+            14 => EventKind::End(End {
                 reason: port.cast_signed(),
                 ..End::default()
+            }),
+            _ => EventKind::Shutdown(Shutdown {
+                connection: long,
+                bytes_sent: other,
+                ..Shutdown::default()
             }),
         }
     })

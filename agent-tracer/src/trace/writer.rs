@@ -183,6 +183,11 @@ impl<O: Output> Writer<O> {
         self.opened.map(|opened| opened + FLUSH_AFTER)
     }
 
+    /// Writes the block in the making now. Small blocks take more room.
+    pub fn flush(&mut self) {
+        self.close_block();
+    }
+
     /// Writes the block in the making if its first event has waited for [`FLUSH_AFTER`].
     pub fn flush_if_due(&mut self, now: Instant) {
         if self.due().is_some_and(|due| now >= due) {

@@ -136,6 +136,11 @@ fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<
             map.serialize_entry("bytes_received", &close.bytes_received)?;
             error(map, close.error)
         }
+        EventKind::Shutdown(shutdown) => {
+            entry(map, "connection", connection(shutdown.connection))?;
+            map.serialize_entry("bytes_sent", &shutdown.bytes_sent)?;
+            map.serialize_entry("bytes_received", &shutdown.bytes_received)
+        }
         EventKind::Snapshot(snapshot) => {
             let seen: Vec<_> = snapshot.processes.iter().map(SeenObject).collect();
             map.serialize_entry("processes", &seen)

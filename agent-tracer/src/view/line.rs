@@ -74,6 +74,7 @@ fn emphasis(kind: &EventKind) -> Emphasis {
         | EventKind::Rename(_)
         | EventKind::Connect(_)
         | EventKind::Established(_)
+        | EventKind::Shutdown(_)
         | EventKind::Close(_)
         | EventKind::Snapshot(_)
         | EventKind::UserNamed(_)
@@ -122,7 +123,7 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
         EventKind::ConnectFailed(failed) => {
             let connection = model.connection(failed.connection);
             let reason = match failed.error {
-                0 => "given up before an answer".into(),
+                0 => "given up or failed before an answer".into(),
                 error => errno_name(error),
             };
             format!("{} {reason}", ends(page, connection))
@@ -132,11 +133,17 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
                 0 => String::new(),
                 error => format!(" {}", errno_name(error)),
             };
+            let amount = amount(close.bytes_sent, close.bytes_received);
             format!(
-                "{} sent {}, received {}{error}",
-                ends(page, model.connection(close.connection)),
-                bytes(close.bytes_sent),
-                bytes(close.bytes_received)
+                "{} {amount}{error}",
+                ends(page, model.connection(close.connection))
+            )
+        }
+        EventKind::Shutdown(shutdown) => {
+            let amount = amount(shutdown.bytes_sent, shutdown.bytes_received);
+            format!(
+                "{} {amount} so far",
+                ends(page, model.connection(shutdown.connection))
             )
         }
         EventKind::Snapshot(snapshot) => {
@@ -196,4 +203,8 @@ fn ends(page: &Page, connection: Option<&Connection>) -> String {
         None => "?".to_owned(),
     };
     format!("{local} → {remote} tcp")
+}
+
+fn amount(sent: u64, received: u64) -> String {
+    format!("sent {}, received {}", bytes(sent), bytes(received))
 }

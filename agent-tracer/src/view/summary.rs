@@ -169,7 +169,12 @@ impl Summary<'_> {
         if left.is_empty() {
             return Vec::new();
         }
-        let mut lines = vec![format!("still running: {}", left.len())];
+        let lost = if self.model.ledger().has_lost("exit") {
+            ", or their exit was lost"
+        } else {
+            ""
+        };
+        let mut lines = vec![format!("still running{lost}: {}", left.len())];
         for process in left.iter().take(RUNNING) {
             lines.push(page.fit(format!(
                 "  {} {} {} {}",

@@ -46,7 +46,8 @@ pub fn actor(workspace: &Path, quiet: bool) -> Result<PathBuf> {
 
 const MESSAGES: &str = "json-render-diagnostics";
 
-fn executable(mut cargo: Command, name: &str) -> Result<PathBuf> {
+/// Builds, and tells where the program of that name went.
+pub fn executable(mut cargo: Command, name: &str) -> Result<PathBuf> {
     cargo.args(["--message-format", MESSAGES]);
     run(cargo, name)
 }
@@ -86,7 +87,7 @@ fn run(mut cargo: Command, name: &str) -> Result<PathBuf> {
 }
 
 /// Cargo in the workspace, as the owner of the build directory.
-fn cargo(workspace: &Path, quiet: bool) -> Result<Command> {
+pub fn cargo(workspace: &Path, quiet: bool) -> Result<Command> {
     // `cargo xtask` tells which cargo runs it; root's PATH often has none.
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);

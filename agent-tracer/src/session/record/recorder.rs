@@ -102,24 +102,30 @@ impl Recorder<'_> {
             | EventKind::CommandEnded(_)
             | EventKind::Lost(_)
             | EventKind::KernelLog(_)
-            | EventKind::End(_) => {}
+            | EventKind::End(_)
+            | EventKind::Shutdown(_) => {}
         }
     }
 
-    /// Takes what is waiting, at most `limit` events; whether more may be there.
-    pub(super) fn drain(&mut self, limit: usize) -> bool {
+    /// Takes what is waiting, at most `limit` events. The time of the last one, if more may be there.
+    pub(super) fn drain(&mut self, limit: usize) -> Option<u64> {
         let mut waiting = Vec::new();
         let more = self.capture.drain(limit, |event| waiting.push(event));
+        let last = waiting.last().map_or(0, |event| event.boot_ns);
         for event in waiting {
             self.take(event);
         }
-        more
+        more.then_some(last)
     }
 
-    /// Takes everything that has happened so far.
+    /// Takes everything that has happened before this call. Whoever makes events faster than they
+    /// can be taken does not keep it from returning.
     pub(super) fn drain_all(&mut self) {
         const AT_ONCE: usize = 4096;
-        while self.drain(AT_ONCE) {}
+        let until = boot_now();
+        while self.drain(AT_ONCE).is_some_and(|last| last <= until) {
+            self.flush();
+        }
     }
 
     pub(super) fn report_losses(&mut self) {
@@ -130,18 +136,23 @@ impl Recorder<'_> {
         }
     }
 
-    /// Writes what is due, and tells if that fails.
+    /// Writes what is due, and tells if that fails. What is shown is in the file before.
     pub(super) fn flush(&mut self) {
         let Some(writer) = &mut self.session.writer else {
             return;
         };
-        writer.flush_if_due(Instant::now());
+        if self.observer.is_waiting() {
+            writer.flush();
+        } else {
+            writer.flush_if_due(Instant::now());
+        }
         if let Some(failure) = writer.failure()
             && !self.write_failed
         {
             self.write_failed = true;
             self.observer.write_failed(failure);
         }
+        self.observer.written();
     }
 
     /// Forks the command and lets it go once it is known which process it is.
@@ -150,6 +161,8 @@ impl Recorder<'_> {
         launch: Launch,
         ended: impl FnOnce() + Send + 'static,
     ) -> Result<Launched, LaunchError> {
+        // As much room as there can be for the one event that must not be lost.
+        self.drain_all();
         let mut launched = launch.fork(ended)?;
         self.drain_all();
         let (process, user) = match self.session.model.latest(launched.pid) {
@@ -220,6 +233,7 @@ impl Recorder<'_> {
         {
             self.observer.write_failed(failure);
         }
+        self.observer.written();
         Recorded {
             model: self.session.model,
             clock: self.clock,

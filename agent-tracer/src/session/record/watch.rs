@@ -20,8 +20,8 @@ use super::{
     signals::Signals,
 };
 use crate::{
-    capture::{self, Launch},
-    event::{CommandStarted, EndReason, Event, EventKind, ProcessId},
+    capture::{self, Launch, LaunchError, NotFollowed},
+    event::{CommandStarted, EndReason, Event, EventKind},
 };
 
 /// How often the ring buffer is looked at. The kernel side wakes nobody for a record unless the
@@ -141,16 +141,18 @@ impl Recorder<'_> {
                 Wake::Deadline | Wake::Look => self.look(&mut waiter),
             }
         }
-        let status = launched.wait()?;
-        self.command_ended(Some(raw(status)));
+        let status = match launched.wait() {
+            Ok(status) => Some(status),
+            // It did run.
+            Err(LaunchError::Wait(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        self.command_ended(status.map(raw));
         let mut reason = EndReason::CommandEnded;
         if asked == 0 && !linger.is_zero() && self.linger(&mut waiter, linger).await {
             reason = EndReason::Interrupted;
         }
-        Ok(Ended {
-            reason,
-            status: Some(status),
-        })
+        Ok(Ended { reason, status })
     }
 
     /// Follows a process that runs already.
@@ -167,10 +169,8 @@ impl Recorder<'_> {
                 let process = self.session.model.process(index);
                 (process.id, process.user)
             }
-            Some(_) | None => match capture::start_of(pid) {
-                Some(start_ns) => (ProcessId { pid, start_ns }, 0),
-                None => return Err(RecordError::NoProcess(pid)),
-            },
+            // It has ended since it was looked for.
+            Some(_) | None => return Err(NotFollowed::Missing(pid).into()),
         };
         let kind = EventKind::CommandStarted(CommandStarted { attached: true });
         self.take(Event {

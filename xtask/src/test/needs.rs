@@ -1,0 +1,64 @@
+//! Programs that some tests compare with or record. Root gets what is missing from apt-get;
+//! anybody else is told what to type. Without them those tests are skipped, not failed.
+
+use std::process::{Command, Stdio};
+
+use nix::unistd::Uid;
+
+use crate::demo::elevate;
+
+/// A program, the package that has it, and what it is for.
+const PROGRAMS: [(&str, &str, &str); 4] = [
+    ("strace", "strace", "the oracle for execs and connections"),
+    ("make", "make", "a fan-out to record"),
+    ("python3", "python3", "threads that start programs"),
+    ("dpkg-deb", "dpkg", "packages to install"),
+];
+
+/// Looks for them, and gets them if that is possible.
+pub fn look(no_live: bool) {
+    let missing = missing();
+    if no_live || missing.is_empty() {
+        return;
+    }
+    for (program, _, purpose) in &missing {
+        println!("test: {program} is not installed ({purpose})");
+    }
+    let packages: Vec<&str> = missing.iter().map(|(_, package, _)| *package).collect();
+    let packages = packages.join(" ");
+    let has_apt = elevate::find_program("apt-get").is_some();
+    if !has_apt {
+        println!("test: tests that need it are skipped; install: {packages}");
+        return;
+    }
+    if !Uid::effective().is_root() {
+        println!(
+            "test: tests that need it are skipped; get it with: sudo apt-get install {packages}"
+        );
+        return;
+    }
+    println!("test: installing with apt-get: {packages}");
+    let install = format!("apt-get install --yes --no-install-recommends {packages}");
+    // A fresh machine knows of no package yet, and one that knows them needs no update.
+    let installed = shell(&install) || (shell("apt-get update") && shell(&install));
+    if !installed {
+        println!("test: apt-get failed; tests that need {packages} are skipped");
+    }
+}
+
+fn missing() -> Vec<&'static (&'static str, &'static str, &'static str)> {
+    PROGRAMS
+        .iter()
+        .filter(|(program, _, _)| elevate::find_program(program).is_none())
+        .collect()
+}
+
+fn shell(line: &str) -> bool {
+    Command::new("sh")
+        .args(["-c", line])
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
