@@ -223,7 +223,7 @@ fn write_all(descriptor: i32, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Blocks until the recorder lets go, and fails when it is gone.
+/// Blocks until the recorder lets go; ends this process when the recorder is gone.
 fn wait_for_gate(descriptor: i32) -> io::Result<()> {
     // SAFETY: as above.
     let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(descriptor) };
@@ -231,7 +231,9 @@ fn wait_for_gate(descriptor: i32) -> io::Result<()> {
     loop {
         match nix::unistd::read(borrowed, &mut byte) {
             Ok(1) => return Ok(()),
-            Ok(_) => return Err(io::Error::from_raw_os_error(nix::libc::ECANCELED)),
+            // The recorder is gone, and so is whoever an error would be told to.
+            // SAFETY: _exit(2) is async-signal-safe.
+            Ok(_) => unsafe { nix::libc::_exit(125) },
             Err(nix::Error::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
