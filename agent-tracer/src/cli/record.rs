@@ -32,7 +32,7 @@ const NOT_FOUND: u8 = 127;
 /// Record a command with all its descendants, a running process, or the whole system
 #[derive(clap::Args)]
 #[command(
-    override_usage = "tracer record [OPTIONS] -- COMMAND…\n       tracer record [OPTIONS] --system | --pid PID [--for DUR]",
+    override_usage = "tracer record [OPTIONS] -- COMMAND…\n       tracer record [OPTIONS] --system | --pid PID",
     group = clap::ArgGroup::new("target").required(true).args(["command", "system", "pid"]),
     after_help = "\
 Examples:
@@ -140,6 +140,7 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
         paper,
         live: arguments.live.then_some(arguments.format),
         waiting: String::new(),
+        output: output.clone(),
         quiet: arguments.quiet,
     };
     let recorded = recording.run(&mut reporter)?;
@@ -211,6 +212,7 @@ struct Reporter {
     /// Lines of --live whose events are not in the file yet.
     waiting: String,
     quiet: bool,
+    output: PathBuf,
 }
 
 impl Reporter {
@@ -251,7 +253,7 @@ impl Observer for Reporter {
     }
 
     fn write_failed(&mut self, failure: &WriteFailure) {
-        complain(&failure.to_string());
+        complain(&format!("{}: {failure}", self.output.display()));
     }
 }
 

@@ -1,5 +1,7 @@
 //! Events as text, one a line: live and in replay the same.
 
+use std::net::SocketAddr;
+
 use crate::{
     event::{Event, EventKind, Exec, Exit},
     model::{Connection, Model},
@@ -199,7 +201,8 @@ fn ends(page: &Page, connection: Option<&Connection>) -> String {
     }
     let local = match connection.local {
         Some(local) if local.port() != 0 => local.to_string(),
-        Some(local) => format!("{}:?", local.ip()),
+        Some(SocketAddr::V4(local)) => format!("{}:?", local.ip()),
+        Some(SocketAddr::V6(local)) => format!("[{}]:?", local.ip()),
         None => "?".to_owned(),
     };
     format!("{local} → {remote} tcp")

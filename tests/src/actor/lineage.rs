@@ -1,0 +1,82 @@
+//! Processes that make it hard to say whose they are.
+
+use std::{
+    ffi::OsString,
+    fs,
+    os::unix::process::CommandExt,
+    process::{Command, ExitCode},
+    thread,
+    time::Duration,
+};
+
+use nix::{
+    sys::wait::waitpid,
+    unistd::{ForkResult, Gid, Uid, fork, getpid, setgid, setgroups, setsid, setuid},
+};
+
+use super::{become_program, number};
+
+/// `COUNT WIDTH`: as make -j does, so many programs, so many at a time.
+pub(super) fn fan_out(words: &[OsString]) -> ExitCode {
+    let count: usize = number(words.first());
+    let width: usize = number(words.get(1));
+    thread::scope(|scope| {
+        for lane in 0..width {
+            scope.spawn(move || {
+                for job in (lane..count).step_by(width) {
+                    let status = Command::new("/bin/true")
+                        .arg(format!("job {job}"))
+                        .status()
+                        .expect("a program");
+                    assert!(status.success());
+                }
+            });
+        }
+    });
+    ExitCode::SUCCESS
+}
+
+/// `PROGRAM…`: runs it as a daemon is run: fork, setsid, fork, and both parents are gone before.
+pub(super) fn orphan(words: &[OsString]) -> ExitCode {
+    // SAFETY: this process has only this one thread, here and below.
+    if let ForkResult::Parent { child } = unsafe { fork() }.expect("a process") {
+        waitpid(child, None).expect("its child");
+        return ExitCode::SUCCESS;
+    }
+    setsid().expect("a session");
+    let intermediate = getpid();
+    // SAFETY: as above.
+    if let ForkResult::Parent { .. } = unsafe { fork() }.expect("a process") {
+        return ExitCode::SUCCESS;
+    }
+    while nix::unistd::getppid() == intermediate {
+        thread::sleep(Duration::from_millis(1));
+    }
+    become_program(words)
+}
+
+/// `UID GID PROGRAM…`: gives up root first.
+pub(super) fn as_user(words: &[OsString]) -> ExitCode {
+    let group = Gid::from_raw(number(words.get(1)));
+    setgroups(&[]).expect("no groups");
+    setgid(group).expect("the group");
+    setuid(Uid::from_raw(number(words.first()))).expect("the user");
+    become_program(words.get(2..).expect("a program"))
+}
+
+/// Two programs, one after the other, that get the same process id. Only for a PID namespace of its
+/// own: it takes ids out of turn.
+pub(super) fn reused_pid() -> ExitCode {
+    let run = |name: &str| {
+        let before = getpid().as_raw() + 100;
+        fs::write("/proc/sys/kernel/ns_last_pid", before.to_string()).expect("root may choose");
+        let mut child = Command::new("/bin/true")
+            .arg0(name)
+            .spawn()
+            .expect("a program");
+        child.wait().expect("its child");
+        child.id()
+    };
+    assert_eq!(run("first"), run("second"), "the id was not used again");
+    ExitCode::SUCCESS
+}

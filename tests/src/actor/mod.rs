@@ -1,0 +1,53 @@
+//! The programs that tests record: each does one thing that a tracer can get wrong, and nothing
+//! else. They print nothing unless that is what they are for, and judge nothing.
+
+mod argument;
+mod dial;
+mod lineage;
+mod sandbox;
+mod thread;
+
+use std::{ffi::OsString, process::ExitCode};
+
+/// Plays the part that the first word names.
+pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
+    let Some((part, rest)) = words.split_first() else {
+        return ExitCode::FAILURE;
+    };
+    match part.to_str() {
+        Some("odd-arguments") => argument::odd(rest),
+        Some("long-argument") => argument::long(rest),
+        Some("by-descriptor") => argument::by_descriptor(),
+        Some("fan-out") => lineage::fan_out(rest),
+        Some("orphan") => lineage::orphan(rest),
+        Some("as-user") => lineage::as_user(rest),
+        Some("reused-pid") => lineage::reused_pid(),
+        Some("exec-in-thread") => thread::exec(rest),
+        Some("leader-ends-first") => thread::leader_ends_first(),
+        Some("rename") => thread::rename(rest),
+        Some("dial") => dial::dial(rest),
+        Some("serve") => dial::serve(rest),
+        Some("hand-over") => dial::hand_over(rest),
+        Some("within") => sandbox::within(rest),
+        Some(_) | None => {
+            eprintln!("there is no actor for {}", part.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A word as a number.
+fn number<N: std::str::FromStr>(word: Option<&OsString>) -> N {
+    word.and_then(|word| word.to_str())
+        .and_then(|word| word.parse().ok())
+        .expect("a number")
+}
+
+/// Becomes another program.
+fn become_program(words: &[OsString]) -> ExitCode {
+    use std::os::unix::process::CommandExt;
+    let (program, rest) = words.split_first().expect("a program");
+    let error = std::process::Command::new(program).args(rest).exec();
+    eprintln!("{}: {error}", program.display());
+    ExitCode::FAILURE
+}

@@ -1,0 +1,286 @@
+//! What cannot be done is said in one clear sentence, with the status that the manual promises, and
+//! without harm to the command or to other files. Traces that cannot be read are `damage`'s subject.
+
+use std::{
+    ffi::OsString,
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tempfile::TempDir;
+
+use crate::harness::{Recording, Test, act, live, plain, run, says, tracer, words};
+
+pub(crate) fn tests() -> Vec<Test> {
+    vec![
+        live!(without_root_it_says_so_before_the_command),
+        live!(without_bpf_it_says_so_before_the_command),
+        live!(without_btf_it_says_so_before_the_command),
+        live!(a_command_that_cannot_run),
+        live!(an_output_that_cannot_be_made),
+        live!(a_full_disk_does_not_stop_the_command),
+        live!(rules_with_a_mistake_are_refused_with_their_place),
+        live!(a_user_or_process_that_does_not_exist),
+        plain!(usage_is_2_and_125_of_record),
+    ]
+}
+
+/// A place for a file that a command makes when it runs.
+struct Witness {
+    directory: TempDir,
+}
+
+impl Witness {
+    fn new() -> Witness {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let open = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(directory.path(), open).expect("its mode");
+        Witness { directory }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.directory.path().join("it ran")
+    }
+
+    fn command(&self) -> Vec<OsString> {
+        let mut command = words(["touch"]);
+        command.push(self.file().into());
+        command
+    }
+}
+
+/// A copy of the tracer that everybody may run, wherever it was built.
+fn for_everybody(directory: &Path) -> PathBuf {
+    let copy = directory.join("tracer");
+    fs::copy(tracer().get_program(), &copy).expect("a copy");
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("its mode");
+    copy
+}
+
+fn without_root_it_says_so_before_the_command() {
+    let witness = Witness::new();
+    let copy = for_everybody(witness.directory.path());
+    let as_nobody = |rest: &[&str]| {
+        let mut line = act(["as-user", "65534", "65534"]);
+        line.push(copy.clone().into());
+        line.extend(rest.iter().map(Into::into));
+        line.extend(witness.command());
+        let mut command = Command::new(&line[0]);
+        run(command
+            .args(&line[1..])
+            .current_dir(witness.directory.path()))
+    };
+    let refused = as_nobody(&["record", "-o", "it.trace", "--"]);
+    says(&refused, 125, &["needs root", "sudo"]);
+    assert!(!witness.file().exists(), "the command did not run");
+    assert!(!witness.directory.path().join("it.trace").exists());
+    let mut line = act(["as-user", "65534", "65534"]);
+    line.extend([copy.into(), "doctor".into()]);
+    let doctor = run(Command::new(&line[0]).args(&line[1..]));
+    assert_eq!(doctor.code, Some(1), "{}", doctor.messages());
+    assert!(doctor.text().contains("root"), "{}", doctor.text());
+}
+
+fn without_bpf_it_says_so_before_the_command() {
+    let witness = Witness::new();
+    let refused = Recording::of(witness.command())
+        .through(act(["within", "powerless", "--"]))
+        .run();
+    says(&refused.ended, 125, &["BPF", "CAP_BPF"]);
+    assert!(!witness.file().exists(), "the command did not run");
+    assert!(!refused.file.exists());
+}
+
+fn without_btf_it_says_so_before_the_command() {
+    let witness = Witness::new();
+    let hidden = act(["within", "hide", "/sys/kernel/btf", "--"]);
+    let refused = Recording::of(witness.command())
+        .through(hidden.clone())
+        .run();
+    says(&refused.ended, 125, &["BTF"]);
+    assert!(!witness.file().exists(), "the command did not run");
+    assert!(!refused.file.exists());
+    let mut line = hidden;
+    line.extend([tracer().get_program().to_owned(), "doctor".into()]);
+    let doctor = run(Command::new(&line[0]).args(&line[1..]));
+    assert_eq!(doctor.code, Some(1), "{}", doctor.text());
+    assert!(doctor.text().contains("BTF"), "{}", doctor.text());
+}
+
+fn a_command_that_cannot_run() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = |name: &str, text: &str, mode: u32| {
+        let path = directory.path().join(name);
+        fs::write(&path, text).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("its mode");
+        path.into_os_string()
+    };
+    let cases = [
+        (OsString::from("no-such-command"), 127, "command not found"),
+        (OsString::from("/no/such/command"), 127, "command not found"),
+        (OsString::new(), 127, "command not found"),
+        (file("plain", "#!/bin/sh\n", 0o644), 126, "cannot execute"),
+        (
+            directory.path().as_os_str().to_owned(),
+            126,
+            "cannot execute",
+        ),
+        (
+            file("lost", "#!/no/such/interpreter\n", 0o755),
+            127,
+            "interpreter",
+        ),
+    ];
+    for (program, code, part) in cases {
+        let refused = Recording::of(vec![program, "an argument".into()]).run();
+        says(&refused.ended, code, &[part]);
+        assert!(!refused.file.exists(), "no trace of nothing");
+    }
+}
+
+fn an_output_that_cannot_be_made() {
+    let witness = Witness::new();
+    let place = |name: &str| witness.directory.path().join(name);
+    fs::write(place("there"), "precious").expect("a file");
+    symlink(place("there"), place("link")).expect("a link");
+    symlink(place("nowhere"), place("dangling")).expect("a link");
+    fs::create_dir(place("directory")).expect("a directory");
+    run(Command::new("mkfifo").arg(place("pipe"))).success();
+    let cases = [
+        ("there", "exists", &["--force"][..]),
+        ("link", "symbolic link", &[]),
+        ("dangling", "symbolic link", &[]),
+        ("directory", "is a directory", &[]),
+        ("pipe", "not a regular file", &[]),
+        ("missing/it.trace", "no directory", &["missing"]),
+    ];
+    for force in [false, true] {
+        for (name, part, more) in cases {
+            if force && name == "there" {
+                continue;
+            }
+            let mut recording = Recording::of(witness.command()).to(&place(name));
+            if force {
+                recording = recording.option(["--force"]);
+            }
+            let refused = recording.run();
+            says(&refused.ended, 125, &[part]);
+            says(&refused.ended, 125, more);
+            assert!(!witness.file().exists(), "the command did not run");
+        }
+    }
+    assert_eq!(fs::read(place("there")).expect("the file"), b"precious");
+    assert!(!place("nowhere").exists());
+    let refused = Recording::of(witness.command())
+        .to(Path::new("/dev/full"))
+        .run();
+    says(&refused.ended, 125, &["not a regular file"]);
+    let refused = Recording::of(witness.command())
+        .to(Path::new("/proc/it.trace"))
+        .run();
+    says(&refused.ended, 125, &["/proc/it.trace"]);
+}
+
+fn a_full_disk_does_not_stop_the_command() {
+    let witness = Witness::new();
+    let disk = tempfile::tempdir().expect("a temporary directory");
+    let mut launcher = act(["within", "tiny"]);
+    launcher.extend([disk.path().into(), "--".into()]);
+    // More arguments than the disk has room for, not to be compressed, and then a last word.
+    let script = "i=0; while [ $i -lt 40 ]; do
+            /bin/true \"$(head -c 6000 /dev/urandom | od -An -tx1 | tr -d ' \\n')\"
+            i=$((i + 1))
+        done; sleep 0.2; touch \"$1\"; echo finished; exit 3";
+    let mut command = words(["sh", "-c", script, "sh"]);
+    command.push(witness.file().into());
+    let recorded = Recording::of(command)
+        .through(launcher)
+        .option(["--quiet"])
+        .to(&disk.path().join("it.trace"))
+        .run();
+    assert_eq!(recorded.ended.text(), "finished\n");
+    assert!(witness.file().exists(), "the command ran to its end");
+    let messages = recorded.ended.messages();
+    assert_eq!(recorded.ended.code, Some(125), "{messages}");
+    assert_eq!(messages.lines().count(), 1, "said once: {messages}");
+    assert!(messages.starts_with("tracer: "), "{messages}");
+    assert!(
+        messages.contains("it.trace") && messages.contains("space"),
+        "{messages}"
+    );
+}
+
+fn rules_with_a_mistake_are_refused_with_their_place() {
+    let witness = Witness::new();
+    let rules = witness.directory.path().join("rules.toml");
+    for (text, place) in [
+        ("[[tree]]\nname = \"a\"\n[[tree.match]]\nexe = 7\n", ":4:7"),
+        (
+            "[[tree]]\nname = \"a\"\n[[tree.match]]\nexee = \"/a\"\n",
+            ":4:1",
+        ),
+        ("[[tree]]\nname = \"a\n", ":2:"),
+        (
+            "[[tree]]\nname = \"a\"\n[[tree.match]]\nexe = \"/[a\"\n",
+            ":4:7",
+        ),
+    ] {
+        fs::write(&rules, text).expect("rules");
+        let refused = Recording::of(witness.command())
+            .option(["--rules", rules.to_str().expect("a path")])
+            .run();
+        let messages = refused.ended.messages();
+        assert_eq!(refused.ended.code, Some(125), "{messages}");
+        assert!(
+            messages.contains(&format!("rules.toml{place}")),
+            "{text}: {messages}"
+        );
+        assert!(!witness.file().exists(), "the command did not run");
+    }
+    let refused = Recording::of(witness.command())
+        .option(["--rules", "/no/such/rules.toml"])
+        .run();
+    says(&refused.ended, 125, &["/no/such/rules.toml"]);
+}
+
+fn a_user_or_process_that_does_not_exist() {
+    let witness = Witness::new();
+    let refused = Recording::of(witness.command())
+        .option(["--user", "no-such-user"])
+        .run();
+    says(&refused.ended, 125, &["no-such-user"]);
+    let refused = Recording::of(Vec::new()).option(["--pid", "4194304"]).run();
+    says(&refused.ended, 125, &["no process 4194304"]);
+    assert!(!refused.file.exists(), "no trace of nothing");
+    assert!(!witness.file().exists(), "the command did not run");
+}
+
+fn usage_is_2_and_125_of_record() {
+    let cases: [(&[&str], i32); 9] = [
+        (&[], 2),
+        (&["no-such-verb"], 2),
+        (&["replay"], 2),
+        (&["tree", "--no-such-option", "x"], 2),
+        (&["replay", "--format", "xml", "x"], 2),
+        (&["record"], 125),
+        (&["record", "--system", "--", "true"], 125),
+        (&["record", "--linger", "soon", "--", "true"], 125),
+        (&["--help"], 0),
+    ];
+    for (words, code) in cases {
+        let answer = run(tracer().args(words));
+        let has_record = run(tracer().arg("--help")).text().contains("record");
+        if code == 125 && !has_record {
+            // Built without the kernel as a source of events, there is no such verb.
+            continue;
+        }
+        assert_eq!(answer.code, Some(code), "{words:?}: {}", answer.messages());
+        assert!(
+            !answer.messages().contains("panicked"),
+            "{}",
+            answer.messages()
+        );
+    }
+}

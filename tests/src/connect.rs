@@ -1,0 +1,328 @@
+//! Connections: with strace as the oracle for where they go; their owners, outcomes and bytes. No
+//! packet leaves the loopback, which is one of a namespace where nobody is to answer.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use crate::harness::{Call, Recording, Test, Trace, act, live, record, strace, words};
+
+pub(crate) fn tests() -> Vec<Test> {
+    vec![
+        live!(destinations_are_those_that_strace_sees).needs("strace"),
+        live!(an_exchange_has_its_bytes_and_times),
+        live!(a_refusal_has_its_reason),
+        live!(an_owner_that_ends_first_stays_the_owner),
+        live!(a_socket_that_another_process_closes),
+        live!(a_connection_that_is_open_at_the_end),
+        live!(a_v4_address_in_a_v6_socket_is_shown_as_v4),
+        live!(a_connection_that_nobody_answers),
+        live!(events_of_a_connection_come_in_order),
+        live!(a_listener_is_no_connection),
+    ]
+}
+
+/// A server on the loopback, that answers each client with 5,000 bytes after it has heard it out
+/// or has waited for so long.
+fn server(address: &str, patience: Duration) -> SocketAddr {
+    let listener = TcpListener::bind((address, 0)).expect("a listener");
+    let own = listener.local_addr().expect("its address");
+    // It ends with the tests: nobody waits for it.
+    let _server: JoinHandle<()> = thread::spawn(move || {
+        for client in listener.incoming() {
+            let Ok(mut client) = client else { return };
+            thread::spawn(move || {
+                let mut question = [0; 1000];
+                drop(client.set_read_timeout(Some(Duration::from_secs(5))));
+                // A client that has nothing to say is none to answer.
+                if client.read_exact(&mut question).is_ok() {
+                    drop(client.write_all(&[b'a'; 5000]));
+                }
+                thread::sleep(patience);
+            });
+        }
+    });
+    own
+}
+
+/// An address where nobody listens, as long as this is held.
+fn refusing(
+    address: &str,
+) -> (
+    nix::sys::socket::SockaddrStorage,
+    std::os::fd::OwnedFd,
+    SocketAddr,
+) {
+    use nix::sys::socket::{
+        AddressFamily, SockFlag, SockType, SockaddrStorage, bind, getsockname, socket,
+    };
+    use std::os::fd::AsRawFd;
+    let wanted = SocketAddr::new(address.parse().expect("an address"), 0);
+    let family = if wanted.is_ipv4() {
+        AddressFamily::Inet
+    } else {
+        AddressFamily::Inet6
+    };
+    // Bound, so that nobody else gets the port; not listening, so that it refuses.
+    let holder = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).expect("a socket");
+    bind(holder.as_raw_fd(), &SockaddrStorage::from(wanted)).expect("a port");
+    let own: SockaddrStorage = getsockname(holder.as_raw_fd()).expect("its address");
+    let port = match (own.as_sockaddr_in(), own.as_sockaddr_in6()) {
+        (Some(v4), _) => v4.port(),
+        (None, Some(v6)) => v6.port(),
+        (None, None) => 0,
+    };
+    (own, holder, SocketAddr::new(wanted.ip(), port))
+}
+
+/// The connections of the recorded command.
+fn mine(trace: &Trace) -> Vec<Value> {
+    trace.connections(["--tree", "command"])
+}
+
+#[track_caller]
+fn only(trace: &Trace) -> Value {
+    let mut all = mine(trace);
+    assert_eq!(all.len(), 1, "{all:?}");
+    all.remove(0)
+}
+
+fn destinations_are_those_that_strace_sees() {
+    let (v4, v6) = (
+        server("127.0.0.1", Duration::ZERO).to_string(),
+        server("::1", Duration::ZERO).to_string(),
+    );
+    let (_, _held4, closed4) = refusing("127.0.0.1");
+    let (_, _held6, closed6) = refusing("::1");
+    let (closed4, closed6) = (closed4.to_string(), closed6.to_string());
+    let command = act([
+        "dial",
+        "plain",
+        &v4,
+        "plain",
+        &v6,
+        "plain",
+        &closed4,
+        "plain",
+        &closed6,
+        "nonblocking",
+        &v4,
+        "nonblocking",
+        &v6,
+        "nonblocking",
+        &closed4,
+        "nonblocking",
+        &closed6,
+        "mapped",
+        &v4,
+        "mapped",
+        &closed4,
+        "exchange",
+        &v4,
+        "exchange",
+        &v6,
+        "plain",
+        &v4,
+    ]);
+    let (ended, calls) = strace(&command);
+    ended.success();
+    let mut told: Vec<String> = calls
+        .into_iter()
+        .filter_map(|call| match call {
+            Call::Connect(address) => Some(address.to_string()),
+            Call::Exec { .. } => None,
+        })
+        .collect();
+    assert_eq!(told.len(), 13);
+    // The last of the server's ends may come after the command.
+    let trace = Recording::of(command)
+        .option(["--linger", "500ms"])
+        .run()
+        .trace();
+    let mut asked: Vec<String> = trace
+        .of_command("connect")
+        .iter()
+        .map(|event| event.remote().to_owned())
+        .collect();
+    told.sort();
+    asked.sort();
+    assert_eq!(asked, told);
+    let states: Vec<Value> = mine(&trace)
+        .into_iter()
+        .map(|row| row["state"].clone())
+        .collect();
+    let refused = states.iter().filter(|state| **state == "refused").count();
+    let closed = states.iter().filter(|state| **state == "closed").count();
+    assert_eq!((refused, closed), (5, 8), "{states:?}");
+}
+
+fn an_exchange_has_its_bytes_and_times() {
+    for address in ["127.0.0.1", "::1"] {
+        let remote = server(address, Duration::ZERO).to_string();
+        let trace = record(act(["dial", "exchange", &remote]));
+        let row = only(&trace);
+        assert_eq!(row["remote"], *remote);
+        assert_eq!(row["state"], "closed", "{row}");
+        assert_eq!(row["bytes_sent"], 1000, "{row}");
+        assert_eq!(row["bytes_received"], 5000, "{row}");
+        assert_eq!(row["process"]["pid"].as_u64(), Some(trace.command_pid()));
+        assert_eq!(row["tree"], "command");
+        assert_eq!(row["because"], "the recorded command");
+        assert_eq!(row["protocol"], "tcp");
+        assert!(row["error"].is_null(), "{row}");
+        let milliseconds = |key: &str| row[key].as_f64().expect("a time");
+        assert!(milliseconds("connect_ms") > 0.0);
+        assert!(milliseconds("duration_ms") >= milliseconds("connect_ms"));
+        let local: SocketAddr = row["local"]
+            .as_str()
+            .and_then(|it| it.parse().ok())
+            .expect("an end");
+        assert!(local.ip().is_loopback() && local.port() != 0, "{row}");
+    }
+}
+
+fn a_refusal_has_its_reason() {
+    for (address, how) in [
+        ("127.0.0.1", "plain"),
+        ("::1", "plain"),
+        ("127.0.0.1", "nonblocking"),
+    ] {
+        let (_, _held, closed) = refusing(address);
+        let trace = record(act(["dial", how, &closed.to_string()]));
+        let row = only(&trace);
+        assert_eq!(row["state"], "refused", "{how} {row}");
+        assert_eq!(row["error"], "ECONNREFUSED");
+        assert!(row["bytes_sent"].is_null(), "{row}");
+        let failed = trace.of_command("connect_failed");
+        assert_eq!(failed.len(), 1);
+        assert_eq!(failed[0].text("error"), "ECONNREFUSED");
+        assert_eq!(failed[0].remote(), closed.to_string());
+    }
+}
+
+/// The server closes last, long after the client has ended; what is left of the client's side then
+/// is a socket without an owner, as in TIME_WAIT.
+fn an_owner_that_ends_first_stays_the_owner() {
+    let remote = server("127.0.0.1", Duration::from_millis(500)).to_string();
+    let trace = Recording::of(act(["dial", "drop", &remote]))
+        .option(["--linger", "1s"])
+        .run()
+        .trace();
+    let row = only(&trace);
+    assert_eq!(row["process"]["pid"].as_u64(), Some(trace.command_pid()));
+    assert_eq!(row["process"]["name"], "tracer-tests");
+    assert_eq!(row["state"], "closed", "{row}");
+    assert_eq!(row["bytes_sent"], 3, "{row}");
+    let exit = trace.of_command("exit")[0].number("seq");
+    let close = trace.of_command("close")[0];
+    assert!(close.number("seq") > exit, "the owner was gone by then");
+    assert_eq!(close.pid(), trace.command_pid());
+}
+
+fn a_socket_that_another_process_closes() {
+    let remote = server("127.0.0.1", Duration::ZERO).to_string();
+    let trace = Recording::of(act(["hand-over", &remote]))
+        .option(["--linger", "500ms"])
+        .run()
+        .trace();
+    let row = only(&trace);
+    assert_eq!(row["process"]["pid"].as_u64(), Some(trace.command_pid()));
+    assert_eq!(row["bytes_sent"], "from the child".len(), "{row}");
+    assert_eq!(row["state"], "closed", "{row}");
+}
+
+fn a_connection_that_is_open_at_the_end() {
+    let remote = server("127.0.0.1", Duration::from_secs(3)).to_string();
+    let mut command = act(["orphan"]);
+    command.extend(act(["dial", "keep", &remote]));
+    let trace = Recording::of(command)
+        .option(["--linger", "500ms"])
+        .run()
+        .trace();
+    let row = only(&trace);
+    assert_eq!(row["state"], "open", "{row}");
+    assert!(
+        row["bytes_sent"].is_null() && row["duration_ms"].is_null(),
+        "{row}"
+    );
+    assert!(row["connect_ms"].is_number(), "{row}");
+    assert!(trace.ended.messages().contains("still running: 1"));
+}
+
+fn a_v4_address_in_a_v6_socket_is_shown_as_v4() {
+    let remote = server("127.0.0.1", Duration::ZERO).to_string();
+    let trace = record(act(["dial", "mapped", &remote]));
+    let row = only(&trace);
+    assert_eq!(row["remote"], *remote);
+    let event = trace.of_command("connect")[0];
+    assert_eq!(event.0["connection"]["family"], "ipv4");
+    let local = row["local"].as_str().unwrap_or_default();
+    assert!(local.starts_with("127.0.0.1:"), "{row}");
+    let network = trace.connections(["--remote", "127.0.0.0/8", "--tree", "command"]);
+    assert_eq!(network.len(), 1, "a v4 network has it");
+}
+
+fn a_connection_that_nobody_answers() {
+    let mut command = act(["within", "net", "--"]);
+    command.extend(act(["dial", "impatient", "192.0.2.7:4242"]));
+    let trace = record(command);
+    let row = only(&trace);
+    assert_eq!(row["remote"], "192.0.2.7:4242");
+    assert_eq!(row["state"], "timed_out", "{row}");
+    assert_eq!(row["error"], "ETIMEDOUT", "{row}");
+    let lasted = row["duration_ms"].as_f64().expect("a time");
+    assert!(lasted > 500.0, "{row}");
+    assert!(row["connect_ms"].is_null(), "{row}");
+}
+
+fn events_of_a_connection_come_in_order() {
+    let remote = server("::1", Duration::ZERO).to_string();
+    let trace = record(act(["dial", "exchange", &remote, "exchange", &remote]));
+    let kinds: Vec<(u64, &str)> = trace
+        .events
+        .iter()
+        .filter(|event| event.remote() == remote && event.tree() == "command")
+        .map(|event| {
+            let id = event.0["connection"]["id"].as_u64().expect("a number");
+            (id, event.kind())
+        })
+        .collect();
+    let ids: Vec<u64> = kinds.iter().map(|(id, _)| *id).collect();
+    let first = ids[0];
+    let second = *ids.last().expect("a second one");
+    assert_ne!(first, second);
+    for id in [first, second] {
+        let own: Vec<&str> = kinds
+            .iter()
+            .filter(|(each, _)| *each == id)
+            .map(|(_, kind)| *kind)
+            .collect();
+        assert_eq!(own, ["connect", "established", "close"]);
+    }
+}
+
+/// The side that was called shows up in the tree of its process only when it calls somebody.
+fn a_listener_is_no_connection() {
+    let remote = server("127.0.0.1", Duration::ZERO).to_string();
+    let trace = record(act(["dial", "exchange", &remote]));
+    let of_server = trace.connections(["--pid", &std::process::id().to_string()]);
+    let to_server: Vec<&Value> = of_server
+        .iter()
+        .filter(|row| row["local"] == *remote)
+        .collect();
+    assert!(to_server.is_empty(), "{to_server:?}");
+    assert!(
+        trace
+            .read("connections", [])
+            .success()
+            .text()
+            .contains(&remote)
+    );
+    let nothing = record(words(["true"]));
+    assert!(mine(&nothing).is_empty());
+}

@@ -1,0 +1,99 @@
+//! Traces that were recorded once, and what the views say of them, byte for byte: a trace that was
+//! ever written stays readable, and a view changes only on purpose. Runs anywhere, as anybody, with
+//! a tool that cannot record, too.
+//!
+//! `TRACER_TESTS_BLESS=1` writes what the views say now. How a trace comes to be here is told in
+//! `corpus/README.md`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::harness::{Test, run, tracer};
+
+/// A view, the end of the name of the file that has it, and the arguments that make it.
+const VIEWS: [(&str, &[&str]); 6] = [
+    ("replay.txt", &["replay"]),
+    (
+        "absolute.txt",
+        &["replay", "--time", "absolute", "--tree", "command"],
+    ),
+    ("jsonl", &["replay", "--format", "jsonl"]),
+    ("tree.txt", &["tree"]),
+    ("tree.jsonl", &["tree", "--format", "jsonl"]),
+    ("connections.txt", &["connections"]),
+];
+
+/// Traces whose other views would be long: one of many processes, one of many arguments.
+const SHORT_VIEWS: [(&str, &[&str]); 2] = [
+    ("oms-install", &["tree.txt", "connections.txt"]),
+    ("cut", &["connections.txt"]),
+];
+
+pub(crate) fn tests() -> Vec<Test> {
+    let mut traces: Vec<PathBuf> = fs::read_dir(directory())
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|end| end == "trace"))
+        .collect();
+    traces.sort();
+    let mut tests: Vec<Test> = traces
+        .into_iter()
+        .map(|trace| {
+            let name = trace.file_stem().unwrap_or_default().display().to_string();
+            Test::new(module_path!(), &name, move || compare(&trace))
+        })
+        .collect();
+    if tests.is_empty() {
+        let missing = "the traces, which lie beside the source: TRACER_TESTS_CORPUS names a copy";
+        tests.push(Test::new(module_path!(), "traces", || {}).lacking(missing));
+    }
+    tests
+}
+
+fn directory() -> PathBuf {
+    match std::env::var_os("TRACER_TESTS_CORPUS") {
+        Some(given) => given.into(),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus"),
+    }
+}
+
+fn compare(trace: &Path) {
+    let name = trace.file_stem().unwrap_or_default().display().to_string();
+    for (end, arguments) in VIEWS {
+        let short = SHORT_VIEWS.iter().find(|(long, _)| *long == name);
+        if short.is_some_and(|(_, views)| !views.contains(&end)) {
+            continue;
+        }
+        let (verb, options) = arguments.split_first().expect("a verb");
+        // From its own directory, so that messages do not name another.
+        let mut command = tracer();
+        command
+            .current_dir(directory())
+            .arg(verb)
+            .arg(trace.file_name().unwrap_or_default())
+            .args(options);
+        let answer = run(&mut command);
+        let said = format!(
+            "{}{}exit status {}\n",
+            answer.text(),
+            answer.messages(),
+            answer.code.unwrap_or(-1)
+        );
+        let file = trace.with_extension(end);
+        if std::env::var_os("TRACER_TESTS_BLESS").is_some() {
+            fs::write(&file, &said).expect("writes what is expected from now on");
+            continue;
+        }
+        let expected = fs::read_to_string(&file).unwrap_or_default();
+        let differs = expected.lines().zip(said.lines()).find(|(a, b)| a != b);
+        assert!(
+            said == expected,
+            "{} is not what `tracer {}` says; the first difference: {differs:#?}",
+            file.display(),
+            arguments.join(" ")
+        );
+    }
+}

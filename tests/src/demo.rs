@@ -1,0 +1,270 @@
+//! The demo's trace: the replica of an installer whose daemons detach in every way that real ones
+//! do. `cargo xtask test` records it and names it; nothing is recorded here.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde_json::Value;
+
+use crate::harness::{Ended, Test, plain, run, tracer};
+
+/// Names the trace.
+const TRACE: &str = "TRACER_DEMO_TRACE";
+
+pub(crate) fn tests() -> Vec<Test> {
+    let tests = vec![
+        plain!(every_generation_of_omi_is_in_its_tree),
+        plain!(omsagent_is_in_its_tree),
+        plain!(nothing_else_is_in_these_trees),
+        plain!(connections_have_owner_tree_and_outcome),
+        plain!(the_agent_is_found_under_both_of_its_names),
+        plain!(what_is_not_the_installers_is_not_the_commands),
+        plain!(the_key_is_masked_wherever_it_was),
+        plain!(nothing_is_missing),
+    ];
+    tests.into_iter().map(|test| test.given(TRACE)).collect()
+}
+
+fn read(verb: &str, options: &[&str]) -> Ended {
+    let trace = PathBuf::from(std::env::var_os(TRACE).expect("the demo's trace"));
+    run(tracer().arg(verb).arg(trace).args(options)).success()
+}
+
+fn lives(verb: &str, options: &[&str]) -> Vec<Value> {
+    let mut all = vec!["--format", "jsonl"];
+    all.extend(options);
+    read(verb, &all)
+        .text()
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an object"))
+        .collect()
+}
+
+fn text<'a>(life: &'a Value, key: &str) -> &'a str {
+    life[key].as_str().unwrap_or_default()
+}
+
+/// How many processes of a tree have a name and a user.
+fn census(tree: &str) -> BTreeMap<(String, String), usize> {
+    let mut census = BTreeMap::new();
+    for life in lives("tree", &["--tree", tree]) {
+        let who = (
+            text(&life, "name").to_owned(),
+            text(&life, "user").to_owned(),
+        );
+        *census.entry(who).or_default() += 1;
+    }
+    census
+}
+
+fn expected<const N: usize>(rows: [(&str, &str, usize); N]) -> BTreeMap<(String, String), usize> {
+    rows.into_iter()
+        .map(|(name, user, count)| ((name.to_owned(), user.to_owned()), count))
+        .collect()
+}
+
+/// omiserver forks twice to detach; the third of them forks the engine, which gives up root, and
+/// an agent for each user that asks.
+fn every_generation_of_omi_is_in_its_tree() {
+    let all = lives("tree", &["--tree", "omi"]);
+    let started: Vec<&Value> = all
+        .iter()
+        .filter(|life| text(life, "because").starts_with("rule omi of azure-monitor"))
+        .filter(|life| text(life, "exe") == "/opt/omi/bin/omiserver")
+        .collect();
+    assert_eq!(started.len(), 4, "four generations");
+    for first in started {
+        let because = text(first, "because");
+        assert!(
+            because.contains("exe /opt/omi/bin/omiserver, argv -d"),
+            "{because}"
+        );
+        let child = |parent: &Value, name: &str| {
+            let of_parent = all.iter().filter(|life| {
+                life["ppid"] == parent["pid"] && life["parent_start_ns"] == parent["start_ns"]
+            });
+            let named: Vec<&Value> = of_parent
+                .filter(|life| text(life, "name") == name)
+                .collect();
+            named
+        };
+        let session = child(first, "omiserver");
+        assert_eq!(session.len(), 1, "{first}");
+        let server = child(session[0], "omiserver");
+        assert_eq!(server.len(), 1, "{first}");
+        assert_eq!(
+            text(server[0], "because"),
+            format!("child of omiserver [{}]", session[0]["pid"])
+        );
+        let engine = child(server[0], "omiengine");
+        assert_eq!(engine.len(), 1, "{first}");
+        assert_eq!(text(engine[0], "user"), "omi");
+        assert_eq!(engine[0]["former_users"], serde_json::json!(["root"]));
+        let mut users: Vec<&str> = child(server[0], "omiagent")
+            .iter()
+            .map(|agent| text(agent, "user"))
+            .collect();
+        users.sort_unstable();
+        assert!(
+            users.is_empty() || users == ["omsagent", "root"],
+            "{users:?}"
+        );
+    }
+    // The last one is what `ps` would show.
+    let running = lives("tree", &["--tree", "omi"]);
+    let mut running: Vec<(&str, &str)> = running
+        .iter()
+        .filter(|life| life["running"] == true)
+        .map(|life| (text(life, "name"), text(life, "user")))
+        .collect();
+    running.sort_unstable();
+    assert_eq!(
+        running,
+        [
+            ("omiagent", "omsagent"),
+            ("omiagent", "root"),
+            ("omiengine", "omi"),
+            ("omiserver", "root"),
+        ]
+    );
+}
+
+/// A script of an interpreter, that forks twice.
+fn omsagent_is_in_its_tree() {
+    let all = lives("tree", &["--tree", "omsagent"]);
+    assert_eq!(all.len(), 3, "{all:?}");
+    assert!(text(&all[0], "because").starts_with("rule omsagent of azure-monitor: exe "));
+    for pair in all.windows(2) {
+        assert_eq!(
+            text(&pair[1], "because"),
+            format!("child of omsagent [{}]", pair[0]["pid"])
+        );
+        assert_eq!(pair[1]["parent_start_ns"], pair[0]["start_ns"]);
+    }
+    let running: Vec<bool> = all.iter().map(|life| life["running"] == true).collect();
+    assert_eq!(running, [false, false, true]);
+}
+
+fn nothing_else_is_in_these_trees() {
+    assert_eq!(
+        census("omi"),
+        expected([
+            ("omiserver", "root", 12),
+            ("omiengine", "omi", 4),
+            ("omiagent", "root", 2),
+            ("omiagent", "omsagent", 2),
+        ])
+    );
+    assert_eq!(census("omsagent"), expected([("omsagent", "omsagent", 3)]));
+    let mut owners = BTreeMap::new();
+    for row in lives("connections", &["--tree", "omsagent", "--tree", "omi"]) {
+        let remote = text(&row, "remote").to_owned();
+        *owners.entry(remote).or_insert(0) += 1;
+    }
+    let remotes: Vec<&str> = owners.keys().map(String::as_str).collect();
+    assert_eq!(
+        remotes,
+        [
+            "168.63.129.16:32526",
+            "169.254.169.254:80",
+            "40.79.194.105:443"
+        ]
+    );
+}
+
+fn connections_have_owner_tree_and_outcome() {
+    for remote in ["40.79.194.105:443", "169.254.169.254:80"] {
+        let rows = lives("connections", &["--remote", remote, "--tree", "omsagent"]);
+        assert!(rows.len() >= 3, "{remote}: {rows:?}");
+        for row in rows {
+            assert_eq!(text(&row, "remote"), remote);
+            assert_eq!(text(&row["process"], "name"), "omsagent");
+            assert_eq!(text(&row["process"], "user"), "omsagent");
+            assert_eq!(
+                text(&row["process"], "exe"),
+                "/opt/microsoft/omsagent/ruby/bin/ruby"
+            );
+            assert!(
+                text(&row, "because").starts_with("child of omsagent ["),
+                "{row}"
+            );
+            assert_eq!(text(&row, "state"), "closed", "{row}");
+            assert!(row["bytes_sent"].as_u64() > Some(0), "{row}");
+            assert!(row["bytes_received"].as_u64() > Some(0), "{row}");
+        }
+        let everybody = lives("connections", &["--remote", remote]);
+        for row in everybody {
+            assert_ne!(text(&row, "tree"), "system", "{row}");
+        }
+    }
+    let refused = lives("connections", &["--remote", "168.63.129.16:32526"]);
+    assert_eq!(text(&refused[0], "state"), "refused");
+    assert_eq!(text(&refused[0], "tree"), "omsagent");
+}
+
+fn the_agent_is_found_under_both_of_its_names() {
+    let agent = lives("tree", &["--tree", "omsagent"]);
+    for name in ["ruby", "omsagent"] {
+        let found = lives("tree", &["--process", name]);
+        for process in &agent {
+            assert!(
+                found.contains(process),
+                "--process {name} finds {}",
+                process["pid"]
+            );
+        }
+        let replayed = read("replay", &["--process", name, "--event", "exec"]);
+        assert!(
+            replayed
+                .text()
+                .contains("/opt/microsoft/omsagent/bin/omsagent")
+        );
+    }
+    let pid = agent[2]["pid"].to_string();
+    let events = |name: &str| read("replay", &["--process", name, "--pid", &pid]).stdout;
+    assert!(!events("ruby").is_empty());
+    assert_eq!(events("ruby"), events("omsagent"));
+}
+
+/// cron and an upgrade that happens to run at the same time.
+fn what_is_not_the_installers_is_not_the_commands() {
+    for (name, at_least) in [("unattended-upgr*", 1), ("cron", 1)] {
+        let found = lives("tree", &["--process", name]);
+        assert!(found.len() >= at_least, "{name}: {found:?}");
+        for life in found {
+            assert_ne!(text(&life, "tree"), "command", "{life}");
+        }
+    }
+    let rows = lives("connections", &["--process", "unattended-upgr*"]);
+    assert!(!rows.is_empty());
+    assert!(
+        rows.iter().all(|row| text(row, "tree") == "system"),
+        "{rows:?}"
+    );
+}
+
+fn the_key_is_masked_wherever_it_was() {
+    let replayed = read("replay", &["--format", "jsonl"]);
+    // 88 characters of base64 in a row would be one.
+    let longest = replayed
+        .text()
+        .lines()
+        .flat_map(|line| line.split(|c: char| !(c.is_ascii_alphanumeric() || "+=".contains(c))))
+        .map(str::len)
+        .max();
+    assert!(longest < Some(80), "{longest:?}");
+    assert!(!replayed.text().contains("demo-password"));
+    for place in [
+        "\"-s\",\"‹secret 1›\"",
+        "\"tr\",\"x\",\"‹secret 1›\"",
+        "demo-user:‹secret 2›@",
+    ] {
+        assert!(replayed.text().contains(place), "{place}");
+    }
+}
+
+fn nothing_is_missing() {
+    let replayed = read("replay", &["--strict"]);
+    assert_eq!(replayed.messages(), "");
+    let summary = lives("tree", &[]);
+    assert!(summary.len() > 250, "{} processes", summary.len());
+}

@@ -1,0 +1,40 @@
+//! `tracer doctor` where a recording is possible. What it says where none is, is the business of
+//! `bad_input`.
+
+use serde_json::Value;
+
+use crate::harness::{Test, live, record, run, tracer, words};
+
+pub(crate) fn tests() -> Vec<Test> {
+    vec![
+        live!(every_fact_has_a_hook_or_a_reason),
+        live!(what_it_promises_is_what_a_recording_uses),
+    ]
+}
+
+fn facts() -> Vec<Value> {
+    let answer = run(tracer().args(["doctor", "--format", "json"])).success();
+    assert_eq!(answer.text().lines().count(), 1, "one object");
+    let told: Value = serde_json::from_str(answer.text()).expect("an object");
+    told["facts"].as_array().expect("a list of facts").clone()
+}
+
+fn every_fact_has_a_hook_or_a_reason() {
+    let facts = facts();
+    assert!(facts.len() >= 5, "{facts:?}");
+    let text = run(tracer().arg("doctor")).success();
+    for fact in facts {
+        let name = fact["fact"].as_str().expect("a name");
+        assert!(text.text().contains(name), "{name}: {}", text.text());
+        let reason = fact["reason"].as_str().unwrap_or_default();
+        assert!(fact["hook"].is_string() || !reason.is_empty(), "{fact}");
+        assert!(!reason.is_empty(), "why this one: {fact}");
+    }
+}
+
+fn what_it_promises_is_what_a_recording_uses() {
+    let unhooked = facts().iter().filter(|fact| fact["hook"].is_null()).count();
+    // A fact that no hook tells would make every recording incomplete.
+    assert_eq!(unhooked, 0);
+    record(words(["/bin/true"]));
+}

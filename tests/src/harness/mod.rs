@@ -1,0 +1,35 @@
+//! What tests are made of: a recording to be read back, an oracle to be compared with, a terminal
+//! to be shown on. No test of the tool is here, only those of the oracle's own reader.
+
+mod program;
+mod recording;
+mod strace;
+mod terminal;
+mod test;
+mod trace;
+
+pub(crate) use program::{Ended, finish, run, says, tracer, within_limit};
+pub(crate) use recording::{Recorded, Recording, Running, record};
+pub(crate) use strace::{Call, strace, tests};
+pub(crate) use terminal::on_terminal;
+pub(crate) use test::{Test, live, plain};
+pub(crate) use trace::{Event, Trace, base64_or_text};
+
+use std::ffi::OsString;
+
+/// The first argument that makes this program an actor instead of a harness.
+pub(crate) const ACT: &str = "act";
+
+/// The command line of an actor, see `crate::actor`.
+pub(crate) fn act<const N: usize>(words: [&str; N]) -> Vec<OsString> {
+    let own = std::env::current_exe().expect("the path of this program");
+    [own.into(), ACT.into()]
+        .into_iter()
+        .chain(words.map(OsString::from))
+        .collect()
+}
+
+/// A command line.
+pub(crate) fn words<const N: usize>(words: [&str; N]) -> Vec<OsString> {
+    words.map(OsString::from).to_vec()
+}

@@ -1,0 +1,204 @@
+//! `tracer record` as one call: a command goes in, a trace comes out. What the trace says is not
+//! judged here.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs::File,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Child, Command},
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tempfile::TempDir;
+
+use super::{Ended, Trace, finish, program::Output, program::start, tracer, within_limit};
+
+/// A recording to be made.
+pub(crate) struct Recording {
+    directory: TempDir,
+    file: PathBuf,
+    launcher: Vec<OsString>,
+    options: Vec<OsString>,
+    command: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+    input: Vec<u8>,
+}
+
+/// Records a command, all of whose events must have been seen.
+#[track_caller]
+pub(crate) fn record(command: Vec<OsString>) -> Trace {
+    Recording::of(command).run().trace()
+}
+
+impl Recording {
+    /// Of a command; of none where the options say what to record.
+    pub(crate) fn of(command: Vec<OsString>) -> Recording {
+        let mut directory = tempfile::tempdir().expect("a temporary directory");
+        // To look at a trace that a test failed on.
+        directory.disable_cleanup(std::env::var_os("TRACER_TESTS_KEEP").is_some());
+        Recording {
+            file: directory.path().join("it.trace"),
+            directory,
+            launcher: Vec::new(),
+            options: Vec::new(),
+            command,
+            environment: Vec::new(),
+            input: Vec::new(),
+        }
+    }
+
+    /// Another place for the trace.
+    pub(crate) fn to(mut self, file: &Path) -> Recording {
+        self.file = file.to_owned();
+        self
+    }
+
+    /// An option of `tracer record`.
+    pub(crate) fn option<const N: usize>(mut self, words: [&str; N]) -> Recording {
+        self.options.extend(words.map(OsString::from));
+        self
+    }
+
+    /// What runs the recorder: a command line that ends where the one of the tracer begins.
+    pub(crate) fn through(mut self, launcher: Vec<OsString>) -> Recording {
+        self.launcher = launcher;
+        self
+    }
+
+    pub(crate) fn environment(mut self, name: &str, value: &str) -> Recording {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// What the recorder finds on its stdin.
+    pub(crate) fn input(mut self, bytes: &[u8]) -> Recording {
+        self.input = bytes.to_owned();
+        self
+    }
+
+    /// The whole command line.
+    fn line(&self) -> Command {
+        let mut words = self.launcher.clone();
+        words.push(tracer().get_program().to_owned());
+        words.push("record".into());
+        words.extend(["-o".into(), self.file.clone().into()]);
+        words.extend(self.options.iter().cloned());
+        if !self.command.is_empty() {
+            words.push("--".into());
+            words.extend(self.command.iter().cloned());
+        }
+        let (program, rest) = words.split_first().expect("a program to run");
+        let mut line = Command::new(program);
+        line.args(rest)
+            .env_remove("SUDO_UID")
+            .env_remove("SUDO_GID")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        line
+    }
+
+    /// Makes it.
+    pub(crate) fn run(self) -> Recorded {
+        self.start().finish()
+    }
+
+    /// Begins it.
+    pub(crate) fn start(self) -> Running {
+        let mut line = self.line();
+        let input = self.directory.path().join("stdin");
+        File::create(&input)
+            .and_then(|mut file| file.write_all(&self.input))
+            .expect("a file for input");
+        line.stdin(File::open(&input).expect("the file for input"));
+        let output = Output::divert(&mut line);
+        Running {
+            child: start(&mut line),
+            output,
+            directory: self.directory,
+            file: self.file,
+        }
+    }
+}
+
+/// A recording that is being made.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    output: Output,
+    directory: TempDir,
+    file: PathBuf,
+}
+
+impl Running {
+    /// Waits until the hooks are live. What runs already is in the trace from now on, with some
+    /// time to spare.
+    pub(crate) fn attached(self) -> Running {
+        assert!(within_limit(|| self.file.exists()), "the recording begins");
+        std::thread::sleep(Duration::from_millis(300));
+        self
+    }
+
+    /// Sends a signal to the recorder alone.
+    pub(crate) fn send(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).expect("a process id");
+        kill(Pid::from_raw(pid), signal).expect("the recorder runs");
+    }
+
+    /// Waits until it, or the command, has said something on stderr.
+    pub(crate) fn says(self, text: &str) -> Running {
+        let said = || String::from_utf8_lossy(&self.output.stderr()).contains(text);
+        assert!(within_limit(said), "it says {text}");
+        self
+    }
+
+    /// Waits for its end.
+    pub(crate) fn finish(self) -> Recorded {
+        let ended = self.output.of(finish(self.child));
+        Recorded {
+            ended,
+            file: self.file,
+            _directory: self.directory,
+        }
+    }
+}
+
+/// A recording that was made, or that was refused.
+pub(crate) struct Recorded {
+    /// How the recorder ended, and what it and the command wrote.
+    pub(crate) ended: Ended,
+    /// Where the trace is.
+    pub(crate) file: PathBuf,
+    /// Goes when this goes.
+    _directory: TempDir,
+}
+
+impl Recorded {
+    /// Reads it back; nothing may be missing from it.
+    #[track_caller]
+    pub(crate) fn trace(self) -> Trace {
+        let messages = self.ended.messages();
+        assert_ne!(self.ended.code, Some(125), "no recording: {messages}");
+        let trace = Trace::read(self);
+        assert_eq!(
+            trace.replayed.code,
+            Some(0),
+            "{} is not complete: {}",
+            trace.file.display(),
+            trace.replayed.messages()
+        );
+        trace
+    }
+
+    /// A reading command on the trace.
+    pub(crate) fn read<const N: usize>(&self, verb: &str, options: [&str; N]) -> Ended {
+        super::run(
+            tracer()
+                .arg(verb)
+                .arg(&self.file)
+                .args(options.map(OsStr::new)),
+        )
+    }
+}

@@ -1,0 +1,166 @@
+//! One test, and what a machine must have to run it. A test that cannot run says why and is
+//! counted; on a machine that calls itself CI, what every such machine has is a must.
+
+use std::{
+    ffi::OsStr,
+    sync::{OnceLock, PoisonError, RwLock},
+};
+
+use libtest_mimic::{Completion, Failed, Trial};
+use nix::unistd::geteuid;
+
+use super::{program, run, words};
+
+/// A test.
+pub(crate) struct Test {
+    name: String,
+    body: Box<dyn Fn() + Send>,
+    needs_recorder: bool,
+    alone: bool,
+    programs: Vec<&'static str>,
+    variables: Vec<&'static str>,
+    lacks: Option<&'static str>,
+}
+
+/// A test that records on the running kernel.
+macro_rules! live {
+    ($body:ident) => {
+        $crate::harness::Test::new(module_path!(), stringify!($body), $body).recording()
+    };
+}
+
+/// A test that only reads.
+macro_rules! plain {
+    ($body:ident) => {
+        $crate::harness::Test::new(module_path!(), stringify!($body), $body)
+    };
+}
+
+pub(crate) use {live, plain};
+
+/// Programs that no machine for the continuous integration may lack.
+const MUST_HAVE: [&str; 1] = ["strace"];
+
+impl Test {
+    pub(crate) fn new(module: &str, name: &str, body: impl Fn() + Send + 'static) -> Test {
+        let subject = module.split_once("::").map_or(module, |(_, inner)| inner);
+        Test {
+            name: format!("{subject}::{name}"),
+            body: Box::new(body),
+            needs_recorder: false,
+            alone: false,
+            programs: Vec::new(),
+            variables: Vec::new(),
+            lacks: None,
+        }
+    }
+
+    pub(crate) fn recording(mut self) -> Test {
+        self.needs_recorder = true;
+        self
+    }
+
+    /// No other one may record at the same time: each sees what happens on the whole machine, and
+    /// this one does what no recording of it can be complete with.
+    pub(crate) fn alone(mut self) -> Test {
+        self.alone = true;
+        self
+    }
+
+    /// It also needs a program.
+    pub(crate) fn needs(mut self, program: &'static str) -> Test {
+        self.programs.push(program);
+        self
+    }
+
+    /// It also needs something that only `cargo xtask test` makes.
+    pub(crate) fn given(mut self, variable: &'static str) -> Test {
+        self.variables.push(variable);
+        self
+    }
+
+    /// It needs something that is known not to be there.
+    pub(crate) fn lacking(mut self, what: &'static str) -> Test {
+        self.lacks = Some(what);
+        self
+    }
+
+    fn run(&self) {
+        static MACHINE: RwLock<()> = RwLock::new(());
+        // A test that failed while it held the lock leaves nothing behind that others would mind.
+        if self.alone {
+            let _alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
+            (self.body)();
+        } else {
+            let _shared = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+            (self.body)();
+        }
+    }
+
+    /// Why it cannot run here, and whether that is acceptable anywhere.
+    fn obstacle(&self) -> Option<(String, bool)> {
+        if self.needs_recorder && std::env::var_os("TRACER_TESTS_NO_LIVE").is_some() {
+            return Some(("left out, as was asked for".to_owned(), true));
+        }
+        if self.needs_recorder
+            && let Err(reason) = can_record()
+        {
+            return Some((reason.clone(), false));
+        }
+        if let Some(what) = self.lacks {
+            return Some((format!("there is nothing of {what}"), true));
+        }
+        if let Some(program) = self.programs.iter().find(|name| !is_installed(name)) {
+            let acceptable = !MUST_HAVE.contains(program);
+            return Some((format!("{program} is not installed"), acceptable));
+        }
+        self.variables
+            .iter()
+            .find(|variable| std::env::var_os(variable).is_none())
+            .map(|variable| {
+                let reason = format!("{variable} is not set: `cargo xtask test` sets it");
+                (reason, true)
+            })
+    }
+}
+
+impl From<Test> for Trial {
+    fn from(test: Test) -> Trial {
+        Trial::ignorable_test(test.name.clone(), move || match test.obstacle() {
+            Some((reason, acceptable)) if !acceptable && std::env::var_os("CI").is_some() => {
+                Err(Failed::from(format!("must not be skipped in CI: {reason}")))
+            }
+            Some((reason, _)) => Ok(Completion::ignored_with(reason)),
+            None => {
+                test.run();
+                Ok(Completion::Completed)
+            }
+        })
+    }
+}
+
+/// Whether this user can record on this kernel.
+fn can_record() -> Result<(), &'static String> {
+    static ANSWER: OnceLock<Result<(), String>> = OnceLock::new();
+    let answer = ANSWER.get_or_init(|| {
+        if !geteuid().is_root() {
+            return Err("recording needs root".to_owned());
+        }
+        let doctor = run(program::tracer().arg("doctor"));
+        match doctor.code {
+            Some(0) => Ok(()),
+            _ => Err(format!(
+                "this machine cannot record: {}",
+                doctor.text().lines().next().unwrap_or_default()
+            )),
+        }
+    });
+    answer.as_ref().copied()
+}
+
+fn is_installed(name: &str) -> bool {
+    let mut question = std::process::Command::new("sh");
+    question.args(words(["-c", "command -v \"$1\" >/dev/null", "sh"]));
+    question.arg(OsStr::new(name));
+    run(&mut question).code == Some(0)
+}

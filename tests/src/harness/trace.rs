@@ -1,0 +1,151 @@
+//! A trace as its reader tells it: the events of `replay`, the processes of `tree`, the rows of
+//! `connections`, all of them from jsonl. It looks into no trace file itself.
+
+use std::ops::Deref;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::Value;
+
+use super::{Ended, Recorded};
+
+/// A trace that was read.
+pub(crate) struct Trace {
+    recorded: Recorded,
+    /// What `replay --strict` answered.
+    pub(crate) replayed: Ended,
+    /// All of its events.
+    pub(crate) events: Vec<Event>,
+}
+
+/// One line of `replay --format jsonl`.
+#[derive(Clone, Debug)]
+pub(crate) struct Event(pub(crate) Value);
+
+impl Trace {
+    /// Reads one, whole or not.
+    pub(crate) fn read(recorded: Recorded) -> Trace {
+        let replayed = recorded.read("replay", ["--strict", "--format", "jsonl"]);
+        let events = lines(&replayed).into_iter().map(Event).collect();
+        Trace {
+            recorded,
+            replayed,
+            events,
+        }
+    }
+
+    /// Events of a kind, whosever.
+    pub(crate) fn all(&self, kind: &str) -> impl Iterator<Item = &Event> {
+        self.events.iter().filter(move |event| event.kind() == kind)
+    }
+
+    /// Events of a kind of processes of the recorded command.
+    pub(crate) fn of_command(&self, kind: &str) -> Vec<&Event> {
+        self.all(kind)
+            .filter(|event| event.tree() == "command")
+            .collect()
+    }
+
+    /// The process that the command began in.
+    pub(crate) fn command_pid(&self) -> u64 {
+        let started = self.all("command_started").next().expect("a command");
+        started.pid()
+    }
+
+    /// Processes by their whole lives.
+    pub(crate) fn processes<const N: usize>(&self, options: [&str; N]) -> Vec<Value> {
+        self.lives("tree", options)
+    }
+
+    /// Connections by their whole lives.
+    pub(crate) fn connections<const N: usize>(&self, options: [&str; N]) -> Vec<Value> {
+        self.lives("connections", options)
+    }
+
+    fn lives<const N: usize>(&self, verb: &str, options: [&str; N]) -> Vec<Value> {
+        let mut all = vec!["--format", "jsonl"];
+        all.extend(options);
+        let mut command = super::tracer();
+        let answer = super::run(command.arg(verb).arg(&self.file).args(all));
+        lines(&answer.success())
+    }
+}
+
+impl Deref for Trace {
+    type Target = Recorded;
+
+    fn deref(&self) -> &Recorded {
+        &self.recorded
+    }
+}
+
+fn lines(answer: &Ended) -> Vec<Value> {
+    answer
+        .text()
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("each line is a JSON object"))
+        .collect()
+}
+
+impl Event {
+    pub(crate) fn kind(&self) -> &str {
+        self.text("event")
+    }
+
+    /// A field that is text.
+    #[track_caller]
+    pub(crate) fn text(&self, key: &str) -> &str {
+        self.0[key].as_str().unwrap_or_default()
+    }
+
+    pub(crate) fn number(&self, key: &str) -> u64 {
+        self.0[key].as_u64().unwrap_or_default()
+    }
+
+    /// Its process; of a fork the child.
+    pub(crate) fn process(&self) -> &Value {
+        match self.kind() {
+            "fork" => &self.0["child"],
+            _ => &self.0["process"],
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u64 {
+        self.process()["pid"].as_u64().unwrap_or_default()
+    }
+
+    pub(crate) fn tree(&self) -> &str {
+        self.process()["tree"].as_str().unwrap_or_default()
+    }
+
+    /// Arguments of an exec, byte for byte.
+    pub(crate) fn argv(&self) -> Vec<Vec<u8>> {
+        let list = |key: &str| self.0[key].as_array().cloned();
+        match (list("argv_base64"), list("argv")) {
+            (Some(encoded), _) => encoded.iter().map(decode).collect(),
+            (None, plain) => plain
+                .unwrap_or_default()
+                .iter()
+                .map(|word| word.as_str().unwrap_or_default().into())
+                .collect(),
+        }
+    }
+
+    /// The remote end of its connection.
+    pub(crate) fn remote(&self) -> &str {
+        self.0["connection"]["remote"].as_str().unwrap_or_default()
+    }
+}
+
+/// A field byte for byte.
+pub(crate) fn base64_or_text(object: &Value, key: &str) -> Vec<u8> {
+    match &object[format!("{key}_base64")] {
+        Value::Null => object[key].as_str().unwrap_or_default().into(),
+        encoded => decode(encoded),
+    }
+}
+
+fn decode(encoded: &Value) -> Vec<u8> {
+    BASE64_STANDARD
+        .decode(encoded.as_str().unwrap_or_default())
+        .expect("base64")
+}

@@ -1,0 +1,49 @@
+//! End-to-end tests of the `tracer` binary: what goes in is a command, what comes out is text.
+//! They use nothing of the library, replace nothing by a mock, and need no cargo at run time: the
+//! program can be copied to another machine and run there beside a `tracer`, or with `TRACER` set.
+
+mod actor;
+mod bad_input;
+mod connect;
+mod corpus;
+mod damage;
+mod demo;
+mod doctor;
+mod exec;
+mod filter;
+mod harness;
+mod launch;
+mod output;
+mod process;
+mod record;
+mod redact;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == harness::ACT) {
+        return actor::run(words.collect());
+    }
+    let arguments = Arguments::from_args();
+    let tests = [
+        exec::tests(),
+        process::tests(),
+        connect::tests(),
+        launch::tests(),
+        record::tests(),
+        output::tests(),
+        filter::tests(),
+        redact::tests(),
+        bad_input::tests(),
+        damage::tests(),
+        doctor::tests(),
+        demo::tests(),
+        corpus::tests(),
+        harness::tests(),
+    ];
+    let trials: Vec<Trial> = tests.into_iter().flatten().map(Trial::from).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
