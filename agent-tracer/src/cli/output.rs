@@ -94,15 +94,12 @@ impl Lines {
     }
 }
 
-/// Whole lines on stderr.
-pub(super) fn note_lines(lines: &str) {
-    let _ = io::stderr().write_all(lines.as_bytes());
+/// A line on stderr, in one piece.
+pub(super) fn note(line: &str) {
+    note_lines(&format!("{line}\n"));
 }
 
-/// A line on stderr, in one piece. A stderr that is gone stops nothing.
-pub(super) fn note(line: &str) {
-    let mut whole = String::with_capacity(line.len() + 1);
-    whole.push_str(line);
-    whole.push('\n');
-    let _ = io::stderr().write_all(whole.as_bytes());
+/// Whole lines on stderr. A stderr that is gone stops nothing.
+pub(super) fn note_lines(lines: &str) {
+    let _ = io::stderr().write_all(lines.as_bytes());
 }
