@@ -302,7 +302,7 @@ fn events_of_a_connection_come_in_order() {
             .filter(|(each, _)| *each == id)
             .map(|(_, kind)| *kind)
             .collect();
-        assert_eq!(own, ["connect", "established", "close"]);
+        assert_eq!(own, ["connect", "established", "shutdown", "close"]);
     }
 }
 

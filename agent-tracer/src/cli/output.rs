@@ -53,8 +53,7 @@ impl Paper {
             width: terminal_size::terminal_size_of(stream)
                 .map(|(width, _)| usize::from(width.0))
                 .filter(|width| *width > 0),
-            // What terminal, `NO_COLOR`, `CLICOLOR_FORCE` and `TERM` come to.
-            styled: anstream::AutoStream::choice(stream) != ColorChoice::Never,
+            styled: takes_colour(stream),
             time: match time {
                 Time::Relative => TimeStyle::Relative,
                 Time::Absolute => TimeStyle::Absolute,
@@ -69,6 +68,18 @@ impl Paper {
             styled: self.styled,
             time: self.time,
             clock,
+        }
+    }
+}
+
+/// What terminal, `NO_COLOR`, `CLICOLOR_FORCE` and `TERM` come to. anstream takes a job of a CI for a
+/// terminal that shows colours, also where `TERM` says that it does not.
+fn takes_colour(stream: &impl RawStream) -> bool {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    match anstream::AutoStream::choice(stream) {
+        ColorChoice::Never => false,
+        ColorChoice::Auto | ColorChoice::AlwaysAnsi | ColorChoice::Always => {
+            !is_dumb || std::env::var_os("CLICOLOR_FORCE").is_some_and(|force| force != "0")
         }
     }
 }
