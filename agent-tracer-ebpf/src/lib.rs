@@ -65,11 +65,13 @@ pub enum Kind {
     Connect = 6,
     /// [`SocketState`]
     SocketState = 7,
+    /// [`Cgroup`]
+    Cgroup = 8,
 }
 
 impl Kind {
     /// Every kind, in the order of its number.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 8] = [
         Kind::Fork,
         Kind::Arguments,
         Kind::Exec,
@@ -77,6 +79,7 @@ impl Kind {
         Kind::Rename,
         Kind::Connect,
         Kind::SocketState,
+        Kind::Cgroup,
     ];
 
     /// The kind with this number.
@@ -85,11 +88,12 @@ impl Kind {
     }
 }
 
-/// Entries of the map of losses: one a [`Kind`] (0 is not a kind), then [`LOST_SOCKETS`].
-pub const LOSS_COUNTERS: u32 = 9;
+/// Entries of the map of losses: [`LOST_SOCKETS`], then one a [`Kind`].
+pub const LOSS_COUNTERS: u32 = 1 + Kind::ALL.len() as u32;
 
 /// Counter of connections whose outcome will be missed because the table of sockets was full.
-pub const LOST_SOCKETS: u32 = 8;
+/// No kind has its number.
+pub const LOST_SOCKETS: u32 = 0;
 
 /// The beginning of every record.
 #[derive(Clone, Copy)]
@@ -205,6 +209,20 @@ pub struct Rename {
     pub to: [u8; COMM_BYTES],
 }
 
+/// A process was moved to a cgroup of the unified hierarchy, or of the one that systemd keeps its units
+/// in: raw tracepoint `cgroup_attach_task`. The header is that of the process, which is not
+/// always the one that moves it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Cgroup {
+    /// The process.
+    pub header: Header,
+    /// Length of the path that follows, below [`PATH_LIMIT`].
+    pub length: u32,
+    /// Always 0.
+    pub padding: u32,
+}
+
 /// Both ends of a socket. IPv4 addresses are in the first four bytes.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -266,6 +284,7 @@ const _: () = {
     assert!(size_of::<Exec>() == 80);
     assert!(size_of::<Exit>() == 40);
     assert!(size_of::<Rename>() == 64);
+    assert!(size_of::<Cgroup>() == 40);
     assert!(size_of::<Endpoints>() == 40);
     assert!(size_of::<Connect>() == 80);
     assert!(size_of::<SocketState>() == 104);
@@ -322,6 +341,9 @@ pub struct Settings {
     pub mount_vfsmount: u32,
     pub mount_parent: u32,
     pub mount_mountpoint: u32,
+    pub cgroup_root: u32,
+    pub cgroup_root_hierarchy_id: u32,
+    pub cgroup_root_name: u32,
     pub sock_family: u32,
     pub sock_remote_port: u32,
     pub sock_local_port: u32,

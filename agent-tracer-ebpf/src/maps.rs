@@ -1,6 +1,8 @@
 //! What the programs share with the loader: the ring buffer, counters and scratch space.
 
-use agent_tracer_ebpf::{EXEC_PAYLOAD, Exec, LOSS_COUNTERS, RING_BYTES, SOCKET_LIMIT, Settings};
+use agent_tracer_ebpf::{
+    Cgroup, EXEC_PAYLOAD, Exec, LOSS_COUNTERS, PATH_LIMIT, RING_BYTES, SOCKET_LIMIT, Settings,
+};
 use aya_ebpf::{
     macros::map,
     maps::{HashMap, PerCpuArray, RingBuf},
@@ -27,6 +29,16 @@ pub struct ExecScratch {
     /// Where the payload ends so far; not part of the record.
     pub end: u32,
 }
+
+/// A cgroup record in the making; of the cgroup program alone, likewise.
+#[repr(C)]
+pub struct CgroupScratch {
+    pub record: Cgroup,
+    pub path: [u8; PATH_LIMIT],
+}
+
+#[map]
+pub static CGROUP_SCRATCH: PerCpuArray<CgroupScratch> = PerCpuArray::with_max_entries(1, 0);
 
 #[map]
 pub static EXEC_SCRATCH: PerCpuArray<ExecScratch> = PerCpuArray::with_max_entries(1, 0);

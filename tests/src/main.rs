@@ -4,6 +4,7 @@
 
 mod actor;
 mod bad_input;
+mod cgroup;
 mod connect;
 mod corpus;
 mod damage;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let tests = [
         exec::tests(),
         process::tests(),
+        cgroup::tests(),
         connect::tests(),
         launch::tests(),
         record::tests(),

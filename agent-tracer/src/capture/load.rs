@@ -289,6 +289,7 @@ fn try_attach(program: &mut Program, hook: Hook) -> Result<(), ProgramError> {
         | Hook::SchedProcessExec
         | Hook::SchedProcessExit
         | Hook::TaskRename
+        | Hook::CgroupAttachTask
         | Hook::InetSockSetState => {
             let program: &mut RawTracePoint = program.try_into()?;
             program.load()?;

@@ -72,6 +72,7 @@ impl Losses {
                 Some(Kind::Rename) => "rename",
                 Some(Kind::Connect) => "connect",
                 Some(Kind::SocketState) => "connection outcome",
+                Some(Kind::Cgroup) => "cgroup",
                 None if counter == LOST_SOCKETS => "untracked connection",
                 None => continue,
             };

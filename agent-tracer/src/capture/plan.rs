@@ -16,6 +16,8 @@ pub enum Fact {
     Exit,
     /// A thread changed its name.
     Rename,
+    /// A process was moved to a cgroup, and so to a unit.
+    Cgroup,
     /// A process asked for a TCP connection.
     Connect,
     /// What became of it.
@@ -24,11 +26,12 @@ pub enum Fact {
 
 impl Fact {
     /// All facts, in the order in which they are hooked: what follows processes first.
-    pub const ALL: [Fact; 6] = [
+    pub const ALL: [Fact; 7] = [
         Fact::Fork,
         Fact::Exec,
         Fact::Exit,
         Fact::Rename,
+        Fact::Cgroup,
         Fact::Connect,
         Fact::Outcome,
     ];
@@ -40,6 +43,7 @@ impl Fact {
             Fact::Exec => "exec",
             Fact::Exit => "exit",
             Fact::Rename => "rename",
+            Fact::Cgroup => "cgroup",
             Fact::Connect => "connect",
             Fact::Outcome => "outcome",
         }
@@ -52,6 +56,7 @@ impl Fact {
             Fact::Exec => "exec with arguments, interpreter, working directory",
             Fact::Exit => "exit code or signal",
             Fact::Rename => "process and thread names",
+            Fact::Cgroup => "cgroups and systemd units of processes",
             Fact::Connect => "TCP connect with its owner",
             Fact::Outcome => "TCP outcome, close, byte counts",
         }
@@ -61,7 +66,7 @@ impl Fact {
     pub fn is_essential(self) -> bool {
         match self {
             Fact::Fork | Fact::Exec | Fact::Exit => true,
-            Fact::Rename | Fact::Connect | Fact::Outcome => false,
+            Fact::Rename | Fact::Cgroup | Fact::Connect | Fact::Outcome => false,
         }
     }
 
@@ -72,6 +77,7 @@ impl Fact {
             Fact::Exec => &[Hook::SchedProcessExec],
             Fact::Exit => &[Hook::SchedProcessExit],
             Fact::Rename => &[Hook::TaskRename],
+            Fact::Cgroup => &[Hook::CgroupAttachTask],
             Fact::Connect => &[
                 Hook::FentryTcpConnect,
                 Hook::KprobeTcpConnect,
@@ -104,6 +110,11 @@ impl Fact {
                 settings.task_exit_code,
             ],
             Fact::Rename => &[settings.task_mm, settings.mm_arg_end],
+            Fact::Cgroup => &[
+                settings.cgroup_root,
+                settings.cgroup_root_hierarchy_id,
+                settings.cgroup_root_name,
+            ],
             Fact::Connect | Fact::Outcome => &[
                 settings.sock_family,
                 settings.sock_remote_port,
@@ -127,6 +138,8 @@ pub enum Hook {
     SchedProcessExit,
     /// Raw tracepoint.
     TaskRename,
+    /// Raw tracepoint.
+    CgroupAttachTask,
     /// Entry of the function, through a BPF trampoline.
     FentryTcpConnect,
     /// Entry of the function, through a breakpoint.
@@ -143,6 +156,7 @@ impl Hook {
             Hook::SchedProcessExec => "sched_process_exec",
             Hook::SchedProcessExit => "sched_process_exit",
             Hook::TaskRename => "task_rename",
+            Hook::CgroupAttachTask => "cgroup_attach_task",
             Hook::FentryTcpConnect => "fentry_tcp_connect",
             Hook::KprobeTcpConnect => "kprobe_tcp_connect",
             Hook::InetSockSetState => "inet_sock_set_state",
@@ -160,6 +174,7 @@ impl Hook {
             | Hook::SchedProcessExec
             | Hook::SchedProcessExit
             | Hook::TaskRename
+            | Hook::CgroupAttachTask
             | Hook::InetSockSetState => "needs Linux 5.8 or newer with CONFIG_BPF_EVENTS",
         }
     }
@@ -172,6 +187,7 @@ impl fmt::Display for Hook {
             Hook::SchedProcessExec => "raw_tp sched_process_exec",
             Hook::SchedProcessExit => "raw_tp sched_process_exit",
             Hook::TaskRename => "raw_tp task_rename",
+            Hook::CgroupAttachTask => "raw_tp cgroup_attach_task",
             Hook::FentryTcpConnect => "fentry tcp_connect",
             Hook::KprobeTcpConnect => "kprobe tcp_connect",
             Hook::InetSockSetState => "raw_tp inet_sock_set_state",

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use agent_tracer_ebpf::{self as wire, Kind};
 
 use super::{
-    Close, Connect, ConnectFailed, Established, Event, EventKind, Exec, Exit, Fork, ProcessId,
-    Rename, Shutdown,
+    Cgroup, Close, Connect, ConnectFailed, Established, Event, EventKind, Exec, Exit, Fork,
+    ProcessId, Rename, Shutdown,
 };
 
 /// A record that is not what the kernel side writes: the two are of different versions.
@@ -111,6 +111,13 @@ impl Assembler {
                     tid: header.tid,
                     from,
                     to: fields.comm()?,
+                })
+            }
+            Kind::Cgroup => {
+                let length = fields.u32()? as usize;
+                fields.u32()?;
+                EventKind::Cgroup(Cgroup {
+                    path: fields.bytes(length)?.to_vec(),
                 })
             }
             Kind::Connect => {

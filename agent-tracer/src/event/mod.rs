@@ -16,7 +16,7 @@ use std::fmt;
 #[cfg(feature = "capture")]
 pub use assemble::{Assembler, Malformed};
 pub use connection::{Close, Connect, ConnectFailed, Established, Shutdown};
-pub use process::{Exec, Exit, Fork, Rename, Snapshot, SnapshotProcess, UserNamed};
+pub use process::{Cgroup, Exec, Exit, Fork, Rename, Snapshot, SnapshotProcess, UserNamed};
 pub use recording::{CommandEnded, CommandStarted, End, EndReason, KernelLog, Lost};
 
 /// Identity of a process. Process ids are reused, start times are not.
@@ -111,6 +111,9 @@ pub enum EventKind {
     /// The owner's side of a connection is done sending.
     #[prost(message, tag = "25")]
     Shutdown(Shutdown),
+    /// A process was moved to a cgroup.
+    #[prost(message, tag = "26")]
+    Cgroup(Cgroup),
 }
 
 impl EventKind {
@@ -133,6 +136,7 @@ impl EventKind {
             EventKind::KernelLog(_) => "kernel_log",
             EventKind::End(_) => "end",
             EventKind::Shutdown(_) => "shutdown",
+            EventKind::Cgroup(_) => "cgroup",
         }
     }
 
@@ -148,6 +152,7 @@ impl EventKind {
             | EventKind::Exec(_)
             | EventKind::Exit(_)
             | EventKind::Rename(_)
+            | EventKind::Cgroup(_)
             | EventKind::Snapshot(_)
             | EventKind::UserNamed(_)
             | EventKind::CommandStarted(_)
@@ -159,11 +164,12 @@ impl EventKind {
     }
 
     /// Every name that [`EventKind::name`] gives.
-    pub const NAMES: [&'static str; 16] = [
+    pub const NAMES: [&'static str; 17] = [
         "fork",
         "exec",
         "exit",
         "rename",
+        "cgroup",
         "connect",
         "established",
         "connect_failed",

@@ -87,6 +87,15 @@ pub struct Rename {
     pub to: Vec<u8>,
 }
 
+/// A process was moved to a cgroup (`cgroup_attach_task`) of the unified hierarchy, or of systemd's on a
+/// host without one. Children begin in the cgroup of their parent.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Cgroup {
+    /// From the root of the hierarchy.
+    #[prost(bytes = "vec", tag = "1")]
+    pub path: Vec<u8>,
+}
+
 /// The processes that ran when the recording began, read from /proc once the hooks were live.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Snapshot {

@@ -4,6 +4,7 @@
 //! It does no I/O and reads no clock, environment or /proc, and nothing that it answers
 //! depends on the order of a hash map, so the same events always give the same picture.
 
+mod activation;
 mod attribution;
 mod connection;
 mod ledger;
@@ -11,6 +12,7 @@ mod process;
 
 use std::collections::{BTreeMap, HashMap};
 
+pub use activation::Activation;
 pub use connection::{Connection, State};
 pub use ledger::Ledger;
 pub use process::{Because, Origin, Process, ProcessIndex};
@@ -39,6 +41,7 @@ pub struct Model {
     first_ns: Option<u64>,
     last_ns: u64,
     ledger: Ledger,
+    activation: activation::Requests,
 }
 
 /// How and when the recorded command ended.
@@ -66,6 +69,7 @@ impl Model {
             first_ns: None,
             last_ns: 0,
             ledger: Ledger::default(),
+            activation: activation::Requests::default(),
         }
     }
 
@@ -78,6 +82,7 @@ impl Model {
             EventKind::Exec(exec) => self.exec(event, exec),
             EventKind::Exit(exit) => self.exit(event, *exit),
             EventKind::Rename(rename) => self.rename(event, rename),
+            EventKind::Cgroup(cgroup) => self.cgroup(event, cgroup),
             EventKind::Connect(connect) => self.connect(event, connect),
             EventKind::Established(established) => self.established(event, established),
             EventKind::ConnectFailed(failed) => self.connect_failed(event, failed),

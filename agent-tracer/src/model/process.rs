@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Model, ledger::Truncation};
+use super::{Activation, Model, ledger::Truncation};
 use crate::event::{Event, Exec, Exit, Fork, ProcessId, Rename, Snapshot};
 
 /// Names remembered of threads of one process; a program that renames itself all the time is cut
@@ -44,6 +44,8 @@ pub enum Because {
     Attached,
     /// It ran before the recording and no rule matches.
     RanBefore,
+    /// systemd started it; see [`Process::activation`].
+    Unit,
     /// Its fork was not seen.
     ForkUnseen,
 }
@@ -79,6 +81,7 @@ pub struct Process {
     pub tree: Arc<str>,
     /// Why it is in that tree.
     pub because: Because,
+    pub(super) activation: Option<Arc<Activation>>,
     /// Its fork, in nanoseconds since boot, where it was seen.
     pub forked_ns: Option<u64>,
     /// How often it became another program.
@@ -161,6 +164,7 @@ impl Model {
                 unit: unit_of(&seen.cgroup),
                 tree: super::SYSTEM.into(),
                 because: Because::RanBefore,
+                activation: None,
                 forked_ns: None,
                 execs: 0,
                 ended: None,
@@ -183,6 +187,7 @@ impl Model {
                 .map(ProcessIndex);
             self.processes[position].parent = parent;
         }
+        self.note_units(first);
         self.attribute_snapshot(first);
     }
 
@@ -205,6 +210,7 @@ impl Model {
             process.argv = Arc::clone(&parent_process.argv);
             process.cwd = Arc::clone(&parent_process.cwd);
             process.unit = parent_process.unit.clone();
+            process.activation = parent_process.activation.clone();
             process.tree = Arc::clone(&parent_process.tree);
             process.because =
                 Because::ChildOf(parent_process.comm.as_slice().into(), parent_process.id.pid);
@@ -251,6 +257,7 @@ impl Model {
             self.ledger.truncated(Truncation::Path);
         }
         self.attribute(index);
+        self.note_request(index);
     }
 
     pub(super) fn exit(&mut self, event: &Event, exit: Exit) {
@@ -318,6 +325,7 @@ impl Model {
             unit: None,
             tree: super::SYSTEM.into(),
             because: Because::ForkUnseen,
+            activation: None,
             forked_ns: None,
             execs: 0,
             ended: None,
@@ -334,7 +342,7 @@ impl Model {
 }
 
 /// The unit that a cgroup path names: its last component that ends like one.
-fn unit_of(cgroup: &[u8]) -> Option<Arc<[u8]>> {
+pub(super) fn unit_of(cgroup: &[u8]) -> Option<Arc<[u8]>> {
     cgroup
         .rsplit(|byte| *byte == b'/')
         .find(|part| part.ends_with(b".service") || part.ends_with(b".scope"))

@@ -590,6 +590,10 @@ fn kind() -> impl Strategy<Value = EventKind> {
                 reason: port.cast_signed(),
                 ..End::default()
             }),
+            15 => EventKind::Cgroup(Cgroup {
+                path: one,
+                ..Cgroup::default()
+            }),
             _ => EventKind::Shutdown(Shutdown {
                 connection: long,
                 bytes_sent: other,

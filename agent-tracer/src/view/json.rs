@@ -122,6 +122,7 @@ fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<
             bytes(map, "from", "from_base64", &rename.from)?;
             bytes(map, "to", "to_base64", &rename.to)
         }
+        EventKind::Cgroup(cgroup) => bytes(map, "path", "path_base64", &cgroup.path),
         EventKind::Connect(connect) => entry(map, "connection", connection(connect.connection)),
         EventKind::Established(established) => {
             entry(map, "connection", connection(established.connection))

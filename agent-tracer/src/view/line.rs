@@ -74,6 +74,7 @@ fn emphasis(kind: &EventKind) -> Emphasis {
         | EventKind::Exec(_)
         | EventKind::Exit(_)
         | EventKind::Rename(_)
+        | EventKind::Cgroup(_)
         | EventKind::Connect(_)
         | EventKind::Established(_)
         | EventKind::Shutdown(_)
@@ -114,6 +115,7 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
                 escape::text(&rename.to)
             )
         }
+        EventKind::Cgroup(cgroup) => escape::text(&cgroup.path),
         EventKind::Connect(connect) => ends(page, model.connection(connect.connection)),
         EventKind::Established(established) => {
             let connection = model.connection(established.connection);

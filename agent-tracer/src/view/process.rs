@@ -1,6 +1,6 @@
 //! A process in words: its name, its user, why it is in its tree.
 
-use crate::model::{Because, Model, Process};
+use crate::model::{Activation, Because, Model, Process};
 
 use super::escape;
 
@@ -12,15 +12,35 @@ pub fn user(model: &Model, id: u32) -> String {
     }
 }
 
-/// Why a process is in its tree.
+/// Why a process is in its tree, and what systemd has to do with it.
 pub fn because(process: &Process) -> String {
-    match &process.because {
+    let reason = match &process.because {
         Because::Rule(rule) => escape::text(rule.as_bytes()),
         Because::ChildOf(name, pid) => format!("child of {} [{pid}]", escape::text(name)),
         Because::Command => "the recorded command".to_owned(),
         Because::Attached => "followed on request".to_owned(),
         Because::RanBefore => "ran before the recording".to_owned(),
         Because::ForkUnseen => "its fork was not seen".to_owned(),
+        Because::Unit => String::new(),
+    };
+    match process.activation() {
+        None => reason,
+        Some(activation) if reason.is_empty() => unit(activation),
+        Some(activation) => format!("{reason}; {}", unit(activation)),
+    }
+}
+
+/// Only that a process was put into the cgroup of the unit is certain; that it was for this request is
+/// concluded.
+fn unit(activation: &Activation) -> String {
+    let name = escape::text(&activation.unit);
+    match &activation.request {
+        Some(request) => format!(
+            "unit {name}, started by {} [pid {}] (inferred)",
+            escape::arguments(&request.words),
+            request.pid
+        ),
+        None => format!("unit {name}, started by systemd"),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     event::Exit,
-    model::{Model, ProcessIndex, SYSTEM},
+    model::{Model, Origin, ProcessIndex, SYSTEM},
 };
 
 use super::{
@@ -163,7 +163,12 @@ impl Summary<'_> {
         let left: Vec<_> = self
             .model
             .processes()
-            .filter(|(_, process)| process.is_running() && *process.tree != *SYSTEM)
+            .filter(|(_, process)| {
+                process.is_running()
+                    && *process.tree != *SYSTEM
+                    // What ran before was not left behind by anybody.
+                    && process.origin != Origin::Snapshot
+            })
             .map(|(_, process)| process)
             .collect();
         if left.is_empty() {

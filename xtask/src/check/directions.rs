@@ -90,6 +90,10 @@ fn rust_files(directory: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn violations_of(relative: &Path, text: &str) -> Result<Vec<String>> {
+    // What a test looks at is in no one's way.
+    if relative.file_name().is_some_and(|name| name == "tests.rs") {
+        return Ok(Vec::new());
+    }
     let Some(module) = module_of(relative) else {
         return Ok(Vec::new());
     };

@@ -88,6 +88,9 @@ impl Recorder<'_> {
             EventKind::Fork(fork) => {
                 self.redactor.bytes(&mut fork.comm);
             }
+            EventKind::Cgroup(cgroup) => {
+                self.redactor.bytes(&mut cgroup.path);
+            }
             EventKind::Rename(rename) => {
                 self.redactor.bytes(&mut rename.from);
                 self.redactor.bytes(&mut rename.to);

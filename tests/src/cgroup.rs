@@ -1,0 +1,69 @@
+//! Moves between cgroups, seen as they happen. Units that systemd starts need a systemd, which is not
+//! this machine's.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::harness::{Test, live, record, words};
+
+pub(crate) fn tests() -> Vec<Test> {
+    vec![live!(a_process_is_of_the_unit_whose_cgroup_it_is_in)]
+}
+
+/// Where the hierarchy of units is mounted, on a host with cgroup2 alone and on one with both.
+fn hierarchy() -> PathBuf {
+    [
+        "/sys/fs/cgroup/systemd",
+        "/sys/fs/cgroup/unified",
+        "/sys/fs/cgroup",
+    ]
+    .map(PathBuf::from)
+    .into_iter()
+    .find(|path| path.join("cgroup.procs").exists())
+    .expect("a hierarchy that holds processes")
+}
+
+struct Made(PathBuf);
+
+impl Made {
+    fn new(directory: &Path, name: &str) -> Made {
+        let path = directory.join(name);
+        fs::create_dir(&path).expect("a cgroup can be made");
+        Made(path)
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        // It is busy when a process of a failed test is still there.
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+fn a_process_is_of_the_unit_whose_cgroup_it_is_in() {
+    let unit = format!("tracer-test-{}.service", std::process::id());
+    let cgroup = Made::new(&hierarchy(), &unit);
+    let script = "
+        (echo 0 > \"$1/cgroup.procs\"; /bin/true inside; /bin/sh -c '/bin/true; exit 0' child)
+        /bin/true outside";
+    let mut command = words(["sh", "-c", script, "sh"]);
+    command.push(cgroup.0.clone().into());
+    let trace = record(command);
+    let moves = trace.of_command("cgroup");
+    assert_eq!(moves.len(), 1, "{moves:?}");
+    assert!(moves[0].text("path").ends_with(&unit), "{moves:?}");
+    for life in trace.processes(["--tree", "command"]) {
+        match life["argv"]
+            .as_array()
+            .and_then(|argv| argv.last()?.as_str())
+        {
+            Some("inside" | "child") => assert_eq!(life["unit"], *unit, "{life}"),
+            Some("outside") => assert_ne!(life["unit"], *unit, "{life}"),
+            Some(_) | None => {}
+        }
+        // It moved itself: nobody started a unit.
+        assert!(!life["because"].to_string().contains("unit"), "{life}");
+    }
+}
