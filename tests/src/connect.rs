@@ -29,7 +29,7 @@ pub(crate) fn tests() -> Vec<Test> {
 
 /// A server on the loopback, that answers each client with 5,000 bytes after it has heard it out
 /// or has waited for so long.
-fn server(address: &str, patience: Duration) -> SocketAddr {
+pub(crate) fn server(address: &str, patience: Duration) -> SocketAddr {
     let listener = TcpListener::bind((address, 0)).expect("a listener");
     let own = listener.local_addr().expect("its address");
     // It ends with the tests: nobody waits for it.

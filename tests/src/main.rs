@@ -13,6 +13,7 @@ mod doctor;
 mod exec;
 mod filter;
 mod harness;
+mod hooks;
 mod launch;
 mod output;
 mod process;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         process::tests(),
         cgroup::tests(),
         connect::tests(),
+        hooks::tests(),
         launch::tests(),
         record::tests(),
         output::tests(),
