@@ -1,4 +1,4 @@
-//! Processes are moved between cgroups: that is how systemd puts a process into its unit.
+//! Processes come to be in other cgroups: that is how systemd puts a process into its unit.
 
 use agent_tracer_ebpf::{Cgroup, Kind, PATH_LIMIT};
 use aya_ebpf::{
@@ -20,17 +20,29 @@ const UNIFIED: u32 = 0;
 /// cgroup2 has not taken over. NUL included.
 const SYSTEMD: [u8; 8] = *b"systemd\0";
 
+/// Names that are passed at most. systemd nests no deeper than ten; containers in containers might.
+const STEPS: usize = 24;
+
+/// `NAME_MAX` and its NUL.
+const NAME_BYTES: u32 = 256;
+
+/// Which scratch space: a program that interrupts another must not write into the other's.
+#[derive(Clone, Copy)]
+pub enum Of {
+    Attach = 0,
+    Fork = 1,
+}
+
 /// `prototype: (struct cgroup *dst_cgrp, const char *path, struct task_struct *task, bool threadgroup)`
 #[raw_tracepoint(tracepoint = "cgroup_attach_task")]
 pub fn cgroup_attach_task(context: RawTracePointContext) -> i32 {
     let cgroup = Object(context.arg::<u64>(0));
-    let path = context.arg::<u64>(1);
     let task = Object(context.arg::<u64>(2));
-    emit::settle(Kind::Cgroup, try_attach(cgroup, path, task));
+    emit::settle(Kind::Cgroup, try_attach(cgroup, task));
     0
 }
 
-fn try_attach(cgroup: Object, path: u64, task: Object) -> Result<(), i32> {
+fn try_attach(cgroup: Object, task: Object) -> Result<(), i32> {
     let root = cgroup.follow(setting!(cgroup_root))?;
     let hierarchy: u32 = root.read(setting!(cgroup_root_hierarchy_id))?;
     if hierarchy != UNIFIED && root.read::<[u8; 8]>(setting!(cgroup_root_name))? != SYSTEMD {
@@ -40,27 +52,78 @@ fn try_attach(cgroup: Object, path: u64, task: Object) -> Result<(), i32> {
     if task.follow(setting!(task_group_leader))? != task {
         return Err(OUTSIDE);
     }
+    send(cgroup, task, Of::Attach)
+}
+
+/// Tells the cgroup of a child that is not that of its parent, of the unified hierarchy: the only one
+/// that a process can be born into.
+#[inline(always)]
+pub fn born_elsewhere(parent: Object, child: Object) -> Result<(), i32> {
+    let own = child.follow(setting!(task_cgroups))?;
+    let inherited = parent.follow(setting!(task_cgroups))?;
+    if own == inherited {
+        return Ok(());
+    }
+    let cgroup = own.follow(setting!(css_set_unified))?;
+    if cgroup == inherited.follow(setting!(css_set_unified))? {
+        return Ok(());
+    }
+    send(cgroup, child, Of::Fork)
+}
+
+#[inline(always)]
+fn send(cgroup: Object, task: Object, of: Of) -> Result<(), i32> {
+    const LIMIT: u32 = PATH_LIMIT as u32;
     let header = task::header(Kind::Cgroup, task)?;
-    let scratch = CGROUP_SCRATCH.get_ptr_mut(0).ok_or(-2)?;
-    // SAFETY: a map value is valid as long as the program runs, and this one is this program's
-    // alone. The helper writes PATH_LIMIT bytes at most, which is what the array has.
-    let length = unsafe {
-        bpf_probe_read_kernel_str(
-            (&raw mut (*scratch).path).cast(),
-            PATH_LIMIT as u32,
-            path as *const _,
+    let scratch = CGROUP_SCRATCH.get_ptr_mut(of as u32).ok_or(-2)?;
+    // SAFETY: a map value is valid as long as the program runs. The end of the path is kept there, not
+    // in a register, for the reason that `path::walk` has.
+    let (path, end) = unsafe {
+        (
+            (&raw mut (*scratch).path).cast::<u8>(),
+            &raw mut (*scratch).end,
         )
     };
-    if length < 0 {
-        return Err(length as i32);
+    // SAFETY: as above.
+    unsafe { end.write_volatile(0) };
+    let mut cut = 1;
+    let mut node = cgroup.follow(setting!(cgroup_node))?;
+    for _ in 0..STEPS {
+        let parent: u64 = node.read(setting!(kernfs_node_parent))?;
+        if parent == 0 {
+            // The root, whose name is no part of the path.
+            cut = 0;
+            break;
+        }
+        // SAFETY: as above.
+        let position = unsafe { end.read_volatile() };
+        if position >= LIMIT {
+            break;
+        }
+        // SAFETY: the position is below LIMIT, and the array has NAME_BYTES after that.
+        let length = unsafe {
+            bpf_probe_read_kernel_str(
+                path.add((position & (LIMIT - 1)) as usize).cast(),
+                NAME_BYTES,
+                node.read::<u64>(setting!(kernfs_node_name))? as *const _,
+            )
+        };
+        let next = position + ((length as u32) & (NAME_BYTES * 2 - 1));
+        if length <= 1 || next >= LIMIT {
+            break;
+        }
+        // SAFETY: as above.
+        unsafe { end.write_volatile(next) };
+        node = Object(parent);
     }
-    let length = (length as u32).saturating_sub(1) & (PATH_LIMIT as u32 - 1);
+    // SAFETY: as above.
+    let length = unsafe { end.read_volatile() } & (LIMIT - 1);
     // SAFETY: as above.
     unsafe {
         (*scratch).record = Cgroup {
             header,
             length,
-            padding: 0,
+            cut,
         };
     }
     emit::bytes(

@@ -209,18 +209,19 @@ pub struct Rename {
     pub to: [u8; COMM_BYTES],
 }
 
-/// A process was moved to a cgroup of the unified hierarchy, or of the one that systemd keeps its units
-/// in: raw tracepoint `cgroup_attach_task`. The header is that of the process, which is not
-/// always the one that moves it.
+/// A process came to be in another cgroup, of the unified hierarchy or of the one that systemd keeps its
+/// units in: raw tracepoint `cgroup_attach_task`, or `sched_process_fork` of a child that was put into
+/// a cgroup other than its parent's (`CLONE_INTO_CGROUP`). The header is that of the process, which is
+/// not always the one that moves it.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Cgroup {
     /// The process.
     pub header: Header,
-    /// Length of the path that follows, below [`PATH_LIMIT`].
+    /// Length of the path that follows: names from the leaf up, each with a NUL.
     pub length: u32,
-    /// Always 0.
-    pub padding: u32,
+    /// 1 where the names at the top are missing.
+    pub cut: u32,
 }
 
 /// Both ends of a socket. IPv4 addresses are in the first four bytes.
@@ -341,6 +342,11 @@ pub struct Settings {
     pub mount_vfsmount: u32,
     pub mount_parent: u32,
     pub mount_mountpoint: u32,
+    pub task_cgroups: u32,
+    pub css_set_unified: u32,
+    pub cgroup_node: u32,
+    pub kernfs_node_name: u32,
+    pub kernfs_node_parent: u32,
     pub cgroup_root: u32,
     pub cgroup_root_hierarchy_id: u32,
     pub cgroup_root_name: u32,

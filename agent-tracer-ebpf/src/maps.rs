@@ -30,15 +30,18 @@ pub struct ExecScratch {
     pub end: u32,
 }
 
-/// A cgroup record in the making; of the cgroup program alone, likewise.
+/// A cgroup record in the making, one for each program that makes them.
 #[repr(C)]
 pub struct CgroupScratch {
     pub record: Cgroup,
-    pub path: [u8; PATH_LIMIT],
+    /// One name more than the limit.
+    pub path: [u8; PATH_LIMIT + 256],
+    /// Where the path ends so far; not part of the record.
+    pub end: u32,
 }
 
 #[map]
-pub static CGROUP_SCRATCH: PerCpuArray<CgroupScratch> = PerCpuArray::with_max_entries(1, 0);
+pub static CGROUP_SCRATCH: PerCpuArray<CgroupScratch> = PerCpuArray::with_max_entries(2, 0);
 
 #[map]
 pub static EXEC_SCRATCH: PerCpuArray<ExecScratch> = PerCpuArray::with_max_entries(1, 0);

@@ -8,7 +8,7 @@ use aya_ebpf::{
 };
 
 use crate::{
-    emit,
+    cgroup, emit,
     kernel::{OUTSIDE, Object},
     maps::setting,
 };
@@ -45,6 +45,9 @@ fn try_fork(parent: Object, child: Object) -> Result<(), i32> {
         comm: child.read(setting!(task_comm))?,
     };
     emit::record(Kind::Fork, &record);
+    if setting!(task_cgroups) != NO_OFFSET {
+        emit::settle(Kind::Cgroup, cgroup::born_elsewhere(parent, child));
+    }
     Ok(())
 }
 

@@ -6,10 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::harness::{Test, live, record, words};
+use crate::harness::{Test, act, live, record, words};
 
 pub(crate) fn tests() -> Vec<Test> {
-    vec![live!(a_process_is_of_the_unit_whose_cgroup_it_is_in)]
+    vec![
+        live!(a_process_is_of_the_unit_whose_cgroup_it_is_in),
+        live!(a_process_that_is_born_into_a_cgroup),
+    ]
 }
 
 /// Where the hierarchy of units is mounted, on a host with cgroup2 alone and on one with both.
@@ -23,6 +26,15 @@ fn hierarchy() -> PathBuf {
     .into_iter()
     .find(|path| path.join("cgroup.procs").exists())
     .expect("a hierarchy that holds processes")
+}
+
+/// Where cgroup2 is mounted: the only hierarchy that a process can be born into.
+fn unified() -> PathBuf {
+    ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
+        .map(PathBuf::from)
+        .into_iter()
+        .find(|path| path.join("cgroup.controllers").exists())
+        .expect("a cgroup2 hierarchy")
 }
 
 struct Made(PathBuf);
@@ -66,4 +78,27 @@ fn a_process_is_of_the_unit_whose_cgroup_it_is_in() {
         // It moved itself: nobody started a unit.
         assert!(!life["because"].to_string().contains("unit"), "{life}");
     }
+}
+
+fn a_process_that_is_born_into_a_cgroup() {
+    let unit = format!("tracer-test-born-{}.service", std::process::id());
+    let outer = Made::new(
+        &unified(),
+        &format!("tracer-test-{}.slice", std::process::id()),
+    );
+    let cgroup = Made::new(&outer.0, &unit);
+    let mut command = act(["born-into"]);
+    command.push(cgroup.0.clone().into());
+    command.extend(words(["/bin/true", "born"]));
+    let trace = record(command);
+    let born = trace.of_command("cgroup");
+    assert_eq!(born.len(), 1, "{born:?}");
+    assert!(
+        born[0].text("path").ends_with(&format!(".slice/{unit}")),
+        "{born:?}"
+    );
+    assert!(born[0].text("path").starts_with('/'), "{born:?}");
+    let lives = trace.processes(["--process", "true"]);
+    assert_eq!(lives.len(), 1, "{lives:?}");
+    assert_eq!(lives[0]["unit"], *unit, "{lives:?}");
 }

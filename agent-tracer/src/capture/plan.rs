@@ -111,6 +111,9 @@ impl Fact {
             ],
             Fact::Rename => &[settings.task_mm, settings.mm_arg_end],
             Fact::Cgroup => &[
+                settings.cgroup_node,
+                settings.kernfs_node_name,
+                settings.kernfs_node_parent,
                 settings.cgroup_root,
                 settings.cgroup_root_hierarchy_id,
                 settings.cgroup_root_name,

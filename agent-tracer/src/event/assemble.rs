@@ -115,10 +115,9 @@ impl Assembler {
             }
             Kind::Cgroup => {
                 let length = fields.u32()? as usize;
-                fields.u32()?;
-                EventKind::Cgroup(Cgroup {
-                    path: fields.bytes(length)?.to_vec(),
-                })
+                let cut = fields.u32()? != 0;
+                let path = path(fields.bytes(length)?, cut);
+                EventKind::Cgroup(Cgroup { path })
             }
             Kind::Connect => {
                 let socket = fields.u64()?;

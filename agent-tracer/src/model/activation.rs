@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Because, Model, Process, ProcessIndex, process::base_name};
+use super::{Because, Model, Process, ProcessIndex, ledger::Truncation, process::base_name};
 use crate::event::{Cgroup, Event};
 
 /// Why a unit runs, as far as can be told.
@@ -103,6 +103,9 @@ impl Model {
 
     pub(super) fn cgroup(&mut self, event: &Event, cgroup: &Cgroup) {
         let index = self.known(event.process, event.user);
+        if !cgroup.path.starts_with(b"/") {
+            self.ledger.truncated(Truncation::Path);
+        }
         let unit = super::process::unit_of(&cgroup.path);
         let process = &mut self.processes[index.position()];
         if process.unit == unit {

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs,
-    os::unix::process::CommandExt,
+    os::{fd::AsRawFd, unix::process::CommandExt},
     process::{Command, ExitCode},
     thread,
     time::Duration,
@@ -79,4 +79,39 @@ pub(super) fn reused_pid() -> ExitCode {
     };
     assert_eq!(run("first"), run("second"), "the id was not used again");
     ExitCode::SUCCESS
+}
+
+/// `CGROUP PROGRAM…`: a child that begins in a cgroup other than its parent's, as newer systemd starts
+/// what it runs: nobody moves it.
+pub(super) fn born_into(words: &[OsString]) -> ExitCode {
+    const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+    let (cgroup, program) = words.split_first().expect("a cgroup");
+    let directory = fs::File::open(cgroup).expect("the cgroup");
+    let arguments = libc::clone_args {
+        flags: CLONE_INTO_CGROUP,
+        exit_signal: libc::SIGCHLD as u64,
+        cgroup: directory.as_raw_fd() as u64,
+        // SAFETY: numbers, of which zero says "none".
+        ..unsafe { std::mem::zeroed() }
+    };
+    // SAFETY: without CLONE_VM the child has memory of its own, as after fork(2), and this process has
+    // one thread only.
+    let child = unsafe {
+        libc::syscall(
+            libc::SYS_clone3,
+            &raw const arguments,
+            size_of::<libc::clone_args>(),
+        )
+    };
+    match i32::try_from(child) {
+        Ok(0) => become_program(program),
+        Ok(child) if child > 0 => {
+            waitpid(nix::unistd::Pid::from_raw(child), None).expect("the child ends");
+            ExitCode::SUCCESS
+        }
+        Ok(_) | Err(_) => {
+            eprintln!("clone3: {}", std::io::Error::last_os_error());
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -21,6 +21,7 @@ pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
         Some("fan-out") => lineage::fan_out(rest),
         Some("orphan") => lineage::orphan(rest),
         Some("as-user") => lineage::as_user(rest),
+        Some("born-into") => lineage::born_into(rest),
         Some("reused-pid") => lineage::reused_pid(),
         Some("exec-in-thread") => thread::exec(rest),
         Some("leader-ends-first") => thread::leader_ends_first(),
