@@ -15,7 +15,12 @@ mod tree;
 
 use std::{ffi::OsString, io, process::ExitCode};
 
-use agent_tracer::{model::Model, session::Replay, view};
+use agent_tracer::{
+    model::Model,
+    session::{Replay, ReplayError},
+    trace::OpenError,
+    view,
+};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use output::{Paper, Time};
@@ -69,8 +74,7 @@ pub fn main() -> ExitCode {
     let verb = match Cli::try_parse_from(&line) {
         Ok(cli) => cli.verb,
         Err(error) => {
-            // Nothing is left to do about a message that cannot be printed.
-            let _ = error.print();
+            say_usage(&error);
             let records = line
                 .iter()
                 .skip(1)
@@ -98,10 +102,42 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("{error:#}"));
-            ExitCode::FAILURE
+            complain(&explain(&error));
+            match error.downcast_ref::<ReplayError>() {
+                Some(ReplayError::Open(OpenError::HeaderDamaged { .. })) => DAMAGED.into(),
+                Some(_) | None => ExitCode::FAILURE,
+            }
         }
     }
+}
+
+/// Help goes to stdout as it is. What is wrong with a command line repeats parts of it, and those may
+/// have come from anywhere.
+fn say_usage(error: &clap::Error) {
+    if error.use_stderr() {
+        let message = error.render().to_string();
+        let lines: Vec<String> = message
+            .trim_end()
+            .lines()
+            .map(|line| view::text(line.as_bytes()))
+            .collect();
+        output::note(&lines.join("\n"));
+    } else {
+        // Nothing is left to do about help that cannot be printed.
+        let _ = error.print();
+    }
+}
+
+/// An error and its causes, each said once: most of ours name their cause themselves.
+fn explain(error: &anyhow::Error) -> String {
+    let mut message = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !message.contains(&cause) {
+            message = format!("{message}: {cause}");
+        }
+    }
+    message
 }
 
 /// Whoever read the output has seen enough.

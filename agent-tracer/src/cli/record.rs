@@ -2,6 +2,8 @@
 
 use std::{
     ffi::OsString,
+    fs::File,
+    io::Read,
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{ExitCode, ExitStatus},
@@ -20,10 +22,13 @@ use agent_tracer::{
 use anyhow::Context;
 
 use super::{
-    RECORDER_FAILED, complain,
+    RECORDER_FAILED, complain, explain,
     filter::duration,
     output::{self, Format, Paper, Time},
 };
+
+/// Bytes that a rules file has at most.
+const RULES_LIMIT: u64 = 1 << 20;
 
 /// Exit status when the command cannot be executed, and when it does not exist: as of a shell.
 const CANNOT_EXECUTE: u8 = 126;
@@ -87,7 +92,7 @@ pub(super) struct Arguments {
     #[arg(short, long, conflicts_with = "live")]
     quiet: bool,
     /// The command and its arguments
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
@@ -95,7 +100,7 @@ pub(super) fn run(arguments: Arguments) -> ExitCode {
     match record(arguments) {
         Ok(code) => code,
         Err(error) => {
-            complain(&format!("{error:#}"));
+            complain(&explain(&error));
             match error.downcast_ref::<RecordError>() {
                 Some(RecordError::Launch(error)) => match error {
                     LaunchError::NotFound(_) | LaunchError::NoInterpreter(_) => NOT_FOUND,
@@ -143,7 +148,14 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
         output: output.clone(),
         quiet: arguments.quiet,
     };
-    let recorded = recording.run(&mut reporter)?;
+    let mut recorded = recording.run(&mut reporter)?;
+    if let Err(failure) = &recorded.file {
+        let missing = format!(
+            "events that are not in the trace: {}",
+            failure.events_not_written
+        );
+        recorded.model.ledger_mut().gap(missing);
+    }
     if !arguments.quiet {
         summarise(&recorded, &output, paper);
     }
@@ -162,7 +174,10 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
 fn rules(files: &[PathBuf]) -> anyhow::Result<RuleSet> {
     let mut rules = RuleSet::built_in();
     for file in files {
-        let text = std::fs::read_to_string(file)
+        let mut text = String::new();
+        // One more than a rules file may have: the parser then says so. The file may be endless.
+        File::open(file)
+            .and_then(|file| file.take(RULES_LIMIT + 1).read_to_string(&mut text))
             .with_context(|| format!("cannot read the rules in {}", file.display()))?;
         rules.add(&file.display().to_string(), &text)?;
     }
@@ -187,7 +202,16 @@ fn default_output(arguments: &Arguments) -> PathBuf {
         })
         .collect();
     let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
-    PathBuf::from(format!("{}-{now}.trace", plain.trim_start_matches('.')))
+    let stem = format!("{}-{now}", plain.trim_start_matches(['.', '-']));
+    // Another recording of the same may have begun within the second.
+    let names = (2..100).map(|number| format!("{stem}-{number}.trace"));
+    let mut candidates = std::iter::once(format!("{stem}.trace"))
+        .chain(names)
+        .map(PathBuf::from);
+    let first = PathBuf::from(format!("{stem}.trace"));
+    candidates
+        .find(|name| name.symlink_metadata().is_err())
+        .unwrap_or(first)
 }
 
 /// Whoever typed sudo is to own the trace.
@@ -258,14 +282,10 @@ impl Observer for Reporter {
 }
 
 fn summarise(recorded: &Recorded, output: &Path, paper: Paper) {
-    let events = match &recorded.file {
-        Ok(finished) => finished.events,
-        Err(_) => 0,
-    };
     let summary = Summary {
         model: &recorded.model,
         command: &recorded.command,
-        events,
+        events: recorded.events,
         secrets: recorded.secrets,
     };
     for line in summary.lines(&paper.page(recorded.clock)) {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Because, Model, ProcessIndex};
+use super::{Because, Model, Origin, ProcessIndex};
 use crate::{event::Event, rules::Subject};
 
 impl Model {
@@ -11,6 +11,9 @@ impl Model {
     pub(super) fn attribute(&mut self, index: ProcessIndex) {
         let position = index.0 as usize;
         let process = &self.processes[position];
+        if process.origin == Origin::Snapshot && process.id.pid == self.recorder {
+            return;
+        }
         let user_name = self.users.get(&process.user).map(Vec::as_slice);
         let subject = Subject {
             exe: &process.exe,

@@ -29,6 +29,8 @@ pub const SYSTEM: &str = "system";
 /// What the events so far add up to.
 pub struct Model {
     rules: RuleSet,
+    /// Process id of the recorder.
+    recorder: u32,
     processes: Vec<Process>,
     /// By identity. A process of the snapshot is here twice once an event told its exact start.
     by_id: HashMap<ProcessId, ProcessIndex>,
@@ -58,6 +60,7 @@ impl Model {
     pub fn new(rules: RuleSet) -> Model {
         Model {
             rules,
+            recorder: 0,
             processes: Vec::new(),
             by_id: HashMap::new(),
             connections: Vec::new(),
@@ -71,6 +74,11 @@ impl Model {
             ledger: Ledger::default(),
             activation: activation::Requests::default(),
         }
+    }
+
+    /// Names the recorder, whose command line holds that of the command and is to match no rule.
+    pub fn set_recorder(&mut self, pid: u32) {
+        self.recorder = pid;
     }
 
     /// Takes the next event in.

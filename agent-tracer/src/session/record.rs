@@ -82,6 +82,8 @@ pub struct Recorded {
     pub command: Vec<Vec<u8>>,
     /// Distinct secrets that were masked.
     pub secrets: usize,
+    /// Events that were taken, in the file or not.
+    pub events: u64,
     /// Events in the file, and its size in bytes; or why it is not whole.
     pub file: Result<trace::Finished, WriteFailure>,
     /// How the command ended; nothing when it was not waited for.
@@ -155,11 +157,16 @@ impl Recording {
             offset_ns: header.clock_offset_ns,
         };
         let file = trace::create(&self.output, self.overwrite, self.owner)?;
-        let writer = Writer::new(file, &header).map_err(|source| RecordError::Begin {
-            file: self.output.clone(),
-            source,
+        let writer = Writer::new(file, &header).map_err(|source| {
+            // It has nothing in it, and would be in the way of the next try.
+            drop(std::fs::remove_file(&self.output));
+            RecordError::Begin {
+                file: self.output.clone(),
+                source,
+            }
         })?;
         let mut model = Model::new(self.rules);
+        model.set_recorder(std::process::id());
         for choice in capture
             .plan()
             .choices

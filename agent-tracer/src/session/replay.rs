@@ -83,6 +83,7 @@ pub fn replay(
         model: Model::new(rules),
         writer: None,
     };
+    session.model.set_recorder(header.recorder_pid);
     for name in refused {
         session.model.ledger_mut().gap(format!(
             "rules of the trace are not understood, and nothing is attributed by them: {name}"

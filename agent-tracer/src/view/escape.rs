@@ -83,7 +83,7 @@ fn write_escaped(out: &mut String, bytes: &[u8], special: &str) {
 }
 
 /// Control characters, and characters that show nothing or change the order of others.
-fn is_hidden(character: char) -> bool {
+pub(super) fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -1,9 +1,10 @@
 //! Events, processes and connections as JSON objects whose keys have a fixed order. Bytes
 //! that are not UTF-8 become U+FFFD, and the field gains a `_base64` twin.
 
+mod fields;
+
 use std::net::SocketAddr;
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::{
@@ -12,7 +13,8 @@ use crate::{
     trace::Gap,
 };
 
-use super::{Clock, errno_name, process, signal_name};
+use super::{Clock, process};
+use fields::{bytes, entry, error, list, status, to_line};
 
 /// One event, as of now: the model has just taken it in.
 pub fn event_json(clock: &Clock, model: &Model, sequence: u64, event: &Event) -> String {
@@ -51,11 +53,6 @@ pub fn connection_json(clock: &Clock, model: &Model, connection: &Connection) ->
         model,
         connection,
     })
-}
-
-fn to_line(value: &impl Serialize) -> String {
-    // Only a map with keys that are no strings could fail.
-    serde_json::to_string(value).unwrap_or_default()
 }
 
 struct EventObject<'a> {
@@ -338,67 +335,4 @@ impl Serialize for ConnectionLife<'_> {
         }
         map.end()
     }
-}
-
-fn entry<M: SerializeMap>(
-    map: &mut M,
-    key: &'static str,
-    value: Option<impl Serialize>,
-) -> Result<(), M::Error> {
-    match value {
-        Some(value) => map.serialize_entry(key, &value),
-        None => Ok(()),
-    }
-}
-
-fn status<M: SerializeMap>(map: &mut M, exit: Exit) -> Result<(), M::Error> {
-    match exit.signal() {
-        Some(signal) => map.serialize_entry("signal", &signal_name(signal)),
-        None => map.serialize_entry("code", &exit.code()),
-    }
-}
-
-fn error<M: SerializeMap>(map: &mut M, error: u32) -> Result<(), M::Error> {
-    match error {
-        0 => Ok(()),
-        error => map.serialize_entry("error", &errno_name(error)),
-    }
-}
-
-fn bytes<M: SerializeMap>(
-    map: &mut M,
-    key: &'static str,
-    twin: &'static str,
-    value: &[u8],
-) -> Result<(), M::Error> {
-    let text = String::from_utf8_lossy(value);
-    map.serialize_entry(key, &text)?;
-    if std::str::from_utf8(value).is_err() {
-        map.serialize_entry(twin, &BASE64_STANDARD.encode(value))?;
-    }
-    Ok(())
-}
-
-fn list<M: SerializeMap, T: AsRef<[u8]>>(
-    map: &mut M,
-    key: &'static str,
-    twin: &'static str,
-    values: &[T],
-) -> Result<(), M::Error> {
-    let texts: Vec<_> = values
-        .iter()
-        .map(|value| String::from_utf8_lossy(value.as_ref()))
-        .collect();
-    map.serialize_entry(key, &texts)?;
-    if values
-        .iter()
-        .any(|value| std::str::from_utf8(value.as_ref()).is_err())
-    {
-        let encoded: Vec<_> = values
-            .iter()
-            .map(|value| BASE64_STANDARD.encode(value.as_ref()))
-            .collect();
-        map.serialize_entry(twin, &encoded)?;
-    }
-    Ok(())
 }

@@ -51,7 +51,6 @@ const FORBIDDEN: [(&str, &[&str]); 2] = [
             "std::env",
             "std::time",
             "std::process",
-            "std::io",
             "std::thread",
         ],
     ),

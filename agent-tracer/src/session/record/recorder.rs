@@ -241,6 +241,7 @@ impl Recorder<'_> {
             model: self.session.model,
             clock: self.clock,
             command,
+            events: self.sequence,
             secrets: self.redactor.count(),
             file,
             status: ended.status,
