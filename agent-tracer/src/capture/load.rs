@@ -83,6 +83,7 @@ impl Capture {
             mut settings,
             missing,
         } = btf::read()?;
+        give_memory_back();
         let mut plan = Plan {
             missing_fields: missing,
             ..Plan::default()
@@ -318,6 +319,16 @@ fn try_attach(program: &mut Program, hook: Hook) -> Result<(), ProgramError> {
         }
     }
     Ok(())
+}
+
+/// The kernel's types, read and dropped, were 50 MiB in small pieces, and glibc keeps such for the next
+/// ones; a recorder that runs for hours never needs them again.
+fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes no pointers.
+    unsafe {
+        nix::libc::malloc_trim(0);
+    }
 }
 
 /// Our PID namespace, where it is not the initial one, in which the kernel's own numbers
