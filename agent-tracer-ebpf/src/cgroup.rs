@@ -89,7 +89,7 @@ fn send(cgroup: Object, task: Object, of: Of) -> Result<(), i32> {
     let mut cut = 1;
     let mut node = cgroup.follow(setting!(cgroup_node))?;
     for _ in 0..STEPS {
-        let parent: u64 = node.read(setting!(kernfs_node_parent))?;
+        let parent = node.word(setting!(kernfs_node_parent));
         if parent == 0 {
             // The root, whose name is no part of the path.
             cut = 0;
@@ -100,12 +100,13 @@ fn send(cgroup: Object, task: Object, of: Of) -> Result<(), i32> {
         if position >= LIMIT {
             break;
         }
+        let name = node.word(setting!(kernfs_node_name));
         // SAFETY: the position is below LIMIT, and the array has NAME_BYTES after that.
         let length = unsafe {
             bpf_probe_read_kernel_str(
                 path.add((position & (LIMIT - 1)) as usize).cast(),
                 NAME_BYTES,
-                node.read::<u64>(setting!(kernfs_node_name))? as *const _,
+                name as *const _,
             )
         };
         let next = position + ((length as u32) & (NAME_BYTES * 2 - 1));

@@ -34,6 +34,10 @@ pub fn sched_process_exec(context: RawTracePointContext) -> i32 {
     0
 }
 
+/// What later parts of the program need of earlier ones goes through the scratch space. The verifier
+/// forgets what it knows of a map value, so all ways that lead to the same point arrive in the same
+/// state there. With registers, Linux 6.1 went through 842,000 instructions, of the million that it
+/// allows; newer kernels do not mind.
 fn try_exec(task: Object, former_tid: u32, program: Object) -> Result<(), i32> {
     let header = task::header(Kind::Exec, task)?;
     // By now the thread has the number of its group; the kernel tells the one that it had.
@@ -42,46 +46,37 @@ fn try_exec(task: Object, former_tid: u32, program: Object) -> Result<(), i32> {
         _ => former_tid,
     };
     let scratch = EXEC_SCRATCH.get_ptr_mut(0).ok_or(-2)?;
-    // SAFETY: a map value is valid as long as the program runs.
-    let (payload, end) = unsafe {
-        (
-            (&raw mut (*scratch).payload).cast::<u8>(),
-            &raw mut (*scratch).end,
-        )
-    };
     let mm = task.follow(setting!(task_mm))?;
     let arguments_start: u64 = mm.read(setting!(mm_arg_start))?;
     let arguments_end: u64 = mm.read(setting!(mm_arg_end))?;
     let argv_bytes = arguments_end.saturating_sub(arguments_start) as u32;
-    let mut flags = 0;
+    // SAFETY: a map value is valid as long as the program runs, and this one is this program's alone.
+    let (payload, notes) = unsafe {
+        (&raw mut (*scratch).flags).write_volatile(0);
+        ((&raw mut (*scratch).payload).cast::<u8>(), Notes(scratch))
+    };
 
     let mut header_ahead = header;
     header_ahead.kind = Kind::Arguments as u32;
-    let ahead = send_ahead(
-        scratch,
-        header_ahead,
-        arguments_start,
-        argv_bytes,
-        &mut flags,
-    );
+    send_ahead(notes, header_ahead, arguments_start, argv_bytes);
 
-    let filename = text(payload, 0, program.read(setting!(binprm_filename))?);
-    let interpreter = text(payload, filename, program.read(setting!(binprm_interp))?);
+    notes.put(
+        Note::Filename,
+        text(payload, 0, program.word(setting!(binprm_filename))),
+    );
+    let filename = notes.get(Note::Filename) & (PATH_LIMIT as u32 - 1);
+    let interpreter = text(payload, filename, program.word(setting!(binprm_interp)));
+    notes.put(Note::Interpreter, interpreter);
+    let interpreter = notes.get(Note::Interpreter) & (PATH_LIMIT as u32 - 1);
+    notes.put(Note::End, filename + interpreter);
+    write_places(payload, notes, task, mm);
+
     let after_texts = filename + interpreter;
-    // SAFETY: the scratch space is this program's alone.
-    unsafe { end.write_volatile(after_texts) };
-    write_places(payload, end, task, mm, &mut flags);
-    // SAFETY: as above. The executable's part was noted where the walk of the directory began.
-    let (after_paths, executable) = unsafe {
-        (
-            end.read_volatile(),
-            (&raw const (*scratch).record.executable).read_volatile(),
-        )
-    };
+    let after_paths = notes.get(Note::End);
     if after_paths < after_texts {
         return Err(-3);
     }
-
+    let ahead = notes.get(Note::Ahead);
     let mut inline = argv_bytes.saturating_sub(ahead).min(ARGV_INLINE as u32);
     if ahead >= ARGV_LIMIT as u32 {
         inline = 0;
@@ -97,16 +92,17 @@ fn try_exec(task: Object, former_tid: u32, program: Object) -> Result<(), i32> {
         )
     } != 0;
     if failed {
-        flags |= Exec::UNREADABLE_ARGV;
+        notes.flag(Exec::UNREADABLE_ARGV);
         inline = 0;
     }
 
+    let executable = notes.get(Note::Executable) as u16;
     let record = Exec {
         header,
         argv_bytes,
         argv_ahead: ahead,
         former_tid,
-        flags,
+        flags: notes.get(Note::Flags),
         filename: filename as u16,
         interpreter: interpreter as u16,
         executable,
@@ -123,22 +119,67 @@ fn try_exec(task: Object, former_tid: u32, program: Object) -> Result<(), i32> {
     Ok(())
 }
 
-/// Sends what of a long argv does not fit into the exec record, whole chunks of it, and
-/// returns how many bytes that was.
+/// Numbers in the scratch space, behind the record in the making.
+#[derive(Clone, Copy)]
+struct Notes(*mut ExecScratch);
+
+#[derive(Clone, Copy)]
+enum Note {
+    /// Where the payload ends so far.
+    End,
+    /// [`Exec::UNREADABLE_ARGV`] and the others.
+    Flags,
+    /// argv bytes sent ahead.
+    Ahead,
+    /// Length of the file name.
+    Filename,
+    /// Length of the interpreter's path.
+    Interpreter,
+    /// Length of the executable's path.
+    Executable,
+}
+
+impl Notes {
+    #[inline(always)]
+    fn place(self, note: Note) -> *mut u32 {
+        // SAFETY: places within a map value, which is valid as long as the program runs.
+        unsafe {
+            match note {
+                Note::End => &raw mut (*self.0).end,
+                Note::Flags => &raw mut (*self.0).flags,
+                Note::Ahead => &raw mut (*self.0).ahead,
+                Note::Filename => &raw mut (*self.0).filename,
+                Note::Interpreter => &raw mut (*self.0).interpreter,
+                Note::Executable => &raw mut (*self.0).executable,
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn put(self, note: Note, value: u32) {
+        // SAFETY: as above; volatile, or the compiler would keep it in a register.
+        unsafe { self.place(note).write_volatile(value) }
+    }
+
+    #[inline(always)]
+    fn get(self, note: Note) -> u32 {
+        // SAFETY: as above.
+        unsafe { self.place(note).read_volatile() }
+    }
+
+    #[inline(always)]
+    fn flag(self, flag: u32) {
+        self.put(Note::Flags, self.get(Note::Flags) | flag);
+    }
+}
+
+/// Sends what of a long argv does not fit into the exec record, whole chunks of it, and notes how
+/// many bytes that was.
 #[inline(always)]
-fn send_ahead(
-    scratch: *mut ExecScratch,
-    header: agent_tracer_ebpf::Header,
-    start: u64,
-    argv_bytes: u32,
-    flags: &mut u32,
-) -> u32 {
+fn send_ahead(notes: Notes, header: agent_tracer_ebpf::Header, start: u64, argv_bytes: u32) {
     let wanted = argv_bytes.min(ARGV_LIMIT as u32);
-    // SAFETY: a map value is valid as long as the program runs. The count is kept there for
-    // the same reason as the end of a path.
-    let (chunk, sent) = unsafe { (scratch.cast::<u8>(), &raw mut (*scratch).end) };
-    // SAFETY: as above.
-    unsafe { sent.write_volatile(0) };
+    let chunk = notes.0.cast::<u8>();
+    notes.put(Note::Ahead, 0);
     for part in 0..(ARGV_LIMIT / ARGV_CHUNK) as u32 {
         let offset = part * ARGV_CHUNK as u32;
         let left = wanted.saturating_sub(offset);
@@ -160,7 +201,7 @@ fn send_ahead(
             )
         } != 0;
         if failed {
-            *flags |= Exec::UNREADABLE_ARGV;
+            notes.flag(Exec::UNREADABLE_ARGV);
             break;
         }
         emit::bytes(
@@ -168,11 +209,8 @@ fn send_ahead(
             chunk,
             size_of::<Arguments>() + length as usize,
         );
-        // SAFETY: as above.
-        unsafe { sent.write_volatile(offset + length) };
+        notes.put(Note::Ahead, offset + length);
     }
-    // SAFETY: as above.
-    unsafe { sent.read_volatile() }
 }
 
 /// Copies a NUL-terminated kernel string to `payload + offset`; the length without NUL.
@@ -197,37 +235,20 @@ fn text(payload: *mut u8, offset: u32, string: u64) -> u32 {
 
 /// Writes the paths of the executable and of the working directory behind `end`.
 #[inline(always)]
-fn write_places(payload: *mut u8, end: *mut u32, task: Object, mm: Object, flags: &mut u32) {
+fn write_places(payload: *mut u8, notes: Notes, task: Object, mm: Object) {
     const LIMIT: u32 = 4 * PATH_LIMIT as u32;
-    let fs = task.follow(setting!(task_fs));
-    let root = fs.and_then(|fs| Place::read(fs.inner(setting!(fs_root))));
-    let executable = mm
-        .follow(setting!(mm_exe_file))
-        .and_then(|file| Place::read(file.inner(setting!(file_path))));
-    let directory = fs.and_then(|fs| Place::read(fs.inner(setting!(fs_pwd))));
-    // SAFETY: both point into the scratch space, of which `payload` and `end` are parts.
-    let length = unsafe {
-        let scratch = payload
-            .sub(core::mem::offset_of!(ExecScratch, payload))
-            .cast::<ExecScratch>();
-        &raw mut (*scratch).record.executable
-    };
-    // SAFETY: as above.
-    let start = unsafe { end.read_volatile() };
-    let whole = match (executable, root) {
-        (Ok(place), Ok(root)) => path::walk::<LIMIT>(payload, end, place, root),
-        (_, _) => false,
-    };
-    if !whole {
-        *flags |= Exec::CUT_EXECUTABLE;
+    let fs = Object(task.word(setting!(task_fs)));
+    let root = Place::read(fs.inner(setting!(fs_root)));
+    let file = Object(mm.word(setting!(mm_exe_file)));
+    let executable = Place::read(file.inner(setting!(file_path)));
+    let directory = Place::read(fs.inner(setting!(fs_pwd)));
+    let end = notes.place(Note::End);
+    let start = notes.get(Note::End);
+    if !path::walk::<LIMIT>(payload, end, executable, root) {
+        notes.flag(Exec::CUT_EXECUTABLE);
     }
-    // SAFETY: as above.
-    unsafe { length.write_volatile((end.read_volatile() - start) as u16) };
-    let whole = match (directory, root) {
-        (Ok(place), Ok(root)) => path::walk::<LIMIT>(payload, end, place, root),
-        (_, _) => false,
-    };
-    if !whole {
-        *flags |= Exec::CUT_DIRECTORY;
+    notes.put(Note::Executable, notes.get(Note::End) - start);
+    if !path::walk::<LIMIT>(payload, end, directory, root) {
+        notes.flag(Exec::CUT_DIRECTORY);
     }
 }

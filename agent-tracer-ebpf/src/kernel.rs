@@ -1,7 +1,9 @@
 //! Reads of kernel memory at offsets that the loader found in BTF.
 
 use agent_tracer_ebpf::NO_OFFSET;
-use aya_ebpf::helpers::bpf_probe_read_kernel;
+use aya_ebpf::helpers::{
+    bpf_probe_read_kernel, generated::bpf_probe_read_kernel as bpf_probe_read_kernel_raw,
+};
 
 /// Error of a read of a field that this kernel does not have, or through a null pointer. Helpers
 /// answer with an errno of theirs.
@@ -32,6 +34,24 @@ impl Object {
             0 => Err(ABSENT),
             address => Ok(Object(address)),
         }
+    }
+
+    /// The word at `offset`, 0 where it cannot be read. Without a branch: each one doubles what the
+    /// verifier of an older kernel goes through behind it.
+    #[inline(always)]
+    pub fn word(self, offset: u32) -> u64 {
+        let mut word = 0_u64;
+        if offset != NO_OFFSET {
+            // SAFETY: the helper checks the address, and writes eight bytes or zeros.
+            unsafe {
+                bpf_probe_read_kernel_raw(
+                    (&raw mut word).cast(),
+                    size_of::<u64>() as u32,
+                    (self.0 + u64::from(offset)) as *const _,
+                );
+            }
+        }
+        word
     }
 
     /// The object embedded at `offset`.

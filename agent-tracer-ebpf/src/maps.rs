@@ -26,8 +26,13 @@ pub static SOCKETS: HashMap<u64, u8> = HashMap::with_max_entries(SOCKET_LIMIT, 0
 pub struct ExecScratch {
     pub record: Exec,
     pub payload: [u8; EXEC_PAYLOAD],
-    /// Where the payload ends so far; not part of the record.
+    /// Notes of the program, not part of the record: see `exec::Note`.
     pub end: u32,
+    pub flags: u32,
+    pub ahead: u32,
+    pub filename: u32,
+    pub interpreter: u32,
+    pub executable: u32,
 }
 
 /// A cgroup record in the making, one for each program that makes them.

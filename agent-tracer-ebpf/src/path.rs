@@ -19,13 +19,13 @@ pub struct Place {
 }
 
 impl Place {
-    /// Reads a `struct path`.
+    /// Reads a `struct path`; one that cannot be read is a place that no walk gets away from.
     #[inline(always)]
-    pub fn read(path: Object) -> Result<Place, i32> {
-        Ok(Place {
-            mount: path.follow(setting!(path_mnt))?,
-            dentry: path.follow(setting!(path_dentry))?,
-        })
+    pub fn read(path: Object) -> Place {
+        Place {
+            mount: Object(path.word(setting!(path_mnt))),
+            dentry: Object(path.word(setting!(path_dentry))),
+        }
     }
 }
 
@@ -49,7 +49,8 @@ pub fn walk<const LIMIT: u32>(
     } = place;
     for _ in 0..STEPS {
         if dentry == root.dentry && mount == root.mount {
-            return true;
+            // Two places that cannot be read are the same.
+            return dentry.0 != 0;
         }
         let (Ok(mount_root), Ok(parent)) = (
             mount.read::<u64>(setting!(vfsmount_root)),

@@ -307,11 +307,13 @@ fn a_killed_recorder_leaves_what_it_saw() {
     let mut command = words([
         "sh",
         "-c",
-        "/bin/true early; sleep 1.2; echo done >\"$1\"",
+        "/bin/true early; echo that was early >&2; sleep 2.5; echo done >\"$1\"",
         "sh",
     ]);
     command.push(file.clone().into());
-    let running = Recording::of(command).start().attached();
+    let running = Recording::of(command).start().says("that was early");
+    // Ten times as long as an event waits for its way into the file.
+    std::thread::sleep(Duration::from_secs(1));
     running.send(Signal::SIGKILL);
     let recorded = running.finish();
     assert_eq!(recorded.ended.signal, Some(9));

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod ebpf;
 mod test;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,7 @@ enum Verb {
     #[command(hide = true)]
     Storm(bench::StormArguments),
     Test(test::Arguments),
+    Vm(vm::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
         Verb::Storm(arguments) => bench::run_storm(&arguments),
         Verb::Test(arguments) => test::run(&arguments),
+        Verb::Vm(arguments) => vm::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,7 +4,7 @@
 //! run as root.
 
 mod needs;
-mod tally;
+pub mod tally;
 
 use std::{
     ffi::OsString,

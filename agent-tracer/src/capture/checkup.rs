@@ -7,7 +7,7 @@ use super::{
     btf::VMLINUX,
     load::{Capture, CaptureError},
     observe::{HostFacts, host_facts},
-    plan::Plan,
+    plan::{Hook, Plan},
 };
 
 /// What was found.
@@ -22,17 +22,24 @@ pub struct Checkup {
     pub lockdown: Option<String>,
     /// The hooks that a recording would use, or why there can be none.
     pub plan: Result<Plan, CaptureError>,
+    /// The programs, with how many instructions the verifier went through, where the kernel tells.
+    pub verified_instructions: Vec<(Hook, Option<u32>)>,
 }
 
 impl Checkup {
     /// Looks, and tries all hooks.
     pub fn take() -> Checkup {
+        let (plan, verified_instructions) = match Capture::start() {
+            Ok(mut capture) => (Ok(capture.plan().clone()), capture.verified_instructions()),
+            Err(error) => (Err(error), Vec::new()),
+        };
         Checkup {
             host: host_facts(),
             is_root: nix::unistd::geteuid().is_root(),
             has_btf: Path::new(VMLINUX).exists(),
             lockdown: lockdown(),
-            plan: Capture::start().map(|capture| capture.plan().clone()),
+            plan,
+            verified_instructions,
         }
     }
 

@@ -61,8 +61,8 @@ pub enum CaptureError {
 /// Live hooks and the events they deliver.
 pub struct Capture {
     plan: Plan,
-    /// Dropping it detaches everything.
-    _programs: Ebpf,
+    /// Dropping them detaches everything.
+    programs: Ebpf,
     ring: RingBuf<MapData>,
     losses: Losses,
     log: EbpfLogger<LogLines>,
@@ -150,7 +150,7 @@ impl Capture {
         let losses = Losses::new(counters, &programs, hooks);
         Ok(Capture {
             plan,
-            _programs: programs,
+            programs,
             ring,
             losses,
             log,
@@ -164,6 +164,29 @@ impl Capture {
     /// The hooks in use and those that were not to be had.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// How many instructions the verifier went through for each program, also for those that a
+    /// better hook made superfluous: they are loaded for the question. None where the kernel does
+    /// not tell (before 5.16), or does not load it.
+    pub fn verified_instructions(&mut self) -> Vec<(Hook, Option<u32>)> {
+        let mut answers: Vec<(Hook, Option<u32>)> = Vec::new();
+        for hook in Fact::ALL.iter().flat_map(|fact| fact.hooks()) {
+            if answers.iter().any(|(known, _)| known == hook) {
+                continue;
+            }
+            let count = self
+                .programs
+                .program_mut(hook.program())
+                .and_then(|program| {
+                    if program.fd().is_err() {
+                        load_program(program, *hook).ok()?;
+                    }
+                    program.info().ok()?.verified_instruction_count()
+                });
+            answers.push((*hook, count));
+        }
+        answers
     }
 
     /// Hands over at most `limit` events that are waiting; whether more may be there.
@@ -296,6 +319,7 @@ fn attach(programs: &mut Ebpf, hook: Hook) -> Result<(), String> {
 }
 
 fn try_attach(program: &mut Program, hook: Hook) -> Result<(), ProgramError> {
+    load_program(program, hook)?;
     match hook {
         Hook::SchedProcessFork
         | Hook::SchedProcessExec
@@ -304,17 +328,14 @@ fn try_attach(program: &mut Program, hook: Hook) -> Result<(), ProgramError> {
         | Hook::CgroupAttachTask
         | Hook::InetSockSetState => {
             let program: &mut RawTracePoint = program.try_into()?;
-            program.load()?;
             program.attach(hook.program())?;
         }
         Hook::FentryTcpConnect => {
             let program: &mut FEntry = program.try_into()?;
-            program.load("tcp_connect", &Btf::from_sys_fs()?)?;
             program.attach()?;
         }
         Hook::KprobeTcpConnect => {
             let program: &mut KProbe = program.try_into()?;
-            program.load()?;
             program.attach("tcp_connect", 0)?;
         }
     }
@@ -328,6 +349,28 @@ fn give_memory_back() {
     // SAFETY: takes no pointers.
     unsafe {
         nix::libc::malloc_trim(0);
+    }
+}
+
+fn load_program(program: &mut Program, hook: Hook) -> Result<(), ProgramError> {
+    match hook {
+        Hook::SchedProcessFork
+        | Hook::SchedProcessExec
+        | Hook::SchedProcessExit
+        | Hook::TaskRename
+        | Hook::CgroupAttachTask
+        | Hook::InetSockSetState => {
+            let program: &mut RawTracePoint = program.try_into()?;
+            program.load()
+        }
+        Hook::FentryTcpConnect => {
+            let program: &mut FEntry = program.try_into()?;
+            program.load("tcp_connect", &Btf::from_sys_fs()?)
+        }
+        Hook::KprobeTcpConnect => {
+            let program: &mut KProbe = program.try_into()?;
+            program.load()
+        }
     }
 }
 

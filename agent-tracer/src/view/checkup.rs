@@ -141,6 +141,11 @@ pub fn checkup_json(found: &Checkup) -> String {
         ),
         Err(error) => (Vec::new(), Some(error.to_string()), Vec::new(), None),
     };
+    let programs: Vec<Value> = found
+        .verified_instructions
+        .iter()
+        .map(|(hook, count)| json!({"hook": hook.to_string(), "verified_instructions": count}))
+        .collect();
     json!({
         "can_record": found.can_record(),
         "error": error,
@@ -152,6 +157,7 @@ pub fn checkup_json(found: &Checkup) -> String {
         "inside_pid_namespace": inside,
         "missing_btf_members": missing_members,
         "facts": facts,
+        "programs": programs,
     })
     .to_string()
 }

@@ -57,19 +57,14 @@ impl Tally {
         self.skipped.push(format!("{name} ({reason})"));
     }
 
-    /// `test NAME ... OUTCOME`, as every test program prints it.
     fn line(&mut self, line: &str) {
-        let parts = line
-            .strip_prefix("test ")
-            .and_then(|rest| rest.split_once(" ... "));
-        let Some((name, outcome)) = parts else { return };
-        let name = name.trim();
-        if outcome == "ok" {
-            self.passed += 1;
-        } else if outcome.starts_with("FAILED") {
-            self.failed.push(name.to_owned());
-        } else if let Some(reason) = outcome.strip_prefix("ignored") {
-            self.skipped.push(format!("{name}{reason}"));
+        match outcome(line) {
+            Some((_, Outcome::Passed)) => self.passed += 1,
+            Some((name, Outcome::Failed)) => self.failed.push(name.to_owned()),
+            Some((name, Outcome::Skipped(reason))) => {
+                self.skipped.push(format!("{name} ({reason})"))
+            }
+            None => {}
         }
     }
 
@@ -87,6 +82,41 @@ impl Tally {
             self.skipped.len() as u64,
         )
     }
+}
+
+/// What a test program says of one test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Passed,
+    Failed,
+    /// With its reason.
+    Skipped(String),
+}
+
+impl Outcome {
+    /// Whether it is one to look into.
+    pub fn is_failure(&self) -> bool {
+        *self == Outcome::Failed
+    }
+}
+
+/// `test NAME ... OUTCOME`, as every test program prints it; other lines are of no test.
+pub fn outcome(line: &str) -> Option<(&str, Outcome)> {
+    let (name, outcome) = line.strip_prefix("test ")?.split_once(" ... ")?;
+    let outcome = if outcome == "ok" {
+        Outcome::Passed
+    } else if outcome.starts_with("FAILED") {
+        Outcome::Failed
+    } else {
+        let reason = outcome.strip_prefix("ignored")?.trim();
+        let bare = reason
+            .strip_prefix('(')
+            .and_then(|reason| reason.strip_suffix(')'));
+        // rustc's own says it after a comma.
+        let bare = bare.unwrap_or(reason.trim_start_matches([',', ' ']));
+        Outcome::Skipped(bare.to_owned())
+    };
+    Some((name.trim(), outcome))
 }
 
 #[cfg(test)]

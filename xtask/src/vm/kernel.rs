@@ -1,0 +1,88 @@
+//! Kernels of Debian's clouds: which is the current one of a branch, and where it lies after it was
+//! downloaded. They are unpacked, never installed.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+use super::{packages, say};
+
+/// A kernel to boot.
+pub struct Kernel {
+    /// Without what all of them have in their names: `6.1.0-42`.
+    pub release: String,
+    /// What an emulator boots.
+    pub image: PathBuf,
+}
+
+const PREFIX: &str = "linux-image-";
+const SUFFIX: &str = "-cloud-amd64";
+
+/// Gets the newest kernel of a branch, unless it is here.
+pub fn fetch(branch: &str, cache: &Path) -> Result<Kernel> {
+    let dots = branch.replace('.', "\\.");
+    let names = packages::search(&format!("^{PREFIX}{dots}\\..*{SUFFIX}$"))?;
+    let release = newest(&names).with_context(|| {
+        format!(
+            "apt offers no {PREFIX}{branch}.*{SUFFIX}: Debian 12 does, with its security updates (and backports)"
+        )
+    })?;
+    let directory = cache.join("kernels").join(&release);
+    if !directory.exists() {
+        say(&format!("downloading the kernel {release}"));
+        let parent = cache.join("kernels");
+        fs::create_dir_all(&parent).with_context(|| format!("cannot make {}", parent.display()))?;
+        let new = tempfile::tempdir_in(&parent).context("cannot make a directory")?;
+        packages::unpack_one(&format!("{PREFIX}{release}{SUFFIX}"), new.path())?;
+        // Whole or not there: an interrupted run leaves none behind.
+        fs::rename(new.keep(), &directory)
+            .with_context(|| format!("cannot make {}", directory.display()))?;
+    }
+    let image = directory.join(format!("boot/vmlinuz-{release}{SUFFIX}"));
+    fs::metadata(&image).with_context(|| {
+        format!(
+            "{} is not there: remove {}",
+            image.display(),
+            directory.display()
+        )
+    })?;
+    Ok(Kernel { release, image })
+}
+
+/// The release of the newest of these packages.
+fn newest(names: &[String]) -> Option<String> {
+    names
+        .iter()
+        .filter_map(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX))
+        .max_by_key(|release| numbers(release))
+        .map(str::to_owned)
+}
+
+/// The numbers in a release, as `6.12.9` is older than `6.12.10`.
+fn numbers(release: &str) -> Vec<u64> {
+    release
+        .split(|character: char| !character.is_ascii_digit())
+        .filter_map(|digits| digits.parse().ok())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::newest;
+
+    #[test]
+    fn the_newest_goes_by_numbers() {
+        let names = [
+            "linux-image-6.12.100+deb12-cloud-amd64",
+            "linux-image-6.12.117+deb12-cloud-amd64",
+            "linux-image-6.12.99+deb12-cloud-amd64",
+            "linux-image-6.12.999+deb12-cloud-amd64-dbg",
+        ];
+        let names = names.map(str::to_owned);
+        assert_eq!(newest(&names).as_deref(), Some("6.12.117+deb12"));
+        assert_eq!(newest(&[]), None);
+    }
+}

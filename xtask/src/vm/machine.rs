@@ -1,0 +1,160 @@
+//! One guest under the emulator: boots it, passes on what the tests say, and ends it when it takes too
+//! long. It judges no test.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+
+use super::{image::Guest, kernel::Kernel};
+use crate::test::tally;
+
+/// What is to be booted.
+pub struct Machine<'a> {
+    pub emulator: &'a Path,
+    pub kernel: &'a Kernel,
+    pub guest: &'a Guest,
+    pub initrd: &'a Path,
+    /// Where it leaves what it said.
+    pub directory: &'a Path,
+}
+
+/// What a guest left behind.
+pub struct Ran {
+    /// What it wrote to the second serial line, which is the tests'.
+    pub answers: String,
+    /// What the kernel and the first program wrote to the first one.
+    pub console: String,
+    /// Whether it had to be ended, after so long.
+    pub timed_out: Option<Duration>,
+}
+
+/// KVM is not asked for: a result must not depend on whether a machine has it. `max` has every
+/// instruction that the emulator knows; `panic=-1` and `-no-reboot` have a kernel that panics end.
+const OPTIONS: [&str; 7] = [
+    "-accel",
+    "tcg,thread=multi",
+    "-smp",
+    "2",
+    "-cpu",
+    "max",
+    "-no-reboot",
+];
+const COMMAND_LINE: &str = "console=ttyS0 panic=-1 quiet";
+
+impl Machine<'_> {
+    /// Runs it to its end, or to the end of its time.
+    pub fn run(&self) -> Result<Ran> {
+        let console = self.file("console");
+        let answers = self.file("answers");
+        let mut command = self.command();
+        command.args(["-display", "none", "-monitor", "none"]);
+        for file in [&console, &answers] {
+            command.arg("-serial").arg(serial(file)?);
+        }
+        command.stdin(Stdio::null());
+        let mut emulator = Emulator(command.spawn().context("cannot run the emulator")?);
+        let limit = Duration::from_secs(self.guest.limit);
+        let deadline = Instant::now() + limit;
+        let mut shown = 0;
+        let mut timed_out = None;
+        loop {
+            let ended = emulator
+                .0
+                .try_wait()
+                .context("cannot wait for the emulator")?;
+            shown = show(&read(&answers), shown);
+            if let Some(status) = ended {
+                if !status.success() {
+                    bail!("the emulator failed ({status}); its messages are above");
+                }
+                break;
+            }
+            if Instant::now() > deadline {
+                timed_out = Some(limit);
+                break;
+            }
+            thread::sleep(Duration::from_millis(200));
+        }
+        drop(emulator);
+        Ok(Ran {
+            answers: read(&answers),
+            console: read(&console),
+            timed_out,
+        })
+    }
+
+    /// Gives the user its console.
+    pub fn interact(&self) -> Result<()> {
+        let mut command = self.command();
+        command.args(["-nographic", "-serial", "mon:stdio"]);
+        println!(
+            "vm: {}: booting; Ctrl-A X ends the machine",
+            self.kernel.release
+        );
+        let status = command.status().context("cannot run the emulator")?;
+        if !status.success() {
+            bail!("the emulator failed ({status})");
+        }
+        Ok(())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(self.emulator);
+        command
+            .args(OPTIONS)
+            .args(["-nodefaults", "-m", &self.guest.memory.to_string()])
+            .arg("-kernel")
+            .arg(&self.kernel.image)
+            .arg("-initrd")
+            .arg(self.initrd)
+            .args(["-append", COMMAND_LINE]);
+        command
+    }
+
+    fn file(&self, what: &str) -> PathBuf {
+        let release = &self.kernel.release;
+        self.directory.join(format!("{release}.{what}"))
+    }
+}
+
+/// The emulator's own syntax, in which a comma begins the next option.
+fn serial(file: &Path) -> Result<String> {
+    let path = file
+        .to_str()
+        .context("the build directory's name is no text")?;
+    Ok(format!("file:{}", path.replace(',', ",,")))
+}
+
+/// Does not outlive this program's interest in it.
+struct Emulator(Child);
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        // It has ended by itself, usually.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+fn read(file: &Path) -> String {
+    let bytes = fs::read(file).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Prints the whole lines about tests from there on; up to where it got.
+fn show(answers: &str, from: usize) -> usize {
+    let new = answers.get(from..).unwrap_or_default();
+    let whole = new.rfind('\n').map_or(0, |end| end + 1);
+    for line in new[..whole].lines() {
+        if tally::outcome(line).is_some() {
+            println!("{line}");
+        }
+    }
+    from + whole
+}

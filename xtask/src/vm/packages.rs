@@ -1,0 +1,190 @@
+//! Debian's packages as files: finds them, downloads and unpacks them. None is installed, with the
+//! one exception of the emulator, which has to run here.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+use nix::unistd::Uid;
+
+use super::say;
+use crate::demo::elevate;
+
+const EMULATOR: &str = "qemu-system-x86_64";
+const EMULATOR_PACKAGE: &str = "qemu-system-x86";
+
+/// Where the emulator is, after root got it where it was missing.
+pub fn require_emulator() -> Result<PathBuf> {
+    for tool in ["apt-get", "apt-cache", "dpkg-deb"] {
+        if elevate::find_program(tool).is_none() {
+            bail!(
+                "there is no {tool}: kernels and guests are made of Debian's packages; run this on Debian or in a container of it"
+            );
+        }
+    }
+    if let Some(emulator) = elevate::find_program(EMULATOR) {
+        return Ok(emulator);
+    }
+    if !Uid::effective().is_root() {
+        bail!(
+            "the emulator is missing: as root, run `apt-get install --no-install-recommends {EMULATOR_PACKAGE}`"
+        );
+    }
+    say(&format!("installing {EMULATOR_PACKAGE}"));
+    let install = || {
+        run(apt_get()
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(["install", "--yes", "--no-remove", "--no-install-recommends"])
+            .arg(EMULATOR_PACKAGE))
+    };
+    // A fresh machine knows of no package yet, and one that knows them needs no update.
+    install().or_else(|_| update().and_then(|()| install()))?;
+    elevate::find_program(EMULATOR)
+        .with_context(|| format!("{EMULATOR_PACKAGE} is installed, but there is no {EMULATOR}"))
+}
+
+/// The names of packages that match a regular expression.
+pub fn search(pattern: &str) -> Result<Vec<String>> {
+    let found = || -> Result<Vec<String>> {
+        let mut command = Command::new("apt-cache");
+        command.args(["search", "--names-only", pattern]);
+        let names = run(&mut command)?;
+        let names = names.lines().filter_map(|line| line.split(' ').next());
+        Ok(names.map(str::to_owned).collect())
+    };
+    let names = found()?;
+    if !names.is_empty() {
+        return Ok(names);
+    }
+    update()?;
+    found()
+}
+
+/// Downloads one package, without what it depends on, and unpacks it.
+pub fn unpack_one(name: &str, into: &Path) -> Result<()> {
+    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let download = || {
+        run(apt_get()
+            .current_dir(directory.path())
+            .args(["download", name]))
+    };
+    download().or_else(|_| update().and_then(|()| download()))?;
+    unpack_all(directory.path(), into)
+}
+
+/// Packages with all that they depend on, as apt would install them on an empty machine.
+pub struct Closure {
+    names: Vec<&'static str>,
+    /// Each with its version, in apt's words.
+    pub versions: String,
+}
+
+impl Closure {
+    /// Asks apt.
+    pub fn of(names: &[&'static str]) -> Result<Closure> {
+        let names = names.to_vec();
+        let ask = || run(on_an_empty_machine().arg("--simulate").args(&names));
+        let answer = ask().or_else(|_| update().and_then(|()| ask()))?;
+        // `Inst libc6 (2.36-9 Debian:12/stable [amd64])`: the place it is from changes with each release.
+        let mut versions: Vec<String> = answer
+            .lines()
+            .filter_map(|line| line.strip_prefix("Inst "))
+            .map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" "))
+            .collect();
+        versions.sort();
+        let versions = versions.join("\n");
+        Ok(Closure { names, versions })
+    }
+
+    /// Downloads and unpacks them; no script of theirs is run.
+    pub fn unpack(&self, into: &Path) -> Result<()> {
+        let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+        // apt insists on it.
+        fs::create_dir(directory.path().join("partial")).context("cannot make a directory")?;
+        let download = || {
+            let mut option = std::ffi::OsString::from("Dir::Cache::archives=");
+            option.push(directory.path());
+            run(on_an_empty_machine()
+                .arg("--download-only")
+                .arg("-o")
+                .arg(option)
+                .args(&self.names))
+        };
+        download().or_else(|_| update().and_then(|()| download()))?;
+        unpack_all(directory.path(), into)
+    }
+}
+
+fn unpack_all(packages: &Path, into: &Path) -> Result<()> {
+    let mut files: Vec<PathBuf> = fs::read_dir(packages)
+        .with_context(|| format!("cannot read {}", packages.display()))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|name| name == "deb"))
+        .collect();
+    files.sort();
+    if files.is_empty() {
+        bail!("apt-get downloaded nothing: is its cache in order? (`apt-get clean` empties it)");
+    }
+    for file in files {
+        run(Command::new("dpkg-deb")
+            .arg("--extract")
+            .arg(&file)
+            .arg(into))?;
+    }
+    Ok(())
+}
+
+fn update() -> Result<()> {
+    if !Uid::effective().is_root() {
+        bail!("apt-get does not find what this needs: as root, run `apt-get update`");
+    }
+    say("apt-get update");
+    run(apt_get().arg("update")).map(drop)
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    // Its own user may not write into directories of ours; and it need not draw progress.
+    command.args(["-qq", "-o", "APT::Sandbox::User=root"]);
+    command
+}
+
+/// `apt-get install` that believes nothing to be installed; only for what changes nothing.
+fn on_an_empty_machine() -> Command {
+    let mut command = apt_get();
+    for option in [
+        "Dir::State::status=/dev/null",
+        "Debug::NoLocking=1",
+        // Those are of the machine as it is.
+        "Dir::Cache::pkgcache=",
+        "Dir::Cache::srcpkgcache=",
+    ] {
+        command.args(["-o", option]);
+    }
+    command.args(["install", "--yes", "--no-install-recommends"]);
+    command
+}
+
+/// What it prints on stdout.
+fn run(command: &mut Command) -> Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot run {}", command.get_program().display()))?;
+    if !output.status.success() {
+        let words: Vec<_> = command
+            .get_args()
+            .map(|word| word.to_string_lossy())
+            .collect();
+        bail!(
+            "{} {}: {}",
+            command.get_program().display(),
+            words.join(" "),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
