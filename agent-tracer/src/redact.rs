@@ -1,14 +1,17 @@
 //! Masks the secrets of traced programs, and whatever repeats them, before any byte reaches the disk. Refuses to judge
 //! what only looks unusual: a path, a port, a long word or a workspace id is evidence and stays.
 
+mod field;
 #[cfg(test)]
 mod hostile;
 mod key;
 mod memory;
+mod name;
 mod option;
 mod pattern;
 mod program;
 mod script;
+mod shape;
 #[cfg(test)]
 mod tests;
 mod url;
@@ -112,8 +115,9 @@ impl Redactor {
     /// comm, log text. Returns true when something was masked.
     pub fn bytes(&mut self, text: &mut Vec<u8>) -> bool {
         let mut any = false;
-        if let Some(number) = self.memory.cut_name(text) {
-            replace(text, &[(0..text.len(), number)]);
+        let cut = self.memory.cut_name(text);
+        if let Some((start, number)) = cut.filter(|_| marks(text).is_empty()) {
+            replace(text, &[(start..text.len(), number)]);
             any = true;
         }
         for _ in 0..ROUNDS {

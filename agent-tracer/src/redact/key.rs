@@ -95,6 +95,36 @@ pub(super) fn is_word(text: &[u8]) -> bool {
         .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_' | b'.' | b':'))
 }
 
+/// Whether `text`, which begins with a dash, is an option rather than a value: a word, a letter, a letter with a number,
+/// or a setting of one. What mixes capitals, small letters and digits is a value, as is a long mixture behind one dash.
+pub(super) fn is_option(text: &[u8]) -> bool {
+    let single = !text.starts_with(b"--");
+    let dashes = text.iter().take_while(|byte| **byte == b'-').count();
+    let name = text.get(dashes..).unwrap_or_default();
+    let name = name.split(|byte| *byte == b'=').next().unwrap_or_default();
+    let class = |is: fn(&u8) -> bool| usize::from(name.iter().any(is));
+    let (lower, digit) = (class(u8::is_ascii_lowercase), class(u8::is_ascii_digit));
+    let symbol = class(|byte| {
+        !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'.' | b',' | b'/' | b':')
+    });
+    let classes = class(u8::is_ascii_uppercase) + lower + digit + symbol;
+    let number = name.iter().skip(1).all(u8::is_ascii_digit);
+    let mixed = single && lower + digit == 2 && name.len() >= 8;
+    name.len() < 5 || number || !(classes >= 3 || mixed)
+}
+
+/// Whether `text`, glued to an option's letter, is as long and as mixed as keys are and words are not.
+pub(super) fn is_mixed(text: &[u8]) -> bool {
+    let body = text.strip_suffix(b"=").unwrap_or(text);
+    let body = body.strip_suffix(b"=").unwrap_or(body);
+    text.len() >= 16
+        && body.iter().all(|byte| in_alphabet(*byte))
+        && body.iter().any(u8::is_ascii_uppercase)
+        && body.iter().any(u8::is_ascii_lowercase)
+        && body.iter().any(u8::is_ascii_digit)
+        && !is_path_like(text)
+}
+
 /// Whether `text` stands for a value that a shell would put there.
 pub(super) fn is_reference(text: &[u8]) -> bool {
     match text {

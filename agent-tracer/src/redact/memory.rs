@@ -1,8 +1,8 @@
 //! Remembers masked values, numbers them, and finds them again, whole or cut short. Refuses values so short or so plain
 //! that their recurrence means nothing.
 
-use std::collections::HashMap;
-use std::ops::Range;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::{Bound, Range};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
@@ -25,6 +25,8 @@ const PIECE: usize = 4096;
 const SAME_HEAD: usize = 64;
 /// The kernel's `TASK_COMM_LEN` without its NUL.
 const COMM: usize = 15;
+/// The shortest beginning of a value that is masked at the end of a comm; shorter ones end innocent names.
+const CUT: usize = 8;
 
 #[derive(Debug, Default)]
 pub(super) struct Memory {
@@ -35,8 +37,8 @@ pub(super) struct Memory {
     overflowed: bool,
     /// The values looked for, by their first 6 to 16 bytes.
     heads: HashMap<Vec<u8>, Vec<(Vec<u8>, u32)>>,
-    /// The first 15 bytes of the values looked for that are longer.
-    comms: HashMap<Vec<u8>, u32>,
+    /// The first 16 bytes of the values looked for, in order: one more than a comm has, to know that it was cut.
+    comms: BTreeMap<Vec<u8>, u32>,
     search: Option<AhoCorasick>,
     stale: bool,
 }
@@ -79,12 +81,17 @@ impl Memory {
         self.remember(value, number);
     }
 
-    /// The secret whose first 15 bytes are all of `name`, as a comm made from it would be.
-    pub(super) fn cut_name(&self, name: &[u8]) -> Option<u32> {
+    /// The secret that a comm was made from, and where it begins there: a comm ends after 15 bytes, whatever it held.
+    pub(super) fn cut_name(&self, name: &[u8]) -> Option<(usize, u32)> {
         if name.len() != COMM {
             return None;
         }
-        self.comms.get(name).copied()
+        (0..=COMM - CUT).find_map(|start| {
+            let end = name.get(start..)?;
+            let from = (Bound::Excluded(end), Bound::Unbounded);
+            let (known, number) = self.comms.range::<[u8], _>(from).next()?;
+            known.starts_with(end).then_some((start, *number))
+        })
     }
 
     /// Where remembered values recur, by position; they may overlap.
@@ -164,8 +171,10 @@ impl Memory {
             group.push((piece.to_vec(), number));
             self.stale = true;
         }
-        if let Some(comm) = value.get(..COMM) {
-            self.comms.entry(comm.to_vec()).or_insert(number);
+        let repeats = value.iter().all(|byte| value.first() == Some(byte));
+        if value.len() > CUT && !repeats {
+            let begin = value.get(..=COMM).unwrap_or(value);
+            self.comms.entry(begin.to_vec()).or_insert(number);
         }
     }
 }

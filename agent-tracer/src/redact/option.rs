@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use super::pattern::{self, Name};
+use super::name::{self, Name};
+use super::pattern;
 use super::program::{self, Command};
 use super::script::{self, Word};
 use super::{Find, Keep, key, url};
@@ -19,6 +20,9 @@ const GLUED_PASSWORD: [&[u8]; 5] = [
     b"mysqldump",
     b"sshpass",
 ];
+
+/// The short options of curl that take a value.
+const CURL: &[u8] = b"AbcCdDeEFhHKmoPQrtTuUwxXyYz";
 
 /// What the options of a command line gave away.
 #[derive(Debug, Default)]
@@ -52,8 +56,16 @@ fn command(words: &[Word<'_>], depth: usize, argv: &[Vec<u8>], found: &mut Found
         script(text, depth, argv, found);
     }
     let mut rest = words.get(line.options..).unwrap_or_default();
+    let mut announced = false;
     while let Some((word, after)) = rest.split_first() {
         rest = after;
+        // `-passin pass:X` of openssl; `env:` and `file:` name a place.
+        if (announced || line.name == b"openssl") && word.value.starts_with(b"pass:") {
+            found
+                .finds
+                .extend(explicit((word, 5)).map(|(word, find)| (word.element, find)));
+        }
+        announced = word.value.starts_with(b"-pass");
         if !word.value.starts_with(b"-") {
             if matches!(line.name, b"eval" | b"ssh" | b"watch") && word.value.contains(&b' ') {
                 script(word, depth, argv, found);
@@ -110,15 +122,38 @@ fn option<'w, 'a>(
             glued(2).and_then(explicit)
         }
         [b'-', b's' | b'p', value @ ..] if key::has_form(value) => glued(2).and_then(explicit),
-        b"-x" => next.and_then(proxy),
-        b"-u" | b"-U" | b"--user" | b"--proxy-user" if matches!(line.name, b"curl" | b"wget") => {
-            next.and_then(user)
+        [b'-', letter @ (b's' | b'p'), value @ ..] if key::is_mixed(value) => {
+            let innocent = match letter {
+                b's' => line.is_innocent(),
+                _ => line.is_innocent_with_p(),
+            };
+            glued(2).filter(|_| !innocent).and_then(explicit)
         }
+        [b'-', letters @ ..] if line.name == b"curl" && !letters.starts_with(b"-") => {
+            let at = letters.iter().position(|letter| CURL.contains(letter))?;
+            let value = if at + 1 < letters.len() {
+                glued(1 + at + 1)
+            } else {
+                next
+            };
+            match letters.get(at)? {
+                b'u' | b'U' => user(value?),
+                b'x' => proxy(value?),
+                _ => None,
+            }
+        }
+        b"-x" => next.and_then(proxy),
         [b'-', b'-', name @ ..] => {
             let equals = memchr::memchr(b'=', name);
             let value = equals.map_or(next, |at| glued(2 + at + 1));
-            long(name.get(..equals.unwrap_or(name.len()))?, value?, line)
+            let name = name.get(..equals.unwrap_or(name.len()))?;
+            if equals.is_none() && name::is_flag(name) {
+                return None;
+            }
+            long(name, value?, line)
         }
+        // `-password X` of what is written in Java or Go. With a `=` it is an assignment, found in any text.
+        [b'-', name @ ..] if name.len() > 3 && !line.is_innocent() => long(name, next?, line),
         _ => None,
     }
 }
@@ -130,13 +165,29 @@ fn long<'w, 'a>(
     value: Value<'w, 'a>,
     line: &Command<'_>,
 ) -> Option<(&'w Word<'a>, Find)> {
-    match (name, pattern::secret_name(name)) {
+    match (name, name::secret_name(name)) {
         (b"proxy", _) => proxy(value),
+        (b"user" | b"proxy-user", _) if line.name == b"curl" => user(value),
         (b"shared" | b"key", _) if line.is_innocent() => None,
         (b"shared", _) | (_, Some(Name::Secret)) => explicit(value),
         (b"key", _) | (_, Some(Name::Key)) => key_not_file(value),
+        (_, Some(kind)) => {
+            let text = secret_text(value)?;
+            (!pattern::is_other(text, kind))
+                .then(|| explicit(value))
+                .flatten()
+        }
         (_, None) => None,
     }
+}
+
+/// What may be a value of an option that always has one: also what begins with a dash, unless that is an option.
+fn secret_text<'w>(value: Value<'w, '_>) -> Option<&'w [u8]> {
+    let (word, from) = value;
+    let text = word.value.get(from..).filter(|text| !text.is_empty())?;
+    let option = from == 0 && text.starts_with(b"-") && key::is_option(text);
+    let reference = word.expands && key::is_reference(text);
+    (!option && !reference).then_some(text)
 }
 
 fn text<'w>(value: Value<'w, '_>) -> Option<&'w [u8]> {
@@ -163,13 +214,13 @@ fn masked<'w, 'a>(
 
 /// An option that always holds a secret.
 fn explicit<'w, 'a>(value: Value<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
-    let text = text(value)?;
+    let text = secret_text(value)?;
     masked(value, 0..text.len(), pattern::keep(text))
 }
 
 /// `--key`, which is as often a file.
 fn key_not_file<'w, 'a>(value: Value<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
-    let text = text(value)?;
+    let text = secret_text(value)?;
     let file = [
         &b".pem"[..],
         b".key",
@@ -232,10 +283,14 @@ fn proxy<'w, 'a>(value: Value<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
     Some((word, find))
 }
 
-/// `user:password`
+/// `user:password`, or a token without one.
 fn user<'w, 'a>(value: Value<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
     let text = text(value)?;
     let start = memchr::memchr(b':', text)? + 1;
+    let user = text.get(..start - 1)?;
+    if start == text.len() && url::is_token(user) {
+        return masked(value, 0..user.len(), pattern::keep(user));
+    }
     let password = text.get(start..).filter(|password| !password.is_empty())?;
     masked(value, start..text.len(), pattern::keep(password))
 }

@@ -1,28 +1,20 @@
 //! Finds the secrets that give themselves away in any text: passwords in URLs, headers, assignments, bare keys. Refuses
 //! to guess from options, whose meaning depends on the program.
 //!
-//! All four have a `=` or a `:` at a known place, so one search for these two bytes decides about most text. Each looks
-//! back at most 128 bytes and forward only over what it then masks, which keeps hostile text linear.
+//! All but tokens have a `=` or a `:` at a known place, so one search for these two bytes decides about most text. Each
+//! looks back at most 128 bytes and forward only over what it then masks, which keeps hostile text linear.
 
 use std::ops::Range;
 
-use super::key;
+use super::name::{self, Name};
 use super::program::is_listed;
-use super::url;
-use super::{Find, Keep};
+use super::{Find, Keep, field, key, shape, url};
 
 /// How far a name reaches back, and how much of a value is looked at to judge it.
-const NAME: usize = 128;
+pub(super) const NAME: usize = 128;
 
 /// Words in place of a secret that say only whether there is one.
 const SETTINGS: &str = "true false yes no on off none null 0 1";
-
-/// Names that end in these, whole or after `_`, `-` or `.`, hold secrets whatever the value.
-const SECRETS: [&[u8]; 5] = [b"password", b"passwd", b"passphrase", b"token", b"secret"];
-
-/// What stands before `key` in a name that is not in capitals; `public-key` and `sort-key` hold none.
-const KEYS: &str = "access account api auth encryption functions license primary private secondary secret shared \
-    subscription workspace";
 
 /// Authorization schemes, which stay visible.
 const SCHEMES: &str = "apikey aws4-hmac-sha256 basic bearer digest negotiate ntlm oauth sharedaccesssignature sharedkey \
@@ -37,17 +29,9 @@ pub(super) enum Extent {
     Text,
 }
 
-/// The name of something that holds a secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Name {
-    /// A password, token or secret.
-    Secret,
-    /// A key, which may also be the path or the address of one.
-    Key,
-}
-
 /// Adds what gives itself away in `text`.
 pub(super) fn find(text: &[u8], extent: Extent, finds: &mut Vec<Find>) {
+    shape::find(text, finds);
     let mut covered = 0;
     for at in memchr::memchr2_iter(b'=', b':', text) {
         if at < covered {
@@ -57,13 +41,14 @@ pub(super) fn find(text: &[u8], extent: Extent, finds: &mut Vec<Find>) {
         // would cost the square of its length (1.7 s for 128 KiB).
         let near = text.get(..at + NAME).unwrap_or(text);
         let found = match text.get(at) {
-            Some(b'=') => bare_key(text, at).or_else(|| {
+            Some(b'=') => shape::bare_key(text, at).or_else(|| {
                 assignment(near, at, extent).and_then(|_| assignment(text, at, extent))
             }),
             Some(_) | None => {
                 url::find(text, at).or_else(|| header(near, at).and_then(|_| header(text, at)))
             }
-        };
+        }
+        .or_else(|| field::find(near, at).and_then(|_| field::find(text, at)));
         if let Some(find) = found {
             covered = find.at.end;
             finds.push(find);
@@ -71,37 +56,22 @@ pub(super) fn find(text: &[u8], extent: Extent, finds: &mut Vec<Find>) {
     }
 }
 
-/// A key that ends in the padding at `at`.
-fn bare_key(text: &[u8], at: usize) -> Option<Find> {
-    let before = text.get(at.saturating_sub(NAME)..at)?;
-    let body = before
-        .iter()
-        .rev()
-        .take_while(|byte| key::in_alphabet(**byte))
-        .count();
-    let padding = match body {
-        43 => 1,
-        86 => 2,
-        _ => return None,
-    };
-    let place = at - body..at + padding;
-    let open = text
-        .get(place.end)
-        .is_none_or(|next| *next != b'=' && !key::in_alphabet(*next));
-    (open && key::is_key(text.get(place.clone())?)).then(|| Find::new(place, Keep::Everywhere))
-}
-
 /// The value after the `=` at `at`.
 fn assignment(text: &[u8], at: usize, extent: Extent) -> Option<Find> {
     let name = name_before(text, at);
     let word = text.get(name.clone())?;
     let dashes = word.iter().take_while(|byte| **byte == b'-').count();
-    let kind = secret_name(word.get(dashes..)?)?;
+    let word = word.get(dashes..)?;
     let before = name
         .start
         .checked_sub(1)
         .and_then(|at| text.get(at))
         .copied();
+    let kind = if matches!(before, Some(b'?' | b'&')) {
+        name::parameter(word)?
+    } else {
+        name::part_name(word)?
+    };
     let place = if before.is_none() && extent == Extent::Argument {
         at + 1..text.len()
     } else {
@@ -110,13 +80,12 @@ fn assignment(text: &[u8], at: usize, extent: Extent) -> Option<Find> {
     judge(text, place, kind)
 }
 
-/// Refuses values that are references, settings or, for keys, places.
-fn judge(text: &[u8], place: Range<usize>, kind: Name) -> Option<Find> {
+/// Refuses values that are references, settings or what else such a name has.
+pub(super) fn judge(text: &[u8], place: Range<usize>, kind: Name) -> Option<Find> {
     let value = text.get(place.clone())?;
     let start = value.get(..NAME).unwrap_or(value);
     let setting = is_listed(SETTINGS, start);
-    let located = kind == Name::Key && (key::is_path_like(start) || start.ends_with(b".pem"));
-    if start.is_empty() || key::is_reference(start) || setting || located {
+    if start.is_empty() || key::is_reference(start) || setting || is_other(start, kind) {
         return None;
     }
     let mut find = Find::new(place, keep(value));
@@ -127,8 +96,23 @@ fn judge(text: &[u8], place: Range<usize>, kind: Name) -> Option<Find> {
         .unwrap_or_default();
     if first.len() < value.len() {
         find.also = Some(first.to_vec());
+    } else if memchr::memchr(b'%', start).is_some() {
+        find.also = Some(url::without_escapes(value));
     }
     Some(find)
+}
+
+/// Whether the beginning of a value is the other thing that a name of this kind is given to.
+pub(super) fn is_other(start: &[u8], kind: Name) -> bool {
+    match kind {
+        Name::Secret => false,
+        Name::Pass => start.len() <= 2 && key::is_number(start),
+        Name::Place => key::is_path(start) || start.ends_with(b".pem"),
+        Name::Key => key::is_path_like(start) || start.ends_with(b".pem"),
+        Name::Parameter => {
+            start.len() < 8 || key::is_word(start) || key::is_number(start) || key::is_path(start)
+        }
+    }
 }
 
 /// Words and paths are masked where a rule says so, but recur innocently.
@@ -142,14 +126,14 @@ pub(super) fn keep(value: &[u8]) -> Keep {
 }
 
 /// The name that ends before `at`, with any dashes before it.
-fn name_before(text: &[u8], at: usize) -> Range<usize> {
+pub(super) fn name_before(text: &[u8], at: usize) -> Range<usize> {
     let before = text.get(at.saturating_sub(NAME)..at).unwrap_or_default();
     let in_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     at - before.iter().rev().take_while(in_name).count()..at
 }
 
 /// The value that begins at `start`; `opener` is the byte before its name, whose quote may hold name and value.
-fn value_after(text: &[u8], start: usize, opener: Option<u8>) -> Option<Range<usize>> {
+pub(super) fn value_after(text: &[u8], start: usize, opener: Option<u8>) -> Option<Range<usize>> {
     let rest = text.get(start..)?;
     let (start, quote) = match rest {
         [quote @ (b'"' | b'\''), ..] => (start + 1, Some(*quote)),
@@ -178,39 +162,6 @@ fn value_after(text: &[u8], start: usize, opener: Option<u8>) -> Option<Range<us
     Some(start..start + length - usize::from(escaped))
 }
 
-/// What the name of an option, variable or field, without leading dashes, says about its value.
-pub(super) fn secret_name(name: &[u8]) -> Option<Name> {
-    for secret in SECRETS {
-        if let Some(before) = strip_suffix_ignoring_case(name, secret) {
-            return is_joined(before).then_some(Name::Secret);
-        }
-    }
-    let before = strip_suffix_ignoring_case(name, b"key")?;
-    let (kind, joint) = before.split_at(before.len().saturating_sub(1));
-    let joined = joint.iter().any(|byte| is_joint(*byte));
-    let in_capitals = joint == b"_" && !name.iter().any(u8::is_ascii_lowercase);
-    let kind = if joined { kind } else { before };
-    let word = kind
-        .rsplit(|byte| is_joint(*byte))
-        .next()
-        .unwrap_or_default();
-    let known = is_listed(KEYS, word);
-    (in_capitals && !kind.is_empty() || known).then_some(Name::Key)
-}
-
-fn is_joined(before: &[u8]) -> bool {
-    before.last().is_none_or(|joint| is_joint(*joint))
-}
-
-fn is_joint(byte: u8) -> bool {
-    matches!(byte, b'_' | b'-' | b'.')
-}
-
-fn strip_suffix_ignoring_case<'a>(text: &'a [u8], suffix: &[u8]) -> Option<&'a [u8]> {
-    let (before, end) = text.split_at_checked(text.len().checked_sub(suffix.len())?)?;
-    end.eq_ignore_ascii_case(suffix).then_some(before)
-}
-
 /// The value of the header or of the JSON field whose colon is at `at`.
 fn header(text: &[u8], at: usize) -> Option<Find> {
     let closing = text.get(at.saturating_sub(2)..at)?.iter().rev();
@@ -219,15 +170,12 @@ fn header(text: &[u8], at: usize) -> Option<Find> {
         .count();
     let name = name_before(text, at - closing);
     let word = text.get(name.clone())?;
-    let authorizes = strip_suffix_ignoring_case(word, b"authorization").is_some();
-    let cookie = strip_suffix_ignoring_case(word, b"cookie").is_some();
+    let authorizes = name::ends(word, b"authorization").is_some();
+    let cookie = name::ends(word, b"cookie").is_some();
     let joined = word.iter().any(|byte| matches!(byte, b'-'));
-    let secret = match secret_name(word) {
-        // "Password:" is a prompt and "token:" the end of a message, unless they are quoted or have a prefix.
-        Some(Name::Secret | Name::Key) => joined || closing > 0,
-        None => false,
-    };
-    if !authorizes && !cookie && !secret {
+    // "Password:" is a prompt and "token:" the end of a message, unless they are quoted or have a prefix.
+    let kind = name::secret_name(word).filter(|_| joined || closing > 0);
+    if !authorizes && !cookie && kind.is_none() {
         return None;
     }
     let gap = text
@@ -245,7 +193,12 @@ fn header(text: &[u8], at: usize) -> Option<Find> {
     };
     let place = place.start + visible..place.end;
     let value = text.get(place.clone())?;
-    if value.is_empty() || key::is_reference(value) {
+    let other = kind.filter(|kind| matches!(kind, Name::Pass | Name::Place));
+    let start = value.get(..NAME).unwrap_or(value);
+    if value.is_empty()
+        || key::is_reference(value)
+        || other.is_some_and(|kind| is_other(start, kind))
+    {
         return None;
     }
     Some(Find::new(place, keep(value)))

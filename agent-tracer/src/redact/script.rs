@@ -1,7 +1,9 @@
 //! Splits the text of `sh -c` into commands and words, with the place of each word. Refuses to expand anything, and to
-//! understand here-documents, functions and comments: a word too many costs nothing.
+//! understand functions: a word too many costs nothing. A here-document and a comment are split line by line, so that an
+//! apostrophe in one hides nothing behind it.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::mark_at;
@@ -52,15 +54,47 @@ impl<'a> Word<'a> {
 /// The commands in `text`, which stands at `offset` of `element`.
 pub(super) fn commands(text: &[u8], element: usize, offset: usize) -> Vec<Vec<Word<'_>>> {
     let mut commands = Vec::new();
+    split(text, element, offset, false, &mut commands);
+    commands
+}
+
+/// Adds the commands of a text, or of one line `alone`, in which no other text begins: that bounds the recursion.
+fn split<'a>(
+    text: &'a [u8],
+    element: usize,
+    offset: usize,
+    alone: bool,
+    commands: &mut Vec<Vec<Word<'a>>>,
+) {
     let mut command = Vec::new();
+    let mut documents = VecDeque::new();
     let mut at = 0;
     while let Some(byte) = text.get(at) {
         match byte {
+            b'<' if !alone => {
+                let (end, delimiter) = here(text, at);
+                documents.extend(delimiter);
+                at = end;
+            }
             b' ' | b'\t' | b'\r' | b'<' | b'>' => at += 1,
+            b'#' if !alone => {
+                let end = end_of_line(text, at);
+                let comment = text.get(at + 1..end).unwrap_or_default();
+                split(comment, element, offset + at + 1, true, commands);
+                at = end;
+            }
             b'\n' | b';' | b'&' | b'|' | b'(' | b')' | b'`' => {
                 at += 1;
                 if !command.is_empty() {
                     commands.push(std::mem::take(&mut command));
+                }
+                while *byte == b'\n' && at < text.len() {
+                    let Some(delimiter) = documents.pop_front() else {
+                        break;
+                    };
+                    at = document(text, at, &delimiter, |line, start| {
+                        split(line, element, offset + start, true, commands);
+                    });
                 }
             }
             _ => {
@@ -73,7 +107,60 @@ pub(super) fn commands(text: &[u8], element: usize, offset: usize) -> Vec<Vec<Wo
     if !command.is_empty() {
         commands.push(command);
     }
-    commands
+}
+
+/// What ends the here-document announced at `at`, if one is, and where the announcement ends.
+fn here(text: &[u8], at: usize) -> (usize, Option<Vec<u8>>) {
+    let rest = text.get(at..).unwrap_or_default();
+    let signs = rest
+        .iter()
+        .take(4)
+        .take_while(|byte| **byte == b'<')
+        .count();
+    if signs != 2 {
+        return (at + signs.max(1), None);
+    }
+    let after = rest.get(signs..).unwrap_or_default();
+    let blanks = after
+        .iter()
+        .take_while(|byte| matches!(byte, b'-' | b' ' | b'\t'))
+        .count();
+    let start = at + signs + blanks;
+    let named = text.get(start).is_some_and(|byte| {
+        byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'\'' | b'"' | b'\\')
+    });
+    if !named {
+        return (start, None);
+    }
+    let end = end_of_word(text, start);
+    (end, text.get(start..end).map(unquote))
+}
+
+/// Hands on each line of the here-document at `at`, with the next if it goes on there; returns where the document ends.
+fn document<'a>(
+    text: &'a [u8],
+    mut at: usize,
+    delimiter: &[u8],
+    mut each: impl FnMut(&'a [u8], usize),
+) -> usize {
+    while at < text.len() {
+        let mut end = end_of_line(text, at);
+        let line = text.get(at..end).unwrap_or_default();
+        if line.trim_ascii() == delimiter {
+            return end;
+        }
+        while end < text.len() && text.get(at..end).is_some_and(|line| line.ends_with(b"\\")) {
+            end = end_of_line(text, end + 1);
+        }
+        each(text.get(at..end).unwrap_or_default(), at);
+        at = end + 1;
+    }
+    text.len()
+}
+
+fn end_of_line(text: &[u8], at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    memchr::memchr(b'\n', rest).map_or(text.len(), |length| at + length)
 }
 
 fn word(text: &[u8], start: usize, element: usize, offset: usize) -> (Word<'_>, usize) {

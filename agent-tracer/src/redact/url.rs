@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Find, key, pattern};
+use super::{Find, Keep, key, pattern};
 
 /// A password with a raw slash in it is looked for this far.
 const AUTHORITY: usize = 512;
@@ -28,6 +28,12 @@ pub(super) fn find(text: &[u8], at: usize) -> Option<Find> {
             text,
             start + password.start..start + password.end,
         ));
+    }
+    let web = text
+        .get(..at)
+        .is_some_and(|scheme| scheme.ends_with(b"http") || scheme.ends_with(b"https"));
+    if let Some(token) = token_in(authority).filter(|_| web) {
+        return Some(Find::new(start..start + token, Keep::Everywhere));
     }
     // `http://user:pa/ss@host`: what follows the colon is no port, so it was not the host that ended at the slash.
     let colon = memchr::memchr(b':', authority)?;
@@ -57,6 +63,29 @@ pub(super) fn password_in(authority: &[u8]) -> Option<Range<usize>> {
         .then_some(start..end)
 }
 
+/// The length of the token in `token@host`, or in `token:@host`.
+fn token_in(authority: &[u8]) -> Option<usize> {
+    let user = authority.get(..memchr::memrchr(b'@', authority)?)?;
+    let token = user.strip_suffix(b":").unwrap_or(user);
+    is_token(token).then_some(token.len())
+}
+
+/// Whether a user's name is none: long, and its letters and digits mixed. `build-agent-01` and `some-organisation` are.
+pub(super) fn is_token(user: &[u8]) -> bool {
+    let digits = |byte: &u8| byte.is_ascii_digit();
+    let alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let numbers = user
+        .chunk_by(|a, b| digits(a) == digits(b))
+        .filter(|run| run.first().is_some_and(digits))
+        .count();
+    let capitals = user.iter().any(u8::is_ascii_uppercase);
+    let letters = user.iter().any(u8::is_ascii_alphabetic);
+    user.len() >= 16
+        && user.iter().all(alphabet)
+        && letters
+        && (numbers >= 3 || numbers >= 1 && capitals)
+}
+
 /// A password from a URL, and what it is without percent escapes.
 pub(super) fn with_plain_spelling(text: &[u8], at: Range<usize>) -> Find {
     let value = text.get(at.clone()).unwrap_or_default();
@@ -68,7 +97,7 @@ pub(super) fn with_plain_spelling(text: &[u8], at: Range<usize>) -> Find {
     }
 }
 
-fn without_escapes(value: &[u8]) -> Vec<u8> {
+pub(super) fn without_escapes(value: &[u8]) -> Vec<u8> {
     let digit = |at: usize| {
         value
             .get(at)
