@@ -1,4 +1,4 @@
-//! Loads and attaches the programs along the plan, and reads what they send. What a kernel
+//! Follows the plan from hook to hook, and reads what the programs send. What a kernel
 //! refuses goes into the plan; only a kernel that cannot follow processes is an error.
 
 use std::{
@@ -10,19 +10,18 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use agent_tracer_ebpf::{OBJECT, Settings};
 use aya::{
-    Btf, Ebpf, EbpfLoader,
+    Ebpf,
     maps::{MapData, PerCpuArray, RingBuf},
-    programs::{FEntry, KProbe, Program, ProgramError, RawTracePoint},
 };
 use aya_log::EbpfLogger;
 
 use super::{
+    attach::{attach_first, load, load_program},
     btf::{self, BtfError, Fields},
     losses::Losses,
     observe::boot_now,
-    plan::{Choice, Fact, Hook, HookFailure, Plan},
+    plan::{Choice, Fact, Hook, Plan},
 };
 use crate::event::{Assembler, Event, EventKind, KernelLog, Lost};
 
@@ -279,69 +278,6 @@ fn settle_connect(plan: &mut Plan) {
     }
 }
 
-fn load(settings: &Settings) -> Result<Ebpf, CaptureError> {
-    let words = settings.words();
-    EbpfLoader::new()
-        .btf(None)
-        .override_global("SETTINGS", &words[..], true)
-        .load(OBJECT)
-        .map_err(|error| CaptureError::NoBpf(chain(&error)))
-}
-
-fn attach_first(programs: &mut Ebpf, choice: &mut Choice, hooks: &[Hook]) {
-    for hook in hooks {
-        let attached = match is_left_out(*hook) {
-            true => Err("left out by TRACER_WITHOUT_HOOKS".to_owned()),
-            false => attach(programs, *hook),
-        };
-        match attached {
-            Ok(()) => {
-                choice.hook = Some(*hook);
-                return;
-            }
-            Err(error) => choice.failures.push(HookFailure { hook: *hook, error }),
-        }
-    }
-}
-
-/// For tests of one hook where a better one works: `TRACER_WITHOUT_HOOKS` lists program names, with
-/// commas. The plan tells it like any other failure.
-fn is_left_out(hook: Hook) -> bool {
-    std::env::var("TRACER_WITHOUT_HOOKS")
-        .is_ok_and(|names| names.split(',').any(|name| name == hook.program()))
-}
-
-fn attach(programs: &mut Ebpf, hook: Hook) -> Result<(), String> {
-    let program = programs
-        .program_mut(hook.program())
-        .ok_or_else(|| format!("the object has no program {}", hook.program()))?;
-    try_attach(program, hook).map_err(|error| first_line(&chain(&error)))
-}
-
-fn try_attach(program: &mut Program, hook: Hook) -> Result<(), ProgramError> {
-    load_program(program, hook)?;
-    match hook {
-        Hook::SchedProcessFork
-        | Hook::SchedProcessExec
-        | Hook::SchedProcessExit
-        | Hook::TaskRename
-        | Hook::CgroupAttachTask
-        | Hook::InetSockSetState => {
-            let program: &mut RawTracePoint = program.try_into()?;
-            program.attach(hook.program())?;
-        }
-        Hook::FentryTcpConnect => {
-            let program: &mut FEntry = program.try_into()?;
-            program.attach()?;
-        }
-        Hook::KprobeTcpConnect => {
-            let program: &mut KProbe = program.try_into()?;
-            program.attach("tcp_connect", 0)?;
-        }
-    }
-    Ok(())
-}
-
 /// The kernel's types, read and dropped, were 50 MiB in small pieces, and glibc keeps such for the next
 /// ones; a recorder that runs for hours never needs them again.
 fn give_memory_back() {
@@ -349,28 +285,6 @@ fn give_memory_back() {
     // SAFETY: takes no pointers.
     unsafe {
         nix::libc::malloc_trim(0);
-    }
-}
-
-fn load_program(program: &mut Program, hook: Hook) -> Result<(), ProgramError> {
-    match hook {
-        Hook::SchedProcessFork
-        | Hook::SchedProcessExec
-        | Hook::SchedProcessExit
-        | Hook::TaskRename
-        | Hook::CgroupAttachTask
-        | Hook::InetSockSetState => {
-            let program: &mut RawTracePoint = program.try_into()?;
-            program.load()
-        }
-        Hook::FentryTcpConnect => {
-            let program: &mut FEntry = program.try_into()?;
-            program.load("tcp_connect", &Btf::from_sys_fs()?)
-        }
-        Hook::KprobeTcpConnect => {
-            let program: &mut KProbe = program.try_into()?;
-            program.load()
-        }
     }
 }
 
@@ -383,30 +297,6 @@ fn inner_pid_namespace() -> Option<u32> {
     } else {
         u32::try_from(inode).ok()
     }
-}
-
-/// An error and what caused it, each said once.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        if !text.contains(&inner_text) {
-            text = format!("{text}: {inner_text}");
-        }
-        cause = inner.source();
-    }
-    text
-}
-
-/// A verifier log is thousands of lines; `TRACER_VERIFIER_LOG=1` shows it whole.
-fn first_line(text: &str) -> String {
-    if std::env::var_os("TRACER_VERIFIER_LOG").is_some() {
-        return text.to_owned();
-    }
-    let line = text.lines().next().unwrap_or_default();
-    let line = line.split("Verifier output:").next().unwrap_or(line);
-    line.trim_end_matches([' ', '.']).to_owned()
 }
 
 /// Collects what the kernel programs log.

@@ -1,6 +1,7 @@
 //! The running kernel as a source of events. It never prints and decides nothing: it loads
 //! the programs, reads their records and looks at /proc where no event tells.
 
+mod attach;
 mod btf;
 mod checkup;
 mod launch;
