@@ -1,0 +1,161 @@
+//! Finds the secrets in what scripts and settings assign: `password = 'X'`, `"password" : "X"`, `password: X`. Refuses
+//! prose, in which a password is followed by a colon and a token by anything.
+
+use std::ops::Range;
+
+use super::name::{self, Name};
+use super::pattern::{self, NAME};
+use super::{Find, key};
+
+/// Blanks on either side of the `=` or the `:`.
+const BLANKS: usize = 32;
+
+/// The value assigned by the `=` or the `:` at `at`. Judged by its first 128 bytes only, which keeps hostile text linear.
+pub(super) fn find(text: &[u8], at: usize) -> Option<Find> {
+    let equals = text.get(at) == Some(&b'=');
+    let left = text.get(at.saturating_sub(BLANKS)..at)?;
+    let gap = left.iter().rev().take_while(|byte| is_blank(byte)).count();
+    let close = text.get(at.saturating_sub(gap + 4)..at - gap)?;
+    let close = close
+        .iter()
+        .rev()
+        .take_while(|byte| matches!(byte, b'"' | b'\'' | b'\\' | b']'))
+        .count();
+    let named = pattern::name_before(text, at - gap - close);
+    let word = text.get(named.clone())?;
+    let dashes = word.iter().take_while(|byte| **byte == b'-').count();
+    let word = word.get(dashes..)?;
+    let kind = if close > 0 {
+        name::part_name(word)?
+    } else {
+        name::secret_name(word)?
+    };
+    // `==`, `=>`
+    let sign = text.get(at + 1..)?.iter();
+    let sign = sign
+        .take(2)
+        .take_while(|byte| equals && matches!(byte, b'=' | b'>'))
+        .count();
+    let after = text.get(at + 1 + sign..)?.iter();
+    let start = at + 1 + sign + after.take(BLANKS).take_while(|byte| is_blank(byte)).count();
+    let opener = named
+        .start
+        .checked_sub(1)
+        .and_then(|at| text.get(at))
+        .copied();
+    match text.get(start..)? {
+        [quote @ (b'"' | b'\''), ..] | [b'\\', quote @ (b'"' | b'\''), ..] => {
+            // The quote that opened before the name ends behind the sign: `"Password: "`.
+            if close == 0 && opener == Some(*quote) {
+                return None;
+            }
+            let place = pattern::value_after(text, start, None)?;
+            let near = near(text, &place)?;
+            let begins = near.first().is_some_and(|byte| {
+                !byte.is_ascii_whitespace()
+                    && !matches!(byte, b')' | b',' | b';' | b']' | b'}' | b'|' | b'&' | b'>')
+            });
+            let ample = close > 0 || is_password(word) || is_ample(near);
+            (begins && ample)
+                .then(|| pattern::judge(text, place, kind))
+                .flatten()
+        }
+        _ => {
+            let length = end_of_bare(text.get(start..)?, opener == Some(b'{'));
+            let place = start..start + length;
+            let near = near(text, &place)?;
+            let spaced = gap > 0 || start > at + 1 + sign;
+            // Without blanks `name=value` is an assignment, which was judged before.
+            if kind == Name::Pass || equals && !spaced || !is_literal(near) {
+                return None;
+            }
+            let alone = spaced && is_alone(text, &named, &place, close);
+            let prose = is_prose(near);
+            let secret = if is_password(word) {
+                !prose || alone && !word.eq_ignore_ascii_case(b"passwd")
+            } else {
+                !prose && is_ample(near) && (!equals || alone)
+            };
+            secret.then(|| pattern::judge(text, place, kind)).flatten()
+        }
+    }
+}
+
+fn near<'t>(text: &'t [u8], place: &Range<usize>) -> Option<&'t [u8]> {
+    text.get(place.start..place.end.min(place.start + NAME))
+}
+
+fn is_blank(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+fn end_of_bare(rest: &[u8], in_braces: bool) -> usize {
+    let ends = |byte: &u8| {
+        byte.is_ascii_whitespace()
+            || matches!(byte, b'"' | b'\'' | b';' | b'|' | b'<' | b'>' | b'`' | b'&')
+            || in_braces && matches!(byte, b',' | b'}')
+    };
+    rest.iter().position(ends).unwrap_or(rest.len())
+}
+
+/// Whether the name stands for a password, not for a token, which a parser's message also names.
+fn is_password(word: &[u8]) -> bool {
+    [&b"password"[..], b"passphrase", b"passwd", b"pwd"]
+        .iter()
+        .any(|end| name::ends(word, end).is_some())
+}
+
+/// Whether `value` can be a value at all, and no expression, further name, or scheme of a URL.
+fn is_literal(value: &[u8]) -> bool {
+    let expression = value
+        .iter()
+        .any(|byte| matches!(byte, b'(' | b')' | b'[' | b']' | b'{' | b'}'));
+    let begins = value
+        .first()
+        .is_some_and(|byte| !matches!(byte, b':' | b'/' | b'=' | b',' | b'-' | b'.' | b'\\'));
+    begins && !expression
+}
+
+/// Whether `value` could be a word of a sentence.
+fn is_prose(value: &[u8]) -> bool {
+    value.iter().all(|byte| {
+        byte.is_ascii_alphabetic()
+            || matches!(
+                byte,
+                b'-' | b'_' | b'.' | b',' | b':' | b'!' | b'?' | b'/' | b'\\'
+            )
+    })
+}
+
+fn is_ample(value: &[u8]) -> bool {
+    value.len() >= 6
+        && value.iter().any(u8::is_ascii_digit)
+        && value.iter().any(u8::is_ascii_alphabetic)
+        && !key::is_number(value)
+}
+
+/// Whether nothing but this field is on its line, as in the files of settings.
+fn is_alone(text: &[u8], named: &Range<usize>, place: &Range<usize>, close: usize) -> bool {
+    let before = text
+        .get(named.start.saturating_sub(BLANKS)..named.start)
+        .unwrap_or_default();
+    let before = before
+        .get(..before.len() - close.min(before.len()))
+        .unwrap_or_default();
+    let indent = before
+        .iter()
+        .rev()
+        .take_while(|byte| is_blank(byte))
+        .count();
+    let begins = before
+        .iter()
+        .rev()
+        .nth(indent)
+        .map_or(named.start <= indent + close, |byte| {
+            matches!(byte, b'\n' | b'\'' | b'"')
+        });
+    let ends = text
+        .get(place.end)
+        .is_none_or(|byte| matches!(byte, b'\n' | b'\r' | b'"' | b'\''));
+    begins && ends && place.len() <= NAME
+}

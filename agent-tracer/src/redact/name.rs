@@ -1,0 +1,143 @@
+//! Tells from the name of an option, variable, field or parameter whether its value is a secret. Refuses to look at the
+//! value.
+
+use super::program::is_listed;
+
+/// Names that end in these hold secrets whatever the value, also in one piece: `PGPASSWORD`, `clientSecret`.
+const SECRETS: [&[u8]; 7] = [
+    b"password",
+    b"passwd",
+    b"passphrase",
+    b"token",
+    b"secret",
+    b"storepass",
+    b"keypass",
+];
+
+/// What stands before `key` in a name that is not in capitals; `public-key` and `sort-key` hold none.
+const KEYS: &str = "access account api auth encryption functions license primary private secondary secret shared \
+    subscription workspace";
+
+/// Words behind that of a secret which make the whole a fact about it: `TOKEN_FILE`, `passwordAuthentication`.
+const ABOUT: &str = "age alg algorithm attempts auth authentication backend callback cmd command complexity count dir \
+    directory enabled encoder endpoint env exp expiration expired expires expiry field file filename format header history \
+    host hint issuer kind label len length lifetime limit manager max min mode name namespace param path placeholder policy \
+    port prefix prompt provider ref regex required reset retries rotation rule rules scope service size source status \
+    stdin store suffix timeout ttl type uri url usage user username version";
+
+/// First words of an option that has no value: `--no-password`.
+const FLAGS: &str = "ask disable no prompt require skip use without";
+
+/// Parameters of a URL that are a secret there and a common word elsewhere.
+const PARAMETERS: &str =
+    "apikey auth code key pass pwd sig signature subscription-key x-amz-signature x-goog-signature";
+
+/// The name of something that holds a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    /// A password, token or secret.
+    Secret,
+    /// The same, or the number of a pass.
+    Pass,
+    /// The same, or a rooted path: `PWD`, `SECRET_KEY`, `PASSWORD_OLD`.
+    Place,
+    /// A key, which may also be the path or the address of one.
+    Key,
+    /// A parameter of a URL, which may also be a word or a number.
+    Parameter,
+}
+
+/// What a name, without leading dashes, says about its value by its end.
+pub(super) fn secret_name(name: &[u8]) -> Option<Name> {
+    if SECRETS.iter().any(|secret| ends(name, secret).is_some()) {
+        return Some(Name::Secret);
+    }
+    if ends(name, b"pwd").is_some() {
+        // The one variable of this ending that never is a directory.
+        let password = name.eq_ignore_ascii_case(b"mysql_pwd");
+        return Some(if password { Name::Secret } else { Name::Place });
+    }
+    if ends(name, b"pass").is_some_and(|before| before.last().is_none_or(|joint| is_joint(*joint)))
+    {
+        return Some(Name::Pass);
+    }
+    let before = ends(name, b"key")?;
+    let (kind, joint) = before.split_at(before.len().saturating_sub(1));
+    let joined = joint.iter().any(|byte| is_joint(*byte));
+    let in_capitals = joint == b"_" && !name.iter().any(u8::is_ascii_lowercase);
+    let kind = if joined { kind } else { before };
+    let word = kind
+        .rsplit(|byte| is_joint(*byte))
+        .next()
+        .unwrap_or_default();
+    let known = is_listed(KEYS, word);
+    (in_capitals && !kind.is_empty() || known).then_some(Name::Key)
+}
+
+/// As [`secret_name`], and by any word within. Only for a name whose value is certainly that: behind an option the next
+/// word may be anything.
+pub(super) fn part_name(name: &[u8]) -> Option<Name> {
+    match secret_name(name) {
+        Some(Name::Key) | None => {}
+        found => return found,
+    }
+    if has_secret_part(name) {
+        return Some(Name::Place);
+    }
+    secret_name(name)
+}
+
+/// As [`part_name`], of a parameter behind `?` or `&`.
+pub(super) fn parameter(name: &[u8]) -> Option<Name> {
+    match name {
+        _ if name.eq_ignore_ascii_case(b"sig") || ends(name, b"-signature").is_some() => {
+            Some(Name::Secret)
+        }
+        _ if is_listed(PARAMETERS, name) => Some(Name::Parameter),
+        _ => part_name(name),
+    }
+}
+
+/// Whether an option of this name, which ends as one with a secret does, has no value.
+pub(super) fn is_flag(name: &[u8]) -> bool {
+    words(name)
+        .next()
+        .is_some_and(|first| is_listed(FLAGS, first))
+}
+
+fn has_secret_part(name: &[u8]) -> bool {
+    let mut found = false;
+    let mut last: &[u8] = b"";
+    for word in words(name) {
+        if found && is_listed(ABOUT, word) {
+            return false;
+        }
+        let digits = word.iter().rev().take_while(|byte| byte.is_ascii_digit());
+        let word = word.get(..word.len() - digits.count()).unwrap_or_default();
+        let ending = |end: &[u8]| ends(word, end).is_some();
+        found |= SECRETS.iter().any(|secret| ending(secret))
+            || ending(b"pwd")
+            || ending(b"apikey")
+            || ending(b"accesskey")
+            || word.eq_ignore_ascii_case(b"key") && is_listed("access api secret", last);
+        last = word;
+    }
+    found
+}
+
+/// The words of a name: between joints, and from a small letter to a capital.
+fn words(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+    name.split(|byte| is_joint(*byte)).flat_map(|part| {
+        part.chunk_by(|before, after| !before.is_ascii_lowercase() || !after.is_ascii_uppercase())
+    })
+}
+
+fn is_joint(byte: u8) -> bool {
+    matches!(byte, b'_' | b'-' | b'.')
+}
+
+/// What stands before `suffix`, in any case.
+pub(super) fn ends<'a>(text: &'a [u8], suffix: &[u8]) -> Option<&'a [u8]> {
+    let (before, end) = text.split_at_checked(text.len().checked_sub(suffix.len())?)?;
+    end.eq_ignore_ascii_case(suffix).then_some(before)
+}
