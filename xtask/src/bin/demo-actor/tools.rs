@@ -63,7 +63,7 @@ pub fn unattended_upgrade() -> Result<()> {
         Command::new("dpkg")
             .arg("--print-foreign-architectures")
             .status()?;
-        let host = "deb.debian.org";
+        let host = "packages.example";
         let address = resolve::address(host, Manner::Connected)?;
         talk::plain(
             talk::connect(address, 80)?,

@@ -14,7 +14,7 @@ const ZONE: [(&str, Ipv4Addr); 4] = [
     (".oms.opinsights.azure.com", SERVICE),
     ("github.com", DOWNLOAD),
     ("objects.githubusercontent.com", CONTENT),
-    ("deb.debian.org", ARCHIVE),
+    ("packages.example", ARCHIVE),
 ];
 
 /// Serves on port 53 of `address`, from a thread of its own.
