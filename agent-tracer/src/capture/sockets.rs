@@ -64,6 +64,15 @@ pub fn sockets() -> io::Result<Vec<FoundSocket>> {
         .filter_map(found)
         .collect();
     name_holders(&mut found);
+    if found.iter().any(|socket| socket.holders.is_empty()) {
+        // Its holder may have closed it meanwhile, or it has none any more and is waiting for its peer.
+        let mut there = BTreeSet::new();
+        for family in [AF_INET, AF_INET6] {
+            let held = dump(family)?.into_iter().filter(|socket| socket.inode != 0);
+            there.extend(held.map(|socket| u64::from_ne_bytes(socket.socket_id.cookie)));
+        }
+        found.retain(|socket| !socket.holders.is_empty() || there.contains(&socket.cookie));
+    }
     Ok(found)
 }
 

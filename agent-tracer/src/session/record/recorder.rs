@@ -192,7 +192,10 @@ impl Recorder<'_> {
         self.drain_all();
         let (event, unowned) = sources::sockets(found, &self.session.model, &mut self.capture);
         self.take(event);
-        self.note_lost("connection from before, without owner", unowned);
+        // In a PID namespace, whoever holds it may be outside, and none of its business.
+        if !self.capture.plan().inside_pid_namespace {
+            self.note_lost("connection from before, without owner", unowned);
+        }
     }
 
     fn note_lost(&mut self, what: &str, count: u64) {
