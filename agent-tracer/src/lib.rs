@@ -5,6 +5,7 @@
 pub mod capture;
 pub mod event;
 pub mod model;
+pub mod names;
 pub mod redact;
 pub mod rules;
 pub mod select;

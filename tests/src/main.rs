@@ -19,6 +19,7 @@ mod output;
 mod process;
 mod record;
 mod redact;
+mod tags;
 
 use std::process::ExitCode;
 
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         output::tests(),
         filter::tests(),
         redact::tests(),
+        tags::tests(),
         bad_input::tests(),
         damage::tests(),
         doctor::tests(),

@@ -2,6 +2,7 @@
 //! table and judges nothing: machines are noisy, and a timed test would be too.
 
 mod storm;
+mod tags;
 
 use std::{
     path::{Path, PathBuf},
@@ -26,6 +27,12 @@ pub struct Arguments {
     /// Record with this program instead of building it
     #[arg(long, value_name = "PROGRAM")]
     tracer: Option<PathBuf>,
+    /// Measure only lookups of service tags, which needs no root
+    #[arg(long)]
+    tags: bool,
+    /// Look up in this list instead of one that is made up
+    #[arg(long, value_name = "FILE")]
+    service_tags: Option<PathBuf>,
 }
 
 /// Starts many processes and prints how long that took; what `bench` runs
@@ -58,6 +65,9 @@ impl Contender {
 
 /// Does what the command line asks for.
 pub fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.tags {
+        return tags::run(&program(arguments)?, arguments.service_tags.as_deref());
+    }
     if !Uid::effective().is_root() {
         bail!("recording needs root: run `sudo -E cargo xtask bench`");
     }
@@ -72,12 +82,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.rounds == 0 || arguments.processes == 0 {
         bail!("nothing can be measured with no rounds or no processes");
     }
-    let tracer = match &arguments.tracer {
-        Some(tracer) => tracer
-            .canonicalize()
-            .with_context(|| format!("there is no {}", tracer.display()))?,
-        None => demo::build_tracer()?,
-    };
+    let tracer = program(arguments)?;
     let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
     let mut times: [Vec<Duration>; 3] = Default::default();
     for round in 0..=arguments.rounds {
@@ -91,7 +96,17 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         eprintln!("bench: round {round} of {}", arguments.rounds);
     }
     print(arguments, &times);
-    Ok(())
+    tags::run(&tracer, arguments.service_tags.as_deref())
+}
+
+/// The program that is measured.
+fn program(arguments: &Arguments) -> Result<PathBuf> {
+    match &arguments.tracer {
+        Some(tracer) => tracer
+            .canonicalize()
+            .with_context(|| format!("there is no {}", tracer.display())),
+        None => demo::build_tracer(),
+    }
 }
 
 fn time(contender: Contender, processes: u32, tracer: &Path, directory: &Path) -> Result<Duration> {

@@ -1,6 +1,7 @@
 //! The command line: what was typed becomes what it means here, one small file a subcommand.
 //! Nothing is recorded, attributed or formatted here.
 
+mod addresses;
 mod completions;
 mod connections;
 #[cfg(feature = "capture")]
@@ -11,6 +12,8 @@ mod output;
 #[cfg(feature = "capture")]
 mod record;
 mod replay;
+mod tag_files;
+mod tags;
 mod tree;
 
 use std::{ffi::OsString, io, process::ExitCode};
@@ -49,6 +52,7 @@ Examples:
   tracer tree FILE                  what it started, and why that is known
   tracer connections FILE           whom that talked to
   tracer replay FILE --process ruby --format jsonl | jq .
+  tracer tags 40.79.194.105         which cloud and service an address is of
   sudo tracer doctor                what this kernel offers")]
 struct Cli {
     #[command(subcommand)]
@@ -62,6 +66,7 @@ enum Verb {
     Replay(replay::Arguments),
     Tree(tree::Arguments),
     Connections(connections::Arguments),
+    Tags(tags::Arguments),
     #[cfg(feature = "capture")]
     Doctor(doctor::Arguments),
     Completions(completions::Arguments),
@@ -93,6 +98,7 @@ pub fn main() -> ExitCode {
         Verb::Replay(arguments) => replay::run(arguments),
         Verb::Tree(arguments) => tree::run(arguments),
         Verb::Connections(arguments) => connections::run(arguments),
+        Verb::Tags(arguments) => tags::run(&arguments),
         #[cfg(feature = "capture")]
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments, Cli::command()),

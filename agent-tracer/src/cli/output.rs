@@ -99,6 +99,11 @@ impl Lines {
         self.0.write_all(b"\n")
     }
 
+    /// Lets whoever waits see what was written so far.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+
     /// Writes what is left. Not to call it would hide an error.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.0.flush()

@@ -2,6 +2,7 @@
 //! that are not UTF-8 become U+FFFD, and the field gains a `_base64` twin.
 
 mod fields;
+mod lookup;
 
 use std::net::SocketAddr;
 
@@ -14,6 +15,8 @@ use crate::{
 };
 
 use super::{Clock, process};
+pub use lookup::lookup_json;
+
 use fields::{bytes, entry, error, list, status, to_line};
 
 /// One event, as of now: the model has just taken it in.

@@ -10,16 +10,18 @@ mod numbers;
 mod page;
 mod process;
 mod summary;
+mod tags;
 mod tree;
 
 #[cfg(feature = "capture")]
 pub use checkup::{checkup, checkup_json};
 pub use connections::connections;
 pub use escape::{argument, arguments, text};
-pub use json::{connection_json, event_json, gap_json, process_json};
+pub use json::{connection_json, event_json, gap_json, lookup_json, process_json};
 pub use line::{event_line, gap_line, gap_text};
 pub use numbers::{errno_name, signal_name};
 pub use page::{Clock, Page, TimeStyle, bytes as size};
 pub use process::{because, user};
 pub use summary::{Summary, completeness};
+pub use tags::{Lookup, LookupTable};
 pub use tree::tree;

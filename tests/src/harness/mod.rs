@@ -8,7 +8,7 @@ mod terminal;
 mod test;
 mod trace;
 
-pub(crate) use program::{Ended, finish, run, says, tracer, within_limit};
+pub(crate) use program::{Ended, finish, run, run_with, says, tracer, within_limit};
 pub(crate) use recording::{Recorded, Recording, Running, record};
 pub(crate) use strace::{Call, strace, tests};
 pub(crate) use terminal::on_terminal;

@@ -3,6 +3,7 @@
 
 use std::{
     fs::{self, File},
+    io::{Seek, Write},
     os::unix::process::ExitStatusExt,
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
@@ -72,6 +73,19 @@ pub(crate) fn tracer() -> Command {
 /// Runs a program to its end, with nothing on stdin.
 pub(crate) fn run(command: &mut Command) -> Ended {
     command.stdin(Stdio::null());
+    to_its_end(command)
+}
+
+/// Runs a program to its end, with this on stdin.
+pub(crate) fn run_with(command: &mut Command, input: &[u8]) -> Ended {
+    let mut file = tempfile::tempfile().expect("a file for input");
+    file.write_all(input).expect("the input");
+    file.rewind().expect("a file");
+    command.stdin(file);
+    to_its_end(command)
+}
+
+fn to_its_end(command: &mut Command) -> Ended {
     let output = Output::divert(command);
     let child = start(command);
     output.of(finish(child))

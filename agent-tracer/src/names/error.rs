@@ -1,0 +1,108 @@
+//! Why a list of tags cannot be used: which file, what it looks like, what to do. Refuses to quote at length: a hostile file
+//! must not fill the terminal with its own text.
+
+use std::io;
+
+use super::{build::PREFIX_LIMIT, lists::published, read::SIZE_LIMIT};
+
+/// A list that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TagError {
+    /// The file cannot be read.
+    #[error("cannot read the tag file {file}: {cause}")]
+    Read {
+        /// The file.
+        file: String,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// It is longer than any list.
+    #[error(
+        "{file} is too large for a tag file: at most {} MiB are read, and published lists have less than 10; check that it \
+         is the file you meant",
+        SIZE_LIMIT >> 20
+    )]
+    TooLarge {
+        /// The file.
+        file: String,
+    },
+    /// It is plainly something else.
+    #[error("{file} is no tag file but {looks}: {remedy}")]
+    Other {
+        /// The file.
+        file: String,
+        /// What it looks like.
+        looks: &'static str,
+        /// What to do.
+        remedy: String,
+    },
+    /// It ends before its end.
+    #[error(
+        "{file} ends in the middle, after {bytes} bytes: {}",
+        fetch("download it again")
+    )]
+    Truncated {
+        /// The file.
+        file: String,
+        /// How long it is.
+        bytes: usize,
+    },
+    /// Something in it is not understood.
+    #[error(
+        "{file}:{line}:{column}: {message}: {}",
+        fetch("download it again, or correct it there")
+    )]
+    Content {
+        /// The file.
+        file: String,
+        /// The line, counted from 1.
+        line: usize,
+        /// The column in bytes, counted from 1.
+        column: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// It is JSON, and none of the lists that are understood.
+    #[error(
+        "{file} is JSON but no tag file, for it has neither `values` nor `prefixes`: {}",
+        fetch("download one")
+    )]
+    NoList {
+        /// The file.
+        file: String,
+    },
+    /// There is nothing in it.
+    #[error(
+        "{file} is a tag file without a prefix, so it names nothing: {}",
+        fetch("download one")
+    )]
+    NoPrefix {
+        /// The file.
+        file: String,
+    },
+    /// There is more in it than in any list.
+    #[error(
+        "{file} has more than {PREFIX_LIMIT} prefixes, or those before it had: leave a file out, or check that it is the one \
+         you meant"
+    )]
+    TooMany {
+        /// The file.
+        file: String,
+    },
+}
+
+/// What to do, with what can be had.
+pub(super) fn fetch(what: &str) -> String {
+    let files: Vec<&str> = published().iter().map(|list| list.file.as_str()).collect();
+    format!("{what} ({})", files.join(", "))
+}
+
+/// Part of a message, so short that it can be shown.
+pub(super) fn shortened(text: &str) -> String {
+    const SHOWN: usize = 120;
+    let mut shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
