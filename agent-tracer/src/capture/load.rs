@@ -17,7 +17,7 @@ use aya::{
 use aya_log::EbpfLogger;
 
 use super::{
-    attach::{attach_first, load, load_program},
+    attach::{Loader, attach_first, load_program},
     btf::{self, BtfError, Fields},
     losses::Losses,
     observe::boot_now,
@@ -62,6 +62,8 @@ pub struct Capture {
     plan: Plan,
     /// Dropping them detaches everything.
     programs: Ebpf,
+    /// The number of that function among the kernel's types.
+    tcp_connect: Option<u32>,
     ring: RingBuf<MapData>,
     losses: Losses,
     log: EbpfLogger<LogLines>,
@@ -81,8 +83,8 @@ impl Capture {
         let Fields {
             mut settings,
             missing,
+            tcp_connect,
         } = btf::read()?;
-        give_memory_back();
         let mut plan = Plan {
             missing_fields: missing,
             ..Plan::default()
@@ -93,7 +95,11 @@ impl Capture {
         // Whether `tcp_connect` can be hooked is only known once it was tried, and the
         // settings are sealed before: where it cannot, load a second time.
         settings.connect_is_hooked = 1;
-        let mut programs = load(&settings)?;
+        let hooked = settings.words();
+        settings.connect_is_hooked = 0;
+        let not_hooked = settings.words();
+        let mut loader = Loader::new();
+        let mut programs = loader.load(&hooked)?;
         let mut connect = Choice {
             fact: Fact::Connect,
             hook: None,
@@ -104,12 +110,12 @@ impl Capture {
                 &mut programs,
                 &mut connect,
                 &[Hook::FentryTcpConnect, Hook::KprobeTcpConnect],
+                tcp_connect,
             );
         }
         if connect.hook.is_none() {
-            settings.connect_is_hooked = 0;
             drop(programs);
-            programs = load(&settings)?;
+            programs = loader.load(&not_hooked)?;
         }
 
         for fact in Fact::ALL {
@@ -121,7 +127,7 @@ impl Capture {
             if fact == Fact::Connect {
                 choice = connect.clone();
             } else if fact.needs(&settings) {
-                attach_first(&mut programs, &mut choice, fact.hooks());
+                attach_first(&mut programs, &mut choice, fact.hooks(), tcp_connect);
             }
             if choice.hook.is_none() && fact.is_essential() {
                 return Err(essential(&choice));
@@ -129,10 +135,16 @@ impl Capture {
             plan.choices.push(choice);
         }
         settle_connect(&mut plan);
-        Capture::open(programs, plan)
+        let capture = Capture::open(programs, plan, tcp_connect);
+        give_memory_back();
+        capture
     }
 
-    fn open(mut programs: Ebpf, plan: Plan) -> Result<Capture, CaptureError> {
+    fn open(
+        mut programs: Ebpf,
+        plan: Plan,
+        tcp_connect: Option<u32>,
+    ) -> Result<Capture, CaptureError> {
         let lines = LogLines::default();
         let log = EbpfLogger::init_with_logger(&mut programs, lines.clone())
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
@@ -150,6 +162,7 @@ impl Capture {
         Ok(Capture {
             plan,
             programs,
+            tcp_connect,
             ring,
             losses,
             log,
@@ -179,7 +192,7 @@ impl Capture {
                 .program_mut(hook.program())
                 .and_then(|program| {
                     if program.fd().is_err() {
-                        load_program(program, *hook).ok()?;
+                        load_program(program, *hook, self.tcp_connect).ok()?;
                     }
                     program.info().ok()?.verified_instruction_count()
                 });
@@ -278,8 +291,8 @@ fn settle_connect(plan: &mut Plan) {
     }
 }
 
-/// The kernel's types, read and dropped, were 50 MiB in small pieces, and glibc keeps such for the next
-/// ones; a recorder that runs for hours never needs them again.
+/// The library that loads reads all of the kernel's types and drops them, 20 MiB in small pieces, and glibc
+/// keeps such for the next ones; a recorder that runs for hours never needs them again.
 fn give_memory_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: takes no pointers.
