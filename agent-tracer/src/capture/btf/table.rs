@@ -2,7 +2,7 @@
 //! those that are asked for are looked into. It copies nothing, knows no struct by name, and trusts
 //! no length or reference: what does not fit is an error or not found.
 //!
-//! Libraries make objects of all 130,000 types of a kernel to answer for thirty: three quarters of the
+//! Libraries make objects of all 130,000 types of a kernel to answer for sixty members: two thirds of the
 //! recorder's start-up time, and 50 MiB in small pieces. The format: `Documentation/bpf/btf.rst`.
 
 use std::collections::HashMap;
