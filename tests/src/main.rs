@@ -15,6 +15,7 @@ mod filter;
 mod harness;
 mod hooks;
 mod launch;
+mod others;
 mod output;
 mod process;
 mod record;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         cgroup::tests(),
         connect::tests(),
         hooks::tests(),
+        others::tests(),
         launch::tests(),
         record::tests(),
         output::tests(),
