@@ -127,9 +127,7 @@ impl Search<'_> {
 
     /// The first of several names that a member had over time.
     fn either(&mut self, name: &str, paths: &[&str]) -> u32 {
-        let found = paths
-            .iter()
-            .find_map(|path| self.types.offset(name, path));
+        let found = paths.iter().find_map(|path| self.types.offset(name, path));
         found.unwrap_or_else(|| {
             self.missing.push(format!("{name}.{}", paths.join(" or ")));
             agent_tracer_ebpf::NO_OFFSET

@@ -129,7 +129,10 @@ impl<'a> Table<'a> {
         while start < types.len() {
             let found = table.type_at(start).ok_or(SHORT)?;
             let length = found.bytes().ok_or_else(|| {
-                format!("it has types of a kind that is not known ({})", found.kind())
+                format!(
+                    "it has types of a kind that is not known ({})",
+                    found.kind()
+                )
             })?;
             table
                 .starts
@@ -179,11 +182,9 @@ impl<'a> Table<'a> {
         let mut found = self.get(number)?;
         for _ in 0..DEPTH {
             match found.kind() {
-                kind::TYPEDEF
-                | kind::VOLATILE
-                | kind::CONST
-                | kind::RESTRICT
-                | kind::TYPE_TAG => found = self.get(found.size_or_type)?,
+                kind::TYPEDEF | kind::VOLATILE | kind::CONST | kind::RESTRICT | kind::TYPE_TAG => {
+                    found = self.get(found.size_or_type)?
+                }
                 _ => return Some(found),
             }
         }
