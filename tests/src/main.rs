@@ -15,6 +15,7 @@ mod filter;
 mod harness;
 mod hooks;
 mod launch;
+mod lockdown;
 mod others;
 mod output;
 mod process;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         bad_input::tests(),
         damage::tests(),
         doctor::tests(),
+        lockdown::tests(),
         demo::tests(),
         corpus::tests(),
         harness::tests(),

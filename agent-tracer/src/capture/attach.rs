@@ -3,15 +3,12 @@
 
 use agent_tracer_ebpf::OBJECT;
 use aya::{
-    Btf, Ebpf, EbpfLoader,
+    Btf, Ebpf, EbpfError, EbpfLoader,
     programs::{FEntry, KProbe, Program, ProgramError, RawTracePoint},
 };
 use aya_obj::btf::{BtfType, Func, FuncLinkage};
 
-use super::{
-    load::CaptureError,
-    plan::{Choice, Hook, HookFailure},
-};
+use super::plan::{Choice, Hook, HookFailure};
 
 /// Reads the object in, as often as need be.
 pub(super) struct Loader<'a> {
@@ -27,11 +24,10 @@ impl<'a> Loader<'a> {
     }
 
     /// Reads it in, with the settings sealed.
-    pub(super) fn load(&mut self, settings: &'a [u32]) -> Result<Ebpf, CaptureError> {
+    pub(super) fn load(&mut self, settings: &'a [u32]) -> Result<Ebpf, EbpfError> {
         self.loader
             .override_global("SETTINGS", settings, true)
             .load(OBJECT)
-            .map_err(|error| CaptureError::NoBpf(chain(&error)))
     }
 }
 
@@ -68,7 +64,7 @@ fn attach(programs: &mut Ebpf, hook: Hook, tcp_connect: Option<u32>) -> Result<(
     let program = programs
         .program_mut(hook.program())
         .ok_or_else(|| format!("the object has no program {}", hook.program()))?;
-    try_attach(program, hook, tcp_connect).map_err(|error| first_line(&chain(&error)))
+    try_attach(program, hook, tcp_connect).map_err(|error| briefly(&chain(&error)))
 }
 
 fn try_attach(
@@ -142,7 +138,7 @@ fn types_with(function: &str, number: Option<u32>) -> Btf {
 }
 
 /// An error and what caused it, each said once.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -155,12 +151,45 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// A verifier log is thousands of lines; `TRACER_VERIFIER_LOG=1` shows it whole.
-fn first_line(text: &str) -> String {
+/// What the kernel said and, where the verifier had a complaint, that. Its whole log is thousands of lines;
+/// `TRACER_VERIFIER_LOG=1` shows it.
+fn briefly(text: &str) -> String {
     if std::env::var_os("TRACER_VERIFIER_LOG").is_some() {
         return text.to_owned();
     }
-    let line = text.lines().next().unwrap_or_default();
-    let line = line.split("Verifier output:").next().unwrap_or(line);
-    line.trim_end_matches([' ', '.']).to_owned()
+    let (answer, log) = text.split_once("Verifier output:").unwrap_or((text, ""));
+    let answer = answer.lines().next().unwrap_or_default();
+    let answer = answer.trim_end_matches([' ', '.']);
+    // It ends with the complaint, and then statistics.
+    let statistics = ["processed ", "verification time ", "stack depth "];
+    let complaint = log
+        .lines()
+        .map(str::trim)
+        .rfind(|line| !line.is_empty() && !statistics.iter().any(|begin| line.starts_with(begin)));
+    match complaint {
+        Some(complaint) => format!("{answer}: {complaint}"),
+        None => answer.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::briefly;
+
+    #[test]
+    fn the_verifier_is_quoted_with_its_complaint() {
+        let text = "the `BPF_PROG_LOAD` syscall returned Invalid argument (os error 22). Verifier output: \
+            0: R1=ctx() R10=fp0\n1: (85) call bpf_probe_read_kernel#113\n\
+            unknown func bpf_probe_read_kernel#113\nverification time 20 usec\nstack depth 0\n\
+            processed 2 insns (limit 1000000)\n\n";
+        assert_eq!(
+            briefly(text),
+            "the `BPF_PROG_LOAD` syscall returned Invalid argument (os error 22): unknown func bpf_probe_read_kernel#113"
+        );
+        assert_eq!(
+            briefly("it returned that. Verifier output: \n"),
+            "it returned that"
+        );
+        assert_eq!(briefly("this\nand that"), "this");
+    }
 }

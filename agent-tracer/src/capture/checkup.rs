@@ -1,21 +1,25 @@
 //! What this kernel and these privileges offer, found out by trying: the hooks are attached
 //! and let go again. It words no advice but what it measured.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use super::{
     btf::VMLINUX,
     load::{Capture, CaptureError},
     observe::{HostFacts, host_facts},
     plan::{Hook, Plan},
+    privileges::{self, Unprivileged},
+    refusal::Kernel,
 };
 
 /// What was found.
 pub struct Checkup {
     /// The machine.
     pub host: HostFacts,
-    /// Whether the recorder runs as root.
-    pub is_root: bool,
+    /// Whether it is said to be older than what is needed; what was tried says whether it is.
+    pub is_said_to_be_old: bool,
+    /// Whether the recorder may use BPF.
+    pub privileges: Result<(), Unprivileged>,
     /// Whether the kernel describes its own types.
     pub has_btf: bool,
     /// The `lockdown` mode in force, where the kernel tells it.
@@ -33,11 +37,14 @@ impl Checkup {
             Ok(mut capture) => (Ok(capture.plan().clone()), capture.verified_instructions()),
             Err(error) => (Err(error), Vec::new()),
         };
+        let host = host_facts();
+        let kernel = Kernel::running(host.kernel_release.clone());
         Checkup {
-            host: host_facts(),
-            is_root: nix::unistd::geteuid().is_root(),
+            host,
+            is_said_to_be_old: kernel.is_said_to_be_old(),
+            privileges: privileges::check(),
             has_btf: Path::new(VMLINUX).exists(),
-            lockdown: lockdown(),
+            lockdown: kernel.lockdown,
             plan,
             verified_instructions,
         }
@@ -47,11 +54,4 @@ impl Checkup {
     pub fn can_record(&self) -> bool {
         self.plan.is_ok()
     }
-}
-
-/// `none [integrity] confidentiality`: the one in brackets, see kernel_lockdown(7).
-fn lockdown() -> Option<String> {
-    let modes = fs::read_to_string("/sys/kernel/security/lockdown").ok()?;
-    let (_, rest) = modes.split_once('[')?;
-    Some(rest.split_once(']')?.0.to_owned())
 }

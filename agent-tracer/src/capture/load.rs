@@ -20,8 +20,10 @@ use super::{
     attach::{Loader, attach_first, load_program},
     btf::{self, BtfError, Fields},
     losses::Losses,
-    observe::boot_now,
+    observe::{boot_now, host_facts},
     plan::{Choice, Fact, Hook, Plan},
+    privileges::{self, Unprivileged},
+    refusal::Kernel,
 };
 use crate::event::{Assembler, Event, EventKind, KernelLog, Lost};
 
@@ -32,14 +34,29 @@ const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
     /// The privileges are missing.
-    #[error("loading eBPF programs needs root: run it with sudo")]
-    NotRoot,
+    #[error(transparent)]
+    Unprivileged(#[from] Unprivileged),
     /// The kernel's types are not known.
     #[error(transparent)]
     Btf(#[from] BtfError),
+    /// The kernel does not have what came with Linux 5.8.
+    #[error(
+        "this kernel, Linux {release}, has no {lacks}: tracer needs Linux 5.8 or newer, with BTF"
+    )]
+    TooOld {
+        /// `uname -r`.
+        release: String,
+        /// What was found missing.
+        lacks: &'static str,
+    },
+    /// Nobody may read kernel memory.
+    #[error(
+        "the kernel is locked down for confidentiality, which keeps BPF from reading its memory: boot it with lockdown=integrity, or without lockdown="
+    )]
+    LockedDown,
     /// The kernel, or the container around it, does not let anybody use BPF.
     #[error(
-        "this kernel does not let root use BPF ({0}): check that it has CONFIG_BPF_SYSCALL, that lockdown is off, and, in a container, that it has CAP_BPF and CAP_PERFMON (or --privileged)"
+        "this kernel does not let root use BPF ({0}): check that it has CONFIG_BPF_SYSCALL, and, in a container, that its seccomp profile allows bpf(2), as --privileged does"
     )]
     NoBpf(String),
     /// What follows processes cannot be hooked.
@@ -77,14 +94,13 @@ pub struct Capture {
 impl Capture {
     /// Attaches the hooks. From its return on, nothing of what they tell is missed unsaid.
     pub fn start() -> Result<Capture, CaptureError> {
-        if !nix::unistd::geteuid().is_root() {
-            return Err(CaptureError::NotRoot);
-        }
+        privileges::check()?;
+        let refused = || Kernel::running(host_facts().kernel_release);
         let Fields {
             mut settings,
             missing,
             tcp_connect,
-        } = btf::read()?;
+        } = btf::read().map_err(|error| refused().without_types(error))?;
         let mut plan = Plan {
             missing_fields: missing,
             ..Plan::default()
@@ -99,7 +115,8 @@ impl Capture {
         settings.connect_is_hooked = 0;
         let not_hooked = settings.words();
         let mut loader = Loader::new();
-        let mut programs = loader.load(&hooked)?;
+        let refuses = |error| refused().without_maps(&error);
+        let mut programs = loader.load(&hooked).map_err(refuses)?;
         let mut connect = Choice {
             fact: Fact::Connect,
             hook: None,
@@ -115,7 +132,7 @@ impl Capture {
         }
         if connect.hook.is_none() {
             drop(programs);
-            programs = loader.load(&not_hooked)?;
+            programs = loader.load(&not_hooked).map_err(refuses)?;
         }
 
         for fact in Fact::ALL {
@@ -130,7 +147,7 @@ impl Capture {
                 attach_first(&mut programs, &mut choice, fact.hooks(), tcp_connect);
             }
             if choice.hook.is_none() && fact.is_essential() {
-                return Err(essential(&choice));
+                return Err(refused().without_hook(&choice));
             }
             plan.choices.push(choice);
         }
@@ -258,19 +275,6 @@ fn is_too_early(event: &Event, live_ns: u64) -> bool {
             event.kind,
             EventKind::Fork(_) | EventKind::Exec(_) | EventKind::Exit(_) | EventKind::Rename(_)
         )
-}
-
-fn essential(choice: &Choice) -> CaptureError {
-    let hook = choice.fact.hooks()[0];
-    let error = match choice.failures.last() {
-        Some(failure) => failure.error.clone(),
-        None => "the kernel's BTF lacks members that it needs".to_owned(),
-    };
-    CaptureError::Essential {
-        fact: choice.fact.describe(),
-        hook,
-        error,
-    }
 }
 
 /// Where neither first choice works, the hook for outcomes tells connects too.

@@ -9,6 +9,8 @@ mod load;
 mod losses;
 mod observe;
 mod plan;
+mod privileges;
+mod refusal;
 mod users;
 
 pub use checkup::Checkup;
@@ -18,4 +20,5 @@ pub use observe::{
     HostFacts, NotFollowed, boot_now, check_process, clock_offset, host_facts, snapshot, start_of,
 };
 pub use plan::{Choice, Fact, Hook, HookFailure, Plan};
+pub use privileges::Unprivileged;
 pub use users::{Login, UserLookup, login};
