@@ -189,12 +189,15 @@ fn print(arguments: &Arguments, times: &[Vec<Duration>; 3]) {
 fn print_recorder(taken: &[Taken]) {
     println!("\n| the recorder itself | | lowest … highest |");
     println!("|---|---|---|");
-    let rows: [(&str, &str, fn(&Taken) -> f64); 2] = [
+    let rows: [(&str, &str, fn(&Taken) -> f64); 3] = [
         ("start to attached", "ms", |own| {
             own.start.as_secs_f64() * 1e3
         }),
         ("resident memory while recording", "MiB", |own| {
-            own.resident as f64 / 1024.0
+            own.memory.resident as f64 / 1024.0
+        }),
+        ("the same, each page counted once", "MiB", |own| {
+            own.memory.proportional as f64 / 1024.0
         }),
     ];
     for (name, unit, value) in rows {

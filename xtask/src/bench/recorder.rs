@@ -17,8 +17,17 @@ use serde_json::Value;
 pub struct Taken {
     /// From before the program is started until its hooks are live.
     pub start: Duration,
-    /// The most that was resident while the command ran, KiB.
+    /// The most that was resident while the command ran.
+    pub memory: Memory,
+}
+
+/// Resident memory, KiB.
+#[derive(Default)]
+pub struct Memory {
+    /// As ps(1) counts it, where each mapping of a page counts.
     pub resident: u64,
+    /// Each page once, and of those that other processes have too, a share.
+    pub proportional: u64,
 }
 
 /// Records a storm.
@@ -37,23 +46,25 @@ pub fn measure(tracer: &Path, processes: u32, directory: &Path) -> Result<Taken>
         .stdout(Stdio::null())
         .spawn()
         .context("cannot run tracer")?;
-    let mut resident = 0;
+    let mut memory = Memory::default();
     let status = loop {
         if trace.exists() {
-            resident = resident.max(resident_kib(&recorder).unwrap_or(0));
+            let now = Memory::of(&recorder).unwrap_or_default();
+            memory.resident = memory.resident.max(now.resident);
+            memory.proportional = memory.proportional.max(now.proportional);
         }
         if let Some(status) = recorder.try_wait().context("cannot wait for tracer")? {
             break status;
         }
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(20));
     };
-    if !status.success() || resident == 0 {
+    if !status.success() || memory.resident == 0 {
         bail!("tracer record failed: {status}");
     }
     let attached = first_event(tracer, &trace)?;
     Ok(Taken {
         start: Duration::from_nanos(attached.saturating_sub(begun)),
-        resident,
+        memory,
     })
 }
 
@@ -72,12 +83,18 @@ fn first_event(tracer: &Path, trace: &Path) -> Result<u64> {
         .context("the first event has no time")
 }
 
-fn resident_kib(process: &Child) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.split_ascii_whitespace().next()?.parse().ok()
+impl Memory {
+    fn of(process: &Child) -> Option<Memory> {
+        let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", process.id())).ok()?;
+        let field = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_ascii_whitespace().next()?.parse().ok()
+        };
+        Some(Memory {
+            resident: field("Rss:")?,
+            proportional: field("Pss:")?,
+        })
+    }
 }
 
 /// The clock of all events.
