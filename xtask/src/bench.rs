@@ -189,19 +189,26 @@ fn print(arguments: &Arguments, times: &[Vec<Duration>; 3]) {
 fn print_recorder(taken: &[Taken]) {
     println!("\n| the recorder itself | | lowest … highest |");
     println!("|---|---|---|");
-    let rows: [(&str, &str, fn(&Taken) -> f64); 3] = [
-        ("start to attached", "ms", |own| {
-            own.start.as_secs_f64() * 1e3
-        }),
-        ("resident memory while recording", "MiB", |own| {
-            own.memory.resident as f64 / 1024.0
-        }),
-        ("the same, each page counted once", "MiB", |own| {
-            own.memory.proportional as f64 / 1024.0
-        }),
+    let mebibytes = |kib: u64| kib as f64 / 1024.0;
+    let column = |value: &dyn Fn(&Taken) -> f64| taken.iter().map(value).collect();
+    let rows: [(&str, &str, Vec<f64>); 3] = [
+        (
+            "start to attached",
+            "ms",
+            column(&|own| own.start.as_secs_f64() * 1e3),
+        ),
+        (
+            "resident memory while recording",
+            "MiB",
+            column(&|own| mebibytes(own.memory.resident)),
+        ),
+        (
+            "the same, each page counted once",
+            "MiB",
+            column(&|own| mebibytes(own.memory.proportional)),
+        ),
     ];
-    for (name, unit, value) in rows {
-        let mut values: Vec<f64> = taken.iter().map(value).collect();
+    for (name, unit, mut values) in rows {
         values.sort_by(f64::total_cmp);
         println!(
             "| {name} | {:.1} {unit} | {:.1} … {:.1} |",
