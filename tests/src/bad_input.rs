@@ -17,7 +17,9 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         live!(without_root_it_says_so_before_the_command),
         live!(without_bpf_it_says_so_before_the_command),
+        live!(without_a_capability_it_is_named).needs("setpriv"),
         live!(without_btf_it_says_so_before_the_command),
+        live!(a_release_is_believed_only_where_something_is_missing).needs("setarch"),
         live!(a_command_that_cannot_run),
         live!(an_output_that_cannot_be_made),
         live!(a_full_disk_does_not_stop_the_command),
@@ -83,30 +85,87 @@ fn without_root_it_says_so_before_the_command() {
     assert!(doctor.text().contains("root"), "{}", doctor.text());
 }
 
-fn without_bpf_it_says_so_before_the_command() {
+/// What a recorder and `doctor` say where a launcher lets none record.
+fn refused_through(launcher: &[OsString], parts: &[&str]) {
     let witness = Witness::new();
     let refused = Recording::of(witness.command())
-        .through(act(["within", "powerless", "--"]))
+        .through(launcher.to_vec())
         .run();
-    says(&refused.ended, 125, &["BPF", "CAP_BPF"]);
+    says(&refused.ended, 125, parts);
     assert!(!witness.file().exists(), "the command did not run");
     assert!(!refused.file.exists());
+    refused_by_doctor(launcher, parts);
+}
+
+/// The same reasons as text and as JSON, with the exit status of a machine that cannot record.
+pub(crate) fn refused_by_doctor(launcher: &[OsString], parts: &[&str]) {
+    let doctor = |options: &[&str]| {
+        let mut line = launcher.to_vec();
+        line.extend([tracer().get_program().to_owned(), "doctor".into()]);
+        run(Command::new(&line[0]).args(&line[1..]).args(options))
+    };
+    let text = doctor(&[]);
+    assert_eq!(text.code, Some(1), "{}", text.messages());
+    assert_eq!(text.messages(), "");
+    let verdict = "Nothing can be recorded here so far.";
+    assert!(text.text().contains(verdict), "{}", text.text());
+    // Lines are wrapped for people.
+    let flat = text.text().split_ascii_whitespace().collect::<Vec<_>>();
+    let flat = flat.join(" ");
+    assert!(flat.contains("MISSING"), "{flat}");
+    let json = doctor(&["--format", "json"]);
+    assert_eq!(json.code, Some(1), "{}", json.messages());
+    let told: serde_json::Value = serde_json::from_str(json.text()).expect("an object");
+    assert_eq!(told["can_record"], false);
+    assert_eq!(told["facts"], serde_json::json!([]));
+    let error = told["error"].as_str().expect("a reason");
+    for part in parts {
+        assert!(flat.contains(part), "{part}: {flat}");
+        assert!(error.contains(part), "{part}: {error}");
+    }
+}
+
+fn without_bpf_it_says_so_before_the_command() {
+    refused_through(
+        &act(["within", "powerless", "--"]),
+        &["user namespace", "CAP_BPF", "--privileged"],
+    );
+}
+
+fn without_a_capability_it_is_named() {
+    for (dropped, named, other) in [
+        ("-bpf,-sys_admin", "CAP_BPF", "CAP_PERFMON"),
+        ("-perfmon,-sys_admin", "CAP_PERFMON", "CAP_BPF"),
+        ("-bpf,-perfmon,-sys_admin", "CAP_BPF and CAP_PERFMON", "SYS"),
+    ] {
+        let mut launcher = words(["setpriv", "--bounding-set"]);
+        launcher.push(dropped.into());
+        refused_through(&launcher, &[named, "--cap-add", "--privileged"]);
+        let refused = Recording::of(words(["true"])).through(launcher).run();
+        let messages = refused.ended.messages();
+        assert!(!messages.contains(other), "{messages}");
+    }
+    // Either is enough.
+    for dropped in ["-sys_admin", "-bpf,-perfmon"] {
+        let launcher = words(["setpriv", "--bounding-set", dropped]);
+        let trace = Recording::of(words(["true"])).through(launcher).run();
+        assert_eq!(trace.trace().of_command("exec").len(), 1, "{dropped}");
+    }
 }
 
 fn without_btf_it_says_so_before_the_command() {
-    let witness = Witness::new();
     let hidden = act(["within", "hide", "/sys/kernel/btf", "--"]);
-    let refused = Recording::of(witness.command())
-        .through(hidden.clone())
-        .run();
-    says(&refused.ended, 125, &["BTF"]);
-    assert!(!witness.file().exists(), "the command did not run");
-    assert!(!refused.file.exists());
-    let mut line = hidden;
-    line.extend([tracer().get_program().to_owned(), "doctor".into()]);
-    let doctor = run(Command::new(&line[0]).args(&line[1..]));
-    assert_eq!(doctor.code, Some(1), "{}", doctor.text());
-    assert!(doctor.text().contains("BTF"), "{}", doctor.text());
+    refused_through(&hidden, &["BTF", "CONFIG_DEBUG_INFO_BTF"]);
+}
+
+/// What a kernel calls itself is no reason to refuse it, and the reason where it lacks something.
+fn a_release_is_believed_only_where_something_is_missing() {
+    let old = words(["setarch", "--uname-2.6"]);
+    let recorded = Recording::of(words(["true"])).through(old.clone()).run();
+    recorded.trace();
+    let mut launcher = old;
+    launcher.extend(act(["within", "hide", "/sys/kernel/btf", "--"]));
+    refused_through(&launcher, &["Linux 2.6.", "no BTF", "5.8 or newer"]);
 }
 
 fn a_command_that_cannot_run() {

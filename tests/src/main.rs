@@ -15,6 +15,8 @@ mod filter;
 mod harness;
 mod hooks;
 mod launch;
+mod lockdown;
+mod others;
 mod output;
 mod process;
 mod record;
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         cgroup::tests(),
         connect::tests(),
         hooks::tests(),
+        others::tests(),
         launch::tests(),
         record::tests(),
         output::tests(),
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         bad_input::tests(),
         damage::tests(),
         doctor::tests(),
+        lockdown::tests(),
         demo::tests(),
         corpus::tests(),
         harness::tests(),

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what recording costs, measured side by side in one run. It prints a
 //! table and judges nothing: machines are noisy, and a timed test would be too.
 
+mod recorder;
 mod storm;
 mod tags;
 
@@ -14,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use nix::unistd::Uid;
 
 use crate::demo;
+use recorder::Taken;
 
 /// Measures what recording costs and prints the table of the README
 #[derive(clap::Args)]
@@ -85,6 +87,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let tracer = program(arguments)?;
     let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
     let mut times: [Vec<Duration>; 3] = Default::default();
+    let mut taken = Vec::new();
     for round in 0..=arguments.rounds {
         for (contender, times) in Contender::ALL.iter().zip(&mut times) {
             let time = time(*contender, arguments.processes, &tracer, directory.path())?;
@@ -93,9 +96,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                 times.push(time);
             }
         }
+        let own = recorder::measure(&tracer, arguments.processes, directory.path())?;
+        if round > 0 {
+            taken.push(own);
+        }
         eprintln!("bench: round {round} of {}", arguments.rounds);
     }
     print(arguments, &times);
+    print_recorder(&taken);
     tags::run(&tracer, arguments.service_tags.as_deref())
 }
 
@@ -150,11 +158,13 @@ fn time(contender: Contender, processes: u32, tracer: &Path, directory: &Path) -
 /// A recording that missed something was not the same work.
 fn check(tracer: &Path, processes: u32, trace: &Path) -> Result<()> {
     let output = Command::new(tracer)
-        .args(["replay", "--strict", "--event", "exec", "--process", "true"])
+        .args(["replay", "--strict", "--event", "exec", "--tree", "command"])
         .arg(trace)
         .output()
         .context("cannot read the recording")?;
-    let execs = output.stdout.iter().filter(|byte| **byte == b'\n').count();
+    // The storm's own exec is one more.
+    let lines = output.stdout.iter().filter(|byte| **byte == b'\n').count();
+    let execs = lines.saturating_sub(1);
     if !output.status.success() || execs != processes as usize {
         bail!(
             "the recording has {execs} of {processes} execs: {}",
@@ -187,6 +197,39 @@ fn print(arguments: &Arguments, times: &[Vec<Duration>; 3]) {
             median(ratios.clone()),
             ratios.first().copied().unwrap_or_default(),
             ratios.last().copied().unwrap_or_default(),
+        );
+    }
+}
+
+fn print_recorder(taken: &[Taken]) {
+    println!("\n| the recorder itself | | lowest … highest |");
+    println!("|---|---|---|");
+    let mebibytes = |kib: u64| kib as f64 / 1024.0;
+    let column = |value: &dyn Fn(&Taken) -> f64| taken.iter().map(value).collect();
+    let rows: [(&str, &str, Vec<f64>); 3] = [
+        (
+            "start to attached",
+            "ms",
+            column(&|own| own.start.as_secs_f64() * 1e3),
+        ),
+        (
+            "resident memory while recording",
+            "MiB",
+            column(&|own| mebibytes(own.memory.resident)),
+        ),
+        (
+            "the same, each page counted once",
+            "MiB",
+            column(&|own| mebibytes(own.memory.proportional)),
+        ),
+    ];
+    for (name, unit, mut values) in rows {
+        values.sort_by(f64::total_cmp);
+        println!(
+            "| {name} | {:.1} {unit} | {:.1} … {:.1} |",
+            median(values.clone()),
+            values.first().copied().unwrap_or_default(),
+            values.last().copied().unwrap_or_default(),
         );
     }
 }

@@ -1,33 +1,47 @@
 //! One program and one hook at a time: loads it, attaches it, and puts what the kernel says against it
 //! into words. Which hooks are tried, and what it means when none works, is not known here.
 
-use agent_tracer_ebpf::{OBJECT, Settings};
+use agent_tracer_ebpf::OBJECT;
 use aya::{
-    Btf, Ebpf, EbpfLoader,
+    Btf, Ebpf, EbpfError, EbpfLoader,
     programs::{FEntry, KProbe, Program, ProgramError, RawTracePoint},
 };
+use aya_obj::btf::{BtfType, Func, FuncLinkage};
 
-use super::{
-    load::CaptureError,
-    plan::{Choice, Hook, HookFailure},
-};
+use super::plan::{Choice, Hook, HookFailure};
 
-/// Reads the object in, with the settings sealed.
-pub(super) fn load(settings: &Settings) -> Result<Ebpf, CaptureError> {
-    let words = settings.words();
-    EbpfLoader::new()
-        .btf(None)
-        .override_global("SETTINGS", &words[..], true)
-        .load(OBJECT)
-        .map_err(|error| CaptureError::NoBpf(chain(&error)))
+/// Reads the object in, as often as need be.
+pub(super) struct Loader<'a> {
+    loader: EbpfLoader<'a>,
+}
+
+impl<'a> Loader<'a> {
+    /// One is enough: each new one of the library's reads all of the kernel's types, unasked.
+    pub(super) fn new() -> Loader<'a> {
+        let mut loader = EbpfLoader::new();
+        loader.btf(None);
+        Loader { loader }
+    }
+
+    /// Reads it in, with the settings sealed.
+    pub(super) fn load(&mut self, settings: &'a [u32]) -> Result<Ebpf, EbpfError> {
+        self.loader
+            .override_global("SETTINGS", settings, true)
+            .load(OBJECT)
+    }
 }
 
 /// Attaches the first of several hooks that works, and notes why those before it did not.
-pub(super) fn attach_first(programs: &mut Ebpf, choice: &mut Choice, hooks: &[Hook]) {
+pub(super) fn attach_first(
+    programs: &mut Ebpf,
+    choice: &mut Choice,
+    hooks: &[Hook],
+    tcp_connect: Option<u32>,
+) {
     for hook in hooks {
         let attached = match is_left_out(*hook) {
             true => Err("left out by TRACER_WITHOUT_HOOKS".to_owned()),
-            false => attach(programs, *hook),
+            false => attach(programs, *hook, tcp_connect),
         };
         match attached {
             Ok(()) => {
@@ -46,15 +60,19 @@ pub(super) fn is_left_out(hook: Hook) -> bool {
         .is_ok_and(|names| names.split(',').any(|name| name == hook.program()))
 }
 
-fn attach(programs: &mut Ebpf, hook: Hook) -> Result<(), String> {
+fn attach(programs: &mut Ebpf, hook: Hook, tcp_connect: Option<u32>) -> Result<(), String> {
     let program = programs
         .program_mut(hook.program())
         .ok_or_else(|| format!("the object has no program {}", hook.program()))?;
-    try_attach(program, hook).map_err(|error| first_line(&chain(&error)))
+    try_attach(program, hook, tcp_connect).map_err(|error| briefly(&chain(&error)))
 }
 
-fn try_attach(program: &mut Program, hook: Hook) -> Result<(), ProgramError> {
-    load_program(program, hook)?;
+fn try_attach(
+    program: &mut Program,
+    hook: Hook,
+    tcp_connect: Option<u32>,
+) -> Result<(), ProgramError> {
+    load_program(program, hook, tcp_connect)?;
     match hook {
         Hook::SchedProcessFork
         | Hook::SchedProcessExec
@@ -79,8 +97,13 @@ fn try_attach(program: &mut Program, hook: Hook) -> Result<(), ProgramError> {
     Ok(())
 }
 
-/// Has the verifier look at a program.
-pub(super) fn load_program(program: &mut Program, hook: Hook) -> Result<(), ProgramError> {
+/// Has the verifier look at a program. `tcp_connect` is the number of that function among the kernel's
+/// types.
+pub(super) fn load_program(
+    program: &mut Program,
+    hook: Hook,
+    tcp_connect: Option<u32>,
+) -> Result<(), ProgramError> {
     match hook {
         Hook::SchedProcessFork
         | Hook::SchedProcessExec
@@ -93,7 +116,7 @@ pub(super) fn load_program(program: &mut Program, hook: Hook) -> Result<(), Prog
         }
         Hook::FentryTcpConnect => {
             let program: &mut FEntry = program.try_into()?;
-            program.load("tcp_connect", &Btf::from_sys_fs()?)
+            program.load("tcp_connect", &types_with("tcp_connect", tcp_connect))
         }
         Hook::KprobeTcpConnect => {
             let program: &mut KProbe = program.try_into()?;
@@ -103,8 +126,22 @@ pub(super) fn load_program(program: &mut Program, hook: Hook) -> Result<(), Prog
     }
 }
 
+/// What the library wants to look a function up in: types of which only that one is there, with the number
+/// that it has in the kernel's. All of them, read by the library, would take as long as everything else.
+fn types_with(function: &str, number: Option<u32>) -> Btf {
+    let mut types = Btf::new();
+    if let Some(number) = number {
+        for _ in 1..number {
+            types.add_type(BtfType::Unknown);
+        }
+        let name = types.add_string(function);
+        types.add_type(BtfType::Func(Func::new(name, 0, FuncLinkage::Global)));
+    }
+    types
+}
+
 /// An error and what caused it, each said once.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -117,12 +154,45 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// A verifier log is thousands of lines; `TRACER_VERIFIER_LOG=1` shows it whole.
-fn first_line(text: &str) -> String {
+/// What the kernel said and, where the verifier had a complaint, that. Its whole log is thousands of lines;
+/// `TRACER_VERIFIER_LOG=1` shows it.
+fn briefly(text: &str) -> String {
     if std::env::var_os("TRACER_VERIFIER_LOG").is_some() {
         return text.to_owned();
     }
-    let line = text.lines().next().unwrap_or_default();
-    let line = line.split("Verifier output:").next().unwrap_or(line);
-    line.trim_end_matches([' ', '.']).to_owned()
+    let (answer, log) = text.split_once("Verifier output:").unwrap_or((text, ""));
+    let answer = answer.lines().next().unwrap_or_default();
+    let answer = answer.trim_end_matches([' ', '.']);
+    // It ends with the complaint, and then statistics.
+    let statistics = ["processed ", "verification time ", "stack depth "];
+    let complaint = log
+        .lines()
+        .map(str::trim)
+        .rfind(|line| !line.is_empty() && !statistics.iter().any(|begin| line.starts_with(begin)));
+    match complaint {
+        Some(complaint) => format!("{answer}: {complaint}"),
+        None => answer.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::briefly;
+
+    #[test]
+    fn the_verifier_is_quoted_with_its_complaint() {
+        let text = "the `BPF_PROG_LOAD` syscall returned Invalid argument (os error 22). Verifier output: \
+            0: R1=ctx() R10=fp0\n1: (85) call bpf_probe_read_kernel#113\n\
+            unknown func bpf_probe_read_kernel#113\nverification time 20 usec\nstack depth 0\n\
+            processed 2 insns (limit 1000000)\n\n";
+        assert_eq!(
+            briefly(text),
+            "the `BPF_PROG_LOAD` syscall returned Invalid argument (os error 22): unknown func bpf_probe_read_kernel#113"
+        );
+        assert_eq!(
+            briefly("it returned that. Verifier output: \n"),
+            "it returned that"
+        );
+        assert_eq!(briefly("this\nand that"), "this");
+    }
 }

@@ -1,10 +1,13 @@
 //! Finds the fields of the running kernel's structs in its BTF. It does not know what they
 //! are for: a field that is missing is named, and the plan says what is lost by it.
 
-use std::path::Path;
+mod table;
+
+use std::{fs, io::ErrorKind};
 
 use agent_tracer_ebpf::Settings;
-use btfparse::{Offset, TypeInformation};
+
+use table::Table;
 
 /// Where the kernel shows its own BTF.
 pub const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
@@ -15,6 +18,8 @@ pub struct Fields {
     pub settings: Settings,
     /// `struct.member` of each field that this kernel does not have.
     pub missing: Vec<String>,
+    /// The number of the function `tcp_connect` among the kernel's types, if it is there.
+    pub tcp_connect: Option<u32>,
 }
 
 /// Why the BTF could not be read.
@@ -32,10 +37,12 @@ pub enum BtfError {
 
 /// Reads all fields that the programs use.
 pub fn read() -> Result<Fields, BtfError> {
-    if !Path::new(VMLINUX).exists() {
-        return Err(BtfError::Missing);
-    }
-    let types = load().map_err(BtfError::Unreadable)?;
+    // All at once: the file is memory, and cannot be mapped before Linux 6.16.
+    let bytes = fs::read(VMLINUX).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => BtfError::Missing,
+        _ => BtfError::Unreadable(error.to_string()),
+    })?;
+    let types = Table::of(&bytes).map_err(BtfError::Unreadable)?;
     let mut search = Search {
         types: &types,
         missing: Vec::new(),
@@ -105,32 +112,12 @@ pub fn read() -> Result<Fields, BtfError> {
     Ok(Fields {
         settings,
         missing: search.missing,
+        tcp_connect: types.function("tcp_connect"),
     })
 }
 
-fn load() -> Result<TypeInformation, String> {
-    // Read at once: the file is memory, and the parser would read it field by field.
-    let bytes = std::fs::read(VMLINUX).map_err(|error| error.to_string())?;
-    TypeInformation::new(&InMemory(bytes)).map_err(|error| format!("{error:?}"))
-}
-
-struct InMemory(Vec<u8>);
-
-impl btfparse::Readable for InMemory {
-    fn read(&self, offset: u64, buffer: &mut [u8]) -> btfparse::Result<()> {
-        let part = usize::try_from(offset)
-            .ok()
-            .and_then(|start| self.0.get(start..start.checked_add(buffer.len())?))
-            .ok_or_else(|| {
-                btfparse::Error::new(btfparse::ErrorKind::IOError, "the BTF ends too early")
-            })?;
-        buffer.copy_from_slice(part);
-        Ok(())
-    }
-}
-
 struct Search<'a> {
-    types: &'a TypeInformation,
+    types: &'a Table<'a>,
     missing: Vec<String>,
 }
 
@@ -141,14 +128,7 @@ impl Search<'_> {
 
     /// The first of several names that a member had over time.
     fn either(&mut self, name: &str, paths: &[&str]) -> u32 {
-        let found = self.types.id_of(name).and_then(|id| {
-            paths
-                .iter()
-                .find_map(|path| match self.types.offset_of(id, path) {
-                    Ok((_, Offset::ByteOffset(offset))) => Some(offset),
-                    Ok((_, Offset::BitOffsetAndSize(..))) | Err(_) => None,
-                })
-        });
+        let found = paths.iter().find_map(|path| self.types.offset(name, path));
         found.unwrap_or_else(|| {
             self.missing.push(format!("{name}.{}", paths.join(" or ")));
             agent_tracer_ebpf::NO_OFFSET
@@ -156,14 +136,9 @@ impl Search<'_> {
     }
 
     fn size(&mut self, name: &str) -> u32 {
-        let size = self
-            .types
-            .id_of(name)
-            .and_then(|id| self.types.size_of(id).ok());
-        size.and_then(|size| u32::try_from(size).ok())
-            .unwrap_or_else(|| {
-                self.missing.push(format!("size of {name}"));
-                agent_tracer_ebpf::NO_OFFSET
-            })
+        self.types.size(name).unwrap_or_else(|| {
+            self.missing.push(format!("size of {name}"));
+            agent_tracer_ebpf::NO_OFFSET
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! What this kernel and these privileges offer, found out by trying: the hooks are attached
 //! and let go again. It words no advice but what it measured.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use super::{
     btf::VMLINUX,
@@ -9,6 +9,8 @@ use super::{
     load::{Capture, CaptureError},
     observe::{HostFacts, host_facts},
     plan::{Choice, Fact, Hook, Plan},
+    privileges::{self, Unprivileged},
+    refusal::Kernel,
     units::UnitWatch,
 };
 
@@ -16,8 +18,10 @@ use super::{
 pub struct Checkup {
     /// The machine.
     pub host: HostFacts,
-    /// Whether the recorder runs as root.
-    pub is_root: bool,
+    /// Whether it is said to be older than what is needed; what was tried says whether it is.
+    pub is_said_to_be_old: bool,
+    /// Whether the recorder may use BPF.
+    pub privileges: Result<(), Unprivileged>,
     /// Whether the kernel describes its own types.
     pub has_btf: bool,
     /// The `lockdown` mode in force, where the kernel tells it.
@@ -41,11 +45,14 @@ impl Checkup {
             }
             Err(error) => (Err(error), Vec::new()),
         };
+        let host = host_facts();
+        let kernel = Kernel::running(host.kernel_release.clone());
         Checkup {
-            host: host_facts(),
-            is_root: nix::unistd::geteuid().is_root(),
+            host,
+            is_said_to_be_old: kernel.is_said_to_be_old(),
+            privileges: privileges::check(),
             has_btf: Path::new(VMLINUX).exists(),
-            lockdown: lockdown(),
+            lockdown: kernel.lockdown,
             plan,
             verified_instructions,
         }
@@ -71,11 +78,4 @@ fn units() -> Option<Choice> {
         Err(error) => Err(error.to_string()),
     };
     Some(Choice::watched(Fact::Units, Hook::Systemd, started))
-}
-
-/// `none [integrity] confidentiality`: the one in brackets, see kernel_lockdown(7).
-fn lockdown() -> Option<String> {
-    let modes = fs::read_to_string("/sys/kernel/security/lockdown").ok()?;
-    let (_, rest) = modes.split_once('[')?;
-    Some(rest.split_once(']')?.0.to_owned())
 }

@@ -17,11 +17,13 @@ use aya::{
 use aya_log::EbpfLogger;
 
 use super::{
-    attach::{attach_first, load, load_program},
+    attach::{Loader, attach_first, load_program},
     btf::{self, BtfError, Fields},
     losses::Losses,
-    observe::boot_now,
+    observe::{boot_now, host_facts},
     plan::{Choice, Fact, Hook, Plan},
+    privileges::{self, Unprivileged},
+    refusal::Kernel,
 };
 use crate::event::{Assembler, Event, EventKind, KernelLog, Lost, ProcessId};
 
@@ -32,14 +34,29 @@ const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
     /// The privileges are missing.
-    #[error("loading eBPF programs needs root: run it with sudo")]
-    NotRoot,
+    #[error(transparent)]
+    Unprivileged(#[from] Unprivileged),
     /// The kernel's types are not known.
     #[error(transparent)]
     Btf(#[from] BtfError),
+    /// The kernel does not have what came with Linux 5.8.
+    #[error(
+        "this kernel, Linux {release}, has no {lacks}: tracer needs Linux 5.8 or newer, with BTF"
+    )]
+    TooOld {
+        /// `uname -r`.
+        release: String,
+        /// What was found missing.
+        lacks: &'static str,
+    },
+    /// Nobody may read kernel memory.
+    #[error(
+        "the kernel is locked down for confidentiality, which keeps BPF from reading its memory: boot it with lockdown=integrity, or without lockdown="
+    )]
+    LockedDown,
     /// The kernel, or the container around it, does not let anybody use BPF.
     #[error(
-        "this kernel does not let root use BPF ({0}): check that it has CONFIG_BPF_SYSCALL, that lockdown is off, and, in a container, that it has CAP_BPF and CAP_PERFMON (or --privileged)"
+        "this kernel does not let root use BPF ({0}): check that it has CONFIG_BPF_SYSCALL, and, in a container, that its seccomp profile allows bpf(2), as --privileged does"
     )]
     NoBpf(String),
     /// What follows processes cannot be hooked.
@@ -62,6 +79,8 @@ pub struct Capture {
     plan: Plan,
     /// Dropping them detaches everything.
     programs: Ebpf,
+    /// The number of that function among the kernel's types.
+    tcp_connect: Option<u32>,
     ring: RingBuf<MapData>,
     /// Sockets that were there before, by cookie.
     earlier: HashMap<MapData, u64, u8>,
@@ -77,14 +96,13 @@ pub struct Capture {
 impl Capture {
     /// Attaches the hooks. From its return on, nothing of what they tell is missed unsaid.
     pub fn start() -> Result<Capture, CaptureError> {
-        if !nix::unistd::geteuid().is_root() {
-            return Err(CaptureError::NotRoot);
-        }
+        privileges::check()?;
+        let refused = || Kernel::running(host_facts().kernel_release);
         let Fields {
             mut settings,
             missing,
-        } = btf::read()?;
-        give_memory_back();
+            tcp_connect,
+        } = btf::read().map_err(|error| refused().without_types(error))?;
         let mut plan = Plan {
             missing_fields: missing,
             ..Plan::default()
@@ -95,7 +113,12 @@ impl Capture {
         // Whether `tcp_connect` can be hooked is only known once it was tried, and the
         // settings are sealed before: where it cannot, load a second time.
         settings.connect_is_hooked = 1;
-        let mut programs = load(&settings)?;
+        let hooked = settings.words();
+        settings.connect_is_hooked = 0;
+        let not_hooked = settings.words();
+        let mut loader = Loader::new();
+        let refuses = |error| refused().without_maps(&error);
+        let mut programs = loader.load(&hooked).map_err(refuses)?;
         let mut connect = Choice {
             fact: Fact::Connect,
             hook: None,
@@ -106,12 +129,12 @@ impl Capture {
                 &mut programs,
                 &mut connect,
                 &[Hook::FentryTcpConnect, Hook::KprobeTcpConnect],
+                tcp_connect,
             );
         }
         if connect.hook.is_none() {
-            settings.connect_is_hooked = 0;
             drop(programs);
-            programs = load(&settings)?;
+            programs = loader.load(&not_hooked).map_err(refuses)?;
         }
 
         for fact in Fact::HOOKED {
@@ -123,18 +146,24 @@ impl Capture {
             if fact == Fact::Connect {
                 choice = connect.clone();
             } else if fact.needs(&settings) {
-                attach_first(&mut programs, &mut choice, fact.hooks());
+                attach_first(&mut programs, &mut choice, fact.hooks(), tcp_connect);
             }
             if choice.hook.is_none() && fact.is_essential() {
-                return Err(essential(&choice));
+                return Err(refused().without_hook(&choice));
             }
             plan.choices.push(choice);
         }
         settle_connect(&mut plan);
-        Capture::open(programs, plan)
+        let capture = Capture::open(programs, plan, tcp_connect);
+        give_memory_back();
+        capture
     }
 
-    fn open(mut programs: Ebpf, plan: Plan) -> Result<Capture, CaptureError> {
+    fn open(
+        mut programs: Ebpf,
+        plan: Plan,
+        tcp_connect: Option<u32>,
+    ) -> Result<Capture, CaptureError> {
         let lines = LogLines::default();
         let log = EbpfLogger::init_with_logger(&mut programs, lines.clone())
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
@@ -154,6 +183,7 @@ impl Capture {
         Ok(Capture {
             plan,
             programs,
+            tcp_connect,
             ring,
             earlier,
             losses,
@@ -206,7 +236,7 @@ impl Capture {
                 .program_mut(hook.program())
                 .and_then(|program| {
                     if program.fd().is_err() {
-                        load_program(program, *hook).ok()?;
+                        load_program(program, *hook, self.tcp_connect).ok()?;
                     }
                     program.info().ok()?.verified_instruction_count()
                 });
@@ -274,19 +304,6 @@ fn is_too_early(event: &Event, live_ns: u64) -> bool {
         )
 }
 
-fn essential(choice: &Choice) -> CaptureError {
-    let hook = choice.fact.hooks()[0];
-    let error = match choice.failures.last() {
-        Some(failure) => failure.error.clone(),
-        None => "the kernel's BTF lacks members that it needs".to_owned(),
-    };
-    CaptureError::Essential {
-        fact: choice.fact.describe(),
-        hook,
-        error,
-    }
-}
-
 /// Where neither first choice works, the hook for outcomes tells connects too.
 fn settle_connect(plan: &mut Plan) {
     let outcome = plan
@@ -305,8 +322,8 @@ fn settle_connect(plan: &mut Plan) {
     }
 }
 
-/// The kernel's types, read and dropped, were 50 MiB in small pieces, and glibc keeps such for the next
-/// ones; a recorder that runs for hours never needs them again.
+/// The library that loads reads all of the kernel's types and drops them, 20 MiB in small pieces, and glibc
+/// keeps such for the next ones; a recorder that runs for hours never needs them again.
 fn give_memory_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: takes no pointers.

@@ -11,6 +11,8 @@ mod load;
 mod losses;
 mod observe;
 mod plan;
+mod privileges;
+mod refusal;
 mod sockets;
 mod units;
 mod users;
@@ -23,6 +25,7 @@ pub use observe::{
     HostFacts, NotFollowed, boot_now, check_process, clock_offset, host_facts, snapshot, start_of,
 };
 pub use plan::{Choice, Fact, Hook, HookFailure, Plan};
+pub use privileges::Unprivileged;
 pub use sockets::{FoundSocket, sockets};
 pub use units::{UnitWatch, UnitsError};
 pub use users::{Login, UserLookup, login};

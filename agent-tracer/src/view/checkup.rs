@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::capture::{Checkup, Choice, Plan};
+use crate::capture::{CaptureError, Checkup, Choice, Plan};
 
 use super::page::{Emphasis, Page, pad};
 
@@ -24,21 +24,15 @@ pub fn checkup(page: &Page, found: &Checkup) -> Vec<String> {
         lines.extend(page.wrap(&line, 19));
     };
     let host = &found.host;
-    fact(
-        true,
-        "kernel",
-        format!("Linux {} {}", host.kernel_release, host.arch),
-    );
-    fact(
-        found.is_root,
-        "privileges",
-        if found.is_root {
-            "root"
-        } else {
-            "not root: run it with sudo"
-        }
-        .to_owned(),
-    );
+    let kernel = format!("Linux {} {}", host.kernel_release, host.arch);
+    match found.is_said_to_be_old && !found.can_record() {
+        true => fact(false, "kernel", format!("{kernel}: 5.8 or newer is needed")),
+        false => fact(true, "kernel", kernel),
+    }
+    match &found.privileges {
+        Ok(()) => fact(true, "privileges", "root".to_owned()),
+        Err(missing) => fact(false, "privileges", missing.to_string()),
+    }
     fact(
         found.has_btf,
         "BTF",
@@ -51,7 +45,7 @@ pub fn checkup(page: &Page, found: &Checkup) -> Vec<String> {
     );
     if let Some(mode) = &found.lockdown {
         let advice = if mode == "confidentiality" {
-            "confidentiality: it forbids reading kernel memory with BPF; boot with lockdown=integrity"
+            "confidentiality: it forbids reading kernel memory with BPF; boot with lockdown=integrity, or without lockdown="
         } else {
             mode
         };
@@ -77,6 +71,8 @@ pub fn checkup(page: &Page, found: &Checkup) -> Vec<String> {
                 );
             }
         }
+        // Said above.
+        Err(CaptureError::Unprivileged(_)) => {}
         Err(error) => fact(false, "hooks", error.to_string()),
     }
     lines.push(String::new());
@@ -151,7 +147,7 @@ pub fn checkup_json(found: &Checkup) -> String {
         "error": error,
         "kernel": found.host.kernel_release,
         "arch": found.host.arch,
-        "root": found.is_root,
+        "privileged": found.privileges.is_ok(),
         "btf": found.has_btf,
         "lockdown": found.lockdown,
         "inside_pid_namespace": inside,

@@ -1,6 +1,7 @@
 //! What tests are made of: a recording to be read back, an oracle to be compared with, a terminal
 //! to be shown on. No test of the tool is here, only those of the oracle's own reader.
 
+mod beside;
 mod program;
 mod recording;
 mod strace;
@@ -8,6 +9,7 @@ mod terminal;
 mod test;
 mod trace;
 
+pub(crate) use beside::Beside;
 pub(crate) use program::{Ended, finish, run, run_with, says, tracer, within_limit};
 pub(crate) use recording::{Recorded, Recording, Running, record};
 pub(crate) use strace::{Call, strace, tests};

@@ -138,6 +138,11 @@ impl Output {
         Output { directory }
     }
 
+    /// What is on stdout so far.
+    pub(super) fn stdout(&self) -> Vec<u8> {
+        self.read("stdout")
+    }
+
     /// What is on stderr so far.
     pub(super) fn stderr(&self) -> Vec<u8> {
         self.read("stderr")

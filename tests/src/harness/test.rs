@@ -3,6 +3,7 @@
 
 use std::{
     ffi::OsStr,
+    path::Path,
     sync::{OnceLock, PoisonError, RwLock},
 };
 
@@ -19,6 +20,7 @@ pub(crate) struct Test {
     alone: bool,
     programs: Vec<&'static str>,
     variables: Vec<&'static str>,
+    files: Vec<(&'static str, &'static str)>,
     lacks: Option<&'static str>,
 }
 
@@ -51,6 +53,7 @@ impl Test {
             alone: false,
             programs: Vec::new(),
             variables: Vec::new(),
+            files: Vec::new(),
             lacks: None,
         }
     }
@@ -70,6 +73,12 @@ impl Test {
     /// It also needs a program.
     pub(crate) fn needs(mut self, program: &'static str) -> Test {
         self.programs.push(program);
+        self
+    }
+
+    /// It also needs something that a file stands for; and what to say where that is not.
+    pub(crate) fn needs_file(mut self, path: &'static str, obstacle: &'static str) -> Test {
+        self.files.push((path, obstacle));
         self
     }
 
@@ -109,6 +118,13 @@ impl Test {
         }
         if let Some(what) = self.lacks {
             return Some((format!("there is nothing of {what}"), true));
+        }
+        if let Some((_, obstacle)) = self
+            .files
+            .iter()
+            .find(|(path, _)| !Path::new(path).exists())
+        {
+            return Some(((*obstacle).to_owned(), true));
         }
         if let Some(program) = self.programs.iter().find(|name| !is_installed(name)) {
             let acceptable = !MUST_HAVE.contains(program);

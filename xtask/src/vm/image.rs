@@ -38,6 +38,7 @@ pub const PLAIN: Guest = Guest {
         "dpkg",
         "findutils",
         "grep",
+        "libbpf-tools",
         "make",
         "python3-minimal",
         "sed",

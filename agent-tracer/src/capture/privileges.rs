@@ -1,0 +1,90 @@
+//! Whether this process may use BPF, looked up before anything is tried: the kernel's own answer to whatever
+//! is missing is "operation not permitted". It raises no privilege.
+
+use std::{fs, os::unix::fs::MetadataExt};
+
+/// Inode number of the initial user namespace (`PROC_USER_INIT_INO`).
+const INITIAL_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
+
+/// Capabilities by their numbers, see capability.h of Linux.
+const SYS_ADMIN: u32 = 21;
+/// What takes the place of CAP_SYS_ADMIN here, since Linux 5.8.
+const IN_ITS_PLACE: [(u32, &str); 2] = [(39, "CAP_BPF"), (38, "CAP_PERFMON")];
+
+/// What is missing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unprivileged {
+    /// Another user than root.
+    #[error("loading eBPF programs needs root: run it with sudo")]
+    NotRoot,
+    /// Root by number only.
+    #[error(
+        "root of a user namespace, as in a rootless container, has no CAP_BPF on the machine: run it outside of the namespace, or in a container that the machine's root starts with --privileged"
+    )]
+    UserNamespace,
+    /// Root, with less than root usually has.
+    #[error(
+        "root is without {} here, which eBPF programs need: start the container with {} (or --privileged), or the service with a wider CapabilityBoundingSet=",
+        .0.join(" and "),
+        .0.iter().map(|name| format!("--cap-add {}", name.trim_start_matches("CAP_"))).collect::<Vec<_>>().join(" ")
+    )]
+    Capabilities(Vec<&'static str>),
+}
+
+/// Looks.
+pub(super) fn check() -> Result<(), Unprivileged> {
+    if !nix::unistd::geteuid().is_root() {
+        return Err(Unprivileged::NotRoot);
+    }
+    if fs::metadata("/proc/self/ns/user").is_ok_and(|found| found.ino() != INITIAL_USER_NAMESPACE) {
+        return Err(Unprivileged::UserNamespace);
+    }
+    // Where /proc does not tell, trying does.
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    match effective(&status).map(missing) {
+        Some(missing) if !missing.is_empty() => Err(Unprivileged::Capabilities(missing)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn effective(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))?;
+    u64::from_str_radix(line.trim(), 16).ok()
+}
+
+fn missing(effective: u64) -> Vec<&'static str> {
+    let has = |capability: u32| effective >> capability & 1 == 1;
+    if has(SYS_ADMIN) {
+        return Vec::new();
+    }
+    IN_ITS_PLACE
+        .iter()
+        .filter(|(capability, _)| !has(*capability))
+        .map(|(_, name)| *name)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_has_a_name() {
+        let all = effective("Name:\tit\nCapPrm:\t0\nCapEff:\t000001ffffffffff\n");
+        let all = all.expect("a set");
+        assert!(missing(all).is_empty());
+        let without = |names: &[u32]| {
+            let set = names.iter().fold(all, |set, name| set & !(1 << name));
+            missing(set)
+        };
+        assert!(without(&[21]).is_empty(), "two do in the place of one");
+        assert!(without(&[38, 39]).is_empty(), "and one in the place of two");
+        assert_eq!(without(&[21, 38]), ["CAP_PERFMON"]);
+        assert_eq!(without(&[21, 38, 39]), ["CAP_BPF", "CAP_PERFMON"]);
+        let said = Unprivileged::Capabilities(without(&[21, 38, 39])).to_string();
+        assert!(said.contains("CAP_BPF and CAP_PERFMON"), "{said}");
+        assert!(said.contains("--cap-add BPF --cap-add PERFMON"), "{said}");
+    }
+}

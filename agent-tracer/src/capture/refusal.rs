@@ -1,0 +1,194 @@
+//! Why a kernel refuses, and what to do about it: its own answers are error numbers, which mean different
+//! things on different kernels. It tries nothing; what it is told of was tried.
+
+use std::{fs, io::ErrorKind};
+
+use aya::{EbpfError, maps::MapError};
+
+use super::{
+    attach::chain,
+    btf::BtfError,
+    load::CaptureError,
+    plan::{Choice, Hook},
+};
+
+/// The first kernel with a BPF ring buffer.
+const FLOOR: (u32, u32) = (5, 8);
+
+/// What an error number has to be read with.
+pub(super) struct Kernel {
+    /// `uname -r`: what the kernel says of itself, which need not be so. Distributions carry parts of newer
+    /// kernels back, and setarch(8) has it lie.
+    pub(super) release: String,
+    /// The `lockdown` mode in force, where the kernel tells it.
+    pub(super) lockdown: Option<String>,
+}
+
+impl Kernel {
+    /// Looks at the running one.
+    pub(super) fn running(release: String) -> Kernel {
+        Kernel {
+            release,
+            lockdown: lockdown(),
+        }
+    }
+
+    /// Whether it says that it is older than what is needed.
+    pub(super) fn is_said_to_be_old(&self) -> bool {
+        let mut numbers = self
+            .release
+            .split(|character: char| !character.is_ascii_digit())
+            .map(str::parse);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(major)), Some(Ok(minor))) => (major, minor) < FLOOR,
+            _ => false,
+        }
+    }
+
+    fn is_confidential(&self) -> bool {
+        self.lockdown.as_deref() == Some("confidentiality")
+    }
+
+    fn too_old(self, lacks: &'static str) -> CaptureError {
+        CaptureError::TooOld {
+            release: self.release,
+            lacks,
+        }
+    }
+
+    /// Why its types are not known.
+    pub(super) fn without_types(self, error: BtfError) -> CaptureError {
+        match error {
+            BtfError::Missing if self.is_said_to_be_old() => self.too_old("BTF"),
+            BtfError::Missing | BtfError::Unreadable(_) => error.into(),
+        }
+    }
+
+    /// Why the maps could not be made.
+    pub(super) fn without_maps(self, error: &EbpfError) -> CaptureError {
+        if let EbpfError::MapError(MapError::CreateError { name, io_error }) = error
+            && io_error.kind() == ErrorKind::InvalidInput
+        {
+            // A type of map that it does not know.
+            let is_ring = ["EVENTS", "AYA_LOGS"].contains(&name.as_str());
+            if is_ring || self.is_said_to_be_old() {
+                return self.too_old("BPF ring buffer");
+            }
+        }
+        CaptureError::NoBpf(chain(error))
+    }
+
+    /// Why what follows processes could not be hooked.
+    pub(super) fn without_hook(self, choice: &Choice) -> CaptureError {
+        if self.is_confidential() {
+            return CaptureError::LockedDown;
+        }
+        let error = match choice.failures.last() {
+            Some(failure) => failure.error.clone(),
+            None => "the kernel's BTF lacks members that it needs".to_owned(),
+        };
+        // Helpers of a kernel are missing only where it is locked down; this is where it does not say so.
+        if error.contains("bpf_probe_read") || error.contains("unknown func") {
+            return CaptureError::LockedDown;
+        }
+        let hook: Hook = choice.fact.hooks()[0];
+        CaptureError::Essential {
+            fact: choice.fact.describe(),
+            hook,
+            error,
+        }
+    }
+}
+
+/// `none [integrity] confidentiality`: the one in brackets, see kernel_lockdown(7).
+fn lockdown() -> Option<String> {
+    let modes = fs::read_to_string("/sys/kernel/security/lockdown").ok()?;
+    let (_, rest) = modes.split_once('[')?;
+    Some(rest.split_once(']')?.0.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::capture::plan::{Fact, HookFailure};
+
+    fn kernel(release: &str, lockdown: Option<&str>) -> Kernel {
+        Kernel {
+            release: release.to_owned(),
+            lockdown: lockdown.map(str::to_owned),
+        }
+    }
+
+    fn no_map(name: &str, error: i32) -> EbpfError {
+        EbpfError::MapError(MapError::CreateError {
+            name: name.to_owned(),
+            io_error: io::Error::from_raw_os_error(error),
+        })
+    }
+
+    #[test]
+    fn releases_are_compared_by_number() {
+        for (release, is_old) in [
+            ("4.18.0-553.el8_10.x86_64", true),
+            ("5.4.0-150-generic", true),
+            ("5.7.19", true),
+            ("5.8.0", false),
+            ("5.10.0-30-amd64", false),
+            ("6.1.0", false),
+            ("2.6.78", true),
+            ("unheard of", false),
+        ] {
+            assert_eq!(
+                kernel(release, None).is_said_to_be_old(),
+                is_old,
+                "{release}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_kernel_without_a_ring_buffer_is_too_old_whatever_it_says() {
+        for release in ["5.4.0-150-generic", "6.1.0"] {
+            let said = kernel(release, None).without_maps(&no_map("EVENTS", 22));
+            let said = said.to_string();
+            assert!(said.contains(release), "{said}");
+            assert!(
+                said.contains("ring buffer") && said.contains("5.8"),
+                "{said}"
+            );
+        }
+        let said = kernel("6.1.0", None).without_maps(&no_map("EVENTS", 1));
+        assert!(said.to_string().contains("seccomp"), "{said}");
+    }
+
+    #[test]
+    fn an_old_kernel_without_types_is_old_first() {
+        let said = kernel("4.15.0", None).without_types(BtfError::Missing);
+        assert!(said.to_string().contains("5.8"), "{said}");
+        let said = kernel("6.1.0", None).without_types(BtfError::Missing);
+        assert!(said.to_string().contains("CONFIG_DEBUG_INFO_BTF"), "{said}");
+    }
+
+    #[test]
+    fn lockdown_is_named_even_where_it_is_not_shown() {
+        let refused = |error: &str| Choice {
+            fact: Fact::Fork,
+            hook: None,
+            failures: vec![HookFailure {
+                hook: Hook::SchedProcessFork,
+                error: error.to_owned(),
+            }],
+        };
+        for (lockdown, error) in [
+            (Some("confidentiality"), "Invalid argument"),
+            (None, "unknown func bpf_probe_read_kernel#113"),
+        ] {
+            let said = kernel("6.1.0", lockdown).without_hook(&refused(error));
+            assert!(said.to_string().contains("lockdown=integrity"), "{said}");
+        }
+        let said = kernel("6.1.0", Some("integrity")).without_hook(&refused("no memory"));
+        assert!(said.to_string().contains("no memory"), "{said}");
+    }
+}

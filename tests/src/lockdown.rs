@@ -1,0 +1,50 @@
+//! A kernel that is locked down, which it stays until it boots again. So this runs only where somebody has
+//! said that it may: as the last step of a guest of `cargo xtask vm`.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::{
+    bad_input::refused_by_doctor,
+    harness::{Recording, Test, act, live, record, run, says, tracer, words},
+};
+
+pub(crate) fn tests() -> Vec<Test> {
+    vec![live!(what_is_said_of_it).needs_file(
+        "/run/tracer-tests-may-lock-down",
+        "it locks the kernel down: only the last step of `cargo xtask vm` does",
+    )]
+}
+
+const MODE: &str = "/sys/kernel/security/lockdown";
+const REMEDY: &str = "lockdown=integrity";
+
+fn lock_down(mode: &str) {
+    fs::write(MODE, mode).expect("lockdown can be raised");
+}
+
+fn what_is_said_of_it() {
+    lock_down("integrity");
+    let told = run(tracer().args(["doctor", "--format", "json"])).success();
+    let told: Value = serde_json::from_str(told.text()).expect("an object");
+    assert_eq!(told["lockdown"], "integrity");
+    let text = run(tracer().arg("doctor")).success();
+    let text = text.text();
+    assert!(text.contains("lockdown   integrity"), "{text}");
+    assert!(text.contains("Everything can be recorded"), "{text}");
+    assert!(!text.contains(REMEDY), "nothing to be done: {text}");
+    assert_eq!(record(words(["/bin/true"])).of_command("exec").len(), 1);
+
+    lock_down("confidentiality");
+    // Also where the kernel does not show its mode: what it refuses tells.
+    for launcher in [
+        Vec::new(),
+        act(["within", "hide", "/sys/kernel/security", "--"]),
+    ] {
+        refused_by_doctor(&launcher, &[REMEDY, "reading"]);
+        let refused = Recording::of(words(["true"])).through(launcher).run();
+        says(&refused.ended, 125, &["confidentiality", REMEDY]);
+        assert!(!refused.file.exists());
+    }
+}
