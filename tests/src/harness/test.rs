@@ -20,6 +20,14 @@ pub(crate) struct Test {
     programs: Vec<&'static str>,
     variables: Vec<&'static str>,
     lacks: Option<&'static str>,
+    condition: Option<Condition>,
+}
+
+/// What a machine has to be like for a test to make sense.
+struct Condition {
+    holds: fn() -> bool,
+    /// Said where it does not.
+    otherwise: &'static str,
 }
 
 /// A test that records on the running kernel.
@@ -52,6 +60,7 @@ impl Test {
             programs: Vec::new(),
             variables: Vec::new(),
             lacks: None,
+            condition: None,
         }
     }
 
@@ -85,6 +94,18 @@ impl Test {
         self
     }
 
+    /// It makes sense only on some machines; why not on others.
+    pub(crate) fn only_where(mut self, holds: fn() -> bool, otherwise: &'static str) -> Test {
+        self.condition = Some(Condition { holds, otherwise });
+        self
+    }
+
+    /// Whether it is in a module.
+    pub(crate) fn is_of(&self, module: &str) -> bool {
+        let rest = self.name.strip_prefix(module);
+        rest.is_some_and(|rest| rest.starts_with("::"))
+    }
+
     fn run(&self) {
         static MACHINE: RwLock<()> = RwLock::new(());
         // A test that failed while it held the lock leaves nothing behind that others would mind.
@@ -99,6 +120,10 @@ impl Test {
 
     /// Why it cannot run here, and whether that is acceptable anywhere.
     fn obstacle(&self) -> Option<(String, bool)> {
+        // First of all: no machine is to blame for what is not asked of it.
+        if let Some(condition) = self.condition.as_ref().filter(|it| !(it.holds)()) {
+            return Some((condition.otherwise.to_owned(), true));
+        }
         if self.needs_recorder && std::env::var_os("TRACER_TESTS_NO_LIVE").is_some() {
             return Some(("left out, as was asked for".to_owned(), true));
         }
