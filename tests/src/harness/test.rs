@@ -82,7 +82,7 @@ impl Test {
         self
     }
 
-    /// It also needs something that only `cargo xtask test` makes.
+    /// It also needs something that only `cargo xtask test` or `cargo xtask vm` makes.
     pub(crate) fn given(mut self, variable: &'static str) -> Test {
         self.variables.push(variable);
         self
@@ -143,7 +143,9 @@ impl Test {
             .iter()
             .find(|variable| std::env::var_os(variable).is_none())
             .map(|variable| {
-                let reason = format!("{variable} is not set: `cargo xtask test` sets it");
+                let reason = format!(
+                    "{variable} is not set: `cargo xtask test` or `cargo xtask vm` sets it"
+                );
                 (reason, true)
             })
     }

@@ -1,14 +1,17 @@
 //! The guest with systemd as PID 1: a whole small Debian, whose packages are installed, scripts and
 //! all, into a directory that becomes an archive with every owner and mode as they are. That takes
-//! root, or what mmdebstrap does without. Nothing of it is configured but what starts the tests.
+//! root. Nothing of it is configured but what starts the tests.
 
 use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
+    fs::{self, File},
+    io::Write,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use nix::unistd::Uid;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -84,57 +87,86 @@ pub fn base(bases: &Path) -> Result<PathBuf> {
     names.push("?essential");
     let closure = Closure::of(&names)?;
     let out: Vec<&str> = LEFT_OUT.into_iter().chain(LEFT_OUT_TOO).collect();
-    let key = Sha256::digest([closure.versions.as_str(), &out.join(" "), HOOK].join("\n"));
+    let key = Sha256::digest([closure.versions.as_str(), &out.join(" ")].join("\n"));
     let base = bases.join(format!("{:.16}.cpio", format!("{key:x}")));
     if base.exists() {
         return Ok(base);
     }
+    if !Uid::effective().is_root() {
+        bail!("only root can install the guest with systemd: run this as root once");
+    }
     let mmdebstrap = packages::require("mmdebstrap", "mmdebstrap")?;
-    packages::require("cpio", "cpio")?;
+    let cpio = packages::require("cpio", "cpio")?;
     say(&format!(
         "making the guest with systemd, of {} packages",
         closure.versions.lines().count()
     ));
     let unwritable = || format!("cannot write into {}", bases.display());
     let directory = tempfile::tempdir_in(bases).with_context(unwritable)?;
-    let hook = directory.path().join("hook");
-    let new = directory.path().join("base.cpio");
+    let root = directory.path().join("root");
     let sources = directory.path().join("sources.list");
-    let script = HOOK
-        .replace("@LEFT_OUT@", &out.join(" "))
-        .replace("@ARCHIVE@", &quoted(&new)?);
-    fs::write(&hook, script).with_context(unwritable)?;
-    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).with_context(unwritable)?;
     fs::write(&sources, packages::sources()?).with_context(unwritable)?;
     packages::run(
-        std::process::Command::new(mmdebstrap)
-            .args(["--quiet", "--variant=essential", "--format=null"])
-            .arg(format!("--include={}", PACKAGES.join(",")))
-            .arg(format!("--customize-hook={} \"$1\"", quoted(&hook)?))
+        Command::new(mmdebstrap)
+            .args(["--quiet", "--mode=root", "--variant=essential"])
+            .args(["--format=directory", "--include"])
+            .arg(PACKAGES.join(","))
             // The release is said by the sources.
-            .args(["", "-"])
+            .arg("")
+            .arg(&root)
             .arg(&sources),
     )?;
+    for place in out {
+        remove(&root.join(place))?;
+    }
+    let new = directory.path().join("base.cpio");
+    pack(&cpio, &root, &new).with_context(unwritable)?;
     fs::rename(&new, &base).with_context(unwritable)?;
     Ok(base)
 }
 
-/// Run when everything is installed, with the root as its argument. What mmdebstrap has mounted there
-/// is on other file systems. Not compressed: an emulated processor takes longer to unpack than this one to copy.
-const HOOK: &str = "\
-#!/bin/sh
-set -e
-cd \"${1:?}\"
-rm -rf @LEFT_OUT@
-rm -f etc/machine-id etc/resolv.conf etc/hostname etc/hosts
-find . -xdev -print0 | cpio --null --quiet --create --format=newc >@ARCHIVE@
-";
+fn remove(place: &Path) -> Result<()> {
+    let removed = match fs::symlink_metadata(place) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(place),
+        Ok(_) => fs::remove_file(place),
+        Err(_) => return Ok(()),
+    };
+    removed.with_context(|| format!("cannot remove {}", place.display()))
+}
 
-fn quoted(path: &Path) -> Result<String> {
-    let text = path
-        .to_str()
-        .context("the build directory's name is no text")?;
-    Ok(format!("'{}'", text.replace('\'', r"'\''")))
+/// Not compressed: an emulated processor takes longer to unpack than this one to copy.
+fn pack(cpio: &Path, root: &Path, to: &Path) -> Result<()> {
+    let mut packer = Command::new(cpio)
+        .args(["--null", "--quiet", "--create", "--format=newc"])
+        .current_dir(root)
+        .stdin(Stdio::piped())
+        .stdout(File::create(to)?)
+        .spawn()
+        .context("cannot run cpio")?;
+    let mut names = Vec::new();
+    list(root, Path::new(""), &mut names)?;
+    if let Some(mut input) = packer.stdin.take() {
+        input.write_all(&names)?;
+    }
+    let status = packer.wait().context("cannot wait for cpio")?;
+    if !status.success() {
+        bail!("cpio failed ({status})");
+    }
+    Ok(())
+}
+
+/// The names of all that is in a directory, a directory before what is in it.
+fn list(root: &Path, inside: &Path, names: &mut Vec<u8>) -> Result<()> {
+    for entry in fs::read_dir(root.join(inside))? {
+        let entry = entry?;
+        let place = inside.join(entry.file_name());
+        names.extend(place.as_os_str().as_bytes());
+        names.push(0);
+        if entry.file_type()?.is_dir() {
+            list(root, &place, names)?;
+        }
+    }
+    Ok(())
 }
 
 /// What has it do something.
