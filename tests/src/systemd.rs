@@ -60,10 +60,16 @@ fn who(life: &Value) -> String {
     parts.join(" ")
 }
 
-/// Fails with all that is wrong, not with the first of it.
+/// Fails with what is wrong, not with the first of it, and with no more than one wants to read.
 #[track_caller]
 fn none(wrong: &[String]) {
-    assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
+    let shown = &wrong[..wrong.len().min(12)];
+    assert!(
+        wrong.is_empty(),
+        "{} are wrong:\n{}",
+        wrong.len(),
+        shown.join("\n")
+    );
 }
 
 /// The numbers of processes that a reason names.
