@@ -11,7 +11,7 @@ use aya_ebpf::{
 use crate::{
     emit,
     kernel::{OUTSIDE, Object},
-    maps::{SOCKETS, setting},
+    maps::{EARLIER_SOCKETS, SOCKETS, setting},
     task,
 };
 
@@ -96,12 +96,21 @@ fn try_connect<C: EbpfContext>(context: &C, socket: Object) -> Result<(), i32> {
 
 #[inline(always)]
 fn try_state(socket: Object, from: u32, to: u32) -> Result<(), i32> {
+    let (mut address, mut cookie) = (socket.0, 0);
     // SAFETY: the value is not looked at.
     if unsafe { SOCKETS.get(socket.0) }.is_none() {
-        return Ok(());
+        address = 0;
+        cookie = socket.word(setting!(sock_cookie));
+        // SAFETY: as above.
+        if cookie == 0 || unsafe { EARLIER_SOCKETS.get(cookie) }.is_none() {
+            return Ok(());
+        }
     }
     if to == TCP_CLOSE {
-        let _ = SOCKETS.remove(socket.0);
+        let _ = match cookie {
+            0 => SOCKETS.remove(address),
+            cookie => EARLIER_SOCKETS.remove(cookie),
+        };
     }
     let sent: u64 = socket.read(setting!(tcp_bytes_sent)).unwrap_or(0);
     let again: u64 = socket.read(setting!(tcp_bytes_retransmitted)).unwrap_or(0);
@@ -119,7 +128,8 @@ fn try_state(socket: Object, from: u32, to: u32) -> Result<(), i32> {
             tid: 0,
             user: 0,
         },
-        socket: socket.0,
+        socket: address,
+        cookie,
         bytes_sent: sent.saturating_sub(again),
         bytes_received: received.saturating_sub(fin),
         error: socket.read(setting!(sock_error))?,

@@ -255,15 +255,17 @@ pub struct Connect {
     pub endpoints: Endpoints,
 }
 
-/// A socket that [`Connect`] announced changed its state: raw tracepoint
+/// A socket that [`Connect`] announced, or that the loader named, changed its state: raw tracepoint
 /// `inet_sock_set_state`. The current task may be anyone, so the header names none.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct SocketState {
     /// Only the time is set.
     pub header: Header,
-    /// Address of the `struct sock`.
+    /// Address of the `struct sock`; 0 for one that was there before the recording.
     pub socket: u64,
+    /// `sk_cookie` of one that was there before the recording, else 0.
+    pub cookie: u64,
     /// Payload bytes handed to the network, without retransmissions (`bytes_sent - bytes_retrans`).
     pub bytes_sent: u64,
     /// Payload bytes received in order (`tcp_sock.bytes_received`, without the FIN).
@@ -288,7 +290,7 @@ const _: () = {
     assert!(size_of::<Cgroup>() == 40);
     assert!(size_of::<Endpoints>() == 40);
     assert!(size_of::<Connect>() == 80);
-    assert!(size_of::<SocketState>() == 104);
+    assert!(size_of::<SocketState>() == 112);
     assert!(size_of::<Exec>() + EXEC_PAYLOAD <= 32 * 1024);
 };
 
@@ -360,6 +362,7 @@ pub struct Settings {
     pub sock_protocol: u32,
     pub sock_error: u32,
     pub sock_flags: u32,
+    pub sock_cookie: u32,
     pub tcp_bytes_sent: u32,
     pub tcp_bytes_retransmitted: u32,
     pub tcp_bytes_received: u32,

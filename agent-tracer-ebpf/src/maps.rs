@@ -20,6 +20,11 @@ pub static LOSSES: PerCpuArray<u64> = PerCpuArray::with_max_entries(LOSS_COUNTER
 #[map]
 pub static SOCKETS: HashMap<u64, u8> = HashMap::with_max_entries(SOCKET_LIMIT, 0);
 
+/// Sockets that were there before the recording, by cookie (`sk_cookie`): nobody told their addresses. Filled in by
+/// the loader; about 64 bytes each, as the others.
+#[map]
+pub static EARLIER_SOCKETS: HashMap<u64, u8> = HashMap::with_max_entries(SOCKET_LIMIT, 0);
+
 /// An exec record in the making; it is too big for the 512 bytes of stack. Only the exec
 /// program uses it, and the kernel never runs that one twice at a time on one CPU.
 #[repr(C)]

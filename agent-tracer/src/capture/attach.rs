@@ -41,7 +41,7 @@ pub(super) fn attach_first(programs: &mut Ebpf, choice: &mut Choice, hooks: &[Ho
 
 /// For tests of one hook where a better one works: `TRACER_WITHOUT_HOOKS` lists program names, with
 /// commas. The plan tells it like any other failure.
-fn is_left_out(hook: Hook) -> bool {
+pub(super) fn is_left_out(hook: Hook) -> bool {
     std::env::var("TRACER_WITHOUT_HOOKS")
         .is_ok_and(|names| names.split(',').any(|name| name == hook.program()))
 }
@@ -73,6 +73,8 @@ fn try_attach(program: &mut Program, hook: Hook) -> Result<(), ProgramError> {
             let program: &mut KProbe = program.try_into()?;
             program.attach("tcp_connect", 0)?;
         }
+        // They have no program, and come to nobody's mind here.
+        Hook::Fanotify | Hook::Systemd => {}
     }
     Ok(())
 }
@@ -97,6 +99,7 @@ pub(super) fn load_program(program: &mut Program, hook: Hook) -> Result<(), Prog
             let program: &mut KProbe = program.try_into()?;
             program.load()
         }
+        Hook::Fanotify | Hook::Systemd => Ok(()),
     }
 }
 

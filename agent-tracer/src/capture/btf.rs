@@ -96,6 +96,7 @@ pub fn read() -> Result<Fields, BtfError> {
         sock_protocol: search.offset("sock", "sk_protocol"),
         sock_error: search.offset("sock", "sk_err"),
         sock_flags: search.offset("sock", "__sk_common.skc_flags"),
+        sock_cookie: search.offset("sock", "__sk_common.skc_cookie"),
         tcp_bytes_sent: search.offset("tcp_sock", "bytes_sent"),
         tcp_bytes_retransmitted: search.offset("tcp_sock", "bytes_retrans"),
         tcp_bytes_received: search.offset("tcp_sock", "bytes_received"),

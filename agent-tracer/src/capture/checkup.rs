@@ -5,9 +5,11 @@ use std::{fs, path::Path};
 
 use super::{
     btf::VMLINUX,
+    files::FileWatch,
     load::{Capture, CaptureError},
     observe::{HostFacts, host_facts},
-    plan::{Hook, Plan},
+    plan::{Choice, Fact, Hook, Plan},
+    units::UnitWatch,
 };
 
 /// What was found.
@@ -30,7 +32,13 @@ impl Checkup {
     /// Looks, and tries all hooks.
     pub fn take() -> Checkup {
         let (plan, verified_instructions) = match Capture::start() {
-            Ok(mut capture) => (Ok(capture.plan().clone()), capture.verified_instructions()),
+            Ok(mut capture) => {
+                capture.add_choice(FileWatch::settle().1);
+                if let Some(choice) = units() {
+                    capture.add_choice(choice);
+                }
+                (Ok(capture.plan().clone()), capture.verified_instructions())
+            }
             Err(error) => (Err(error), Vec::new()),
         };
         Checkup {
@@ -47,6 +55,22 @@ impl Checkup {
     pub fn can_record(&self) -> bool {
         self.plan.is_ok()
     }
+}
+
+/// Whether systemd tells; nothing where there is none.
+fn units() -> Option<Choice> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let started = match runtime {
+        Ok(runtime) => match runtime.block_on(UnitWatch::start()) {
+            Ok(None) => return None,
+            Ok(Some(_)) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        },
+        Err(error) => Err(error.to_string()),
+    };
+    Some(Choice::watched(Fact::Units, Hook::Systemd, started))
 }
 
 /// `none [integrity] confidentiality`: the one in brackets, see kernel_lockdown(7).

@@ -12,7 +12,7 @@ use std::{
 
 use aya::{
     Ebpf,
-    maps::{MapData, PerCpuArray, RingBuf},
+    maps::{HashMap, MapData, PerCpuArray, RingBuf},
 };
 use aya_log::EbpfLogger;
 
@@ -23,7 +23,7 @@ use super::{
     observe::boot_now,
     plan::{Choice, Fact, Hook, Plan},
 };
-use crate::event::{Assembler, Event, EventKind, KernelLog, Lost};
+use crate::event::{Assembler, Event, EventKind, KernelLog, Lost, ProcessId};
 
 /// Inode number of the initial PID namespace (`PROC_PID_INIT_INO`).
 const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
@@ -63,6 +63,8 @@ pub struct Capture {
     /// Dropping them detaches everything.
     programs: Ebpf,
     ring: RingBuf<MapData>,
+    /// Sockets that were there before, by cookie.
+    earlier: HashMap<MapData, u64, u8>,
     losses: Losses,
     log: EbpfLogger<LogLines>,
     lines: LogLines,
@@ -112,7 +114,7 @@ impl Capture {
             programs = load(&settings)?;
         }
 
-        for fact in Fact::ALL {
+        for fact in Fact::HOOKED {
             let mut choice = Choice {
                 fact,
                 hook: None,
@@ -143,6 +145,8 @@ impl Capture {
         };
         let ring = RingBuf::try_from(take(&mut programs, "EVENTS")?)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
+        let earlier = HashMap::try_from(take(&mut programs, "EARLIER_SOCKETS")?)
+            .map_err(|error| CaptureError::Channel(error.to_string()))?;
         let counters = PerCpuArray::try_from(take(&mut programs, "LOSSES")?)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
         let hooks = plan.choices.iter().filter_map(|choice| choice.hook);
@@ -151,6 +155,7 @@ impl Capture {
             plan,
             programs,
             ring,
+            earlier,
             losses,
             log,
             lines,
@@ -160,9 +165,31 @@ impl Capture {
         })
     }
 
+    /// Takes on a connection that was there before: what becomes of it is told from now on. Its number.
+    ///
+    /// # Errors
+    ///
+    /// The kernel has no room for it.
+    pub fn adopt(
+        &mut self,
+        cookie: u64,
+        process: ProcessId,
+        user: u32,
+    ) -> Result<u64, CaptureError> {
+        self.earlier
+            .insert(cookie, 1, 0)
+            .map_err(|error| CaptureError::Channel(error.to_string()))?;
+        Ok(self.assembler.adopt(cookie, process, user))
+    }
+
     /// The hooks in use and those that were not to be had.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Notes what was settled for a fact that is told by something else.
+    pub fn add_choice(&mut self, choice: Choice) {
+        self.plan.choices.push(choice);
     }
 
     /// How many instructions the verifier went through for each program, also for those that a
@@ -170,7 +197,7 @@ impl Capture {
     /// not tell (before 5.16), or does not load it.
     pub fn verified_instructions(&mut self) -> Vec<(Hook, Option<u32>)> {
         let mut answers: Vec<(Hook, Option<u32>)> = Vec::new();
-        for hook in Fact::ALL.iter().flat_map(|fact| fact.hooks()) {
+        for hook in Fact::HOOKED.iter().flat_map(|fact| fact.hooks()) {
             if answers.iter().any(|(known, _)| known == hook) {
                 continue;
             }

@@ -1,21 +1,28 @@
 //! The running kernel as a source of events. It never prints and decides nothing: it loads
-//! the programs, reads their records and looks at /proc where no event tells.
+//! the programs, reads their records, listens to fanotify and systemd, and looks at /proc where nothing tells.
 
 mod attach;
 mod btf;
 mod checkup;
+mod crontab;
+mod files;
 mod launch;
 mod load;
 mod losses;
 mod observe;
 mod plan;
+mod sockets;
+mod units;
 mod users;
 
 pub use checkup::Checkup;
+pub use files::{FileChange, FileWatch};
 pub use launch::{Launch, LaunchError, Launched, find_command};
 pub use load::{Capture, CaptureError};
 pub use observe::{
     HostFacts, NotFollowed, boot_now, check_process, clock_offset, host_facts, snapshot, start_of,
 };
 pub use plan::{Choice, Fact, Hook, HookFailure, Plan};
+pub use sockets::{FoundSocket, sockets};
+pub use units::{UnitWatch, UnitsError};
 pub use users::{Login, UserLookup, login};

@@ -124,6 +124,11 @@ pub enum NotFollowed {
     /// There is none with this number.
     #[error("there is no process {0}: see `ps -e`")]
     Missing(u32),
+    /// Nothing runs in it, and systemd does not know it.
+    #[error(
+        "there is no unit {0}: see `systemctl list-units`, and `systemd-cgls` for what runs in each"
+    )]
+    NoUnit(String),
     /// It is dead, and only its parent has not noticed.
     #[error("process {0} has ended; it is a zombie, and nothing will come of it any more")]
     Zombie(u32),

@@ -22,11 +22,15 @@ pub enum Fact {
     Connect,
     /// What became of it.
     Outcome,
+    /// A process changed a file that makes programs run later.
+    Files,
+    /// What systemd does with its units.
+    Units,
 }
 
 impl Fact {
-    /// All facts, in the order in which they are hooked: what follows processes first.
-    pub const ALL: [Fact; 7] = [
+    /// The facts that eBPF programs tell, in the order in which they are hooked: what follows processes first.
+    pub const HOOKED: [Fact; 7] = [
         Fact::Fork,
         Fact::Exec,
         Fact::Exit,
@@ -46,6 +50,8 @@ impl Fact {
             Fact::Cgroup => "cgroup",
             Fact::Connect => "connect",
             Fact::Outcome => "outcome",
+            Fact::Files => "files",
+            Fact::Units => "units",
         }
     }
 
@@ -59,6 +65,8 @@ impl Fact {
             Fact::Cgroup => "cgroups and systemd units of processes",
             Fact::Connect => "TCP connect with its owner",
             Fact::Outcome => "TCP outcome, close, byte counts",
+            Fact::Files => "who writes cron tables and unit files",
+            Fact::Units => "what systemd starts, and what for",
         }
     }
 
@@ -66,7 +74,12 @@ impl Fact {
     pub fn is_essential(self) -> bool {
         match self {
             Fact::Fork | Fact::Exec | Fact::Exit => true,
-            Fact::Rename | Fact::Cgroup | Fact::Connect | Fact::Outcome => false,
+            Fact::Rename
+            | Fact::Cgroup
+            | Fact::Connect
+            | Fact::Outcome
+            | Fact::Files
+            | Fact::Units => false,
         }
     }
 
@@ -84,6 +97,8 @@ impl Fact {
                 Hook::InetSockSetState,
             ],
             Fact::Outcome => &[Hook::InetSockSetState],
+            Fact::Files => &[Hook::Fanotify],
+            Fact::Units => &[Hook::Systemd],
         }
     }
 
@@ -97,7 +112,7 @@ impl Fact {
             settings.task_comm,
         ];
         let own: &[u32] = match self {
-            Fact::Fork => &[],
+            Fact::Fork | Fact::Files | Fact::Units => &[],
             Fact::Exec => &[
                 settings.task_mm,
                 settings.mm_arg_start,
@@ -149,10 +164,14 @@ pub enum Hook {
     KprobeTcpConnect,
     /// Raw tracepoint.
     InetSockSetState,
+    /// No eBPF program: marks on directories.
+    Fanotify,
+    /// No eBPF program: systemd's interface on the D-Bus system bus.
+    Systemd,
 }
 
 impl Hook {
-    /// Name of its program in the object.
+    /// Its name, which is that of its program in the object where it has one.
     pub fn program(self) -> &'static str {
         match self {
             Hook::SchedProcessFork => "sched_process_fork",
@@ -163,6 +182,8 @@ impl Hook {
             Hook::FentryTcpConnect => "fentry_tcp_connect",
             Hook::KprobeTcpConnect => "kprobe_tcp_connect",
             Hook::InetSockSetState => "inet_sock_set_state",
+            Hook::Fanotify => "fanotify",
+            Hook::Systemd => "systemd",
         }
     }
 
@@ -173,6 +194,10 @@ impl Hook {
                 "needs CONFIG_FUNCTION_TRACER and CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, and a kernel policy that lets BPF attach to functions"
             }
             Hook::KprobeTcpConnect => "needs CONFIG_KPROBES",
+            Hook::Fanotify => "needs Linux 5.9 or newer with CONFIG_FANOTIFY, and CAP_SYS_ADMIN",
+            Hook::Systemd => {
+                "needs the D-Bus system bus (package dbus), /run/dbus/system_bus_socket"
+            }
             Hook::SchedProcessFork
             | Hook::SchedProcessExec
             | Hook::SchedProcessExit
@@ -194,6 +219,8 @@ impl fmt::Display for Hook {
             Hook::FentryTcpConnect => "fentry tcp_connect",
             Hook::KprobeTcpConnect => "kprobe tcp_connect",
             Hook::InetSockSetState => "raw_tp inet_sock_set_state",
+            Hook::Fanotify => "fanotify",
+            Hook::Systemd => "D-Bus systemd1",
         })
     }
 }
@@ -219,6 +246,22 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// What was settled for a fact that no eBPF program tells.
+    pub fn watched(fact: Fact, hook: Hook, started: Result<(), String>) -> Choice {
+        match started {
+            Ok(()) => Choice {
+                fact,
+                hook: Some(hook),
+                failures: Vec::new(),
+            },
+            Err(error) => Choice {
+                fact,
+                hook: None,
+                failures: vec![HookFailure { hook, error }],
+            },
+        }
+    }
+
     /// Why this hook, in a few words.
     pub fn reason(&self) -> String {
         match (self.hook, self.failures.len()) {
@@ -244,7 +287,7 @@ impl Choice {
 /// What was settled for all facts.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// One a fact, in the order of [`Fact::ALL`].
+    /// One a fact that there can be here.
     pub choices: Vec<Choice>,
     /// Struct members that this kernel's BTF does not have.
     pub missing_fields: Vec<String>,

@@ -34,11 +34,11 @@ const RULES_LIMIT: u64 = 1 << 20;
 const CANNOT_EXECUTE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
-/// Record a command with all its descendants, a running process, or the whole system
+/// Record a command with all its descendants, a running process or unit, or the whole system
 #[derive(clap::Args)]
 #[command(
-    override_usage = "tracer record [OPTIONS] -- COMMAND…\n       tracer record [OPTIONS] --system | --pid PID",
-    group = clap::ArgGroup::new("target").required(true).args(["command", "system", "pid"]),
+    override_usage = "tracer record [OPTIONS] -- COMMAND…\n       tracer record [OPTIONS] --system | --pid PID | --unit UNIT",
+    group = clap::ArgGroup::new("target").required(true).args(["command", "system", "pid", "unit"]),
     after_help = "\
 Examples:
   sudo tracer record -- sh onboard_agent.sh -w ID -s KEY
@@ -46,6 +46,7 @@ Examples:
   sudo tracer record --live -- apt-get install -y nginx
   sudo tracer record --system --for 1h -o night.trace
   sudo tracer record --pid $(pgrep -o omsagent) --for 10m
+  sudo tracer record --unit omid --for 1h -o omid.trace
 
 The command keeps its terminal, stdin, stdout and stderr. Ctrl-C goes to it, and
 after its end ends the recording. Values that look like secrets are masked
@@ -85,6 +86,9 @@ pub(super) struct Arguments {
     /// Follow a process that runs already, and what it starts
     #[arg(long, value_name = "PID", conflicts_with = "command")]
     pid: Option<u32>,
+    /// Follow a unit of systemd's: what runs in it, and what will, through its restarts
+    #[arg(long, value_name = "UNIT", conflicts_with_all = ["pid", "command", "system", "linger"])]
+    unit: Option<String>,
     /// Stop after this long
     #[arg(long = "for", value_name = "DUR", value_parser = duration, conflicts_with = "command")]
     limit: Option<Duration>,
@@ -123,10 +127,11 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Some(name) => Some(login(name).map_err(anyhow::Error::msg)?),
         None => None,
     };
-    let target = match (arguments.system, arguments.pid) {
-        (true, _) => Target::System,
-        (false, Some(pid)) => Target::Process(pid),
-        (false, None) => Target::Command {
+    let target = match (arguments.system, arguments.pid, &arguments.unit) {
+        (true, _, _) => Target::System,
+        (false, Some(pid), _) => Target::Process(pid),
+        (false, None, Some(unit)) => Target::Unit(whole_unit(unit).into_bytes()),
+        (false, None, None) => Target::Command {
             command: arguments.command,
             login,
         },
@@ -186,10 +191,13 @@ fn rules(files: &[PathBuf]) -> anyhow::Result<RuleSet> {
 
 /// What is recorded and when, as a file in the working directory.
 fn default_output(arguments: &Arguments) -> PathBuf {
-    let name = match (arguments.system, arguments.pid, arguments.command.first()) {
+    let name = match (arguments.system, arguments.pid, &arguments.unit) {
         (true, _, _) => "system".to_owned(),
         (false, Some(pid), _) => format!("pid-{pid}"),
-        (false, None, program) => program
+        (false, None, Some(unit)) => whole_unit(unit),
+        (false, None, None) => arguments
+            .command
+            .first()
             .and_then(|program| Path::new(program).file_name())
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default(),
@@ -212,6 +220,14 @@ fn default_output(arguments: &Arguments) -> PathBuf {
     candidates
         .find(|name| name.symlink_metadata().is_err())
         .unwrap_or(first)
+}
+
+/// A name without a suffix is that of a service, as for systemctl(1).
+fn whole_unit(name: &str) -> String {
+    match name.ends_with(".service") || name.ends_with(".scope") {
+        true => name.to_owned(),
+        false => format!("{name}.service"),
+    }
 }
 
 /// Whoever typed sudo is to own the trace.

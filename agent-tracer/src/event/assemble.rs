@@ -26,6 +26,8 @@ pub struct Assembler {
     ahead: HashMap<u32, (u64, Vec<u8>)>,
     /// Connections between connect and close, by the address of their socket.
     sockets: HashMap<u64, Owned>,
+    /// Those that were there before, by their cookie.
+    earlier: HashMap<u64, Owned>,
     connections: u64,
     /// The process that exited last, and its start: two threads that end at the same time may both
     /// report the exit of the group. Exits of one process are adjacent but for other CPUs'
@@ -52,6 +54,18 @@ impl Assembler {
             kind: number,
             length: bytes.len(),
         })
+    }
+
+    /// Takes on a connection that was there before, and numbers it.
+    pub fn adopt(&mut self, cookie: u64, process: ProcessId, user: u32) -> u64 {
+        self.connections += 1;
+        let owned = Owned {
+            connection: self.connections,
+            process,
+            user,
+        };
+        self.earlier.insert(cookie, owned);
+        self.connections
     }
 
     /// How many changes of a socket's state were dropped because its connect was lost.
@@ -203,16 +217,21 @@ impl Assembler {
         const TCP_SYN_RECV: u16 = 3;
         const TCP_CLOSE: u16 = 7;
         let socket = fields.u64()?;
+        let cookie = fields.u64()?;
         let bytes_sent = fields.u64()?;
         let bytes_received = fields.u64()?;
         let error = fields.u32()?;
         let from = fields.u16()?;
         let to = fields.u16()?;
         let ends = fields.endpoints()?;
+        let (table, key) = match cookie {
+            0 => (&mut self.sockets, socket),
+            cookie => (&mut self.earlier, cookie),
+        };
         let owned = if to == TCP_CLOSE {
-            self.sockets.remove(&socket)
+            table.remove(&key)
         } else {
-            self.sockets.get(&socket).map(|owned| Owned { ..*owned })
+            table.get(&key).map(|owned| Owned { ..*owned })
         };
         let Some(Owned {
             connection,

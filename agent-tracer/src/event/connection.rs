@@ -121,3 +121,64 @@ pub struct Close {
     #[prost(uint32, tag = "4")]
     pub error: u32,
 }
+
+/// The TCP sockets of processes that ran when the recording began (sock_diag(7)), but for those that were
+/// accepted from a listener: connections that go out, or may.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Sockets {
+    /// In the order of their numbers.
+    #[prost(message, repeated, tag = "1")]
+    pub sockets: Vec<SnapshotSocket>,
+}
+
+/// A connection that was there before.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct SnapshotSocket {
+    /// As in [`Connect`].
+    #[prost(uint64, tag = "1")]
+    pub connection: u64,
+    /// Where it stood.
+    #[prost(enumeration = "SocketState", tag = "2")]
+    pub state: i32,
+    /// Local address, 4 or 16 bytes.
+    #[prost(bytes = "vec", tag = "3")]
+    pub local_address: Vec<u8>,
+    /// Local port.
+    #[prost(uint32, tag = "4")]
+    pub local_port: u32,
+    /// Remote address, 4 or 16 bytes.
+    #[prost(bytes = "vec", tag = "5")]
+    pub remote_address: Vec<u8>,
+    /// Remote port.
+    #[prost(uint32, tag = "6")]
+    pub remote_port: u32,
+    /// Processes that held it open, in ascending order; who of them asked for it nobody knows any more.
+    #[prost(uint32, repeated, tag = "7")]
+    pub holders: Vec<u32>,
+}
+
+impl SnapshotSocket {
+    /// The local end.
+    pub fn local(&self) -> Option<SocketAddr> {
+        endpoint(&self.local_address, self.local_port)
+    }
+
+    /// The remote end.
+    pub fn remote(&self) -> Option<SocketAddr> {
+        endpoint(&self.remote_address, self.remote_port)
+    }
+}
+
+/// Where a connection stood that was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub enum SocketState {
+    /// A newer `tracer` had a state that this one does not know.
+    Unknown = 0,
+    /// SYN_SENT.
+    Connecting = 1,
+    /// ESTABLISHED, CLOSE_WAIT.
+    Open = 2,
+    /// FIN_WAIT1, FIN_WAIT2, CLOSING, LAST_ACK.
+    Closing = 3,
+}

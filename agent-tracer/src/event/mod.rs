@@ -8,16 +8,22 @@
 #[cfg(feature = "capture")]
 mod assemble;
 mod connection;
+mod file;
 mod process;
 mod recording;
+mod unit;
 
 use std::fmt;
 
 #[cfg(feature = "capture")]
 pub use assemble::{Assembler, Malformed};
-pub use connection::{Close, Connect, ConnectFailed, Established, Shutdown};
+pub use connection::{
+    Close, Connect, ConnectFailed, Established, Shutdown, SnapshotSocket, SocketState, Sockets,
+};
+pub use file::{File, FileAction, JOB_DIGEST_BYTES};
 pub use process::{Cgroup, Exec, Exit, Fork, Rename, Snapshot, SnapshotProcess, UserNamed};
-pub use recording::{CommandEnded, CommandStarted, End, EndReason, KernelLog, Lost};
+pub use recording::{CommandEnded, CommandStarted, End, EndReason, KernelLog, Lost, UnitFollowed};
+pub use unit::{LoadedUnit, Unit, UnitAction, Units};
 
 /// Identity of a process. Process ids are reused, start times are not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,6 +120,21 @@ pub enum EventKind {
     /// A process was moved to a cgroup.
     #[prost(message, tag = "26")]
     Cgroup(Cgroup),
+    /// The units that systemd had loaded when the recording began.
+    #[prost(message, tag = "27")]
+    Units(Units),
+    /// Something happened to a unit.
+    #[prost(message, tag = "28")]
+    Unit(Unit),
+    /// A process changed a file.
+    #[prost(message, tag = "29")]
+    File(File),
+    /// The recording was asked to follow a unit.
+    #[prost(message, tag = "30")]
+    UnitFollowed(UnitFollowed),
+    /// TCP sockets that were there before.
+    #[prost(message, tag = "31")]
+    Sockets(Sockets),
 }
 
 impl EventKind {
@@ -137,6 +158,11 @@ impl EventKind {
             EventKind::End(_) => "end",
             EventKind::Shutdown(_) => "shutdown",
             EventKind::Cgroup(_) => "cgroup",
+            EventKind::Units(_) => "units",
+            EventKind::Unit(_) => "unit",
+            EventKind::File(_) => "file",
+            EventKind::UnitFollowed(_) => "unit_followed",
+            EventKind::Sockets(_) => "sockets",
         }
     }
 
@@ -159,12 +185,17 @@ impl EventKind {
             | EventKind::CommandEnded(_)
             | EventKind::Lost(_)
             | EventKind::KernelLog(_)
-            | EventKind::End(_) => None,
+            | EventKind::End(_)
+            | EventKind::Units(_)
+            | EventKind::Unit(_)
+            | EventKind::File(_)
+            | EventKind::UnitFollowed(_)
+            | EventKind::Sockets(_) => None,
         }
     }
 
     /// Every name that [`EventKind::name`] gives.
-    pub const NAMES: [&'static str; 17] = [
+    pub const NAMES: [&'static str; 22] = [
         "fork",
         "exec",
         "exit",
@@ -175,10 +206,15 @@ impl EventKind {
         "connect_failed",
         "shutdown",
         "close",
+        "unit",
+        "file",
         "snapshot",
+        "units",
+        "sockets",
         "user_named",
         "command_started",
         "command_ended",
+        "unit_followed",
         "lost",
         "kernel_log",
         "end",

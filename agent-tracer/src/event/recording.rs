@@ -8,6 +8,14 @@ pub struct CommandStarted {
     pub attached: bool,
 }
 
+/// The recording was asked to follow a unit (`--unit`): what is in its cgroup now, and what comes into it.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct UnitFollowed {
+    /// Such as `omid.service`.
+    #[prost(bytes = "vec", tag = "1")]
+    pub unit: Vec<u8>,
+}
+
 /// The recorded command ended; its descendants may go on.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub struct CommandEnded {

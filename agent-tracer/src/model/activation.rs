@@ -1,104 +1,106 @@
-//! Daemons that systemd starts: their parent is PID 1, and the only link to whoever asked for them is a
-//! `systemctl start UNIT` seen before, and the unit whose cgroup the new process is put into.
-//! The link is a conclusion, so it is always said to be one. It looks at events alone: what systemd's
-//! own files say, such as aliases of a unit, it does not know.
+//! Processes that their lineage does not explain: systemd forks them for a unit, cron for a job. What links them to
+//! whoever is behind it is a conclusion, and so is always said to be one.
+//!
+//! systemd puts what it starts into the cgroup of the unit. Who asked for the unit is the process that ran
+//! `systemctl start` and the like while systemd made the job; else a timer, socket or path unit that triggers it,
+//! and then whoever wrote that; else, if the unit is back by itself, whoever asked for it before.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Because, Model, Process, ProcessIndex, ledger::Truncation, process::base_name};
-use crate::event::{Cgroup, Event};
+use super::{
+    Because, Model, Process, ProcessIndex, Request, SYSTEM,
+    ledger::Truncation,
+    process::base_name,
+    schedule::Writer,
+    unit::{UnitLife, own_tree},
+};
+use crate::event::{Cgroup, Event, Unit, UnitAction, Units};
 
-/// Why a unit runs, as far as can be told.
+/// Why processes run that nobody but PID 1 or cron forked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Activation {
-    /// The unit.
-    pub unit: Arc<[u8]>,
-    /// Whoever asked for it, if anyone was seen to.
-    pub request: Option<Request>,
+    /// The unit; none for a job of cron.
+    pub unit: Option<Arc<[u8]>>,
+    /// What is behind it.
+    pub cause: Cause,
+    /// When it began, nanoseconds since boot.
+    pub(super) opened_ns: u64,
+    /// Whether systemd told of a job for it.
+    pub(super) has_job: bool,
 }
 
-/// A call of systemctl or systemd-run.
+/// What is behind an activation, as far as can be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// The process that made it.
-    pub by: ProcessIndex,
-    /// Its process id.
-    pub pid: u32,
-    /// What was asked for, such as `systemctl restart omid`.
-    pub words: Arc<[Vec<u8>]>,
-    /// The units, each with its suffix.
-    units: Vec<Vec<u8>>,
+pub enum Cause {
+    /// systemd, for reasons of its own.
+    Unknown,
+    /// A process asked for it.
+    Request(Request),
+    /// A timer, socket or path unit that triggers it, and who wrote that during the recording.
+    Trigger(Arc<[u8]>, Option<Writer>),
+    /// systemd started it again, after this.
+    Again(Arc<Cause>),
+    /// Its unit file was written during the recording, and something that systemd does on its own, such as a
+    /// dependency, did the rest.
+    Written(Writer),
+    /// cron ran a job of a table, or a script, that was written during the recording.
+    Job(Writer),
 }
 
-/// What was asked of systemd so far.
-#[derive(Debug, Default)]
-pub(super) struct Requests {
-    requests: Vec<Request>,
-    /// Units that ran when the recording began. A unit that is not among them is new.
-    ran_before: BTreeSet<Arc<[u8]>>,
+impl Cause {
+    /// The request that is behind it in the end.
+    pub fn request(&self) -> Option<&Request> {
+        match self {
+            Cause::Request(request) => Some(request),
+            Cause::Again(before) => before.request(),
+            Cause::Unknown | Cause::Trigger(..) | Cause::Written(_) | Cause::Job(_) => None,
+        }
+    }
 }
 
-/// Ends of the names of units. What has none of them is a service.
-const SUFFIXES: [&[u8]; 11] = [
-    b".service",
-    b".socket",
-    b".device",
-    b".mount",
-    b".automount",
-    b".swap",
-    b".target",
-    b".path",
-    b".timer",
-    b".slice",
-    b".scope",
-];
+/// Position of an activation in the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActivationIndex(u32);
 
-/// Options of systemctl whose value is the next word.
-const VALUED: [&[u8]; 16] = [
-    b"-t",
-    b"-p",
-    b"-P",
-    b"-H",
-    b"-M",
-    b"-n",
-    b"-o",
-    b"-s",
-    b"--type",
-    b"--property",
-    b"--host",
-    b"--machine",
-    b"--lines",
-    b"--output",
-    b"--signal",
-    b"--job-mode",
-];
+/// How long after the first process of a unit the job that started it may be told of.
+const JOB_IS_LATE: u64 = 5_000_000_000;
+
+/// Units that are looked through for one that pulls another in.
+const PULLERS: usize = 64;
 
 impl Model {
-    /// Remembers which units ran before anything was asked for.
-    pub(super) fn note_units(&mut self, first: usize) {
-        let units = self.processes[first..]
-            .iter()
-            .filter_map(|process| process.unit.clone());
-        self.activation.ran_before.extend(units);
+    /// The unit or job that a process was started for, and on whose request; also of what descends from that.
+    pub fn activation(&self, process: &Process) -> Option<&Activation> {
+        let ActivationIndex(position) = process.activation?;
+        self.activations.get(position as usize)
     }
 
-    /// Remembers what a new program asks of systemd.
-    pub(super) fn note_request(&mut self, index: ProcessIndex) {
-        let process = self.process(index);
-        let units = match base_name(&process.exe) {
-            b"systemctl" => systemctl(&process.argv),
-            b"systemd-run" => systemd_run(&process.argv),
-            _ => return,
-        };
-        if units.is_empty() {
-            return;
+    /// Who asked for what happens to a unit, as of its last event.
+    pub fn requester(&self, unit: &[u8]) -> Option<&Request> {
+        self.units.get(unit)?.told.as_ref()
+    }
+
+    /// Whether a unit of this name was ever heard of.
+    pub fn has_unit(&self, unit: &[u8]) -> bool {
+        self.units.contains_key(unit)
+    }
+
+    /// Remembers which units ran before anything was asked for.
+    pub(super) fn note_units(&mut self, first: usize) {
+        for position in first..self.processes.len() {
+            if let Some(unit) = self.processes[position].unit.clone() {
+                self.units.entry(unit).or_default().ran_before = true;
+            }
         }
-        self.activation.requests.push(Request {
-            by: index,
-            pid: process.id.pid,
-            words: Arc::clone(&process.argv),
-            units,
-        });
+    }
+
+    pub(super) fn units(&mut self, units: &Units) {
+        self.systemd_tells = true;
+        for loaded in &units.units {
+            let life = self.units.entry(loaded.name.as_slice().into());
+            let life = life.or_default();
+            life.was_loaded = true;
+        }
     }
 
     pub(super) fn cgroup(&mut self, event: &Event, cgroup: &Cgroup) {
@@ -108,6 +110,10 @@ impl Model {
         }
         let unit = super::process::unit_of(&cgroup.path);
         let process = &mut self.processes[index.position()];
+        if *process.cgroup == *cgroup.path {
+            return;
+        }
+        process.cgroup = cgroup.path.as_slice().into();
         if process.unit == unit {
             return;
         }
@@ -117,7 +123,7 @@ impl Model {
         if let Some(unit) = unit
             && self.is_of_manager(index)
         {
-            self.activate(index, unit);
+            self.enter(index, &unit, event.boot_ns);
         }
         self.attribute(index);
     }
@@ -133,116 +139,283 @@ impl Model {
             })
     }
 
-    fn activate(&mut self, index: ProcessIndex, unit: Arc<[u8]>) {
-        let asked = |request: &&Request| request.units.iter().any(|asked| starts(asked, &unit));
-        let request = self.activation.requests.iter().rev().find(asked).cloned();
-        let is_new = !self.activation.ran_before.contains(&unit);
+    /// A process of systemd's comes into the cgroup of a unit.
+    fn enter(&mut self, index: ProcessIndex, unit: &Arc<[u8]>, boot_ns: u64) {
+        let request = self.request_for(unit, boot_ns);
+        let current = self.units.get(unit).and_then(|life| life.current);
+        let activation = match current {
+            // The one before, unless something newer was asked for since.
+            Some(ActivationIndex(position))
+                if !is_newer(request.as_ref(), &self.activations[position as usize]) =>
+            {
+                ActivationIndex(position)
+            }
+            Some(_) | None => {
+                let cause = self.cause_of(unit, request);
+                self.open(unit, cause, boot_ns, false)
+            }
+        };
+        self.settle_tree(unit, boot_ns);
+        let followed = self.followed.as_ref() == Some(unit);
+        let tree = self.units.get(unit).and_then(|life| life.tree.clone());
         let process = &mut self.processes[index.position()];
-        if is_new && unit.ends_with(b".service") {
+        if let Some(tree) = tree {
             // An agent that no rule knows is sorted all the same.
-            process.tree = String::from_utf8_lossy(&unit).into();
+            process.tree = tree;
         }
-        let activation = Arc::new(Activation { unit, request });
-        process.because = Because::Unit;
+        process.because = if followed {
+            Because::Attached
+        } else {
+            Because::Unit
+        };
         process.activation = Some(activation);
     }
-}
 
-/// Whether a request for one unit starts another: the same, or that of a timer, socket or path.
-fn starts(asked: &[u8], unit: &[u8]) -> bool {
-    let stem = |name: &[u8], suffix: &[u8]| name.strip_suffix(suffix).map(<[u8]>::to_vec);
-    if let Some(prefix) = asked.strip_suffix(b"*") {
-        return unit.starts_with(prefix);
+    fn open(
+        &mut self,
+        unit: &Arc<[u8]>,
+        cause: Cause,
+        opened_ns: u64,
+        has_job: bool,
+    ) -> ActivationIndex {
+        let index = self.add_activation(Activation {
+            unit: Some(Arc::clone(unit)),
+            cause,
+            opened_ns,
+            has_job,
+        });
+        let life = self.units.entry(Arc::clone(unit)).or_default();
+        life.current = Some(index);
+        life.last = Some(index);
+        index
     }
-    asked == unit
-        || [b".timer".as_slice(), b".socket", b".path"]
-            .into_iter()
-            .any(|suffix| {
-                stem(asked, suffix).is_some_and(|stem_of| Some(stem_of) == stem(unit, b".service"))
-            })
-}
 
-/// The units that a call of systemctl(1) starts.
-fn systemctl(argv: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let mut words = argv.iter().skip(1);
-    let mut plain: Vec<&[u8]> = Vec::new();
-    let mut now = false;
-    while let Some(word) = words.next() {
-        if VALUED.contains(&word.as_slice()) {
-            words.next();
-        } else if word == b"--now" {
-            now = true;
-        } else if !word.starts_with(b"-") {
-            plain.push(word);
-        }
+    pub(super) fn add_activation(&mut self, activation: Activation) -> ActivationIndex {
+        let index = ActivationIndex(u32::try_from(self.activations.len()).unwrap_or(u32::MAX));
+        self.activations.push(activation);
+        index
     }
-    let Some((verb, units)) = plain.split_first() else {
-        return Vec::new();
-    };
-    let starts = match *verb {
-        b"start"
-        | b"restart"
-        | b"try-restart"
-        | b"reload-or-restart"
-        | b"isolate"
-        | b"try-reload-or-restart"
-        | b"condrestart" => true,
-        b"enable" | b"reenable" | b"preset" => now,
-        _ => false,
-    };
-    if !starts {
-        return Vec::new();
-    }
-    units
-        .iter()
-        .map(|unit| whole_name(base_name(unit)))
-        .collect()
-}
 
-/// The unit that a call of systemd-run(1) makes; one that it has to name itself begins with `run-`.
-fn systemd_run(argv: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let mut words = argv.iter().skip(1);
-    while let Some(word) = words.next() {
-        if let Some(name) = word
-            .strip_prefix(b"--unit=")
-            .or_else(|| word.strip_prefix(b"-u"))
-        {
-            let next = || words.clone().next().cloned().unwrap_or_default();
-            let name = if name.is_empty() {
-                next()
-            } else {
-                name.to_vec()
+    /// The request that a job for a unit at that time is the doing of: one that names the unit before one that
+    /// names what pulls it in, and of equals the last.
+    fn request_for(&self, unit: &[u8], boot_ns: u64) -> Option<Request> {
+        let find = |names: &[&[u8]]| {
+            let is_it = |request: &&Request| {
+                request.names(names)
+                    // Where systemd tells of its jobs, one that was queued and is done later is told of in time.
+                    && (!self.systemd_tells || request.is_open_at(boot_ns, self.process(request.by)))
             };
-            return vec![whole_name(&name)];
+            self.requests.iter().rev().find(is_it)
+        };
+        let direct = self.names_of(unit);
+        if let Some(request) = find(&direct) {
+            return Some(request.clone());
         }
-        if word == b"--unit" {
-            return words
-                .next()
-                .map(|name| whole_name(name))
-                .into_iter()
-                .collect();
+        let mut names = direct;
+        let mut looked_at = 0;
+        while looked_at < names.len() && names.len() < PULLERS {
+            if let Some(life) = self.units.get(names[looked_at]) {
+                for name in life.pulled_in_by.iter().chain(&life.aliases) {
+                    if !names.contains(&name.as_slice()) {
+                        names.push(name);
+                    }
+                }
+            }
+            looked_at += 1;
         }
-        if !word.starts_with(b"-") {
-            break;
+        find(&names).cloned()
+    }
+
+    fn names_of<'a>(&'a self, unit: &'a [u8]) -> Vec<&'a [u8]> {
+        let aliases = self.units.get(unit).map(|life| life.aliases.as_slice());
+        let aliases = aliases.unwrap_or_default().iter().map(Vec::as_slice);
+        std::iter::once(unit).chain(aliases).collect()
+    }
+
+    fn cause_of(&self, unit: &[u8], request: Option<Request>) -> Cause {
+        if let Some(request) = request {
+            return Cause::Request(request);
+        }
+        let Some(life) = self.units.get(unit) else {
+            return Cause::Unknown;
+        };
+        let mut triggers: Vec<(&Vec<u8>, Option<&Writer>)> = life
+            .triggered_by
+            .iter()
+            .map(|trigger| (trigger, self.writer_of_unit(trigger)))
+            .collect();
+        // One that was made during the recording is the news.
+        triggers.sort_by_key(|(_, writer)| writer.is_none());
+        if let Some((trigger, writer)) = triggers.first() {
+            return Cause::Trigger(trigger.as_slice().into(), writer.cloned());
+        }
+        let before = life.last.map(|ActivationIndex(position)| position as usize);
+        if let Some(before) = before.and_then(|position| self.activations.get(position)) {
+            return match &before.cause {
+                Cause::Again(first) => Cause::Again(Arc::clone(first)),
+                Cause::Unknown => Cause::Unknown,
+                cause => Cause::Again(Arc::new(cause.clone())),
+            };
+        }
+        match self.writer_of_unit(unit) {
+            Some(writer) => Cause::Written(writer.clone()),
+            None => Cause::Unknown,
         }
     }
-    vec![b"run-*".to_vec()]
+
+    /// systemd told of something that happened to a unit.
+    pub(super) fn unit(&mut self, event: &Event, told: &Unit) {
+        let unit: Arc<[u8]> = told.name.as_slice().into();
+        match told.action() {
+            UnitAction::Queued => self.queued(&unit, event.boot_ns),
+            UnitAction::Described => {
+                let life = self.units.entry(Arc::clone(&unit)).or_default();
+                life.describe(told);
+                self.described(&unit, event.boot_ns);
+            }
+            UnitAction::Started | UnitAction::Restarted => self.told(&unit, true),
+            UnitAction::Stopped | UnitAction::Failed => {
+                let life = self.units.entry(Arc::clone(&unit)).or_default();
+                // A restart is one job, and goes on.
+                let goes_on = matches!(life.job.as_str(), "restart" | "try-restart" | "start");
+                if !goes_on {
+                    life.current = None;
+                }
+                self.told(&unit, !goes_on);
+            }
+            UnitAction::Unknown => {}
+        }
+    }
+
+    /// Notes on whose request the last event was; a request is done once its job is.
+    fn told(&mut self, unit: &Arc<[u8]>, is_done: bool) {
+        let life = self.units.entry(Arc::clone(unit)).or_default();
+        life.told.clone_from(&life.pending);
+        if is_done {
+            life.pending = None;
+            life.job.clear();
+        }
+    }
+
+    fn queued(&mut self, unit: &Arc<[u8]>, boot_ns: u64) {
+        let request = self.request_for(unit, boot_ns);
+        let current = self.units.get(unit).and_then(|life| life.current);
+        let cause = self.cause_of(unit, request.clone());
+        match current
+            .and_then(|ActivationIndex(position)| self.activations.get_mut(position as usize))
+        {
+            // Its first process was told of before its job was.
+            Some(open) if !open.has_job && open.opened_ns + JOB_IS_LATE > boot_ns => {
+                open.has_job = true;
+                if is_newer(request.as_ref(), open) || open.cause.request().is_none() {
+                    open.cause = cause;
+                }
+            }
+            Some(_) | None => {
+                self.open(unit, cause, boot_ns, true);
+            }
+        }
+        let life = self.units.entry(Arc::clone(unit)).or_default();
+        life.pending.clone_from(&request);
+        life.told = request;
+    }
+
+    /// What is known by now may tell what a name alone did not.
+    fn described(&mut self, unit: &Arc<[u8]>, boot_ns: u64) {
+        let current = self.units.get(unit).and_then(|life| life.current);
+        if let Some(ActivationIndex(position)) = current
+            && let Some(open) = self.activations.get(position as usize)
+            && open.cause.request().is_none()
+        {
+            let opened_ns = open.opened_ns;
+            let is_again = matches!(open.cause, Cause::Again(_));
+            let request = self.request_for(unit, opened_ns);
+            if request.is_some() || !is_again {
+                // Its own beginning is not what was before it.
+                let life = self.units.entry(Arc::clone(unit)).or_default();
+                let last = life.last.take();
+                let cause = self.cause_of(unit, request.clone());
+                self.activations[position as usize].cause = cause;
+                let life = self.units.entry(Arc::clone(unit)).or_default();
+                life.last = last;
+                if request.is_some() {
+                    life.pending.clone_from(&request);
+                    life.told = request;
+                }
+            }
+        }
+        self.settle_tree(unit, boot_ns);
+    }
+
+    /// Gives a unit that is new a tree of its own, and what runs in it already.
+    fn settle_tree(&mut self, unit: &Arc<[u8]>, boot_ns: u64) {
+        let Some(life) = self.units.get(unit) else {
+            return;
+        };
+        if life.tree.is_some() || !unit.ends_with(b".service") || life.is_old() {
+            return;
+        }
+        let is_wanted = || {
+            self.request_for(unit, boot_ns)
+                .is_some_and(|request| *self.process(request.by).tree != *SYSTEM)
+        };
+        let is_new = !self.systemd_tells || self.writer_of_unit(unit).is_some() || is_wanted();
+        if !is_new {
+            return;
+        }
+        let tree = own_tree(unit);
+        if let Some(life) = self.units.get_mut(unit) {
+            life.tree = Some(Arc::clone(&tree));
+        }
+        let activations: Vec<bool> = self
+            .activations
+            .iter()
+            .map(|activation| activation.unit.as_ref() == Some(unit))
+            .collect();
+        for process in &mut self.processes {
+            let is_of_it = process.activation.is_some_and(|ActivationIndex(position)| {
+                activations.get(position as usize) == Some(&true)
+            });
+            if is_of_it && *process.tree == *SYSTEM && !matches!(process.because, Because::Rule(_))
+            {
+                process.tree = Arc::clone(&tree);
+            }
+        }
+    }
+
+    /// The recording was asked for a unit: what is in it now, and what comes into it.
+    pub(super) fn follow_unit(&mut self, unit: &[u8]) {
+        let unit: Arc<[u8]> = unit.into();
+        let tree = own_tree(&unit);
+        for process in &mut self.processes {
+            if process.unit.as_ref() == Some(&unit) && !matches!(process.because, Because::Rule(_))
+            {
+                process.tree = Arc::clone(&tree);
+                process.because = Because::Attached;
+            }
+        }
+        self.units.entry(Arc::clone(&unit)).or_default().tree = Some(tree);
+        self.followed = Some(unit);
+    }
 }
 
-fn whole_name(name: &[u8]) -> Vec<u8> {
-    if SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) {
-        name.to_vec()
-    } else {
-        [name, b".service"].concat()
+/// Whether a request is a later one than what an activation is known to be for.
+fn is_newer(request: Option<&Request>, activation: &Activation) -> bool {
+    let Some(request) = request else {
+        return false;
+    };
+    match &activation.cause {
+        Cause::Request(before) => (request.asked_ns, request.by) > (before.asked_ns, before.by),
+        Cause::Unknown
+        | Cause::Trigger(..)
+        | Cause::Again(_)
+        | Cause::Written(_)
+        | Cause::Job(_) => true,
     }
 }
 
-impl Process {
-    /// The unit that it was started in, and on whose request; also of what descends from that.
-    pub fn activation(&self) -> Option<&Activation> {
-        self.activation.as_deref()
-    }
-}
+/// Units by name.
+pub(super) type UnitLives = BTreeMap<Arc<[u8]>, UnitLife>;
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use super::{Model, ProcessIndex};
-use crate::event::{Close, Connect, ConnectFailed, Established, Event, Shutdown};
+use crate::event::{
+    Close, Connect, ConnectFailed, Established, Event, Shutdown, SocketState, Sockets,
+};
 
 /// Where a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +73,10 @@ pub struct Connection {
     pub state: State,
     /// errno of its failure or of its end, 0 if none.
     pub error: u32,
-    /// When it was asked for, nanoseconds since boot.
+    /// When it was asked for, nanoseconds since boot; when it was first seen, of one that was there before.
     pub started_ns: u64,
+    /// Whether it was there before the recording. Its owner is then a process that held it.
+    pub was_there_before: bool,
     /// When the peer answered.
     pub established_ns: Option<u64>,
     /// When it failed or was closed.
@@ -102,10 +106,39 @@ impl Model {
             state: State::Connecting,
             error: 0,
             started_ns: event.boot_ns,
+            was_there_before: false,
             established_ns: None,
             ended_ns: None,
             bytes: None,
         });
+    }
+
+    pub(super) fn sockets(&mut self, event: &Event, sockets: &Sockets) {
+        for socket in &sockets.sockets {
+            let Some(owner) = socket.holders.first().and_then(|pid| self.latest(*pid)) else {
+                continue;
+            };
+            self.by_connection
+                .insert(socket.connection, self.connections.len());
+            self.connections.push(Connection {
+                position: self.connections.len(),
+                id: socket.connection,
+                owner,
+                local: socket.local(),
+                remote: socket.remote(),
+                state: match socket.state() {
+                    SocketState::Connecting => State::Connecting,
+                    SocketState::Closing => State::Closing,
+                    SocketState::Open | SocketState::Unknown => State::Open,
+                },
+                error: 0,
+                started_ns: event.boot_ns,
+                was_there_before: true,
+                established_ns: None,
+                ended_ns: None,
+                bytes: None,
+            });
+        }
     }
 
     pub(super) fn established(&mut self, event: &Event, established: &Established) {

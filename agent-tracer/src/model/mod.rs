@@ -9,13 +9,21 @@ mod attribution;
 mod connection;
 mod ledger;
 mod process;
+mod request;
+mod schedule;
+mod unit;
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
-pub use activation::Activation;
+pub use activation::{Activation, Cause};
 pub use connection::{Connection, State};
 pub use ledger::Ledger;
 pub use process::{Because, Origin, Process, ProcessIndex};
+pub use request::Request;
+pub use schedule::{Writer, job_digest};
 
 use crate::event::{EndReason, Event, EventKind, ProcessId};
 use crate::rules::RuleSet;
@@ -43,7 +51,14 @@ pub struct Model {
     first_ns: Option<u64>,
     last_ns: u64,
     ledger: Ledger,
-    activation: activation::Requests,
+    requests: Vec<Request>,
+    activations: Vec<Activation>,
+    units: activation::UnitLives,
+    /// Whether systemd itself tells what it does.
+    systemd_tells: bool,
+    /// The unit that the recording was asked to follow.
+    followed: Option<Arc<[u8]>>,
+    schedule: schedule::Schedule,
 }
 
 /// How and when the recorded command ended.
@@ -72,7 +87,12 @@ impl Model {
             first_ns: None,
             last_ns: 0,
             ledger: Ledger::default(),
-            activation: activation::Requests::default(),
+            requests: Vec::new(),
+            activations: Vec::new(),
+            units: activation::UnitLives::new(),
+            systemd_tells: false,
+            followed: None,
+            schedule: schedule::Schedule::default(),
         }
     }
 
@@ -110,6 +130,11 @@ impl Model {
                     status,
                 });
             }
+            EventKind::Units(units) => self.units(units),
+            EventKind::Unit(unit) => self.unit(event, unit),
+            EventKind::File(file) => self.file(event, file),
+            EventKind::UnitFollowed(followed) => self.follow_unit(&followed.unit),
+            EventKind::Sockets(sockets) => self.sockets(event, sockets),
             EventKind::Lost(lost) => self.ledger.lost(&lost.what, lost.count),
             EventKind::KernelLog(log) => self.ledger.log(&log.line),
             EventKind::End(end) => {

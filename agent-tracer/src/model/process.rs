@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Activation, Model, ledger::Truncation};
+use super::{Model, activation::ActivationIndex, ledger::Truncation};
 use crate::event::{Event, Exec, Exit, Fork, ProcessId, Rename, Snapshot};
 
 /// Names remembered of threads of one process; a program that renames itself all the time is cut
@@ -44,8 +44,10 @@ pub enum Because {
     Attached,
     /// It ran before the recording and no rule matches.
     RanBefore,
-    /// systemd started it; see [`Process::activation`].
+    /// systemd started it; see [`Model::activation`].
     Unit,
+    /// cron started it; see [`Model::activation`].
+    Job,
     /// Its fork was not seen.
     ForkUnseen,
 }
@@ -75,13 +77,15 @@ pub struct Process {
     pub user: u32,
     /// User ids it had before.
     pub former_users: Vec<u32>,
+    /// Path of its cgroup, in the hierarchy of units; empty where not known.
+    pub cgroup: Arc<[u8]>,
     /// systemd unit, where known.
     pub unit: Option<Arc<[u8]>>,
     /// Name of its tree.
     pub tree: Arc<str>,
     /// Why it is in that tree.
     pub because: Because,
-    pub(super) activation: Option<Arc<Activation>>,
+    pub(super) activation: Option<ActivationIndex>,
     /// Its fork, in nanoseconds since boot, where it was seen.
     pub forked_ns: Option<u64>,
     /// How often it became another program.
@@ -96,6 +100,17 @@ impl Process {
     /// Whether it ran at the end of the recording.
     pub fn is_running(&self) -> bool {
         self.ended.is_none()
+    }
+
+    /// The container that its cgroup is of: what container managers name a cgroup after is 64 hexadecimal
+    /// digits, of which twelve are enough to tell containers apart.
+    pub fn container(&self) -> Option<&[u8]> {
+        const DIGITS: usize = 64;
+        const SHOWN: usize = 12;
+        self.cgroup
+            .split(|byte| !byte.is_ascii_hexdigit())
+            .rfind(|part| part.len() == DIGITS)
+            .map(|part| &part[..SHOWN])
     }
 
     fn add_name(&mut self, name: &[u8]) {
@@ -162,6 +177,7 @@ impl Model {
                 user: seen.user,
                 former_users: Vec::new(),
                 unit: unit_of(&seen.cgroup),
+                cgroup: seen.cgroup.as_slice().into(),
                 tree: super::SYSTEM.into(),
                 because: Because::RanBefore,
                 activation: None,
@@ -210,7 +226,8 @@ impl Model {
             process.argv = Arc::clone(&parent_process.argv);
             process.cwd = Arc::clone(&parent_process.cwd);
             process.unit = parent_process.unit.clone();
-            process.activation = parent_process.activation.clone();
+            process.cgroup = Arc::clone(&parent_process.cgroup);
+            process.activation = parent_process.activation;
             process.tree = Arc::clone(&parent_process.tree);
             process.because =
                 Because::ChildOf(parent_process.comm.as_slice().into(), parent_process.id.pid);
@@ -256,8 +273,9 @@ impl Model {
         if exec.path_cut {
             self.ledger.truncated(Truncation::Path);
         }
+        self.note_job(index, event, exec);
         self.attribute(index);
-        self.note_request(index);
+        self.note_request(index, event.boot_ns);
     }
 
     pub(super) fn exit(&mut self, event: &Event, exit: Exit) {
@@ -322,6 +340,7 @@ impl Model {
             cwd: Arc::from([]),
             user,
             former_users: Vec::new(),
+            cgroup: Arc::from([]),
             unit: None,
             tree: super::SYSTEM.into(),
             because: Because::ForkUnseen,

@@ -55,13 +55,14 @@ pub(super) fn find(text: &[u8], at: usize) -> Option<Find> {
                 !byte.is_ascii_whitespace()
                     && !matches!(byte, b')' | b',' | b';' | b']' | b'}' | b'|' | b'&' | b'>')
             });
-            let ample = close > 0 || is_password(word) || is_ample(near);
+            // A parser's message quotes the token that it met.
+            let ample = equals || close > 0 || is_password(word) || is_ample(near);
             (begins && ample)
                 .then(|| pattern::judge(text, place, kind))
                 .flatten()
         }
         _ => {
-            let length = end_of_bare(text.get(start..)?, opener == Some(b'{'));
+            let length = end_of_bare(text.get(start..)?);
             let place = start..start + length;
             let near = near(text, &place)?;
             let spaced = gap > 0 || start > at + 1 + sign;
@@ -89,13 +90,19 @@ fn is_blank(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-fn end_of_bare(rest: &[u8], in_braces: bool) -> usize {
+/// A value without quotes, and without what separates it from the next field.
+fn end_of_bare(rest: &[u8]) -> usize {
     let ends = |byte: &u8| {
         byte.is_ascii_whitespace()
             || matches!(byte, b'"' | b'\'' | b';' | b'|' | b'<' | b'>' | b'`' | b'&')
-            || in_braces && matches!(byte, b',' | b'}')
     };
-    rest.iter().position(ends).unwrap_or(rest.len())
+    let length = rest.iter().position(ends).unwrap_or(rest.len());
+    let value = rest.get(..length).unwrap_or_default();
+    let after = value
+        .iter()
+        .rev()
+        .take_while(|byte| matches!(byte, b',' | b'}'));
+    length - after.count()
 }
 
 /// Whether the name stands for a password, not for a token, which a parser's message also names.

@@ -43,6 +43,28 @@ fn hostile_text_is_linear() {
         "--password ",
         "aB3/=",
         "‹secret ",
+        ",password:",
+        "{password:",
+        " password: a",
+        "\npassword: aaa",
+        "password:\"x",
+        "token = '",
+        "password = ",
+        "&sig=%3D",
+        "sk-",
+        "sk-a1",
+        "ghp_",
+        "eyJ.",
+        "eyJaaaaaaaa.",
+        "github_pat_1",
+        "https://a1b@",
+        "cat <<A -x\n",
+        "<<A -x ",
+        "# -x ",
+        "a' -x\n",
+        "#'\" -x\n",
+        "\\\n",
+        "aaaa\n",
     ] {
         let long = unit.repeat((128 << 10) / unit.len());
         text(&mut redactor, &long);
@@ -70,7 +92,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// What rules look for.
-const PIECES: [&str; 33] = [
+const PIECES: [&str; 52] = [
     "-s",
     "-p",
     "--password",
@@ -104,6 +126,25 @@ const PIECES: [&str; 33] = [
     ";",
     "é",
     "*",
+    "password: ",
+    "\"password\" : ",
+    "token = ",
+    "MYSQL_PWD=",
+    "Pwd=",
+    "{",
+    "pass:",
+    "openssl",
+    "curl",
+    "-u",
+    "-password",
+    "-Dash7Kilo9",
+    "?sig=",
+    "&key=",
+    "ghp_aBcDeFgHiJkLmNoPqRsTuVwXyZ",
+    "eyJhbGciOiJI.eyJzdWIi.c2ln",
+    "<<E\n",
+    "#",
+    "a1b2c3d4e5f6a7b8c9",
 ];
 
 /// Pieces in any order.

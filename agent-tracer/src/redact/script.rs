@@ -98,7 +98,7 @@ fn split<'a>(
                 }
             }
             _ => {
-                let (word, end) = word(text, at, element, offset);
+                let (word, end) = word(text, at, element, offset, alone);
                 command.push(word);
                 at = end;
             }
@@ -132,7 +132,7 @@ fn here(text: &[u8], at: usize) -> (usize, Option<Vec<u8>>) {
     if !named {
         return (start, None);
     }
-    let end = end_of_word(text, start);
+    let end = end_of_word(text, start, false);
     (end, text.get(start..end).map(unquote))
 }
 
@@ -163,8 +163,14 @@ fn end_of_line(text: &[u8], at: usize) -> usize {
     memchr::memchr(b'\n', rest).map_or(text.len(), |length| at + length)
 }
 
-fn word(text: &[u8], start: usize, element: usize, offset: usize) -> (Word<'_>, usize) {
-    let end = end_of_word(text, start);
+fn word(
+    text: &[u8],
+    start: usize,
+    element: usize,
+    offset: usize,
+    alone: bool,
+) -> (Word<'_>, usize) {
+    let end = end_of_word(text, start, alone);
     let raw = text.get(start..end).unwrap_or_default();
     let at = offset + start..offset + end;
     if !raw.iter().any(|byte| matches!(byte, b'\'' | b'"' | b'\\')) {
@@ -217,9 +223,12 @@ fn word(text: &[u8], start: usize, element: usize, offset: usize) -> (Word<'_>, 
     )
 }
 
-fn end_of_word(text: &[u8], start: usize) -> usize {
+/// Where the word at `start` ends. In a line `alone` an apostrophe behind a letter that nothing closes is one, and the
+/// word ends with the next blank; each line has at most one, for another would close it.
+fn end_of_word(text: &[u8], start: usize, alone: bool) -> usize {
     let mut at = start;
     let mut quote = None;
+    let mut opened = start;
     while let Some(byte) = text.get(at) {
         // A mask has a space in it and is one word.
         if let Some(end) = mark_at(text, at).filter(|_| quote.is_none()) {
@@ -232,12 +241,21 @@ fn end_of_word(text: &[u8], start: usize) -> usize {
                 b' ' | b'\t' | b'\r' | b'\n' | b';' | b'&' | b'|' | b'(' | b')' | b'<' | b'>'
                 | b'`',
             ) => return at,
-            (None, b'\'' | b'"') => quote = Some(*byte),
+            (None, b'\'' | b'"') => {
+                quote = Some(*byte);
+                opened = at;
+            }
             (Some(open), close) if open == *close => quote = None,
             (None | Some(b'"'), b'\\') => at += 1,
             (None | Some(_), _) => {}
         }
         at += 1;
+    }
+    let letter = opened > start && text.get(opened - 1).is_some_and(u8::is_ascii_alphabetic);
+    if alone && letter && quote == Some(b'\'') {
+        let rest = text.get(opened + 1..).unwrap_or_default();
+        let word = rest.iter().take_while(|byte| !byte.is_ascii_whitespace());
+        return opened + 1 + word.count();
     }
     text.len()
 }

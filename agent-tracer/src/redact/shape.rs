@@ -65,11 +65,9 @@ fn end_of_token(
 ) -> Option<usize> {
     let rest = text.get(at.end..)?;
     let plain: fn(&u8) -> bool = u8::is_ascii_alphanumeric;
-    let dashed: fn(&u8) -> bool =
-        |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let made_of = match beginning {
         "ghp_" | "gho_" | "ghs_" | "ghu_" | "ghr_" | "AKIA" | "ASIA" => plain,
-        _ => dashed,
+        _ => is_dashed,
     };
     if before.is_some_and(|byte| plain(byte) || made_of(byte)) {
         return None;
@@ -94,9 +92,9 @@ fn end_of_token(
 /// The end of a JSON web token whose header ends at `at`: two more parts, of which the claims begin as JSON does.
 fn end_of_web_token(text: &[u8], at: usize) -> Option<usize> {
     let claims = text.get(at..)?.strip_prefix(b".")?;
-    let length = count(claims, |byte| key::in_alphabet(*byte));
+    let length = count(claims, is_dashed);
     let signature = claims.get(length..)?.strip_prefix(b".")?;
-    let rest = count(signature, |byte| key::in_alphabet(*byte));
+    let rest = count(signature, is_dashed);
     (claims.starts_with(b"eyJ") && rest > 0).then_some(at + 1 + length + 1 + rest)
 }
 
@@ -174,6 +172,11 @@ fn glued(text: &[u8], at: usize, body: usize) -> Option<Find> {
                 .then(|| closed(text, start..at + padding))
                 .flatten()
         })
+}
+
+/// The characters of url-safe base64.
+fn is_dashed(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 fn count(text: &[u8], is_part: impl Fn(&u8) -> bool) -> usize {

@@ -3,6 +3,7 @@
 
 mod recorder;
 mod signals;
+mod sources;
 mod watch;
 
 use std::{
@@ -11,6 +12,7 @@ use std::{
 };
 
 use recorder::Recorder;
+use sources::Sources;
 
 use super::Session;
 use crate::{
@@ -38,6 +40,8 @@ pub enum Target {
     System,
     /// A process that runs already, and what it will start.
     Process(u32),
+    /// A unit of systemd's: what runs in it, and what will.
+    Unit(Vec<u8>),
 }
 
 /// A recording to be made.
@@ -142,9 +146,10 @@ impl Recording {
 
     async fn record(
         self,
-        capture: Capture,
+        mut capture: Capture,
         observer: &mut dyn Observer,
     ) -> Result<Recorded, RecordError> {
+        let (sources, units) = Sources::start(&mut capture).await;
         let mut redactor = Redactor::new();
         let mut command = Vec::new();
         if let Target::Command { command: given, .. } = &self.target {
@@ -177,6 +182,7 @@ impl Recording {
         }
         let mut recorder = Recorder {
             capture,
+            sources,
             session: Session {
                 model,
                 writer: Some(writer),
@@ -192,6 +198,10 @@ impl Recording {
             boot_now(),
             EventKind::Snapshot(capture::snapshot()),
         ));
+        if let Some(units) = units {
+            recorder.take(Event::of_recording(boot_now(), EventKind::Units(units)));
+        }
+        recorder.take_sockets();
         let ended = match self.target {
             Target::Command { command, login } => {
                 let watched = recorder
@@ -210,6 +220,13 @@ impl Recording {
                 }
                 watched?
             }
+            Target::Unit(unit) => {
+                let watched = recorder.watch_unit(&unit, self.limit).await;
+                if watched.is_err() {
+                    drop(std::fs::remove_file(&self.output));
+                }
+                watched?
+            }
             Target::System => recorder.watch_system(self.limit).await?,
         };
         Ok(recorder.finish(ended, command))
@@ -221,6 +238,7 @@ impl Recording {
             Target::Command { .. } => (Mode::Command, 0),
             Target::System => (Mode::System, 0),
             Target::Process(pid) => (Mode::Pid, pid),
+            Target::Unit(_) => (Mode::Unit, 0),
         };
         let plan = capture.plan().choices.iter().map(|choice| PlanEntry {
             fact: choice.fact.describe().to_owned(),

@@ -73,6 +73,8 @@ pub enum Mode {
     System = 2,
     /// A process that ran already.
     Pid = 3,
+    /// A unit of systemd's.
+    Unit = 4,
 }
 
 /// Which hook tells a fact, and why that one.

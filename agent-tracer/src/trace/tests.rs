@@ -594,6 +594,50 @@ fn kind() -> impl Strategy<Value = EventKind> {
                 path: one,
                 ..Cgroup::default()
             }),
+            16 => EventKind::Units(Units {
+                units: vec![
+                    LoadedUnit {
+                        name: one,
+                        active: text,
+                        ..LoadedUnit::default()
+                    };
+                    2
+                ],
+                ..Units::default()
+            }),
+            17 => EventKind::Unit(Unit {
+                name: one,
+                action: port.cast_signed(),
+                aliases: list,
+                file: two,
+                job: text,
+                ..Unit::default()
+            }),
+            18 => EventKind::File(File {
+                path: one,
+                action: port.cast_signed(),
+                jobs: list,
+                ..File::default()
+            }),
+            19 => EventKind::UnitFollowed(UnitFollowed {
+                unit: one,
+                ..UnitFollowed::default()
+            }),
+            20 => EventKind::Sockets(Sockets {
+                sockets: vec![
+                    SnapshotSocket {
+                        connection: long,
+                        state: port.cast_signed(),
+                        local_address: one,
+                        remote_address: two,
+                        remote_port: number,
+                        holders: vec![number, port],
+                        ..SnapshotSocket::default()
+                    };
+                    2
+                ],
+                ..Sockets::default()
+            }),
             _ => EventKind::Shutdown(Shutdown {
                 connection: long,
                 bytes_sent: other,

@@ -80,6 +80,8 @@ fn shown(page: &Page, widths: &[usize; HEADINGS.len()]) -> Vec<usize> {
 fn row(page: &Page, model: &Model, connection: &Connection) -> Row {
     let owner = model.process(connection.owner);
     let since = |to: Option<u64>| match to {
+        // Of how long, only the end is known.
+        _ if connection.was_there_before => "-".to_owned(),
         Some(to) => duration(to.saturating_sub(connection.started_ns)),
         None => "-".to_owned(),
     };
@@ -90,7 +92,10 @@ fn row(page: &Page, model: &Model, connection: &Connection) -> Row {
         (state, _) => state.name().to_owned(),
     };
     [
-        page.time(connection.started_ns),
+        match connection.was_there_before {
+            true => pad("before", columns(&page.time(0))),
+            false => page.time(connection.started_ns),
+        },
         escape::text(owner.tree.as_bytes()),
         format!("{} [{}]", name(owner), owner.id.pid),
         user(model, owner.user),

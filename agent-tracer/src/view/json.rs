@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::{
-    event::{Event, EventKind, Exit, SnapshotProcess},
-    model::{Connection, Model, Process, ProcessIndex},
+    event::{Event, EventKind, Exit, LoadedUnit, SnapshotProcess, Unit},
+    model::{Connection, Model, Process, ProcessIndex, Request},
     trace::Gap,
 };
 
@@ -154,12 +154,80 @@ fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<
             },
         ),
         EventKind::CommandEnded(_) => Ok(()),
+        EventKind::Units(units) => {
+            let loaded: Vec<_> = units.units.iter().map(LoadedObject).collect();
+            map.serialize_entry("units", &loaded)
+        }
+        EventKind::Unit(unit) => self::unit(map, model, unit),
+        EventKind::File(file) => {
+            bytes(map, "path", "path_base64", &file.path)?;
+            map.serialize_entry("action", file.action().name())
+        }
+        EventKind::UnitFollowed(followed) => bytes(map, "unit", "unit_base64", &followed.unit),
+        EventKind::Sockets(sockets) => {
+            let connections: Vec<_> = sockets
+                .sockets
+                .iter()
+                .filter_map(|socket| connection(socket.connection))
+                .collect();
+            map.serialize_entry("connections", &connections)
+        }
         EventKind::Lost(lost) => {
             map.serialize_entry("kind", &lost.what)?;
             map.serialize_entry("count", &lost.count)
         }
         EventKind::KernelLog(log) => map.serialize_entry("line", &log.line),
         EventKind::End(end) => map.serialize_entry("reason", end.reason().describe()),
+    }
+}
+
+fn unit<M: SerializeMap>(map: &mut M, model: &Model, unit: &Unit) -> Result<(), M::Error> {
+    bytes(map, "unit", "unit_base64", &unit.name)?;
+    map.serialize_entry("action", unit.action().name())?;
+    entry(
+        map,
+        "requested_by",
+        model.requester(&unit.name).map(RequesterObject),
+    )?;
+    for (key, twin, names) in [
+        ("aliases", "aliases_base64", &unit.aliases),
+        ("triggered_by", "triggered_by_base64", &unit.triggered_by),
+        ("pulled_in_by", "pulled_in_by_base64", &unit.pulled_in_by),
+    ] {
+        if !names.is_empty() {
+            list(map, key, twin, names)?;
+        }
+    }
+    if !unit.file.is_empty() {
+        bytes(map, "file", "file_base64", &unit.file)?;
+    }
+    if !unit.job.is_empty() {
+        map.serialize_entry("job", &unit.job)?;
+    }
+    Ok(())
+}
+
+/// Whoever asked for what happens to a unit, by inference.
+struct RequesterObject<'a>(&'a Request);
+
+impl Serialize for RequesterObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("pid", &self.0.pid)?;
+        list(&mut map, "argv", "argv_base64", &self.0.words)?;
+        map.serialize_entry("inferred", &true)?;
+        map.end()
+    }
+}
+
+struct LoadedObject<'a>(&'a LoadedUnit);
+
+impl Serialize for LoadedObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        bytes(&mut map, "unit", "unit_base64", &self.0.name)?;
+        map.serialize_entry("active", &self.0.active)?;
+        map.end()
     }
 }
 
@@ -198,7 +266,7 @@ fn process_entries<M: SerializeMap>(
         bytes(map, "unit", "unit_base64", unit)?;
     }
     map.serialize_entry("tree", &*process.tree)?;
-    map.serialize_entry("because", &process::because(process))
+    map.serialize_entry("because", &process::because(model, process))
 }
 
 struct LifeObject<'a> {
@@ -214,6 +282,12 @@ impl Serialize for LifeObject<'_> {
         process_entries(&mut map, self.model, process)?;
         if let Some(parent) = process.parent {
             map.serialize_entry("parent_start_ns", &self.model.process(parent).id.start_ns)?;
+        }
+        if !process.cgroup.is_empty() {
+            bytes(&mut map, "cgroup", "cgroup_base64", &process.cgroup)?;
+        }
+        if let Some(container) = process.container() {
+            map.serialize_entry("container", &String::from_utf8_lossy(container))?;
         }
         list(&mut map, "names", "names_base64", &process.names)?;
         list(&mut map, "argv", "argv_base64", &process.argv)?;
@@ -283,8 +357,17 @@ impl Serialize for ConnectionObject<'_> {
             connection.local.filter(|local| local.port() != 0),
         )?;
         entry(&mut map, "remote", connection.remote)?;
+        note(&mut map, connection)?;
         map.end()
     }
+}
+
+/// What one should know before one relies on a connection's other fields.
+fn note<M: SerializeMap>(map: &mut M, connection: &Connection) -> Result<(), M::Error> {
+    if connection.was_there_before {
+        map.serialize_entry("note", "was there before the recording")?;
+    }
+    Ok(())
 }
 
 struct ConnectionLife<'a> {
@@ -310,7 +393,7 @@ impl Serialize for ConnectionLife<'_> {
             },
         )?;
         map.serialize_entry("tree", &*owner.tree)?;
-        map.serialize_entry("because", &process::because(owner))?;
+        map.serialize_entry("because", &process::because(model, owner))?;
         map.serialize_entry("protocol", "tcp")?;
         entry(
             &mut map,
@@ -333,6 +416,7 @@ impl Serialize for ConnectionLife<'_> {
             map.serialize_entry("bytes_sent", &sent)?;
             map.serialize_entry("bytes_received", &received)?;
         }
+        note(&mut map, connection)?;
         map.end()
     }
 }

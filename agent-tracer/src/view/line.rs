@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::{
-    event::{Event, EventKind, Exec, Exit},
+    event::{Event, EventKind, Exec, Exit, Unit},
     model::{Connection, Model},
     trace::Gap,
 };
@@ -83,6 +83,11 @@ fn emphasis(kind: &EventKind) -> Emphasis {
         | EventKind::UserNamed(_)
         | EventKind::CommandStarted(_)
         | EventKind::CommandEnded(_)
+        | EventKind::Units(_)
+        | EventKind::Unit(_)
+        | EventKind::File(_)
+        | EventKind::UnitFollowed(_)
+        | EventKind::Sockets(_)
         | EventKind::End(_) => Emphasis::Event,
     }
 }
@@ -161,9 +166,55 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
             status: ended.status,
         }),
         EventKind::CommandEnded(_) => "status not known".to_owned(),
+        EventKind::Units(units) => format!("{} units were loaded before", units.units.len()),
+        EventKind::Unit(unit) => {
+            let requester = match model.requester(&unit.name) {
+                Some(request) => format!(
+                    " for {} [pid {}] (inferred)",
+                    escape::arguments(&request.words),
+                    request.pid
+                ),
+                None => String::new(),
+            };
+            format!(
+                "{} {}{requester}{}",
+                escape::text(&unit.name),
+                unit.action().name(),
+                description(unit)
+            )
+        }
+        EventKind::File(file) => {
+            format!("{} {}", escape::text(&file.path), file.action().name())
+        }
+        EventKind::UnitFollowed(followed) => escape::text(&followed.unit),
+        EventKind::Sockets(sockets) => {
+            format!("{} connections were there before", sockets.sockets.len())
+        }
         EventKind::Lost(lost) => format!("{} {}", lost.count, escape::text(lost.what.as_bytes())),
         EventKind::KernelLog(log) => escape::text(log.line.as_bytes()),
         EventKind::End(end) => end.reason().describe().to_owned(),
+    }
+}
+
+/// What systemd said that a unit is.
+fn description(unit: &Unit) -> String {
+    let mut parts = Vec::new();
+    if !unit.file.is_empty() {
+        parts.push(escape::text(&unit.file));
+    }
+    for (what, names) in [
+        ("also", &unit.aliases),
+        ("triggered by", &unit.triggered_by),
+        ("pulled in by", &unit.pulled_in_by),
+    ] {
+        let names: Vec<String> = names.iter().map(|name| escape::text(name)).collect();
+        if !names.is_empty() {
+            parts.push(format!("{what} {}", names.join(" ")));
+        }
+    }
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!(": {}", parts.join(", ")),
     }
 }
 

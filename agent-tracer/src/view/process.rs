@@ -1,6 +1,6 @@
 //! A process in words: its name, its user, why it is in its tree.
 
-use crate::model::{Activation, Because, Model, Process};
+use crate::model::{Activation, Because, Cause, Model, Process, Writer};
 
 use super::escape;
 
@@ -12,8 +12,8 @@ pub fn user(model: &Model, id: u32) -> String {
     }
 }
 
-/// Why a process is in its tree, and what systemd has to do with it.
-pub fn because(process: &Process) -> String {
+/// Why a process is in its tree, and what systemd or cron has to do with it.
+pub fn because(model: &Model, process: &Process) -> String {
     let reason = match &process.because {
         Because::Rule(rule) => escape::text(rule.as_bytes()),
         Because::ChildOf(name, pid) => format!("child of {} [{pid}]", escape::text(name)),
@@ -21,27 +21,60 @@ pub fn because(process: &Process) -> String {
         Because::Attached => "followed on request".to_owned(),
         Because::RanBefore => "ran before the recording".to_owned(),
         Because::ForkUnseen => "its fork was not seen".to_owned(),
-        Because::Unit => String::new(),
+        Because::Unit | Because::Job => String::new(),
     };
-    match process.activation() {
+    match model.activation(process).map(activation) {
         None => reason,
-        Some(activation) if reason.is_empty() => unit(activation),
-        Some(activation) => format!("{reason}; {}", unit(activation)),
+        Some(activation) if reason.is_empty() => activation,
+        Some(activation) => format!("{reason}; {activation}"),
     }
 }
 
-/// Only that a process was put into the cgroup of the unit is certain; that it was for this request is
-/// concluded.
-fn unit(activation: &Activation) -> String {
-    let name = escape::text(&activation.unit);
-    match &activation.request {
-        Some(request) => format!(
-            "unit {name}, started by {} [pid {}] (inferred)",
+/// Only that a process was put into the cgroup of the unit, or forked by cron, is certain; what for is concluded.
+fn activation(activation: &Activation) -> String {
+    let cause = cause(&activation.cause);
+    match &activation.unit {
+        Some(unit) => format!("unit {}, {cause}", escape::text(unit)),
+        None => cause,
+    }
+}
+
+fn cause(cause: &Cause) -> String {
+    match cause {
+        Cause::Unknown => "started by systemd".to_owned(),
+        Cause::Request(request) => format!(
+            "started by {} [pid {}] (inferred)",
             escape::arguments(&request.words),
             request.pid
         ),
-        None => format!("unit {name}, started by systemd"),
+        Cause::Trigger(trigger, writer) => {
+            let trigger = escape::text(trigger);
+            match writer {
+                Some(writer) => format!("started by {trigger}, {}", written(writer)),
+                None => format!("started by {trigger} (inferred)"),
+            }
+        }
+        Cause::Again(before) => format!(
+            "started again by systemd, before that {}",
+            self::cause(before)
+        ),
+        Cause::Written(writer) => format!("started by systemd, {}", written(writer)),
+        Cause::Job(writer) => {
+            format!(
+                "cron job of {}, {}",
+                escape::text(&writer.path),
+                written(writer)
+            )
+        }
     }
+}
+
+fn written(writer: &Writer) -> String {
+    format!(
+        "written by {} [pid {}] (inferred)",
+        escape::text(&writer.name),
+        writer.pid
+    )
 }
 
 /// Its comm, with a placeholder where that is not known.

@@ -41,7 +41,7 @@ pub fn tree(
         for root in roots {
             // Why the tree begins here; below, lineage shows it. Generations of one daemon mostly
             // have the same reason, which is said once.
-            let next = because(model.process(root));
+            let next = because(model, model.process(root));
             if next != reason {
                 lines.push(page.fit(page.emphasise(Emphasis::Faint, &format!("# {next}"))));
                 reason = next;

@@ -1,251 +1,420 @@
-//! Requests of systemd and what they start, as events would tell it.
+//! What PID 1 and cron fork, on a request and without one.
 
-use super::{starts, systemctl, systemd_run};
+use crate::{
+    event::{
+        Cgroup, CommandStarted, Event, EventKind, Exec, Fork, ProcessId, Snapshot, SnapshotProcess,
+    },
+    model::{Model, Process},
+    rules::RuleSet,
+    view::because,
+};
 
-fn words(line: &str) -> Vec<Vec<u8>> {
-    line.split(' ')
+fn id(pid: u32) -> ProcessId {
+    ProcessId {
+        pid,
+        start_ns: u64::from(pid) * 1_000_000_001,
+    }
+}
+
+fn event(pid: u32, kind: EventKind) -> Event {
+    Event {
+        boot_ns: 10_000_000_000_000,
+        process: id(pid),
+        user: 0,
+        kind,
+    }
+}
+
+fn ran_before(pid: u32, exe: &str, cgroup: &str) -> SnapshotProcess {
+    SnapshotProcess {
+        pid,
+        start_ns: id(pid).start_ns / 10_000_000 * 10_000_000,
+        parent_pid: u32::from(pid != 1),
+        exe: exe.into(),
+        comm: exe.rsplit('/').next().unwrap_or_default().into(),
+        cgroup: cgroup.into(),
+        ..SnapshotProcess::default()
+    }
+}
+
+fn fork(parent: u32, child: u32) -> Event {
+    let fork = Fork {
+        parent_pid: parent,
+        parent_start_ns: id(parent).start_ns,
+        comm: b"x".to_vec(),
+    };
+    event(child, EventKind::Fork(fork))
+}
+
+fn exec(pid: u32, line: &str) -> Event {
+    let argv: Vec<Vec<u8>> = line
+        .split(' ')
         .map(|word| word.as_bytes().to_vec())
-        .collect()
-}
-
-fn names(units: Vec<Vec<u8>>) -> String {
-    let units: Vec<String> = units
-        .iter()
-        .map(|unit| String::from_utf8_lossy(unit).into_owned())
         .collect();
-    units.join(" ")
+    let exec = Exec {
+        filename: argv[0].clone(),
+        argv,
+        ..Exec::default()
+    };
+    event(pid, EventKind::Exec(exec))
 }
 
-#[test]
-fn systemctl_starts_what_it_names() {
-    for (line, units) in [
-        ("systemctl start omid", "omid.service"),
-        ("/bin/systemctl restart omid.service", "omid.service"),
-        (
-            "systemctl --no-block start a b@c.service d.timer",
-            "a.service b@c.service d.timer",
-        ),
-        ("systemctl enable --now omid", "omid.service"),
-        (
-            "systemctl --now enable /lib/systemd/system/omid.service",
-            "omid.service",
-        ),
-        (
-            "systemctl --job-mode=ignore-dependencies start x",
-            "x.service",
-        ),
-        (
-            "systemctl --job-mode ignore-dependencies start x",
-            "x.service",
-        ),
-        ("systemctl -p MainPID start x", "x.service"),
-        ("systemctl enable omid", ""),
-        ("systemctl stop omid", ""),
-        ("systemctl status start", ""),
-        ("systemctl daemon-reload", ""),
-        ("systemctl", ""),
-    ] {
-        assert_eq!(names(systemctl(&words(line))), units, "{line}");
+fn enters(pid: u32, unit: &str) -> Event {
+    let path = format!("/system.slice/{unit}").into_bytes();
+    event(pid, EventKind::Cgroup(Cgroup { path }))
+}
+
+/// PID 1, a unit that runs, and a command (5) that starts units as PID 1's children.
+fn model(events: &[Event]) -> Model {
+    let mut model = Model::new(RuleSet::built_in());
+    let processes = vec![
+        ran_before(1, "/usr/lib/systemd/systemd", "/init.scope"),
+        ran_before(2, "/usr/sbin/rsyslogd", "/system.slice/rsyslog.service"),
+        ran_before(4, "/usr/bin/tracer", "/user.slice/session-1.scope"),
+    ];
+    model.apply(&Event::of_recording(
+        9_000_000_000_000,
+        EventKind::Snapshot(Snapshot { processes }),
+    ));
+    model.apply(&fork(4, 5));
+    model.apply(&event(
+        5,
+        EventKind::CommandStarted(CommandStarted { attached: false }),
+    ));
+    model.apply(&exec(5, "/bin/sh postinst"));
+    for event in events {
+        model.apply(event);
     }
+    model
+}
+
+fn life(model: &Model, pid: u32) -> &Process {
+    model.process(model.latest(pid).expect("the process is known"))
 }
 
 #[test]
-fn systemd_run_names_its_unit_or_lets_it_be_named() {
-    for (line, units) in [
-        ("systemd-run --unit=x sleep 1", "x.service"),
-        ("systemd-run --unit x sleep 1", "x.service"),
-        ("systemd-run -u x sleep 1", "x.service"),
-        ("systemd-run sleep --unit=1", "run-*"),
-        ("systemd-run --scope --unit=x.scope sleep 1", "x.scope"),
-    ] {
-        assert_eq!(names(systemd_run(&words(line))), units, "{line}");
+fn a_rule_names_the_tree_and_the_request_is_told() {
+    let model = model(&[
+        fork(5, 6),
+        exec(6, "/bin/systemctl start omid"),
+        fork(1, 7),
+        enters(7, "omid.service"),
+        exec(7, "/opt/omi/bin/omiserver -d"),
+        fork(7, 8),
+    ]);
+    assert_eq!(&*life(&model, 7).tree, "omi");
+    assert!(
+        because(&model, life(&model, 7)).ends_with(
+            "unit omid.service, started by /bin/systemctl start omid [pid 6] (inferred)"
+        ),
+        "{}",
+        because(&model, life(&model, 7))
+    );
+    assert_eq!(&*life(&model, 8).tree, "omi");
+    assert!(because(&model, life(&model, 8)).contains("[pid 6] (inferred)"));
+}
+
+#[test]
+fn a_new_unit_is_a_tree_of_its_own() {
+    let model = model(&[
+        fork(5, 6),
+        exec(6, "/bin/systemctl enable --now acme-agent"),
+        fork(1, 7),
+        enters(7, "acme-agent.service"),
+        exec(7, "/opt/acme/agent"),
+        fork(7, 8),
+    ]);
+    for pid in [7, 8] {
+        assert_eq!(&*life(&model, pid).tree, "acme-agent.service");
     }
+    assert_eq!(
+        because(&model, life(&model, 7)),
+        "unit acme-agent.service, started by /bin/systemctl enable --now acme-agent [pid 6] (inferred)"
+    );
 }
 
 #[test]
-fn a_timer_starts_its_service() {
-    assert!(starts(b"x.service", b"x.service"));
-    assert!(starts(b"x.timer", b"x.service"));
-    assert!(starts(b"x.socket", b"x.service"));
-    assert!(starts(b"run-*", b"run-r0.service"));
-    assert!(!starts(b"x.timer", b"y.service"));
-    assert!(!starts(b"x.service", b"xx.service"));
+fn a_unit_that_nobody_asked_for_is_linked_to_nobody() {
+    let model = model(&[
+        fork(5, 6),
+        exec(6, "/bin/systemctl start omid"),
+        fork(1, 7),
+        enters(7, "apt-daily.service"),
+        exec(7, "/usr/lib/apt/apt.systemd.daily"),
+    ]);
+    assert_eq!(
+        because(&model, life(&model, 7)),
+        "unit apt-daily.service, started by systemd"
+    );
+    assert_ne!(&*life(&model, 7).tree, "command");
 }
 
-mod lives {
-    //! What PID 1 forks, on a request and without one.
+#[test]
+fn a_unit_that_ran_before_stays_where_it_was() {
+    let model = model(&[
+        fork(5, 6),
+        exec(6, "/bin/systemctl restart rsyslog"),
+        fork(1, 7),
+        enters(7, "rsyslog.service"),
+        exec(7, "/usr/sbin/rsyslogd -n"),
+    ]);
+    assert_eq!(&*life(&model, 7).tree, "system");
+    assert!(
+        because(&model, life(&model, 7)).contains("systemctl restart rsyslog [pid 6] (inferred)")
+    );
+}
 
+#[test]
+fn a_session_of_su_is_no_activation() {
+    let model = model(&[
+        fork(5, 6),
+        enters(6, "session-2.scope"),
+        exec(6, "/bin/sh -c x"),
+    ]);
+    assert_eq!(&*life(&model, 6).tree, "command");
+    assert!(because(&model, life(&model, 6)).starts_with("child of"));
+}
+
+mod told {
+    //! The same, where systemd and fanotify tell what they do.
+
+    use super::{enters, event, exec, fork, id, life, model};
     use crate::{
-        event::{
-            Cgroup, CommandStarted, Event, EventKind, Exec, Fork, ProcessId, Snapshot,
-            SnapshotProcess,
-        },
-        model::{Model, Process},
-        rules::RuleSet,
+        event::{Event, EventKind, Exit, File, FileAction, LoadedUnit, Unit, UnitAction, Units},
+        model::job_digest,
         view::because,
     };
 
-    fn id(pid: u32) -> ProcessId {
-        ProcessId {
-            pid,
-            start_ns: u64::from(pid) * 1_000_000_001,
+    const BEGUN: u64 = 10_000_000_000_000;
+
+    fn at(seconds: u64, mut event: Event) -> Event {
+        event.boot_ns = BEGUN + seconds * 1_000_000_000;
+        event
+    }
+
+    fn loaded(names: &[&str]) -> Event {
+        let units = names.iter().map(|name| LoadedUnit {
+            name: name.as_bytes().to_vec(),
+            active: "active".to_owned(),
+        });
+        let units = units.collect();
+        Event::of_recording(BEGUN, EventKind::Units(Units { units }))
+    }
+
+    fn unit(name: &str, action: UnitAction) -> Unit {
+        Unit {
+            name: name.into(),
+            action: action.into(),
+            ..Unit::default()
         }
     }
 
-    fn event(pid: u32, kind: EventKind) -> Event {
-        Event {
-            boot_ns: 10_000_000_000_000,
-            process: id(pid),
-            user: 0,
-            kind,
-        }
+    fn told(unit: Unit) -> Event {
+        Event::of_recording(BEGUN, EventKind::Unit(unit))
     }
 
-    fn ran_before(pid: u32, exe: &str, cgroup: &str) -> SnapshotProcess {
-        SnapshotProcess {
-            pid,
-            start_ns: id(pid).start_ns / 10_000_000 * 10_000_000,
-            parent_pid: u32::from(pid != 1),
-            exe: exe.into(),
-            comm: exe.rsplit('/').next().unwrap_or_default().into(),
-            cgroup: cgroup.into(),
-            ..SnapshotProcess::default()
-        }
-    }
-
-    fn fork(parent: u32, child: u32) -> Event {
-        let fork = Fork {
-            parent_pid: parent,
-            parent_start_ns: id(parent).start_ns,
-            comm: b"x".to_vec(),
+    fn written(pid: u32, path: &str, jobs: Vec<Vec<u8>>) -> Event {
+        let file = File {
+            path: path.into(),
+            action: FileAction::Written.into(),
+            jobs,
         };
-        event(child, EventKind::Fork(fork))
+        event(pid, EventKind::File(file))
     }
 
-    fn exec(pid: u32, line: &str) -> Event {
-        let argv: Vec<Vec<u8>> = line
-            .split(' ')
-            .map(|word| word.as_bytes().to_vec())
-            .collect();
-        let exec = Exec {
-            filename: argv[0].clone(),
-            argv,
-            ..Exec::default()
-        };
-        event(pid, EventKind::Exec(exec))
-    }
-
-    fn enters(pid: u32, unit: &str) -> Event {
-        let path = format!("/system.slice/{unit}").into_bytes();
-        event(pid, EventKind::Cgroup(Cgroup { path }))
-    }
-
-    /// PID 1, a unit that runs, and a command (5) that starts units as PID 1's children.
-    fn model(events: &[Event]) -> Model {
-        let mut model = Model::new(RuleSet::built_in());
-        let processes = vec![
-            ran_before(1, "/usr/lib/systemd/systemd", "/init.scope"),
-            ran_before(2, "/usr/sbin/rsyslogd", "/system.slice/rsyslog.service"),
-            ran_before(4, "/usr/bin/tracer", "/user.slice/session-1.scope"),
-        ];
-        model.apply(&Event::of_recording(
-            9_000_000_000_000,
-            EventKind::Snapshot(Snapshot { processes }),
-        ));
-        model.apply(&fork(4, 5));
-        model.apply(&event(
-            5,
-            EventKind::CommandStarted(CommandStarted { attached: false }),
-        ));
-        model.apply(&exec(5, "/bin/sh postinst"));
-        for event in events {
-            model.apply(event);
-        }
-        model
-    }
-
-    fn life(model: &Model, pid: u32) -> &Process {
-        model.process(model.latest(pid).expect("the process is known"))
+    fn exits(pid: u32) -> Event {
+        event(pid, EventKind::Exit(Exit { status: 0 }))
     }
 
     #[test]
-    fn a_rule_names_the_tree_and_the_request_is_told() {
+    fn an_alias_is_the_unit() {
         let model = model(&[
+            loaded(&["rsyslog.service"]),
             fork(5, 6),
-            exec(6, "/bin/systemctl start omid"),
+            exec(6, "/bin/systemctl start short"),
+            told(unit("long.service", UnitAction::Queued)),
             fork(1, 7),
-            enters(7, "omid.service"),
-            exec(7, "/opt/omi/bin/omiserver -d"),
+            enters(7, "long.service"),
+            exec(7, "/opt/long"),
             fork(7, 8),
-        ]);
-        assert_eq!(&*life(&model, 7).tree, "omi");
-        assert!(
-            because(life(&model, 7)).ends_with(
-                "unit omid.service, started by /bin/systemctl start omid [pid 6] (inferred)"
-            ),
-            "{}",
-            because(life(&model, 7))
-        );
-        assert_eq!(&*life(&model, 8).tree, "omi");
-        assert!(because(life(&model, 8)).contains("[pid 6] (inferred)"));
-    }
-
-    #[test]
-    fn a_new_unit_is_a_tree_of_its_own() {
-        let model = model(&[
-            fork(5, 6),
-            exec(6, "/bin/systemctl enable --now acme-agent"),
-            fork(1, 7),
-            enters(7, "acme-agent.service"),
-            exec(7, "/opt/acme/agent"),
-            fork(7, 8),
+            told(Unit {
+                aliases: vec![b"short.service".to_vec()],
+                ..unit("long.service", UnitAction::Described)
+            }),
         ]);
         for pid in [7, 8] {
-            assert_eq!(&*life(&model, pid).tree, "acme-agent.service");
+            assert_eq!(&*life(&model, pid).tree, "long.service");
         }
         assert_eq!(
-            because(life(&model, 7)),
-            "unit acme-agent.service, started by /bin/systemctl enable --now acme-agent [pid 6] (inferred)"
+            because(&model, life(&model, 7)),
+            "unit long.service, started by /bin/systemctl start short [pid 6] (inferred)"
         );
     }
 
     #[test]
-    fn a_unit_that_nobody_asked_for_is_linked_to_nobody() {
+    fn a_restart_is_its_own_request() {
         let model = model(&[
+            loaded(&[]),
             fork(5, 6),
             exec(6, "/bin/systemctl start omid"),
+            told(unit("omid.service", UnitAction::Queued)),
+            fork(1, 7),
+            enters(7, "omid.service"),
+            told(unit("omid.service", UnitAction::Started)),
+            exits(6),
+            at(1, fork(5, 8)),
+            at(1, exec(8, "/bin/systemctl restart omid")),
+            at(1, told(unit("omid.service", UnitAction::Queued))),
+            at(1, fork(1, 9)),
+            at(1, enters(9, "omid.service")),
+        ]);
+        let reason = |pid| because(&model, life(&model, pid));
+        assert!(
+            reason(7).contains("systemctl start omid [pid 6]"),
+            "{}",
+            reason(7)
+        );
+        assert!(
+            reason(9).contains("systemctl restart omid [pid 8]"),
+            "{}",
+            reason(9)
+        );
+    }
+
+    #[test]
+    fn what_comes_back_by_itself_says_what_began_it() {
+        let model = model(&[
+            loaded(&[]),
+            fork(5, 6),
+            exec(6, "/bin/systemctl start acme"),
+            told(unit("acme.service", UnitAction::Queued)),
+            fork(1, 7),
+            enters(7, "acme.service"),
+            told(unit("acme.service", UnitAction::Started)),
+            exits(6),
+            at(9, told(unit("acme.service", UnitAction::Failed))),
+            at(9, told(unit("acme.service", UnitAction::Queued))),
+            at(9, fork(1, 9)),
+            at(9, enters(9, "acme.service")),
+        ]);
+        assert_eq!(&*life(&model, 9).tree, "acme.service");
+        assert_eq!(
+            because(&model, life(&model, 9)),
+            "unit acme.service, started again by systemd, before that \
+             started by /bin/systemctl start acme [pid 6] (inferred)"
+        );
+    }
+
+    #[test]
+    fn a_dependency_is_asked_for_with_what_needs_it() {
+        let model = model(&[
+            loaded(&[]),
+            fork(5, 6),
+            exec(6, "/bin/systemctl start outer"),
+            told(unit("inner.service", UnitAction::Queued)),
+            fork(1, 7),
+            enters(7, "inner.service"),
+            told(Unit {
+                pulled_in_by: vec![b"middle.service".to_vec()],
+                ..unit("inner.service", UnitAction::Described)
+            }),
+            told(Unit {
+                pulled_in_by: vec![b"outer.service".to_vec()],
+                ..unit("middle.service", UnitAction::Described)
+            }),
+            fork(1, 8),
+            enters(8, "inner.service"),
+        ]);
+        let reason = because(&model, life(&model, 8));
+        assert!(reason.contains("systemctl start outer [pid 6]"), "{reason}");
+    }
+
+    #[test]
+    fn a_timer_names_its_writer() {
+        let model = model(&[
+            loaded(&[]),
+            fork(5, 6),
+            exec(6, "/usr/bin/dpkg --install x.deb"),
+            written(6, "/usr/lib/systemd/system/x.timer", Vec::new()),
+            written(6, "/usr/lib/systemd/system/x.service", Vec::new()),
+            exits(6),
+            told(unit("x.service", UnitAction::Queued)),
+            told(Unit {
+                triggered_by: vec![b"x.timer".to_vec()],
+                file: b"/lib/systemd/system/x.service".to_vec(),
+                ..unit("x.service", UnitAction::Described)
+            }),
+            fork(1, 7),
+            enters(7, "x.service"),
+        ]);
+        assert_eq!(&*life(&model, 7).tree, "x.service");
+        let reason = because(&model, life(&model, 7));
+        assert!(
+            reason.starts_with("unit x.service, started by x.timer, written by ")
+                && reason.ends_with(" [pid 6] (inferred)"),
+            "{reason}"
+        );
+    }
+
+    #[test]
+    fn what_was_there_and_nobody_asked_for_stays_the_systems() {
+        let model = model(&[
+            loaded(&["apt-daily.service", "apt-daily.timer"]),
+            told(unit("apt-daily.service", UnitAction::Queued)),
             fork(1, 7),
             enters(7, "apt-daily.service"),
-            exec(7, "/usr/lib/apt/apt.systemd.daily"),
+            // Not loaded, but as old: started over the bus by whoever wanted it.
+            told(unit("systemd-hostnamed.service", UnitAction::Queued)),
+            fork(1, 8),
+            enters(8, "systemd-hostnamed.service"),
         ]);
-        assert_eq!(
-            because(life(&model, 7)),
-            "unit apt-daily.service, started by systemd"
+        for pid in [7, 8] {
+            assert_eq!(&*life(&model, pid).tree, "system");
+        }
+    }
+
+    #[test]
+    fn a_job_of_cron_belongs_to_the_writer_of_its_table() {
+        let model = model(&[
+            fork(1, 6),
+            exec(6, "/usr/sbin/cron -f"),
+            written(5, "/etc/cron.d/x", vec![job_digest(b"job")]),
+            fork(6, 7),
+            fork(7, 8),
+            exec(8, "/bin/sh -c job"),
+            fork(8, 9),
+            fork(6, 10),
+            exec(10, "/bin/sh -c other"),
+        ]);
+        for pid in [8, 9] {
+            assert_eq!(&*life(&model, pid).tree, "command");
+        }
+        let reason = because(&model, life(&model, 8));
+        assert!(
+            reason.starts_with("cron job of /etc/cron.d/x, written by")
+                && reason.ends_with("[pid 5] (inferred)"),
+            "{reason}"
         );
-        assert_ne!(&*life(&model, 7).tree, "command");
+        for pid in [7, 10] {
+            assert_eq!(&*life(&model, pid).tree, "system");
+        }
+        assert_eq!(model.find(id(8)), model.latest(8));
     }
 
     #[test]
-    fn a_unit_that_ran_before_stays_where_it_was() {
+    fn a_script_in_a_directory_of_crons_does_too() {
         let model = model(&[
-            fork(5, 6),
-            exec(6, "/bin/systemctl restart rsyslog"),
-            fork(1, 7),
-            enters(7, "rsyslog.service"),
-            exec(7, "/usr/sbin/rsyslogd -n"),
+            fork(1, 6),
+            exec(6, "/usr/sbin/cron -f"),
+            written(5, "/etc/cron.hourly/x", Vec::new()),
+            fork(6, 7),
+            exec(7, "/bin/sh -c run-parts"),
+            fork(7, 8),
+            exec(8, "/usr/bin/run-parts /etc/cron.hourly"),
+            fork(8, 9),
+            exec(9, "/etc/cron.hourly/x"),
         ]);
-        assert_eq!(&*life(&model, 7).tree, "system");
-        assert!(because(life(&model, 7)).contains("systemctl restart rsyslog [pid 6] (inferred)"));
-    }
-
-    #[test]
-    fn a_session_of_su_is_no_activation() {
-        let model = model(&[
-            fork(5, 6),
-            enters(6, "session-2.scope"),
-            exec(6, "/bin/sh -c x"),
-        ]);
-        assert_eq!(&*life(&model, 6).tree, "command");
-        assert!(because(life(&model, 6)).starts_with("child of"));
+        assert_eq!(&*life(&model, 8).tree, "system");
+        assert_eq!(&*life(&model, 9).tree, "command");
     }
 }

@@ -4,10 +4,15 @@
 
 use std::{os::unix::process::ExitStatusExt, process::ExitStatus, time::Instant};
 
-use super::{Ended, Observer, Recorded};
+use super::{
+    Ended, Observer, Recorded,
+    sources::{self, Sources},
+};
 use crate::{
     capture::{self, Capture, Launch, LaunchError, Launched, UserLookup, boot_now},
-    event::{CommandEnded, CommandStarted, End, Event, EventKind, Exit, ProcessId, UserNamed},
+    event::{
+        CommandEnded, CommandStarted, End, Event, EventKind, Exit, Lost, ProcessId, UserNamed,
+    },
     model::Model,
     redact::Redactor,
     session::Session,
@@ -18,6 +23,7 @@ use crate::{
 /// A recording that is being made.
 pub(super) struct Recorder<'a> {
     pub(super) capture: Capture,
+    pub(super) sources: Sources,
     pub(super) session: Session,
     pub(super) redactor: Redactor,
     pub(super) users: UserLookup,
@@ -91,6 +97,29 @@ impl Recorder<'_> {
             EventKind::Cgroup(cgroup) => {
                 self.redactor.bytes(&mut cgroup.path);
             }
+            EventKind::Units(units) => {
+                for unit in &mut units.units {
+                    self.redactor.bytes(&mut unit.name);
+                }
+            }
+            EventKind::Unit(unit) => {
+                let lists = [
+                    &mut unit.aliases,
+                    &mut unit.triggered_by,
+                    &mut unit.pulled_in_by,
+                ];
+                for text in lists.into_iter().flatten() {
+                    self.redactor.bytes(text);
+                }
+                self.redactor.bytes(&mut unit.name);
+                self.redactor.bytes(&mut unit.file);
+            }
+            EventKind::UnitFollowed(followed) => {
+                self.redactor.bytes(&mut followed.unit);
+            }
+            EventKind::File(file) => {
+                self.redactor.bytes(&mut file.path);
+            }
             EventKind::Rename(rename) => {
                 self.redactor.bytes(&mut rename.from);
                 self.redactor.bytes(&mut rename.to);
@@ -106,7 +135,8 @@ impl Recorder<'_> {
             | EventKind::Lost(_)
             | EventKind::KernelLog(_)
             | EventKind::End(_)
-            | EventKind::Shutdown(_) => {}
+            | EventKind::Shutdown(_)
+            | EventKind::Sockets(_) => {}
         }
     }
 
@@ -116,6 +146,8 @@ impl Recorder<'_> {
         let more = self.capture.drain(limit, |event| waiting.push(event));
         let last = waiting.last().map_or(0, |event| event.boot_ns);
         for event in waiting {
+            // systemd tells of a job after it was asked for it, and before it forks for it: between the two.
+            self.take_units(event.boot_ns);
             self.take(event);
         }
         more.then_some(last)
@@ -128,6 +160,48 @@ impl Recorder<'_> {
         let until = boot_now();
         while self.drain(AT_ONCE).is_some_and(|last| last <= until) {
             self.flush();
+        }
+    }
+
+    /// Takes what systemd has told before that time.
+    pub(super) fn take_units(&mut self, before_ns: u64) {
+        while let Some(event) = self.sources.unit(before_ns) {
+            self.take(event);
+        }
+    }
+
+    /// Takes what was done to files. After the kernel's events: whoever did it is known by then.
+    pub(super) fn take_files(&mut self) {
+        let (changes, overflows) = self.sources.changes();
+        for change in changes {
+            let event = sources::file(change, &self.session.model, &mut self.redactor);
+            self.take(event);
+        }
+        self.note_lost("file event queue overflow", overflows);
+    }
+
+    /// Takes on the connections that were there before.
+    pub(super) fn take_sockets(&mut self) {
+        let Ok(found) = capture::sockets() else {
+            self.session
+                .model
+                .ledger_mut()
+                .missing_fact("connections that were there before");
+            return;
+        };
+        self.drain_all();
+        let (event, unowned) = sources::sockets(found, &self.session.model, &mut self.capture);
+        self.take(event);
+        self.note_lost("connection from before, without owner", unowned);
+    }
+
+    fn note_lost(&mut self, what: &str, count: u64) {
+        if count > 0 {
+            let lost = Lost {
+                what: what.to_owned(),
+                count,
+            };
+            self.take(Event::of_recording(boot_now(), EventKind::Lost(lost)));
         }
     }
 
@@ -219,6 +293,8 @@ impl Recorder<'_> {
 
     pub(super) fn finish(mut self, ended: Ended, command: Vec<Vec<u8>>) -> Recorded {
         self.drain_all();
+        self.take_files();
+        self.take_units(u64::MAX);
         self.report_losses();
         let end = EventKind::End(End {
             reason: ended.reason.into(),

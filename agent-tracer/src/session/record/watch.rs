@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     capture::{self, Launch, LaunchError, NotFollowed},
-    event::{CommandStarted, EndReason, Event, EventKind},
+    event::{CommandStarted, EndReason, Event, EventKind, UnitFollowed},
 };
 
 /// How often the ring buffer is looked at. The kernel side wakes nobody for a record unless the
@@ -182,6 +182,24 @@ impl Recorder<'_> {
         Ok(self.watch(&mut waiter, limit, linger).await)
     }
 
+    /// Follows what runs in a unit, through its restarts.
+    pub(super) async fn watch_unit(
+        &mut self,
+        unit: &[u8],
+        limit: Option<Duration>,
+    ) -> Result<Ended, RecordError> {
+        let mut waiter = Waiter::new(self).map_err(RecordError::Wait)?;
+        self.drain_all();
+        if !self.session.model.has_unit(unit) {
+            return Err(NotFollowed::NoUnit(String::from_utf8_lossy(unit).into_owned()).into());
+        }
+        let kind = EventKind::UnitFollowed(UnitFollowed {
+            unit: unit.to_owned(),
+        });
+        self.take(Event::of_recording(capture::boot_now(), kind));
+        Ok(self.watch(&mut waiter, limit, Duration::ZERO).await)
+    }
+
     /// Records everything.
     pub(super) async fn watch_system(
         &mut self,
@@ -231,7 +249,12 @@ impl Recorder<'_> {
     }
 
     fn look(&mut self, waiter: &mut Waiter) {
-        self.drain(AT_ONCE);
+        let now_ns = capture::boot_now();
+        let is_behind = self.drain(AT_ONCE).is_some();
+        self.take_files();
+        if !is_behind {
+            self.take_units(now_ns);
+        }
         if waiter.losses_are_due() {
             self.report_losses();
         }

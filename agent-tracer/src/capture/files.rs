@@ -1,0 +1,418 @@
+//! Who changes the files that make programs run later: tables of cron jobs and unit files, told by
+//! fanotify(7) with directory handles and names. Other directories are not watched, and cost nothing. No
+//! file is changed, and no content leaves this module but the command lines of cron jobs, for a digest.
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    io::Read,
+    os::{
+        fd::{AsFd, AsRawFd},
+        unix::{
+            ffi::{OsStrExt, OsStringExt},
+            fs::MetadataExt,
+        },
+    },
+    path::{Path, PathBuf},
+};
+
+use nix::{
+    errno::Errno,
+    libc,
+    sys::fanotify::{EventFFlags, Fanotify, InitFlags, MarkFlags, MaskFlags},
+};
+
+use super::{
+    attach::is_left_out,
+    crontab,
+    plan::{Choice, Fact, Hook},
+};
+use crate::event::FileAction;
+
+/// Directories whose files are told of: those of cron, as of cron(8) of Debian and cronie, and those that
+/// units are read from, as of systemd.unit(5).
+const WATCHED: [&str; 14] = [
+    "/etc/cron.d",
+    "/etc/cron.daily",
+    "/etc/cron.hourly",
+    "/etc/cron.monthly",
+    "/etc/cron.weekly",
+    "/var/spool/cron",
+    "/var/spool/cron/crontabs",
+    "/etc/init.d",
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/var/spool/cron/tabs",
+];
+
+/// Single files in directories of which nothing else is told.
+const FILES: [&str; 1] = ["/etc/crontab"];
+
+/// Bytes read of a table of cron jobs.
+const TABLE_LIMIT: u64 = 1024 * 1024;
+
+/// Events are up to 24 + 12 + 128 + 256 bytes long; 64 KiB of them are read at once.
+const BUFFER: usize = 64 * 1024;
+
+/// A change of a file.
+pub struct FileChange {
+    /// Its absolute path.
+    pub path: PathBuf,
+    /// What was done.
+    pub action: FileAction,
+    /// The process that did it, in the recorder's PID namespace; 0 for one outside.
+    pub pid: u32,
+    /// Of a table of cron jobs, the command lines in it.
+    pub jobs: Vec<Vec<u8>>,
+}
+
+/// What is watched, a group a file system: handles of directories are unique only within one.
+pub struct FileWatch {
+    groups: Vec<Group>,
+    overflows: u64,
+}
+
+struct Group {
+    device: u64,
+    fanotify: Fanotify,
+    directories: HashMap<Handle, PathBuf>,
+}
+
+/// A directory as the kernel tells it, type and bytes (name_to_handle_at(2)).
+type Handle = (i32, Vec<u8>);
+
+impl FileWatch {
+    /// Begins to watch.
+    ///
+    /// # Errors
+    ///
+    /// Nothing can be watched: the kernel is older than 5.9, or forbids it.
+    pub fn start() -> io::Result<FileWatch> {
+        let mut watch = FileWatch {
+            groups: Vec::new(),
+            overflows: 0,
+        };
+        let mut refused = None;
+        for place in WATCHED.into_iter().chain(FILES) {
+            if let Err(error) = watch.add(Path::new(place)) {
+                refused = Some(error);
+            }
+        }
+        match refused {
+            Some(error) if watch.groups.is_empty() => Err(error),
+            Some(_) | None => Ok(watch),
+        }
+    }
+
+    /// The same as a choice of the plan.
+    pub fn settle() -> (Option<FileWatch>, Choice) {
+        let started = match is_left_out(Hook::Fanotify) {
+            true => Err("left out by TRACER_WITHOUT_HOOKS".to_owned()),
+            false => FileWatch::start().map_err(|error| error.to_string()),
+        };
+        let settled = started.as_ref().map(|_| ()).map_err(Clone::clone);
+        let choice = Choice::watched(Fact::Files, Hook::Fanotify, settled);
+        (started.ok(), choice)
+    }
+
+    /// Hands over what was changed since the last call.
+    pub fn drain(&mut self, mut take: impl FnMut(FileChange)) {
+        let mut new_directories = Vec::new();
+        let mut buffer = vec![0; BUFFER];
+        for group in &mut self.groups {
+            // Anything else than bytes is "nothing more for now".
+            while let Ok(length @ 1..) = nix::unistd::read(group.fanotify.as_fd(), &mut buffer) {
+                for seen in Events(&buffer[..length]) {
+                    if seen.mask & libc::FAN_Q_OVERFLOW != 0 {
+                        self.overflows += 1;
+                        continue;
+                    }
+                    let Some(directory) = seen.handle.and_then(|key| group.directories.get(&key))
+                    else {
+                        continue;
+                    };
+                    let path = directory.join(std::ffi::OsStr::from_bytes(seen.name));
+                    if seen.mask & libc::FAN_ONDIR != 0 {
+                        new_directories.push(path);
+                        continue;
+                    }
+                    if !is_told(&path) {
+                        continue;
+                    }
+                    for action in actions(seen.mask) {
+                        take(FileChange {
+                            jobs: jobs(&path, action),
+                            path: path.clone(),
+                            action,
+                            pid: seen.pid,
+                        });
+                    }
+                }
+            }
+        }
+        for place in WATCHED.into_iter().map(Path::new) {
+            if new_directories.iter().any(|new| place.starts_with(new)) {
+                // One that is gone again is no more to be watched.
+                let _ = self.add(place);
+            }
+        }
+    }
+
+    /// How often the kernel's queue was full since the last call: so often an unknown number of changes
+    /// was lost.
+    pub fn take_overflows(&mut self) -> u64 {
+        std::mem::take(&mut self.overflows)
+    }
+
+    /// Watches a directory, or what is there of the way to it.
+    fn add(&mut self, place: &Path) -> io::Result<()> {
+        let mut directory = place;
+        loop {
+            match fs::canonicalize(directory) {
+                Ok(real) if real.is_dir() => return self.mark(real),
+                Ok(_) | Err(_) => {}
+            }
+            match directory.parent() {
+                // The root is never watched: on the way to a directory that is two levels away from being
+                // there, nobody is about to put a file into it.
+                Some(parent) if parent != Path::new("/") => directory = parent,
+                Some(_) | None => return Ok(()),
+            }
+        }
+    }
+
+    fn mark(&mut self, directory: PathBuf) -> io::Result<()> {
+        let device = fs::metadata(&directory)?.dev();
+        let position = match self.groups.iter().position(|group| group.device == device) {
+            Some(position) => position,
+            None => {
+                let flags = InitFlags::FAN_CLOEXEC
+                    | InitFlags::FAN_NONBLOCK
+                    | InitFlags::FAN_CLASS_NOTIF
+                    | InitFlags::from_bits_retain(libc::FAN_REPORT_DFID_NAME);
+                let fanotify = Fanotify::init(flags, EventFFlags::O_RDONLY)?;
+                self.groups.push(Group {
+                    device,
+                    fanotify,
+                    directories: HashMap::new(),
+                });
+                self.groups.len() - 1
+            }
+        };
+        let Some(group) = self.groups.get_mut(position) else {
+            return Ok(());
+        };
+        let marked = handle(&directory).and_then(|key| {
+            let mask = MaskFlags::FAN_CREATE
+                | MaskFlags::FAN_CLOSE_WRITE
+                | MaskFlags::FAN_MOVED_TO
+                | MaskFlags::FAN_MOVED_FROM
+                | MaskFlags::FAN_DELETE
+                | MaskFlags::FAN_EVENT_ON_CHILD
+                | MaskFlags::FAN_ONDIR;
+            let here = fs::File::open("/")?;
+            let flags = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_ONLYDIR;
+            group.fanotify.mark(flags, mask, &here, Some(&directory))?;
+            group.directories.insert(key, directory);
+            Ok(())
+        });
+        if group.directories.is_empty() {
+            self.groups.remove(position);
+        }
+        marked
+    }
+}
+
+fn is_told(path: &Path) -> bool {
+    let is = |watched: &Path| {
+        path.parent() == Some(watched)
+            || fs::canonicalize(watched).is_ok_and(|real| path.parent() == Some(&real))
+    };
+    FILES.iter().any(|file| path == Path::new(file))
+        || WATCHED.iter().any(|place| is(Path::new(place)))
+}
+
+/// The kernel merges events of one file and process, in this order whatever happened first.
+fn actions(mask: u64) -> impl Iterator<Item = FileAction> {
+    [
+        (libc::FAN_CREATE, FileAction::Created),
+        (libc::FAN_CLOSE_WRITE, FileAction::Written),
+        (libc::FAN_MOVED_TO, FileAction::Renamed),
+        (libc::FAN_MOVED_FROM | libc::FAN_DELETE, FileAction::Removed),
+    ]
+    .into_iter()
+    .filter(move |(flag, _)| mask & flag != 0)
+    .map(|(_, action)| action)
+}
+
+fn jobs(path: &Path, action: FileAction) -> Vec<Vec<u8>> {
+    match action {
+        FileAction::Written | FileAction::Renamed => {}
+        FileAction::Unknown | FileAction::Created | FileAction::Removed => return Vec::new(),
+    }
+    let Some(form) = crontab::form(path) else {
+        return Vec::new();
+    };
+    let mut table = Vec::new();
+    let is_read = fs::File::open(path)
+        .and_then(|file| file.take(TABLE_LIMIT).read_to_end(&mut table))
+        .is_ok();
+    match is_read {
+        true => crontab::commands(&table, form),
+        false => Vec::new(),
+    }
+}
+
+/// What fanotify calls a directory.
+fn handle(directory: &Path) -> io::Result<Handle> {
+    /// Since Linux 6.5: a handle to compare with, also of a file system whose files cannot be opened by one.
+    const AT_HANDLE_FID: i32 = 0x200;
+    handle_with(directory, AT_HANDLE_FID).or_else(|_| handle_with(directory, 0))
+}
+
+fn handle_with(directory: &Path, flags: i32) -> io::Result<Handle> {
+    const BYTES: u32 = 128; // MAX_HANDLE_SZ
+    #[repr(C, align(8))]
+    struct Buffer {
+        bytes: u32,
+        kind: i32,
+        handle: [u8; BYTES as usize],
+    }
+    let mut buffer = Buffer {
+        bytes: BYTES,
+        kind: 0,
+        handle: [0; BYTES as usize],
+    };
+    let mut mount = 0;
+    let mut path = directory.as_os_str().to_owned().into_vec();
+    path.push(0);
+    // SAFETY: the path ends with a NUL; `Buffer` begins like `struct file_handle`, and its first field says how
+    // many bytes follow, which the kernel does not exceed.
+    let done = unsafe {
+        libc::name_to_handle_at(
+            libc::AT_FDCWD,
+            path.as_ptr().cast(),
+            (&raw mut buffer).cast(),
+            &raw mut mount,
+            flags,
+        )
+    };
+    Errno::result(done)?;
+    let length = usize::try_from(buffer.bytes).unwrap_or(0);
+    let handle = buffer.handle.get(..length).unwrap_or_default();
+    Ok((buffer.kind, handle.to_vec()))
+}
+
+/// One event as the kernel wrote it.
+struct Seen<'a> {
+    mask: u64,
+    pid: u32,
+    handle: Option<Handle>,
+    name: &'a [u8],
+}
+
+/// Reads `struct fanotify_event_metadata` and what follows each, see fanotify(7).
+struct Events<'a>(&'a [u8]);
+
+impl<'a> Iterator for Events<'a> {
+    type Item = Seen<'a>;
+
+    fn next(&mut self) -> Option<Seen<'a>> {
+        const FIXED: usize = 24;
+        let word = |at: usize| Some(u32::from_ne_bytes(self.0.get(at..at + 4)?.try_into().ok()?));
+        let length = usize::try_from(word(0)?).ok()?;
+        if length < FIXED {
+            return None;
+        }
+        let (event, rest) = self.0.split_at_checked(length)?;
+        let mask = u64::from_ne_bytes(event.get(8..16)?.try_into().ok()?);
+        let pid = word(20)?;
+        self.0 = rest;
+        let (handle, name) = event
+            .get(FIXED..)
+            .and_then(directory_and_name)
+            .map_or((None, &[][..]), |(handle, name)| (Some(handle), name));
+        Some(Seen {
+            mask,
+            pid,
+            handle,
+            name,
+        })
+    }
+}
+
+/// The first information record that names a directory and a file in it.
+fn directory_and_name(mut records: &[u8]) -> Option<(Handle, &[u8])> {
+    loop {
+        let kind = *records.first()?;
+        let length = usize::from(u16::from_ne_bytes(records.get(2..4)?.try_into().ok()?));
+        let record = records.get(..length).filter(|record| record.len() >= 4)?;
+        if kind == libc::FAN_EVENT_INFO_TYPE_DFID_NAME {
+            // Header and file system id, then the handle.
+            let rest = record.get(12..)?;
+            let bytes =
+                usize::try_from(u32::from_ne_bytes(rest.get(..4)?.try_into().ok()?)).ok()?;
+            let kind = i32::from_ne_bytes(rest.get(4..8)?.try_into().ok()?);
+            let handle = rest.get(8..8_usize.checked_add(bytes)?)?.to_vec();
+            let name = rest.get(8 + bytes..)?;
+            let end = name.iter().position(|byte| *byte == 0)?;
+            return Some(((kind, handle), &name[..end]));
+        }
+        records = &records[length..];
+    }
+}
+
+impl std::fmt::Debug for FileWatch {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let descriptors: Vec<i32> = self
+            .groups
+            .iter()
+            .map(|group| group.fanotify.as_fd().as_raw_fd())
+            .collect();
+        formatter
+            .debug_tuple("FileWatch")
+            .field(&descriptors)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_is_told_with_its_writer() {
+        let place = tempfile::tempdir().expect("a directory");
+        let mut watch = FileWatch {
+            groups: Vec::new(),
+            overflows: 0,
+        };
+        if let Err(error) = watch.mark(place.path().to_owned()) {
+            // Needs root; the live tests insist on it.
+            println!("skipped: {error}");
+            return;
+        }
+        fs::write(place.path().join("job"), "x").expect("a file");
+        let group = watch.groups.first().expect("a group");
+        let mut buffer = [0; 4096];
+        let length = nix::unistd::read(group.fanotify.as_fd(), &mut buffer).expect("events");
+        let seen: Vec<Seen<'_>> = Events(&buffer[..length]).collect();
+        assert!(!seen.is_empty());
+        for event in seen {
+            assert_eq!(event.name, b"job");
+            assert_eq!(event.pid, std::process::id());
+            let handle = event.handle.expect("a directory");
+            assert_eq!(group.directories[&handle], place.path());
+        }
+    }
+
+    #[test]
+    fn torn_events_are_nothing() {
+        for bytes in [&[][..], &[0; 24], &[255; 64], &[24, 0, 0, 0, 1]] {
+            assert_eq!(Events(bytes).count(), 0);
+        }
+    }
+}

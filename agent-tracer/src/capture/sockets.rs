@@ -1,0 +1,182 @@
+//! TCP connections that are there already, asked of the kernel through sock_diag(7), and the processes that
+//! hold them. Of connections that were accepted from a listener nothing is told: they do not go out.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fs, io,
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use netlink_packet_core::{
+    NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+};
+use netlink_packet_sock_diag::{
+    SockDiagMessage,
+    constants::{AF_INET, AF_INET6, IPPROTO_TCP},
+    inet::{ExtensionFlags, InetRequest, InetResponseHeader, SocketId, StateFlags},
+};
+use netlink_sys::{Socket, SocketAddr as NetlinkAddress, protocols::NETLINK_SOCK_DIAG};
+
+use crate::event::SocketState;
+
+/// A connection as the kernel tells it.
+#[derive(Clone, Debug)]
+pub struct FoundSocket {
+    /// What the kernel calls it (`sock_gen_cookie`).
+    pub cookie: u64,
+    /// Where it stands.
+    pub state: SocketState,
+    /// The local end.
+    pub local: SocketAddr,
+    /// The remote end.
+    pub remote: SocketAddr,
+    /// Processes that hold it open, in ascending order; none where that could not be found out.
+    pub holders: Vec<u32>,
+    inode: u32,
+}
+
+/// How long the search for holders may take: it looks at each descriptor of each process, and a command is
+/// waiting to be run.
+const SEARCH: Duration = Duration::from_millis(500);
+
+/// Answers of the kernel are at most this long (`NLMSG_GOODSIZE` is less).
+const ANSWER: usize = 64 * 1024;
+
+/// The connections of this network namespace that go out, as far as can be told.
+///
+/// # Errors
+///
+/// The kernel does not tell.
+pub fn sockets() -> io::Result<Vec<FoundSocket>> {
+    let mut all = Vec::new();
+    for family in [AF_INET, AF_INET6] {
+        all.extend(dump(family)?);
+    }
+    let listening: BTreeSet<u16> = all
+        .iter()
+        .filter(|socket| socket.state == TCP_LISTEN)
+        .map(|socket| socket.socket_id.source_port)
+        .collect();
+    let mut found: Vec<FoundSocket> = all
+        .iter()
+        .filter(|socket| !listening.contains(&socket.socket_id.source_port))
+        .filter_map(found)
+        .collect();
+    name_holders(&mut found);
+    Ok(found)
+}
+
+const TCP_LISTEN: u8 = 10;
+
+fn found(socket: &InetResponseHeader) -> Option<FoundSocket> {
+    let state = match socket.state {
+        1 | 8 => SocketState::Open,
+        2 => SocketState::Connecting,
+        4 | 5 | 9 | 11 => SocketState::Closing,
+        _ => return None,
+    };
+    let id = &socket.socket_id;
+    let end = |address: IpAddr, port| SocketAddr::new(address, port);
+    Some(FoundSocket {
+        cookie: u64::from_ne_bytes(id.cookie),
+        state,
+        local: end(id.source_address, id.source_port),
+        remote: end(id.destination_address, id.destination_port),
+        holders: Vec::new(),
+        inode: socket.inode,
+    })
+}
+
+fn dump(family: u8) -> io::Result<Vec<InetResponseHeader>> {
+    let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
+    socket.bind_auto()?;
+    socket.connect(&NetlinkAddress::new(0, 0))?;
+    let mut header = NetlinkHeader::default();
+    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+    let request = SockDiagMessage::InetRequest(InetRequest {
+        family,
+        protocol: IPPROTO_TCP,
+        extensions: ExtensionFlags::empty(),
+        states: StateFlags::all(),
+        socket_id: match family {
+            AF_INET6 => SocketId::new_v6(),
+            _ => SocketId::new_v4(),
+        },
+    });
+    let mut message = NetlinkMessage::new(header, request.into());
+    message.finalize();
+    let mut bytes = vec![0; message.buffer_len()];
+    message.serialize(&mut bytes);
+    socket.send(&bytes, 0)?;
+
+    let mut sockets = Vec::new();
+    let mut buffer = Vec::with_capacity(ANSWER);
+    loop {
+        buffer.clear();
+        socket.recv(&mut buffer, 0)?;
+        let mut rest = buffer.as_slice();
+        while !rest.is_empty() {
+            let answer = NetlinkMessage::<SockDiagMessage>::deserialize(rest)
+                .map_err(|error| io::Error::other(error.to_string()))?;
+            match answer.payload {
+                NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => {
+                    sockets.push(response.header);
+                }
+                NetlinkPayload::Done(_) => return Ok(sockets),
+                NetlinkPayload::Error(error) => return Err(error.to_io()),
+                _ => {}
+            }
+            let length = usize::try_from(answer.header.length).unwrap_or(usize::MAX);
+            match rest.get(length.next_multiple_of(4).max(4)..) {
+                Some(behind) => rest = behind,
+                None => break,
+            }
+        }
+    }
+}
+
+/// Finds out who holds them, as far as time allows.
+fn name_holders(found: &mut [FoundSocket]) {
+    let mut by_inode: HashMap<u32, usize> = HashMap::new();
+    for (position, socket) in found.iter().enumerate() {
+        if socket.inode != 0 {
+            by_inode.insert(socket.inode, position);
+        }
+    }
+    if by_inode.is_empty() {
+        return;
+    }
+    let deadline = Instant::now() + SEARCH;
+    let mut holders: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
+            continue;
+        };
+        let descriptors = fs::read_dir(entry.path().join("fd"));
+        for descriptor in descriptors.into_iter().flatten().flatten() {
+            let Ok(target) = fs::read_link(descriptor.path()) else {
+                continue;
+            };
+            let inode = target
+                .to_str()
+                .and_then(|target| target.strip_prefix("socket:[")?.strip_suffix(']'))
+                .and_then(|inode| inode.parse().ok());
+            if let Some(position) = inode.and_then(|inode: u32| by_inode.get(&inode)) {
+                holders.entry(*position).or_default().insert(pid);
+            }
+        }
+        if Instant::now() > deadline {
+            break;
+        }
+    }
+    for (position, pids) in holders {
+        if let Some(socket) = found.get_mut(position) {
+            socket.holders = pids.into_iter().collect();
+        }
+    }
+}

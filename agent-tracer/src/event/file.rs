@@ -1,0 +1,50 @@
+//! Events of files: of those that make programs run later, for now. No content of any file is in
+//! them.
+
+/// A process changed a file (fanotify(7)). The event's process is the one that did; its pid is 0 where
+/// that is not known.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct File {
+    /// The absolute path, as of the name that it had then.
+    #[prost(bytes = "vec", tag = "1")]
+    pub path: Vec<u8>,
+    /// What was done.
+    #[prost(enumeration = "FileAction", tag = "2")]
+    pub action: i32,
+    /// Of a table of cron jobs: one digest for each job in it, by which a job is known when cron runs it.
+    /// The first eight bytes of the SHA-256 of the command line that cron passes to the shell, secrets masked.
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    pub jobs: Vec<Vec<u8>>,
+}
+
+/// What was done to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub enum FileAction {
+    /// A newer `tracer` had an action that this one does not know.
+    Unknown = 0,
+    /// It came to be.
+    Created = 1,
+    /// A writer closed it.
+    Written = 2,
+    /// It got this name.
+    Renamed = 3,
+    /// It is gone.
+    Removed = 4,
+}
+
+impl FileAction {
+    /// The action in a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            FileAction::Unknown => "unknown",
+            FileAction::Created => "created",
+            FileAction::Written => "written",
+            FileAction::Renamed => "renamed",
+            FileAction::Removed => "removed",
+        }
+    }
+}
+
+/// How many bytes of a digest are kept in [`File::jobs`]: enough that no two jobs of a machine share one.
+pub const JOB_DIGEST_BYTES: usize = 8;

@@ -1,0 +1,83 @@
+//! Events of systemd's units, as PID 1 tells them. Who asked for a unit is no part of them: that is
+//! concluded by the model.
+
+/// The units that systemd had loaded when the recording began.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Units {
+    /// In ascending order of name.
+    #[prost(message, repeated, tag = "1")]
+    pub units: Vec<LoadedUnit>,
+}
+
+/// One of them.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct LoadedUnit {
+    /// Such as `omid.service`.
+    #[prost(bytes = "vec", tag = "1")]
+    pub name: Vec<u8>,
+    /// `ActiveState`: active, reloading, inactive, failed, activating, deactivating.
+    #[prost(string, tag = "2")]
+    pub active: String,
+}
+
+/// Something happened to a unit.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Unit {
+    /// Such as `omid.service`.
+    #[prost(bytes = "vec", tag = "1")]
+    pub name: Vec<u8>,
+    /// What.
+    #[prost(enumeration = "UnitAction", tag = "2")]
+    pub action: i32,
+    /// `Names` but for the name itself: aliases. Known from [`UnitAction::Described`] on, like what follows.
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    pub aliases: Vec<Vec<u8>>,
+    /// `TriggeredBy`: timers, sockets and path units that start it.
+    #[prost(bytes = "vec", repeated, tag = "4")]
+    pub triggered_by: Vec<Vec<u8>>,
+    /// `RequiredBy`, `RequisiteOf`, `WantedBy`, `BoundBy`, `UpheldBy`, `ConsistsOf`: units whose start starts it.
+    #[prost(bytes = "vec", repeated, tag = "5")]
+    pub pulled_in_by: Vec<Vec<u8>>,
+    /// `FragmentPath`, or `SourcePath` of a generated unit; empty of one that is in no file.
+    #[prost(bytes = "vec", tag = "6")]
+    pub file: Vec<u8>,
+    /// `JobType` of the job that systemd has for it: start, stop, restart, reload …; empty where it
+    /// has none, or was done before it could be asked.
+    #[prost(string, tag = "7")]
+    pub job: String,
+}
+
+/// What happened to a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub enum UnitAction {
+    /// A newer `tracer` had an action that this one does not know.
+    Unknown = 0,
+    /// systemd accepted a job for it (`JobNew`).
+    Queued = 1,
+    /// systemd said what the unit is: names, what triggers it, its file.
+    Described = 2,
+    /// It runs, for the first time since the recording began, and did not before.
+    Started = 3,
+    /// It runs again.
+    Restarted = 4,
+    /// It ended well.
+    Stopped = 5,
+    /// It failed.
+    Failed = 6,
+}
+
+impl UnitAction {
+    /// The action in a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            UnitAction::Unknown => "unknown",
+            UnitAction::Queued => "queued",
+            UnitAction::Described => "described",
+            UnitAction::Started => "started",
+            UnitAction::Restarted => "restarted",
+            UnitAction::Stopped => "stopped",
+            UnitAction::Failed => "failed",
+        }
+    }
+}

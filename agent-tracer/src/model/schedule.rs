@@ -1,0 +1,150 @@
+//! What was written during the recording to run later, and who wrote it: unit files, tables of cron jobs,
+//! scripts in cron's directories. When cron runs one, the process belongs to the writer's tree.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    Because, Model, ProcessIndex,
+    activation::{Activation, Cause},
+    process::base_name,
+};
+use crate::event::{Event, Exec, File, FileAction, JOB_DIGEST_BYTES};
+
+/// Who wrote a file, as of then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Writer {
+    /// The process.
+    pub by: ProcessIndex,
+    /// Its process id.
+    pub pid: u32,
+    /// Its name at that time.
+    pub name: Arc<[u8]>,
+    /// The file.
+    pub path: Arc<[u8]>,
+}
+
+/// Files written so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Schedule {
+    /// By path, without `/usr` in front: in most systems the directories there are also those of the root.
+    writers: BTreeMap<Vec<u8>, Writer>,
+    /// Jobs of cron by digest, with the last table that had them.
+    jobs: BTreeMap<Vec<u8>, Writer>,
+}
+
+/// Programs that run jobs, by the names of their executables.
+const RUNNERS: [&[u8]; 5] = [b"cron", b"crond", b"anacron", b"atd", b"fcron"];
+
+/// Between cron and a script in one of its directories: a child of cron's, a shell, run-parts.
+const GENERATIONS: usize = 6;
+
+/// The beginning of the SHA-256 of a command line, as the table has it and as cron runs it.
+pub fn job_digest(command: &[u8]) -> Vec<u8> {
+    Sha256::digest(command)[..JOB_DIGEST_BYTES].to_vec()
+}
+
+impl Model {
+    pub(super) fn file(&mut self, event: &Event, file: &File) {
+        let path = without_usr(&file.path).to_vec();
+        let is_known = event.process.pid != 0;
+        match file.action() {
+            FileAction::Created | FileAction::Written | FileAction::Renamed if is_known => {
+                let by = self.known(event.process, event.user);
+                let process = self.process(by);
+                let writer = Writer {
+                    by,
+                    pid: process.id.pid,
+                    name: process.comm.as_slice().into(),
+                    path: file.path.as_slice().into(),
+                };
+                for job in &file.jobs {
+                    self.schedule.jobs.insert(job.clone(), writer.clone());
+                }
+                self.schedule.writers.insert(path, writer);
+            }
+            FileAction::Removed => {
+                self.schedule.writers.remove(&path);
+            }
+            FileAction::Created
+            | FileAction::Written
+            | FileAction::Renamed
+            | FileAction::Unknown => {}
+        }
+    }
+
+    /// Who wrote a unit's file during the recording.
+    pub(super) fn writer_of_unit(&self, unit: &[u8]) -> Option<&Writer> {
+        let file = self.units.get(unit).map(|life| life.file.as_slice());
+        if let Some(file) = file.filter(|file| !file.is_empty()) {
+            return self.schedule.writers.get(without_usr(file));
+        }
+        // Where systemd did not say which file it is, its name does; one of a template has that of the template.
+        let is_it = |path: &[u8]| {
+            path.windows(9).any(|part| part == b"/systemd/") && {
+                let name = base_name(path);
+                name == unit || template_of(unit).as_deref() == Some(name)
+            }
+        };
+        self.schedule
+            .writers
+            .iter()
+            .find(|(path, _)| is_it(path))
+            .map(|(_, writer)| writer)
+    }
+
+    /// Links a process that cron started to whoever wrote what it runs.
+    pub(super) fn note_job(&mut self, index: ProcessIndex, event: &Event, exec: &Exec) {
+        let Some(writer) = self.writer_of_job(index, exec).cloned() else {
+            return;
+        };
+        let tree = Arc::clone(&self.process(writer.by).tree);
+        let activation = self.add_activation(Activation {
+            unit: None,
+            cause: Cause::Job(writer),
+            opened_ns: event.boot_ns,
+            has_job: false,
+        });
+        let process = &mut self.processes[index.position()];
+        process.activation = Some(activation);
+        process.tree = tree;
+        process.because = Because::Job;
+    }
+
+    fn writer_of_job(&self, index: ProcessIndex, exec: &Exec) -> Option<&Writer> {
+        if self.schedule.writers.is_empty() {
+            return None;
+        }
+        let is_runner =
+            |process: ProcessIndex| RUNNERS.contains(&base_name(&self.process(process).exe));
+        let parent = self.process(index).parent?;
+        if let [_, option, command] = exec.argv.as_slice()
+            && option == b"-c"
+            && is_runner(parent)
+        {
+            return self.schedule.jobs.get(&job_digest(command));
+        }
+        let writer = self.schedule.writers.get(without_usr(&exec.filename))?;
+        let ancestors =
+            std::iter::successors(Some(parent), |process| self.process(*process).parent);
+        ancestors.take(GENERATIONS).any(is_runner).then_some(writer)
+    }
+}
+
+fn without_usr(path: &[u8]) -> &[u8] {
+    match path.strip_prefix(b"/usr") {
+        Some(rest) if rest.starts_with(b"/") => rest,
+        Some(_) | None => path,
+    }
+}
+
+/// `x@.service` of `x@1.service`.
+fn template_of(unit: &[u8]) -> Option<Vec<u8>> {
+    let at = unit.iter().position(|byte| *byte == b'@')?;
+    let dot = unit
+        .iter()
+        .rposition(|byte| *byte == b'.')
+        .filter(|dot| *dot > at)?;
+    Some([&unit[..=at], &unit[dot..]].concat())
+}

@@ -1,0 +1,124 @@
+//! What besides the kernel programs is asked or tells while a recording is made: systemd, fanotify, the
+//! sockets that are there already. It puts their answers into events, and writes none.
+
+use crate::{
+    capture::{
+        Capture, Choice, Fact, FileChange, FileWatch, FoundSocket, Hook, UnitWatch, boot_now,
+    },
+    event::{Event, EventKind, File, ProcessId, SnapshotSocket, Sockets, Units},
+    model::{Model, job_digest},
+    redact::Redactor,
+};
+
+/// The sources that a recording has, each where it is to be had.
+#[derive(Default)]
+pub(super) struct Sources {
+    pub(super) units: Option<UnitWatch>,
+    pub(super) files: Option<FileWatch>,
+}
+
+impl Sources {
+    /// Starts them, and notes in the plan what came of it; with the units that systemd has.
+    pub(super) async fn start(capture: &mut Capture) -> (Sources, Option<Units>) {
+        let (files, choice) = FileWatch::settle();
+        capture.add_choice(choice);
+        let mut sources = Sources { units: None, files };
+        let units = match UnitWatch::start().await {
+            Ok(None) => return (sources, None),
+            Ok(Some((units, watch))) => {
+                sources.units = Some(watch);
+                Ok(units)
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        let settled = units.as_ref().map(|_| ()).map_err(Clone::clone);
+        capture.add_choice(Choice::watched(Fact::Units, Hook::Systemd, settled));
+        (sources, units.ok())
+    }
+
+    /// An event of systemd's that is waiting, of a time before that.
+    pub(super) fn unit(&mut self, before_ns: u64) -> Option<Event> {
+        self.units.as_mut()?.take_before(before_ns)
+    }
+
+    /// Changes of files that are waiting, and how often some were lost.
+    pub(super) fn changes(&mut self) -> (Vec<FileChange>, u64) {
+        let mut changes = Vec::new();
+        let Some(files) = &mut self.files else {
+            return (changes, 0);
+        };
+        files.drain(|change| changes.push(change));
+        (changes, files.take_overflows())
+    }
+}
+
+/// A change of a file as an event. All that its writer did before has been taken in by the model.
+pub(super) fn file(change: FileChange, model: &Model, redactor: &mut Redactor) -> Event {
+    let writer = match change.pid {
+        0 => None,
+        pid => model.latest(pid).map(|index| model.process(index)),
+    };
+    let jobs = change.jobs.into_iter().map(|command| {
+        // As cron will run it, so that the same is masked in both.
+        let mut argv = [b"/bin/sh".to_vec(), b"-c".to_vec(), command];
+        redactor.argv(&mut argv);
+        let [_, _, command] = argv;
+        job_digest(&command)
+    });
+    let file = File {
+        jobs: jobs.collect(),
+        path: std::os::unix::ffi::OsStringExt::into_vec(change.path.into_os_string()),
+        action: change.action.into(),
+    };
+    Event {
+        boot_ns: boot_now(),
+        process: writer.map_or_else(ProcessId::default, |writer| writer.id),
+        user: writer.map_or(0, |writer| writer.user),
+        kind: EventKind::File(file),
+    }
+}
+
+/// The connections that were there before, of processes that are known, as an event; and how many are
+/// nobody's.
+pub(super) fn sockets(
+    found: Vec<FoundSocket>,
+    model: &Model,
+    capture: &mut Capture,
+) -> (Event, u64) {
+    let mut sockets = Vec::new();
+    let mut unowned = 0;
+    for socket in found {
+        // Asked for since the hooks are live, and told of by them.
+        let is_known = model
+            .connections()
+            .iter()
+            .any(|known| known.remote == Some(socket.remote) && known.local == Some(socket.local));
+        if is_known {
+            continue;
+        }
+        let holder = socket.holders.iter().find_map(|pid| model.latest(*pid));
+        let Some(holder) = holder.map(|index| model.process(index)) else {
+            unowned += 1;
+            continue;
+        };
+        let Ok(connection) = capture.adopt(socket.cookie, holder.id, holder.user) else {
+            unowned += 1;
+            continue;
+        };
+        let address = |end: std::net::SocketAddr| match end.ip() {
+            std::net::IpAddr::V4(address) => address.octets().to_vec(),
+            std::net::IpAddr::V6(address) => address.octets().to_vec(),
+        };
+        sockets.push(SnapshotSocket {
+            connection,
+            state: socket.state.into(),
+            local_address: address(socket.local),
+            local_port: socket.local.port().into(),
+            remote_address: address(socket.remote),
+            remote_port: socket.remote.port().into(),
+            holders: socket.holders,
+        });
+    }
+    let event = Event::of_recording(boot_now(), EventKind::Sockets(Sockets { sockets }));
+    (event, unowned)
+}
