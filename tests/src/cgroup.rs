@@ -1,17 +1,24 @@
-//! Moves between cgroups, seen as they happen. Units that systemd starts need a systemd, which is not
-//! this machine's.
+//! Moves between cgroups, seen as they happen, whichever hierarchies there are. What systemd does in
+//! answer to whom is another module's.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use crate::harness::{Test, act, live, record, words};
+use crate::{
+    harness::{Test, act, live, record, words},
+    systemd,
+};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         live!(a_process_is_of_the_unit_whose_cgroup_it_is_in),
-        live!(a_process_that_is_born_into_a_cgroup),
+        live!(a_process_that_is_born_into_a_cgroup).only_where(
+            || unified().is_some(),
+            "there is no cgroup2, and into no other can one be born",
+        ),
+        live!(a_unit_that_systemd_starts_is_named).only_where(systemd::is_manager, systemd::NOT),
     ]
 }
 
@@ -29,12 +36,11 @@ fn hierarchy() -> PathBuf {
 }
 
 /// Where cgroup2 is mounted: the only hierarchy that a process can be born into.
-fn unified() -> PathBuf {
+fn unified() -> Option<PathBuf> {
     ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
         .map(PathBuf::from)
         .into_iter()
         .find(|path| path.join("cgroup.controllers").exists())
-        .expect("a cgroup2 hierarchy")
 }
 
 struct Made(PathBuf);
@@ -83,7 +89,7 @@ fn a_process_is_of_the_unit_whose_cgroup_it_is_in() {
 fn a_process_that_is_born_into_a_cgroup() {
     let unit = format!("tracer-test-born-{}.service", std::process::id());
     let outer = Made::new(
-        &unified(),
+        &unified().expect("a cgroup2 hierarchy"),
         &format!("tracer-test-{}.slice", std::process::id()),
     );
     let cgroup = Made::new(&outer.0, &unit);
@@ -98,7 +104,36 @@ fn a_process_that_is_born_into_a_cgroup() {
         "{born:?}"
     );
     assert!(born[0].text("path").starts_with('/'), "{born:?}");
-    let lives = trace.processes(["--process", "true"]);
+    let lives = trace.processes(["--process", "true", "--tree", "command"]);
     assert_eq!(lives.len(), 1, "{lives:?}");
     assert_eq!(lives[0]["unit"], *unit, "{lives:?}");
+}
+
+fn a_unit_that_systemd_starts_is_named() {
+    let unit = format!("tracer-test-unit-{}.service", std::process::id());
+    let option = format!("--unit={unit}");
+    let trace = record(words([
+        "systemd-run",
+        "--quiet",
+        "--wait",
+        &option,
+        "/bin/true",
+        "of the unit",
+    ]));
+    let lives = trace.processes(["--process", "true"]);
+    let lives: Vec<_> = lives
+        .iter()
+        .filter(|life| life["argv"][1] == "of the unit")
+        .collect();
+    assert_eq!(lives.len(), 1, "{lives:?}");
+    assert_eq!(lives[0]["unit"], *unit, "{lives:?}");
+    assert_eq!(lives[0]["tree"], *unit, "{lives:?}");
+    let because = lives[0]["because"].as_str().unwrap_or_default();
+    for part in [
+        &unit,
+        &format!("[pid {}]", trace.command_pid()),
+        "(inferred)",
+    ] {
+        assert!(because.contains(part), "{part}: {because}");
+    }
 }

@@ -3,6 +3,10 @@
 
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 umask 022
+if [ -d /run/replica-truth ]; then
+    . /run/replica-truth/say
+    truth command bundle -
+fi
 SCRIPT=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
 ONBOARD_CONF=/etc/omsagent-onboard.conf
 
@@ -76,7 +80,10 @@ cd "$work" || fail "cannot enter $work"
 for package in omi scx omsagent omsconfig; do
     install_package $package
 done
-sh ./apache-cimprov-1.0.1-9.universal.1.x86_64.sh --install
+# As the successor's installer runs its parts: in a scope, which moves a process and starts none.
+scope=
+[ ! -d /run/systemd/system ] || scope="systemd-run --quiet --scope"
+$scope sh ./apache-cimprov-1.0.1-9.universal.1.x86_64.sh --install
 
 cd /
 rm -rf "$work"

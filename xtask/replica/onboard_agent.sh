@@ -1,7 +1,12 @@
 #!/bin/sh
 # A replica of the OMS agent's onboard_agent.sh: fetches the bundle for this
-# architecture and runs it. Only for `cargo xtask demo`, inside its sandbox.
+# architecture and runs it. Only for `cargo xtask demo`, inside its
+# sandbox, and for the guests of `cargo xtask vm`.
 
+if [ -d /run/replica-truth ]; then
+    . /run/replica-truth/say
+    truth command onboard_agent -
+fi
 BUNDLE=omsagent-1.13.9-0.universal.x64.sh
 RELEASE=http://github.com/microsoft/OMS-Agent-for-Linux/releases/download/OMSAgent_v1.13.9-0
 

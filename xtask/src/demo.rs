@@ -4,7 +4,7 @@
 
 mod addresses;
 pub mod build;
-mod bundle;
+pub mod bundle;
 pub mod elevate;
 mod init;
 mod listing;

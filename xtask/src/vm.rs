@@ -1,26 +1,35 @@
-//! `cargo xtask vm`: the tests on kernels that this machine does not run: boots each in a virtual
-//! machine, runs there what `cargo xtask test` runs here, and compares what they say. It installs no
-//! kernel, changes nothing outside the build directory but for the emulator's package, and needs no KVM.
+//! `cargo xtask vm`: the tests on kernels that this machine does not run: boots each in virtual
+//! machines, without and with systemd, runs there what `cargo xtask test` runs here, and compares what they say. It installs no
+//! kernel, changes nothing outside the build directory but for the packages of the emulator and of what makes
+//! guests, and needs no KVM.
 
 mod cpio;
+mod guests;
 mod image;
 mod kernel;
 mod machine;
 mod packages;
+mod plain;
 mod report;
+mod systemd;
 mod table;
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::Mutex,
+    thread,
     time::Instant,
 };
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use crate::demo::{self, build};
-use image::{Contents, PLAIN};
+use crate::demo::{self, build, bundle};
+use guests::{GUESTS, Guest};
+use image::{Contents, Kind};
+use kernel::Kernel;
 use machine::Machine;
 use report::Report;
 
@@ -32,6 +41,9 @@ pub struct Arguments {
     /// Which kernels
     #[arg(long, value_enum, default_value = "all")]
     kernel: Branches,
+    /// Which kind of guest: all, and for --shell the plain one, where it is not said
+    #[arg(long, value_enum)]
+    guest: Option<Kind>,
     /// A shell in the guest in place of the tests; `exit` powers it off
     #[arg(long, conflicts_with = "filter")]
     shell: bool,
@@ -60,20 +72,23 @@ impl Branches {
     }
 }
 
-/// Does what the command line asks for: all kernels, even after one on which tests failed.
+/// How many guests run at a time. Each has two processors but keeps one busy most of the time: as the
+/// verifier works, and as the tests wait.
+const AT_A_TIME: usize = 2;
+
+/// Does what the command line asks for: all guests, even after one in which tests failed.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let begun = Instant::now();
     let workspace = demo::workspace()?;
     let places = Places::make(&workspace)?;
     let emulator = packages::require_emulator()?;
-    let kernels = arguments
-        .kernel
-        .names()
-        .iter()
-        .map(|branch| kernel::fetch(branch, &places.cache))
-        .collect::<Result<Vec<_>>>()?;
+    let guests = arguments.guests();
+    let mut kernels = BTreeMap::new();
+    for branch in arguments.kernel.names() {
+        kernels.insert(*branch, kernel::fetch(branch, &places.cache)?);
+    }
 
-    say("building tracer and its tests, linked statically");
+    say("building tracer, its tests and the installer's replica, linked statically");
     let programs = Programs::build(&workspace)?;
     let work = tempfile::Builder::new()
         .prefix("run-")
@@ -86,44 +101,34 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             work.path().display()
         ));
     }
-    let guest = &PLAIN;
     let contents = Contents {
         filter: arguments.filter.as_deref(),
         is_interactive: arguments.shell,
         tracer: &programs.tracer,
         tests: &programs.tests,
         corpus: &workspace.join("tests/corpus"),
+        replica: &programs.replica(&workspace, work.path())?,
     };
-    let initrd = work.path().join("initrd");
-    guest.image(&contents, &places.cache, &initrd)?;
-
-    let mut reports = Vec::new();
-    for kernel in kernels {
-        let machine = Machine {
-            emulator: &emulator,
-            kernel: &kernel,
-            guest,
-            initrd: &initrd,
-            directory: work.path(),
-        };
-        if arguments.shell {
-            return machine.interact();
+    let mut images = BTreeMap::new();
+    for guest in &guests {
+        if !images.contains_key(guest.kind.name()) {
+            let image = work.path().join(format!("{}.initrd", guest.kind.name()));
+            guest.kind.image(&contents, &places.cache, &image)?;
+            images.insert(guest.kind.name(), image);
         }
-        say(&format!(
-            "{}: booting a guest ({})",
-            kernel.release, guest.name
-        ));
-        let booted = Instant::now();
-        let ran = machine.run()?;
-        let report = Report::read(&kernel.release, &ran)?;
-        println!(
-            "vm: {}: {} ({} s)",
-            kernel.release,
-            report.counts(),
-            booted.elapsed().as_secs()
-        );
-        reports.push(report);
     }
+    let run = Run {
+        emulator: &emulator,
+        kernels: &kernels,
+        images: &images,
+        directory: work.path(),
+    };
+    if arguments.shell {
+        let guest = guests.first().context("there is no such guest")?;
+        let name = run.name(guest);
+        return run.machine(guest, &name).interact();
+    }
+    let reports = run.all(&guests)?;
     table::print(&reports);
     println!(
         "\n{} ({} s)",
@@ -136,6 +141,86 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         );
     }
     Ok(())
+}
+
+impl Arguments {
+    fn guests(&self) -> Vec<&'static Guest> {
+        let kind = self.guest.or(self.shell.then_some(Kind::Plain));
+        let filter = self.filter.as_deref().unwrap_or_default();
+        let wanted = GUESTS.iter().filter(|guest| {
+            self.kernel.names().contains(&guest.branch)
+                && kind.is_none_or(|kind| kind == guest.kind)
+                && guest.concerns(filter)
+        });
+        wanted.collect()
+    }
+}
+
+/// What all guests of a run are booted with.
+struct Run<'a> {
+    emulator: &'a Path,
+    kernels: &'a BTreeMap<&'static str, Kernel>,
+    images: &'a BTreeMap<&'static str, PathBuf>,
+    directory: &'a Path,
+}
+
+impl Run<'_> {
+    fn name(&self, guest: &Guest) -> String {
+        format!("{} {}", self.kernels[guest.branch].release, guest.name)
+    }
+
+    fn machine<'a>(&'a self, guest: &'a Guest, name: &'a str) -> Machine<'a> {
+        Machine {
+            emulator: self.emulator,
+            kernel: &self.kernels[guest.branch],
+            guest,
+            name,
+            initrd: &self.images[guest.kind.name()],
+            directory: self.directory,
+        }
+    }
+
+    /// Runs them, some at a time; the reports are in the order of the guests.
+    fn all(&self, guests: &[&Guest]) -> Result<Vec<Report>> {
+        let next = Mutex::new(guests.iter().enumerate());
+        let work = || -> Result<Vec<(usize, Report)>> {
+            let mut reports = Vec::new();
+            loop {
+                let taken = next.lock().map_or(None, |mut next| next.next());
+                let Some((place, guest)) = taken else {
+                    return Ok(reports);
+                };
+                reports.push((place, self.one(guest)?));
+            }
+        };
+        let mut reports = thread::scope(|scope| -> Result<Vec<_>> {
+            let workers: Vec<_> = (0..AT_A_TIME).map(|_| scope.spawn(work)).collect();
+            let mut reports = Vec::new();
+            for worker in workers {
+                match worker.join() {
+                    Ok(done) => reports.extend(done?),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            Ok(reports)
+        })?;
+        reports.sort_by_key(|(place, _)| *place);
+        Ok(reports.into_iter().map(|(_, report)| report).collect())
+    }
+
+    fn one(&self, guest: &Guest) -> Result<Report> {
+        let name = self.name(guest);
+        say(&format!("{name}: booting"));
+        let booted = Instant::now();
+        let ran = self.machine(guest, &name).run()?;
+        let report = Report::read(&name, &ran)?;
+        println!(
+            "vm: {name}: {} ({} s)",
+            report.counts(),
+            booted.elapsed().as_secs()
+        );
+        Ok(report)
+    }
 }
 
 fn say(what: &str) {
@@ -165,6 +250,8 @@ impl Places {
 struct Programs {
     tracer: PathBuf,
     tests: PathBuf,
+    /// Plays the installer's replica.
+    actor: PathBuf,
 }
 
 impl Programs {
@@ -186,7 +273,27 @@ impl Programs {
         Ok(Programs {
             tracer: cargo("agent-tracer", "tracer")?,
             tests: cargo("tracer-tests", "tracer-tests")?,
+            actor: cargo("xtask", "demo-actor")?,
         })
+    }
+
+    /// What the tests install in a guest: the script, what it downloads, the actor.
+    fn replica(&self, workspace: &Path, work: &Path) -> Result<PathBuf> {
+        let replica = work.join("replica");
+        let parts = tempfile::tempdir_in(work).context("cannot make a directory")?;
+        let source = workspace.join("xtask/replica");
+        let bundle = bundle::build(&source, &self.actor, parts.path())?;
+        fs::create_dir(&replica).context("cannot make a directory")?;
+        for (from, name) in [
+            (source.join("onboard_agent.sh"), "onboard_agent.sh"),
+            (source.join("truth.sh"), "truth.sh"),
+            (bundle, "bundle.sh"),
+            (self.actor.clone(), "demo-actor"),
+        ] {
+            fs::copy(&from, replica.join(name))
+                .with_context(|| format!("cannot copy {}", from.display()))?;
+        }
+        Ok(replica)
     }
 }
 

@@ -22,6 +22,14 @@ pub(crate) struct Test {
     variables: Vec<&'static str>,
     files: Vec<(&'static str, &'static str)>,
     lacks: Option<&'static str>,
+    condition: Option<Condition>,
+}
+
+/// What a machine has to be like for a test to make sense.
+struct Condition {
+    holds: fn() -> bool,
+    /// Said where it does not.
+    otherwise: &'static str,
 }
 
 /// A test that records on the running kernel.
@@ -55,6 +63,7 @@ impl Test {
             variables: Vec::new(),
             files: Vec::new(),
             lacks: None,
+            condition: None,
         }
     }
 
@@ -82,7 +91,7 @@ impl Test {
         self
     }
 
-    /// It also needs something that only `cargo xtask test` makes.
+    /// It also needs something that only `cargo xtask test` or `cargo xtask vm` makes.
     pub(crate) fn given(mut self, variable: &'static str) -> Test {
         self.variables.push(variable);
         self
@@ -92,6 +101,18 @@ impl Test {
     pub(crate) fn lacking(mut self, what: &'static str) -> Test {
         self.lacks = Some(what);
         self
+    }
+
+    /// It makes sense only on some machines; why not on others.
+    pub(crate) fn only_where(mut self, holds: fn() -> bool, otherwise: &'static str) -> Test {
+        self.condition = Some(Condition { holds, otherwise });
+        self
+    }
+
+    /// Whether it is in a module.
+    pub(crate) fn is_of(&self, module: &str) -> bool {
+        let rest = self.name.strip_prefix(module);
+        rest.is_some_and(|rest| rest.starts_with("::"))
     }
 
     fn run(&self) {
@@ -108,6 +129,10 @@ impl Test {
 
     /// Why it cannot run here, and whether that is acceptable anywhere.
     fn obstacle(&self) -> Option<(String, bool)> {
+        // First of all: no machine is to blame for what is not asked of it.
+        if let Some(condition) = self.condition.as_ref().filter(|it| !(it.holds)()) {
+            return Some((condition.otherwise.to_owned(), true));
+        }
         if self.needs_recorder && std::env::var_os("TRACER_TESTS_NO_LIVE").is_some() {
             return Some(("left out, as was asked for".to_owned(), true));
         }
@@ -134,7 +159,9 @@ impl Test {
             .iter()
             .find(|variable| std::env::var_os(variable).is_none())
             .map(|variable| {
-                let reason = format!("{variable} is not set: `cargo xtask test` sets it");
+                let reason = format!(
+                    "{variable} is not set: `cargo xtask test` or `cargo xtask vm` sets it"
+                );
                 (reason, true)
             })
     }

@@ -1,64 +1,34 @@
 //! What a guest is made of: a first layer of Debian's packages, made once, and a second one with
-//! the programs to be tested, made for each run. It boots nothing.
+//! the programs to be tested, made for each run. What the first is, each kind of guest says in a file
+//! of its own. It boots nothing.
 
 use std::{
     fs::{self, File},
     io::{BufWriter, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use anyhow::{Context, Result};
-use sha2::{Digest, Sha256};
+use clap::ValueEnum;
 
-use super::{cpio::Archive, packages::Closure, say};
+use super::{cpio::Archive, plain, systemd};
 
 /// A kind of guest.
-pub struct Guest {
-    /// In a word.
-    pub name: &'static str,
-    /// What of Debian is in it, besides what these depend on.
-    packages: &'static [&'static str],
-    /// What is left to busybox, because packages that have it bring much else.
-    applets: &'static [&'static str],
-    /// The first program.
-    init: &'static str,
-    /// What it may use, MiB.
-    pub memory: u32,
-    /// How long it may take, seconds. Where the verifier has most to do, a guest takes two thirds of it.
-    pub limit: u64,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// A shell script as PID 1
+    Plain,
+    /// All of Debian that comes with systemd as PID 1
+    Systemd,
 }
-
-/// A shell as PID 1, and the programs that the tests record.
-pub const PLAIN: Guest = Guest {
-    name: "without an init system",
-    packages: &[
-        "busybox-static",
-        "coreutils",
-        "dash",
-        "dpkg",
-        "findutils",
-        "grep",
-        "libbpf-tools",
-        "make",
-        "python3-minimal",
-        "sed",
-        "strace",
-        "tar",
-        "util-linux",
-    ],
-    applets: &[
-        "cttyhack", "hostname", "ip", "mount", "poweroff", "ps", "su", "umount",
-    ],
-    init: include_str!("init.sh"),
-    memory: 1024,
-    limit: 900,
-};
 
 /// What is tested.
 pub struct Contents<'a> {
     pub tracer: &'a Path,
     pub tests: &'a Path,
     pub corpus: &'a Path,
+    /// The installer's replica, built.
+    pub replica: &'a Path,
     /// Only some of the tests.
     pub filter: Option<&'a str>,
     /// No test at all but a shell.
@@ -66,7 +36,7 @@ pub struct Contents<'a> {
 }
 
 /// Documentation and the like: half of it all, and it would lie in the guest's memory.
-const LEFT_OUT: [&str; 7] = [
+pub const LEFT_OUT: [&str; 7] = [
     "usr/lib/x86_64-linux-gnu/gconv",
     "usr/share/bash-completion",
     "usr/share/doc",
@@ -75,96 +45,63 @@ const LEFT_OUT: [&str; 7] = [
     "usr/share/locale",
     "usr/share/man",
 ];
-const PASSWD: &str =
-    "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
-const GROUP: &str = "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n";
 
-impl Guest {
+impl Kind {
+    /// In a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Plain => "plain",
+            Kind::Systemd => "systemd",
+        }
+    }
+
+    /// What it may use, MiB.
+    pub fn memory(self) -> u32 {
+        match self {
+            Kind::Plain => 1024,
+            Kind::Systemd => 1536,
+        }
+    }
+
     /// Writes the image that a kernel unpacks.
-    pub fn image(&self, contents: &Contents<'_>, cache: &Path, to: &Path) -> Result<()> {
+    pub fn image(self, contents: &Contents<'_>, cache: &Path, to: &Path) -> Result<()> {
         let unwritable = || format!("cannot write {}", to.display());
-        fs::copy(self.base(cache)?, to).with_context(unwritable)?;
+        let bases = cache.join("bases");
+        fs::create_dir_all(&bases).with_context(|| format!("cannot make {}", bases.display()))?;
+        let (base, mut top) = match self {
+            Kind::Plain => (plain::base(&bases)?, plain::top()),
+            Kind::Systemd => (systemd::base(&bases)?, systemd::top()),
+        };
+        fs::copy(base, to).with_context(unwritable)?;
         let file = File::options()
             .append(true)
             .open(to)
             .with_context(unwritable)?;
         let mut file = BufWriter::new(file);
-        self.top(contents)?.write(&mut file)?;
+        contents.add(&mut top)?;
+        top.write(&mut file)?;
         file.flush().with_context(unwritable)
     }
+}
 
-    /// The layer of packages; its name tells what they are.
-    fn base(&self, cache: &Path) -> Result<PathBuf> {
-        let closure = Closure::of(self.packages)?;
-        let applets = self.applets.join(" ");
-        let key = Sha256::digest(
-            [
-                closure.versions.as_str(),
-                &applets,
-                PASSWD,
-                GROUP,
-                &LEFT_OUT.join(" "),
-            ]
-            .join("\n"),
-        );
-        let directory = cache.join("bases");
-        let base = directory.join(format!("{:.16}.cpio", format!("{key:x}")));
-        if base.exists() {
-            return Ok(base);
-        }
-        say(&format!(
-            "making the guest {}, of {} packages",
-            self.name,
-            closure.versions.lines().count()
-        ));
-        let unwritable = || format!("cannot write into {}", directory.display());
-        fs::create_dir_all(&directory).with_context(unwritable)?;
-        let unpacked = tempfile::tempdir_in(&directory).with_context(unwritable)?;
-        closure.unpack(unpacked.path())?;
-
-        let mut archive = Archive::default();
-        let skip = |place: &Path| LEFT_OUT.iter().any(|out| place == Path::new(out));
-        archive.tree(unpacked.path(), Path::new(""), &skip)?;
-        archive.merge_usr();
-        for place in [
-            "dev", "proc", "root", "run", "sys", "tests", "tmp", "var/tmp",
-        ] {
-            archive.directory(
-                place,
-                if place.ends_with("tmp") {
-                    0o1777
-                } else {
-                    0o755
-                },
-            );
-        }
-        archive.link("usr/bin/sh", "dash");
-        for applet in self.applets {
-            archive.link(&format!("usr/sbin/{applet}"), "/bin/busybox");
-        }
-        archive.text("etc/passwd", 0o644, PASSWD);
-        archive.text("etc/group", 0o644, GROUP);
-        archive.text("etc/hosts", 0o644, "127.0.0.1 localhost\n::1 localhost\n");
-
-        let new = tempfile::NamedTempFile::new_in(&directory).with_context(unwritable)?;
-        archive.write(BufWriter::new(new.as_file()))?;
-        new.persist(&base).with_context(unwritable)?;
-        Ok(base)
-    }
-
+impl Contents<'_> {
     /// What is tested, and what is to be done with it.
-    fn top(&self, contents: &Contents<'_>) -> Result<Archive> {
-        let mut archive = Archive::default();
-        archive.text("init", 0o755, self.init);
-        archive.program("tests/tracer", contents.tracer);
-        archive.program("tests/tracer-tests", contents.tests);
-        archive.directory("tests/corpus", 0o755);
-        archive.tree(contents.corpus, Path::new("tests/corpus"), &|_| false)?;
-        let arguments = contents.filter.map(|filter| format!("{filter}\0"));
+    fn add(&self, archive: &mut Archive) -> Result<()> {
+        let all = |_: &Path| false;
+        archive.directory("tests", 0o755);
+        archive.text("tests/answer", 0o755, include_str!("answer.sh"));
+        archive.program("tests/tracer", self.tracer);
+        archive.program("tests/tracer-tests", self.tests);
+        for (place, directory) in [("corpus", self.corpus), ("replica", self.replica)] {
+            let place = format!("tests/{place}");
+            archive.directory(&place, 0o755);
+            archive.tree(directory, Path::new(&place), &all)?;
+        }
+        let arguments = self.filter.map(|filter| format!("{filter}\0"));
         archive.text("tests/arguments", 0o644, &arguments.unwrap_or_default());
-        if contents.is_interactive {
+        if self.is_interactive {
             archive.text("tests/interactive", 0o644, "");
         }
-        Ok(archive)
+        Ok(())
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::{image::Guest, kernel::Kernel};
+use super::{guests::Guest, kernel::Kernel};
 use crate::test::tally;
 
 /// What is to be booted.
@@ -19,6 +19,8 @@ pub struct Machine<'a> {
     pub emulator: &'a Path,
     pub kernel: &'a Kernel,
     pub guest: &'a Guest,
+    /// What to call it.
+    pub name: &'a str,
     pub initrd: &'a Path,
     /// Where it leaves what it said.
     pub directory: &'a Path,
@@ -45,6 +47,8 @@ const OPTIONS: [&str; 7] = [
     "max",
     "-no-reboot",
 ];
+/// How long a guest may take, seconds. Where the verifier has most to do, one takes two thirds of it.
+const LIMIT: u64 = 900;
 const COMMAND_LINE: &str = "console=ttyS0 panic=-1 quiet";
 
 impl Machine<'_> {
@@ -59,7 +63,7 @@ impl Machine<'_> {
         }
         command.stdin(Stdio::null());
         let mut emulator = Emulator(command.spawn().context("cannot run the emulator")?);
-        let limit = Duration::from_secs(self.guest.limit);
+        let limit = Duration::from_secs(LIMIT);
         let deadline = Instant::now() + limit;
         let mut shown = 0;
         let mut timed_out = None;
@@ -68,7 +72,7 @@ impl Machine<'_> {
                 .0
                 .try_wait()
                 .context("cannot wait for the emulator")?;
-            shown = show(&read(&answers), shown);
+            shown = show(self.name, &read(&answers), shown);
             if let Some(status) = ended {
                 if !status.success() {
                     bail!("the emulator failed ({status}); its messages are above");
@@ -93,10 +97,7 @@ impl Machine<'_> {
     pub fn interact(&self) -> Result<()> {
         let mut command = self.command();
         command.args(["-nographic", "-serial", "mon:stdio"]);
-        println!(
-            "vm: {}: booting; Ctrl-A X ends the machine",
-            self.kernel.release
-        );
+        println!("vm: {}: booting; Ctrl-A X ends the machine", self.name);
         let status = command.status().context("cannot run the emulator")?;
         if !status.success() {
             bail!("the emulator failed ({status})");
@@ -108,18 +109,19 @@ impl Machine<'_> {
         let mut command = Command::new(self.emulator);
         command
             .args(OPTIONS)
-            .args(["-nodefaults", "-m", &self.guest.memory.to_string()])
+            .args(["-nodefaults", "-m", &self.guest.kind.memory().to_string()])
             .arg("-kernel")
             .arg(&self.kernel.image)
             .arg("-initrd")
             .arg(self.initrd)
-            .args(["-append", COMMAND_LINE]);
+            .arg("-append")
+            .arg(self.guest.command_line(COMMAND_LINE));
         command
     }
 
     fn file(&self, what: &str) -> PathBuf {
-        let release = &self.kernel.release;
-        self.directory.join(format!("{release}.{what}"))
+        let name = self.name.replace(' ', "-");
+        self.directory.join(format!("{name}.{what}"))
     }
 }
 
@@ -148,12 +150,12 @@ fn read(file: &Path) -> String {
 }
 
 /// Prints the whole lines about tests from there on; up to where it got.
-fn show(answers: &str, from: usize) -> usize {
+fn show(guest: &str, answers: &str, from: usize) -> usize {
     let new = answers.get(from..).unwrap_or_default();
     let whole = new.rfind('\n').map_or(0, |end| end + 1);
     for line in new[..whole].lines() {
         if tally::outcome(line).is_some() {
-            println!("{line}");
+            println!("{guest}: {line}");
         }
     }
     from + whole

@@ -1,5 +1,5 @@
-//! Debian's packages as files: finds them, downloads and unpacks them. None is installed, with the
-//! one exception of the emulator, which has to run here.
+//! Debian's packages as files: finds them, downloads and unpacks them. None is installed, but for
+//! the programs that have to run here: the emulator, and what makes a guest.
 
 use std::{
     fs,
@@ -25,25 +25,54 @@ pub fn require_emulator() -> Result<PathBuf> {
             );
         }
     }
-    if let Some(emulator) = elevate::find_program(EMULATOR) {
-        return Ok(emulator);
+    require(EMULATOR, EMULATOR_PACKAGE)
+}
+
+/// Where a program is, after root installed its package where it was missing.
+pub fn require(program: &str, package: &str) -> Result<PathBuf> {
+    if let Some(found) = elevate::find_program(program) {
+        return Ok(found);
     }
     if !Uid::effective().is_root() {
         bail!(
-            "the emulator is missing: as root, run `apt-get install --no-install-recommends {EMULATOR_PACKAGE}`"
+            "there is no {program}: as root, run `apt-get install --no-install-recommends {package}`"
         );
     }
-    say(&format!("installing {EMULATOR_PACKAGE}"));
+    say(&format!("installing {package}"));
     let install = || {
         run(apt_get()
             .env("DEBIAN_FRONTEND", "noninteractive")
             .args(["install", "--yes", "--no-remove", "--no-install-recommends"])
-            .arg(EMULATOR_PACKAGE))
+            .arg(package))
     };
     // A fresh machine knows of no package yet, and one that knows them needs no update.
     install().or_else(|_| update().and_then(|()| install()))?;
-    elevate::find_program(EMULATOR)
-        .with_context(|| format!("{EMULATOR_PACKAGE} is installed, but there is no {EMULATOR}"))
+    elevate::find_program(program)
+        .with_context(|| format!("{package} is installed, but there is no {program}"))
+}
+
+/// Where this machine has Debian's packages from, as lines of a `sources.list`. Others' packages it may
+/// have sources of as well are nothing to a guest.
+pub fn sources() -> Result<String> {
+    let ask = || {
+        run(Command::new("apt-get").args([
+            "indextargets",
+            "--format",
+            "deb $(REPO_URI) $(RELEASE) $(COMPONENT)",
+            "Created-By: Packages",
+            "Origin: Debian",
+        ]))
+    };
+    let sources = ask()?;
+    if !sources.is_empty() {
+        return Ok(sources);
+    }
+    update()?;
+    let sources = ask()?;
+    if sources.is_empty() {
+        bail!("apt has no source of Debian's packages: run this on Debian");
+    }
+    Ok(sources)
 }
 
 /// The names of packages that match a regular expression.
@@ -169,7 +198,7 @@ fn on_an_empty_machine() -> Command {
 }
 
 /// What it prints on stdout.
-fn run(command: &mut Command) -> Result<String> {
+pub fn run(command: &mut Command) -> Result<String> {
     let output = command
         .stdin(Stdio::null())
         .output()

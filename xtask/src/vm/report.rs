@@ -12,9 +12,10 @@ use crate::test::tally::{self, Outcome};
 /// Lines of an unfinished guest that are shown.
 const LAST: usize = 25;
 
-/// What came out for one kernel.
+/// What came out for one guest.
 pub struct Report {
-    pub release: String,
+    /// Its kernel and its kind.
+    pub guest: String,
     /// Every test, by name.
     pub tests: BTreeMap<String, Outcome>,
     /// What `tracer doctor --format json` said, null where it did not.
@@ -27,9 +28,9 @@ pub struct Report {
 
 impl Report {
     /// Reads it.
-    pub fn read(release: &str, ran: &Ran) -> Result<Report> {
+    pub fn read(guest: &str, ran: &Ran) -> Result<Report> {
         let mut report = Report {
-            release: release.to_owned(),
+            guest: guest.to_owned(),
             tests: BTreeMap::new(),
             doctor: Value::Null,
             messages: Vec::new(),

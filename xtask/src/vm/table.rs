@@ -1,4 +1,4 @@
-//! What the guests said, side by side: kernel × test where not all passed, kernel × fact, kernel ×
+//! What the guests said, side by side: guest × test where not all passed, guest × fact, guest ×
 //! program. It only arranges.
 
 use super::report::Report;
@@ -39,11 +39,11 @@ pub fn print(reports: &[Report]) {
     }
 }
 
-/// `6.1.0-42: 105 passed, 0 failed, 4 skipped · 6.12.…`
+/// `6.1.0-42 plain: 105 passed, 0 failed, 4 skipped · 6.12.…`
 pub fn closing_line(reports: &[Report]) -> String {
     let parts: Vec<String> = reports
         .iter()
-        .map(|report| format!("{}: {}", report.release, report.counts()))
+        .map(|report| format!("{}: {}", report.guest, report.counts()))
         .collect();
     parts.join(" · ")
 }
@@ -56,7 +56,7 @@ fn cell(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// A column a kernel; rows in the order in which they first come up.
+/// A column a guest; rows in the order in which they first come up.
 fn grid(
     head: &str,
     reports: &[Report],
@@ -72,7 +72,7 @@ fn grid(
     }
     let mut lines = vec![
         std::iter::once(head.to_owned())
-            .chain(reports.iter().map(|report| report.release.clone()))
+            .chain(reports.iter().map(|report| report.guest.clone()))
             .collect::<Vec<String>>(),
     ];
     for name in names {
@@ -113,18 +113,18 @@ fn grid(
 fn reasons(report: &Report) {
     for (name, outcome) in &report.tests {
         if let Outcome::Skipped(reason) = outcome {
-            println!("{}: skipped: {name} ({reason})", report.release);
+            println!("{}: skipped: {name} ({reason})", report.guest);
         }
     }
     for line in &report.messages {
-        println!("{}: {line}", report.release);
+        println!("{}: {line}", report.guest);
     }
     for (name, outcome) in &report.tests {
         if *outcome == Outcome::Failed {
-            println!("{}: FAILED: {name}", report.release);
+            println!("{}: FAILED: {name}", report.guest);
         }
     }
     if let Some(trouble) = &report.trouble {
-        println!("{}: {trouble}", report.release);
+        println!("{}: {trouble}", report.guest);
     }
 }

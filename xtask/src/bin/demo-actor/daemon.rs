@@ -11,13 +11,18 @@ use nix::unistd::{
     setsid, setuid,
 };
 
+use crate::truth;
+
 /// Forks; `Some` in the parent, with the child's PID, and `None` in the child.
 pub fn split() -> Result<Option<Pid>> {
     // SAFETY: the actor has a single thread whenever a role forks, so the
     // child is as free as after any fork of a single-threaded program.
     match unsafe { fork() }.context("cannot fork")? {
         ForkResult::Parent { child } => Ok(Some(child)),
-        ForkResult::Child => Ok(None),
+        ForkResult::Child => {
+            truth::tell();
+            Ok(None)
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The demo's actor: one program that plays every daemon, tool and server of
-//! the replica, according to the name it is executed by. Outside the demo's
-//! sandbox it refuses to be anything but the servers.
+//! the replica, according to the name it is executed by. Under its own name it
+//! refuses to be anything but the servers.
 
 // Shared with the demo itself, which lays the addresses out.
 #[path = "../../demo/addresses.rs"]
@@ -15,6 +15,7 @@ mod resolve;
 mod ruby;
 mod talk;
 mod tools;
+mod truth;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -45,6 +46,9 @@ fn play(arguments: &[OsString]) -> Result<ExitCode> {
         .iter()
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
+    if role != "demo-actor" {
+        truth::tell_role(&role, &arguments);
+    }
     match role.as_str() {
         "demo-actor" => return outside(&arguments),
         "omiserver" => omi::server::play(&arguments)?,

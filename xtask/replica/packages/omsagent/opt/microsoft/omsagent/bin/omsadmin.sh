@@ -1,6 +1,10 @@
 #!/bin/sh
 # Onboards this machine to the workspace that /etc/omsagent-onboard.conf names.
 
+if [ -d /run/replica-truth ]; then
+    . /run/replica-truth/say
+    truth command omsadmin -
+fi
 RUBY=/opt/microsoft/omsagent/ruby/bin/ruby
 HOME_OF_ALL=/opt/microsoft/omsagent
 . /etc/omsagent-onboard.conf

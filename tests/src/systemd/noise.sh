@@ -1,0 +1,12 @@
+#!/bin/sh
+# What has nothing to do with the command, though it installs something at the same time: the service of a
+# timer that was there before.
+. /run/replica-truth/say
+truth system noise noise.service
+mkdir -p /opt/noise
+dpkg-deb --extract /run/scene/acme-agent.deb /opt/noise
+count=0
+while [ $count -lt 100 ]; do
+    sh /run/scene/job system noise noise.service
+    count=$((count + 1))
+done

@@ -1,0 +1,119 @@
+//! Recordings of what runs already: a unit by its name, a process by its number. What it has open, and
+//! where it comes from, is in the trace from the start.
+
+use std::{
+    io::Write,
+    net::{TcpListener, TcpStream},
+    process::Command,
+};
+
+use super::stage::call;
+use crate::harness::{Recording, Test, Trace, live, run, within_limit};
+
+pub(super) fn tests() -> Vec<Test> {
+    vec![
+        live!(a_unit_is_recorded_with_what_it_has),
+        live!(a_process_is_recorded_with_what_it_has),
+    ]
+}
+
+/// A daemon of two processes, one of which keeps a connection.
+struct Daemon {
+    unit: String,
+    remote: String,
+    main: u64,
+    /// Its end would be the client's too.
+    _connection: TcpStream,
+}
+
+impl Daemon {
+    fn start(name: &str) -> Daemon {
+        let unit = format!("tracer-test-{name}-{}.service", std::process::id());
+        let server = TcpListener::bind("127.0.0.1:0").expect("a server");
+        let port = server.local_addr().expect("its address").port();
+        let script = format!(
+            "perl -MSocket -e 'socket(S, PF_INET, SOCK_STREAM, 0); \
+             connect(S, sockaddr_in({port}, INADDR_LOOPBACK)); sysread(S, $x, 1); sleep 1000' & \
+             while :; do sleep 0.2; done"
+        );
+        call(&[
+            "systemd-run",
+            "--quiet",
+            "--unit",
+            &unit,
+            "sh",
+            "-c",
+            &script,
+        ]);
+        // So that the connection is there, and has carried something.
+        let (mut connection, _) = server.accept().expect("a client");
+        connection.write_all(b"x").expect("a byte");
+        let mut main = 0;
+        within_limit(|| {
+            let shown = run(Command::new("systemctl")
+                .args(["show", "--property=MainPID", "--value"])
+                .arg(&unit));
+            main = shown.text().trim().parse().unwrap_or_default();
+            main > 1
+        });
+        Daemon {
+            unit,
+            remote: format!("127.0.0.1:{port}"),
+            main,
+            _connection: connection,
+        }
+    }
+
+    /// What its recording has to show.
+    fn is_in(&self, trace: &Trace) {
+        let everything = trace.processes([]);
+        let find = |pid: u64| everything.iter().find(|life| life["pid"] == pid);
+        let main = find(self.main).expect("its main process");
+        assert_eq!(main["unit"], *self.unit, "{main}");
+        let client = everything
+            .iter()
+            .find(|life| life["ppid"] == self.main && life["name"] == "perl")
+            .expect("its child from before");
+        assert_eq!(client["unit"], *self.unit, "{client}");
+        // Its tree is the one that is recorded, and not that of everybody else.
+        assert_ne!(main["tree"], "system", "{main}");
+        assert_eq!(client["tree"], main["tree"], "{client}");
+        let manager = find(1).expect("what started it");
+        assert_eq!(manager["tree"], "system", "{manager}");
+        // What it starts now.
+        let sleeping = everything
+            .iter()
+            .filter(|life| life["ppid"] == self.main && life["name"] == "sleep");
+        assert!(sleeping.count() > 1);
+        let rows = trace.connections(["--remote", &self.remote]);
+        let row = rows
+            .iter()
+            .find(|row| row["process"]["pid"] == client["pid"])
+            .unwrap_or_else(|| panic!("its connection: {rows:?}"));
+        assert_eq!(row["state"], "open", "{row}");
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        call(&["systemctl", "stop", &self.unit]);
+    }
+}
+
+fn a_unit_is_recorded_with_what_it_has() {
+    let daemon = Daemon::start("unit");
+    let trace = Recording::of(Vec::new())
+        .option(["--unit", &daemon.unit, "--for", "2s"])
+        .run()
+        .trace();
+    daemon.is_in(&trace);
+}
+
+fn a_process_is_recorded_with_what_it_has() {
+    let daemon = Daemon::start("pid");
+    let trace = Recording::of(Vec::new())
+        .option(["--pid", &daemon.main.to_string(), "--for", "2s"])
+        .run()
+        .trace();
+    daemon.is_in(&trace);
+}

@@ -1,0 +1,55 @@
+//! The ground truth, for tests in a guest: where `/run/replica-truth` is, each process says which tree
+//! it belongs to, once when it starts a role and once after each fork. `xtask/replica/truth.sh` is the
+//! same for scripts. It decides nothing that a role does, and elsewhere it does nothing.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use crate::addresses::WORKSPACE;
+
+const LOG: &str = "/run/replica-truth/log";
+
+/// Tree, role and unit of this process, and of those that it forks.
+static ROLE: OnceLock<String> = OnceLock::new();
+
+/// Says what this process is, if anybody wants to know.
+pub fn tell_role(role: &str, arguments: &[String]) {
+    let script = arguments.first().map(String::as_str).unwrap_or_default();
+    let script = Path::new(script).file_name();
+    let is = |name: &str| script.is_some_and(|script| script == name);
+    let agent = format!("omsagent-{WORKSPACE}.service");
+    let (tree, unit) = match role {
+        "omiserver" | "omiengine" | "omiagent" => ("omi", "omid.service"),
+        "ruby" if is("omsagent") => ("omsagent", agent.as_str()),
+        // The package's script runs the same program with other scripts, and they are the command's.
+        "python2" if is("PerformRequiredConfigurationChecks.py") => ("omsconfig", "-"),
+        "dsc_host" => ("omsconfig", "-"),
+        "unattended-upgrade" => ("system", "-"),
+        _ => ("command", "-"),
+    };
+    ROLE.get_or_init(|| format!("{tree} {role} {unit}"));
+    tell();
+}
+
+/// Says it of a process that was just forked.
+pub fn tell() {
+    // There is no log but in a guest, and what cannot be written there, the test misses.
+    let Ok(mut log) = OpenOptions::new().append(true).open(LOG) else {
+        return;
+    };
+    let (Some(role), Some(start)) = (ROLE.get(), start()) else {
+        return;
+    };
+    // One write, so that it is one line whoever else writes.
+    let line = format!("{} {start} {role}\n", std::process::id());
+    log.write_all(line.as_bytes()).ok();
+}
+
+/// When this process started, in ticks since boot: the 20th field behind the name, which may hold anything.
+fn start() -> Option<String> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    fields.split(' ').nth(19).map(str::to_owned)
+}

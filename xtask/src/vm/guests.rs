@@ -1,0 +1,90 @@
+//! Which guests there are: a kernel, a kind, and what the kernel is told to be different in. It boots
+//! none of them.
+
+use super::image::Kind;
+
+/// A guest to boot.
+pub struct Guest {
+    /// Of kernels.
+    pub branch: &'static str,
+    pub kind: Kind,
+    /// What tells it from others with the same kernel.
+    pub name: &'static str,
+    /// Modules of the tests that are run; all where it is empty.
+    modules: &'static str,
+    /// For the kernel and for systemd.
+    words: &'static str,
+}
+
+/// A console without systemd's progress on it.
+const QUIET: &str = "systemd.show_status=0";
+/// Version 1 of cgroups with controllers, version 2 beside it, as systemd before 2019 had it.
+const HYBRID: &str = "systemd.show_status=0 systemd.unified_cgroup_hierarchy=0";
+/// No version 2 at all.
+const V1: &str = "systemd.show_status=0 systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller=1";
+
+/// Those that take longest first: two at a time are then done soonest.
+pub const GUESTS: [Guest; 6] = [
+    guest("6.1", Kind::Plain, "plain", "", ""),
+    guest("6.12", Kind::Plain, "plain", "", ""),
+    guest("6.1", Kind::Systemd, "systemd", "systemd,cgroup", QUIET),
+    guest("6.12", Kind::Systemd, "systemd", "systemd,cgroup", QUIET),
+    guest("6.1", Kind::Systemd, "hybrid", "cgroup", HYBRID),
+    guest("6.1", Kind::Systemd, "v1", "cgroup", V1),
+];
+
+const fn guest(
+    branch: &'static str,
+    kind: Kind,
+    name: &'static str,
+    modules: &'static str,
+    words: &'static str,
+) -> Guest {
+    Guest {
+        branch,
+        kind,
+        name,
+        modules,
+        words,
+    }
+}
+
+impl Guest {
+    /// Whether any of its tests can be meant by a filter, as far as that can be told: only one that
+    /// has a module in front says which it does not mean.
+    pub fn concerns(&self, filter: &str) -> bool {
+        let Some((module, _)) = filter.split_once("::") else {
+            return true;
+        };
+        self.modules.is_empty() || self.modules.split(',').any(|own| own == module)
+    }
+
+    /// What the kernel is told.
+    pub fn command_line(&self, of_all: &str) -> String {
+        let mut line = of_all.to_owned();
+        if !self.words.is_empty() {
+            line = format!("{line} {}", self.words);
+        }
+        if !self.modules.is_empty() {
+            // Nothing to the kernel: `answer.sh` reads it.
+            line = format!("{line} tests.modules={}", self.modules);
+        }
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::GUESTS;
+
+    #[test]
+    fn a_filter_with_a_module_concerns_the_guests_that_run_it() {
+        let names = |filter: &str| -> Vec<&str> {
+            let concerned = GUESTS.iter().filter(|guest| guest.concerns(filter));
+            concerned.map(|guest| guest.name).collect()
+        };
+        assert_eq!(names("exec::argv"), ["plain", "plain"]);
+        assert_eq!(names("systemd::cron").len(), 4);
+        assert_eq!(names("argv").len(), GUESTS.len());
+    }
+}

@@ -1,0 +1,96 @@
+//! The plain guest: a shell script as PID 1, and the programs that the tests record. Its packages are
+//! unpacked and no script of theirs is run, so nobody has to be root to make it.
+
+use std::{
+    io::BufWriter,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+use super::{cpio::Archive, image::LEFT_OUT, packages::Closure, say};
+
+/// What of Debian is in it, besides what these depend on.
+const PACKAGES: [&str; 13] = [
+    "busybox-static",
+    "coreutils",
+    "dash",
+    "dpkg",
+    "findutils",
+    "grep",
+    "libbpf-tools",
+    "make",
+    "python3-minimal",
+    "sed",
+    "strace",
+    "tar",
+    "util-linux",
+];
+/// What is left to busybox, because packages that have it bring much else.
+const APPLETS: [&str; 8] = [
+    "cttyhack", "hostname", "ip", "mount", "poweroff", "ps", "su", "umount",
+];
+const PASSWD: &str =
+    "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
+const GROUP: &str = "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n";
+
+/// The layer of packages; its name tells what they are.
+pub fn base(bases: &Path) -> Result<PathBuf> {
+    let closure = Closure::of(&PACKAGES)?;
+    let key = Sha256::digest(
+        [
+            closure.versions.as_str(),
+            &APPLETS.join(" "),
+            PASSWD,
+            GROUP,
+            &LEFT_OUT.join(" "),
+        ]
+        .join("\n"),
+    );
+    let base = bases.join(format!("{:.16}.cpio", format!("{key:x}")));
+    if base.exists() {
+        return Ok(base);
+    }
+    say(&format!(
+        "making the plain guest, of {} packages",
+        closure.versions.lines().count()
+    ));
+    let unwritable = || format!("cannot write into {}", bases.display());
+    let unpacked = tempfile::tempdir_in(bases).with_context(unwritable)?;
+    closure.unpack(unpacked.path())?;
+
+    let mut archive = Archive::default();
+    let skip = |place: &Path| LEFT_OUT.iter().any(|out| place == Path::new(out));
+    archive.tree(unpacked.path(), Path::new(""), &skip)?;
+    archive.merge_usr();
+    for place in ["dev", "proc", "root", "run", "sys", "tmp", "var/tmp"] {
+        archive.directory(
+            place,
+            if place.ends_with("tmp") {
+                0o1777
+            } else {
+                0o755
+            },
+        );
+    }
+    archive.link("usr/bin/sh", "dash");
+    for applet in APPLETS {
+        archive.link(&format!("usr/sbin/{applet}"), "/bin/busybox");
+    }
+    archive.text("etc/passwd", 0o644, PASSWD);
+    archive.text("etc/group", 0o644, GROUP);
+    archive.text("etc/hosts", 0o644, "127.0.0.1 localhost\n::1 localhost\n");
+
+    let new = tempfile::NamedTempFile::new_in(bases).with_context(unwritable)?;
+    archive.write(BufWriter::new(new.as_file()))?;
+    new.persist(&base).with_context(unwritable)?;
+    Ok(base)
+}
+
+/// What begins it.
+pub fn top() -> Archive {
+    let mut archive = Archive::default();
+    archive.text("init", 0o755, include_str!("init.sh"));
+    archive
+}
