@@ -354,7 +354,12 @@ fn what_becomes_of_units_is_told() {
     let scene = scene();
     let told = |unit: &str| -> Vec<&Event> {
         let events = scene.trace.all("unit");
-        events.filter(|event| event.text("unit") == unit).collect()
+        // What came of it, without what systemd was about to do and what it said that the unit is.
+        let wanted = |event: &&Event| {
+            event.text("unit") == unit
+                && !["queued", "described"].contains(&event.text("action"))
+        };
+        events.filter(wanted).collect()
     };
     let actions = |events: &[&Event]| -> Vec<String> {
         events

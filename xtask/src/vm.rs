@@ -102,6 +102,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         ));
     }
     let contents = Contents {
+        kernels: &kernels,
         filter: arguments.filter.as_deref(),
         is_interactive: arguments.shell,
         tracer: &programs.tracer,

@@ -92,7 +92,7 @@ fn try_attach(
             program.attach("tcp_connect", 0)?;
         }
         // They have no program, and come to nobody's mind here.
-        Hook::Fanotify | Hook::Systemd => {}
+        Hook::Fanotify | Hook::Systemd | Hook::SockDiag => {}
     }
     Ok(())
 }
@@ -122,7 +122,7 @@ pub(super) fn load_program(
             let program: &mut KProbe = program.try_into()?;
             program.load()
         }
-        Hook::Fanotify | Hook::Systemd => Ok(()),
+        Hook::Fanotify | Hook::Systemd | Hook::SockDiag => Ok(()),
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     plan::{Choice, Fact, Hook, Plan},
     privileges::{self, Unprivileged},
     refusal::Kernel,
+    sockets,
     units::UnitWatch,
 };
 
@@ -38,6 +39,7 @@ impl Checkup {
         let (plan, verified_instructions) = match Capture::start() {
             Ok(mut capture) => {
                 capture.add_choice(FileWatch::settle().1);
+                capture.add_choice(sockets::settle().1);
                 if let Some(choice) = units() {
                     capture.add_choice(choice);
                 }

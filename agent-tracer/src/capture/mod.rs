@@ -26,6 +26,6 @@ pub use observe::{
 };
 pub use plan::{Choice, Fact, Hook, HookFailure, Plan};
 pub use privileges::Unprivileged;
-pub use sockets::{FoundSocket, sockets};
+pub use sockets::{FoundSocket, settle as earlier_sockets};
 pub use units::{UnitWatch, UnitsError};
 pub use users::{Login, UserLookup, login};

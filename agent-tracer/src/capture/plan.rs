@@ -26,6 +26,8 @@ pub enum Fact {
     Files,
     /// What systemd does with its units.
     Units,
+    /// TCP connections that were there before.
+    Earlier,
 }
 
 impl Fact {
@@ -52,6 +54,7 @@ impl Fact {
             Fact::Outcome => "outcome",
             Fact::Files => "files",
             Fact::Units => "units",
+            Fact::Earlier => "earlier",
         }
     }
 
@@ -67,6 +70,7 @@ impl Fact {
             Fact::Outcome => "TCP outcome, close, byte counts",
             Fact::Files => "who writes cron tables and unit files",
             Fact::Units => "what systemd starts, and what for",
+            Fact::Earlier => "TCP connections that were there before",
         }
     }
 
@@ -79,7 +83,8 @@ impl Fact {
             | Fact::Connect
             | Fact::Outcome
             | Fact::Files
-            | Fact::Units => false,
+            | Fact::Units
+            | Fact::Earlier => false,
         }
     }
 
@@ -99,6 +104,7 @@ impl Fact {
             Fact::Outcome => &[Hook::InetSockSetState],
             Fact::Files => &[Hook::Fanotify],
             Fact::Units => &[Hook::Systemd],
+            Fact::Earlier => &[Hook::SockDiag],
         }
     }
 
@@ -112,7 +118,7 @@ impl Fact {
             settings.task_comm,
         ];
         let own: &[u32] = match self {
-            Fact::Fork | Fact::Files | Fact::Units => &[],
+            Fact::Fork | Fact::Files | Fact::Units | Fact::Earlier => &[],
             Fact::Exec => &[
                 settings.task_mm,
                 settings.mm_arg_start,
@@ -168,6 +174,8 @@ pub enum Hook {
     Fanotify,
     /// No eBPF program: systemd's interface on the D-Bus system bus.
     Systemd,
+    /// No eBPF program: one question over netlink.
+    SockDiag,
 }
 
 impl Hook {
@@ -184,6 +192,7 @@ impl Hook {
             Hook::InetSockSetState => "inet_sock_set_state",
             Hook::Fanotify => "fanotify",
             Hook::Systemd => "systemd",
+            Hook::SockDiag => "sock_diag",
         }
     }
 
@@ -194,6 +203,7 @@ impl Hook {
                 "needs CONFIG_FUNCTION_TRACER and CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, and a kernel policy that lets BPF attach to functions"
             }
             Hook::KprobeTcpConnect => "needs CONFIG_KPROBES",
+            Hook::SockDiag => "needs CONFIG_INET_DIAG (`modprobe tcp_diag`)",
             Hook::Fanotify => "needs Linux 5.9 or newer with CONFIG_FANOTIFY, and CAP_SYS_ADMIN",
             Hook::Systemd => {
                 "needs the D-Bus system bus (package dbus), /run/dbus/system_bus_socket"
@@ -221,6 +231,7 @@ impl fmt::Display for Hook {
             Hook::InetSockSetState => "raw_tp inet_sock_set_state",
             Hook::Fanotify => "fanotify",
             Hook::Systemd => "D-Bus systemd1",
+            Hook::SockDiag => "netlink sock_diag",
         })
     }
 }

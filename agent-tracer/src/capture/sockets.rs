@@ -18,6 +18,10 @@ use netlink_packet_sock_diag::{
 };
 use netlink_sys::{Socket, SocketAddr as NetlinkAddress, protocols::NETLINK_SOCK_DIAG};
 
+use super::{
+    attach::is_left_out,
+    plan::{Choice, Fact, Hook},
+};
 use crate::event::SocketState;
 
 /// A connection as the kernel tells it.
@@ -43,12 +47,23 @@ const SEARCH: Duration = Duration::from_millis(500);
 /// Answers of the kernel are at most this long (`NLMSG_GOODSIZE` is less).
 const ANSWER: usize = 64 * 1024;
 
+/// The connections, with what that is as a choice of the plan.
+pub fn settle() -> (Vec<FoundSocket>, Choice) {
+    let found = match is_left_out(Hook::SockDiag) {
+        true => Err("left out by TRACER_WITHOUT_HOOKS".to_owned()),
+        false => sockets().map_err(|error| error.to_string()),
+    };
+    let settled = found.as_ref().map(|_| ()).map_err(Clone::clone);
+    let choice = Choice::watched(Fact::Earlier, Hook::SockDiag, settled);
+    (found.unwrap_or_default(), choice)
+}
+
 /// The connections of this network namespace that go out, as far as can be told.
 ///
 /// # Errors
 ///
 /// The kernel does not tell.
-pub fn sockets() -> io::Result<Vec<FoundSocket>> {
+fn sockets() -> io::Result<Vec<FoundSocket>> {
     let mut all = Vec::new();
     for family in [AF_INET, AF_INET6] {
         all.extend(dump(family)?);

@@ -381,6 +381,7 @@ impl Teller {
             "UpheldBy",
             "ConsistsOf",
         ]);
+        unit.pulls_in = names(&["Wants", "Requires", "Requisite", "BindsTo", "Upholds"]);
         let mut path = |property: &str| -> Option<String> {
             String::try_from(properties.remove(property)?)
                 .ok()

@@ -41,6 +41,10 @@ pub struct Unit {
     /// `FragmentPath`, or `SourcePath` of a generated unit; empty of one that is in no file.
     #[prost(bytes = "vec", tag = "6")]
     pub file: Vec<u8>,
+    /// `Wants`, `Requires`, `Requisite`, `BindsTo`, `Upholds`: units that its start starts. Said by the unit itself, so still
+    /// known when those that it names are done and forgotten.
+    #[prost(bytes = "vec", repeated, tag = "8")]
+    pub pulls_in: Vec<Vec<u8>>,
     /// `JobType` of the job that systemd has for it: start, stop, restart, reload …; empty where it
     /// has none, or was done before it could be asked.
     #[prost(string, tag = "7")]

@@ -201,7 +201,7 @@ impl Model {
     fn request_for(&self, unit: &[u8], boot_ns: u64) -> Option<Request> {
         let find = |names: &[&[u8]]| {
             let is_it = |request: &&Request| {
-                request.names(names)
+                request.names(names, !self.systemd_tells)
                     // Where systemd tells of its jobs, one that was queued and is done later is told of in time.
                     && (!self.systemd_tells || request.is_open_at(boot_ns, self.process(request.by)))
             };
@@ -272,6 +272,14 @@ impl Model {
                 let life = self.units.entry(Arc::clone(&unit)).or_default();
                 life.describe(told);
                 self.described(&unit, event.boot_ns);
+                for pulled in &told.pulls_in {
+                    let pulled: Arc<[u8]> = pulled.as_slice().into();
+                    let life = self.units.entry(Arc::clone(&pulled)).or_default();
+                    if !life.pulled_in_by.contains(&told.name) {
+                        life.pulled_in_by.push(told.name.clone());
+                        self.described(&pulled, event.boot_ns);
+                    }
+                }
             }
             UnitAction::Started | UnitAction::Restarted => self.told(&unit, true),
             UnitAction::Stopped | UnitAction::Failed => {
@@ -322,9 +330,11 @@ impl Model {
 
     /// What is known by now may tell what a name alone did not.
     fn described(&mut self, unit: &Arc<[u8]>, boot_ns: u64) {
-        let current = self.units.get(unit).and_then(|life| life.current);
-        if let Some(ActivationIndex(position)) = current
+        // It may be over already.
+        let latest = self.units.get(unit).and_then(|life| life.current.or(life.last));
+        if let Some(ActivationIndex(position)) = latest
             && let Some(open) = self.activations.get(position as usize)
+            && open.opened_ns + JOB_IS_LATE > boot_ns
             && open.cause.request().is_none()
         {
             let opened_ns = open.opened_ns;

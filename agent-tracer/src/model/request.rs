@@ -60,11 +60,16 @@ const VALUED: [&[u8]; 16] = [
 ];
 
 impl Request {
-    /// Whether it names one of these units.
-    pub(super) fn names(&self, names: &[&[u8]]) -> bool {
+    /// Whether it names one of these units; `by_stem` also a timer, socket or path unit that is called like one,
+    /// where nobody says what triggers what.
+    pub(super) fn names(&self, names: &[&[u8]], by_stem: bool) -> bool {
+        let is = |asked: &[u8], name: &[u8]| match by_stem {
+            true => starts(asked, name),
+            false => is_named(asked, name),
+        };
         self.units
             .iter()
-            .any(|asked| names.iter().any(|name| starts(asked, name)))
+            .any(|asked| names.iter().any(|name| is(asked, name)))
     }
 
     /// Whether it was being made at that time.
@@ -103,15 +108,20 @@ impl Model {
 /// Whether a request for one unit starts another: the same, or that of a timer, socket or path.
 fn starts(asked: &[u8], unit: &[u8]) -> bool {
     let stem = |name: &[u8], suffix: &[u8]| name.strip_suffix(suffix).map(<[u8]>::to_vec);
-    if let Some(prefix) = asked.strip_suffix(b"*") {
-        return unit.starts_with(prefix);
-    }
-    asked == unit
+    is_named(asked, unit)
         || [b".timer".as_slice(), b".socket", b".path"]
             .into_iter()
             .any(|suffix| {
                 stem(asked, suffix).is_some_and(|stem_of| Some(stem_of) == stem(unit, b".service"))
             })
+}
+
+/// A name, or `run-*` for one that systemd-run chose.
+fn is_named(asked: &[u8], unit: &[u8]) -> bool {
+    match asked.strip_suffix(b"*") {
+        Some(prefix) => unit.starts_with(prefix),
+        None => asked == unit,
+    }
 }
 
 /// The units that a call of systemctl(1) starts, or stops: also what stops a unit has processes in its cgroup.

@@ -48,8 +48,10 @@ impl UnitLife {
             (&mut self.triggered_by, &unit.triggered_by),
             (&mut self.pulled_in_by, &unit.pulled_in_by),
         ] {
-            if !told.is_empty() {
-                own.clone_from(told);
+            for name in told {
+                if !own.contains(name) {
+                    own.push(name.clone());
+                }
             }
         }
         if !unit.file.is_empty() {

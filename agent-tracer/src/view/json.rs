@@ -196,6 +196,7 @@ fn unit<M: SerializeMap>(map: &mut M, model: &Model, unit: &Unit) -> Result<(), 
         ("aliases", "aliases_base64", &unit.aliases),
         ("triggered_by", "triggered_by_base64", &unit.triggered_by),
         ("pulled_in_by", "pulled_in_by_base64", &unit.pulled_in_by),
+        ("pulls_in", "pulls_in_base64", &unit.pulls_in),
     ] {
         if !names.is_empty() {
             list(map, key, twin, names)?;

@@ -3,6 +3,7 @@
 # guest, at once: there is nothing to be saved.
 export HOME=/root TERM=linux
 cd /root
+for module in /tests/modules/"$(uname -r)"/*.ko; do insmod "$module"; done
 if [ -e /tests/interactive ]; then
     echo
     echo "Linux $(uname -r), systemd. \`tracer\` and \`tracer-tests\` are in PATH; \`exit\` powers off."

@@ -3,6 +3,7 @@
 //! of its own. It boots nothing.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::{BufWriter, Write},
     path::Path,
@@ -11,7 +12,7 @@ use std::{
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
-use super::{cpio::Archive, plain, systemd};
+use super::{cpio::Archive, kernel::Kernel, plain, systemd};
 
 /// A kind of guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -24,6 +25,7 @@ pub enum Kind {
 
 /// What is tested.
 pub struct Contents<'a> {
+    pub kernels: &'a BTreeMap<&'static str, Kernel>,
     pub tracer: &'a Path,
     pub tests: &'a Path,
     pub corpus: &'a Path,
@@ -96,6 +98,14 @@ impl Contents<'_> {
             let place = format!("tests/{place}");
             archive.directory(&place, 0o755);
             archive.tree(directory, Path::new(&place), &all)?;
+        }
+        archive.directory("tests/modules", 0o755);
+        for kernel in self.kernels.values() {
+            let place = format!("tests/modules/{}", kernel.name());
+            archive.directory(&place, 0o755);
+            for (number, module) in (0..).zip(&kernel.modules) {
+                archive.program(&format!("{place}/{number}.ko"), module);
+            }
         }
         let arguments = self.filter.map(|filter| format!("{filter}\0"));
         archive.text("tests/arguments", 0o644, &arguments.unwrap_or_default());

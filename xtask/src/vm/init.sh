@@ -15,6 +15,7 @@ mount -t bpf none /sys/fs/bpf
 mount -t tracefs none /sys/kernel/tracing
 mount -t securityfs none /sys/kernel/security
 ip link set lo up
+for module in /tests/modules/"$(uname -r)"/*.ko; do insmod "$module"; done
 hostname guest
 cd /root
 

@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::{Context, Result};
@@ -16,7 +17,19 @@ pub struct Kernel {
     pub release: String,
     /// What an emulator boots.
     pub image: PathBuf,
+    /// Modules that a guest loads, in this order: what a machine would load by itself.
+    pub modules: Vec<PathBuf>,
 }
+
+impl Kernel {
+    /// What `uname -r` says.
+    pub fn name(&self) -> String {
+        format!("{}{SUFFIX}", self.release)
+    }
+}
+
+/// Those that sock_diag(7) needs for TCP.
+const MODULES: [&str; 2] = ["net/ipv4/inet_diag.ko", "net/ipv4/tcp_diag.ko"];
 
 const PREFIX: &str = "linux-image-";
 const SUFFIX: &str = "-cloud-amd64";
@@ -49,7 +62,31 @@ pub fn fetch(branch: &str, cache: &Path) -> Result<Kernel> {
             directory.display()
         )
     })?;
-    Ok(Kernel { release, image })
+    let all = directory.join(format!("lib/modules/{release}{SUFFIX}/kernel"));
+    let modules = MODULES
+        .iter()
+        .map(|module| plain_module(&all.join(module)))
+        .collect::<Result<_>>()?;
+    Ok(Kernel {
+        release,
+        image,
+        modules,
+    })
+}
+
+/// A module as it is loaded; newer kernels have theirs compressed.
+fn plain_module(module: &Path) -> Result<PathBuf> {
+    if !module.exists() {
+        let mut compressed = module.as_os_str().to_owned();
+        compressed.push(".xz");
+        packages::run(
+            Command::new("xz")
+                .args(["--decompress", "--keep", "--"])
+                .arg(compressed),
+        )
+        .context("a module of the kernel cannot be unpacked (xz is of the package xz-utils)")?;
+    }
+    Ok(module.to_owned())
 }
 
 /// The release of the newest of these packages.

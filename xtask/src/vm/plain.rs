@@ -12,13 +12,14 @@ use sha2::{Digest, Sha256};
 use super::{cpio::Archive, image::LEFT_OUT, packages::Closure, say};
 
 /// What of Debian is in it, besides what these depend on.
-const PACKAGES: [&str; 13] = [
+const PACKAGES: [&str; 14] = [
     "busybox-static",
     "coreutils",
     "dash",
     "dpkg",
     "findutils",
     "grep",
+    "kmod",
     "libbpf-tools",
     "make",
     "python3-minimal",

@@ -22,11 +22,12 @@ use super::{
 };
 
 /// What is in it, besides what these depend on and what Debian calls essential.
-const PACKAGES: [&str; 11] = [
+const PACKAGES: [&str; 12] = [
     "cron",
     "dbus",
     "init-system-helpers",
     "iproute2",
+    "kmod",
     "passwd",
     "perl-base",
     "procps",

@@ -107,6 +107,7 @@ impl Recorder<'_> {
                     &mut unit.aliases,
                     &mut unit.triggered_by,
                     &mut unit.pulled_in_by,
+                    &mut unit.pulls_in,
                 ];
                 for text in lists.into_iter().flatten() {
                     self.redactor.bytes(text);
@@ -182,13 +183,7 @@ impl Recorder<'_> {
 
     /// Takes on the connections that were there before.
     pub(super) fn take_sockets(&mut self) {
-        let Ok(found) = capture::sockets() else {
-            self.session
-                .model
-                .ledger_mut()
-                .missing_fact("connections that were there before");
-            return;
-        };
+        let found = std::mem::take(&mut self.sources.earlier);
         self.drain_all();
         let (event, unowned) = sources::sockets(found, &self.session.model, &mut self.capture);
         self.take(event);

@@ -3,7 +3,7 @@
 
 use crate::{
     capture::{
-        Capture, Choice, Fact, FileChange, FileWatch, FoundSocket, Hook, UnitWatch, boot_now,
+        self, Capture, Choice, Fact, FileChange, FileWatch, FoundSocket, Hook, UnitWatch, boot_now,
     },
     event::{Event, EventKind, File, ProcessId, SnapshotSocket, Sockets, Units},
     model::{Model, job_digest},
@@ -15,6 +15,8 @@ use crate::{
 pub(super) struct Sources {
     pub(super) units: Option<UnitWatch>,
     pub(super) files: Option<FileWatch>,
+    /// Connections that are there already.
+    pub(super) earlier: Vec<FoundSocket>,
 }
 
 impl Sources {
@@ -22,7 +24,13 @@ impl Sources {
     pub(super) async fn start(capture: &mut Capture) -> (Sources, Option<Units>) {
         let (files, choice) = FileWatch::settle();
         capture.add_choice(choice);
-        let mut sources = Sources { units: None, files };
+        let (earlier, choice) = capture::earlier_sockets();
+        capture.add_choice(choice);
+        let mut sources = Sources {
+            units: None,
+            files,
+            earlier,
+        };
         let units = match UnitWatch::start().await {
             Ok(None) => return (sources, None),
             Ok(Some((units, watch))) => {
