@@ -126,9 +126,16 @@ impl Filter {
     }
 
     fn wants_remote(&self, model: &Model, kind: &EventKind) -> bool {
-        kind.connection()
-            .and_then(|id| model.connection(id)?.remote)
-            .is_some_and(|remote| self.remote.iter().any(|wanted| wanted.matches(remote)))
+        kind.connections()
+            .filter_map(|id| model.connection(id))
+            .any(|connection| self.wants_remote_of(connection))
+    }
+
+    fn wants_remote_of(&self, connection: &Connection) -> bool {
+        self.remote.is_empty()
+            || connection
+                .remote
+                .is_some_and(|remote| self.remote.iter().any(|wanted| wanted.matches(remote)))
     }
 
     fn wants_process(&self, model: &Model, process: &Process) -> bool {
@@ -180,10 +187,16 @@ impl Marks {
         if let Some(index) = model.find(event.process) {
             mark(&mut self.processes, index.position());
         }
-        if let Some(id) = event.kind.connection()
-            && let Some(connection) = model.connection(id)
+        for connection in event
+            .kind
+            .connections()
+            .filter_map(|id| model.connection(id))
         {
-            mark(&mut self.connections, connection.position());
+            // One event may tell of several, of which only some are wanted.
+            if filter.wants_remote_of(connection) {
+                mark(&mut self.connections, connection.position());
+                mark(&mut self.processes, connection.owner.position());
+            }
         }
     }
 }

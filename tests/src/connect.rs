@@ -24,6 +24,7 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(a_connection_that_nobody_answers),
         live!(events_of_a_connection_come_in_order),
         live!(a_listener_is_no_connection),
+        live!(a_connection_from_before_is_followed_to_its_end),
     ]
 }
 
@@ -325,4 +326,34 @@ fn a_listener_is_no_connection() {
     );
     let nothing = record(words(["true"]));
     assert!(mine(&nothing).is_empty());
+}
+
+/// The owner is the test's own child; it connects before the recording, and closes during it.
+fn a_connection_from_before_is_followed_to_its_end() {
+    use std::process::Command;
+    let remote = server("127.0.0.1", Duration::from_secs(30)).to_string();
+    let words = act(["dial", "keep", &remote, "plain", &remote]);
+    let (program, rest) = words.split_first().expect("a program");
+    let mut child = Command::new(program).args(rest).spawn().expect("a client");
+    // It keeps its connection for two seconds.
+    thread::sleep(Duration::from_millis(700));
+    let trace = Recording::of(Vec::new())
+        .option(["--pid", &child.id().to_string(), "--for", "20s"])
+        .run()
+        .trace();
+    child.wait().expect("the client ends");
+    let rows = trace.connections(["--remote", &remote]);
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    let [before, during] = rows.as_slice() else {
+        panic!("{rows:?}");
+    };
+    assert_eq!(before["note"], "was there before the recording", "{before}");
+    assert_eq!(before["process"]["pid"], child.id(), "{before}");
+    assert_eq!(before["tree"], "command", "{before}");
+    assert!(before["local"].is_string(), "{before}");
+    let state = before["state"].as_str().unwrap_or_default();
+    assert!(["closing", "closed"].contains(&state), "{before}");
+    assert!(before["duration_ms"].is_null(), "{before}");
+    assert!(during["note"].is_null(), "{during}");
+    assert_eq!(during["process"]["pid"], child.id(), "{during}");
 }

@@ -21,6 +21,7 @@ mod output;
 mod process;
 mod record;
 mod redact;
+mod schedule;
 mod systemd;
 mod tags;
 
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         exec::tests(),
         process::tests(),
         cgroup::tests(),
+        schedule::tests(),
         systemd::tests(),
         connect::tests(),
         hooks::tests(),

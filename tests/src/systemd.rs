@@ -356,8 +356,7 @@ fn what_becomes_of_units_is_told() {
         let events = scene.trace.all("unit");
         // What came of it, without what systemd was about to do and what it said that the unit is.
         let wanted = |event: &&Event| {
-            event.text("unit") == unit
-                && !["queued", "described"].contains(&event.text("action"))
+            event.text("unit") == unit && !["queued", "described"].contains(&event.text("action"))
         };
         events.filter(wanted).collect()
     };

@@ -166,8 +166,19 @@ impl EventKind {
         }
     }
 
-    /// The connection that it is about, if it is about one.
-    pub fn connection(&self) -> Option<u64> {
+    /// The connections that it is about.
+    pub fn connections(&self) -> impl Iterator<Item = u64> {
+        let several: &[SnapshotSocket] = if let EventKind::Sockets(sockets) = self {
+            &sockets.sockets
+        } else {
+            &[]
+        };
+        let several = several.iter().map(|socket| socket.connection);
+        self.connection().into_iter().chain(several)
+    }
+
+    /// The one connection that it is about.
+    fn connection(&self) -> Option<u64> {
         match self {
             EventKind::Connect(connect) => Some(connect.connection),
             EventKind::Established(established) => Some(established.connection),

@@ -331,7 +331,10 @@ impl Model {
     /// What is known by now may tell what a name alone did not.
     fn described(&mut self, unit: &Arc<[u8]>, boot_ns: u64) {
         // It may be over already.
-        let latest = self.units.get(unit).and_then(|life| life.current.or(life.last));
+        let latest = self
+            .units
+            .get(unit)
+            .and_then(|life| life.current.or(life.last));
         if let Some(ActivationIndex(position)) = latest
             && let Some(open) = self.activations.get(position as usize)
             && open.opened_ns + JOB_IS_LATE > boot_ns

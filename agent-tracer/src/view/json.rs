@@ -415,7 +415,8 @@ impl Serialize for ConnectionLife<'_> {
             "connect_ms",
             milliseconds(connection.established_ns),
         )?;
-        entry(&mut map, "duration_ms", milliseconds(connection.ended_ns))?;
+        let ended = connection.ended_ns.filter(|_| !connection.was_there_before);
+        entry(&mut map, "duration_ms", milliseconds(ended))?;
         if let Some((sent, received)) = connection.bytes {
             map.serialize_entry("bytes_sent", &sent)?;
             map.serialize_entry("bytes_received", &received)?;

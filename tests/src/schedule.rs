@@ -1,0 +1,105 @@
+//! Files that make programs run later, and the programs that cron then runs. The directories are a mount
+//! namespace's own, and so is the cron: a shell of that name. Nothing is scheduled on this machine.
+
+use std::{ffi::OsString, fs};
+
+use crate::harness::{Recording, Test, Trace, live, words};
+
+pub(crate) fn tests() -> Vec<Test> {
+    vec![
+        live!(a_job_is_of_the_one_who_wrote_its_table),
+        live!(a_table_of_before_explains_nothing),
+        live!(what_is_done_to_files_is_told),
+    ]
+}
+
+/// Runs a script where cron's directories are empty, and recorded from inside.
+fn record(before: &str, script: &str) -> Trace {
+    let place = tempfile::tempdir().expect("a directory");
+    let cron = place.path().join("cron");
+    fs::copy("/bin/sh", &cron).expect("a shell of another name");
+    let directories = "
+        for directory in /etc/cron.d /etc/cron.hourly; do
+            mkdir -p \"$directory\" && mount -t tmpfs tmpfs \"$directory\" || exit
+        done
+        eval \"$BEFORE\"; unset BEFORE
+        exec \"$@\"";
+    let launcher = words(["unshare", "--mount", "sh", "-c", directories, "sh"]);
+    let mut command = words(["sh", "-c", script, "sh"]);
+    command.push(OsString::from(cron));
+    Recording::of(command)
+        .through(launcher)
+        .environment("BEFORE", before)
+        .run()
+        .trace()
+}
+
+/// Has it run a job that is known by a word. It is no child of the writer's.
+fn run(word: &str) -> String {
+    format!(
+        "( setsid \"$1\" -c \"/bin/sh -c '/bin/echo {word} >/dev/null'; :\" & )
+        sleep 0.5"
+    )
+}
+
+fn jobs(trace: &Trace, word: &str) -> Vec<serde_json::Value> {
+    let mut lives = trace.processes(["--process", "echo"]);
+    // Other tests run theirs at the same time.
+    lives.retain(|life| life["argv"][1] == word);
+    assert_eq!(lives.len(), 1, "{lives:?}");
+    let parent = lives[0]["ppid"].to_string();
+    trace.processes(["--pid", &parent])
+}
+
+fn a_job_is_of_the_one_who_wrote_its_table() {
+    let script = format!(
+        "sh -c 'echo \"* * * * * root /bin/echo written >/dev/null\" >/etc/cron.d/x; exit 0'
+        sleep 0.2
+        {}",
+        run("written")
+    );
+    let trace = record("", &script);
+    let jobs = jobs(&trace, "written");
+    let because = jobs[0]["because"].as_str().unwrap_or_default();
+    assert!(
+        because.starts_with("cron job of /etc/cron.d/x, written by sh [pid "),
+        "{because}"
+    );
+    assert!(because.ends_with("] (inferred)"), "{because}");
+    assert_eq!(jobs[0]["tree"], "command");
+}
+
+fn a_table_of_before_explains_nothing() {
+    let before = "echo '* * * * * root /bin/echo there >/dev/null' >/etc/cron.d/x";
+    let trace = record(before, &run("there"));
+    let jobs = jobs(&trace, "there");
+    let because = jobs[0]["because"].as_str().unwrap_or_default();
+    assert!(because.starts_with("child of cron ["), "{because}");
+}
+
+fn what_is_done_to_files_is_told() {
+    let trace = record(
+        "",
+        "cd /etc/cron.hourly && echo x >one && mv one two && rm two && mkdir below && : >below/x; sleep 0.2",
+    );
+    let told: Vec<(String, String, String)> = trace
+        .all("file")
+        .map(|event| {
+            (
+                event.process()["name"].as_str().unwrap_or("?").to_owned(),
+                event.text("action").to_owned(),
+                event.text("path").to_owned(),
+            )
+        })
+        .filter(|(_, _, path)| path.starts_with("/etc/cron.hourly"))
+        .collect();
+    let expected = [
+        ("sh", "created", "/etc/cron.hourly/one"),
+        ("sh", "written", "/etc/cron.hourly/one"),
+        ("mv", "removed", "/etc/cron.hourly/one"),
+        ("mv", "renamed", "/etc/cron.hourly/two"),
+        ("rm", "removed", "/etc/cron.hourly/two"),
+    ];
+    let expected = expected.map(|(who, action, path)| (who.into(), action.into(), path.into()));
+    assert_eq!(told, expected);
+}
