@@ -24,7 +24,7 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(an_output_that_cannot_be_made),
         live!(a_full_disk_does_not_stop_the_command),
         live!(rules_with_a_mistake_are_refused_with_their_place),
-        live!(a_user_or_process_that_does_not_exist),
+        live!(a_user_or_process_or_unit_that_does_not_exist),
         plain!(usage_is_2_and_125_of_record),
     ]
 }
@@ -304,7 +304,7 @@ fn rules_with_a_mistake_are_refused_with_their_place() {
     says(&refused.ended, 125, &["/no/such/rules.toml"]);
 }
 
-fn a_user_or_process_that_does_not_exist() {
+fn a_user_or_process_or_unit_that_does_not_exist() {
     let witness = Witness::new();
     let refused = Recording::of(witness.command())
         .option(["--user", "no-such-user"])
@@ -312,6 +312,15 @@ fn a_user_or_process_that_does_not_exist() {
     says(&refused.ended, 125, &["no-such-user"]);
     let refused = Recording::of(Vec::new()).option(["--pid", "4194304"]).run();
     says(&refused.ended, 125, &["no process 4194304"]);
+    assert!(!refused.file.exists(), "no trace of nothing");
+    let refused = Recording::of(Vec::new())
+        .option(["--unit", "no-such"])
+        .run();
+    says(
+        &refused.ended,
+        125,
+        &["no unit no-such.service", "systemctl list-units"],
+    );
     assert!(!refused.file.exists(), "no trace of nothing");
     assert!(!witness.file().exists(), "the command did not run");
 }

@@ -18,6 +18,7 @@ pub(crate) fn tests() -> Vec<Test> {
             || unified().is_some(),
             "there is no cgroup2, and into no other can one be born",
         ),
+        live!(a_container_is_named_by_its_cgroup),
         live!(a_unit_that_systemd_starts_is_named).only_where(systemd::is_manager, systemd::NOT),
     ]
 }
@@ -135,5 +136,27 @@ fn a_unit_that_systemd_starts_is_named() {
         "(inferred)",
     ] {
         assert!(because.contains(part), "{part}: {because}");
+    }
+}
+
+/// Named as container managers do it, with and without systemd's help. The cgroup lives for as long as its
+/// only process, which is a moment.
+fn a_container_is_named_by_its_cgroup() {
+    let id = format!("{:064x}", std::process::id());
+    for name in [id.clone(), format!("docker-{id}.scope")] {
+        let script = "
+            mkdir \"$1\"
+            (echo 0 > \"$1/cgroup.procs\"; exec /bin/true inside)
+            rmdir \"$1\"";
+        let mut command = words(["sh", "-c", script, "sh"]);
+        command.push(hierarchy().join(&name).into());
+        let trace = record(command);
+        let lives = trace.processes(["--process", "true", "--tree", "command"]);
+        assert_eq!(lives.len(), 1, "{lives:?}");
+        assert_eq!(lives[0]["container"], id[..12], "{lives:?}");
+        let cgroup = lives[0]["cgroup"].as_str().unwrap_or_default();
+        assert!(cgroup.ends_with(&name), "{lives:?}");
+        let unit = lives[0]["unit"].as_str();
+        assert_eq!(unit.is_some(), name.ends_with(".scope"), "{lives:?}");
     }
 }
