@@ -6,19 +6,23 @@ use crate::test::tally::Outcome;
 
 /// Prints all tables, then what needs more than a cell.
 pub fn print(reports: &[Report]) {
+    let tests = |report: &Report| -> Vec<(String, String)> {
+        let cells = report.tests.iter();
+        cells
+            .map(|(name, outcome)| (name.clone(), cell(outcome).to_owned()))
+            .collect()
+    };
     println!("\nTests that did not pass everywhere");
-    grid(
-        "TEST",
-        reports,
-        |report| {
-            report
-                .tests
-                .iter()
-                .map(|(name, outcome)| (name.clone(), cell(outcome).to_owned()))
-                .collect()
-        },
-        |cells| cells.iter().any(|cell| cell != "passed"),
-    );
+    grid("TEST", reports, tests, |cells| {
+        cells.iter().any(|cell| cell != "passed")
+    });
+    println!("\nEach hook of a connect, forced");
+    let of_hooks = |report: &Report| -> Vec<(String, String)> {
+        let mut cells = tests(report);
+        cells.retain(|(name, _)| name.starts_with("hooks::"));
+        cells
+    };
+    grid("TEST", reports, of_hooks, |_| true);
     println!("\nWhat tells each fact");
     grid(
         "FACT",
