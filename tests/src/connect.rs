@@ -330,20 +330,27 @@ fn a_listener_is_no_connection() {
 
 /// The owner is the test's own child; it connects before the recording, and closes during it.
 fn a_connection_from_before_is_followed_to_its_end() {
-    use std::process::Command;
+    use std::process::{Command, Stdio};
     let remote = server("127.0.0.1", Duration::from_secs(30)).to_string();
-    let words = act(["dial", "keep", &remote, "plain", &remote]);
+    let words = act(["dial", "hold", &remote, "plain", &remote]);
     let (program, rest) = words.split_first().expect("a program");
-    let mut child = Command::new(program).args(rest).spawn().expect("a client");
-    // It keeps its connection for two seconds.
-    thread::sleep(Duration::from_millis(700));
-    let trace = Recording::of(Vec::new())
-        .option(["--pid", &child.id().to_string(), "--for", "20s"])
-        .run()
-        .trace();
+    let mut child = Command::new(program)
+        .args(rest)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a client");
+    let mut said = [0; 9];
+    let mut output = child.stdout.take().expect("its stdout");
+    output.read_exact(&mut said).expect("it has connected");
+    let recording = Recording::of(Vec::new())
+        .option(["--pid", &child.id().to_string(), "--for", "100s"])
+        .start()
+        .attached();
+    // The end of its stdin.
     child.wait().expect("the client ends");
+    let trace = recording.finish().trace();
     let rows = trace.connections(["--remote", &remote]);
-    assert_eq!(rows.len(), 2, "{rows:?}");
     let [before, during] = rows.as_slice() else {
         panic!("{rows:?}");
     };

