@@ -30,7 +30,7 @@ pub enum Phase {
 pub enum Remote {
     /// Addresses of a network; a single address is one too.
     Network(IpNet),
-    /// What `ADDRESS` or `ADDRESS:PORT`, written out, looks like.
+    /// What `ADDRESS` or `ADDRESS:PORT`, written out, or the name of a tag of it, looks like.
     Written(Glob),
 }
 
@@ -53,12 +53,16 @@ impl Remote {
         Glob::new(text, Scope::Text).map(Remote::Written)
     }
 
-    fn matches(&self, remote: SocketAddr) -> bool {
+    fn matches(&self, model: &Model, remote: SocketAddr) -> bool {
         match self {
             Remote::Network(network) => network.contains(&remote.ip()),
             Remote::Written(glob) => {
                 glob.matches(remote.to_string().as_bytes())
                     || glob.matches(remote.ip().to_string().as_bytes())
+                    || model
+                        .tags(remote.ip())
+                        .iter()
+                        .any(|tag| glob.matches(tag.name.as_bytes()))
             }
         }
     }
@@ -128,14 +132,16 @@ impl Filter {
     fn wants_remote(&self, model: &Model, kind: &EventKind) -> bool {
         kind.connections()
             .filter_map(|id| model.connection(id))
-            .any(|connection| self.wants_remote_of(connection))
+            .any(|connection| self.wants_remote_of(model, connection))
     }
 
-    fn wants_remote_of(&self, connection: &Connection) -> bool {
+    fn wants_remote_of(&self, model: &Model, connection: &Connection) -> bool {
         self.remote.is_empty()
-            || connection
-                .remote
-                .is_some_and(|remote| self.remote.iter().any(|wanted| wanted.matches(remote)))
+            || connection.remote.is_some_and(|remote| {
+                self.remote
+                    .iter()
+                    .any(|wanted| wanted.matches(model, remote))
+            })
     }
 
     fn wants_process(&self, model: &Model, process: &Process) -> bool {
@@ -193,7 +199,7 @@ impl Marks {
             .filter_map(|id| model.connection(id))
         {
             // One event may tell of several, of which only some are wanted.
-            if filter.wants_remote_of(connection) {
+            if filter.wants_remote_of(model, connection) {
                 mark(&mut self.connections, connection.position());
                 mark(&mut self.processes, connection.owner.position());
             }

@@ -190,6 +190,12 @@ fn connections_have_owner_tree_and_outcome() {
             assert_eq!(text(&row, "state"), "closed", "{row}");
             assert!(row["bytes_sent"].as_u64() > Some(0), "{row}");
             assert!(row["bytes_received"].as_u64() > Some(0), "{row}");
+            // By the list that the recorder had, and by what is known without one.
+            let named = match remote {
+                "40.79.194.105:443" => text(&row, "tag") == "AzureMonitor.JapanEast",
+                _ => text(&row, "note") == "instance metadata",
+            };
+            assert!(named, "{row}");
         }
         let everybody = lives("connections", &["--remote", remote]);
         for row in everybody {

@@ -47,10 +47,7 @@ fn scene() -> Scene {
         \"$1\" act orphan /bin/sh -c 'sleep 0.4; /bin/true late; \"$0\" act dial plain \"$1\"' \"$1\" \"$2\"";
     let mut command = words(["sh", "-c", script, "sh"]);
     command.extend([own.into(), answering.clone().into()]);
-    let trace = Recording::of(command)
-        .option(["--linger", "1500ms"])
-        .run()
-        .trace();
+    let trace = Recording::of(command).lingers(1500).run().trace();
     Scene { trace, answering }
 }
 

@@ -58,7 +58,7 @@ fn picture(left_out: &str) -> Vec<String> {
     ]);
     let trace = Recording::of(command)
         .environment("TRACER_WITHOUT_HOOKS", left_out)
-        .option(["--linger", "300ms"])
+        .lingers(300)
         .run()
         .trace();
     trace

@@ -42,7 +42,7 @@ fn two_thousand_orphans_are_all_the_commands() {
         # Orphans belong to somebody else by now, so there is nothing to wait for.
         sleep 2";
     let trace = Recording::of(words(["sh", "-c", script]))
-        .option(["--linger", "1s"])
+        .lingers(1000)
         .run()
         .trace();
     let count = |name: &str| {
@@ -82,7 +82,7 @@ fn two_thousand_orphans_are_all_the_commands() {
 
 fn a_double_fork_keeps_its_tree_and_its_parents() {
     let trace = Recording::of(act(["orphan", "/bin/sleep", "0.2"]))
-        .option(["--linger", "1s"])
+        .lingers(1000)
         .run()
         .trace();
     let lives = mine(&trace);

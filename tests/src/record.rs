@@ -69,10 +69,7 @@ fn the_recording_begins_with_the_command() {
 
 fn a_process_that_is_left_behind_is_followed_while_it_lingers() {
     let script = "sh -c 'sleep 0.3; /bin/true from the daemon; sleep 30' >/dev/null 2>&1 & echo $!";
-    let trace = Recording::of(shell(script))
-        .option(["--linger", "1s"])
-        .run()
-        .trace();
+    let trace = Recording::of(shell(script)).lingers(1000).run().trace();
     let daemon: i32 = trace.ended.text().trim().parse().expect("a process id");
     kill(Pid::from_raw(daemon), Signal::SIGKILL).expect("the daemon runs");
     let ended = trace

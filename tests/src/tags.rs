@@ -2,6 +2,7 @@
 
 mod files;
 mod piped;
+mod recorded;
 mod scan;
 
 use std::{
@@ -26,6 +27,7 @@ pub(crate) fn tests() -> Vec<Test> {
     ];
     tests.extend(files::tests());
     tests.extend(piped::tests());
+    tests.extend(recorded::tests());
     tests.extend(scan::tests());
     tests
 }

@@ -53,6 +53,8 @@ pub struct Arguments {
 const INSTALLER: &str = "onboard_agent.sh";
 /// Where the recorder is inside the sandbox.
 const TRACER_INSIDE: &str = "/usr/bin/tracer";
+/// Where the recorder looks for what a cloud publishes; here it is four prefixes of it.
+const SERVICE_TAGS: &str = "/usr/share/tracer/service-tags.json";
 /// How long the recorder watches the daemons that the installer leaves.
 const LINGER: &str = "6s";
 
@@ -252,7 +254,10 @@ fn perform(
 }
 
 fn programs_inside(replica: &Path, programs: &Programs) -> Vec<(PathBuf, PathBuf)> {
-    let mut inside = vec![(replica.join(INSTALLER), Path::new("/root").join(INSTALLER))];
+    let mut inside = vec![
+        (replica.join(INSTALLER), Path::new("/root").join(INSTALLER)),
+        (replica.join("service-tags.json"), SERVICE_TAGS.into()),
+    ];
     inside.extend(PLAYED_TOOLS.map(|tool| (programs.actor.clone(), PathBuf::from(tool))));
     inside.extend(
         programs

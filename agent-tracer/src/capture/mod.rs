@@ -25,7 +25,7 @@ pub use observe::{
     HostFacts, NotFollowed, boot_now, check_process, clock_offset, host_facts, snapshot, start_of,
 };
 pub use plan::{Choice, Fact, Hook, HookFailure, Plan};
-pub use privileges::Unprivileged;
+pub use privileges::{Unprivileged, check as check_privileges};
 pub use sockets::{FoundSocket, settle as earlier_sockets};
 pub use units::{UnitWatch, UnitsError};
 pub use users::{Login, UserLookup, login};

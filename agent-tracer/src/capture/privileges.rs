@@ -32,7 +32,11 @@ pub enum Unprivileged {
 }
 
 /// Looks.
-pub(super) fn check() -> Result<(), Unprivileged> {
+///
+/// # Errors
+///
+/// What is missing.
+pub fn check() -> Result<(), Unprivileged> {
     if !nix::unistd::geteuid().is_root() {
         return Err(Unprivileged::NotRoot);
     }

@@ -53,8 +53,8 @@ struct Filters {
     /// Events of these kinds
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = EventKind::NAMES)]
     event: Vec<String>,
-    /// Connections to these: 40.79.0.0/16, an address, or a glob of ADDRESS or ADDRESS:PORT
-    #[arg(long, value_name = "CIDR|GLOB", value_parser = Remote::parse)]
+    /// Connections to these: 40.79.0.0/16, an address, a glob of ADDRESS or ADDRESS:PORT, or of a service tag
+    #[arg(long, value_name = "CIDR|GLOB|TAG", value_parser = Remote::parse)]
     remote: Vec<Remote>,
     /// Events from this long after the start on, such as 90s or 1m30s
     #[arg(long, value_name = "DUR", value_parser = duration)]

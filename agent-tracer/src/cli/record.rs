@@ -11,9 +11,10 @@ use std::{
 };
 
 use agent_tracer::{
-    capture::{LaunchError, login},
+    capture::{LaunchError, check_privileges, login},
     event::Event,
     model::Model,
+    names::Tags,
     rules::RuleSet,
     session::{Observer, RecordError, Recorded, Recording, Target},
     trace::WriteFailure,
@@ -25,6 +26,7 @@ use super::{
     RECORDER_FAILED, complain, explain,
     filter::duration,
     output::{self, Format, Paper, Time},
+    tag_files::tag_files,
 };
 
 /// Bytes that a rules file has at most.
@@ -80,6 +82,9 @@ pub(super) struct Arguments {
     /// Attribution rules besides the built-in ones; may be given several times
     #[arg(long, value_name = "FILE")]
     rules: Vec<PathBuf>,
+    /// A list of service tags, to name addresses by; may be given several times [default: as of `tracer tags`]
+    #[arg(long, value_name = "FILE")]
+    service_tags: Vec<PathBuf>,
     /// Record everything, until Ctrl-C or for the time of --for
     #[arg(long, conflicts_with_all = ["pid", "command"])]
     system: bool,
@@ -136,6 +141,8 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
             login,
         },
     };
+    // Before any file is looked at: without privileges, the first that is not readable would get the blame.
+    check_privileges()?;
     let recording = Recording {
         target,
         output: output.clone(),
@@ -144,6 +151,7 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
         linger: arguments.linger.unwrap_or_default(),
         limit: arguments.limit,
         rules: rules(&arguments.rules)?,
+        tags: Tags::read(&tag_files(&arguments.service_tags))?,
     };
     let paper = Paper::stderr(arguments.time);
     let mut reporter = Reporter {

@@ -11,6 +11,7 @@ mod connection;
 mod file;
 mod process;
 mod recording;
+mod tagged;
 mod unit;
 
 use std::fmt;
@@ -23,6 +24,7 @@ pub use connection::{
 pub use file::{File, FileAction, JOB_DIGEST_BYTES};
 pub use process::{Cgroup, Exec, Exit, Fork, Rename, Snapshot, SnapshotProcess, UserNamed};
 pub use recording::{CommandEnded, CommandStarted, End, EndReason, KernelLog, Lost, UnitFollowed};
+pub use tagged::{AddressTag, AddressTagged};
 pub use unit::{LoadedUnit, Unit, UnitAction, Units};
 
 /// Identity of a process. Process ids are reused, start times are not.
@@ -135,6 +137,9 @@ pub enum EventKind {
     /// TCP sockets that were there before.
     #[prost(message, tag = "31")]
     Sockets(Sockets),
+    /// What an address is called.
+    #[prost(message, tag = "32")]
+    AddressTagged(AddressTagged),
 }
 
 impl EventKind {
@@ -163,6 +168,7 @@ impl EventKind {
             EventKind::File(_) => "file",
             EventKind::UnitFollowed(_) => "unit_followed",
             EventKind::Sockets(_) => "sockets",
+            EventKind::AddressTagged(_) => "address_tagged",
         }
     }
 
@@ -201,12 +207,13 @@ impl EventKind {
             | EventKind::Unit(_)
             | EventKind::File(_)
             | EventKind::UnitFollowed(_)
-            | EventKind::Sockets(_) => None,
+            | EventKind::Sockets(_)
+            | EventKind::AddressTagged(_) => None,
         }
     }
 
     /// Every name that [`EventKind::name`] gives.
-    pub const NAMES: [&'static str; 22] = [
+    pub const NAMES: [&'static str; 23] = [
         "fork",
         "exec",
         "exit",
@@ -222,6 +229,7 @@ impl EventKind {
         "snapshot",
         "units",
         "sockets",
+        "address_tagged",
         "user_named",
         "command_started",
         "command_ended",

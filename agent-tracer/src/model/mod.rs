@@ -15,6 +15,7 @@ mod unit;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    net::IpAddr,
     sync::Arc,
 };
 
@@ -25,7 +26,7 @@ pub use process::{Because, Origin, Process, ProcessIndex};
 pub use request::Request;
 pub use schedule::{Writer, job_digest};
 
-use crate::event::{EndReason, Event, EventKind, ProcessId};
+use crate::event::{AddressTag, EndReason, Event, EventKind, ProcessId};
 use crate::rules::RuleSet;
 
 /// Name of the tree of the recorded command.
@@ -45,6 +46,7 @@ pub struct Model {
     connections: Vec<Connection>,
     by_connection: HashMap<u64, usize>,
     users: BTreeMap<u32, Vec<u8>>,
+    tags: BTreeMap<IpAddr, Vec<AddressTag>>,
     command: Option<ProcessIndex>,
     command_ended: Option<CommandEnd>,
     end: Option<EndReason>,
@@ -81,6 +83,7 @@ impl Model {
             connections: Vec::new(),
             by_connection: HashMap::new(),
             users: BTreeMap::new(),
+            tags: BTreeMap::new(),
             command: None,
             command_ended: None,
             end: None,
@@ -135,6 +138,11 @@ impl Model {
             EventKind::File(file) => self.file(event, file),
             EventKind::UnitFollowed(followed) => self.follow_unit(&followed.unit),
             EventKind::Sockets(sockets) => self.sockets(event, sockets),
+            EventKind::AddressTagged(tagged) => {
+                if let Some(address) = tagged.ip() {
+                    self.tags.insert(address, tagged.tags.clone());
+                }
+            }
             EventKind::Lost(lost) => self.ledger.lost(&lost.what, lost.count),
             EventKind::KernelLog(log) => self.ledger.log(&log.line),
             EventKind::End(end) => {
@@ -188,6 +196,13 @@ impl Model {
         self.by_connection
             .get(&id)
             .and_then(|position| self.connections.get(*position))
+    }
+
+    /// The tags of an address, the most telling first.
+    pub fn tags(&self, address: IpAddr) -> &[AddressTag] {
+        self.tags
+            .get(&address.to_canonical())
+            .map_or(&[], Vec::as_slice)
     }
 
     /// What a user id is called, as far as known.

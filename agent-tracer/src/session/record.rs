@@ -7,8 +7,8 @@ mod sources;
 mod watch;
 
 use std::{
-    ffi::OsString, io, os::unix::ffi::OsStringExt, path::PathBuf, process::ExitStatus,
-    time::Duration,
+    collections::HashSet, ffi::OsString, io, os::unix::ffi::OsStringExt, path::PathBuf,
+    process::ExitStatus, time::Duration,
 };
 
 use recorder::Recorder;
@@ -21,9 +21,12 @@ use crate::{
     },
     event::{EndReason, Event, EventKind},
     model::Model,
+    names::Tags,
     redact::Redactor,
     rules::RuleSet,
-    trace::{self, CreateError, Header, Mode, PlanEntry, RuleSource, WriteFailure, Writer},
+    trace::{
+        self, CreateError, Header, Mode, PlanEntry, RuleSource, TagList, WriteFailure, Writer,
+    },
     view::Clock,
 };
 
@@ -60,6 +63,8 @@ pub struct Recording {
     pub limit: Option<Duration>,
     /// Attribution.
     pub rules: RuleSet,
+    /// What addresses are called.
+    pub tags: Tags,
 }
 
 /// Is told what happens.
@@ -189,6 +194,8 @@ impl Recording {
             },
             redactor,
             users: UserLookup::default(),
+            tags: self.tags,
+            tagged: HashSet::new(),
             clock,
             sequence: 0,
             write_failed: false,
@@ -254,6 +261,10 @@ impl Recording {
             name: name.to_owned(),
             text: text.to_owned(),
         });
+        let tag_lists = self.tags.sources().iter().map(|source| TagList {
+            cloud: source.cloud.clone(),
+            version: source.version.clone(),
+        });
         Header {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             kernel_release: host.kernel_release,
@@ -272,6 +283,7 @@ impl Recording {
             pid_namespace: host.pid_namespace,
             cpus: host.cpus,
             ring_bytes: u64::from(agent_tracer_ebpf::RING_BYTES),
+            tag_lists: tag_lists.collect(),
         }
     }
 }

@@ -59,6 +59,20 @@ pub struct Header {
     /// Size of the ring buffer between kernel and recorder, bytes.
     #[prost(uint64, tag = "17")]
     pub ring_bytes: u64,
+    /// The lists that addresses were looked up in.
+    #[prost(message, repeated, tag = "18")]
+    pub tag_lists: Vec<TagList>,
+}
+
+/// A list of prefixes that a cloud publishes.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct TagList {
+    /// Whose.
+    #[prost(string, tag = "1")]
+    pub cloud: String,
+    /// What it calls its edition; empty where it says nothing.
+    #[prost(string, tag = "2")]
+    pub version: String,
 }
 
 /// What a recording was asked to cover.

@@ -34,7 +34,7 @@ mod writer;
 mod tests;
 
 pub use create::{CreateError, create};
-pub use header::{Header, Mode, PlanEntry, RuleSource};
+pub use header::{Header, Mode, PlanEntry, RuleSource, TagList};
 pub use open::OpenError;
 pub use reader::{Gap, Item, ReadError, Reader};
 pub use writer::{FLUSH_AFTER, Finished, Output, WriteFailure, Writer};

@@ -623,7 +623,15 @@ fn kind() -> impl Strategy<Value = EventKind> {
                 unit: one,
                 ..UnitFollowed::default()
             }),
-            20 => EventKind::Sockets(Sockets {
+            20 => EventKind::AddressTagged(AddressTagged {
+                address: one,
+                tags: vec![AddressTag {
+                    name: text,
+                    ..AddressTag::default()
+                }],
+                ..AddressTagged::default()
+            }),
+            21 => EventKind::Sockets(Sockets {
                 sockets: vec![
                     SnapshotSocket {
                         connection: long,

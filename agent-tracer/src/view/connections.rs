@@ -1,6 +1,11 @@
 //! Connections as a table, one a row.
 
-use crate::model::{Connection, Model, State};
+use std::net::SocketAddr;
+
+use crate::{
+    model::{Connection, Model, State},
+    names,
+};
 
 use super::{
     errno_name, escape,
@@ -9,13 +14,14 @@ use super::{
     user,
 };
 
-const HEADINGS: [&str; 10] = [
+const HEADINGS: [&str; 11] = [
     "TIME",
     "TREE",
     "PROCESS",
     "USER",
     "LOCAL",
     "REMOTE",
+    "TAG",
     "STATE",
     "ANSWER",
     "LASTED",
@@ -23,7 +29,7 @@ const HEADINGS: [&str; 10] = [
 ];
 
 /// Columns that a page does without, in this order, until the others fit.
-const DISPENSABLE: [usize; 6] = [7, 3, 4, 9, 8, 0];
+const DISPENSABLE: [usize; 7] = [8, 3, 4, 10, 9, 0, 6];
 
 const SPACE: &str = "  ";
 
@@ -106,6 +112,10 @@ fn row(page: &Page, model: &Model, connection: &Connection) -> Row {
         connection
             .remote
             .map_or_else(|| "?".to_owned(), |remote| remote.to_string()),
+        connection
+            .remote
+            .and_then(|remote| name_of(model, remote))
+            .unwrap_or_else(|| "-".to_owned()),
         state,
         since(connection.established_ns),
         since(connection.ended_ns),
@@ -114,4 +124,15 @@ fn row(page: &Page, model: &Model, connection: &Connection) -> Row {
             None => "-".to_owned(),
         },
     ]
+}
+
+/// The most telling tag of a remote end; in parentheses, what is in no list but means the same everywhere.
+pub(super) fn name_of(model: &Model, remote: SocketAddr) -> Option<String> {
+    match model.tags(remote.ip()).first() {
+        Some(tag) => Some(escape::text(tag.name.as_bytes())),
+        None => {
+            let note = names::note(remote.ip(), Some(remote.port()))?;
+            Some(format!("({note})"))
+        }
+    }
 }

@@ -9,8 +9,9 @@ use std::net::SocketAddr;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::{
-    event::{Event, EventKind, Exit, LoadedUnit, SnapshotProcess, Unit},
+    event::{AddressTag, Event, EventKind, Exit, LoadedUnit, SnapshotProcess, Unit},
     model::{Connection, Model, Process, ProcessIndex, Request},
+    names,
     trace::Gap,
 };
 
@@ -102,7 +103,7 @@ fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<
     let connection = |id: u64| {
         model
             .connection(id)
-            .map(|connection| ConnectionObject { connection })
+            .map(|connection| ConnectionObject { model, connection })
     };
     match &event.kind {
         EventKind::Fork(_) | EventKind::CommandStarted(_) => Ok(()),
@@ -174,6 +175,11 @@ fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<
                 .filter_map(|socket| connection(socket.connection))
                 .collect();
             map.serialize_entry("connections", &connections)
+        }
+        EventKind::AddressTagged(tagged) => {
+            entry(map, "address", tagged.ip())?;
+            let tags: Vec<_> = tagged.tags.iter().map(TagObject).collect();
+            map.serialize_entry("tags", &tags)
         }
         EventKind::Lost(lost) => {
             map.serialize_entry("kind", &lost.what)?;
@@ -340,6 +346,7 @@ impl Serialize for SeenObject<'_> {
 }
 
 struct ConnectionObject<'a> {
+    model: &'a Model,
     connection: &'a Connection,
 }
 
@@ -361,17 +368,56 @@ impl Serialize for ConnectionObject<'_> {
             connection.local.filter(|local| local.port() != 0),
         )?;
         entry(&mut map, "remote", connection.remote)?;
-        note(&mut map, connection)?;
+        called(&mut map, self.model, connection)?;
         map.end()
     }
 }
 
-/// What one should know before one relies on a connection's other fields.
-fn note<M: SerializeMap>(map: &mut M, connection: &Connection) -> Result<(), M::Error> {
-    if connection.was_there_before {
-        map.serialize_entry("note", "was there before the recording")?;
+/// What its remote end is called, and what one should know before one relies on its other fields.
+fn called<M: SerializeMap>(
+    map: &mut M,
+    model: &Model,
+    connection: &Connection,
+) -> Result<(), M::Error> {
+    let tags = connection.remote.map(|remote| model.tags(remote.ip()));
+    let tags = tags.unwrap_or_default();
+    if let Some(first) = tags.first() {
+        map.serialize_entry("tag", &first.name)?;
+        let all: Vec<_> = tags.iter().map(TagObject).collect();
+        map.serialize_entry("tags", &all)?;
+    }
+    let fixed = connection
+        .remote
+        .and_then(|remote| names::note(remote.ip(), Some(remote.port())));
+    let before = connection
+        .was_there_before
+        .then_some("was there before the recording");
+    let notes: Vec<&str> = fixed.into_iter().chain(before).collect();
+    if !notes.is_empty() {
+        map.serialize_entry("note", &notes.join("; "))?;
     }
     Ok(())
+}
+
+struct TagObject<'a>(&'a AddressTag);
+
+impl Serialize for TagObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let tag = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", &tag.name)?;
+        map.serialize_entry("prefix", &tag.prefix)?;
+        for (key, value) in [
+            ("region", &tag.region),
+            ("system_service", &tag.system_service),
+        ] {
+            if !value.is_empty() {
+                map.serialize_entry(key, value)?;
+            }
+        }
+        map.serialize_entry("cloud", &tag.cloud)?;
+        map.end()
+    }
 }
 
 struct ConnectionLife<'a> {
@@ -405,6 +451,7 @@ impl Serialize for ConnectionLife<'_> {
             connection.local.filter(|local| local.port() != 0),
         )?;
         entry(&mut map, "remote", connection.remote)?;
+        called(&mut map, model, connection)?;
         map.serialize_entry("state", connection.state.name())?;
         error(&mut map, connection.error)?;
         map.serialize_entry("started", &clock.rfc3339(connection.started_ns))?;
@@ -421,7 +468,6 @@ impl Serialize for ConnectionLife<'_> {
             map.serialize_entry("bytes_sent", &sent)?;
             map.serialize_entry("bytes_received", &received)?;
         }
-        note(&mut map, connection)?;
         map.end()
     }
 }

@@ -88,6 +88,7 @@ fn emphasis(kind: &EventKind) -> Emphasis {
         | EventKind::File(_)
         | EventKind::UnitFollowed(_)
         | EventKind::Sockets(_)
+        | EventKind::AddressTagged(_)
         | EventKind::End(_) => Emphasis::Event,
     }
 }
@@ -189,6 +190,17 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
         EventKind::UnitFollowed(followed) => escape::text(&followed.unit),
         EventKind::Sockets(sockets) => {
             format!("{} connections were there before", sockets.sockets.len())
+        }
+        EventKind::AddressTagged(tagged) => {
+            let address = tagged
+                .ip()
+                .map_or_else(|| "?".to_owned(), |address| address.to_string());
+            let names: Vec<String> = tagged
+                .tags
+                .iter()
+                .map(|tag| escape::text(tag.name.as_bytes()))
+                .collect();
+            format!("{address} is {}", names.join(", "))
         }
         EventKind::Lost(lost) => format!("{} {}", lost.count, escape::text(lost.what.as_bytes())),
         EventKind::KernelLog(log) => escape::text(log.line.as_bytes()),

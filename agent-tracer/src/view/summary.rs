@@ -124,14 +124,18 @@ impl Summary<'_> {
             .collect()
     }
 
-    /// `40.79.194.105:443 (3)`, in the order of their first connection.
+    /// `203.0.113.9:443 Some.Tag (3)`, in the order of their first connection.
     fn destinations(&self, tree: &str) -> String {
         let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for (position, connection) in self.model.connections().iter().enumerate() {
             if *self.model.process(connection.owner).tree == *tree {
-                let remote = connection
-                    .remote
-                    .map_or_else(|| "?".to_owned(), |remote| remote.to_string());
+                let remote = connection.remote.map_or_else(
+                    || "?".to_owned(),
+                    |remote| match self.model.tags(remote.ip()).first() {
+                        Some(tag) => format!("{remote} {}", escape::text(tag.name.as_bytes())),
+                        None => remote.to_string(),
+                    },
+                );
                 counts.entry(remote).or_insert((position, 0)).1 += 1;
             }
         }

@@ -35,6 +35,14 @@ pub(crate) fn record(command: Vec<OsString>) -> Trace {
     Recording::of(command).run().trace()
 }
 
+/// How many times longer than usual things take here: an emulated machine says that it is one.
+fn slowness() -> u32 {
+    match std::env::var_os("TRACER_TESTS_SLOW") {
+        Some(_) => 5,
+        None => 1,
+    }
+}
+
 impl Recording {
     /// Of a command; of none where the options say what to record.
     pub(crate) fn of(command: Vec<OsString>) -> Recording {
@@ -62,6 +70,12 @@ impl Recording {
     pub(crate) fn option<const N: usize>(mut self, words: [&str; N]) -> Recording {
         self.options.extend(words.map(OsString::from));
         self
+    }
+
+    /// Goes on for so many milliseconds after the command's end, or for more where everything takes longer.
+    pub(crate) fn lingers(self, milliseconds: u32) -> Recording {
+        let all = milliseconds * slowness();
+        self.option(["--linger", &format!("{all}ms")])
     }
 
     /// What runs the recorder: a command line that ends where the one of the tracer begins.
@@ -137,7 +151,7 @@ impl Running {
     /// time to spare.
     pub(crate) fn attached(self) -> Running {
         assert!(within_limit(|| self.file.exists()), "the recording begins");
-        std::thread::sleep(Duration::from_millis(300));
+        std::thread::sleep(Duration::from_millis(300) * slowness());
         self
     }
 

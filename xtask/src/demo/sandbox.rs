@@ -31,7 +31,7 @@ pub struct Furnishing<'a> {
     /// What it is called inside: as the user will know it, since the recorder
     /// says where it wrote to.
     pub output_inside: &'a Path,
-    /// Programs to copy: from outside, to a path inside.
+    /// Programs and other files to copy: from outside, to a path inside.
     pub programs: Vec<(PathBuf, PathBuf)>,
 }
 
@@ -58,6 +58,10 @@ pub fn enter(furnishing: &Furnishing) -> Result<()> {
         let to = inside(&root, to);
         // Through a link one would replace the program the link leads to.
         let _ = fs::remove_file(&to);
+        if let Some(directory) = to.parent() {
+            fs::create_dir_all(directory)
+                .with_context(|| format!("cannot make {}", directory.display()))?;
+        }
         fs::copy(from, &to)
             .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
         fs::set_permissions(&to, fs::Permissions::from_mode(0o755))?;

@@ -13,7 +13,7 @@ for word in $(cat /proc/cmdline); do
     esac
 done
 # What every machine for the continuous integration must be able to do, a guest must.
-export CI=true TRACER=/tests/tracer TRACER_TESTS_CORPUS=/tests/corpus TRACER_TESTS_REPLICA=/tests/replica
+export CI=true TRACER_TESTS_SLOW=1 TRACER=/tests/tracer TRACER_TESTS_CORPUS=/tests/corpus TRACER_TESTS_REPLICA=/tests/replica
 xargs -0 /tests/tracer-tests --color never </tests/arguments >&3 2>/run/stderr
 status=$?
 # Last, because there is no way back from it.

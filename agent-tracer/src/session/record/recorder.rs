@@ -2,7 +2,13 @@
 //! applied and shown; and the events that only the recorder itself can tell. How long it goes on
 //! is not known here.
 
-use std::{os::unix::process::ExitStatusExt, process::ExitStatus, time::Instant};
+use std::{
+    collections::HashSet,
+    net::{IpAddr, SocketAddr},
+    os::unix::process::ExitStatusExt,
+    process::ExitStatus,
+    time::Instant,
+};
 
 use super::{
     Ended, Observer, Recorded,
@@ -11,14 +17,19 @@ use super::{
 use crate::{
     capture::{self, Capture, Launch, LaunchError, Launched, UserLookup, boot_now},
     event::{
-        CommandEnded, CommandStarted, End, Event, EventKind, Exit, Lost, ProcessId, UserNamed,
+        AddressTag, AddressTagged, CommandEnded, CommandStarted, End, Event, EventKind, Exit, Lost,
+        ProcessId, SnapshotSocket, UserNamed,
     },
     model::Model,
+    names::{Match, Tags},
     redact::Redactor,
     session::Session,
     trace,
     view::Clock,
 };
+
+/// A scan of a whole network must not make the recorder grow; an address that comes again is told again.
+const TAGGED_LIMIT: usize = 65_536;
 
 /// A recording that is being made.
 pub(super) struct Recorder<'a> {
@@ -27,6 +38,9 @@ pub(super) struct Recorder<'a> {
     pub(super) session: Session,
     pub(super) redactor: Redactor,
     pub(super) users: UserLookup,
+    pub(super) tags: Tags,
+    /// Addresses that were looked up, the last some of them.
+    pub(super) tagged: HashSet<IpAddr>,
     pub(super) clock: Clock,
     pub(super) sequence: u64,
     pub(super) write_failed: bool,
@@ -38,6 +52,7 @@ impl Recorder<'_> {
     /// writes, applies and shows it.
     pub(super) fn take(&mut self, mut event: Event) {
         self.name_users(&event);
+        self.tag_addresses(&event);
         self.mask(&mut event.kind);
         self.commit(&event);
     }
@@ -65,6 +80,34 @@ impl Recorder<'_> {
             if let Some(name) = self.users.name(user, pid, event.boot_ns) {
                 let named = EventKind::UserNamed(UserNamed { user, name });
                 self.commit(&Event::of_recording(event.boot_ns, named));
+            }
+        }
+    }
+
+    /// What an address is called is an event of its own, ahead of the first event with it.
+    fn tag_addresses(&mut self, event: &Event) {
+        let remotes: Vec<SocketAddr> = if let EventKind::Connect(connect) = &event.kind {
+            connect.remote().into_iter().collect()
+        } else if let EventKind::Sockets(sockets) = &event.kind {
+            let all = sockets.sockets.iter();
+            all.filter_map(SnapshotSocket::remote).collect()
+        } else {
+            return;
+        };
+        for address in remotes.into_iter().map(|remote| remote.ip()) {
+            if self.tagged.len() >= TAGGED_LIMIT {
+                self.tagged.clear();
+            }
+            if !self.tagged.insert(address) {
+                continue;
+            }
+            let tags: Vec<AddressTag> = self.tags.lookup(address).map(address_tag).collect();
+            if !tags.is_empty() {
+                let tagged = EventKind::AddressTagged(AddressTagged {
+                    address: sources::octets(address),
+                    tags,
+                });
+                self.commit(&Event::of_recording(event.boot_ns, tagged));
             }
         }
     }
@@ -137,7 +180,8 @@ impl Recorder<'_> {
             | EventKind::KernelLog(_)
             | EventKind::End(_)
             | EventKind::Shutdown(_)
-            | EventKind::Sockets(_) => {}
+            | EventKind::Sockets(_)
+            | EventKind::AddressTagged(_) => {}
         }
     }
 
@@ -320,6 +364,16 @@ impl Recorder<'_> {
             file,
             status: ended.status,
         }
+    }
+}
+
+fn address_tag(found: Match<'_>) -> AddressTag {
+    AddressTag {
+        name: found.name.to_owned(),
+        prefix: found.prefix.to_string(),
+        region: found.region.to_owned(),
+        system_service: found.system_service.to_owned(),
+        cloud: found.cloud.to_owned(),
     }
 }
 

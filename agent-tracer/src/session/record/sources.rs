@@ -1,6 +1,8 @@
 //! What besides the kernel programs is asked or tells while a recording is made: systemd, fanotify, the
 //! sockets that are there already. It puts their answers into events, and writes none.
 
+use std::net::IpAddr;
+
 use crate::{
     capture::{
         self, Capture, Choice, Fact, FileChange, FileWatch, FoundSocket, Hook, UnitWatch, boot_now,
@@ -86,6 +88,14 @@ pub(super) fn file(change: FileChange, model: &Model, redactor: &mut Redactor) -
     }
 }
 
+/// An address as events have it.
+pub(super) fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    }
+}
+
 /// The connections that were there before, of processes that are known, as an event; and how many are
 /// nobody's.
 pub(super) fn sockets(
@@ -113,16 +123,12 @@ pub(super) fn sockets(
             unowned += 1;
             continue;
         };
-        let address = |end: std::net::SocketAddr| match end.ip() {
-            std::net::IpAddr::V4(address) => address.octets().to_vec(),
-            std::net::IpAddr::V6(address) => address.octets().to_vec(),
-        };
         sockets.push(SnapshotSocket {
             connection,
             state: socket.state.into(),
-            local_address: address(socket.local),
+            local_address: octets(socket.local.ip()),
             local_port: socket.local.port().into(),
-            remote_address: address(socket.remote),
+            remote_address: octets(socket.remote.ip()),
             remote_port: socket.remote.port().into(),
             holders: socket.holders,
         });
