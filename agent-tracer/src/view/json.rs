@@ -1,23 +1,23 @@
 //! Events, processes and connections as JSON objects whose keys have a fixed order. Bytes
 //! that are not UTF-8 become U+FFFD, and the field gains a `_base64` twin.
 
+mod connection;
 mod fields;
 mod lookup;
-
-use std::net::SocketAddr;
+mod unit;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::{
-    event::{AddressTag, Event, EventKind, Exit, LoadedUnit, SnapshotProcess, Unit},
-    model::{Connection, Model, Process, ProcessIndex, Request},
-    names,
+    event::{Event, EventKind, Exit, SnapshotProcess},
+    model::{Connection, Model, Process, ProcessIndex},
     trace::Gap,
 };
 
 use super::{Clock, process};
 pub use lookup::lookup_json;
 
+use connection::{ConnectionLife, ConnectionObject, TagObject};
 use fields::{bytes, entry, error, list, status, to_line};
 
 /// One event, as of now: the model has just taken it in.
@@ -159,10 +159,10 @@ fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<
         ),
         EventKind::CommandEnded(_) => Ok(()),
         EventKind::Units(units) => {
-            let loaded: Vec<_> = units.units.iter().map(LoadedObject).collect();
+            let loaded: Vec<_> = units.units.iter().map(unit::LoadedObject).collect();
             map.serialize_entry("units", &loaded)
         }
-        EventKind::Unit(unit) => self::unit(map, model, unit),
+        EventKind::Unit(told) => unit::unit(map, model, told),
         EventKind::File(file) => {
             bytes(map, "path", "path_base64", &file.path)?;
             map.serialize_entry("action", file.action().name())
@@ -187,57 +187,6 @@ fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<
         }
         EventKind::KernelLog(log) => map.serialize_entry("line", &log.line),
         EventKind::End(end) => map.serialize_entry("reason", end.reason().describe()),
-    }
-}
-
-fn unit<M: SerializeMap>(map: &mut M, model: &Model, unit: &Unit) -> Result<(), M::Error> {
-    bytes(map, "unit", "unit_base64", &unit.name)?;
-    map.serialize_entry("action", unit.action().name())?;
-    entry(
-        map,
-        "requested_by",
-        model.requester(&unit.name).map(RequesterObject),
-    )?;
-    for (key, twin, names) in [
-        ("aliases", "aliases_base64", &unit.aliases),
-        ("triggered_by", "triggered_by_base64", &unit.triggered_by),
-        ("pulled_in_by", "pulled_in_by_base64", &unit.pulled_in_by),
-        ("pulls_in", "pulls_in_base64", &unit.pulls_in),
-    ] {
-        if !names.is_empty() {
-            list(map, key, twin, names)?;
-        }
-    }
-    if !unit.file.is_empty() {
-        bytes(map, "file", "file_base64", &unit.file)?;
-    }
-    if !unit.job.is_empty() {
-        map.serialize_entry("job", &unit.job)?;
-    }
-    Ok(())
-}
-
-/// Whoever asked for what happens to a unit, by inference.
-struct RequesterObject<'a>(&'a Request);
-
-impl Serialize for RequesterObject<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("pid", &self.0.pid)?;
-        list(&mut map, "argv", "argv_base64", &self.0.words)?;
-        map.serialize_entry("inferred", &true)?;
-        map.end()
-    }
-}
-
-struct LoadedObject<'a>(&'a LoadedUnit);
-
-impl Serialize for LoadedObject<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        bytes(&mut map, "unit", "unit_base64", &self.0.name)?;
-        map.serialize_entry("active", &self.0.active)?;
-        map.end()
     }
 }
 
@@ -341,133 +290,6 @@ impl Serialize for SeenObject<'_> {
         map.serialize_entry("uid", &seen.user)?;
         list(&mut map, "argv", "argv_base64", &seen.argv)?;
         bytes(&mut map, "cgroup", "cgroup_base64", &seen.cgroup)?;
-        map.end()
-    }
-}
-
-struct ConnectionObject<'a> {
-    model: &'a Model,
-    connection: &'a Connection,
-}
-
-impl Serialize for ConnectionObject<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let connection = self.connection;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("id", &connection.id)?;
-        map.serialize_entry("protocol", "tcp")?;
-        let family = match connection.remote {
-            Some(SocketAddr::V4(_)) => "ipv4",
-            Some(SocketAddr::V6(_)) => "ipv6",
-            None => "unknown",
-        };
-        map.serialize_entry("family", family)?;
-        entry(
-            &mut map,
-            "local",
-            connection.local.filter(|local| local.port() != 0),
-        )?;
-        entry(&mut map, "remote", connection.remote)?;
-        called(&mut map, self.model, connection)?;
-        map.end()
-    }
-}
-
-/// What its remote end is called, and what one should know before one relies on its other fields.
-fn called<M: SerializeMap>(
-    map: &mut M,
-    model: &Model,
-    connection: &Connection,
-) -> Result<(), M::Error> {
-    let tags = connection.remote.map(|remote| model.tags(remote.ip()));
-    let tags = tags.unwrap_or_default();
-    if let Some(first) = tags.first() {
-        map.serialize_entry("tag", &first.name)?;
-        let all: Vec<_> = tags.iter().map(TagObject).collect();
-        map.serialize_entry("tags", &all)?;
-    }
-    let fixed = connection
-        .remote
-        .and_then(|remote| names::note(remote.ip(), Some(remote.port())));
-    let before = connection
-        .was_there_before
-        .then_some("was there before the recording");
-    let notes: Vec<&str> = fixed.into_iter().chain(before).collect();
-    if !notes.is_empty() {
-        map.serialize_entry("note", &notes.join("; "))?;
-    }
-    Ok(())
-}
-
-struct TagObject<'a>(&'a AddressTag);
-
-impl Serialize for TagObject<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let tag = self.0;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("name", &tag.name)?;
-        map.serialize_entry("prefix", &tag.prefix)?;
-        for (key, value) in [
-            ("region", &tag.region),
-            ("system_service", &tag.system_service),
-        ] {
-            if !value.is_empty() {
-                map.serialize_entry(key, value)?;
-            }
-        }
-        map.serialize_entry("cloud", &tag.cloud)?;
-        map.end()
-    }
-}
-
-struct ConnectionLife<'a> {
-    clock: &'a Clock,
-    model: &'a Model,
-    connection: &'a Connection,
-}
-
-impl Serialize for ConnectionLife<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self {
-            clock,
-            model,
-            connection,
-        } = *self;
-        let owner = model.process(connection.owner);
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry(
-            "process",
-            &ProcessObject {
-                model,
-                index: connection.owner,
-            },
-        )?;
-        map.serialize_entry("tree", &*owner.tree)?;
-        map.serialize_entry("because", &process::because(model, owner))?;
-        map.serialize_entry("protocol", "tcp")?;
-        entry(
-            &mut map,
-            "local",
-            connection.local.filter(|local| local.port() != 0),
-        )?;
-        entry(&mut map, "remote", connection.remote)?;
-        called(&mut map, model, connection)?;
-        map.serialize_entry("state", connection.state.name())?;
-        error(&mut map, connection.error)?;
-        map.serialize_entry("started", &clock.rfc3339(connection.started_ns))?;
-        let milliseconds =
-            |to: Option<u64>| to.map(|to| to.saturating_sub(connection.started_ns) as f64 / 1e6);
-        entry(
-            &mut map,
-            "connect_ms",
-            milliseconds(connection.established_ns),
-        )?;
-        let ended = connection.ended_ns.filter(|_| !connection.was_there_before);
-        entry(&mut map, "duration_ms", milliseconds(ended))?;
-        if let Some((sent, received)) = connection.bytes {
-            map.serialize_entry("bytes_sent", &sent)?;
-            map.serialize_entry("bytes_received", &received)?;
-        }
         map.end()
     }
 }

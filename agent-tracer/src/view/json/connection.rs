@@ -1,0 +1,143 @@
+//! Connections as JSON objects: at one of their events, and with what became of them.
+
+use std::net::SocketAddr;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::{
+    ProcessObject,
+    fields::{entry, error},
+};
+use crate::{
+    event::AddressTag,
+    model::{Connection, Model},
+    names,
+    view::{Clock, process},
+};
+
+pub(super) struct ConnectionObject<'a> {
+    pub(super) model: &'a Model,
+    pub(super) connection: &'a Connection,
+}
+
+impl Serialize for ConnectionObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let connection = self.connection;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &connection.id)?;
+        map.serialize_entry("protocol", "tcp")?;
+        let family = match connection.remote {
+            Some(SocketAddr::V4(_)) => "ipv4",
+            Some(SocketAddr::V6(_)) => "ipv6",
+            None => "unknown",
+        };
+        map.serialize_entry("family", family)?;
+        entry(
+            &mut map,
+            "local",
+            connection.local.filter(|local| local.port() != 0),
+        )?;
+        entry(&mut map, "remote", connection.remote)?;
+        called(&mut map, self.model, connection)?;
+        map.end()
+    }
+}
+
+/// What its remote end is called, and what one should know before one relies on its other fields.
+fn called<M: SerializeMap>(
+    map: &mut M,
+    model: &Model,
+    connection: &Connection,
+) -> Result<(), M::Error> {
+    let tags = connection.remote.map(|remote| model.tags(remote.ip()));
+    let tags = tags.unwrap_or_default();
+    if let Some(first) = tags.first() {
+        map.serialize_entry("tag", &first.name)?;
+        let all: Vec<_> = tags.iter().map(TagObject).collect();
+        map.serialize_entry("tags", &all)?;
+    }
+    let fixed = connection
+        .remote
+        .and_then(|remote| names::note(remote.ip(), Some(remote.port())));
+    let before = connection
+        .was_there_before
+        .then_some("was there before the recording");
+    let notes: Vec<&str> = fixed.into_iter().chain(before).collect();
+    if !notes.is_empty() {
+        map.serialize_entry("note", &notes.join("; "))?;
+    }
+    Ok(())
+}
+
+pub(super) struct TagObject<'a>(pub(super) &'a AddressTag);
+
+impl Serialize for TagObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let tag = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", &tag.name)?;
+        map.serialize_entry("prefix", &tag.prefix)?;
+        for (key, value) in [
+            ("region", &tag.region),
+            ("system_service", &tag.system_service),
+        ] {
+            if !value.is_empty() {
+                map.serialize_entry(key, value)?;
+            }
+        }
+        map.serialize_entry("cloud", &tag.cloud)?;
+        map.end()
+    }
+}
+
+pub(super) struct ConnectionLife<'a> {
+    pub(super) clock: &'a Clock,
+    pub(super) model: &'a Model,
+    pub(super) connection: &'a Connection,
+}
+
+impl Serialize for ConnectionLife<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self {
+            clock,
+            model,
+            connection,
+        } = *self;
+        let owner = model.process(connection.owner);
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(
+            "process",
+            &ProcessObject {
+                model,
+                index: connection.owner,
+            },
+        )?;
+        map.serialize_entry("tree", &*owner.tree)?;
+        map.serialize_entry("because", &process::because(model, owner))?;
+        map.serialize_entry("protocol", "tcp")?;
+        entry(
+            &mut map,
+            "local",
+            connection.local.filter(|local| local.port() != 0),
+        )?;
+        entry(&mut map, "remote", connection.remote)?;
+        called(&mut map, model, connection)?;
+        map.serialize_entry("state", connection.state.name())?;
+        error(&mut map, connection.error)?;
+        map.serialize_entry("started", &clock.rfc3339(connection.started_ns))?;
+        let milliseconds =
+            |to: Option<u64>| to.map(|to| to.saturating_sub(connection.started_ns) as f64 / 1e6);
+        entry(
+            &mut map,
+            "connect_ms",
+            milliseconds(connection.established_ns),
+        )?;
+        let ended = connection.ended_ns.filter(|_| !connection.was_there_before);
+        entry(&mut map, "duration_ms", milliseconds(ended))?;
+        if let Some((sent, received)) = connection.bytes {
+            map.serialize_entry("bytes_sent", &sent)?;
+            map.serialize_entry("bytes_received", &received)?;
+        }
+        map.end()
+    }
+}
