@@ -13,7 +13,7 @@ use std::{
 use crate::harness::{Test, run, tracer};
 
 /// A view, the end of the name of the file that has it, and the arguments that make it.
-const VIEWS: [(&str, &[&str]); 6] = [
+const VIEWS: [(&str, &[&str]); 8] = [
     ("replay.txt", &["replay"]),
     (
         "absolute.txt",
@@ -23,11 +23,24 @@ const VIEWS: [(&str, &[&str]); 6] = [
     ("tree.txt", &["tree"]),
     ("tree.jsonl", &["tree", "--format", "jsonl"]),
     ("connections.txt", &["connections"]),
+    ("destinations.txt", &["connections", "--by", "destination"]),
+    (
+        "destinations.jsonl",
+        &["connections", "--by", "destination", "--format", "jsonl"],
+    ),
 ];
 
 /// Traces whose other views would be long: one of many processes, one of many arguments.
 const SHORT_VIEWS: [(&str, &[&str]); 2] = [
-    ("oms-install", &["tree.txt", "connections.txt"]),
+    (
+        "oms-install",
+        &[
+            "tree.txt",
+            "connections.txt",
+            "destinations.txt",
+            "destinations.jsonl",
+        ],
+    ),
     ("cut", &["connections.txt"]),
 ];
 

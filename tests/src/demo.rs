@@ -16,6 +16,7 @@ pub(crate) fn tests() -> Vec<Test> {
         plain!(omsagent_is_in_its_tree),
         plain!(nothing_else_is_in_these_trees),
         plain!(connections_have_owner_tree_and_outcome),
+        plain!(what_a_firewall_has_to_allow_the_agent),
         plain!(the_agent_is_found_under_both_of_its_names),
         plain!(what_is_not_the_installers_is_not_the_commands),
         plain!(the_key_is_masked_wherever_it_was),
@@ -205,6 +206,39 @@ fn connections_have_owner_tree_and_outcome() {
     let refused = lives("connections", &["--remote", "168.63.129.16:32526"]);
     assert_eq!(text(&refused[0], "state"), "refused");
     assert_eq!(text(&refused[0], "tree"), "omsagent");
+}
+
+fn what_a_firewall_has_to_allow_the_agent() {
+    let rows = lives(
+        "connections",
+        &["--by", "destination", "--tree", "omsagent"],
+    );
+    let mut told: Vec<(&str, &str, bool)> = rows
+        .iter()
+        .map(|row| {
+            let name = ["tag", "note"]
+                .map(|key| text(row, key))
+                .into_iter()
+                .find(|name| !name.is_empty());
+            let is_whole = row["trees"] == serde_json::json!(["omsagent"])
+                && row["processes"].as_array().map(Vec::len) == Some(1)
+                && row["connections"].as_u64() >= Some(1);
+            (text(row, "remote"), name.unwrap_or_default(), is_whole)
+        })
+        .collect();
+    // Several threads talk at the same time.
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [
+            ("168.63.129.16:32526", "Azure platform WireServer", true),
+            ("169.254.169.254:80", "instance metadata", true),
+            ("40.79.194.105:443", "AzureMonitor.JapanEast", true),
+        ]
+    );
+    let table = read("connections", &["--by", "process", "--process", "omsagent"]);
+    assert!(table.text().starts_with("PROCESS"), "{}", table.text());
+    assert_eq!(table.text().lines().count(), 2, "{}", table.text());
 }
 
 fn the_agent_is_found_under_both_of_its_names() {

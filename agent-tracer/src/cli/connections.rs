@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use agent_tracer::view;
+use agent_tracer::view::{self, By};
+use clap::ValueEnum;
 
 use super::{
     conclude,
@@ -19,10 +20,20 @@ Examples:
   tracer connections FILE
   tracer connections FILE --tree omsagent --tree omi
   tracer connections FILE --remote '*:443'
+  tracer connections FILE --by destination --tree omsagent
   tracer connections FILE --format jsonl | jq -r .remote | sort | uniq -c")]
 pub(super) struct Arguments {
     #[command(flatten)]
     reading: Reading,
+    /// Sum them up: by where they go, which is what a firewall has to allow, or by who asked for them
+    #[arg(long, value_enum)]
+    by: Option<Key>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Key {
+    Destination,
+    Process,
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -41,18 +52,31 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         .filter(|connection| selection.shows_connection(connection));
     let mut lines = Lines::new();
     let mut shown = false;
-    match format {
-        Format::Text => {
-            let page = paper.page(replayed.clock());
+    let clock = replayed.clock();
+    let page = paper.page(clock);
+    match (arguments.by.map(By::from), format) {
+        (None, Format::Text) => {
             for line in view::connections(&page, model, wanted) {
                 shown = true;
                 lines.line(&line)?;
             }
         }
-        Format::Jsonl => {
+        (None, Format::Jsonl) => {
             for connection in wanted {
                 shown = true;
-                lines.line(&view::connection_json(&replayed.clock(), model, connection))?;
+                lines.line(&view::connection_json(&clock, model, connection))?;
+            }
+        }
+        (Some(by), Format::Text) => {
+            for line in view::group_lines(&page, model, by, &view::groups(by, wanted)) {
+                shown = true;
+                lines.line(&line)?;
+            }
+        }
+        (Some(by), Format::Jsonl) => {
+            for group in view::groups(by, wanted) {
+                shown = true;
+                lines.line(&view::group_json(model, &group))?;
             }
         }
     }
@@ -61,4 +85,13 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         nothing_matches("connection", model);
     }
     Ok(conclude(&replayed, *strict, *time))
+}
+
+impl From<Key> for By {
+    fn from(key: Key) -> By {
+        match key {
+            Key::Destination => By::Destination,
+            Key::Process => By::Process,
+        }
+    }
 }

@@ -9,8 +9,9 @@ use crate::{
 
 use super::{
     errno_name, escape,
-    page::{Emphasis, Page, bytes, columns, duration, pad},
+    page::{Page, bytes, columns, duration, pad},
     process::name,
+    table::table,
     user,
 };
 
@@ -31,59 +32,19 @@ const HEADINGS: [&str; 11] = [
 /// Columns that a page does without, in this order, until the others fit.
 const DISPENSABLE: [usize; 7] = [8, 3, 4, 10, 9, 0, 6];
 
-const SPACE: &str = "  ";
-
-type Row = [String; HEADINGS.len()];
-
 /// The lines of the table, heading first; none where there is no connection.
 pub fn connections<'a>(
     page: &Page,
     model: &Model,
     wanted: impl Iterator<Item = &'a Connection>,
 ) -> Vec<String> {
-    let rows: Vec<Row> = wanted
+    let rows: Vec<_> = wanted
         .map(|connection| row(page, model, connection))
         .collect();
-    if rows.is_empty() {
-        return Vec::new();
-    }
-    let mut widths = HEADINGS.map(columns);
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(columns(cell));
-        }
-    }
-    let shown = shown(page, &widths);
-    let line = |row: &Row| {
-        let cells: Vec<String> = shown
-            .iter()
-            .map(|column| pad(&row[*column], widths[*column]))
-            .collect();
-        cells.join(SPACE).trim_end().to_owned()
-    };
-    let heading = line(&HEADINGS.map(str::to_owned));
-    let mut lines = vec![page.fit(page.emphasise(Emphasis::Heading, &heading))];
-    lines.extend(rows.iter().map(|row| page.fit(line(row))));
-    lines
+    table(page, &HEADINGS, &rows, &DISPENSABLE)
 }
 
-/// The columns that the page has room for, by position.
-fn shown(page: &Page, widths: &[usize; HEADINGS.len()]) -> Vec<usize> {
-    let mut shown: Vec<usize> = (0..HEADINGS.len()).collect();
-    for column in DISPENSABLE {
-        let taken: usize = shown
-            .iter()
-            .map(|column| widths[*column] + SPACE.len())
-            .sum();
-        if page.width.is_none_or(|width| taken <= width + SPACE.len()) {
-            break;
-        }
-        shown.retain(|kept| *kept != column);
-    }
-    shown
-}
-
-fn row(page: &Page, model: &Model, connection: &Connection) -> Row {
+fn row(page: &Page, model: &Model, connection: &Connection) -> [String; HEADINGS.len()] {
     let owner = model.process(connection.owner);
     let since = |to: Option<u64>| match to {
         // Of how long, only the end is known.

@@ -17,8 +17,10 @@ use crate::{
 use super::{Clock, process};
 pub use lookup::lookup_json;
 
+pub(super) use connection::Named;
 use connection::{ConnectionLife, ConnectionObject, TagObject};
-use fields::{bytes, entry, error, list, status, to_line};
+pub(super) use fields::to_line;
+use fields::{bytes, entry, error, list, status};
 
 /// One event, as of now: the model has just taken it in.
 pub fn event_json(clock: &Clock, model: &Model, sequence: u64, event: &Event) -> String {
@@ -190,9 +192,9 @@ fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<
     }
 }
 
-struct ProcessObject<'a> {
-    model: &'a Model,
-    index: ProcessIndex,
+pub(super) struct ProcessObject<'a> {
+    pub(super) model: &'a Model,
+    pub(super) index: ProcessIndex,
 }
 
 impl Serialize for ProcessObject<'_> {

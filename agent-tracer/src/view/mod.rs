@@ -4,12 +4,14 @@
 mod checkup;
 mod connections;
 mod escape;
+mod groups;
 mod json;
 mod line;
 mod numbers;
 mod page;
 mod process;
 mod summary;
+mod table;
 mod tags;
 mod tree;
 
@@ -17,6 +19,7 @@ mod tree;
 pub use checkup::{checkup, checkup_json};
 pub use connections::connections;
 pub use escape::{argument, arguments, text};
+pub use groups::{By, Group, group_json, group_lines, groups};
 pub use json::{connection_json, event_json, gap_json, lookup_json, process_json};
 pub use line::{event_line, gap_line, gap_text};
 pub use numbers::{errno_name, signal_name};

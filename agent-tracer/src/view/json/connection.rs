@@ -49,24 +49,49 @@ fn called<M: SerializeMap>(
     model: &Model,
     connection: &Connection,
 ) -> Result<(), M::Error> {
-    let tags = connection.remote.map(|remote| model.tags(remote.ip()));
-    let tags = tags.unwrap_or_default();
-    if let Some(first) = tags.first() {
-        map.serialize_entry("tag", &first.name)?;
-        let all: Vec<_> = tags.iter().map(TagObject).collect();
-        map.serialize_entry("tags", &all)?;
-    }
-    let fixed = connection
-        .remote
-        .and_then(|remote| names::note(remote.ip(), Some(remote.port())));
+    let named = Named {
+        model,
+        remote: connection.remote,
+    };
+    named.tags(map)?;
     let before = connection
         .was_there_before
         .then_some("was there before the recording");
-    let notes: Vec<&str> = fixed.into_iter().chain(before).collect();
+    let notes: Vec<&str> = named.note().into_iter().chain(before).collect();
     if !notes.is_empty() {
         map.serialize_entry("note", &notes.join("; "))?;
     }
     Ok(())
+}
+
+/// What a remote end is called.
+pub(in crate::view) struct Named<'a> {
+    pub(in crate::view) model: &'a Model,
+    pub(in crate::view) remote: Option<SocketAddr>,
+}
+
+impl Named<'_> {
+    /// All of it.
+    pub(in crate::view) fn entries<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        self.tags(map)?;
+        entry(map, "note", self.note())
+    }
+
+    fn tags<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        let tags = self.remote.map(|remote| self.model.tags(remote.ip()));
+        let tags = tags.unwrap_or_default();
+        if let Some(first) = tags.first() {
+            map.serialize_entry("tag", &first.name)?;
+            let all: Vec<_> = tags.iter().map(TagObject).collect();
+            map.serialize_entry("tags", &all)?;
+        }
+        Ok(())
+    }
+
+    fn note(&self) -> Option<&'static str> {
+        let remote = self.remote?;
+        names::note(remote.ip(), Some(remote.port()))
+    }
 }
 
 pub(super) struct TagObject<'a>(pub(super) &'a AddressTag);

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A value as a line.
-pub(super) fn to_line(value: &impl Serialize) -> String {
+pub(in crate::view) fn to_line(value: &impl Serialize) -> String {
     let mut line = Vec::with_capacity(512);
     let mut serializer = serde_json::Serializer::with_formatter(&mut line, Visible);
     // Only a map with keys that are no strings could fail.
