@@ -6,8 +6,9 @@ use super::{Model, activation::ActivationIndex, ledger::Truncation};
 use crate::event::{Event, Exec, Exit, Fork, ProcessId, Rename, Snapshot};
 
 /// Names remembered of threads of one process; a program that renames itself all the time is cut
-/// here. Names that come with an exec are always remembered.
-const NAMES_LIMIT: usize = 64;
+/// here, at some 16 KiB. Names that come with an exec are always remembered. A compiler names a thread
+/// after each of its 256 units of code, and that is no reason to call a recording incomplete.
+const NAMES_LIMIT: usize = 512;
 
 /// Position of a process in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
