@@ -108,7 +108,8 @@ fn ctrl_c_ends_lingering_well() {
 
 fn the_whole_system_for_a_second() {
     let running = Recording::of(Vec::new())
-        .option(["--system", "--for", "1s"])
+        .option(["--system"])
+        .lasts(1000)
         .start()
         .attached();
     run(Command::new("/bin/true").arg("a stranger to the recorder")).success();

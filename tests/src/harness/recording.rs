@@ -78,6 +78,12 @@ impl Recording {
         self.option(["--linger", &format!("{all}ms")])
     }
 
+    /// Ends after so many milliseconds, or after more where everything takes longer.
+    pub(crate) fn lasts(self, milliseconds: u32) -> Recording {
+        let all = milliseconds * slowness();
+        self.option(["--for", &format!("{all}ms")])
+    }
+
     /// What runs the recorder: a command line that ends where the one of the tracer begins.
     pub(crate) fn through(mut self, launcher: Vec<OsString>) -> Recording {
         self.launcher = launcher;
