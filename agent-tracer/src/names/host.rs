@@ -97,6 +97,18 @@ fn number(port: &[u8]) -> Option<u16> {
     (port != 0).then_some(port)
 }
 
+/// A label of a name in DNS, in lower case: what no host name has is `\ddd`, as in a zone file, also the dot that is in a
+/// label. So two names are the same when their texts are.
+pub(super) fn push_label(text: &mut String, label: &[u8]) {
+    for byte in label {
+        if is_of_host(*byte) {
+            text.push(char::from(byte.to_ascii_lowercase()));
+        } else {
+            push_escape(text, *byte);
+        }
+    }
+}
+
 /// Text of a peer: what is no visible ASCII, and the escape itself, is `\ddd`.
 pub(super) fn escaped(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
@@ -195,6 +207,9 @@ mod tests {
 
     #[test]
     fn escapes_tell_bytes_apart() {
+        let mut text = String::new();
+        push_label(&mut text, b"A.b\\\x1b\xff*");
+        assert_eq!(text, "a\\046b\\092\\027\\255\\042");
         assert_eq!(escaped(b"h2\\\n/*"), "h2\\092\\010/*");
     }
 }

@@ -14,6 +14,8 @@
 //! ```
 
 mod build;
+#[cfg(feature = "capture")]
+pub mod dns;
 mod error;
 #[cfg(all(test, feature = "capture"))]
 mod fixtures;
