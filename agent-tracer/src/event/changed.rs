@@ -124,7 +124,8 @@ pub struct FileState {
     /// `st_size`, bytes.
     #[prost(uint64, tag = "4")]
     pub size: u64,
-    /// The beginning of the SHA-256 of the content; only of regular files of at most 1 MiB, and at the end.
+    /// The beginning of the SHA-256 of the content; only of regular files of at most 1 MiB that everybody may read, and
+    /// at the end.
     #[prost(bytes = "vec", tag = "5")]
     pub digest: Vec<u8>,
     /// The extended attribute `security.capability` (capabilities(7)); empty where there is none.
