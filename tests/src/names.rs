@@ -49,6 +49,14 @@ fn real_clients() {
             proxied.map(|row| format!("{}: there is no proxy: {}", client.name, brief(row))),
         );
     }
+    // Who has a choice of addresses asks the kernel about each by a UDP socket, and sends nothing.
+    let expected: BTreeSet<&str> = clients::DIRECT.iter().map(|client| client.to).collect();
+    for row in &rows {
+        let remote = row["remote"].as_str().unwrap_or_default();
+        if !expected.contains(remote) && !is_to_nameserver(row) {
+            wrong.push(format!("nobody goes there: {}", brief(row)));
+        }
+    }
     wrong.extend(named_nameserver(&rows));
     wrong.extend(missing_lookups(&trace));
     wrong.extend(missing_heads(&trace));

@@ -156,7 +156,7 @@ pub(super) const DIRECT: &[Client] = &[
     },
     Client {
         name: "a host of both versions",
-        line: "wget -6 -nv -O - --ca-certificate=$CA https://both.names.test/",
+        line: "wget -nv -O - --ca-certificate=$CA https://both.names.test/",
         program: "wget",
         to: "[2001:db8::26]:443",
         names: &[("both.names.test", "dns"), ("both.names.test", "sni")],
