@@ -64,17 +64,27 @@ fn real_clients() {
 }
 
 fn the_same_through_a_proxy() {
-    let asks_it = &proxied::ASKS_IT;
+    let (by_address, asks_it) = (&proxied::BY_ADDRESS, &proxied::ASKS_IT);
     let lines = proxied::PROXIED.iter().map(|client| client.line);
-    let trace = play(lines.chain([asks_it.line]), Some(proxied::URL));
+    let trace = play(
+        lines.chain([by_address.line, asks_it.line]),
+        Some(proxied::URL),
+    );
     let rows = trace.connections(["--tree", "command"]);
+    let of = |wanted: &dyn Fn(&Value) -> bool| -> Vec<&Value> {
+        rows.iter().filter(|row| wanted(row)).collect()
+    };
     let mut wrong = Vec::new();
-    for client in proxied::PROXIED {
-        let own = rows.iter().filter(|row| row["destination"] == client.to);
-        let own: Vec<&Value> = own.collect();
+    let (name, source) = proxied::OWN;
+    let looked_up = proxied::PROXIED.iter().map(|client| (client, source));
+    for (client, source) in looked_up.chain([(by_address, "dns_other")]) {
+        let own = of(&|row| row["destination"] == client.to);
         wrong.extend(misnamed(client, &own));
         for row in own {
-            if row["remote"] != proxied::PROXY || row["proxy"] != true {
+            let is_through_it = row["remote"] == proxied::PROXY
+                && row["proxy"] == true
+                && names(row, "proxy_names") == BTreeSet::from([(name, source)]);
+            if !is_through_it {
                 wrong.push(format!(
                     "{}: not through the proxy: {}",
                     client.name,
@@ -83,10 +93,8 @@ fn the_same_through_a_proxy() {
             }
         }
     }
-    let to_itself = rows
-        .iter()
-        .filter(|row| row["remote"] == asks_it.to && row["proxy"] != true);
-    wrong.extend(misnamed(asks_it, &to_itself.collect::<Vec<_>>()));
+    let to_itself = of(&|row| row["remote"] == asks_it.to && row["proxy"].is_null());
+    wrong.extend(misnamed(asks_it, &to_itself));
     // Nobody has looked up a service, so whatever is left out above would be seen here.
     for row in &rows {
         let is_known = row["remote"] == proxied::PROXY || is_to_nameserver(row);
@@ -155,7 +163,7 @@ fn misnamed(client: &Client, rows: &[&Value]) -> Vec<String> {
     let wrong = |row: &&Value| {
         let exe = row["process"]["exe"].as_str().unwrap_or_default();
         let file = exe.rsplit('/').next().unwrap_or_default();
-        let is_right = names(row) == expected
+        let is_right = names(row, "names") == expected
             && file.starts_with(client.program)
             && row["protocol"] == "tcp"
             && row["state"] == "closed";
@@ -164,9 +172,9 @@ fn misnamed(client: &Client, rows: &[&Value]) -> Vec<String> {
     rows.iter().filter_map(wrong).collect()
 }
 
-/// The names of a connection, each with how it is known.
-fn names(row: &Value) -> BTreeSet<(&str, &str)> {
-    let names = row["names"].as_array().map(Vec::as_slice);
+/// A list of names of a connection, each with how it is known.
+fn names<'a>(row: &'a Value, list: &str) -> BTreeSet<(&'a str, &'a str)> {
+    let names = row[list].as_array().map(Vec::as_slice);
     names
         .unwrap_or_default()
         .iter()
@@ -186,6 +194,7 @@ fn brief(row: &Value) -> String {
         "remote",
         "names",
         "proxy",
+        "proxy_names",
         "destination",
         "state",
         "error",
@@ -204,7 +213,7 @@ fn is_to_nameserver(row: &Value) -> bool {
 
 /// No name is that of whom everybody asks.
 fn named_nameserver(rows: &[Value]) -> Vec<String> {
-    let named = |row: &&Value| is_to_nameserver(row) && !names(row).is_empty();
+    let named = |row: &&Value| is_to_nameserver(row) && !names(row, "names").is_empty();
     let named = rows.iter().filter(named);
     named
         .map(|row| format!("nobody's name: {}", brief(row)))

@@ -238,7 +238,6 @@ pub(super) const HELLOS: &[(&str, &str, &[&str])] = &[
     ("192.0.2.10:443", "curl.names.test", &["h2", "http/1.1"]),
     ("192.0.2.13:443", "curl-old.names.test", &["h2", "http/1.1"]),
     ("192.0.2.16:443", "requests.names.test", &["http/1.1"]),
-    ("192.0.2.20:443", "node.names.test", &["http/1.1"]),
     (
         "192.0.2.21:443",
         "openssl.names.test",

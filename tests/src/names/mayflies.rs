@@ -61,7 +61,7 @@ pub(super) fn judge() {
         match by_owner.get(&(mayfly.pid, mayfly.port)).map(Vec::as_slice) {
             Some(&[row]) if row["remote"] == *mayfly.remote => {
                 let expected = mayfly.names();
-                if names(row) != expected {
+                if names(row, "names") != expected {
                     misnamed += 1;
                     wrong.push(format!("not {expected:?}: {}", brief(row)));
                 }
