@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{brief, names, none, stage::Stage};
 use crate::harness::{Recording, Trace, act};
 
+/// How many live for less than a millisecond. Others, that have to wait for a processor, come on top.
 const COUNT: usize = 5000;
 
 /// A server that answers nothing. Half of the names are in /etc/hosts, half are looked up by the parent.
@@ -41,7 +42,7 @@ pub(super) fn judge() {
         .trace();
     let told = trace.ended.text();
     let mayflies: Vec<Mayfly> = told.lines().map(read).collect();
-    assert_eq!(mayflies.len(), COUNT, "{}", trace.ended.messages());
+    assert!(mayflies.len() >= COUNT, "{}", trace.ended.messages());
     report(&trace, &mayflies);
 
     let rows = trace.connections(["--tree", "command"]);
@@ -74,9 +75,10 @@ pub(super) fn judge() {
         }
     }
     println!(
-        "{} of {COUNT} belong to their process, and {} have its names",
-        COUNT - (wrong.len() - misnamed),
-        COUNT - wrong.len()
+        "{} of {} belong to their process, and {} have its names",
+        mayflies.len() - (wrong.len() - misnamed),
+        mayflies.len(),
+        mayflies.len() - wrong.len()
     );
     // No more than one wants to read.
     wrong.truncate(12);
@@ -86,7 +88,7 @@ pub(super) fn judge() {
         let remote = row["remote"].as_str().unwrap_or_default();
         remote.ends_with(":8000")
     });
-    assert_eq!(to_services.count(), COUNT);
+    assert_eq!(to_services.count(), mayflies.len());
 }
 
 fn read(line: &str) -> Mayfly<'_> {
@@ -112,7 +114,8 @@ impl<'a> Mayfly<'a> {
     }
 }
 
-/// Prints how short the lives were, which no other test needs to know.
+/// Prints how short the lives were by what the kernel says of their beginnings and ends. It is no failure of
+/// the tracer's when a machine is too busy for short lives.
 fn report(trace: &Trace, mayflies: &[Mayfly]) {
     let times = |kind: &str| -> HashMap<u64, u64> {
         trace
@@ -135,8 +138,9 @@ fn report(trace: &Trace, mayflies: &[Mayfly]) {
     let short = lives.partition_point(|life| *life < 1_000_000);
     let at = |part: usize| lives[(lives.len() - 1) * part / 100] / 1000;
     println!(
-        "{short} of {COUNT} lived for less than a millisecond: half of them for {} µs, 99% for {} µs, \
+        "{short} of {} lived for less than a millisecond: half of them for {} µs, 99% for {} µs, \
          the longest for {} µs",
+        lives.len(),
         at(50),
         at(99),
         at(100)

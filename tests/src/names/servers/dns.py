@@ -95,7 +95,9 @@ class Stream(socketserver.StreamRequestHandler):
         while length := self.rfile.read(2):
             message = self.rfile.read(*struct.unpack("!H", length))
             answer = self.server.zone.answer(message, False)
-            self.wfile.write(struct.pack("!H", len(answer)) + answer)
+            # In two segments, as some do.
+            self.wfile.write(struct.pack("!H", len(answer)))
+            self.wfile.write(answer)
 
 
 class Threading(socketserver.ThreadingTCPServer):
