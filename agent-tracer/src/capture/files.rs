@@ -64,6 +64,8 @@ pub struct FileChange {
     pub action: FileAction,
     /// The process that did it, in the recorder's PID namespace; 0 for one outside.
     pub pid: u32,
+    /// Whether it is a directory.
+    pub is_directory: bool,
     /// Of a table of cron jobs, the command lines in it.
     pub jobs: Vec<Vec<u8>>,
 }
@@ -143,6 +145,7 @@ impl FileWatch {
                             jobs: jobs(&path, action),
                             path: path.clone(),
                             action,
+                            is_directory: false,
                             pid: seen.pid,
                         });
                     }
@@ -247,7 +250,10 @@ fn actions(mask: u64) -> impl Iterator<Item = FileAction> {
 fn jobs(path: &Path, action: FileAction) -> Vec<Vec<u8>> {
     match action {
         FileAction::Written | FileAction::Renamed => {}
-        FileAction::Unknown | FileAction::Created | FileAction::Removed => return Vec::new(),
+        FileAction::Unknown
+        | FileAction::Created
+        | FileAction::Removed
+        | FileAction::Attributes => return Vec::new(),
     }
     let Some(form) = crontab::form(path) else {
         return Vec::new();

@@ -160,6 +160,7 @@ impl Model {
             EventKind::TlsHello(hello) => self.tls_hello(hello),
             EventKind::HttpRequest(request) => self.http_request(request),
             EventKind::Hosts(hosts) => self.hosts(hosts),
+            EventKind::Compared(_) | EventKind::FilesCompared(_) => {}
             EventKind::Unreadable(unreadable) => self.ledger.unreadable(&unreadable.what),
             EventKind::Lost(lost) => self.ledger.lost(&lost.what, lost.count),
             EventKind::KernelLog(log) => self.ledger.log(&log.line),

@@ -139,6 +139,24 @@ impl Recorder<'_> {
                     self.mask_text(text);
                 }
             }
+            EventKind::Compared(compared) => {
+                for difference in &mut compared.differences {
+                    let values = [&mut difference.before, &mut difference.after];
+                    for text in values.into_iter().flatten() {
+                        self.redactor.bytes(text);
+                    }
+                    self.redactor.bytes(&mut difference.name);
+                }
+            }
+            EventKind::FilesCompared(compared) => {
+                for difference in &mut compared.differences {
+                    let states = [&mut difference.before, &mut difference.after];
+                    for state in states.into_iter().flatten() {
+                        self.redactor.bytes(&mut state.target);
+                    }
+                    self.redactor.bytes(&mut difference.path);
+                }
+            }
             EventKind::Hosts(hosts) => {
                 for name in hosts.entries.iter_mut().flat_map(|entry| &mut entry.names) {
                     self.mask_text(name);

@@ -86,6 +86,7 @@ pub(super) fn file(change: FileChange, model: &Model, redactor: &mut Redactor) -
         jobs: jobs.collect(),
         path: std::os::unix::ffi::OsStringExt::into_vec(change.path.into_os_string()),
         action: change.action.into(),
+        is_directory: change.is_directory,
     };
     Event {
         boot_ns: boot_now(),
