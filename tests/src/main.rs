@@ -16,6 +16,7 @@ mod harness;
 mod hooks;
 mod launch;
 mod lockdown;
+mod names;
 mod others;
 mod output;
 mod process;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         filter::tests(),
         redact::tests(),
         tags::tests(),
+        names::tests(),
         bad_input::tests(),
         damage::tests(),
         doctor::tests(),

@@ -4,6 +4,7 @@
 mod argument;
 mod dial;
 mod lineage;
+mod mayfly;
 mod sandbox;
 mod thread;
 
@@ -29,6 +30,7 @@ pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
         Some("dial") => dial::dial(rest),
         Some("serve") => dial::serve(rest),
         Some("hand-over") => dial::hand_over(rest),
+        Some("mayflies") => mayfly::mayflies(rest),
         Some("within") => sandbox::within(rest),
         Some(_) | None => {
             eprintln!("there is no actor for {}", part.display());
