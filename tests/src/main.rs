@@ -16,6 +16,7 @@ mod harness;
 mod hooks;
 mod launch;
 mod lockdown;
+mod matrix;
 mod others;
 mod output;
 mod process;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         systemd::tests(),
         connect::tests(),
         hooks::tests(),
+        matrix::tests(),
         others::tests(),
         launch::tests(),
         record::tests(),

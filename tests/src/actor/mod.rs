@@ -2,10 +2,13 @@
 //! else. They print nothing unless that is what they are for, and judge nothing.
 
 mod argument;
+pub(crate) mod attempt;
 mod dial;
+mod far;
 mod lineage;
 mod sandbox;
 mod thread;
+mod wire;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -29,6 +32,9 @@ pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
         Some("dial") => dial::dial(rest),
         Some("serve") => dial::serve(rest),
         Some("hand-over") => dial::hand_over(rest),
+        Some("wire") => wire::near(rest),
+        Some("far") => wire::far(rest),
+        Some("attempts") => attempt::attempts(rest),
         Some("within") => sandbox::within(rest),
         Some(_) | None => {
             eprintln!("there is no actor for {}", part.display());

@@ -8,8 +8,12 @@ use nix::unistd::Uid;
 use crate::demo::elevate;
 
 /// A program, the package that has it, and what it is for.
-const PROGRAMS: [(&str, &str, &str); 4] = [
+const PROGRAMS: [(&str, &str, &str); 8] = [
     ("strace", "strace", "the oracle for execs and connections"),
+    ("ip", "iproute2", "networks of the tests' own"),
+    ("ss", "iproute2", "the oracle for open sockets"),
+    ("tcpdump", "tcpdump", "the oracle for what is sent"),
+    ("nft", "nftables", "filters that stop connections"),
     ("make", "make", "a fan-out to record"),
     ("python3", "python3", "threads that start programs"),
     ("dpkg-deb", "dpkg", "packages to install"),
