@@ -1,35 +1,25 @@
-//! A script of attempts to connect, each in a process of its own, all at the same time; and what each of them came to
-//! as its process saw it.
+//! Attempts to connect, each with what is done afterwards; and what each of them came to as its process saw it.
 
 mod passing;
 mod ring;
 mod way;
 
 use std::{
-    ffi::OsString,
-    io::{BufRead, Read, Write},
+    io::Read,
     net::{IpAddr, SocketAddr, SocketAddrV6, TcpStream},
-    os::fd::OwnedFd,
-    process::ExitCode,
-    time::Duration,
+    os::fd::{AsRawFd, OwnedFd},
 };
 
 use nix::{
     errno::Errno,
-    sys::{
-        socket::{SockaddrStorage, getsockname, shutdown},
-        wait::waitpid,
-    },
-    unistd::{ForkResult, alarm, fork, getpid},
+    sys::socket::{Shutdown, SockaddrStorage, getsockname, shutdown},
+    unistd::getpid,
 };
-use std::os::fd::AsRawFd;
 
+use super::script::{Kept, Line, say};
 use way::Way;
 
 pub(crate) use ring::is_there as ring_is_there;
-
-/// A process that stays ends by itself at last, for when nobody ends it.
-const PATIENCE: u32 = 300;
 
 /// What is done with a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,11 +39,11 @@ enum Deed {
     Stay,
 }
 
-/// One line of the script.
-#[derive(Clone)]
-struct Attempt {
-    /// What it is called in what is printed.
-    name: String,
+/// `WAY DEED own|mapped ADDRESS`; see [`Way`] for ways.
+///
+/// Says `saw LOCAL ERROR` where its process lives to see it, `-` for what is not there, and `taken-over PID` where another
+/// process connects.
+pub(super) struct Attempt {
     way: Way,
     deed: Deed,
     /// Whether a v4 address is asked for as one of v6.
@@ -61,50 +51,14 @@ struct Attempt {
     remote: SocketAddr,
 }
 
-/// Does what the lines on stdin say, `NAME WAY DEED own|mapped ADDRESS`; see [`Way`] for ways.
-///
-/// Prints `NAME owner PID`, `NAME taken-over PID` where another process connects, and `NAME saw LOCAL ERROR` of those that live to see it, `-` for what is not there.
-/// It ends when the last has ended or stays.
-pub(super) fn attempts(words: &[OsString]) -> ExitCode {
-    assert!(words.is_empty(), "the script is on stdin");
-    let script: Vec<Attempt> = std::io::stdin()
-        .lock()
-        .lines()
-        .map(|line| Attempt::read(&line.expect("a line")).expect("an attempt"))
-        .collect();
-    let (mut settled, settles) = std::io::pipe().expect("a pipe");
-    let mut children = Vec::new();
-    for attempt in script {
-        // SAFETY: this process has only this one thread.
-        match unsafe { fork() }.expect("a process") {
-            ForkResult::Child => {
-                attempt.play(settles);
-                std::process::exit(0);
-            }
-            ForkResult::Parent { child } => {
-                say(&format!("{} owner {child}", attempt.name));
-                if !attempt.stays() {
-                    children.push(child);
-                }
-            }
-        }
-    }
-    for child in children {
-        waitpid(child, None).expect("its child");
-    }
-    // Those that stay let go of it when they have come to where they stay.
-    drop(settles);
-    settled.read_to_end(&mut Vec::new()).expect("nothing");
-    ExitCode::SUCCESS
-}
-
-impl Attempt {
-    fn read(line: &str) -> Option<Attempt> {
-        let mut words = line.split(' ');
+impl Line for Attempt {
+    fn read(words: &[&str]) -> Option<Attempt> {
+        let [way, deed, socket, remote] = words else {
+            return None;
+        };
         Some(Attempt {
-            name: words.next()?.to_owned(),
-            way: Way::of(words.next()?)?,
-            deed: match words.next()? {
+            way: Way::of(way)?,
+            deed: match *deed {
                 "exchange" => Deed::Exchange,
                 "read" => Deed::Read,
                 "close" => Deed::Close,
@@ -114,8 +68,8 @@ impl Attempt {
                 "stay" => Deed::Stay,
                 _ => return None,
             },
-            mapped: words.next()? == "mapped",
-            remote: words.next()?.parse().ok()?,
+            mapped: *socket == "mapped",
+            remote: remote.parse().ok()?,
         })
     }
 
@@ -123,6 +77,33 @@ impl Attempt {
         matches!(self.deed, Deed::Half | Deed::Stay)
     }
 
+    fn play(self, name: &str) -> Option<Kept> {
+        let (socket, asked) = match self.way {
+            Way::Pass => {
+                passing::pass(&self, name);
+                return None;
+            }
+            Way::Lend => {
+                passing::lend(&self, name);
+                return None;
+            }
+            Way::Thread => std::thread::scope(|scope| {
+                let other = scope.spawn(|| way::ask(&self));
+                other.join().expect("the thread")
+            }),
+            Way::Again | Way::Redial => way::ask_twice(&self),
+            _ => way::ask(&self),
+        };
+        if self.deed == Deed::Leave {
+            // Nothing is done that takes time: not even what a Rust program does at its end.
+            // SAFETY: it only ends the process.
+            unsafe { libc::_exit(0) };
+        }
+        self.finish(name, socket, asked)
+    }
+}
+
+impl Attempt {
     /// As the system call is to have it.
     fn address(&self) -> SocketAddr {
         match self.remote.ip() {
@@ -133,68 +114,37 @@ impl Attempt {
         }
     }
 
-    fn play(&self, settles: std::io::PipeWriter) {
-        let (socket, asked) = match self.way {
-            Way::Pass => return passing::pass(self),
-            Way::Lend => return passing::lend(self),
-            Way::Thread => std::thread::scope(|scope| {
-                let other = scope.spawn(|| way::ask(self));
-                other.join().expect("the thread")
-            }),
-            Way::Again | Way::Redial => way::ask_twice(self),
-            _ => way::ask(self),
-        };
-        if self.deed == Deed::Leave {
-            // Nothing is done that takes time: not even what a Rust program does at its end.
-            // SAFETY: it only ends the process.
-            unsafe { libc::_exit(0) };
-        }
-        self.finish(socket, asked);
-        drop(settles);
-        if self.stays() {
-            loop {
-                std::thread::sleep(Duration::from_secs(1));
-            }
-        }
-    }
-
-    /// Does what is to be done, and prints what it came to. A socket that stays is left open.
-    fn finish(&self, socket: OwnedFd, asked: Result<(), Errno>) {
+    /// Does what is to be done, and says what it came to.
+    fn finish(&self, name: &str, socket: OwnedFd, asked: Result<(), Errno>) -> Option<Kept> {
         let local = asked.is_ok().then(|| local_of(&socket)).flatten();
         let done = asked.and_then(|()| self.act(socket));
         let local = local.map_or("-".to_owned(), |local| local.to_string());
         let error = done
+            .as_ref()
             .err()
             .map_or("-".to_owned(), |error| format!("{error:?}"));
-        say(&format!("{} saw {local} {error}", self.name));
+        say(&format!("{name} saw {local} {error}"));
+        done.ok().flatten()
     }
 
-    fn act(&self, socket: OwnedFd) -> Result<(), Errno> {
+    /// With what it keeps.
+    fn act(&self, socket: OwnedFd) -> Result<Option<Kept>, Errno> {
         match self.deed {
             Deed::Exchange => exchange(socket, true),
             Deed::Read => exchange(socket, false),
-            Deed::Close | Deed::Leave => Ok(()),
+            Deed::Close | Deed::Leave => Ok(None),
             Deed::Slam => {
                 way::close_hard(&socket);
-                Ok(())
+                Ok(None)
             }
             Deed::Half => {
                 write(&socket)?;
-                shutdown(socket.as_raw_fd(), nix::sys::socket::Shutdown::Write)?;
-                stay(socket);
-                Ok(())
+                shutdown(socket.as_raw_fd(), Shutdown::Write)?;
+                Ok(Some(vec![socket]))
             }
-            Deed::Stay => {
-                stay(socket);
-                Ok(())
-            }
+            Deed::Stay => Ok(Some(vec![socket])),
         }
     }
-}
-
-fn stay(socket: OwnedFd) {
-    std::mem::forget(socket);
-    alarm::set(PATIENCE);
 }
 
 fn write(socket: &OwnedFd) -> Result<(), Errno> {
@@ -202,18 +152,19 @@ fn write(socket: &OwnedFd) -> Result<(), Errno> {
 }
 
 /// Sends the question, unless it is sent, and reads to the end.
-fn exchange(socket: OwnedFd, asks: bool) -> Result<(), Errno> {
+fn exchange(socket: OwnedFd, asks: bool) -> Result<Option<Kept>, Errno> {
     if asks {
         write(&socket)?;
     }
     let mut answer = Vec::new();
-    let read = TcpStream::from(socket).read_to_end(&mut answer);
-    read.map(drop)
-        .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default()))
+    match TcpStream::from(socket).read_to_end(&mut answer) {
+        Ok(_) => Ok(None),
+        Err(error) => Err(Errno::from_raw(error.raw_os_error().unwrap_or_default())),
+    }
 }
 
 /// The local end as a program sees it, but for a mapped address.
-fn local_of(socket: &OwnedFd) -> Option<SocketAddr> {
+pub(super) fn local_of(socket: &OwnedFd) -> Option<SocketAddr> {
     let own: SockaddrStorage = getsockname(socket.as_raw_fd()).ok()?;
     let local = match (own.as_sockaddr_in(), own.as_sockaddr_in6()) {
         (Some(v4), _) => SocketAddr::new(v4.ip().into(), v4.port()),
@@ -223,17 +174,7 @@ fn local_of(socket: &OwnedFd) -> Option<SocketAddr> {
     Some(local)
 }
 
-/// One line in one piece: many processes write into the same file.
-fn say(line: &str) {
-    let line = format!("{line}\n");
-    std::io::stdout()
-        .lock()
-        .write_all(line.as_bytes())
-        .and_then(|()| std::io::stdout().flush())
-        .expect("a line");
-}
-
-/// For a second owner of an attempt's socket.
-fn say_owner(attempt: &Attempt) {
-    say(&format!("{} taken-over {}", attempt.name, getpid()));
+/// For an owner of an attempt's socket that is not its first process.
+fn say_owner(name: &str) {
+    say(&format!("{name} taken-over {}", getpid()));
 }

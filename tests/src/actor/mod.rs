@@ -3,10 +3,13 @@
 
 mod argument;
 pub(crate) mod attempt;
+mod datagram;
 mod dial;
 mod far;
 mod lineage;
+mod listen;
 mod sandbox;
+mod script;
 mod thread;
 mod wire;
 
@@ -34,7 +37,9 @@ pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
         Some("hand-over") => dial::hand_over(rest),
         Some("wire") => wire::near(rest),
         Some("far") => wire::far(rest),
-        Some("attempts") => attempt::attempts(rest),
+        Some("attempts") => script::play::<attempt::Attempt>(),
+        Some("listeners") => script::play::<listen::Listener>(),
+        Some("datagrams") => script::play::<datagram::Talk>(),
         Some("within") => sandbox::within(rest),
         Some(_) | None => {
             eprintln!("there is no actor for {}", part.display());

@@ -20,26 +20,26 @@ use nix::{
 use super::{Attempt, say_owner, way};
 
 /// Connects, and leaves the rest to another process.
-pub(super) fn pass(attempt: &Attempt) {
+pub(super) fn pass(attempt: &Attempt, name: &str) {
     between(
         || {
             let (socket, answer) = way::ask(attempt);
             answer.expect("a connection");
             socket
         },
-        |socket| attempt.finish(socket, Ok(())),
+        |socket| drop(attempt.finish(name, socket, Ok(()))),
     );
 }
 
 /// Makes a socket that another process connects: that one is the owner.
-pub(super) fn lend(attempt: &Attempt) {
+pub(super) fn lend(attempt: &Attempt, name: &str) {
     let address = attempt.address();
     between(
         || way::new_socket(address),
         |socket| {
-            say_owner(attempt);
+            say_owner(name);
             let answer: Result<(), Errno> = way::plain(&socket, address);
-            attempt.finish(socket, answer);
+            attempt.finish(name, socket, answer);
         },
     );
 }
