@@ -1,9 +1,9 @@
-//! TCP connections: who asked for one, and what became of it.
+//! TCP sockets: who asked for a connection or listens for some, and what became of it.
 
-use agent_tracer_ebpf::{Connect, Endpoints, Header, Kind, LOST_SOCKETS, SocketState};
+use agent_tracer_ebpf::{Connect, Endpoints, Header, Kind, LOST_SOCKETS, Listen, SocketState};
 use aya_ebpf::{
     EbpfContext,
-    helpers::generated::bpf_ktime_get_boot_ns,
+    helpers::generated::{bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns},
     macros::{fentry, kprobe, raw_tracepoint},
     programs::{FEntryContext, ProbeContext, RawTracePointContext},
 };
@@ -11,7 +11,7 @@ use aya_ebpf::{
 use crate::{
     emit,
     kernel::{OUTSIDE, Object},
-    maps::{EARLIER_SOCKETS, SOCKETS, setting},
+    maps::{ATTEMPTS, EARLIER_SOCKETS, SOCKETS, setting},
     task,
 };
 
@@ -24,6 +24,7 @@ const TCP_SYN_RECV: u32 = 3;
 const TCP_FIN_WAIT1: u32 = 4;
 const TCP_CLOSE: u32 = 7;
 const TCP_LAST_ACK: u32 = 9;
+const TCP_LISTEN: u32 = 10;
 
 /// `1 << SOCK_DONE`: the peer's FIN came.
 const PEER_IS_DONE: u64 = 1 << 1;
@@ -61,6 +62,8 @@ pub fn inet_sock_set_state(context: RawTracePointContext) -> i32 {
         TCP_ESTABLISHED if from == TCP_SYN_SENT || from == TCP_SYN_RECV => {
             emit::settle(Kind::SocketState, try_state(socket, from, to));
         }
+        // `listen(2)` does so in the context of the process that called it.
+        TCP_LISTEN => emit::settle(Kind::Listen, try_listen(&context, socket)),
         // The two ways to send a FIN, and the end.
         TCP_FIN_WAIT1 | TCP_LAST_ACK | TCP_CLOSE => {
             emit::settle(Kind::SocketState, try_state(socket, from, to));
@@ -88,9 +91,30 @@ fn try_connect<C: EbpfContext>(context: &C, socket: Object) -> Result<(), i32> {
     let record = Connect {
         header,
         socket: socket.0,
+        cookie: socket.word(setting!(sock_cookie)),
         endpoints,
     };
     emit::record(Kind::Connect, &record);
+    // SAFETY: takes no arguments.
+    let _ = ATTEMPTS.remove(unsafe { bpf_get_current_pid_tgid() });
+    Ok(())
+}
+
+#[inline(always)]
+fn try_listen<C: EbpfContext>(context: &C, socket: Object) -> Result<(), i32> {
+    if socket.read::<u16>(setting!(sock_protocol))? != IPPROTO_TCP {
+        return Ok(());
+    }
+    let record = Listen {
+        header: task::header(Kind::Listen, task::current())?,
+        socket: socket.0,
+        endpoints: endpoints(socket)?,
+    };
+    if SOCKETS.insert(socket.0, 1, 0).is_err() {
+        emit::lost(LOST_SOCKETS);
+        aya_log_ebpf::warn!(context, "listen: the table of sockets is full");
+    }
+    emit::record(Kind::Listen, &record);
     Ok(())
 }
 

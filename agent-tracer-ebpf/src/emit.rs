@@ -15,7 +15,7 @@ const BPF_RB_AVAIL_DATA: u64 = 0;
 /// cost the traced program an interrupt an event, so it is woken only when an eighth of
 /// the buffer is full.
 #[inline(always)]
-fn wakeup() -> u64 {
+pub fn wakeup() -> u64 {
     if EVENTS.query(BPF_RB_AVAIL_DATA) > u64::from(RING_BYTES) / 8 {
         BPF_RB_FORCE_WAKEUP
     } else {

@@ -44,6 +44,26 @@ pub const RING_BYTES: u32 = 8 * 1024 * 1024;
 /// about 64 bytes are 2 MiB of kernel memory.
 pub const SOCKET_LIMIT: u32 = 32 * 1024;
 
+/// Peers of UDP sockets that are counted at the same time: 16,384 entries of about 160 bytes are 2.5 MiB of kernel
+/// memory. Those that were silent for longest make room for new ones.
+pub const PEER_LIMIT: u32 = 16 * 1024;
+
+/// Threads that can be inside of `connect(2)` at the same time: 8,192 entries of about 64 bytes.
+pub const ATTEMPT_LIMIT: u32 = 8 * 1024;
+
+/// How many of the first bytes that a client sends are looked at. A ClientHello with post-quantum key shares is
+/// 1,800 bytes long, the head of an HTTP request seldom more than 4,000.
+pub const OPENING_LIMIT: u32 = 8 * 1024;
+
+/// Payload bytes that one [`Payload`] record carries at most. Longer payloads are sent in several.
+pub const PAYLOAD_CHUNK: usize = 2048;
+
+/// Payload bytes that a small [`Payload`] record carries at most.
+pub const PAYLOAD_SMALL: usize = 512;
+
+/// Port of DNS servers (RFC 1035).
+pub const DNS_PORT: u16 = 53;
+
 /// An offset that this kernel's BTF does not have; what needs it is left out.
 pub const NO_OFFSET: u32 = u32::MAX;
 
@@ -67,11 +87,25 @@ pub enum Kind {
     SocketState = 7,
     /// [`Cgroup`]
     Cgroup = 8,
+    /// [`Attempt`]
+    Attempt = 9,
+    /// [`Route`]
+    Route = 10,
+    /// [`Listen`]
+    Listen = 11,
+    /// [`Peer`]
+    Peer = 12,
+    /// [`Bind`]
+    Bind = 13,
+    /// [`Released`]
+    Released = 14,
+    /// [`Payload`]
+    Payload = 15,
 }
 
 impl Kind {
     /// Every kind, in the order of its number.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 15] = [
         Kind::Fork,
         Kind::Arguments,
         Kind::Exec,
@@ -80,6 +114,13 @@ impl Kind {
         Kind::Connect,
         Kind::SocketState,
         Kind::Cgroup,
+        Kind::Attempt,
+        Kind::Route,
+        Kind::Listen,
+        Kind::Peer,
+        Kind::Bind,
+        Kind::Released,
+        Kind::Payload,
     ];
 
     /// The kind with this number.
@@ -88,8 +129,11 @@ impl Kind {
     }
 }
 
-/// Entries of the map of losses: [`LOST_SOCKETS`], then one a [`Kind`].
-pub const LOSS_COUNTERS: u32 = 1 + Kind::ALL.len() as u32;
+/// Entries of the map of losses: [`LOST_SOCKETS`], one a [`Kind`], then [`LOST_PEERS`].
+pub const LOSS_COUNTERS: u32 = 2 + Kind::ALL.len() as u32;
+
+/// Counter of UDP peers that the table had no room for.
+pub const LOST_PEERS: u32 = 1 + Kind::ALL.len() as u32;
 
 /// Counter of connections whose outcome will be missed because the table of sockets was full.
 /// No kind has its number.
@@ -251,8 +295,192 @@ pub struct Connect {
     /// Address of the `struct sock`: tells connections apart while they last. It never
     /// leaves the tool.
     pub socket: u64,
+    /// `sk_cookie`; 0 where nothing has asked for it.
+    pub cookie: u64,
     /// Both ends.
     pub endpoints: Endpoints,
+}
+
+/// A process calls `connect(2)` for TCP: cgroup `connect4` and `connect6`. Unless a [`Connect`] with the same
+/// cookie follows, no SYN was sent.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Attempt {
+    /// The process that calls.
+    pub header: Header,
+    /// `sk_cookie`.
+    pub cookie: u64,
+    /// The remote end; the local one is not known.
+    pub endpoints: Endpoints,
+}
+
+/// What the routing table said to a thread that is inside of `connect(2)`: raw tracepoints `fib_table_lookup` and
+/// `fib6_table_lookup`. The last one counts; none is sent while there is no error.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Route {
+    /// The thread.
+    pub header: Header,
+    /// A positive errno, or 0 where there is a route after all.
+    pub error: u32,
+    /// Always 0.
+    pub padding: u32,
+}
+
+/// A process began to listen for TCP connections: `inet_sock_set_state` to LISTEN.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Listen {
+    /// The process.
+    pub header: Header,
+    /// Address of the `struct sock`, as in [`Connect`].
+    pub socket: u64,
+    /// The local end.
+    pub endpoints: Endpoints,
+}
+
+/// The first datagram from a UDP socket to a peer: cgroup `connect4/6` and `sendmsg4/6` know who, `cgroup_skb`
+/// egress sees it. Those that follow are counted in the map `UDP_PEERS` (see [`PeerCount`]).
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Peer {
+    /// The process that connected the socket to the peer or began to send to it.
+    pub header: Header,
+    /// `sk_cookie`.
+    pub cookie: u64,
+    /// Both ends.
+    pub endpoints: Endpoints,
+}
+
+/// A process bound a UDP socket: cgroup `post_bind4` and `post_bind6`. Datagrams of strangers are counted in the map
+/// `UDP_PEERS` under a peer of zeros.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Bind {
+    /// The process.
+    pub header: Header,
+    /// `sk_cookie`.
+    pub cookie: u64,
+    /// The local end.
+    pub endpoints: Endpoints,
+}
+
+/// A UDP socket is gone: cgroup `sock_release`. Whoever closed it last need not be its owner.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Released {
+    /// Only the time is set.
+    pub header: Header,
+    /// `sk_cookie`.
+    pub cookie: u64,
+}
+
+/// Bytes of a connection: the first that the client sends, or an answer of a DNS server. `cgroup_skb`; the current
+/// task may be anyone. The bytes follow; the record may be longer than they are.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Payload {
+    /// Only the time is set.
+    pub header: Header,
+    /// `sk_cookie`.
+    pub cookie: u64,
+    /// Where in the stream of that direction they begin; of a datagram, where in it.
+    pub offset: u64,
+    /// How many bytes follow.
+    pub length: u32,
+    /// [`Payload::SENT`] and the others.
+    pub flags: u32,
+}
+
+impl Payload {
+    /// By the owner of the socket; else received.
+    pub const SENT: u32 = 1;
+    /// A datagram, else part of a stream.
+    pub const DATAGRAM: u32 = 2;
+    /// The last bytes of the datagram.
+    pub const LAST: u32 = 4;
+}
+
+/// Key of the map `UDP_PEERS`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct PeerKey {
+    /// `sk_cookie`.
+    pub cookie: u64,
+    /// Remote address, network byte order. IPv4 addresses are in the first four bytes; zeros stand for all
+    /// that nothing was sent to.
+    pub address: [u8; 16],
+    /// Remote port, host byte order.
+    pub port: u32,
+    /// Always 0.
+    pub padding: u32,
+}
+
+impl PeerKey {
+    /// The key as the loader hands it over.
+    pub fn words(self) -> [u64; 4] {
+        let [low, high] = [0, 8].map(|from| {
+            let mut half = [0; 8];
+            half.copy_from_slice(&self.address[from..from + 8]);
+            u64::from_ne_bytes(half)
+        });
+        let mut port = [0; 8];
+        port[..4].copy_from_slice(&self.port.to_ne_bytes());
+        [self.cookie, low, high, u64::from_ne_bytes(port)]
+    }
+}
+
+/// Value of the map `UDP_PEERS`: who and how much.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct PeerCount {
+    /// The process that talks to the peer.
+    pub header: Header,
+    /// Datagrams sent.
+    pub sent: u64,
+    /// Their payload bytes.
+    pub sent_bytes: u64,
+    /// Datagrams that reached the socket.
+    pub received: u64,
+    /// Their payload bytes.
+    pub received_bytes: u64,
+    /// [`PeerCount::NEW`] and the others.
+    pub state: u64,
+}
+
+impl PeerCount {
+    /// Nothing was sent so far.
+    pub const NEW: u64 = 0;
+    /// A [`Peer`] or [`Bind`] record was sent.
+    pub const TOLD: u64 = 1;
+    /// It wrote first, to a socket that is bound: what is sent to it is an answer, and counts with that.
+    pub const STRANGER: u64 = 2;
+}
+
+/// What the loader reads of a [`PeerCount`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Datagrams sent.
+    pub sent: u64,
+    /// Their payload bytes.
+    pub sent_bytes: u64,
+    /// Datagrams that reached the socket.
+    pub received: u64,
+    /// Their payload bytes.
+    pub received_bytes: u64,
+}
+
+impl Traffic {
+    /// Out of a [`PeerCount`] as the loader gets it.
+    pub fn from_words(words: [u64; size_of::<PeerCount>() / 8]) -> Traffic {
+        let [_, _, _, _, sent, sent_bytes, received, received_bytes, _] = words;
+        Traffic {
+            sent,
+            sent_bytes,
+            received,
+            received_bytes,
+        }
+    }
 }
 
 /// A socket that [`Connect`] announced, or that the loader named, changed its state: raw tracepoint
@@ -289,7 +517,16 @@ const _: () = {
     assert!(size_of::<Rename>() == 64);
     assert!(size_of::<Cgroup>() == 40);
     assert!(size_of::<Endpoints>() == 40);
-    assert!(size_of::<Connect>() == 80);
+    assert!(size_of::<Connect>() == 88);
+    assert!(size_of::<Attempt>() == 80);
+    assert!(size_of::<Route>() == 40);
+    assert!(size_of::<Listen>() == 80);
+    assert!(size_of::<Peer>() == 80);
+    assert!(size_of::<Bind>() == 80);
+    assert!(size_of::<Released>() == 40);
+    assert!(size_of::<Payload>() == 56);
+    assert!(size_of::<PeerKey>() == 32);
+    assert!(size_of::<PeerCount>() == 72);
     assert!(size_of::<SocketState>() == 112);
     assert!(size_of::<Exec>() + EXEC_PAYLOAD <= 32 * 1024);
 };
@@ -366,6 +603,9 @@ pub struct Settings {
     pub tcp_bytes_sent: u32,
     pub tcp_bytes_retransmitted: u32,
     pub tcp_bytes_received: u32,
+    pub fib6_result_type: u32,
+    pub fib6_result_info: u32,
+    pub net_fib6_null_entry: u32,
 }
 
 impl Settings {

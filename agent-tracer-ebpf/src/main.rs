@@ -1,10 +1,16 @@
 //! The eBPF programs of `tracer`: read, fill, submit. Policy lives in user space.
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
+// For one instruction: see `datagram::add`.
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
+#[cfg(target_arch = "bpf")]
+mod attempt;
 #[cfg(target_arch = "bpf")]
 mod cgroup;
 #[cfg(target_arch = "bpf")]
 mod connect;
+#[cfg(target_arch = "bpf")]
+mod datagram;
 #[cfg(target_arch = "bpf")]
 mod emit;
 #[cfg(target_arch = "bpf")]
@@ -14,7 +20,11 @@ mod kernel;
 #[cfg(target_arch = "bpf")]
 mod maps;
 #[cfg(target_arch = "bpf")]
+mod packet;
+#[cfg(target_arch = "bpf")]
 mod path;
+#[cfg(target_arch = "bpf")]
+mod payload;
 #[cfg(target_arch = "bpf")]
 mod task;
 

@@ -1,11 +1,12 @@
 //! What the programs share with the loader: the ring buffer, counters and scratch space.
 
 use agent_tracer_ebpf::{
-    Cgroup, EXEC_PAYLOAD, Exec, LOSS_COUNTERS, PATH_LIMIT, RING_BYTES, SOCKET_LIMIT, Settings,
+    ATTEMPT_LIMIT, Cgroup, EXEC_PAYLOAD, Exec, LOSS_COUNTERS, PATH_LIMIT, PEER_LIMIT, PeerCount,
+    PeerKey, RING_BYTES, SOCKET_LIMIT, Settings,
 };
 use aya_ebpf::{
     macros::map,
-    maps::{HashMap, PerCpuArray, RingBuf},
+    maps::{HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
 
 /// All records go through this one buffer, so that their order is the order in which they happened.
@@ -24,6 +25,14 @@ pub static SOCKETS: HashMap<u64, u8> = HashMap::with_max_entries(SOCKET_LIMIT, 0
 /// the loader; about 64 bytes each, as the others.
 #[map]
 pub static EARLIER_SOCKETS: HashMap<u64, u8> = HashMap::with_max_entries(SOCKET_LIMIT, 0);
+
+/// Threads inside of `connect(2)`, with what the routing table last said: a positive errno or 0.
+#[map]
+pub static ATTEMPTS: HashMap<u64, u32> = HashMap::with_max_entries(ATTEMPT_LIMIT, 0);
+
+/// Whom UDP sockets talk to. The loader reads the counts and removes what it has read.
+#[map]
+pub static UDP_PEERS: LruHashMap<PeerKey, PeerCount> = LruHashMap::with_max_entries(PEER_LIMIT, 0);
 
 /// An exec record in the making; it is too big for the 512 bytes of stack. Only the exec
 /// program uses it, and the kernel never runs that one twice at a time on one CPU.

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 
 use crate::{
     event::{Event, EventKind},
-    model::{Connection, Model, Process, ProcessIndex},
+    model::{Connection, Listener, Model, NameLookup, Process, ProcessIndex},
     rules::{Glob, Scope},
 };
 
@@ -30,7 +30,8 @@ pub enum Phase {
 pub enum Remote {
     /// Addresses of a network; a single address is one too.
     Network(IpNet),
-    /// What `ADDRESS` or `ADDRESS:PORT`, written out, or the name of a tag of it, looks like.
+    /// What `ADDRESS` or `ADDRESS:PORT`, written out, the name of a tag of it, or a host name that it goes by, with or
+    /// without the port, looks like.
     Written(Glob),
 }
 
@@ -53,19 +54,36 @@ impl Remote {
         Glob::new(text, Scope::Text).map(Remote::Written)
     }
 
-    fn matches(&self, model: &Model, remote: SocketAddr) -> bool {
+    fn matches(&self, model: &Model, connection: &Connection) -> bool {
         match self {
-            Remote::Network(network) => network.contains(&remote.ip()),
+            Remote::Network(network) => connection
+                .remote
+                .is_some_and(|remote| network.contains(&remote.ip())),
             Remote::Written(glob) => {
-                glob.matches(remote.to_string().as_bytes())
-                    || glob.matches(remote.ip().to_string().as_bytes())
-                    || model
-                        .tags(remote.ip())
-                        .iter()
-                        .any(|tag| glob.matches(tag.name.as_bytes()))
+                let remote = connection
+                    .remote
+                    .is_some_and(|remote| is_written(glob, model, remote));
+                let port = connection.remote.map_or(0, |remote| remote.port());
+                let names = connection.names.iter().map(|name| (&*name.name, port));
+                let destination = connection.destination.iter();
+                let destination = destination.map(|(host, port)| (host.as_str(), *port));
+                remote
+                    || names.chain(destination).any(|(host, port)| {
+                        glob.matches(host.as_bytes())
+                            || glob.matches(format!("{host}:{port}").as_bytes())
+                    })
             }
         }
     }
+}
+
+fn is_written(glob: &Glob, model: &Model, remote: SocketAddr) -> bool {
+    glob.matches(remote.to_string().as_bytes())
+        || glob.matches(remote.ip().to_string().as_bytes())
+        || model
+            .tags(remote.ip())
+            .iter()
+            .any(|tag| glob.matches(tag.name.as_bytes()))
 }
 
 /// What was asked for. Of several values of one condition any one is enough; of several
@@ -137,11 +155,10 @@ impl Filter {
 
     fn wants_remote_of(&self, model: &Model, connection: &Connection) -> bool {
         self.remote.is_empty()
-            || connection.remote.is_some_and(|remote| {
-                self.remote
-                    .iter()
-                    .any(|wanted| wanted.matches(model, remote))
-            })
+            || self
+                .remote
+                .iter()
+                .any(|wanted| wanted.matches(model, connection))
     }
 
     fn wants_process(&self, model: &Model, process: &Process) -> bool {
@@ -182,6 +199,7 @@ fn phase_of(model: &Model) -> Option<Phase> {
 pub struct Marks {
     processes: Vec<bool>,
     connections: Vec<bool>,
+    listeners: Vec<bool>,
 }
 
 impl Marks {
@@ -192,6 +210,9 @@ impl Marks {
         }
         if let Some(index) = model.find(event.process) {
             mark(&mut self.processes, index.position());
+        }
+        for listener in event.kind.connections().filter_map(|id| model.listener(id)) {
+            mark(&mut self.listeners, listener.position());
         }
         for connection in event
             .kind
@@ -271,6 +292,21 @@ impl Selection {
         self.is_of_wanted_process(connection.owner)
             && (!self.filter.asks_for_events()
                 || is_marked(&self.marks.connections, connection.position()))
+    }
+
+    /// Whether a listener is to be shown.
+    pub fn shows_listener(&self, listener: &Listener) -> bool {
+        self.is_of_wanted_process(listener.owner)
+            && (!self.filter.asks_for_events()
+                || is_marked(&self.marks.listeners, listener.position()))
+    }
+
+    /// Whether a lookup is to be shown: one of a process that is.
+    pub fn shows_lookup(&self, lookup: &NameLookup) -> bool {
+        match lookup.asker {
+            Some(asker) => self.shows_process(asker),
+            None => self.is_everything(),
+        }
     }
 
     /// Whether anything was asked for.

@@ -1,10 +1,12 @@
-//! One program and one hook at a time: loads it, attaches it, and puts what the kernel says against it
+//! One hook at a time: loads its programs, attaches them, and puts what the kernel says against them
 //! into words. Which hooks are tried, and what it means when none works, is not known here.
+
+use std::os::fd::OwnedFd;
 
 use agent_tracer_ebpf::OBJECT;
 use aya::{
     Btf, Ebpf, EbpfError, EbpfLoader,
-    programs::{FEntry, KProbe, Program, ProgramError, RawTracePoint},
+    programs::{CgroupAttachMode, Program, ProgramError},
 };
 use aya_obj::btf::{BtfType, Func, FuncLinkage};
 
@@ -31,17 +33,25 @@ impl<'a> Loader<'a> {
     }
 }
 
+/// What programs are attached to, besides their own names.
+pub(super) struct Places {
+    /// The number of the function `tcp_connect` among the kernel's types.
+    pub(super) tcp_connect: Option<u32>,
+    /// The root of the cgroup2 hierarchy, or why it is not to be had.
+    pub(super) cgroup: Result<OwnedFd, String>,
+}
+
 /// Attaches the first of several hooks that works, and notes why those before it did not.
 pub(super) fn attach_first(
     programs: &mut Ebpf,
     choice: &mut Choice,
     hooks: &[Hook],
-    tcp_connect: Option<u32>,
+    places: &Places,
 ) {
     for hook in hooks {
         let attached = match is_left_out(*hook) {
             true => Err("left out by TRACER_WITHOUT_HOOKS".to_owned()),
-            false => attach(programs, *hook, tcp_connect),
+            false => attach(programs, *hook, places),
         };
         match attached {
             Ok(()) => {
@@ -53,76 +63,67 @@ pub(super) fn attach_first(
     }
 }
 
-/// For tests of one hook where a better one works: `TRACER_WITHOUT_HOOKS` lists program names, with
+/// For tests of one hook where a better one works: `TRACER_WITHOUT_HOOKS` lists names of hooks, with
 /// commas. The plan tells it like any other failure.
 pub(super) fn is_left_out(hook: Hook) -> bool {
     std::env::var("TRACER_WITHOUT_HOOKS")
-        .is_ok_and(|names| names.split(',').any(|name| name == hook.program()))
+        .is_ok_and(|names| names.split(',').any(|name| name == hook.name()))
 }
 
-fn attach(programs: &mut Ebpf, hook: Hook, tcp_connect: Option<u32>) -> Result<(), String> {
-    let program = programs
-        .program_mut(hook.program())
-        .ok_or_else(|| format!("the object has no program {}", hook.program()))?;
-    try_attach(program, hook, tcp_connect).map_err(|error| briefly(&chain(&error)))
-}
-
-fn try_attach(
-    program: &mut Program,
-    hook: Hook,
-    tcp_connect: Option<u32>,
-) -> Result<(), ProgramError> {
-    load_program(program, hook, tcp_connect)?;
-    match hook {
-        Hook::SchedProcessFork
-        | Hook::SchedProcessExec
-        | Hook::SchedProcessExit
-        | Hook::TaskRename
-        | Hook::CgroupAttachTask
-        | Hook::InetSockSetState => {
-            let program: &mut RawTracePoint = program.try_into()?;
-            program.attach(hook.program())?;
-        }
-        Hook::FentryTcpConnect => {
-            let program: &mut FEntry = program.try_into()?;
-            program.attach()?;
-        }
-        Hook::KprobeTcpConnect => {
-            let program: &mut KProbe = program.try_into()?;
-            program.attach("tcp_connect", 0)?;
-        }
-        // They have no program, and come to nobody's mind here.
-        Hook::Fanotify | Hook::Systemd | Hook::SockDiag => {}
+fn attach(programs: &mut Ebpf, hook: Hook, places: &Places) -> Result<(), String> {
+    // All are loaded before the first is attached: half a hook would tell half of the truth.
+    for name in hook.programs() {
+        load_program(program(programs, name)?, places).map_err(|error| briefly(&chain(&error)))?;
+    }
+    for name in hook.programs() {
+        try_attach(program(programs, name)?, name, places)?;
     }
     Ok(())
 }
 
-/// Has the verifier look at a program. `tcp_connect` is the number of that function among the kernel's
-/// types.
-pub(super) fn load_program(
-    program: &mut Program,
-    hook: Hook,
-    tcp_connect: Option<u32>,
-) -> Result<(), ProgramError> {
-    match hook {
-        Hook::SchedProcessFork
-        | Hook::SchedProcessExec
-        | Hook::SchedProcessExit
-        | Hook::TaskRename
-        | Hook::CgroupAttachTask
-        | Hook::InetSockSetState => {
-            let program: &mut RawTracePoint = program.try_into()?;
-            program.load()
+fn program<'a>(programs: &'a mut Ebpf, name: &str) -> Result<&'a mut Program, String> {
+    programs
+        .program_mut(name)
+        .ok_or_else(|| format!("the object has no program {name}"))
+}
+
+fn try_attach(program: &mut Program, name: &str, places: &Places) -> Result<(), String> {
+    let said = |error: ProgramError| briefly(&chain(&error));
+    let cgroup = || places.cgroup.as_ref().map_err(Clone::clone);
+    // The kernel runs programs of links in any case, also where those of other owners are attached below.
+    let mode = CgroupAttachMode::Single;
+    match program {
+        Program::RawTracePoint(program) => program.attach(name).map(|_| ()).map_err(said),
+        Program::FEntry(program) => program.attach().map(|_| ()).map_err(said),
+        Program::KProbe(program) => program.attach("tcp_connect", 0).map(|_| ()).map_err(said),
+        Program::CgroupSockAddr(program) => {
+            program.attach(cgroup()?, mode).map(|_| ()).map_err(said)
         }
-        Hook::FentryTcpConnect => {
-            let program: &mut FEntry = program.try_into()?;
-            program.load("tcp_connect", &types_with("tcp_connect", tcp_connect))
+        Program::CgroupSock(program) => program.attach(cgroup()?, mode).map(|_| ()).map_err(said),
+        Program::CgroupSkb(program) => {
+            let direction = program
+                .expected_attach_type()
+                .ok_or("the object does not say which packets")?;
+            let attached = program.attach(cgroup()?, direction, mode);
+            attached.map(|_| ()).map_err(said)
         }
-        Hook::KprobeTcpConnect => {
-            let program: &mut KProbe = program.try_into()?;
-            program.load()
-        }
-        Hook::Fanotify | Hook::Systemd | Hook::SockDiag => Ok(()),
+        _ => Err("a kind of program that is none of ours".to_owned()),
+    }
+}
+
+/// Has the verifier look at a program.
+pub(super) fn load_program(program: &mut Program, places: &Places) -> Result<(), ProgramError> {
+    match program {
+        Program::FEntry(program) => program.load(
+            "tcp_connect",
+            &types_with("tcp_connect", places.tcp_connect),
+        ),
+        Program::RawTracePoint(program) => program.load(),
+        Program::KProbe(program) => program.load(),
+        Program::CgroupSockAddr(program) => program.load(),
+        Program::CgroupSock(program) => program.load(),
+        Program::CgroupSkb(program) => program.load(),
+        _ => Ok(()),
     }
 }
 

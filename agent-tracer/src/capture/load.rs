@@ -10,6 +10,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use agent_tracer_ebpf::{PeerKey, Traffic};
 use aya::{
     Ebpf,
     maps::{HashMap, MapData, PerCpuArray, RingBuf},
@@ -17,15 +18,16 @@ use aya::{
 use aya_log::EbpfLogger;
 
 use super::{
-    attach::{Loader, attach_first, load_program},
+    attach::{Loader, Places, attach_first, load_program},
     btf::{self, BtfError, Fields},
+    hierarchy,
     losses::Losses,
     observe::{boot_now, host_facts},
     plan::{Choice, Fact, Hook, Plan},
     privileges::{self, Unprivileged},
     refusal::Kernel,
 };
-use crate::event::{Assembler, Event, EventKind, KernelLog, Lost, ProcessId};
+use crate::event::{Assembler, Event, EventKind, KernelLog, Lost, ProcessId, Told};
 
 /// Inode number of the initial PID namespace (`PROC_PID_INIT_INO`).
 const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
@@ -79,11 +81,12 @@ pub struct Capture {
     plan: Plan,
     /// Dropping them detaches everything.
     programs: Ebpf,
-    /// The number of that function among the kernel's types.
-    tcp_connect: Option<u32>,
+    places: Places,
     ring: RingBuf<MapData>,
     /// Sockets that were there before, by cookie.
     earlier: HashMap<MapData, u64, u8>,
+    /// How much went to and fro between UDP sockets and their peers.
+    peers: Peers,
     losses: Losses,
     log: EbpfLogger<LogLines>,
     lines: LogLines,
@@ -107,6 +110,10 @@ impl Capture {
             missing_fields: missing,
             ..Plan::default()
         };
+        let places = Places {
+            tcp_connect,
+            cgroup: hierarchy::root().map_err(|error| error.to_string()),
+        };
         settings.pid_namespace = inner_pid_namespace().unwrap_or(0);
         plan.inside_pid_namespace = settings.pid_namespace != 0;
 
@@ -129,7 +136,7 @@ impl Capture {
                 &mut programs,
                 &mut connect,
                 &[Hook::FentryTcpConnect, Hook::KprobeTcpConnect],
-                tcp_connect,
+                &places,
             );
         }
         if connect.hook.is_none() {
@@ -145,25 +152,21 @@ impl Capture {
             };
             if fact == Fact::Connect {
                 choice = connect.clone();
-            } else if fact.needs(&settings) {
-                attach_first(&mut programs, &mut choice, fact.hooks(), tcp_connect);
+            } else if fact != Fact::Listen && fact.needs(&settings) {
+                attach_first(&mut programs, &mut choice, fact.hooks(), &places);
             }
             if choice.hook.is_none() && fact.is_essential() {
                 return Err(refused().without_hook(&choice));
             }
             plan.choices.push(choice);
         }
-        settle_connect(&mut plan);
-        let capture = Capture::open(programs, plan, tcp_connect);
+        share_outcome(&mut plan);
+        let capture = Capture::open(programs, plan, places);
         give_memory_back();
         capture
     }
 
-    fn open(
-        mut programs: Ebpf,
-        plan: Plan,
-        tcp_connect: Option<u32>,
-    ) -> Result<Capture, CaptureError> {
+    fn open(mut programs: Ebpf, plan: Plan, places: Places) -> Result<Capture, CaptureError> {
         let lines = LogLines::default();
         let log = EbpfLogger::init_with_logger(&mut programs, lines.clone())
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
@@ -176,6 +179,8 @@ impl Capture {
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
         let earlier = HashMap::try_from(take(&mut programs, "EARLIER_SOCKETS")?)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
+        let peers = HashMap::try_from(take(&mut programs, "UDP_PEERS")?)
+            .map_err(|error| CaptureError::Channel(error.to_string()))?;
         let counters = PerCpuArray::try_from(take(&mut programs, "LOSSES")?)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
         let hooks = plan.choices.iter().filter_map(|choice| choice.hook);
@@ -183,9 +188,10 @@ impl Capture {
         Ok(Capture {
             plan,
             programs,
-            tcp_connect,
+            places,
             ring,
             earlier,
+            peers,
             losses,
             log,
             lines,
@@ -222,7 +228,7 @@ impl Capture {
         self.plan.choices.push(choice);
     }
 
-    /// How many instructions the verifier went through for each program, also for those that a
+    /// How many instructions the verifier went through for the largest program of each hook, also for those that a
     /// better hook made superfluous: they are loaded for the question. None where the kernel does
     /// not tell (before 5.16), or does not load it.
     pub fn verified_instructions(&mut self) -> Vec<(Hook, Option<u32>)> {
@@ -231,34 +237,54 @@ impl Capture {
             if answers.iter().any(|(known, _)| known == hook) {
                 continue;
             }
-            let count = self
-                .programs
-                .program_mut(hook.program())
-                .and_then(|program| {
-                    if program.fd().is_err() {
-                        load_program(program, *hook, self.tcp_connect).ok()?;
-                    }
-                    program.info().ok()?.verified_instruction_count()
-                });
+            let counts = hook.programs().iter().map(|name| {
+                let program = self.programs.program_mut(name)?;
+                if program.fd().is_err() {
+                    load_program(program, &self.places).ok()?;
+                }
+                program.info().ok()?.verified_instruction_count()
+            });
+            let count = counts.collect::<Option<Vec<u32>>>();
+            let count = count.and_then(|counts| counts.into_iter().max());
             answers.push((*hook, count));
         }
         answers
     }
 
-    /// Hands over at most `limit` events that are waiting; whether more may be there.
-    pub fn drain(&mut self, limit: usize, mut take: impl FnMut(Event)) -> bool {
+    /// Hands over what at most `limit` records amount to; whether more may be there.
+    pub fn drain(&mut self, limit: usize, mut take: impl FnMut(Told)) -> bool {
+        let live_ns = self.live_ns;
+        let mut tell = |told: Told| match &told {
+            Told::Event(event) if is_too_early(event, live_ns) => {}
+            Told::Event(_) | Told::Payload(_) => take(told),
+        };
+        let peers = &mut self.peers;
+        let mut count = |key: &PeerKey, forget: bool| take_count(peers, key, forget);
         for _ in 0..limit {
             let Some(record) = self.ring.next() else {
                 return false;
             };
-            match self.assembler.record(&record) {
-                Ok(Some(event)) if is_too_early(&event, self.live_ns) => {}
-                Ok(Some(event)) => take(event),
-                Ok(None) => {}
-                Err(_) => self.malformed += 1,
-            }
+            let read = self.assembler.record(&record, &mut count, &mut tell);
+            self.malformed += u64::from(read.is_err());
         }
         true
+    }
+
+    /// Hands over attempts to connect of which it is certain by now that they sent nothing. At the end of a recording,
+    /// those are all.
+    pub fn settle(&mut self, is_over: bool, mut take: impl FnMut(Told)) {
+        let before_ns = match is_over {
+            true => u64::MAX,
+            false => boot_now().saturating_sub(CERTAIN_NS),
+        };
+        self.assembler.settle(before_ns, &mut take);
+    }
+
+    /// Hands over how many datagrams went over the sockets that are still open.
+    pub fn count_datagrams(&mut self, mut take: impl FnMut(Told)) {
+        let peers = &mut self.peers;
+        let mut count = |key: &PeerKey, forget: bool| take_count(peers, key, forget);
+        self.assembler.count(boot_now(), &mut count, &mut take);
     }
 
     /// What was lost or logged since the last call, as events.
@@ -293,6 +319,22 @@ impl AsFd for Capture {
     }
 }
 
+/// A SYN follows a call of `connect(2)` within microseconds; under load, a thread may be kept from it.
+const CERTAIN_NS: u64 = 1_000_000_000;
+
+/// [`PeerKey`] and `PeerCount` as words.
+type Peers = HashMap<MapData, [u64; 4], [u64; 9]>;
+
+fn take_count(peers: &mut Peers, key: &PeerKey, forget: bool) -> Option<Traffic> {
+    let key = key.words();
+    let counted = peers.get(&key, 0).ok().map(Traffic::from_words);
+    if forget {
+        // It may have made room for others already.
+        let _ = peers.remove(&key);
+    }
+    counted
+}
+
 /// While hooks are attached one after the other, a fork is told and the exec and exit that follow
 /// it are not. What such processes are, a snapshot taken later tells better. Connections have no
 /// snapshot.
@@ -304,8 +346,8 @@ fn is_too_early(event: &Event, live_ns: u64) -> bool {
         )
 }
 
-/// Where neither first choice works, the hook for outcomes tells connects too.
-fn settle_connect(plan: &mut Plan) {
+/// The hook for outcomes tells who listens and, where neither first choice works, connects too.
+fn share_outcome(plan: &mut Plan) {
     let outcome = plan
         .choices
         .iter()
@@ -315,7 +357,8 @@ fn settle_connect(plan: &mut Plan) {
         .map(|choice| choice.failures.clone())
         .unwrap_or_default();
     for choice in &mut plan.choices {
-        if choice.fact == Fact::Connect && choice.hook.is_none() {
+        let shares = choice.fact == Fact::Connect || choice.fact == Fact::Listen;
+        if shares && choice.hook.is_none() {
             choice.hook = hook;
             choice.failures.extend(failures.clone());
         }

@@ -6,7 +6,7 @@ use std::{
     os::fd::{AsFd, AsRawFd, OwnedFd},
 };
 
-use agent_tracer_ebpf::{Kind, LOSS_COUNTERS, LOST_SOCKETS};
+use agent_tracer_ebpf::{Kind, LOSS_COUNTERS, LOST_PEERS, LOST_SOCKETS};
 use aya::{
     Ebpf,
     maps::{MapData, PerCpuArray},
@@ -39,15 +39,17 @@ impl Losses {
             if watched.iter().any(|known| known.hook == hook) {
                 continue;
             }
-            let program = programs
-                .program(hook.program())
-                .and_then(|program| program.fd().ok()?.as_fd().try_clone_to_owned().ok());
-            if let Some(program) = program {
-                watched.push(Attached {
-                    hook,
-                    program,
-                    reported: 0,
-                });
+            for name in hook.programs() {
+                let program = programs
+                    .program(name)
+                    .and_then(|program| program.fd().ok()?.as_fd().try_clone_to_owned().ok());
+                if let Some(program) = program {
+                    watched.push(Attached {
+                        hook,
+                        program,
+                        reported: 0,
+                    });
+                }
             }
         }
         Losses {
@@ -73,6 +75,14 @@ impl Losses {
                 Some(Kind::Connect) => "connect",
                 Some(Kind::SocketState) => "connection outcome",
                 Some(Kind::Cgroup) => "cgroup",
+                Some(Kind::Attempt) => "attempt to connect",
+                Some(Kind::Route) => "answer of the routing table",
+                Some(Kind::Listen) => "listen",
+                Some(Kind::Peer) => "first datagram to a peer",
+                Some(Kind::Bind) => "bind",
+                Some(Kind::Released) => "end of a UDP socket",
+                Some(Kind::Payload) => "first bytes of a connection, or DNS answer",
+                None if counter == LOST_PEERS => "uncounted UDP peer",
                 None if counter == LOST_SOCKETS => "untracked connection",
                 None => continue,
             };

@@ -6,6 +6,8 @@ mod btf;
 mod checkup;
 mod crontab;
 mod files;
+mod hierarchy;
+mod hosts;
 mod launch;
 mod load;
 mod losses;
@@ -19,6 +21,7 @@ mod users;
 
 pub use checkup::Checkup;
 pub use files::{FileChange, FileWatch};
+pub use hosts::HostsFile;
 pub use launch::{Launch, LaunchError, Launched, find_command};
 pub use load::{Capture, CaptureError};
 pub use observe::{

@@ -28,18 +28,34 @@ pub enum Fact {
     Units,
     /// TCP connections that were there before.
     Earlier,
+    /// A process called `connect(2)`, whether or not anything was sent.
+    Attempt,
+    /// Why nothing was.
+    Route,
+    /// A process listens for TCP connections.
+    Listen,
+    /// Who sends datagrams to whom, and how many.
+    Datagrams,
+    /// What hosts are called: the first bytes of connections, answers of DNS servers.
+    Names,
 }
 
 impl Fact {
-    /// The facts that eBPF programs tell, in the order in which they are hooked: what follows processes first.
-    pub const HOOKED: [Fact; 7] = [
+    /// The facts that eBPF programs tell, in the order in which they are hooked: what follows processes first, and a
+    /// call of `connect(2)` before what becomes of it.
+    pub const HOOKED: [Fact; 12] = [
         Fact::Fork,
         Fact::Exec,
         Fact::Exit,
         Fact::Rename,
         Fact::Cgroup,
+        Fact::Attempt,
+        Fact::Route,
         Fact::Connect,
         Fact::Outcome,
+        Fact::Listen,
+        Fact::Datagrams,
+        Fact::Names,
     ];
 
     /// The fact in a word.
@@ -55,6 +71,11 @@ impl Fact {
             Fact::Files => "files",
             Fact::Units => "units",
             Fact::Earlier => "earlier",
+            Fact::Attempt => "attempt",
+            Fact::Route => "route",
+            Fact::Listen => "listen",
+            Fact::Datagrams => "datagrams",
+            Fact::Names => "names",
         }
     }
 
@@ -71,6 +92,11 @@ impl Fact {
             Fact::Files => "who writes cron tables and unit files",
             Fact::Units => "what systemd starts, and what for",
             Fact::Earlier => "TCP connections that were there before",
+            Fact::Attempt => "attempts to connect that send nothing",
+            Fact::Route => "why an attempt sends nothing",
+            Fact::Listen => "TCP listeners with their owner",
+            Fact::Datagrams => "UDP sockets, their peers and datagram counts",
+            Fact::Names => "host names: DNS, TLS and HTTP",
         }
     }
 
@@ -84,7 +110,12 @@ impl Fact {
             | Fact::Outcome
             | Fact::Files
             | Fact::Units
-            | Fact::Earlier => false,
+            | Fact::Earlier
+            | Fact::Attempt
+            | Fact::Route
+            | Fact::Listen
+            | Fact::Datagrams
+            | Fact::Names => false,
         }
     }
 
@@ -101,7 +132,11 @@ impl Fact {
                 Hook::KprobeTcpConnect,
                 Hook::InetSockSetState,
             ],
-            Fact::Outcome => &[Hook::InetSockSetState],
+            Fact::Outcome | Fact::Listen => &[Hook::InetSockSetState],
+            Fact::Attempt => &[Hook::CgroupConnect],
+            Fact::Route => &[Hook::FibTableLookup],
+            Fact::Datagrams => &[Hook::CgroupDatagrams],
+            Fact::Names => &[Hook::CgroupPackets],
             Fact::Files => &[Hook::Fanotify],
             Fact::Units => &[Hook::Systemd],
             Fact::Earlier => &[Hook::SockDiag],
@@ -118,7 +153,15 @@ impl Fact {
             settings.task_comm,
         ];
         let own: &[u32] = match self {
-            Fact::Fork | Fact::Files | Fact::Units | Fact::Earlier => &[],
+            Fact::Fork
+            | Fact::Files
+            | Fact::Units
+            | Fact::Earlier
+            | Fact::Attempt
+            | Fact::Datagrams => &[],
+            Fact::Route => &[settings.fib6_result_type],
+            // Without a cookie, bytes are nobody's.
+            Fact::Names => &[settings.sock_cookie],
             Fact::Exec => &[
                 settings.task_mm,
                 settings.mm_arg_start,
@@ -139,7 +182,7 @@ impl Fact {
                 settings.cgroup_root_hierarchy_id,
                 settings.cgroup_root_name,
             ],
-            Fact::Connect | Fact::Outcome => &[
+            Fact::Connect | Fact::Outcome | Fact::Listen => &[
                 settings.sock_family,
                 settings.sock_remote_port,
                 settings.sock_remote_v4,
@@ -170,6 +213,14 @@ pub enum Hook {
     KprobeTcpConnect,
     /// Raw tracepoint.
     InetSockSetState,
+    /// cgroup programs `connect4` and `connect6`.
+    CgroupConnect,
+    /// Raw tracepoints of both routing tables.
+    FibTableLookup,
+    /// cgroup programs `post_bind`, `sendmsg` and `sock_release`.
+    CgroupDatagrams,
+    /// cgroup programs for packets that leave and arrive.
+    CgroupPackets,
     /// No eBPF program: marks on directories.
     Fanotify,
     /// No eBPF program: systemd's interface on the D-Bus system bus.
@@ -179,9 +230,13 @@ pub enum Hook {
 }
 
 impl Hook {
-    /// Its name, which is that of its program in the object where it has one.
-    pub fn program(self) -> &'static str {
+    /// Its name, for whoever leaves it out.
+    pub fn name(self) -> &'static str {
         match self {
+            Hook::CgroupConnect => "cgroup_connect",
+            Hook::FibTableLookup => "fib_table_lookup",
+            Hook::CgroupDatagrams => "cgroup_datagrams",
+            Hook::CgroupPackets => "cgroup_packets",
             Hook::SchedProcessFork => "sched_process_fork",
             Hook::SchedProcessExec => "sched_process_exec",
             Hook::SchedProcessExit => "sched_process_exit",
@@ -196,6 +251,31 @@ impl Hook {
         }
     }
 
+    /// Its programs in the object; all of them are attached, or none.
+    pub fn programs(self) -> &'static [&'static str] {
+        match self {
+            Hook::SchedProcessFork => &["sched_process_fork"],
+            Hook::SchedProcessExec => &["sched_process_exec"],
+            Hook::SchedProcessExit => &["sched_process_exit"],
+            Hook::TaskRename => &["task_rename"],
+            Hook::CgroupAttachTask => &["cgroup_attach_task"],
+            Hook::FentryTcpConnect => &["fentry_tcp_connect"],
+            Hook::KprobeTcpConnect => &["kprobe_tcp_connect"],
+            Hook::InetSockSetState => &["inet_sock_set_state"],
+            Hook::CgroupConnect => &["cgroup_connect4", "cgroup_connect6"],
+            Hook::FibTableLookup => &["fib_table_lookup", "fib6_table_lookup"],
+            Hook::CgroupDatagrams => &[
+                "cgroup_sendmsg4",
+                "cgroup_sendmsg6",
+                "cgroup_post_bind4",
+                "cgroup_post_bind6",
+                "cgroup_sock_release",
+            ],
+            Hook::CgroupPackets => &["cgroup_egress", "cgroup_ingress"],
+            Hook::Fanotify | Hook::Systemd | Hook::SockDiag => &[],
+        }
+    }
+
     /// What to do to have it, where a kernel does not.
     pub fn remedy(self) -> &'static str {
         match self {
@@ -205,6 +285,12 @@ impl Hook {
             Hook::KprobeTcpConnect => "needs CONFIG_KPROBES",
             Hook::SockDiag => "needs CONFIG_INET_DIAG (`modprobe tcp_diag`)",
             Hook::Fanotify => "needs Linux 5.9 or newer with CONFIG_FANOTIFY, and CAP_SYS_ADMIN",
+            Hook::CgroupConnect | Hook::CgroupDatagrams | Hook::CgroupPackets => {
+                "needs CONFIG_CGROUP_BPF and a cgroup2 hierarchy"
+            }
+            Hook::FibTableLookup => {
+                "needs CONFIG_BPF_EVENTS and IPv6 in the kernel or its module loaded"
+            }
             Hook::Systemd => {
                 "needs the D-Bus system bus (package dbus), /run/dbus/system_bus_socket"
             }
@@ -229,6 +315,10 @@ impl fmt::Display for Hook {
             Hook::FentryTcpConnect => "fentry tcp_connect",
             Hook::KprobeTcpConnect => "kprobe tcp_connect",
             Hook::InetSockSetState => "raw_tp inet_sock_set_state",
+            Hook::CgroupConnect => "cgroup connect4/6",
+            Hook::FibTableLookup => "raw_tp fib_table_lookup",
+            Hook::CgroupDatagrams => "cgroup post_bind/sendmsg/sock_release",
+            Hook::CgroupPackets => "cgroup_skb",
             Hook::Fanotify => "fanotify",
             Hook::Systemd => "D-Bus systemd1",
             Hook::SockDiag => "netlink sock_diag",

@@ -2,14 +2,17 @@
 
 use std::process::ExitCode;
 
-use agent_tracer::view::{self, By};
+use agent_tracer::{
+    session::Replay,
+    view::{self, By},
+};
 use clap::ValueEnum;
 
 use super::{
     conclude,
     filter::Reading,
     nothing_matches,
-    output::{Format, Lines},
+    output::{Format, Lines, Time},
     replay::read_whole,
 };
 
@@ -21,6 +24,9 @@ Examples:
   tracer connections FILE --tree omsagent --tree omi
   tracer connections FILE --remote '*:443'
   tracer connections FILE --by destination --tree omsagent
+  tracer connections FILE --remote '*.blob.core.windows.net'
+  tracer connections FILE --listening
+  tracer connections FILE --lookups
   tracer connections FILE --format jsonl | jq -r .remote | sort | uniq -c")]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -28,6 +34,12 @@ pub(super) struct Arguments {
     /// Sum them up: by where they go, which is what a firewall has to allow, or by who asked for them
     #[arg(long, value_enum)]
     by: Option<Key>,
+    /// Show who listens for TCP connections or has bound a UDP socket instead
+    #[arg(long, conflicts_with = "by")]
+    listening: bool,
+    /// Show which host names were looked up instead, and what came of it
+    #[arg(long, conflicts_with_all = ["by", "listening"])]
+    lookups: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -54,6 +66,28 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut shown = false;
     let clock = replayed.clock();
     let page = paper.page(clock);
+    if arguments.listening {
+        let wanted = model.listeners().iter();
+        let wanted = wanted.filter(|listener| selection.shows_listener(listener));
+        let all: Vec<String> = match format {
+            Format::Text => view::listeners(&page, model, wanted),
+            Format::Jsonl => wanted
+                .map(|listener| view::listener_json(&clock, model, listener))
+                .collect(),
+        };
+        return show(&all, "listener", &replayed, *strict, *time);
+    }
+    if arguments.lookups {
+        let wanted = model.lookups().iter();
+        let wanted = wanted.filter(|lookup| selection.shows_lookup(lookup));
+        let all: Vec<String> = match format {
+            Format::Text => view::lookups(&page, model, wanted),
+            Format::Jsonl => wanted
+                .map(|lookup| view::name_lookup_json(&clock, model, lookup))
+                .collect(),
+        };
+        return show(&all, "lookup", &replayed, *strict, *time);
+    }
     match (arguments.by.map(By::from), format) {
         (None, Format::Text) => {
             for line in view::connections(&page, model, wanted) {
@@ -85,6 +119,24 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         nothing_matches("connection", model);
     }
     Ok(conclude(&replayed, *strict, *time))
+}
+
+fn show(
+    all: &[String],
+    what: &str,
+    replayed: &Replay,
+    strict: bool,
+    time: Time,
+) -> anyhow::Result<ExitCode> {
+    let mut lines = Lines::new();
+    for line in all {
+        lines.line(line)?;
+    }
+    lines.finish()?;
+    if all.is_empty() {
+        nothing_matches(what, &replayed.model);
+    }
+    Ok(conclude(replayed, strict, time))
 }
 
 impl From<Key> for By {

@@ -1,14 +1,16 @@
 //! Kernel records to events: joins what the kernel had to send in pieces, and gives
 //! sockets their owner. Total: whatever the bytes are, it answers an event, nothing or an error.
 
+mod datagrams;
+mod fields;
+mod sockets;
+
 use std::collections::HashMap;
 
-use agent_tracer_ebpf::{self as wire, Kind};
+use agent_tracer_ebpf::{self as wire, Kind, PeerKey, Traffic};
 
-use super::{
-    Cgroup, Close, Connect, ConnectFailed, Established, Event, EventKind, Exec, Exit, Fork,
-    ProcessId, Rename, Shutdown,
-};
+use self::{datagrams::Datagrams, fields::Fields, sockets::Sockets};
+use super::{Cgroup, Event, EventKind, Exec, Exit, Fork, ProcessId, Rename};
 
 /// A record that is not what the kernel side writes: the two are of different versions.
 #[derive(Debug, thiserror::Error)]
@@ -18,16 +20,50 @@ pub struct Malformed {
     length: usize,
 }
 
+/// What a record amounts to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Told {
+    /// Something that happened.
+    Event(Event),
+    /// Bytes of a connection, to be looked at.
+    Payload(Payload),
+}
+
+/// Bytes of a connection that have not been looked at. They are never in a trace.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Payload {
+    /// When they passed, nanoseconds since boot.
+    pub boot_ns: u64,
+    /// The connection, 0 where it is not known.
+    pub connection: u64,
+    /// Its owner, as far as known.
+    pub process: ProcessId,
+    /// Effective user id of the owner.
+    pub user: u32,
+    /// Whether the owner sent them.
+    pub is_sent: bool,
+    /// Whether they are of a datagram, else of a stream.
+    pub is_datagram: bool,
+    /// Where in the stream or datagram they begin.
+    pub offset: u64,
+    /// Whether nothing of the datagram follows.
+    pub is_last: bool,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Where datagrams are counted: reads the counts of a peer and, where nothing more is wanted of it, forgets it.
+pub type TakeCount<'a> = &'a mut dyn FnMut(&PeerKey, bool) -> Option<Traffic>;
+
 /// Turns records into events. It remembers what belongs together.
 #[derive(Default)]
 pub struct Assembler {
     /// argv bytes sent ahead, by thread, until the exec record comes; with the time of the exec,
     /// which all its parts have in common.
     ahead: HashMap<u32, (u64, Vec<u8>)>,
-    /// Connections between connect and close, by the address of their socket.
-    sockets: HashMap<u64, Owned>,
-    /// Those that were there before, by their cookie.
-    earlier: HashMap<u64, Owned>,
+    sockets: Sockets,
+    datagrams: Datagrams,
+    /// The last number that a connection got.
     connections: u64,
     /// The process that exited last, and its start: two threads that end at the same time may both
     /// report the exit of the group. Exits of one process are adjacent but for other CPUs'
@@ -37,20 +73,42 @@ pub struct Assembler {
     unowned: u64,
 }
 
+/// Whose a socket is.
+#[derive(Clone, Copy)]
 struct Owned {
     connection: u64,
     process: ProcessId,
     user: u32,
 }
 
+impl Owned {
+    fn event(&self, boot_ns: u64, kind: EventKind) -> Event {
+        Event {
+            boot_ns,
+            process: self.process,
+            user: self.user,
+            kind,
+        }
+    }
+}
+
 const RECENT_EXITS: usize = 256;
 
 impl Assembler {
-    /// Reads one record. `None` is a record that waits for another, or repeats one.
-    pub fn record(&mut self, bytes: &[u8]) -> Result<Option<Event>, Malformed> {
-        let mut fields = Fields { rest: bytes };
+    /// Reads one record and tells what it amounts to: nothing, where it waits for another or repeats one.
+    ///
+    /// # Errors
+    ///
+    /// The record is not well-formed.
+    pub fn record(
+        &mut self,
+        bytes: &[u8],
+        count: TakeCount<'_>,
+        tell: &mut dyn FnMut(Told),
+    ) -> Result<(), Malformed> {
+        let mut fields = Fields::of(bytes);
         let number = fields.peek_kind().unwrap_or(0);
-        self.read(&mut fields).ok_or(Malformed {
+        self.read(&mut fields, count, tell).ok_or(Malformed {
             kind: number,
             length: bytes.len(),
         })
@@ -58,14 +116,22 @@ impl Assembler {
 
     /// Takes on a connection that was there before, and numbers it.
     pub fn adopt(&mut self, cookie: u64, process: ProcessId, user: u32) -> u64 {
-        self.connections += 1;
-        let owned = Owned {
-            connection: self.connections,
-            process,
-            user,
-        };
-        self.earlier.insert(cookie, owned);
-        self.connections
+        let owned = self.number(process, user);
+        self.sockets.adopt(cookie, owned);
+        owned.connection
+    }
+
+    /// Tells of attempts to connect that were made before that time and sent nothing.
+    pub fn settle(&mut self, before_ns: u64, tell: &mut dyn FnMut(Told)) {
+        for attempt in self.sockets.attempts_before(before_ns) {
+            let owned = self.number(attempt.process, attempt.user);
+            attempt.fail(owned, tell);
+        }
+    }
+
+    /// Tells how much went over the sockets for datagrams that are still open.
+    pub fn count(&mut self, boot_ns: u64, count: TakeCount<'_>, tell: &mut dyn FnMut(Told)) {
+        self.datagrams.count_all(boot_ns, count, tell);
     }
 
     /// How many changes of a socket's state were dropped because its connect was lost.
@@ -73,23 +139,46 @@ impl Assembler {
         std::mem::take(&mut self.unowned)
     }
 
-    /// The outer option is "well-formed", the inner one "an event".
-    fn read(&mut self, fields: &mut Fields<'_>) -> Option<Option<Event>> {
+    fn number(&mut self, process: ProcessId, user: u32) -> Owned {
+        self.connections += 1;
+        Owned {
+            connection: self.connections,
+            process,
+            user,
+        }
+    }
+
+    /// Nothing, where the record is not well-formed.
+    fn read(
+        &mut self,
+        fields: &mut Fields<'_>,
+        count: TakeCount<'_>,
+        tell: &mut dyn FnMut(Told),
+    ) -> Option<()> {
         let header = fields.header()?;
         let process = ProcessId {
             pid: header.pid,
             start_ns: header.start_ns,
         };
-        let kind = match Kind::from_number(header.kind)? {
+        let kind = Kind::from_number(header.kind)?;
+        let mut event = |kind: EventKind| {
+            tell(Told::Event(Event {
+                boot_ns: header.boot_ns,
+                process,
+                user: header.user,
+                kind,
+            }));
+        };
+        match kind {
             Kind::Fork => {
                 let parent_start_ns = fields.u64()?;
                 let parent_pid = fields.u32()?;
                 fields.u32()?;
-                EventKind::Fork(Fork {
+                event(EventKind::Fork(Fork {
                     parent_pid,
                     parent_start_ns,
                     comm: fields.comm()?,
-                })
+                }));
             }
             Kind::Arguments => {
                 let offset = fields.u32()? as usize;
@@ -104,61 +193,145 @@ impl Assembler {
                 if offset == whole.len() && offset + length <= wire::ARGV_LIMIT {
                     whole.extend_from_slice(part);
                 }
-                return Some(None);
             }
-            Kind::Exec => EventKind::Exec(self.exec(fields, header.tid, header.boot_ns)?),
+            Kind::Exec => {
+                let exec = self.exec(fields, header.tid, header.boot_ns)?;
+                event(EventKind::Exec(exec));
+            }
             Kind::Exit => {
                 let status = fields.u32()?;
                 self.ahead.remove(&header.tid);
-                if self.exits.contains(&process) {
-                    return Some(None);
+                if !self.exits.contains(&process) {
+                    self.exits.push_back(process);
+                    if self.exits.len() > RECENT_EXITS {
+                        self.exits.pop_front();
+                    }
+                    event(EventKind::Exit(Exit { status }));
                 }
-                self.exits.push_back(process);
-                if self.exits.len() > RECENT_EXITS {
-                    self.exits.pop_front();
-                }
-                EventKind::Exit(Exit { status })
             }
             Kind::Rename => {
                 let from = fields.comm()?;
-                EventKind::Rename(Rename {
+                event(EventKind::Rename(Rename {
                     tid: header.tid,
                     from,
                     to: fields.comm()?,
-                })
+                }));
             }
             Kind::Cgroup => {
                 let length = fields.u32()? as usize;
                 let cut = fields.u32()? != 0;
                 let path = path(fields.bytes(length)?, cut);
-                EventKind::Cgroup(Cgroup { path })
+                event(EventKind::Cgroup(Cgroup { path }));
             }
             Kind::Connect => {
                 let socket = fields.u64()?;
+                let cookie = fields.u64()?;
                 let ends = fields.endpoints()?;
-                self.connections += 1;
-                let owned = Owned {
-                    connection: self.connections,
+                if let Some(former) = self.sockets.attempt_went_out(header.tid, cookie) {
+                    let owned = self.number(former.process, former.user);
+                    former.fail(owned, tell);
+                }
+                let owned = self.number(process, header.user);
+                self.sockets.connect(socket, cookie, owned);
+                let connect = ends.connect(owned.connection, super::Protocol::Tcp);
+                tell(Told::Event(
+                    owned.event(header.boot_ns, EventKind::Connect(connect)),
+                ));
+            }
+            Kind::Attempt => {
+                let cookie = fields.u64()?;
+                let ends = fields.endpoints()?;
+                let attempt = sockets::Attempt {
+                    boot_ns: header.boot_ns,
                     process,
                     user: header.user,
+                    cookie,
+                    ends,
+                    error: 0,
                 };
-                self.sockets.insert(socket, owned);
-                EventKind::Connect(Connect {
-                    connection: self.connections,
-                    local_address: ends.local,
-                    local_port: ends.local_port,
-                    remote_address: ends.remote,
-                    remote_port: ends.remote_port,
-                })
+                if let Some(former) = self.sockets.attempt(header.tid, attempt) {
+                    let owned = self.number(former.process, former.user);
+                    former.fail(owned, tell);
+                }
             }
-            Kind::SocketState => return self.socket_state(header.boot_ns, fields),
+            Kind::Route => {
+                let error = fields.u32()?;
+                self.sockets.route(header.tid, error);
+            }
+            Kind::Listen => {
+                let socket = fields.u64()?;
+                let ends = fields.endpoints()?;
+                let owned = self.number(process, header.user);
+                self.sockets.connect(socket, 0, owned);
+                let listen = ends.listen(owned.connection);
+                tell(Told::Event(
+                    owned.event(header.boot_ns, EventKind::Listen(listen)),
+                ));
+            }
+            Kind::Bind => {
+                let cookie = fields.u64()?;
+                let ends = fields.endpoints()?;
+                let owned = self.number(process, header.user);
+                self.datagrams
+                    .add(cookie, None, owned, header.boot_ns, count, tell);
+                let listen = ends.listen(owned.connection);
+                tell(Told::Event(
+                    owned.event(header.boot_ns, EventKind::Bind(listen)),
+                ));
+            }
+            Kind::Peer => {
+                let cookie = fields.u64()?;
+                let ends = fields.endpoints()?;
+                let owned = self.number(process, header.user);
+                let peer = Some(&ends);
+                self.datagrams
+                    .add(cookie, peer, owned, header.boot_ns, count, tell);
+                let connect = ends.connect(owned.connection, super::Protocol::Udp);
+                tell(Told::Event(
+                    owned.event(header.boot_ns, EventKind::Connect(connect)),
+                ));
+            }
+            Kind::Released => {
+                let cookie = fields.u64()?;
+                self.datagrams.release(cookie, header.boot_ns, count, tell);
+            }
+            Kind::Payload => {
+                let payload = self.payload(header.boot_ns, fields)?;
+                tell(Told::Payload(payload));
+            }
+            Kind::SocketState => {
+                let change = sockets::Change::read(header.boot_ns, fields)?;
+                match self.sockets.change(&change) {
+                    Some(event) => tell(Told::Event(event)),
+                    None => self.unowned += 1,
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn payload(&self, boot_ns: u64, fields: &mut Fields<'_>) -> Option<Payload> {
+        let cookie = fields.u64()?;
+        let offset = fields.u64()?;
+        let length = fields.u32()? as usize;
+        let flags = fields.u32()?;
+        let bytes = fields.bytes(length)?;
+        let is_datagram = flags & wire::Payload::DATAGRAM != 0;
+        let owned = match is_datagram {
+            true => self.datagrams.owner(cookie),
+            false => self.sockets.owner(cookie),
         };
-        Some(Some(Event {
-            boot_ns: header.boot_ns,
-            process,
-            user: header.user,
-            kind,
-        }))
+        Some(Payload {
+            boot_ns,
+            connection: owned.map_or(0, |owned| owned.connection),
+            process: owned.map(|owned| owned.process).unwrap_or_default(),
+            user: owned.map_or(0, |owned| owned.user),
+            is_sent: flags & wire::Payload::SENT != 0,
+            is_datagram,
+            offset,
+            is_last: flags & wire::Payload::LAST != 0,
+            bytes: bytes.to_vec(),
+        })
     }
 
     fn exec(&mut self, fields: &mut Fields<'_>, tid: u32, boot_ns: u64) -> Option<Exec> {
@@ -210,70 +383,6 @@ impl Assembler {
             path_cut: flags & (wire::Exec::CUT_EXECUTABLE | wire::Exec::CUT_DIRECTORY) != 0,
         })
     }
-
-    fn socket_state(&mut self, boot_ns: u64, fields: &mut Fields<'_>) -> Option<Option<Event>> {
-        const TCP_ESTABLISHED: u16 = 1;
-        const TCP_SYN_SENT: u16 = 2;
-        const TCP_SYN_RECV: u16 = 3;
-        const TCP_CLOSE: u16 = 7;
-        let socket = fields.u64()?;
-        let cookie = fields.u64()?;
-        let bytes_sent = fields.u64()?;
-        let bytes_received = fields.u64()?;
-        let error = fields.u32()?;
-        let from = fields.u16()?;
-        let to = fields.u16()?;
-        let ends = fields.endpoints()?;
-        let (table, key) = match cookie {
-            0 => (&mut self.sockets, socket),
-            cookie => (&mut self.earlier, cookie),
-        };
-        let owned = if to == TCP_CLOSE {
-            table.remove(&key)
-        } else {
-            table.get(&key).map(|owned| Owned { ..*owned })
-        };
-        let Some(Owned {
-            connection,
-            process,
-            user,
-        }) = owned
-        else {
-            self.unowned += 1;
-            return Some(None);
-        };
-        let (local_address, local_port) = (ends.local, ends.local_port);
-        let kind = match (from, to) {
-            (TCP_SYN_SENT | TCP_SYN_RECV, TCP_CLOSE) => EventKind::ConnectFailed(ConnectFailed {
-                connection,
-                local_address,
-                local_port,
-                error,
-            }),
-            (_, TCP_CLOSE) => EventKind::Close(Close {
-                connection,
-                bytes_sent,
-                bytes_received,
-                error,
-            }),
-            (_, TCP_ESTABLISHED) => EventKind::Established(Established {
-                connection,
-                local_address,
-                local_port,
-            }),
-            (_, _) => EventKind::Shutdown(Shutdown {
-                connection,
-                bytes_sent,
-                bytes_received,
-            }),
-        };
-        Some(Some(Event {
-            boot_ns,
-            process,
-            user,
-            kind,
-        }))
-    }
 }
 
 /// The kernel sends names from the leaf up, each with a NUL.
@@ -301,83 +410,4 @@ fn split_arguments(area: &[u8]) -> Vec<Vec<u8>> {
     }
     let area = area.strip_suffix(b"\0").unwrap_or(area);
     area.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
-}
-
-/// Reads integers of host byte order one after the other.
-struct Fields<'a> {
-    rest: &'a [u8],
-}
-
-struct Ends {
-    local: Vec<u8>,
-    local_port: u32,
-    remote: Vec<u8>,
-    remote_port: u32,
-}
-
-impl<'a> Fields<'a> {
-    fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.rest.split_at_checked(length)?;
-        self.rest = rest;
-        Some(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.bytes(N)?.try_into().ok()
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_ne_bytes)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_ne_bytes)
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_ne_bytes)
-    }
-
-    fn peek_kind(&self) -> Option<u32> {
-        Fields { rest: self.rest }
-            .header()
-            .map(|header| header.kind)
-    }
-
-    fn header(&mut self) -> Option<wire::Header> {
-        Some(wire::Header {
-            boot_ns: self.u64()?,
-            start_ns: self.u64()?,
-            kind: self.u32()?,
-            pid: self.u32()?,
-            tid: self.u32()?,
-            user: self.u32()?,
-        })
-    }
-
-    fn comm(&mut self) -> Option<Vec<u8>> {
-        let comm = self.bytes(wire::COMM_BYTES)?;
-        let length = comm
-            .iter()
-            .position(|byte| *byte == 0)
-            .unwrap_or(comm.len());
-        Some(comm[..length].to_vec())
-    }
-
-    fn endpoints(&mut self) -> Option<Ends> {
-        const AF_INET: u16 = 2;
-        let family = self.u16()?;
-        let local_port = u32::from(self.u16()?);
-        let remote_port = u32::from(self.u16()?);
-        self.u16()?;
-        let local = self.bytes(16)?;
-        let remote = self.bytes(16)?;
-        let used = if family == AF_INET { 4 } else { 16 };
-        Some(Ends {
-            local: local[..used].to_vec(),
-            local_port,
-            remote: remote[..used].to_vec(),
-            remote_port,
-        })
-    }
 }

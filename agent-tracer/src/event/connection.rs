@@ -1,9 +1,29 @@
-//! Events of TCP connections. Attempt, outcome and close are three facts, and the last two
-//! happen while anyone may be running: the owner is the one who asked for the connection.
+//! Events of connections, of UDP sockets and their peers, and of listeners. Attempt, outcome and close are three facts,
+//! and the last two happen while anyone may be running: the owner is the one who asked for the connection.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// A process asked for a connection.
+/// How what is sent is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
+#[repr(i32)]
+pub enum Protocol {
+    /// RFC 9293.
+    Tcp = 0,
+    /// RFC 768.
+    Udp = 17,
+}
+
+impl Protocol {
+    /// The name in views and jsonl.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        }
+    }
+}
+
+/// A process asked for a connection, or sent a first datagram to a peer.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Connect {
     /// Tells connections of one trace apart; counts from 1.
@@ -21,6 +41,9 @@ pub struct Connect {
     /// Remote port.
     #[prost(uint32, tag = "5")]
     pub remote_port: u32,
+    /// TCP in all traces that do not say.
+    #[prost(enumeration = "Protocol", tag = "6")]
+    pub protocol: i32,
 }
 
 impl Connect {
@@ -81,6 +104,10 @@ pub struct ConnectFailed {
     /// `sk_err`: a positive errno, 0 when the owner gave up before an answer came.
     #[prost(uint32, tag = "4")]
     pub error: u32,
+    /// Whether not even a SYN was sent: there is no route (`error` is what the routing table said), or something
+    /// before that forbade it (`error` is 0).
+    #[prost(bool, tag = "5")]
+    pub never_sent: bool,
 }
 
 impl ConnectFailed {
@@ -105,7 +132,8 @@ pub struct Shutdown {
     pub bytes_received: u64,
 }
 
-/// An established connection ended: the socket is closed, or in TIME_WAIT without an owner.
+/// An established connection ended: the socket is closed, or in TIME_WAIT without an owner; or a listener or UDP
+/// socket was closed.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub struct Close {
     /// As in [`Connect`].
@@ -120,6 +148,54 @@ pub struct Close {
     /// `sk_err`: a positive errno, for example ECONNRESET, or 0.
     #[prost(uint32, tag = "4")]
     pub error: u32,
+    /// Of UDP: datagrams sent.
+    #[prost(uint64, tag = "5")]
+    pub datagrams_sent: u64,
+    /// Of UDP: datagrams that reached the socket.
+    #[prost(uint64, tag = "6")]
+    pub datagrams_received: u64,
+}
+
+/// How much went over a peer of a UDP socket, or came from strangers to one that is bound, when nothing more is to be
+/// told of it: the recording ends, or there are too many.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub struct Counted {
+    /// As in [`Connect`] or [`Listen`].
+    #[prost(uint64, tag = "1")]
+    pub connection: u64,
+    /// Payload bytes sent.
+    #[prost(uint64, tag = "2")]
+    pub bytes_sent: u64,
+    /// Payload bytes that reached the socket.
+    #[prost(uint64, tag = "3")]
+    pub bytes_received: u64,
+    /// Datagrams sent.
+    #[prost(uint64, tag = "4")]
+    pub datagrams_sent: u64,
+    /// Datagrams that reached the socket.
+    #[prost(uint64, tag = "5")]
+    pub datagrams_received: u64,
+}
+
+/// A process began to listen for TCP connections, or bound a UDP socket.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Listen {
+    /// Numbered with the connections of the trace.
+    #[prost(uint64, tag = "1")]
+    pub connection: u64,
+    /// Local address, 4 or 16 bytes; all zero for every one of the machine's.
+    #[prost(bytes = "vec", tag = "2")]
+    pub local_address: Vec<u8>,
+    /// Local port.
+    #[prost(uint32, tag = "3")]
+    pub local_port: u32,
+}
+
+impl Listen {
+    /// The local end.
+    pub fn local(&self) -> Option<SocketAddr> {
+        endpoint(&self.local_address, self.local_port)
+    }
 }
 
 /// The TCP sockets of processes that ran when the recording began (sock_diag(7)), but for those that were

@@ -9,6 +9,7 @@
 mod assemble;
 mod connection;
 mod file;
+mod naming;
 mod process;
 mod recording;
 mod tagged;
@@ -17,11 +18,13 @@ mod unit;
 use std::fmt;
 
 #[cfg(feature = "capture")]
-pub use assemble::{Assembler, Malformed};
+pub use assemble::{Assembler, Malformed, Payload, Told};
 pub use connection::{
-    Close, Connect, ConnectFailed, Established, Shutdown, SnapshotSocket, SocketState, Sockets,
+    Close, Connect, ConnectFailed, Counted, Established, Listen, Protocol, Shutdown,
+    SnapshotSocket, SocketState, Sockets,
 };
 pub use file::{File, FileAction, JOB_DIGEST_BYTES};
+pub use naming::{Dns, DnsAnswer, Hosts, HostsEntry, HttpRequest, TlsHello, Unreadable};
 pub use process::{Cgroup, Exec, Exit, Fork, Rename, Snapshot, SnapshotProcess, UserNamed};
 pub use recording::{CommandEnded, CommandStarted, End, EndReason, KernelLog, Lost, UnitFollowed};
 pub use tagged::{AddressTag, AddressTagged};
@@ -140,6 +143,30 @@ pub enum EventKind {
     /// What an address is called.
     #[prost(message, tag = "32")]
     AddressTagged(AddressTagged),
+    /// A process began to listen for TCP connections.
+    #[prost(message, tag = "33")]
+    Listen(Listen),
+    /// A process bound a UDP socket.
+    #[prost(message, tag = "34")]
+    Bind(Listen),
+    /// How many datagrams went to and fro.
+    #[prost(message, tag = "35")]
+    Counted(Counted),
+    /// A DNS server answered.
+    #[prost(message, tag = "36")]
+    Dns(Dns),
+    /// A client began a TLS handshake.
+    #[prost(message, tag = "37")]
+    TlsHello(TlsHello),
+    /// A client sent an HTTP request.
+    #[prost(message, tag = "38")]
+    HttpRequest(HttpRequest),
+    /// /etc/hosts, as it stood.
+    #[prost(message, tag = "39")]
+    Hosts(Hosts),
+    /// Something that was seen and made no sense.
+    #[prost(message, tag = "40")]
+    Unreadable(Unreadable),
 }
 
 impl EventKind {
@@ -169,6 +196,14 @@ impl EventKind {
             EventKind::UnitFollowed(_) => "unit_followed",
             EventKind::Sockets(_) => "sockets",
             EventKind::AddressTagged(_) => "address_tagged",
+            EventKind::Listen(_) => "listen",
+            EventKind::Bind(_) => "bind",
+            EventKind::Counted(_) => "counted",
+            EventKind::Dns(_) => "dns",
+            EventKind::TlsHello(_) => "tls_hello",
+            EventKind::HttpRequest(_) => "http_request",
+            EventKind::Hosts(_) => "hosts",
+            EventKind::Unreadable(_) => "unreadable",
         }
     }
 
@@ -191,6 +226,12 @@ impl EventKind {
             EventKind::ConnectFailed(failed) => Some(failed.connection),
             EventKind::Shutdown(shutdown) => Some(shutdown.connection),
             EventKind::Close(close) => Some(close.connection),
+            EventKind::Listen(listen) | EventKind::Bind(listen) => Some(listen.connection),
+            EventKind::Counted(counted) => Some(counted.connection),
+            EventKind::Dns(dns) => Some(dns.connection),
+            EventKind::TlsHello(hello) => Some(hello.connection),
+            EventKind::HttpRequest(request) => Some(request.connection),
+            EventKind::Unreadable(unreadable) => Some(unreadable.connection),
             EventKind::Fork(_)
             | EventKind::Exec(_)
             | EventKind::Exit(_)
@@ -208,12 +249,13 @@ impl EventKind {
             | EventKind::File(_)
             | EventKind::UnitFollowed(_)
             | EventKind::Sockets(_)
+            | EventKind::Hosts(_)
             | EventKind::AddressTagged(_) => None,
         }
     }
 
     /// Every name that [`EventKind::name`] gives.
-    pub const NAMES: [&'static str; 23] = [
+    pub const NAMES: [&'static str; 31] = [
         "fork",
         "exec",
         "exit",
@@ -224,11 +266,19 @@ impl EventKind {
         "connect_failed",
         "shutdown",
         "close",
+        "listen",
+        "bind",
+        "counted",
+        "dns",
+        "tls_hello",
+        "http_request",
+        "unreadable",
         "unit",
         "file",
         "snapshot",
         "units",
         "sockets",
+        "hosts",
         "address_tagged",
         "user_named",
         "command_started",

@@ -1,10 +1,11 @@
-//! TCP connections: who asked for them, what became of them.
+//! Connections and UDP peers: who asked for them, what became of them, what their remote end is called.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use super::{Model, ProcessIndex};
+use super::{Model, Name, ProcessIndex, Source};
 use crate::event::{
-    Close, Connect, ConnectFailed, Established, Event, Shutdown, SocketState, Sockets,
+    Close, Connect, ConnectFailed, Counted, Established, Event, HttpRequest, Protocol, Shutdown,
+    SocketState, Sockets, TlsHello,
 };
 
 /// Where a connection stands.
@@ -28,6 +29,8 @@ pub enum State {
     Blocked,
     /// Given up before an answer came.
     Aborted,
+    /// Nothing was sent, and nothing tells why.
+    Failed,
 }
 
 impl State {
@@ -43,6 +46,7 @@ impl State {
             State::Unreachable => "unreachable",
             State::Blocked => "blocked",
             State::Aborted => "aborted",
+            State::Failed => "failed",
         }
     }
 
@@ -83,6 +87,16 @@ pub struct Connection {
     pub ended_ns: Option<u64>,
     /// Payload bytes sent and received, known once its owner's side is done sending.
     pub bytes: Option<(u64, u64)>,
+    /// Of UDP: datagrams sent and received, known once the socket is closed or the recording over.
+    pub datagrams: Option<(u64, u64)>,
+    /// How what is sent is carried.
+    pub protocol: Protocol,
+    /// Whether not even a SYN was sent.
+    pub never_sent: bool,
+    /// What the remote end is called, the most certain first.
+    pub names: Vec<Name>,
+    /// Host and port that the remote end, a proxy, was asked to talk to.
+    pub destination: Option<(String, u16)>,
 }
 
 impl Connection {
@@ -90,27 +104,60 @@ impl Connection {
     pub fn position(&self) -> usize {
         self.position
     }
+
+    fn new(id: u64, owner: ProcessIndex, started_ns: u64) -> Connection {
+        Connection {
+            position: 0,
+            id,
+            owner,
+            local: None,
+            remote: None,
+            state: State::Connecting,
+            error: 0,
+            started_ns,
+            was_there_before: false,
+            established_ns: None,
+            ended_ns: None,
+            bytes: None,
+            datagrams: None,
+            protocol: Protocol::Tcp,
+            never_sent: false,
+            names: Vec::new(),
+            destination: None,
+        }
+    }
+
+    fn is_called(&mut self, name: Name) {
+        if self.names.contains(&name) {
+            return;
+        }
+        // What the client itself says of this very connection is more certain than what it looked up.
+        let place = self
+            .names
+            .iter()
+            .position(|known| known.source > name.source)
+            .unwrap_or(self.names.len());
+        self.names.insert(place, name);
+    }
 }
 
 impl Model {
     pub(super) fn connect(&mut self, event: &Event, connect: &Connect) {
         let owner = self.known(event.process, event.user);
-        self.by_connection
-            .insert(connect.connection, self.connections.len());
-        self.connections.push(Connection {
-            position: self.connections.len(),
-            id: connect.connection,
-            owner,
+        let remote = connect.remote();
+        let mut connection = Connection {
             local: connect.local(),
-            remote: connect.remote(),
-            state: State::Connecting,
-            error: 0,
-            started_ns: event.boot_ns,
-            was_there_before: false,
-            established_ns: None,
-            ended_ns: None,
-            bytes: None,
-        });
+            remote,
+            protocol: connect.protocol(),
+            names: remote
+                .map(|remote| self.names.of(remote.ip(), owner))
+                .unwrap_or_default(),
+            ..Connection::new(connect.connection, owner, event.boot_ns)
+        };
+        if connection.protocol == Protocol::Udp {
+            connection.state = State::Open;
+        }
+        self.add_connection(connection);
     }
 
     pub(super) fn sockets(&mut self, event: &Event, sockets: &Sockets) {
@@ -118,12 +165,7 @@ impl Model {
             let Some(owner) = socket.holders.first().and_then(|pid| self.latest(*pid)) else {
                 continue;
             };
-            self.by_connection
-                .insert(socket.connection, self.connections.len());
-            self.connections.push(Connection {
-                position: self.connections.len(),
-                id: socket.connection,
-                owner,
+            self.add_connection(Connection {
                 local: socket.local(),
                 remote: socket.remote(),
                 state: match socket.state() {
@@ -131,14 +173,17 @@ impl Model {
                     SocketState::Closing => State::Closing,
                     SocketState::Open | SocketState::Unknown => State::Open,
                 },
-                error: 0,
-                started_ns: event.boot_ns,
                 was_there_before: true,
-                established_ns: None,
-                ended_ns: None,
-                bytes: None,
+                ..Connection::new(socket.connection, owner, event.boot_ns)
             });
         }
+    }
+
+    fn add_connection(&mut self, mut connection: Connection) {
+        connection.position = self.connections.len();
+        self.by_connection
+            .insert(connection.id, connection.position);
+        self.connections.push(connection);
     }
 
     pub(super) fn established(&mut self, event: &Event, established: &Established) {
@@ -151,7 +196,11 @@ impl Model {
 
     pub(super) fn connect_failed(&mut self, event: &Event, failed: &ConnectFailed) {
         if let Some(connection) = self.connection_mut(failed.connection) {
-            connection.state = State::of_failure(failed.error);
+            connection.state = match failed.error {
+                0 if failed.never_sent => State::Failed,
+                error => State::of_failure(error),
+            };
+            connection.never_sent = failed.never_sent;
             connection.error = failed.error;
             connection.ended_ns = Some(event.boot_ns);
             if failed.local_port != 0 {
@@ -173,12 +222,72 @@ impl Model {
             connection.error = close.error;
             connection.ended_ns = Some(event.boot_ns);
             connection.bytes = Some((close.bytes_sent, close.bytes_received));
+            if connection.protocol == Protocol::Udp {
+                connection.datagrams = Some((close.datagrams_sent, close.datagrams_received));
+            }
+        } else {
+            self.listener_closed(event, close);
         }
+    }
+
+    pub(super) fn counted(&mut self, counted: &Counted) {
+        if let Some(connection) = self.connection_mut(counted.connection) {
+            connection.bytes = Some((counted.bytes_sent, counted.bytes_received));
+            connection.datagrams = Some((counted.datagrams_sent, counted.datagrams_received));
+        } else {
+            self.listener_counted(counted);
+        }
+    }
+
+    pub(super) fn tls_hello(&mut self, hello: &TlsHello) {
+        self.client_says(hello.connection, &hello.server_name, Source::Sni);
+    }
+
+    pub(super) fn http_request(&mut self, request: &HttpRequest) {
+        if request.destination_host.is_empty() {
+            let host = host_alone(&request.host);
+            self.client_says(request.connection, host, Source::HttpHost);
+        } else if let Some(connection) = self.connection_mut(request.connection) {
+            let port = u16::try_from(request.destination_port).unwrap_or(0);
+            connection.destination = Some((request.destination_host.clone(), port));
+        }
+    }
+
+    /// The client itself says what host it wants.
+    fn client_says(&mut self, connection: u64, host: &str, source: Source) {
+        let remote = self.connection(connection).and_then(|known| known.remote);
+        let is_in_hosts = remote.is_some_and(|remote| self.names.is_in_hosts(remote.ip(), host));
+        let Some(connection) = self.connection_mut(connection) else {
+            return;
+        };
+        if host.is_empty() || host.parse::<IpAddr>().is_ok() {
+            return;
+        }
+        if is_in_hosts {
+            // Then it is this one of the names there that was meant.
+            for known in &mut connection.names {
+                if known.source == Source::Hosts {
+                    known.name = host.into();
+                }
+            }
+        }
+        connection.is_called(Name {
+            name: host.into(),
+            source,
+        });
     }
 
     /// None for a connection whose connect is missing; the ledger has that loss already.
     fn connection_mut(&mut self, id: u64) -> Option<&mut Connection> {
         let position = *self.by_connection.get(&id)?;
         self.connections.get_mut(position)
+    }
+}
+
+/// A Host header without its port.
+fn host_alone(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((alone, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => alone,
+        Some(_) | None => host,
     }
 }

@@ -28,11 +28,22 @@ pub struct Ledger {
     gaps: Vec<String>,
     unknown_events: u64,
     missing_facts: Vec<String>,
+    unreadable: BTreeMap<String, u64>,
 }
 
 impl Ledger {
     pub(super) fn lost(&mut self, what: &str, count: u64) {
         *self.lost.entry(what.to_owned()).or_default() += count;
+    }
+
+    pub(super) fn unreadable(&mut self, what: &str) {
+        *self.unreadable.entry(what.to_owned()).or_default() += 1;
+    }
+
+    /// What was seen and made no sense, with its count: it is not missing, but names nothing.
+    pub fn unreadable_things(&self) -> impl Iterator<Item = (&str, u64)> {
+        let all = self.unreadable.iter();
+        all.map(|(what, count)| (what.as_str(), *count))
     }
 
     pub(super) fn truncated(&mut self, what: Truncation) {

@@ -8,6 +8,8 @@ mod activation;
 mod attribution;
 mod connection;
 mod ledger;
+mod listener;
+mod naming;
 mod process;
 mod request;
 mod schedule;
@@ -22,11 +24,13 @@ use std::{
 pub use activation::{Activation, Cause};
 pub use connection::{Connection, State};
 pub use ledger::Ledger;
+pub use listener::{Listener, Traffic};
+pub use naming::{Name, NameLookup, Source};
 pub use process::{Because, Origin, Process, ProcessIndex};
 pub use request::Request;
 pub use schedule::{Writer, job_digest};
 
-use crate::event::{AddressTag, EndReason, Event, EventKind, ProcessId};
+use crate::event::{AddressTag, EndReason, Event, EventKind, ProcessId, Protocol};
 use crate::rules::RuleSet;
 
 /// Name of the tree of the recorded command.
@@ -45,6 +49,9 @@ pub struct Model {
     by_id: HashMap<ProcessId, ProcessIndex>,
     connections: Vec<Connection>,
     by_connection: HashMap<u64, usize>,
+    listeners: Vec<Listener>,
+    by_listener: HashMap<u64, usize>,
+    names: naming::Names,
     users: BTreeMap<u32, Vec<u8>>,
     tags: BTreeMap<IpAddr, Vec<AddressTag>>,
     command: Option<ProcessIndex>,
@@ -82,6 +89,9 @@ impl Model {
             by_id: HashMap::new(),
             connections: Vec::new(),
             by_connection: HashMap::new(),
+            listeners: Vec::new(),
+            by_listener: HashMap::new(),
+            names: naming::Names::default(),
             users: BTreeMap::new(),
             tags: BTreeMap::new(),
             command: None,
@@ -143,6 +153,14 @@ impl Model {
                     self.tags.insert(address, tagged.tags.clone());
                 }
             }
+            EventKind::Listen(listen) => self.listen(event, listen, Protocol::Tcp),
+            EventKind::Bind(listen) => self.listen(event, listen, Protocol::Udp),
+            EventKind::Counted(counted) => self.counted(counted),
+            EventKind::Dns(dns) => self.dns(event, dns),
+            EventKind::TlsHello(hello) => self.tls_hello(hello),
+            EventKind::HttpRequest(request) => self.http_request(request),
+            EventKind::Hosts(hosts) => self.hosts(hosts),
+            EventKind::Unreadable(unreadable) => self.ledger.unreadable(&unreadable.what),
             EventKind::Lost(lost) => self.ledger.lost(&lost.what, lost.count),
             EventKind::KernelLog(log) => self.ledger.log(&log.line),
             EventKind::End(end) => {

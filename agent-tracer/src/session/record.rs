@@ -1,6 +1,7 @@
 //! The running kernel as a source of events: one recording from the first hook to the end
 //! event. It prints nothing; an [`Observer`] is told what happens, and decides nothing.
 
+mod openings;
 mod recorder;
 mod signals;
 mod sources;
@@ -11,6 +12,7 @@ use std::{
     process::ExitStatus, time::Duration,
 };
 
+use openings::Openings;
 use recorder::Recorder;
 use sources::Sources;
 
@@ -192,6 +194,7 @@ impl Recording {
                 model,
                 writer: Some(writer),
             },
+            openings: Openings::default(),
             redactor,
             users: UserLookup::default(),
             tags: self.tags,
@@ -208,6 +211,7 @@ impl Recording {
         if let Some(units) = units {
             recorder.take(Event::of_recording(boot_now(), EventKind::Units(units)));
         }
+        recorder.take_hosts();
         recorder.take_sockets();
         let ended = match self.target {
             Target::Command { command, login } => {

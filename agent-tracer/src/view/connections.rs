@@ -3,25 +3,27 @@
 use std::net::SocketAddr;
 
 use crate::{
+    event::Protocol,
     model::{Connection, Model, State},
     names,
 };
 
 use super::{
-    errno_name, escape,
+    errno_name, escape, naming,
     page::{Page, bytes, columns, duration, pad},
     process::name,
     table::table,
     user,
 };
 
-const HEADINGS: [&str; 11] = [
+const HEADINGS: [&str; 12] = [
     "TIME",
     "TREE",
     "PROCESS",
     "USER",
     "LOCAL",
     "REMOTE",
+    "NAME",
     "TAG",
     "STATE",
     "ANSWER",
@@ -30,7 +32,10 @@ const HEADINGS: [&str; 11] = [
 ];
 
 /// Columns that a page does without, in this order, until the others fit.
-const DISPENSABLE: [usize; 7] = [8, 3, 4, 10, 9, 0, 6];
+const DISPENSABLE: [usize; 7] = [9, 3, 4, 11, 10, 0, 7];
+
+/// Of that one too, where nothing has a name.
+const NAME: usize = 6;
 
 /// The lines of the table, heading first; none where there is no connection.
 pub fn connections<'a>(
@@ -38,13 +43,29 @@ pub fn connections<'a>(
     model: &Model,
     wanted: impl Iterator<Item = &'a Connection>,
 ) -> Vec<String> {
+    let wanted: Vec<&Connection> = wanted.collect();
+    // Who says it is for those who have room for it.
+    let with_sources = page.width.is_none_or(|width| width >= WIDE);
     let rows: Vec<_> = wanted
-        .map(|connection| row(page, model, connection))
+        .iter()
+        .map(|connection| row(page, model, connection, with_sources))
         .collect();
-    table(page, &HEADINGS, &rows, &DISPENSABLE)
+    let mut dispensable = DISPENSABLE.to_vec();
+    if rows.iter().all(|row| row[NAME] == "-") {
+        dispensable.insert(0, NAME);
+    }
+    table(page, &HEADINGS, &rows, &dispensable)
 }
 
-fn row(page: &Page, model: &Model, connection: &Connection) -> [String; HEADINGS.len()] {
+/// Columns of a page that has room for everything.
+const WIDE: usize = 160;
+
+fn row(
+    page: &Page,
+    model: &Model,
+    connection: &Connection,
+    with_sources: bool,
+) -> [String; HEADINGS.len()] {
     let owner = model.process(connection.owner);
     let since = |to: Option<u64>| match to {
         // Of how long, only the end is known.
@@ -53,7 +74,9 @@ fn row(page: &Page, model: &Model, connection: &Connection) -> [String; HEADINGS
         None => "-".to_owned(),
     };
     let state = match (connection.state, connection.error) {
-        (State::Aborted | State::Closed | State::Unreachable, error) if error != 0 => {
+        (State::Aborted | State::Closed | State::Unreachable | State::Blocked, error)
+            if error != 0 =>
+        {
             format!("{} {}", connection.state.name(), errno_name(error))
         }
         (state, _) => state.name().to_owned(),
@@ -70,9 +93,13 @@ fn row(page: &Page, model: &Model, connection: &Connection) -> [String; HEADINGS
             Some(local) if local.port() != 0 => local.to_string(),
             Some(_) | None => "-".to_owned(),
         },
-        connection
-            .remote
-            .map_or_else(|| "?".to_owned(), |remote| remote.to_string()),
+        remote_end(connection),
+        match &connection.destination {
+            Some((host, port)) => {
+                format!("{}:{port} by this proxy", escape::text(host.as_bytes()))
+            }
+            None => naming::names(connection, with_sources).unwrap_or_else(|| "-".to_owned()),
+        },
         connection
             .remote
             .and_then(|remote| name_of(model, remote))
@@ -80,11 +107,27 @@ fn row(page: &Page, model: &Model, connection: &Connection) -> [String; HEADINGS
         state,
         since(connection.established_ns),
         since(connection.ended_ns),
-        match connection.bytes {
-            Some((sent, received)) => format!("{} / {}", bytes(sent), bytes(received)),
-            None => "-".to_owned(),
+        match (connection.bytes, connection.datagrams) {
+            (Some((sent, received)), None) => format!("{} / {}", bytes(sent), bytes(received)),
+            (Some((sent, received)), Some((out, back))) => format!(
+                "{} / {} in {out} / {back} datagrams",
+                bytes(sent),
+                bytes(received)
+            ),
+            (None, _) => "-".to_owned(),
         },
     ]
+}
+
+/// `203.0.113.9:443`, `203.0.113.9:53/udp`
+pub(super) fn remote_end(connection: &Connection) -> String {
+    let remote = connection
+        .remote
+        .map_or_else(|| "?".to_owned(), |remote| remote.to_string());
+    match connection.protocol {
+        Protocol::Tcp => remote,
+        Protocol::Udp => format!("{remote}/udp"),
+    }
 }
 
 /// The most telling tag of a remote end; in parentheses, what is in no list but means the same everywhere.

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
 };
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -12,6 +12,7 @@ use crate::model::{Connection, Model, ProcessIndex};
 
 use super::{
     connections::name_of,
+    destination::{Destination, Place},
     escape,
     json::{Named, ProcessObject, to_line},
     page::{Page, bytes},
@@ -32,32 +33,41 @@ pub enum By {
 pub struct Group {
     by: By,
     /// In the order in which they first came.
-    remotes: Vec<Option<SocketAddr>>,
+    destinations: Vec<Destination>,
+    remotes: Vec<SocketAddr>,
     owners: Vec<ProcessIndex>,
-    /// What is in the two lists above.
-    seen: (HashSet<Option<SocketAddr>>, HashSet<ProcessIndex>),
+    /// What is in the lists above.
+    seen: Seen,
     count: u64,
     outcomes: BTreeMap<&'static str, u64>,
     sent: u64,
     received: u64,
 }
 
+#[derive(Default)]
+struct Seen {
+    destinations: HashSet<Destination>,
+    remotes: HashSet<SocketAddr>,
+    owners: HashSet<ProcessIndex>,
+}
+
 /// Sums connections up.
 pub fn groups<'a>(by: By, wanted: impl Iterator<Item = &'a Connection>) -> Vec<Group> {
-    let mut places: HashMap<(Option<SocketAddr>, Option<ProcessIndex>), usize> = HashMap::new();
+    let mut places: HashMap<(Option<Destination>, Option<ProcessIndex>), usize> = HashMap::new();
     let mut groups: Vec<Group> = Vec::new();
     for connection in wanted {
         let key = match by {
-            By::Destination => (connection.remote, None),
+            By::Destination => (Some(Destination::of(connection)), None),
             By::Process => (None, Some(connection.owner)),
         };
         let place = *places.entry(key).or_insert(groups.len());
         if place == groups.len() {
             groups.push(Group {
                 by,
+                destinations: Vec::new(),
                 remotes: Vec::new(),
                 owners: Vec::new(),
-                seen: Default::default(),
+                seen: Seen::default(),
                 count: 0,
                 outcomes: BTreeMap::new(),
                 sent: 0,
@@ -71,10 +81,16 @@ pub fn groups<'a>(by: By, wanted: impl Iterator<Item = &'a Connection>) -> Vec<G
 
 impl Group {
     fn add(&mut self, connection: &Connection) {
-        if self.seen.0.insert(connection.remote) {
-            self.remotes.push(connection.remote);
+        let destination = Destination::of(connection);
+        if self.seen.destinations.insert(destination.clone()) {
+            self.destinations.push(destination);
         }
-        if self.seen.1.insert(connection.owner) {
+        if let Some(remote) = connection.remote
+            && self.seen.remotes.insert(remote)
+        {
+            self.remotes.push(remote);
+        }
+        if self.seen.owners.insert(connection.owner) {
             self.owners.push(connection.owner);
         }
         self.count += 1;
@@ -117,8 +133,30 @@ fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
     distinct
 }
 
-fn written(remote: Option<SocketAddr>) -> String {
-    remote.map_or_else(|| "?".to_owned(), |remote| remote.to_string())
+/// Addresses shown of a host; the rest is a number.
+const ADDRESSES: usize = 3;
+
+/// The addresses of a host that has a name, and the proxy that it is reached through.
+fn addresses(group: &Group) -> String {
+    let Some(destination) = group.destinations.first() else {
+        return "-".to_owned();
+    };
+    let mut shown: Vec<String> = match destination.place {
+        Place::Named(_) => {
+            let all = distinct(group.remotes.iter().map(SocketAddr::ip));
+            let mut shown: Vec<String> =
+                all.iter().take(ADDRESSES).map(IpAddr::to_string).collect();
+            if all.len() > ADDRESSES {
+                shown.push(format!("and {} more", all.len() - ADDRESSES));
+            }
+            shown
+        }
+        Place::Address(_) | Place::Unknown => vec!["-".to_owned()],
+    };
+    if let Some(proxy) = destination.through {
+        shown = vec![format!("through {proxy}")];
+    }
+    shown.join(", ")
 }
 
 /// The lines of the table, heading first.
@@ -133,10 +171,14 @@ fn by_destination(page: &Page, model: &Model, groups: &[Group]) -> Vec<String> {
     let rows: Vec<_> = groups
         .iter()
         .map(|group| {
-            let remote = group.remotes.first().copied().flatten();
+            let remote = group.remotes.first().copied();
             let names = group.owners.iter().map(|owner| name(model.process(*owner)));
             [
-                written(remote),
+                group
+                    .destinations
+                    .first()
+                    .map_or_else(String::new, Destination::written),
+                addresses(group),
                 remote
                     .and_then(|remote| name_of(model, remote))
                     .unwrap_or_else(|| "-".to_owned()),
@@ -150,6 +192,7 @@ fn by_destination(page: &Page, model: &Model, groups: &[Group]) -> Vec<String> {
         .collect();
     let headings = [
         "DESTINATION",
+        "ADDRESSES",
         "TAG",
         "TREES",
         "PROCESSES",
@@ -157,7 +200,11 @@ fn by_destination(page: &Page, model: &Model, groups: &[Group]) -> Vec<String> {
         "OUTCOMES",
         "SENT/RECEIVED",
     ];
-    table(page, &headings, &rows, &[6, 3, 5])
+    let mut dispensable = vec![7, 4, 1, 6];
+    if rows.iter().all(|row| row[1] == "-") {
+        dispensable.insert(0, 1);
+    }
+    table(page, &headings, &rows, &dispensable)
 }
 
 fn by_process(page: &Page, model: &Model, groups: &[Group]) -> Vec<String> {
@@ -165,7 +212,8 @@ fn by_process(page: &Page, model: &Model, groups: &[Group]) -> Vec<String> {
         .iter()
         .filter_map(|group| {
             let owner = model.process(*group.owners.first()?);
-            let remotes: Vec<String> = group.remotes.iter().copied().map(written).collect();
+            let destinations = group.destinations.iter().map(Destination::written);
+            let destinations: Vec<String> = destinations.collect();
             Some([
                 format!("{} [{}]", name(owner), owner.id.pid),
                 escape::text(owner.tree.as_bytes()),
@@ -173,7 +221,7 @@ fn by_process(page: &Page, model: &Model, groups: &[Group]) -> Vec<String> {
                 group.count.to_string(),
                 group.outcomes(),
                 group.amount(),
-                remotes.join(", "),
+                destinations.join(", "),
             ])
         })
         .collect();
@@ -205,8 +253,19 @@ impl Serialize for GroupObject<'_> {
         let mut map = serializer.serialize_map(None)?;
         match group.by {
             By::Destination => {
-                let remote = group.remotes.first().copied().flatten();
-                map.serialize_entry("remote", &remote)?;
+                if let Some(destination) = group.destinations.first() {
+                    if let Place::Named(name) = &destination.place {
+                        map.serialize_entry("host", &**name)?;
+                    }
+                    map.serialize_entry("port", &destination.port)?;
+                    map.serialize_entry("protocol", destination.protocol.name())?;
+                    if let Some(proxy) = destination.through {
+                        map.serialize_entry("proxy", &proxy)?;
+                    }
+                }
+                let addresses = distinct(group.remotes.iter().map(SocketAddr::ip));
+                map.serialize_entry("addresses", &addresses)?;
+                let remote = group.remotes.first().copied();
                 Named { model, remote }.entries(&mut map)?;
                 map.serialize_entry("trees", &group.trees(model))?;
                 let processes: Vec<_> = group
@@ -223,7 +282,9 @@ impl Serialize for GroupObject<'_> {
                 if let Some(index) = group.owners.first().copied() {
                     map.serialize_entry("process", &ProcessObject { model, index })?;
                 }
-                map.serialize_entry("destinations", &group.remotes)?;
+                let destinations = group.destinations.iter().map(Destination::written);
+                let destinations: Vec<String> = destinations.collect();
+                map.serialize_entry("destinations", &destinations)?;
             }
         }
         map.serialize_entry("connections", &group.count)?;

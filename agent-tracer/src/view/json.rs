@@ -4,12 +4,13 @@
 mod connection;
 mod fields;
 mod lookup;
+mod naming;
 mod unit;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::{
-    event::{Event, EventKind, Exit, SnapshotProcess},
+    event::{Event, EventKind, Exit, Protocol, SnapshotProcess},
     model::{Connection, Model, Process, ProcessIndex},
     trace::Gap,
 };
@@ -107,6 +108,7 @@ fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<
             .connection(id)
             .map(|connection| ConnectionObject { model, connection })
     };
+    let listener = |id: u64| model.listener(id).map(connection::ListenerEnd);
     match &event.kind {
         EventKind::Fork(_) | EventKind::CommandStarted(_) => Ok(()),
         EventKind::Exec(exec) => {
@@ -132,13 +134,53 @@ fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<
         }
         EventKind::ConnectFailed(failed) => {
             entry(map, "connection", connection(failed.connection))?;
+            if failed.never_sent {
+                map.serialize_entry("syn", &false)?;
+            }
             error(map, failed.error)
         }
         EventKind::Close(close) => {
             entry(map, "connection", connection(close.connection))?;
+            entry(map, "connection", listener(close.connection))?;
+            let protocol = match model.listener(close.connection) {
+                Some(listener) => Some(listener.protocol),
+                None => model.connection(close.connection).map(|one| one.protocol),
+            };
+            if protocol == Some(Protocol::Udp) {
+                map.serialize_entry("datagrams_sent", &close.datagrams_sent)?;
+                map.serialize_entry("datagrams_received", &close.datagrams_received)?;
+            }
             map.serialize_entry("bytes_sent", &close.bytes_sent)?;
             map.serialize_entry("bytes_received", &close.bytes_received)?;
             error(map, close.error)
+        }
+        EventKind::Listen(listen) | EventKind::Bind(listen) => {
+            entry(map, "connection", listener(listen.connection))
+        }
+        EventKind::Counted(counted) => {
+            entry(map, "connection", connection(counted.connection))?;
+            entry(map, "connection", listener(counted.connection))?;
+            map.serialize_entry("datagrams_sent", &counted.datagrams_sent)?;
+            map.serialize_entry("datagrams_received", &counted.datagrams_received)?;
+            map.serialize_entry("bytes_sent", &counted.bytes_sent)?;
+            map.serialize_entry("bytes_received", &counted.bytes_received)
+        }
+        EventKind::Dns(dns) => {
+            entry(map, "connection", connection(dns.connection))?;
+            naming::dns(map, dns)
+        }
+        EventKind::TlsHello(hello) => {
+            entry(map, "connection", connection(hello.connection))?;
+            naming::hello(map, hello)
+        }
+        EventKind::HttpRequest(request) => {
+            entry(map, "connection", connection(request.connection))?;
+            naming::request(map, request)
+        }
+        EventKind::Hosts(hosts) => naming::hosts(map, hosts),
+        EventKind::Unreadable(unreadable) => {
+            entry(map, "connection", connection(unreadable.connection))?;
+            map.serialize_entry("what", &unreadable.what)
         }
         EventKind::Shutdown(shutdown) => {
             entry(map, "connection", connection(shutdown.connection))?;

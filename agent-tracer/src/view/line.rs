@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 
 use crate::{
     event::{Event, EventKind, Exec, Exit, Unit},
-    model::{Connection, Model},
+    model::{Connection, Listener, Model},
     trace::Gap,
 };
 
 use super::{
-    errno_name, escape,
+    errno_name, escape, naming,
     page::{Emphasis, Page, bytes, duration, pad},
     process, signal_name,
 };
@@ -69,7 +69,11 @@ pub fn gap_text(gap: &Gap) -> String {
 
 fn emphasis(kind: &EventKind) -> Emphasis {
     match kind {
-        EventKind::ConnectFailed(_) | EventKind::Lost(_) | EventKind::KernelLog(_) => Emphasis::Bad,
+        EventKind::ConnectFailed(_)
+        | EventKind::Lost(_)
+        | EventKind::KernelLog(_)
+        | EventKind::Unreadable(_) => Emphasis::Bad,
+        EventKind::Dns(dns) if dns.has_failed() => Emphasis::Bad,
         EventKind::Fork(_)
         | EventKind::Exec(_)
         | EventKind::Exit(_)
@@ -89,6 +93,13 @@ fn emphasis(kind: &EventKind) -> Emphasis {
         | EventKind::UnitFollowed(_)
         | EventKind::Sockets(_)
         | EventKind::AddressTagged(_)
+        | EventKind::Listen(_)
+        | EventKind::Bind(_)
+        | EventKind::Counted(_)
+        | EventKind::Dns(_)
+        | EventKind::TlsHello(_)
+        | EventKind::HttpRequest(_)
+        | EventKind::Hosts(_)
         | EventKind::End(_) => Emphasis::Event,
     }
 }
@@ -132,9 +143,11 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
         }
         EventKind::ConnectFailed(failed) => {
             let connection = model.connection(failed.connection);
-            let reason = match failed.error {
-                0 => "given up or failed before an answer".into(),
-                error => errno_name(error),
+            let reason = match (failed.error, failed.never_sent) {
+                (0, false) => "given up or failed before an answer".into(),
+                (0, true) => "nothing was sent".into(),
+                (error, false) => errno_name(error),
+                (error, true) => format!("{}, nothing was sent", errno_name(error)).into(),
             };
             format!("{} {reason}", ends(page, connection))
         }
@@ -143,11 +156,40 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
                 0 => String::new(),
                 error => format!(" {}", errno_name(error)),
             };
-            let amount = amount(close.bytes_sent, close.bytes_received);
-            format!(
-                "{} {amount}{error}",
-                ends(page, model.connection(close.connection))
-            )
+            match model.listener(close.connection) {
+                Some(listener) => listens(listener),
+                None => {
+                    let amount = amount(close.bytes_sent, close.bytes_received);
+                    let connection = model.connection(close.connection);
+                    format!("{} {amount}{error}", ends(page, connection))
+                }
+            }
+        }
+        EventKind::Listen(listen) | EventKind::Bind(listen) => model
+            .listener(listen.connection)
+            .map_or_else(String::new, listens),
+        EventKind::Counted(counted) => {
+            let amount = amount(counted.bytes_sent, counted.bytes_received);
+            match model.listener(counted.connection) {
+                Some(listener) => format!("{} {amount} so far", listens(listener)),
+                None => {
+                    let connection = model.connection(counted.connection);
+                    format!("{} {amount} so far", ends(page, connection))
+                }
+            }
+        }
+        EventKind::Dns(dns) => naming::dns(dns),
+        EventKind::TlsHello(hello) => {
+            let ends = ends(page, model.connection(hello.connection));
+            format!("{ends} {}", naming::hello(hello))
+        }
+        EventKind::HttpRequest(request) => {
+            let ends = ends(page, model.connection(request.connection));
+            format!("{ends} {}", naming::request(request))
+        }
+        EventKind::Hosts(hosts) => format!("/etc/hosts has {} lines", hosts.entries.len()),
+        EventKind::Unreadable(unreadable) => {
+            format!("no proper {}", escape::text(unreadable.what.as_bytes()))
         }
         EventKind::Shutdown(shutdown) => {
             let amount = amount(shutdown.bytes_sent, shutdown.bytes_received);
@@ -270,7 +312,14 @@ fn ends(page: &Page, connection: Option<&Connection>) -> String {
         Some(SocketAddr::V6(local)) => format!("[{}]:?", local.ip()),
         None => "?".to_owned(),
     };
-    format!("{local} → {remote} tcp")
+    format!("{local} → {remote} {}", connection.protocol.name())
+}
+
+fn listens(listener: &Listener) -> String {
+    let local = listener
+        .local
+        .map_or_else(|| "?".to_owned(), |local| local.to_string());
+    format!("{local} {}", listener.protocol.name())
 }
 
 fn amount(sent: u64, received: u64) -> String {

@@ -3,10 +3,14 @@
 #[cfg(feature = "capture")]
 mod checkup;
 mod connections;
+mod destination;
 mod escape;
 mod groups;
 mod json;
 mod line;
+mod listeners;
+mod lookups;
+mod naming;
 mod numbers;
 mod page;
 mod process;
@@ -22,6 +26,8 @@ pub use escape::{argument, arguments, text};
 pub use groups::{By, Group, group_json, group_lines, groups};
 pub use json::{connection_json, event_json, gap_json, lookup_json, process_json};
 pub use line::{event_line, gap_line, gap_text};
+pub use listeners::{listener_json, listeners};
+pub use lookups::{lookups, name_lookup_json};
 pub use numbers::{errno_name, signal_name};
 pub use page::{Clock, Page, TimeStyle, bytes as size};
 pub use process::{because, user};

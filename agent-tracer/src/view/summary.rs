@@ -8,6 +8,7 @@ use crate::{
 };
 
 use super::{
+    destination::Destination,
     escape,
     page::{Emphasis, Page, columns, duration, pad},
     process::name,
@@ -38,6 +39,7 @@ impl Summary<'_> {
         let mut lines = vec![page.fit(page.emphasise(Emphasis::Heading, &self.headline()))];
         lines.extend(self.trees(page));
         lines.extend(self.running(page));
+        lines.extend(self.failed_lookups().map(|line| page.fit(line)));
         lines.extend(completeness(page, self.model));
         if self.secrets > 0 {
             lines.push(page.fit(format!(
@@ -129,13 +131,11 @@ impl Summary<'_> {
         let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for (position, connection) in self.model.connections().iter().enumerate() {
             if *self.model.process(connection.owner).tree == *tree {
-                let remote = connection.remote.map_or_else(
-                    || "?".to_owned(),
-                    |remote| match self.model.tags(remote.ip()).first() {
-                        Some(tag) => format!("{remote} {}", escape::text(tag.name.as_bytes())),
-                        None => remote.to_string(),
-                    },
-                );
+                let mut remote = Destination::of(connection).written();
+                let tags = connection.remote.map(|end| self.model.tags(end.ip()));
+                if let Some(tag) = tags.unwrap_or_default().first() {
+                    remote.push_str(&format!(" {}", escape::text(tag.name.as_bytes())));
+                }
                 counts.entry(remote).or_insert((position, 0)).1 += 1;
             }
         }
@@ -161,6 +161,28 @@ impl Summary<'_> {
         } else {
             shown.join(", ")
         }
+    }
+
+    /// Names that there are not, or that nobody could tell an address of, but for those that the system asked for.
+    fn failed_lookups(&self) -> Option<String> {
+        let mut failed: Vec<String> = Vec::new();
+        for lookup in self.model.lookups() {
+            let tree = lookup.asker.map(|asker| &*self.model.process(asker).tree);
+            if !lookup.has_failed() || tree.is_none_or(|tree| tree == SYSTEM) {
+                continue;
+            }
+            let name = escape::text(lookup.question.as_bytes());
+            let line = format!("{name} {}", escape::text(lookup.rcode.as_bytes()));
+            if !failed.contains(&line) {
+                failed.push(line);
+            }
+        }
+        let total = failed.len();
+        failed.truncate(DESTINATIONS);
+        if total > DESTINATIONS {
+            failed.push(format!("and {} more", total - DESTINATIONS));
+        }
+        (total > 0).then(|| format!("lookups that failed: {}", failed.join(", ")))
     }
 
     fn running(&self, page: &Page) -> Vec<String> {
@@ -203,10 +225,23 @@ impl Summary<'_> {
 /// Whether anything is missing, and what.
 pub fn completeness(page: &Page, model: &Model) -> Vec<String> {
     let entries = model.ledger().entries();
+    let unreadable: Vec<String> = model
+        .ledger()
+        .unreadable_things()
+        .map(|(what, count)| format!("{count} × {}", escape::text(what.as_bytes())))
+        .collect();
+    let unreadable = (!unreadable.is_empty()).then(|| {
+        page.fit(format!(
+            "broke the rules of its protocol: {}",
+            unreadable.join(", ")
+        ))
+    });
     if entries.is_empty() {
-        return vec!["complete: no event was lost".to_owned()];
+        let complete = "complete: no event was lost".to_owned();
+        return unreadable.into_iter().chain([complete]).collect();
     }
-    let mut lines = vec![page.emphasise(Emphasis::Bad, "INCOMPLETE:")];
+    let mut lines: Vec<String> = unreadable.into_iter().collect();
+    lines.push(page.emphasise(Emphasis::Bad, "INCOMPLETE:"));
     for entry in entries {
         lines.extend(page.wrap(&format!("  {}", escape::text(entry.as_bytes())), 4));
     }

@@ -12,13 +12,14 @@ use std::{
 
 use super::{
     Ended, Observer, Recorded,
+    openings::Openings,
     sources::{self, Sources},
 };
 use crate::{
     capture::{self, Capture, Launch, LaunchError, Launched, UserLookup, boot_now},
     event::{
         AddressTag, AddressTagged, CommandEnded, CommandStarted, End, Event, EventKind, Exit, Lost,
-        ProcessId, SnapshotSocket, UserNamed,
+        ProcessId, SnapshotSocket, Told, UserNamed,
     },
     model::Model,
     names::{Match, Tags},
@@ -36,6 +37,7 @@ pub(super) struct Recorder<'a> {
     pub(super) capture: Capture,
     pub(super) sources: Sources,
     pub(super) session: Session,
+    pub(super) openings: Openings,
     pub(super) redactor: Redactor,
     pub(super) users: UserLookup,
     pub(super) tags: Tags,
@@ -114,6 +116,34 @@ impl Recorder<'_> {
 
     fn mask(&mut self, kind: &mut EventKind) {
         match kind {
+            EventKind::Dns(dns) => {
+                self.mask_text(&mut dns.question);
+                for answer in &mut dns.answers {
+                    self.mask_text(&mut answer.name);
+                    self.mask_text(&mut answer.data);
+                }
+            }
+            EventKind::TlsHello(hello) => {
+                self.mask_text(&mut hello.server_name);
+                for protocol in &mut hello.alpn {
+                    self.mask_text(protocol);
+                }
+            }
+            EventKind::HttpRequest(request) => {
+                for text in [
+                    &mut request.method,
+                    &mut request.host,
+                    &mut request.target,
+                    &mut request.destination_host,
+                ] {
+                    self.mask_text(text);
+                }
+            }
+            EventKind::Hosts(hosts) => {
+                for name in hosts.entries.iter_mut().flat_map(|entry| &mut entry.names) {
+                    self.mask_text(name);
+                }
+            }
             EventKind::Exec(exec) => {
                 self.redactor.argv(&mut exec.argv);
                 for text in [
@@ -181,21 +211,74 @@ impl Recorder<'_> {
             | EventKind::End(_)
             | EventKind::Shutdown(_)
             | EventKind::Sockets(_)
+            | EventKind::Listen(_)
+            | EventKind::Bind(_)
+            | EventKind::Counted(_)
+            | EventKind::Unreadable(_)
             | EventKind::AddressTagged(_) => {}
         }
     }
 
-    /// Takes what is waiting, at most `limit` events. The time of the last one, if more may be there.
+    fn mask_text(&mut self, text: &mut String) {
+        let mut bytes = std::mem::take(text).into_bytes();
+        self.redactor.bytes(&mut bytes);
+        *text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        };
+    }
+
+    /// Takes what is waiting, at most `limit` records. The time of the last one, if more may be there.
     pub(super) fn drain(&mut self, limit: usize) -> Option<u64> {
         let mut waiting = Vec::new();
-        let more = self.capture.drain(limit, |event| waiting.push(event));
-        let last = waiting.last().map_or(0, |event| event.boot_ns);
-        for event in waiting {
-            // systemd tells of a job after it was asked for it, and before it forks for it: between the two.
-            self.take_units(event.boot_ns);
-            self.take(event);
+        let more = self.capture.drain(limit, |told| waiting.push(told));
+        let mut last = 0;
+        for told in waiting {
+            last = self.told(told);
         }
         more.then_some(last)
+    }
+
+    /// Takes what the kernel side told, and when that was.
+    fn told(&mut self, told: Told) -> u64 {
+        match told {
+            Told::Event(event) => {
+                let boot_ns = event.boot_ns;
+                // systemd tells of a job after it was asked for it, and before it forks for it: between the two.
+                self.take_units(boot_ns);
+                if let Some(spoken) = self.openings.ended(&event) {
+                    self.take(spoken);
+                }
+                self.take(event);
+                boot_ns
+            }
+            Told::Payload(payload) => {
+                let boot_ns = payload.boot_ns;
+                for event in self.openings.take(payload) {
+                    self.take(event);
+                }
+                boot_ns
+            }
+        }
+    }
+
+    /// Takes attempts to connect that sent nothing; at the end, also how many datagrams there were.
+    fn settle(&mut self, is_over: bool) {
+        let mut waiting = Vec::new();
+        self.capture.settle(is_over, |told| waiting.push(told));
+        if is_over {
+            self.capture.count_datagrams(|told| waiting.push(told));
+        }
+        for told in waiting {
+            self.told(told);
+        }
+    }
+
+    /// Takes /etc/hosts, where it is not as it was when it was last looked at.
+    pub(super) fn take_hosts(&mut self) {
+        if let Some(hosts) = self.sources.hosts.changed() {
+            self.take(Event::of_recording(boot_now(), EventKind::Hosts(hosts)));
+        }
     }
 
     /// Takes everything that has happened before this call. Whoever makes events faster than they
@@ -247,7 +330,10 @@ impl Recorder<'_> {
         }
     }
 
+    /// Takes what is asked for now and then: what changed without a word, and what was lost.
     pub(super) fn report_losses(&mut self) {
+        self.take_hosts();
+        self.settle(false);
         let mut reports = Vec::new();
         self.capture.ledger(|event| reports.push(event));
         for event in reports {
@@ -337,6 +423,7 @@ impl Recorder<'_> {
         self.drain_all();
         self.take_files();
         self.take_units(u64::MAX);
+        self.settle(true);
         self.report_losses();
         let end = EventKind::End(End {
             reason: ended.reason.into(),

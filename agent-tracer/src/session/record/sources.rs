@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use crate::{
     capture::{
-        self, Capture, Choice, Fact, FileChange, FileWatch, FoundSocket, Hook, UnitWatch, boot_now,
+        self, Capture, Choice, Fact, FileChange, FileWatch, FoundSocket, Hook, HostsFile,
+        UnitWatch, boot_now,
     },
     event::{Event, EventKind, File, ProcessId, SnapshotSocket, Sockets, Units},
     model::{Model, job_digest},
@@ -19,6 +20,7 @@ pub(super) struct Sources {
     pub(super) files: Option<FileWatch>,
     /// Connections that are there already.
     pub(super) earlier: Vec<FoundSocket>,
+    pub(super) hosts: HostsFile,
 }
 
 impl Sources {
@@ -32,6 +34,7 @@ impl Sources {
             units: None,
             files,
             earlier,
+            hosts: HostsFile::default(),
         };
         let units = match UnitWatch::start().await {
             Ok(None) => return (sources, None),

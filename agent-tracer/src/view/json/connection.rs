@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     event::AddressTag,
-    model::{Connection, Model},
+    model::{Connection, Listener, Model, Name},
     names,
     view::{Clock, process},
 };
@@ -25,13 +25,8 @@ impl Serialize for ConnectionObject<'_> {
         let connection = self.connection;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &connection.id)?;
-        map.serialize_entry("protocol", "tcp")?;
-        let family = match connection.remote {
-            Some(SocketAddr::V4(_)) => "ipv4",
-            Some(SocketAddr::V6(_)) => "ipv6",
-            None => "unknown",
-        };
-        map.serialize_entry("family", family)?;
+        map.serialize_entry("protocol", connection.protocol.name())?;
+        map.serialize_entry("family", family(connection.remote))?;
         entry(
             &mut map,
             "local",
@@ -43,12 +38,65 @@ impl Serialize for ConnectionObject<'_> {
     }
 }
 
+fn family(end: Option<SocketAddr>) -> &'static str {
+    match end {
+        Some(SocketAddr::V4(_)) => "ipv4",
+        Some(SocketAddr::V6(_)) => "ipv6",
+        None => "unknown",
+    }
+}
+
+/// A listener where an event has a connection.
+pub(super) struct ListenerEnd<'a>(pub(super) &'a Listener);
+
+impl Serialize for ListenerEnd<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &self.0.id)?;
+        map.serialize_entry("protocol", self.0.protocol.name())?;
+        map.serialize_entry("family", family(self.0.local))?;
+        entry(&mut map, "local", self.0.local)?;
+        map.end()
+    }
+}
+
+struct NameObject<'a>(&'a Name);
+
+impl Serialize for NameObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", &*self.0.name)?;
+        map.serialize_entry("source", self.0.source.name())?;
+        map.end()
+    }
+}
+
+/// The names of where a connection goes: behind a proxy, whose own names are something else.
+fn names<M: SerializeMap>(map: &mut M, connection: &Connection) -> Result<(), M::Error> {
+    let names: Vec<_> = connection.names.iter().map(NameObject).collect();
+    match &connection.destination {
+        Some((host, port)) => {
+            map.serialize_entry("proxy", &true)?;
+            map.serialize_entry("destination", &format!("{host}:{port}"))?;
+            let target = serde_json::json!([{"name": host, "source": "connect"}]);
+            map.serialize_entry("names", &target)?;
+            if !names.is_empty() {
+                map.serialize_entry("proxy_names", &names)?;
+            }
+            Ok(())
+        }
+        None if names.is_empty() => Ok(()),
+        None => map.serialize_entry("names", &names),
+    }
+}
+
 /// What its remote end is called, and what one should know before one relies on its other fields.
 fn called<M: SerializeMap>(
     map: &mut M,
     model: &Model,
     connection: &Connection,
 ) -> Result<(), M::Error> {
+    names(map, connection)?;
     let named = Named {
         model,
         remote: connection.remote,
@@ -139,7 +187,7 @@ impl Serialize for ConnectionLife<'_> {
         )?;
         map.serialize_entry("tree", &*owner.tree)?;
         map.serialize_entry("because", &process::because(model, owner))?;
-        map.serialize_entry("protocol", "tcp")?;
+        map.serialize_entry("protocol", connection.protocol.name())?;
         entry(
             &mut map,
             "local",
@@ -148,6 +196,9 @@ impl Serialize for ConnectionLife<'_> {
         entry(&mut map, "remote", connection.remote)?;
         called(&mut map, model, connection)?;
         map.serialize_entry("state", connection.state.name())?;
+        if connection.never_sent {
+            map.serialize_entry("syn", &false)?;
+        }
         error(&mut map, connection.error)?;
         map.serialize_entry("started", &clock.rfc3339(connection.started_ns))?;
         let milliseconds =
@@ -162,6 +213,10 @@ impl Serialize for ConnectionLife<'_> {
         if let Some((sent, received)) = connection.bytes {
             map.serialize_entry("bytes_sent", &sent)?;
             map.serialize_entry("bytes_received", &received)?;
+        }
+        if let Some((sent, received)) = connection.datagrams {
+            map.serialize_entry("datagrams_sent", &sent)?;
+            map.serialize_entry("datagrams_received", &received)?;
         }
         map.end()
     }

@@ -1,0 +1,198 @@
+//! Calls of `connect(2)`: what is asked for before anything is sent, and what the routing table says to it. Whether
+//! a SYN follows is told by `connect`; for UDP it is noted whom the socket talks to.
+
+use agent_tracer_ebpf::{Attempt, Endpoints, Kind, NO_OFFSET, Route};
+use aya_ebpf::{
+    EbpfContext,
+    bindings::bpf_sock_addr,
+    helpers::generated::{bpf_get_current_pid_tgid, bpf_get_socket_cookie},
+    macros::{cgroup_sock_addr, raw_tracepoint},
+    programs::{RawTracePointContext, SockAddrContext},
+};
+
+use crate::{
+    datagram, emit,
+    kernel::Object,
+    maps::{ATTEMPTS, setting},
+    task,
+};
+
+pub const AF_INET: u16 = 2;
+pub const AF_INET6: u16 = 10;
+const IPPROTO_TCP: u32 = 6;
+const IPPROTO_UDP: u32 = 17;
+const ENETUNREACH: u32 = 101;
+
+/// The answer of a cgroup program that forbids nothing.
+pub const GO_ON: i32 = 1;
+
+/// `BPF_CGROUP_INET4_CONNECT`: in the context of the process that calls.
+#[cgroup_sock_addr(connect4)]
+pub fn cgroup_connect4(context: SockAddrContext) -> i32 {
+    let remote = remote_v4(&context);
+    emit::settle(Kind::Attempt, try_connect(&context, remote));
+    GO_ON
+}
+
+/// `BPF_CGROUP_INET6_CONNECT`: in the context of the process that calls. Of an IPv6 socket, also to a mapped
+/// IPv4 address.
+#[cgroup_sock_addr(connect6)]
+pub fn cgroup_connect6(context: SockAddrContext) -> i32 {
+    let remote = remote_v6(&context);
+    emit::settle(Kind::Attempt, try_connect(&context, remote));
+    GO_ON
+}
+
+/// `BPF_CGROUP_UDP4_SENDMSG`: a datagram of a socket that is not connected, in the context of its sender.
+#[cgroup_sock_addr(sendmsg4)]
+pub fn cgroup_sendmsg4(context: SockAddrContext) -> i32 {
+    let remote = remote_v4(&context);
+    emit::settle(Kind::Peer, datagram::note(cookie(&context), &remote));
+    GO_ON
+}
+
+/// `BPF_CGROUP_UDP6_SENDMSG`, likewise.
+#[cgroup_sock_addr(sendmsg6)]
+pub fn cgroup_sendmsg6(context: SockAddrContext) -> i32 {
+    let remote = remote_v6(&context);
+    emit::settle(Kind::Peer, datagram::note(cookie(&context), &remote));
+    GO_ON
+}
+
+/// `prototype: (u32 tb_id, const struct flowi4 *flp, const struct fib_nh_common *nhc, int err)`
+#[raw_tracepoint(tracepoint = "fib_table_lookup")]
+pub fn fib_table_lookup(context: RawTracePointContext) -> i32 {
+    // Negative errnos; EAGAIN is a table that does not know.
+    emit::settle(
+        Kind::Route,
+        route(0_i32.wrapping_sub(context.arg::<i32>(3)) as u32),
+    );
+    0
+}
+
+/// `prototype: (const struct net *net, const struct fib6_result *res, struct fib6_table *table, const struct flowi6 *flp)`
+#[raw_tracepoint(tracepoint = "fib6_table_lookup")]
+pub fn fib6_table_lookup(context: RawTracePointContext) -> i32 {
+    let (net, result) = (Object(context.arg::<u64>(0)), Object(context.arg::<u64>(1)));
+    if attempt().is_some() {
+        emit::settle(Kind::Route, route(v6_error(net, result).unwrap_or(0)));
+    }
+    0
+}
+
+/// What `ip6_rt_type_to_error` makes of the type of a route.
+#[inline(always)]
+fn v6_error(net: Object, result: Object) -> Result<u32, i32> {
+    const RTN_BLACKHOLE: u32 = 6;
+    const RTN_UNREACHABLE: u32 = 7;
+    const RTN_PROHIBIT: u32 = 8;
+    const RTN_THROW: u32 = 9;
+    if setting!(net_fib6_null_entry) != NO_OFFSET {
+        let null: u64 = net.read(setting!(net_fib6_null_entry))?;
+        if result.read::<u64>(setting!(fib6_result_info))? == null {
+            return Ok(ENETUNREACH);
+        }
+    }
+    Ok(match result.read::<u32>(setting!(fib6_result_type))? {
+        RTN_BLACKHOLE => 22,
+        RTN_UNREACHABLE => 113,
+        RTN_PROHIBIT => 13,
+        RTN_THROW => 11,
+        _ => 0,
+    })
+}
+
+/// The thread, where it is inside of `connect(2)`, and what the routing table last said to it.
+#[inline(always)]
+fn attempt() -> Option<(u64, u32)> {
+    // SAFETY: takes no arguments.
+    let thread = unsafe { bpf_get_current_pid_tgid() };
+    // SAFETY: only this thread changes its entry.
+    let last = unsafe { ATTEMPTS.get(thread) }?;
+    Some((thread, *last))
+}
+
+#[inline(always)]
+fn route(error: u32) -> Result<(), i32> {
+    let Some((thread, last)) = attempt() else {
+        return Ok(());
+    };
+    if error != last {
+        let _ = ATTEMPTS.insert(thread, error, 0);
+        let record = Route {
+            header: task::header(Kind::Route, task::current())?,
+            error,
+            padding: 0,
+        };
+        emit::record(Kind::Route, &record);
+    }
+    Ok(())
+}
+
+#[inline(always)]
+fn try_connect(context: &SockAddrContext, remote: Endpoints) -> Result<(), i32> {
+    // SAFETY: the kernel hands over a valid context.
+    let protocol = unsafe { (*context.sock_addr).protocol };
+    if protocol == IPPROTO_UDP {
+        return datagram::note(cookie(context), &remote);
+    }
+    if protocol != IPPROTO_TCP {
+        return Ok(());
+    }
+    let record = Attempt {
+        header: task::header(Kind::Attempt, task::current())?,
+        cookie: cookie(context),
+        endpoints: remote,
+    };
+    emit::record(Kind::Attempt, &record);
+    // SAFETY: takes no arguments.
+    let _ = ATTEMPTS.insert(unsafe { bpf_get_current_pid_tgid() }, 0, 0);
+    Ok(())
+}
+
+#[inline(always)]
+fn cookie(context: &SockAddrContext) -> u64 {
+    // SAFETY: the kernel hands over a valid context.
+    unsafe { bpf_get_socket_cookie(context.as_ptr()) }
+}
+
+#[inline(always)]
+fn remote_v4(context: &SockAddrContext) -> Endpoints {
+    let asked: *const bpf_sock_addr = context.sock_addr;
+    // SAFETY: the kernel hands over a valid context.
+    let (address, port) = unsafe { ((*asked).user_ip4, (*asked).user_port) };
+    let mut endpoints = Endpoints {
+        family: AF_INET,
+        local_port: 0,
+        remote_port: u16::from_be(port as u16),
+        padding: 0,
+        local: [0; 16],
+        remote: [0; 16],
+    };
+    endpoints.remote[..4].copy_from_slice(&address.to_ne_bytes());
+    endpoints
+}
+
+#[inline(always)]
+fn remote_v6(context: &SockAddrContext) -> Endpoints {
+    let asked: *const bpf_sock_addr = context.sock_addr;
+    let mut remote = [0_u8; 16];
+    // One word at a time: the verifier allows no other reads of a context.
+    // SAFETY: the kernel hands over a valid context.
+    let port = unsafe {
+        let words = &raw const (*asked).user_ip6;
+        for (word, bytes) in remote.chunks_exact_mut(4).enumerate() {
+            let value = core::ptr::read_volatile(words.cast::<u32>().add(word));
+            bytes.copy_from_slice(&value.to_ne_bytes());
+        }
+        (*asked).user_port
+    };
+    Endpoints {
+        family: AF_INET6,
+        local_port: 0,
+        remote_port: u16::from_be(port as u16),
+        padding: 0,
+        local: [0; 16],
+        remote,
+    }
+}

@@ -1,0 +1,274 @@
+//! UDP: who binds a socket, whom a process sends to, and how much goes to and fro. A datagram is counted, and told
+//! only when it is the first to its peer.
+
+use agent_tracer_ebpf::{
+    Bind, Endpoints, Header, Kind, LOST_PEERS, Peer, PeerCount, PeerKey, Released,
+};
+use aya_ebpf::{
+    EbpfContext,
+    helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns},
+    macros::cgroup_sock,
+    programs::SockContext,
+};
+
+use crate::{
+    attempt::{AF_INET, AF_INET6, GO_ON},
+    emit,
+    maps::UDP_PEERS,
+    task,
+};
+
+const IPPROTO_UDP: u32 = 17;
+const BPF_NOEXIST: u64 = 1;
+const EEXIST: i32 = -17;
+
+/// `BPF_CGROUP_INET4_POST_BIND`: in the context of the process that called `bind(2)`.
+#[cgroup_sock(post_bind4)]
+pub fn cgroup_post_bind4(context: SockContext) -> i32 {
+    // SAFETY: the kernel hands over a valid context.
+    let address = unsafe { (*context.sock).src_ip4 };
+    let mut local = [0; 16];
+    local[..4].copy_from_slice(&address.to_ne_bytes());
+    emit::settle(Kind::Bind, try_bind(&context, AF_INET, local));
+    GO_ON
+}
+
+/// `BPF_CGROUP_INET6_POST_BIND`, likewise.
+#[cgroup_sock(post_bind6)]
+pub fn cgroup_post_bind6(context: SockContext) -> i32 {
+    let mut local = [0_u8; 16];
+    // One word at a time: the verifier allows no other reads of a context.
+    // SAFETY: the kernel hands over a valid context.
+    unsafe {
+        let words = &raw const (*context.sock).src_ip6;
+        for (word, bytes) in local.chunks_exact_mut(4).enumerate() {
+            let value = core::ptr::read_volatile(words.cast::<u32>().add(word));
+            bytes.copy_from_slice(&value.to_ne_bytes());
+        }
+    }
+    emit::settle(Kind::Bind, try_bind(&context, AF_INET6, local));
+    GO_ON
+}
+
+/// `BPF_CGROUP_INET_SOCK_RELEASE`: the last descriptor of a socket was closed.
+#[cgroup_sock(sock_release)]
+pub fn cgroup_sock_release(context: SockContext) -> i32 {
+    // SAFETY: the kernel hands over a valid context.
+    if unsafe { (*context.sock).protocol } == IPPROTO_UDP {
+        let record = Released {
+            header: of_nobody(Kind::Released),
+            cookie: cookie(&context),
+        };
+        emit::record(Kind::Released, &record);
+    }
+    GO_ON
+}
+
+#[inline(always)]
+fn try_bind(context: &SockContext, family: u16, local: [u8; 16]) -> Result<(), i32> {
+    // SAFETY: the kernel hands over a valid context.
+    let (protocol, port) = unsafe { ((*context.sock).protocol, (*context.sock).src_port) };
+    if protocol != IPPROTO_UDP {
+        return Ok(());
+    }
+    let header = task::header(Kind::Bind, task::current())?;
+    let cookie = cookie(context);
+    remember(&bound(cookie), header, PeerCount::TOLD);
+    let record = Bind {
+        header,
+        cookie,
+        endpoints: Endpoints {
+            family,
+            local_port: port as u16,
+            remote_port: 0,
+            padding: 0,
+            local,
+            remote: [0; 16],
+        },
+    };
+    emit::record(Kind::Bind, &record);
+    Ok(())
+}
+
+#[inline(always)]
+fn cookie(context: &SockContext) -> u64 {
+    // SAFETY: the kernel hands over a valid context.
+    unsafe { bpf_get_socket_cookie(context.as_ptr()) }
+}
+
+/// Notes that the process that runs is about to send to `remote`. Nothing is told of it before it does: the
+/// C library connects sockets to every address it knows, only to see which way it would go.
+#[inline(always)]
+pub fn note(cookie: u64, remote: &Endpoints) -> Result<(), i32> {
+    if remote.remote_port == 0 {
+        return Ok(());
+    }
+    let key = key(cookie, as_sent(remote), remote.remote_port);
+    // SAFETY: the value is not looked at.
+    if unsafe { UDP_PEERS.get(key) }.is_none() {
+        let header = task::header(Kind::Peer, task::current())?;
+        remember(&key, header, PeerCount::NEW);
+    }
+    Ok(())
+}
+
+/// The address that the packet will have: a mapped IPv4 address is one, and none at all is this machine.
+#[inline(always)]
+fn as_sent(remote: &Endpoints) -> [u8; 16] {
+    const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+    let mut address = [0; 16];
+    if remote.family == AF_INET6 {
+        if remote.remote[..12] == MAPPED {
+            address[..4].copy_from_slice(&remote.remote[12..]);
+        } else {
+            address = remote.remote;
+            if address == [0; 16] {
+                address[15] = 1;
+            }
+        }
+    } else {
+        address[..4].copy_from_slice(&remote.remote[..4]);
+        if address == [0; 16] {
+            address[0] = 127;
+            address[3] = 1;
+        }
+    }
+    address
+}
+
+#[inline(always)]
+pub fn key(cookie: u64, address: [u8; 16], port: u16) -> PeerKey {
+    PeerKey {
+        cookie,
+        address,
+        port: u32::from(port),
+        padding: 0,
+    }
+}
+
+#[inline(always)]
+fn remember(key: &PeerKey, header: Header, state: u64) {
+    let count = PeerCount {
+        header,
+        sent: 0,
+        sent_bytes: 0,
+        received: 0,
+        received_bytes: 0,
+        state,
+    };
+    if let Err(error) = UDP_PEERS.insert(key, count, BPF_NOEXIST)
+        && error != EEXIST
+    {
+        emit::lost(LOST_PEERS);
+    }
+}
+
+/// Counts datagrams that leave; whether the peer is one of somebody's. Answers to strangers count for the socket that
+/// they wrote to.
+#[inline(always)]
+pub fn sent(key: PeerKey, endpoints: &Endpoints, count: u64, bytes: u64) -> bool {
+    let Some(peer) = UDP_PEERS.get_ptr_mut(key) else {
+        return false;
+    };
+    // SAFETY: the value stays where it is while the program runs.
+    let state = unsafe { (*peer).state };
+    if state == PeerCount::STRANGER {
+        if let Some(own) = UDP_PEERS.get_ptr_mut(bound(key.cookie)) {
+            // SAFETY: as above.
+            unsafe { out(own, count, bytes) };
+        }
+        return true;
+    }
+    // SAFETY: as above.
+    unsafe {
+        out(peer, count, bytes);
+        if state == PeerCount::NEW {
+            (*peer).state = PeerCount::TOLD;
+            let mut header = (*peer).header;
+            header.boot_ns = bpf_ktime_get_boot_ns();
+            let record = Peer {
+                header,
+                cookie: key.cookie,
+                endpoints: *endpoints,
+            };
+            emit::record(Kind::Peer, &record);
+        }
+    }
+    true
+}
+
+/// Counts datagrams that arrive: for the peer that they come from or, from a stranger, for the socket that is bound.
+#[inline(always)]
+pub fn received(key: PeerKey, count: u64, bytes: u64) {
+    let peer = UDP_PEERS.get_ptr_mut(key);
+    if let Some(peer) = peer
+        // SAFETY: as above.
+        && unsafe { (*peer).state } != PeerCount::STRANGER
+    {
+        // SAFETY: as above.
+        unsafe { back(peer, count, bytes) };
+        return;
+    }
+    if let Some(own) = UDP_PEERS.get_ptr_mut(bound(key.cookie)) {
+        // SAFETY: as above.
+        let header = unsafe {
+            back(own, count, bytes);
+            (*own).header
+        };
+        if peer.is_none() {
+            remember(&key, header, PeerCount::STRANGER);
+        }
+    }
+}
+
+/// The key of the end that a socket is bound to.
+#[inline(always)]
+fn bound(cookie: u64) -> PeerKey {
+    key(cookie, [0; 16], 0)
+}
+
+#[inline(always)]
+unsafe fn out(peer: *mut PeerCount, count: u64, bytes: u64) {
+    // SAFETY: the caller hands over a map's value.
+    unsafe {
+        add(&raw mut (*peer).sent, count);
+        add(&raw mut (*peer).sent_bytes, bytes);
+    }
+}
+
+#[inline(always)]
+unsafe fn back(peer: *mut PeerCount, count: u64, bytes: u64) {
+    // SAFETY: the caller hands over a map's value.
+    unsafe {
+        add(&raw mut (*peer).received, count);
+        add(&raw mut (*peer).received_bytes, bytes);
+    }
+}
+
+/// Two CPUs may count for one peer at the same time.
+#[inline(always)]
+unsafe fn add(counter: *mut u64, count: u64) {
+    // Rust's own atomics want more of a target than this one has.
+    // SAFETY: the caller hands over a counter of a map's value, which nothing else borrows.
+    unsafe {
+        core::arch::asm!(
+            "lock *(u64 *)({counter} + 0) += {count}",
+            counter = in(reg) counter,
+            count = in(reg) count,
+        );
+    }
+}
+
+/// The header of a record that is about no process.
+#[inline(always)]
+pub fn of_nobody(kind: Kind) -> Header {
+    Header {
+        // SAFETY: takes no arguments.
+        boot_ns: unsafe { bpf_ktime_get_boot_ns() },
+        start_ns: 0,
+        kind: kind as u32,
+        pid: 0,
+        tid: 0,
+        user: 0,
+    }
+}

@@ -1,0 +1,85 @@
+//! Bytes of packets on their way to user space. What they mean is not known here.
+
+use agent_tracer_ebpf::{Kind, PAYLOAD_CHUNK, PAYLOAD_SMALL, Payload};
+use aya_ebpf::{
+    EbpfContext,
+    helpers::generated::{bpf_get_socket_cookie, bpf_skb_load_bytes},
+    programs::SkBuffContext,
+};
+
+use crate::{datagram, emit, maps::EVENTS};
+
+/// `OPENING_LIMIT` in chunks.
+const CHUNKS: u32 = 4;
+
+#[repr(C)]
+struct Record<const N: usize> {
+    fixed: Payload,
+    bytes: [u8; N],
+}
+
+/// Sends `length` bytes, at least one, that begin at `from` in the packet, in as many records as that takes.
+#[inline(always)]
+pub fn send(context: &SkBuffContext, from: u32, length: u32, offset: u64, flags: u32) {
+    if length <= PAYLOAD_SMALL as u32 {
+        chunk::<PAYLOAD_SMALL>(context, from, length, offset, flags | Payload::LAST);
+        return;
+    }
+    for chunk in 0..CHUNKS {
+        let sent = chunk * PAYLOAD_CHUNK as u32;
+        if sent >= length {
+            break;
+        }
+        let rest = length - sent;
+        let flags = match rest <= PAYLOAD_CHUNK as u32 {
+            true => flags | Payload::LAST,
+            false => flags,
+        };
+        self::chunk::<PAYLOAD_CHUNK>(context, from + sent, rest, offset + u64::from(sent), flags);
+    }
+}
+
+const _: () = assert!(PAYLOAD_SMALL.is_power_of_two() && PAYLOAD_CHUNK.is_power_of_two());
+
+/// Straight into the ring buffer: programs of packets interrupt one another on one CPU, so no scratch space is
+/// theirs alone.
+#[inline(always)]
+fn chunk<const N: usize>(context: &SkBuffContext, from: u32, length: u32, offset: u64, flags: u32) {
+    if length == 0 {
+        return;
+    }
+    // The verifier is to see a length between 1 and N. It loses what the compiler knows of the range, which leaves out a
+    // mask that changes nothing; so the mask is written in assembly.
+    let mut length = u64::from(length.min(N as u32) - 1);
+    // SAFETY: arithmetic alone.
+    unsafe {
+        core::arch::asm!("{length} &= {mask}", length = inout(reg) length, mask = const N as i32 - 1);
+    }
+    let length = length as u32 + 1;
+    let Some(mut record) = EVENTS.reserve::<Record<N>>(0) else {
+        emit::lost(Kind::Payload as u32);
+        return;
+    };
+    let to = record.as_mut_ptr();
+    // SAFETY: the reserved memory is as large as the record; the helper writes so many bytes or reports an error.
+    let answer = unsafe {
+        (&raw mut (*to).fixed).write(Payload {
+            header: datagram::of_nobody(Kind::Payload),
+            cookie: bpf_get_socket_cookie(context.as_ptr()),
+            offset,
+            length,
+            flags,
+        });
+        bpf_skb_load_bytes(
+            context.as_ptr().cast(),
+            from,
+            (&raw mut (*to).bytes).cast(),
+            length,
+        )
+    };
+    if answer == 0 {
+        record.submit(emit::wakeup());
+    } else {
+        record.discard(0);
+    }
+}

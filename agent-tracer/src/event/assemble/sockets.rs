@@ -1,0 +1,200 @@
+//! TCP sockets between connect or listen and close, by which a change of state, which happens under anyone, finds its
+//! owner; and calls of `connect(2)` of which it is not known whether they send anything.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{
+    Owned, Told,
+    fields::{Ends, Fields},
+};
+use crate::event::{
+    Close, ConnectFailed, Established, Event, EventKind, ProcessId, Protocol, Shutdown,
+};
+
+const TCP_ESTABLISHED: u16 = 1;
+const TCP_SYN_SENT: u16 = 2;
+const TCP_SYN_RECV: u16 = 3;
+const TCP_CLOSE: u16 = 7;
+const EAGAIN: u32 = 11;
+const ENETUNREACH: u32 = 101;
+
+/// The tables.
+#[derive(Default)]
+pub(super) struct Sockets {
+    /// By the address of the socket, with its cookie.
+    by_address: HashMap<u64, (u64, Owned)>,
+    by_cookie: HashMap<u64, Owned>,
+    /// Those that were there before, by their cookie.
+    earlier: HashMap<u64, Owned>,
+    /// The last one of each thread, until it is known what became of it.
+    attempts: BTreeMap<u32, Attempt>,
+}
+
+/// A call of `connect(2)`.
+pub(super) struct Attempt {
+    pub(super) boot_ns: u64,
+    pub(super) process: ProcessId,
+    pub(super) user: u32,
+    pub(super) cookie: u64,
+    pub(super) ends: Ends,
+    /// What the routing table said.
+    pub(super) error: u32,
+}
+
+impl Attempt {
+    /// It sent nothing: that is a connection too, asked for and failed.
+    pub(super) fn fail(self, owned: Owned, tell: &mut dyn FnMut(Told)) {
+        let connect = self.ends.connect(owned.connection, Protocol::Tcp);
+        let failed = ConnectFailed {
+            connection: owned.connection,
+            local_address: Vec::new(),
+            local_port: 0,
+            // No table knows a way.
+            error: match self.error {
+                EAGAIN => ENETUNREACH,
+                error => error,
+            },
+            never_sent: true,
+        };
+        for kind in [
+            EventKind::Connect(connect),
+            EventKind::ConnectFailed(failed),
+        ] {
+            tell(Told::Event(owned.event(self.boot_ns, kind)));
+        }
+    }
+}
+
+impl Sockets {
+    pub(super) fn adopt(&mut self, cookie: u64, owned: Owned) {
+        self.earlier.insert(cookie, owned);
+    }
+
+    pub(super) fn connect(&mut self, socket: u64, cookie: u64, owned: Owned) {
+        if let Some((former, _)) = self.by_address.insert(socket, (cookie, owned)) {
+            self.by_cookie.remove(&former);
+        }
+        if cookie != 0 {
+            self.by_cookie.insert(cookie, owned);
+        }
+    }
+
+    /// The owner of a socket that connected.
+    pub(super) fn owner(&self, cookie: u64) -> Option<Owned> {
+        let found = self.by_cookie.get(&cookie);
+        found.or_else(|| self.earlier.get(&cookie)).copied()
+    }
+
+    /// A thread calls `connect(2)`. What it called for before has sent nothing, if it is still here.
+    pub(super) fn attempt(&mut self, thread: u32, attempt: Attempt) -> Option<Attempt> {
+        self.attempts.insert(thread, attempt)
+    }
+
+    /// A thread sent a SYN from that socket. An attempt of it from another one, if it is here.
+    pub(super) fn attempt_went_out(&mut self, thread: u32, cookie: u64) -> Option<Attempt> {
+        // Nothing asked for a cookie where cgroup programs do not run; then nothing is here either.
+        let is_own = |attempt: &Attempt| attempt.cookie == cookie;
+        let former = self.attempts.remove(&thread);
+        if former.as_ref().is_some_and(is_own) {
+            return None;
+        }
+        // With TCP Fast Open, the SYN goes out with the first bytes, which another thread may write.
+        self.attempts.retain(|_, attempt| !is_own(attempt));
+        former
+    }
+
+    pub(super) fn route(&mut self, thread: u32, error: u32) {
+        if let Some(attempt) = self.attempts.get_mut(&thread) {
+            attempt.error = error;
+        }
+    }
+
+    pub(super) fn attempts_before(&mut self, boot_ns: u64) -> Vec<Attempt> {
+        let old: Vec<u32> = self
+            .attempts
+            .iter()
+            .filter(|(_, attempt)| attempt.boot_ns < boot_ns)
+            .map(|(thread, _)| *thread)
+            .collect();
+        old.iter()
+            .filter_map(|thread| self.attempts.remove(thread))
+            .collect()
+    }
+
+    /// What a change of state amounts to; nothing where the socket is nobody's.
+    pub(super) fn change(&mut self, change: &Change) -> Option<Event> {
+        let owned = match (change.cookie, change.to) {
+            (0, TCP_CLOSE) => self
+                .by_address
+                .remove(&change.socket)
+                .map(|(cookie, owned)| {
+                    self.by_cookie.remove(&cookie);
+                    owned
+                }),
+            (0, _) => self.by_address.get(&change.socket).map(|(_, owned)| *owned),
+            (cookie, TCP_CLOSE) => self.earlier.remove(&cookie),
+            (cookie, _) => self.earlier.get(&cookie).copied(),
+        }?;
+        Some(owned.event(change.boot_ns, change.kind(owned.connection)))
+    }
+}
+
+/// A change of a socket's state.
+pub(super) struct Change {
+    boot_ns: u64,
+    socket: u64,
+    cookie: u64,
+    bytes_sent: u64,
+    bytes_received: u64,
+    error: u32,
+    from: u16,
+    to: u16,
+    ends: Ends,
+}
+
+impl Change {
+    pub(super) fn read(boot_ns: u64, fields: &mut Fields<'_>) -> Option<Change> {
+        Some(Change {
+            boot_ns,
+            socket: fields.u64()?,
+            cookie: fields.u64()?,
+            bytes_sent: fields.u64()?,
+            bytes_received: fields.u64()?,
+            error: fields.u32()?,
+            from: fields.u16()?,
+            to: fields.u16()?,
+            ends: fields.endpoints()?,
+        })
+    }
+
+    fn kind(&self, connection: u64) -> EventKind {
+        let local_address = self.ends.local.clone();
+        let local_port = self.ends.local_port;
+        match (self.from, self.to) {
+            (TCP_SYN_SENT | TCP_SYN_RECV, TCP_CLOSE) => EventKind::ConnectFailed(ConnectFailed {
+                connection,
+                local_address,
+                local_port,
+                error: self.error,
+                never_sent: false,
+            }),
+            (_, TCP_CLOSE) => EventKind::Close(Close {
+                connection,
+                bytes_sent: self.bytes_sent,
+                bytes_received: self.bytes_received,
+                error: self.error,
+                ..Close::default()
+            }),
+            (_, TCP_ESTABLISHED) => EventKind::Established(Established {
+                connection,
+                local_address,
+                local_port,
+            }),
+            (_, _) => EventKind::Shutdown(Shutdown {
+                connection,
+                bytes_sent: self.bytes_sent,
+                bytes_received: self.bytes_received,
+            }),
+        }
+    }
+}

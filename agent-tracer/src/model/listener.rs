@@ -1,0 +1,112 @@
+//! Who listens for TCP connections or has bound a UDP socket, from when until when.
+
+use std::net::SocketAddr;
+
+use super::{Model, ProcessIndex};
+use crate::event::{Close, Counted, Event, Listen, Protocol};
+
+/// A listening TCP socket or a bound UDP socket.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    pub(super) position: usize,
+    /// Its number in the trace; connections and listeners share the numbers.
+    pub id: u64,
+    /// The process that called listen(2) or bind(2).
+    pub owner: ProcessIndex,
+    /// Which of the two.
+    pub protocol: Protocol,
+    /// Where it listens.
+    pub local: Option<SocketAddr>,
+    /// When it began, nanoseconds since boot.
+    pub started_ns: u64,
+    /// When it was closed.
+    pub ended_ns: Option<u64>,
+    /// Of UDP: what came from others that nothing had been sent to before, and what was answered.
+    pub traffic: Option<Traffic>,
+}
+
+/// Datagrams and their payload bytes, both ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traffic {
+    /// Payload bytes sent.
+    pub bytes_sent: u64,
+    /// Payload bytes that reached the socket.
+    pub bytes_received: u64,
+    /// Datagrams sent.
+    pub datagrams_sent: u64,
+    /// Datagrams that reached the socket.
+    pub datagrams_received: u64,
+}
+
+impl Listener {
+    /// Its place in the list of all listeners, for tables beside the model.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// The name of its state in views and jsonl.
+    pub fn state(&self) -> &'static str {
+        match self.ended_ns {
+            None => "listening",
+            Some(_) => "closed",
+        }
+    }
+}
+
+impl Model {
+    pub(super) fn listen(&mut self, event: &Event, listen: &Listen, protocol: Protocol) {
+        let owner = self.known(event.process, event.user);
+        self.by_listener
+            .insert(listen.connection, self.listeners.len());
+        self.listeners.push(Listener {
+            position: self.listeners.len(),
+            id: listen.connection,
+            owner,
+            protocol,
+            local: listen.local(),
+            started_ns: event.boot_ns,
+            ended_ns: None,
+            traffic: None,
+        });
+    }
+
+    pub(super) fn listener_closed(&mut self, event: &Event, close: &Close) {
+        if let Some(listener) = self.listener_mut(close.connection) {
+            listener.ended_ns = Some(event.boot_ns);
+            if listener.protocol == Protocol::Udp {
+                listener.traffic = Some(Traffic {
+                    bytes_sent: close.bytes_sent,
+                    bytes_received: close.bytes_received,
+                    datagrams_sent: close.datagrams_sent,
+                    datagrams_received: close.datagrams_received,
+                });
+            }
+        }
+    }
+
+    pub(super) fn listener_counted(&mut self, counted: &Counted) {
+        if let Some(listener) = self.listener_mut(counted.connection) {
+            listener.traffic = Some(Traffic {
+                bytes_sent: counted.bytes_sent,
+                bytes_received: counted.bytes_received,
+                datagrams_sent: counted.datagrams_sent,
+                datagrams_received: counted.datagrams_received,
+            });
+        }
+    }
+
+    fn listener_mut(&mut self, id: u64) -> Option<&mut Listener> {
+        let position = *self.by_listener.get(&id)?;
+        self.listeners.get_mut(position)
+    }
+
+    /// The listener with this number.
+    pub fn listener(&self, id: u64) -> Option<&Listener> {
+        self.listeners.get(*self.by_listener.get(&id)?)
+    }
+
+    /// All listeners, in the order in which they began.
+    pub fn listeners(&self) -> &[Listener] {
+        &self.listeners
+    }
+}

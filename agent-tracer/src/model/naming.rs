@@ -1,0 +1,202 @@
+//! What addresses are called, as far as lookups, /etc/hosts and the clients themselves tell. Which of several names is
+//! meant is not decided here: each is kept with its source.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    net::IpAddr,
+    sync::Arc,
+};
+
+use super::{Model, ProcessIndex};
+use crate::event::{Dns, Event, Hosts};
+
+/// Who says what a remote end is called; the most certain first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// The TLS ClientHello of this connection.
+    Sni,
+    /// The Host header of this connection.
+    HttpHost,
+    /// A DNS lookup of the same process led to the address.
+    Dns,
+    /// /etc/hosts.
+    Hosts,
+    /// A DNS lookup of another process did.
+    DnsOther,
+}
+
+impl Source {
+    /// The name in views and jsonl.
+    pub fn name(self) -> &'static str {
+        match self {
+            Source::Sni => "sni",
+            Source::HttpHost => "http_host",
+            Source::Dns => "dns",
+            Source::Hosts => "hosts",
+            Source::DnsOther => "dns_other",
+        }
+    }
+}
+
+/// A name with whoever says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// As it was sent, in lower case.
+    pub name: Arc<str>,
+    /// Who says it.
+    pub source: Source,
+}
+
+/// How many lookups that lead to one address are remembered: hosts of a content network have hundreds of names in common.
+const LOOKUPS: usize = 32;
+
+/// How many names of one source a connection has at most.
+const NAMES: usize = 4;
+
+/// A name that a process looked up, as often as it did with the same outcome.
+#[derive(Clone, Debug)]
+pub struct NameLookup {
+    /// The process that asked, where that is known.
+    pub asker: Option<ProcessIndex>,
+    /// The name.
+    pub question: Arc<str>,
+    /// The type of record.
+    pub kind: Arc<str>,
+    /// `NOERROR`, `NXDOMAIN`, `SERVFAIL` and so on.
+    pub rcode: Arc<str>,
+    /// The addresses that it led to the first time.
+    pub addresses: Vec<IpAddr>,
+    /// When it was first answered, nanoseconds since boot.
+    pub first_ns: u64,
+    /// How often.
+    pub count: u64,
+}
+
+impl NameLookup {
+    /// Whether there is no such name, or nobody could say.
+    pub fn has_failed(&self) -> bool {
+        *self.rcode != *"NOERROR"
+    }
+}
+
+/// Who asked for what, and what the outcome was.
+type Outcome = (Option<ProcessIndex>, Arc<str>, Arc<str>, Arc<str>);
+
+/// What is known so far.
+#[derive(Default)]
+pub(super) struct Names {
+    /// The last ones that led to an address, the newest first.
+    lookups: BTreeMap<IpAddr, VecDeque<Lookup>>,
+    hosts: BTreeMap<IpAddr, Vec<Arc<str>>>,
+    /// Everything that was looked up, in the order of the first answer.
+    all: Vec<NameLookup>,
+    places: HashMap<Outcome, usize>,
+}
+
+struct Lookup {
+    name: Arc<str>,
+    asker: Option<ProcessIndex>,
+}
+
+impl Names {
+    /// What an address is called for a process: by its own lookups or, where it made none, by those of others.
+    pub(super) fn of(&self, address: IpAddr, process: ProcessIndex) -> Vec<Name> {
+        let lookups = self.lookups.get(&address);
+        let of = |is_own: bool| {
+            let all = lookups.into_iter().flatten();
+            let wanted = all.filter(move |lookup| (lookup.asker == Some(process)) == is_own);
+            distinct(wanted.map(|lookup| &lookup.name))
+        };
+        let mut names: Vec<Name> = Vec::new();
+        let mut add = |found: Vec<Arc<str>>, source: Source| {
+            names.extend(found.into_iter().map(|name| Name { name, source }));
+        };
+        let own = of(true);
+        let others = match own.is_empty() {
+            true => of(false),
+            false => Vec::new(),
+        };
+        add(own, Source::Dns);
+        // The first one is the canonical one; the others are as good, and no contradiction.
+        let canonical = self.hosts.get(&address).and_then(|names| names.first());
+        add(canonical.cloned().into_iter().collect(), Source::Hosts);
+        add(others, Source::DnsOther);
+        names
+    }
+}
+
+impl Names {
+    /// Whether /etc/hosts has that name for an address.
+    pub(super) fn is_in_hosts(&self, address: IpAddr, name: &str) -> bool {
+        let names = self.hosts.get(&address);
+        names.is_some_and(|names| names.iter().any(|known| **known == *name))
+    }
+}
+
+fn distinct<'a>(names: impl Iterator<Item = &'a Arc<str>>) -> Vec<Arc<str>> {
+    let mut distinct: Vec<Arc<str>> = Vec::new();
+    for name in names {
+        if !distinct.contains(name) && distinct.len() < NAMES {
+            distinct.push(Arc::clone(name));
+        }
+    }
+    distinct
+}
+
+impl Model {
+    pub(super) fn dns(&mut self, event: &Event, dns: &Dns) {
+        let asker = self.find(event.process);
+        let name: Arc<str> = dns.question.as_str().into();
+        let outcome = (
+            asker,
+            Arc::clone(&name),
+            dns.kind.as_str().into(),
+            dns.rcode.as_str().into(),
+        );
+        let names = &mut self.names;
+        if let Some(lookup) = names
+            .places
+            .get(&outcome)
+            .and_then(|place| names.all.get_mut(*place))
+        {
+            lookup.count += 1;
+        } else {
+            let (asker, question, kind, rcode) = outcome.clone();
+            names.places.insert(outcome, names.all.len());
+            names.all.push(NameLookup {
+                asker,
+                question,
+                kind,
+                rcode,
+                addresses: dns.leads_to().collect(),
+                first_ns: event.boot_ns,
+                count: 1,
+            });
+        }
+        for address in dns.leads_to() {
+            let lookups = self.names.lookups.entry(address).or_default();
+            lookups.retain(|known| known.name != name || known.asker != asker);
+            lookups.push_front(Lookup {
+                name: Arc::clone(&name),
+                asker,
+            });
+            lookups.truncate(LOOKUPS);
+        }
+    }
+
+    /// Every name that was looked up, in the order of the first answer.
+    pub fn lookups(&self) -> &[NameLookup] {
+        &self.names.all
+    }
+
+    pub(super) fn hosts(&mut self, hosts: &Hosts) {
+        self.names.hosts.clear();
+        for entry in &hosts.entries {
+            let Some(address) = entry.ip() else {
+                continue;
+            };
+            let names = self.names.hosts.entry(address).or_default();
+            names.extend(entry.names.iter().map(|name| Arc::from(name.as_str())));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Names of hosts in words: what was looked up, what clients say, and what a connection's remote end is called.
+
+use std::sync::Arc;
+
+use crate::{
+    event::{Dns, HttpRequest, TlsHello},
+    model::{Connection, Source},
+};
+
+use super::escape;
+
+/// `api.example A → 192.0.2.1, 192.0.2.2`
+pub(super) fn dns(dns: &Dns) -> String {
+    let question = format!("{} {}", plain(&dns.question), plain(&dns.kind));
+    if dns.has_failed() {
+        return format!("{question} {}", plain(&dns.rcode));
+    }
+    let answers: Vec<String> = dns
+        .answers
+        .iter()
+        .map(|answer| plain(&answer.data))
+        .collect();
+    let answers = match (answers.is_empty(), dns.truncated) {
+        (true, true) => "more than a datagram holds".to_owned(),
+        (true, false) => "no such record".to_owned(),
+        (false, _) => answers.join(", "),
+    };
+    format!("{question} → {answers}")
+}
+
+/// `for api.example, offers h2, http/1.1`
+pub(super) fn hello(hello: &TlsHello) -> String {
+    let mut text = match hello.server_name.is_empty() {
+        true => "for a host that it does not name".to_owned(),
+        false => format!("for {}", plain(&hello.server_name)),
+    };
+    if !hello.alpn.is_empty() {
+        let offers: Vec<String> = hello.alpn.iter().map(|protocol| plain(protocol)).collect();
+        text.push_str(&format!(", offers {}", offers.join(", ")));
+    }
+    if hello.encrypted {
+        text.push_str(", an encrypted hello may name another");
+    }
+    text
+}
+
+/// `GET api.example/path`
+pub(super) fn request(request: &HttpRequest) -> String {
+    let method = plain(&request.method);
+    if !request.destination_host.is_empty() {
+        let host = plain(&request.destination_host);
+        return format!(
+            "{method} to {host}:{} through a proxy",
+            request.destination_port
+        );
+    }
+    format!(
+        "{method} {}{}",
+        plain(&request.host),
+        plain(&request.target)
+    )
+}
+
+fn plain(text: &str) -> String {
+    escape::text(text.as_bytes())
+}
+
+/// The name that is most certain.
+pub(super) fn best(connection: &Connection) -> Option<Arc<str>> {
+    connection.names.first().map(|name| Arc::clone(&name.name))
+}
+
+/// What the remote end is called, and who says so: `api.example (sni, dns)`, or, where they disagree,
+/// `cdn.example (sni) ≠ api.example (dns)`. Without saying who, only the most certain one.
+pub(super) fn names(connection: &Connection, with_sources: bool) -> Option<String> {
+    let best = best(connection)?;
+    if !with_sources {
+        return Some(plain(&best));
+    }
+    let mut distinct: Vec<(&Arc<str>, Vec<Source>)> = Vec::new();
+    for name in &connection.names {
+        match distinct.iter_mut().find(|(known, _)| **known == name.name) {
+            Some((_, sources)) => sources.push(name.source),
+            None => distinct.push((&name.name, vec![name.source])),
+        }
+    }
+    let parts: Vec<String> = distinct
+        .into_iter()
+        .map(|(name, sources)| {
+            let sources: Vec<&str> = sources.into_iter().map(in_words).collect();
+            format!("{} ({})", plain(name), sources.join(", "))
+        })
+        .collect();
+    Some(parts.join(" ≠ "))
+}
+
+fn in_words(source: Source) -> &'static str {
+    match source {
+        Source::Sni => "TLS",
+        Source::HttpHost => "HTTP",
+        Source::Dns => "DNS",
+        Source::Hosts => "/etc/hosts",
+        Source::DnsOther => "DNS of another process",
+    }
+}
