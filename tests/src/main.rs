@@ -25,6 +25,7 @@ mod redact;
 mod schedule;
 mod systemd;
 mod tags;
+mod udp;
 
 use std::process::ExitCode;
 
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         connect::tests(),
         hooks::tests(),
         matrix::tests(),
+        udp::tests(),
         others::tests(),
         launch::tests(),
         record::tests(),

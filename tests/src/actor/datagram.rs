@@ -20,6 +20,8 @@ use super::{
 enum Way {
     /// To a peer that the socket is connected to.
     Connected,
+    /// The same, and keeps the socket until the process is ended.
+    Kept,
     /// To a peer that each datagram is addressed to.
     Addressed,
     /// In a thread that is not the first.
@@ -28,6 +30,10 @@ enum Way {
     Quiet,
     /// And ends at once.
     Leave,
+    /// To where there is no way: it must not be sent.
+    Unsent,
+    /// To so many peers, at ports in a row, one to each, without waiting for answers.
+    Scan,
     /// To each of so many peers, at ports in a row, one more than to the one before.
     Many,
     /// Each datagram in three calls.
@@ -41,7 +47,7 @@ enum Way {
 }
 
 /// `WAY own|mapped ADDRESS COUNT SIZE`. Says `counted LOCAL SENT BYTES RECEIVED BYTES`, and of those that wait for others
-/// first `saw LOCAL`.
+/// first `waits`, on stderr.
 pub(super) struct Talk {
     way: Way,
     mapped: bool,
@@ -77,6 +83,9 @@ impl Line for Talk {
         Some(Talk {
             way: match *way {
                 "connected" => Way::Connected,
+                "kept" => Way::Kept,
+                "unsent" => Way::Unsent,
+                "scan" => Way::Scan,
                 "addressed" => Way::Addressed,
                 "thread" => Way::Thread,
                 "quiet" => Way::Quiet,
@@ -96,7 +105,7 @@ impl Line for Talk {
     }
 
     fn stays(&self) -> bool {
-        false
+        self.way == Way::Kept
     }
 
     fn play(self, name: &str) -> Option<Kept> {
@@ -113,7 +122,7 @@ impl Line for Talk {
         say(&format!(
             "{name} counted {local} {sent} {bytes_sent} {received} {bytes_received}"
         ));
-        None
+        self.stays().then(|| vec![socket])
     }
 }
 
@@ -146,7 +155,7 @@ impl Talk {
         let none = MsgFlags::empty();
         let connected = || connect(descriptor, &self.peer(0)).expect("a peer");
         match self.way {
-            Way::Connected => {
+            Way::Connected | Way::Kept => {
                 connected();
                 for _ in 0..self.count {
                     count.sends(send(descriptor, &question, none).expect("a question"));
@@ -170,6 +179,18 @@ impl Talk {
                 if self.way == Way::Leave {
                     // SAFETY: it only ends the process.
                     unsafe { libc::_exit(0) };
+                }
+            }
+            Way::Unsent => {
+                for _ in 0..self.count {
+                    let sent = sendto(descriptor, &question, &self.peer(0), none);
+                    sent.expect_err("no way there");
+                }
+            }
+            Way::Scan => {
+                for peer in 0..u16::try_from(self.count).expect("a port") {
+                    let sent = sendto(descriptor, &question, &self.peer(peer), none);
+                    count.sends(sent.expect("a question"));
                 }
             }
             Way::Many => {
@@ -206,10 +227,8 @@ impl Talk {
             }
             Way::Bound | Way::Server => {
                 bind(descriptor, &self.peer(0)).expect("a port");
-                say(&format!(
-                    "{name} saw {}",
-                    local_of(socket).expect("its address")
-                ));
+                // For whoever is to send to it.
+                eprintln!("{name} waits");
                 for _ in 0..self.count {
                     let mut question = vec![0; 65_536];
                     let (bytes, from) =

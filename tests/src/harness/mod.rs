@@ -4,6 +4,7 @@
 mod beside;
 mod program;
 mod recording;
+mod staying;
 mod strace;
 mod terminal;
 mod test;
@@ -13,6 +14,7 @@ mod wire;
 pub(crate) use beside::Beside;
 pub(crate) use program::{Ended, finish, run, run_with, says, tracer, within_limit};
 pub(crate) use recording::{Recorded, Recording, Running, record};
+pub(crate) use staying::Staying;
 pub(crate) use strace::{Call, strace, tests};
 pub(crate) use terminal::on_terminal;
 pub(crate) use test::{Test, live, plain};

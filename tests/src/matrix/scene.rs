@@ -7,17 +7,13 @@ use std::{
     process::Command,
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 use serde_json::Value;
 
 use super::{
     case::{Case, Side},
     oracle,
 };
-use crate::harness::{Recording, Trace, Wire, act, run_with, words};
+use crate::harness::{Recording, Staying, Trace, Wire, act, run_with, words};
 
 /// What is known of it afterwards.
 pub(super) struct Scene {
@@ -62,13 +58,12 @@ impl Scene {
             .run();
         let said = read(recorded.ended.text());
         let stay = |case: &&Case| matches!(case.state, "open" | "closing" | "connecting");
-        let staying = Staying {
-            pids: cases
+        let staying = Staying::new(
+            cases
                 .iter()
                 .filter(stay)
-                .filter_map(|case| Some(said.get(&case.owner)?.owner))
-                .collect(),
-        };
+                .filter_map(|case| Some(said.get(&case.owner)?.owner)),
+        );
         let sockets = oracle::sockets(&wire);
         let syns = capture.map(oracle::Capture::stop);
         drop(staying);
@@ -146,23 +141,4 @@ fn read(output: &str) -> BTreeMap<u16, Said> {
         }
     }
     all
-}
-
-/// Processes of the script that stay. They end when this does.
-struct Staying {
-    pids: Vec<u64>,
-}
-
-impl Drop for Staying {
-    fn drop(&mut self) {
-        let own = std::env::current_exe().ok();
-        for pid in &self.pids {
-            // Nobody waits for it: the number may be another's by now.
-            let program = std::fs::read_link(format!("/proc/{pid}/exe")).ok();
-            let number = i32::try_from(*pid).ok().filter(|_| program == own);
-            if let Some(number) = number {
-                let _ = kill(Pid::from_raw(number), Signal::SIGKILL);
-            }
-        }
-    }
 }
