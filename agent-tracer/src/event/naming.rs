@@ -75,6 +75,9 @@ pub struct TlsHello {
     /// Whether it offers an encrypted hello (ECH), in which the true name is; many offer one that is empty, which cannot be told apart.
     #[prost(bool, tag = "4")]
     pub encrypted: bool,
+    /// Whether what it says is the host is none: an address, several names, or garbage. It is not kept.
+    #[prost(bool, tag = "5")]
+    pub is_no_host: bool,
 }
 
 /// A client sent an HTTP/1 request (RFC 9112): the first of a connection.

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 mod kinds;
 
-use kinds::event;
+use kinds::{event, kind};
 
 use super::block::{BlockHeader, BlockKind, Codec, HEADER_BYTES};
 use super::*;

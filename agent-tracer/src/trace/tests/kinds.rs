@@ -12,8 +12,8 @@ fn lists() -> impl Strategy<Value = Vec<Vec<u8>>> {
     proptest::collection::vec(bytes(), 0..5)
 }
 
-/// Every kind.
-fn kind() -> impl Strategy<Value = EventKind> {
+/// Any kind.
+pub(super) fn kind() -> impl Strategy<Value = EventKind> {
     let numbers = (
         any::<u64>(),
         any::<u64>(),

@@ -33,6 +33,9 @@ pub(super) fn hello<M: SerializeMap>(map: &mut M, hello: &TlsHello) -> Result<()
     if !hello.server_name.is_empty() {
         map.serialize_entry("sni", &hello.server_name)?;
     }
+    if hello.is_no_host {
+        map.serialize_entry("sni_is_no_host", &true)?;
+    }
     map.serialize_entry("alpn", &hello.alpn)?;
     map.serialize_entry("encrypted_hello_offered", &hello.encrypted)
 }
