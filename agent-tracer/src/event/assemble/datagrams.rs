@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use agent_tracer_ebpf::{PEER_LIMIT, PeerKey};
 
-use super::{Owned, TakeCount, Told, fields::Ends};
+use super::{Owned, TakeCount, Told, Traffic, fields::Ends};
 use crate::event::{Close, Counted, EventKind};
 
 /// The tables.
@@ -15,6 +15,8 @@ pub(super) struct Datagrams {
     peers: BTreeMap<u64, Known>,
     /// The numbers of one socket's peers, the bound end among them.
     by_cookie: HashMap<u64, Vec<u64>>,
+    /// Peers of which it is not known how much went to and fro, or how much in the end.
+    uncounted: u64,
 }
 
 struct Known {
@@ -53,6 +55,7 @@ impl Datagrams {
         {
             self.unlist(known.key.cookie, oldest);
             known.told(boot_ns, count, tell);
+            self.uncounted += 1;
         }
         self.by_cookie
             .entry(cookie)
@@ -79,7 +82,11 @@ impl Datagrams {
             let Some(known) = self.peers.remove(&number) else {
                 continue;
             };
-            let counted = count(&known.key, true).unwrap_or_default();
+            let counted = count(&known.key, true).unwrap_or_else(|| {
+                // It had made room for others.
+                self.uncounted += 1;
+                Traffic::default()
+            });
             let close = Close {
                 connection: number,
                 bytes_sent: counted.sent_bytes,
@@ -102,8 +109,13 @@ impl Datagrams {
         tell: &mut dyn FnMut(Told),
     ) {
         for known in self.peers.values() {
-            known.told(boot_ns, count, tell);
+            self.uncounted += u64::from(!known.told(boot_ns, count, tell));
         }
+    }
+
+    /// How many peers were not counted to their end, since the last call.
+    pub(super) fn take_uncounted(&mut self) -> u64 {
+        std::mem::take(&mut self.uncounted)
     }
 
     fn unlist(&mut self, cookie: u64, number: u64) {
@@ -117,10 +129,10 @@ impl Datagrams {
 }
 
 impl Known {
-    fn told(&self, boot_ns: u64, count: TakeCount<'_>, tell: &mut dyn FnMut(Told)) {
-        // Where the kernel side had no room any more, nothing is known.
+    /// False where the kernel side had no room for it any more, and nothing is known.
+    fn told(&self, boot_ns: u64, count: TakeCount<'_>, tell: &mut dyn FnMut(Told)) -> bool {
         let Some(counted) = count(&self.key, false) else {
-            return;
+            return false;
         };
         let counted = Counted {
             connection: self.owned.connection,
@@ -132,5 +144,6 @@ impl Known {
         tell(Told::Event(
             self.owned.event(boot_ns, EventKind::Counted(counted)),
         ));
+        true
     }
 }
