@@ -15,6 +15,7 @@ mod filter;
 mod harness;
 mod hooks;
 mod launch;
+mod listening;
 mod lockdown;
 mod matrix;
 mod others;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         hooks::tests(),
         matrix::tests(),
         udp::tests(),
+        listening::tests(),
         others::tests(),
         launch::tests(),
         record::tests(),

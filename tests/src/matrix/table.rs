@@ -33,7 +33,7 @@ const RINGS: &[&str] = &["ring", "ring-polled", "ring-worker"];
 /// What every machine with two namespaces can play. Ways and deeds are those of `actor/attempt.rs`; of two ends the first
 /// is that of v4, whose routers use other words.
 #[rustfmt::skip]
-pub(super) const PLAIN: [Line; 34] = [
+pub(super) const PLAIN: [Line; 37] = [
     line(BOTH, "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
     line(BOTH, "close", Nobody, [REFUSED; 2], OnTheWire, That),
     line(BOTH, "close", Dropped, [TIMED_OUT; 2], OnTheWire, That),
@@ -63,6 +63,10 @@ pub(super) const PLAIN: [Line; 34] = [
     line(ONE, "leave", Nobody, [REFUSED; 2], OnTheWire, Nothing),
     line(BOTH, "leave", Unknown, [NO_NET; 2], Never, Nothing),
     line(BOTH, "leave", Forbidden, [BLOCKED; 2], Never, Nothing),
+    // What its thread does next is nothing to an attempt that sent nothing.
+    line(&["sounding"], "close", Unknown, [NO_NET; 2], Never, That),
+    line(&["sounding"], "close", NoWay, [NO_HOST; 2], Never, That),
+    line(&["sounding"], "close", Forbidden, [BLOCKED; 2], Never, That),
     // Another thread.
     line(&["thread"], "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
     line(&["thread"], "close", Forbidden, [BLOCKED; 2], Never, That),

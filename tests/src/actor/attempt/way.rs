@@ -41,6 +41,8 @@ pub(super) enum Way {
     Killed,
     /// With the question in the system call that asks for the connection.
     Fast,
+    /// And then looks which way a datagram to the far end would go, without sending one.
+    Sounding,
     /// From the address and port that it asks for.
     Itself,
     /// First at the next port, where it fails; then with the same socket.
@@ -72,6 +74,7 @@ impl Way {
             "interrupted" => Way::Interrupted,
             "killed" => Way::Killed,
             "fast" => Way::Fast,
+            "sounding" => Way::Sounding,
             "itself" => Way::Itself,
             "again" => Way::Again,
             "redial" => Way::Redial,
@@ -130,6 +133,18 @@ pub(super) fn ask(attempt: &Attempt) -> (OwnedFd, Result<(), Errno>) {
             MsgFlags::from_bits_retain(libc::MSG_FASTOPEN),
         )
         .map(drop),
+        Way::Sounding => {
+            let answer = plain(&socket, address);
+            for peer in ["192.0.2.2:9", "[2001:db8:1::2]:9"] {
+                let family = match peer.starts_with('[') {
+                    true => "[::]:0",
+                    false => "0.0.0.0:0",
+                };
+                let datagrams = std::net::UdpSocket::bind(family).expect("a socket");
+                datagrams.connect(peer).expect("a way");
+            }
+            answer
+        }
         Way::Itself => {
             bind(socket.as_raw_fd(), &SockaddrStorage::from(address)).expect("a port");
             plain(&socket, address)
