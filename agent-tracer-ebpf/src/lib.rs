@@ -455,6 +455,10 @@ impl PeerCount {
     pub const TOLD: u64 = 1;
     /// It wrote first, to a socket that is bound: what is sent to it is an answer, and counts with that.
     pub const STRANGER: u64 = 2;
+
+    /// A peer of a socket that was there before the recording, as the loader hands it over.
+    pub const TOLD_WORDS: [u64; size_of::<PeerCount>() / 8] =
+        [0, 0, 0, 0, 0, 0, 0, 0, PeerCount::TOLD];
 }
 
 /// What the loader reads of a [`PeerCount`].

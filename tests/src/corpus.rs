@@ -13,7 +13,7 @@ use std::{
 use crate::harness::{Test, run, tracer};
 
 /// A view, the end of the name of the file that has it, and the arguments that make it.
-const VIEWS: [(&str, &[&str]); 8] = [
+const VIEWS: [(&str, &[&str]); 12] = [
     ("replay.txt", &["replay"]),
     (
         "absolute.txt",
@@ -28,10 +28,34 @@ const VIEWS: [(&str, &[&str]); 8] = [
         "destinations.jsonl",
         &["connections", "--by", "destination", "--format", "jsonl"],
     ),
+    ("listening.txt", &["connections", "--listening"]),
+    ("lookups.txt", &["connections", "--lookups"]),
+    (
+        "names.jsonl",
+        &[
+            "replay",
+            "--format",
+            "jsonl",
+            "--event",
+            "dns,tls_hello,http_request,listen,bind,hosts,unreadable",
+        ],
+    ),
+    (
+        "connections.jsonl",
+        &["connections", "--tree", "omsagent", "--format", "jsonl"],
+    ),
+];
+
+/// Views of what only newer traces have.
+const NEW_VIEWS: [&str; 4] = [
+    "listening.txt",
+    "lookups.txt",
+    "names.jsonl",
+    "connections.jsonl",
 ];
 
 /// Traces whose other views would be long: one of many processes, one of many arguments.
-const SHORT_VIEWS: [(&str, &[&str]); 2] = [
+const SHORT_VIEWS: [(&str, &[&str]); 3] = [
     (
         "oms-install",
         &[
@@ -39,6 +63,18 @@ const SHORT_VIEWS: [(&str, &[&str]); 2] = [
             "connections.txt",
             "destinations.txt",
             "destinations.jsonl",
+        ],
+    ),
+    (
+        "oms-names",
+        &[
+            "connections.txt",
+            "destinations.txt",
+            "destinations.jsonl",
+            "listening.txt",
+            "lookups.txt",
+            "names.jsonl",
+            "connections.jsonl",
         ],
     ),
     ("cut", &["connections.txt"]),
@@ -77,7 +113,11 @@ fn compare(trace: &Path) {
     let name = trace.file_stem().unwrap_or_default().display().to_string();
     for (end, arguments) in VIEWS {
         let short = SHORT_VIEWS.iter().find(|(long, _)| *long == name);
-        if short.is_some_and(|(_, views)| !views.contains(&end)) {
+        let is_wanted = match short {
+            Some((_, views)) => views.contains(&end),
+            None => !NEW_VIEWS.contains(&end),
+        };
+        if !is_wanted {
             continue;
         }
         let (verb, options) = arguments.split_first().expect("a verb");

@@ -166,6 +166,7 @@ fn nothing_else_is_in_these_trees() {
         remotes,
         [
             "168.63.129.16:32526",
+            "168.63.129.16:53",
             "169.254.169.254:80",
             "40.79.194.105:443"
         ]
@@ -213,7 +214,7 @@ fn what_a_firewall_has_to_allow_the_agent() {
         "connections",
         &["--by", "destination", "--tree", "omsagent"],
     );
-    let mut told: Vec<(&str, &str, bool)> = rows
+    let mut told: Vec<(String, &str, bool)> = rows
         .iter()
         .map(|row| {
             let name = ["tag", "note"]
@@ -223,7 +224,14 @@ fn what_a_firewall_has_to_allow_the_agent() {
             let is_whole = row["trees"] == serde_json::json!(["omsagent"])
                 && row["processes"].as_array().map(Vec::len) == Some(1)
                 && row["connections"].as_u64() >= Some(1);
-            (text(row, "remote"), name.unwrap_or_default(), is_whole)
+            let addresses = row["addresses"].as_array().map_or(0, Vec::len);
+            assert_eq!(addresses, 1, "{row}");
+            let place = match text(row, "host") {
+                "" => row["addresses"][0].as_str().unwrap_or_default(),
+                host => host,
+            };
+            let place = format!("{place}:{}/{}", row["port"], text(row, "protocol"));
+            (place, name.unwrap_or_default(), is_whole)
         })
         .collect();
     // Several threads talk at the same time.
@@ -231,10 +239,15 @@ fn what_a_firewall_has_to_allow_the_agent() {
     assert_eq!(
         told,
         [
-            ("168.63.129.16:32526", "Azure platform WireServer", true),
-            ("169.254.169.254:80", "instance metadata", true),
-            ("40.79.194.105:443", "AzureMonitor.JapanEast", true),
+            ("168.63.129.16:32526/tcp", "Azure platform WireServer"),
+            ("168.63.129.16:53/udp", "Azure platform DNS"),
+            ("169.254.169.254:80/tcp", "instance metadata"),
+            (
+                "6f1d2c3b-8a47-4e59-9b0c-5d2e7f1a4c86.oms.opinsights.azure.com:443/tcp",
+                "AzureMonitor.JapanEast"
+            ),
         ]
+        .map(|(place, name)| (place.to_owned(), name, true))
     );
     let table = read("connections", &["--by", "process", "--process", "omsagent"]);
     assert!(table.text().starts_with("PROCESS"), "{}", table.text());

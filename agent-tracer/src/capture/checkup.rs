@@ -39,7 +39,9 @@ impl Checkup {
         let (plan, verified_instructions) = match Capture::start() {
             Ok(mut capture) => {
                 capture.add_choice(FileWatch::settle().1);
-                capture.add_choice(sockets::settle().1);
+                for choice in sockets::settle().1 {
+                    capture.add_choice(choice);
+                }
                 if let Some(choice) = units() {
                     capture.add_choice(choice);
                 }

@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     os::{
         fd::{AsFd, BorrowedFd},
         unix::fs::MetadataExt,
@@ -10,7 +11,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use agent_tracer_ebpf::{PeerKey, Traffic};
+use agent_tracer_ebpf::{PeerCount, PeerKey, Traffic};
 use aya::{
     Ebpf,
     maps::{HashMap, MapData, PerCpuArray, RingBuf},
@@ -216,6 +217,28 @@ impl Capture {
             .insert(cookie, 1, 0)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
         Ok(self.assembler.adopt(cookie, process, user))
+    }
+
+    /// Takes on a UDP socket that was there before: datagrams to `remote` or, without one, of strangers are counted from
+    /// now on. Its number.
+    ///
+    /// # Errors
+    ///
+    /// The kernel has no room for it.
+    pub fn adopt_datagrams(
+        &mut self,
+        cookie: u64,
+        remote: Option<SocketAddr>,
+        process: ProcessId,
+        user: u32,
+    ) -> Result<u64, CaptureError> {
+        let (key, number) = self
+            .assembler
+            .adopt_datagrams(cookie, remote, process, user);
+        self.peers
+            .insert(key.words(), PeerCount::TOLD_WORDS, 0)
+            .map_err(|error| CaptureError::Channel(error.to_string()))?;
+        Ok(number)
     }
 
     /// The hooks in use and those that were not to be had.

@@ -26,8 +26,10 @@ pub enum Fact {
     Files,
     /// What systemd does with its units.
     Units,
-    /// TCP connections that were there before.
+    /// TCP connections and listeners that were there before.
     Earlier,
+    /// UDP sockets that were there before.
+    EarlierDatagrams,
     /// A process called `connect(2)`, whether or not anything was sent.
     Attempt,
     /// Why nothing was.
@@ -71,6 +73,7 @@ impl Fact {
             Fact::Files => "files",
             Fact::Units => "units",
             Fact::Earlier => "earlier",
+            Fact::EarlierDatagrams => "earlier UDP",
             Fact::Attempt => "attempt",
             Fact::Route => "route",
             Fact::Listen => "listen",
@@ -91,7 +94,8 @@ impl Fact {
             Fact::Outcome => "TCP outcome, close, byte counts",
             Fact::Files => "who writes cron tables and unit files",
             Fact::Units => "what systemd starts, and what for",
-            Fact::Earlier => "TCP connections that were there before",
+            Fact::Earlier => "TCP connections and listeners that were there before",
+            Fact::EarlierDatagrams => "UDP sockets that were there before",
             Fact::Attempt => "attempts to connect that send nothing",
             Fact::Route => "why an attempt sends nothing",
             Fact::Listen => "TCP listeners with their owner",
@@ -111,6 +115,7 @@ impl Fact {
             | Fact::Files
             | Fact::Units
             | Fact::Earlier
+            | Fact::EarlierDatagrams
             | Fact::Attempt
             | Fact::Route
             | Fact::Listen
@@ -140,6 +145,7 @@ impl Fact {
             Fact::Files => &[Hook::Fanotify],
             Fact::Units => &[Hook::Systemd],
             Fact::Earlier => &[Hook::SockDiag],
+            Fact::EarlierDatagrams => &[Hook::UdpDiag],
         }
     }
 
@@ -157,6 +163,7 @@ impl Fact {
             | Fact::Files
             | Fact::Units
             | Fact::Earlier
+            | Fact::EarlierDatagrams
             | Fact::Attempt
             | Fact::Datagrams => &[],
             Fact::Route => &[settings.fib6_result_type],
@@ -225,8 +232,10 @@ pub enum Hook {
     Fanotify,
     /// No eBPF program: systemd's interface on the D-Bus system bus.
     Systemd,
-    /// No eBPF program: one question over netlink.
+    /// No eBPF program: one question over netlink, about TCP.
     SockDiag,
+    /// No eBPF program: one question over netlink, about UDP.
+    UdpDiag,
 }
 
 impl Hook {
@@ -248,6 +257,7 @@ impl Hook {
             Hook::Fanotify => "fanotify",
             Hook::Systemd => "systemd",
             Hook::SockDiag => "sock_diag",
+            Hook::UdpDiag => "udp_diag",
         }
     }
 
@@ -272,7 +282,7 @@ impl Hook {
                 "cgroup_sock_release",
             ],
             Hook::CgroupPackets => &["cgroup_egress", "cgroup_ingress"],
-            Hook::Fanotify | Hook::Systemd | Hook::SockDiag => &[],
+            Hook::Fanotify | Hook::Systemd | Hook::SockDiag | Hook::UdpDiag => &[],
         }
     }
 
@@ -284,6 +294,7 @@ impl Hook {
             }
             Hook::KprobeTcpConnect => "needs CONFIG_KPROBES",
             Hook::SockDiag => "needs CONFIG_INET_DIAG (`modprobe tcp_diag`)",
+            Hook::UdpDiag => "needs CONFIG_INET_UDP_DIAG (`modprobe udp_diag`)",
             Hook::Fanotify => "needs Linux 5.9 or newer with CONFIG_FANOTIFY, and CAP_SYS_ADMIN",
             Hook::CgroupConnect | Hook::CgroupDatagrams | Hook::CgroupPackets => {
                 "needs CONFIG_CGROUP_BPF and a cgroup2 hierarchy"
@@ -322,6 +333,7 @@ impl fmt::Display for Hook {
             Hook::Fanotify => "fanotify",
             Hook::Systemd => "D-Bus systemd1",
             Hook::SockDiag => "netlink sock_diag",
+            Hook::UdpDiag => "netlink udp_diag",
         })
     }
 }

@@ -1,5 +1,5 @@
-//! TCP connections that are there already, asked of the kernel through sock_diag(7), and the processes that
-//! hold them. Of connections that were accepted from a listener nothing is told: they do not go out.
+//! Sockets that are there already, asked of the kernel through sock_diag(7), and the processes that hold them. Of
+//! connections that were accepted from a listener nothing is told: they do not go out.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -13,7 +13,7 @@ use netlink_packet_core::{
 };
 use netlink_packet_sock_diag::{
     SockDiagMessage,
-    constants::{AF_INET, AF_INET6, IPPROTO_TCP},
+    constants::{AF_INET, AF_INET6, IPPROTO_TCP, IPPROTO_UDP},
     inet::{ExtensionFlags, InetRequest, InetResponseHeader, SocketId, StateFlags},
 };
 use netlink_sys::{Socket, SocketAddr as NetlinkAddress, protocols::NETLINK_SOCK_DIAG};
@@ -22,11 +22,13 @@ use super::{
     attach::is_left_out,
     plan::{Choice, Fact, Hook},
 };
-use crate::event::SocketState;
+use crate::event::{Protocol, SocketState};
 
-/// A connection as the kernel tells it.
+/// A socket as the kernel tells it.
 #[derive(Clone, Debug)]
 pub struct FoundSocket {
+    /// Which kind.
+    pub protocol: Protocol,
     /// What the kernel calls it (`sock_gen_cookie`).
     pub cookie: u64,
     /// Where it stands.
@@ -47,48 +49,64 @@ const SEARCH: Duration = Duration::from_millis(500);
 /// Answers of the kernel are at most this long (`NLMSG_GOODSIZE` is less).
 const ANSWER: usize = 64 * 1024;
 
-/// The connections, with what that is as a choice of the plan.
-pub fn settle() -> (Vec<FoundSocket>, Choice) {
-    let found = match is_left_out(Hook::SockDiag) {
-        true => Err("left out by TRACER_WITHOUT_HOOKS".to_owned()),
-        false => sockets().map_err(|error| error.to_string()),
+/// The sockets of this network namespace, with what that is as choices of the plan.
+pub fn settle() -> (Vec<FoundSocket>, [Choice; 2]) {
+    let mut found = Vec::new();
+    let mut ask = |fact, hook, protocol| {
+        let asked = match is_left_out(hook) {
+            true => Err("left out by TRACER_WITHOUT_HOOKS".to_owned()),
+            false => sockets(protocol).map_err(|error| error.to_string()),
+        };
+        let settled = asked.map(|sockets| found.extend(sockets));
+        Choice::watched(fact, hook, settled)
     };
-    let settled = found.as_ref().map(|_| ()).map_err(Clone::clone);
-    let choice = Choice::watched(Fact::Earlier, Hook::SockDiag, settled);
-    (found.unwrap_or_default(), choice)
+    let choices = [
+        ask(Fact::Earlier, Hook::SockDiag, Protocol::Tcp),
+        ask(Fact::EarlierDatagrams, Hook::UdpDiag, Protocol::Udp),
+    ];
+    name_holders(&mut found);
+    forget_those_that_are_gone(&mut found);
+    (found, choices)
 }
 
-/// The connections of this network namespace that go out, as far as can be told.
+/// The sockets of one protocol that listen or go out, as far as can be told.
 ///
 /// # Errors
 ///
 /// The kernel does not tell.
-fn sockets() -> io::Result<Vec<FoundSocket>> {
+fn sockets(protocol: Protocol) -> io::Result<Vec<FoundSocket>> {
     let mut all = Vec::new();
     for family in [AF_INET, AF_INET6] {
-        all.extend(dump(family)?);
+        all.extend(dump(family, protocol)?);
+    }
+    if protocol == Protocol::Udp {
+        return Ok(all.iter().filter_map(found_datagrams).collect());
     }
     let listening: BTreeSet<u16> = all
         .iter()
         .filter(|socket| socket.state == TCP_LISTEN)
         .map(|socket| socket.socket_id.source_port)
         .collect();
-    let mut found: Vec<FoundSocket> = all
-        .iter()
-        .filter(|socket| !listening.contains(&socket.socket_id.source_port))
-        .filter_map(found)
-        .collect();
-    name_holders(&mut found);
-    if found.iter().any(|socket| socket.holders.is_empty()) {
-        // Its holder may have closed it meanwhile, or it has none any more and is waiting for its peer.
-        let mut there = BTreeSet::new();
+    let goes_out = |socket: &&InetResponseHeader| {
+        socket.state == TCP_LISTEN || !listening.contains(&socket.socket_id.source_port)
+    };
+    Ok(all.iter().filter(goes_out).filter_map(found).collect())
+}
+
+/// Whoever held a socket may have closed it meanwhile, or it has none any more and is waiting for its peer.
+fn forget_those_that_are_gone(found: &mut Vec<FoundSocket>) {
+    if found.iter().all(|socket| !socket.holders.is_empty()) {
+        return;
+    }
+    let mut there = BTreeSet::new();
+    for protocol in [Protocol::Tcp, Protocol::Udp] {
         for family in [AF_INET, AF_INET6] {
-            let held = dump(family)?.into_iter().filter(|socket| socket.inode != 0);
+            let held = dump(family, protocol).unwrap_or_default();
+            let held = held.into_iter().filter(|socket| socket.inode != 0);
             there.extend(held.map(|socket| u64::from_ne_bytes(socket.socket_id.cookie)));
         }
-        found.retain(|socket| !socket.holders.is_empty() || there.contains(&socket.cookie));
     }
-    Ok(found)
+    found.retain(|socket| !socket.holders.is_empty() || there.contains(&socket.cookie));
 }
 
 const TCP_LISTEN: u8 = 10;
@@ -98,21 +116,39 @@ fn found(socket: &InetResponseHeader) -> Option<FoundSocket> {
         1 | 8 => SocketState::Open,
         2 => SocketState::Connecting,
         4 | 5 | 9 | 11 => SocketState::Closing,
+        TCP_LISTEN => SocketState::Listening,
         _ => return None,
     };
+    Some(as_found(socket, Protocol::Tcp, state))
+}
+
+/// Sockets of the kernel's own have no inode, and those without a port were never used.
+fn found_datagrams(socket: &InetResponseHeader) -> Option<FoundSocket> {
+    if socket.inode == 0 || socket.socket_id.source_port == 0 {
+        return None;
+    }
+    let state = match socket.socket_id.destination_port {
+        0 => SocketState::Listening,
+        _ => SocketState::Open,
+    };
+    Some(as_found(socket, Protocol::Udp, state))
+}
+
+fn as_found(socket: &InetResponseHeader, protocol: Protocol, state: SocketState) -> FoundSocket {
     let id = &socket.socket_id;
     let end = |address: IpAddr, port| SocketAddr::new(address, port);
-    Some(FoundSocket {
+    FoundSocket {
+        protocol,
         cookie: u64::from_ne_bytes(id.cookie),
         state,
         local: end(id.source_address, id.source_port),
         remote: end(id.destination_address, id.destination_port),
         holders: Vec::new(),
         inode: socket.inode,
-    })
+    }
 }
 
-fn dump(family: u8) -> io::Result<Vec<InetResponseHeader>> {
+fn dump(family: u8, protocol: Protocol) -> io::Result<Vec<InetResponseHeader>> {
     let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
     socket.bind_auto()?;
     socket.connect(&NetlinkAddress::new(0, 0))?;
@@ -120,7 +156,10 @@ fn dump(family: u8) -> io::Result<Vec<InetResponseHeader>> {
     header.flags = NLM_F_REQUEST | NLM_F_DUMP;
     let request = SockDiagMessage::InetRequest(InetRequest {
         family,
-        protocol: IPPROTO_TCP,
+        protocol: match protocol {
+            Protocol::Tcp => IPPROTO_TCP,
+            Protocol::Udp => IPPROTO_UDP,
+        },
         extensions: ExtensionFlags::empty(),
         states: StateFlags::all(),
         socket_id: match family {

@@ -5,7 +5,7 @@ mod datagrams;
 mod fields;
 mod sockets;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::SocketAddr};
 
 use agent_tracer_ebpf::{self as wire, Kind, PeerKey, Traffic};
 
@@ -119,6 +119,21 @@ impl Assembler {
         let owned = self.number(process, user);
         self.sockets.adopt(cookie, owned);
         owned.connection
+    }
+
+    /// Takes on a UDP socket that was there before, with the peer that it is connected to, if it is. Its key where
+    /// datagrams are counted, and its number.
+    pub fn adopt_datagrams(
+        &mut self,
+        cookie: u64,
+        peer: Option<SocketAddr>,
+        process: ProcessId,
+        user: u32,
+    ) -> (PeerKey, u64) {
+        let owned = self.number(process, user);
+        let key = datagrams::key(cookie, peer);
+        self.datagrams.adopt(key, owned);
+        (key, owned.connection)
     }
 
     /// Tells of attempts to connect that were made before that time and sent nothing.

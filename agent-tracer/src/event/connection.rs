@@ -198,8 +198,8 @@ impl Listen {
     }
 }
 
-/// The TCP sockets of processes that ran when the recording began (sock_diag(7)), but for those that were
-/// accepted from a listener: connections that go out, or may.
+/// The TCP and UDP sockets of processes that ran when the recording began (sock_diag(7)), but for those that were
+/// accepted from a listener: connections that go out, or may, and listeners.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Sockets {
     /// In the order of their numbers.
@@ -231,6 +231,9 @@ pub struct SnapshotSocket {
     /// Processes that held it open, in ascending order; who of them asked for it nobody knows any more.
     #[prost(uint32, repeated, tag = "7")]
     pub holders: Vec<u32>,
+    /// TCP in all traces that do not say.
+    #[prost(enumeration = "Protocol", tag = "8")]
+    pub protocol: i32,
 }
 
 impl SnapshotSocket {
@@ -257,4 +260,6 @@ pub enum SocketState {
     Open = 2,
     /// FIN_WAIT1, FIN_WAIT2, CLOSING, LAST_ACK.
     Closing = 3,
+    /// LISTEN; of UDP, bound and not connected.
+    Listening = 4,
 }

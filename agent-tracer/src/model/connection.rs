@@ -165,13 +165,20 @@ impl Model {
             let Some(owner) = socket.holders.first().and_then(|pid| self.latest(*pid)) else {
                 continue;
             };
+            if socket.state() == SocketState::Listening {
+                self.listens_already(event, socket, owner);
+                continue;
+            }
             self.add_connection(Connection {
                 local: socket.local(),
                 remote: socket.remote(),
+                protocol: socket.protocol(),
                 state: match socket.state() {
                     SocketState::Connecting => State::Connecting,
                     SocketState::Closing => State::Closing,
-                    SocketState::Open | SocketState::Unknown => State::Open,
+                    SocketState::Open | SocketState::Listening | SocketState::Unknown => {
+                        State::Open
+                    }
                 },
                 was_there_before: true,
                 ..Connection::new(socket.connection, owner, event.boot_ns)

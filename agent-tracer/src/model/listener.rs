@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::{Model, ProcessIndex};
-use crate::event::{Close, Counted, Event, Listen, Protocol};
+use crate::event::{Close, Counted, Event, Listen, Protocol, SnapshotSocket};
 
 /// A listening TCP socket or a bound UDP socket.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct Listener {
     pub local: Option<SocketAddr>,
     /// When it began, nanoseconds since boot.
     pub started_ns: u64,
+    /// Whether it was there before the recording. Its owner is then a process that held it.
+    pub was_there_before: bool,
     /// When it was closed.
     pub ended_ns: Option<u64>,
     /// Of UDP: what came from others that nothing had been sent to before, and what was answered.
@@ -56,15 +58,40 @@ impl Listener {
 impl Model {
     pub(super) fn listen(&mut self, event: &Event, listen: &Listen, protocol: Protocol) {
         let owner = self.known(event.process, event.user);
-        self.by_listener
-            .insert(listen.connection, self.listeners.len());
+        let local = listen.local();
+        self.add_listener(event, listen.connection, owner, protocol, local, false);
+    }
+
+    /// One that was there when the recording began.
+    pub(super) fn listens_already(
+        &mut self,
+        event: &Event,
+        socket: &SnapshotSocket,
+        owner: ProcessIndex,
+    ) {
+        let (protocol, local) = (socket.protocol(), socket.local());
+        self.add_listener(event, socket.connection, owner, protocol, local, true);
+    }
+
+    fn add_listener(
+        &mut self,
+        event: &Event,
+        id: u64,
+        owner: ProcessIndex,
+        protocol: Protocol,
+        local: Option<SocketAddr>,
+        was_there_before: bool,
+    ) {
+        let position = self.listeners.len();
+        self.by_listener.insert(id, position);
         self.listeners.push(Listener {
-            position: self.listeners.len(),
-            id: listen.connection,
+            position,
+            id,
             owner,
             protocol,
-            local: listen.local(),
+            local,
             started_ns: event.boot_ns,
+            was_there_before,
             ended_ns: None,
             traffic: None,
         });

@@ -218,7 +218,13 @@ fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<
                 .iter()
                 .filter_map(|socket| connection(socket.connection))
                 .collect();
-            map.serialize_entry("connections", &connections)
+            map.serialize_entry("connections", &connections)?;
+            let listeners: Vec<_> = sockets
+                .sockets
+                .iter()
+                .filter_map(|socket| listener(socket.connection))
+                .collect();
+            map.serialize_entry("listeners", &listeners)
         }
         EventKind::AddressTagged(tagged) => {
             entry(map, "address", tagged.ip())?;

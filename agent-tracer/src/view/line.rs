@@ -231,7 +231,7 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
         }
         EventKind::UnitFollowed(followed) => escape::text(&followed.unit),
         EventKind::Sockets(sockets) => {
-            format!("{} connections were there before", sockets.sockets.len())
+            format!("{} sockets were there before", sockets.sockets.len())
         }
         EventKind::AddressTagged(tagged) => {
             let address = tagged

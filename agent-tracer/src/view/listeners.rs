@@ -7,7 +7,7 @@ use crate::model::{Listener, Model};
 use super::{
     Clock, escape,
     json::{ProcessObject, to_line},
-    page::{Page, bytes, duration},
+    page::{Page, bytes, columns, duration, pad},
     process::{because, name},
     table::table,
     user,
@@ -43,16 +43,22 @@ fn row(page: &Page, model: &Model, listener: &Listener) -> [String; HEADINGS.len
         .local
         .map_or_else(|| "?".to_owned(), |local| local.to_string());
     [
-        page.time(listener.started_ns),
+        match listener.was_there_before {
+            true => pad("before", columns(&page.time(0))),
+            false => page.time(listener.started_ns),
+        },
         escape::text(owner.tree.as_bytes()),
         format!("{} [{}]", name(owner), owner.id.pid),
         user(model, owner.user),
         format!("{local}/{}", listener.protocol.name()),
         listener.state().to_owned(),
-        listener.ended_ns.map_or_else(
-            || "-".to_owned(),
-            |ended| duration(ended.saturating_sub(listener.started_ns)),
-        ),
+        listener
+            .ended_ns
+            .filter(|_| !listener.was_there_before)
+            .map_or_else(
+                || "-".to_owned(),
+                |ended| duration(ended.saturating_sub(listener.started_ns)),
+            ),
         match listener.traffic {
             Some(traffic) => format!(
                 "{} / {} in {} / {} datagrams",
@@ -100,7 +106,10 @@ impl Serialize for ListenerObject<'_> {
         }
         map.serialize_entry("state", listener.state())?;
         map.serialize_entry("started", &clock.rfc3339(listener.started_ns))?;
-        if let Some(ended) = listener.ended_ns {
+        if listener.was_there_before {
+            map.serialize_entry("note", "was there before the recording")?;
+        }
+        if let Some(ended) = listener.ended_ns.filter(|_| !listener.was_there_before) {
             let lasted = ended.saturating_sub(listener.started_ns);
             map.serialize_entry("duration_ms", &(lasted as f64 / 1e6))?;
         }

@@ -1,7 +1,10 @@
 //! UDP sockets and their peers, until the socket is gone. How much went to and fro the kernel side counts; it is asked
 //! once nothing more is to come.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::{IpAddr, SocketAddr},
+};
 
 use agent_tracer_ebpf::{PEER_LIMIT, PeerKey};
 
@@ -38,18 +41,7 @@ impl Datagrams {
         count: TakeCount<'_>,
         tell: &mut dyn FnMut(Told),
     ) {
-        let mut key = PeerKey {
-            cookie,
-            address: [0; 16],
-            port: 0,
-            padding: 0,
-        };
-        if let Some(ends) = peer {
-            for (to, from) in key.address.iter_mut().zip(&ends.remote) {
-                *to = *from;
-            }
-            key.port = ends.remote_port;
-        }
+        let key = key(cookie, peer.and_then(Ends::remote));
         if self.peers.len() >= LIMIT
             && let Some((oldest, known)) = self.peers.pop_first()
         {
@@ -57,8 +49,13 @@ impl Datagrams {
             known.told(boot_ns, count, tell);
             self.uncounted += 1;
         }
+        self.adopt(key, owned);
+    }
+
+    /// One more, whether or not there are too many.
+    pub(super) fn adopt(&mut self, key: PeerKey, owned: Owned) {
         self.by_cookie
-            .entry(cookie)
+            .entry(key.cookie)
             .or_default()
             .push(owned.connection);
         self.peers.insert(owned.connection, Known { key, owned });
@@ -125,6 +122,26 @@ impl Datagrams {
                 self.by_cookie.remove(&cookie);
             }
         }
+    }
+}
+
+/// Where the kernel side counts what goes between a socket and a peer; without one, between it and strangers.
+pub(super) fn key(cookie: u64, peer: Option<SocketAddr>) -> PeerKey {
+    let mut address = [0; 16];
+    match peer.map(|peer| peer.ip().to_canonical()) {
+        Some(IpAddr::V4(v4)) => {
+            for (to, from) in address.iter_mut().zip(v4.octets()) {
+                *to = from;
+            }
+        }
+        Some(IpAddr::V6(v6)) => address = v6.octets(),
+        None => {}
+    }
+    PeerKey {
+        cookie,
+        address,
+        port: peer.map_or(0, |peer| peer.port().into()),
+        padding: 0,
     }
 }
 

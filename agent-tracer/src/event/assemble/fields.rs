@@ -1,8 +1,10 @@
 //! The fields of kernel records, one after the other. What they mean is not known here.
 
+use std::net::SocketAddr;
+
 use agent_tracer_ebpf as wire;
 
-use crate::event::{Connect, Listen, Protocol};
+use crate::event::{Connect, Listen, Protocol, connection::endpoint};
 
 /// Reads integers of host byte order one after the other.
 pub(super) struct Fields<'a> {
@@ -27,6 +29,10 @@ impl Ends {
             remote_port: self.remote_port,
             protocol: protocol.into(),
         }
+    }
+
+    pub(super) fn remote(&self) -> Option<SocketAddr> {
+        endpoint(&self.remote, self.remote_port)
     }
 
     pub(super) fn listen(self, connection: u64) -> Listen {

@@ -8,7 +8,9 @@ use crate::{
         self, Capture, Choice, Fact, FileChange, FileWatch, FoundSocket, Hook, HostsFile,
         UnitWatch, boot_now,
     },
-    event::{Event, EventKind, File, ProcessId, SnapshotSocket, Sockets, Units},
+    event::{
+        Event, EventKind, File, ProcessId, Protocol, SnapshotSocket, SocketState, Sockets, Units,
+    },
     model::{Model, job_digest},
     redact::Redactor,
 };
@@ -28,8 +30,10 @@ impl Sources {
     pub(super) async fn start(capture: &mut Capture) -> (Sources, Option<Units>) {
         let (files, choice) = FileWatch::settle();
         capture.add_choice(choice);
-        let (earlier, choice) = capture::earlier_sockets();
-        capture.add_choice(choice);
+        let (earlier, choices) = capture::earlier_sockets();
+        for choice in choices {
+            capture.add_choice(choice);
+        }
         let mut sources = Sources {
             units: None,
             files,
@@ -109,11 +113,15 @@ pub(super) fn sockets(
     let mut sockets = Vec::new();
     let mut unowned = 0;
     for socket in found {
+        let is_listening = socket.state == SocketState::Listening;
         // Asked for since the hooks are live, and told of by them.
-        let is_known = model
-            .connections()
-            .iter()
-            .any(|known| known.remote == Some(socket.remote) && known.local == Some(socket.local));
+        let is_known =
+            model.connections().iter().any(|known| {
+                known.remote == Some(socket.remote) && known.local == Some(socket.local)
+            }) || model
+                .listeners()
+                .iter()
+                .any(|known| is_listening && known.local == Some(socket.local));
         if is_known {
             continue;
         }
@@ -122,7 +130,15 @@ pub(super) fn sockets(
             unowned += 1;
             continue;
         };
-        let Ok(connection) = capture.adopt(socket.cookie, holder.id, holder.user) else {
+        let (cookie, owner, user) = (socket.cookie, holder.id, holder.user);
+        let adopted = match socket.protocol {
+            Protocol::Tcp => capture.adopt(cookie, owner, user),
+            Protocol::Udp => {
+                let remote = (!is_listening).then_some(socket.remote);
+                capture.adopt_datagrams(cookie, remote, owner, user)
+            }
+        };
+        let Ok(connection) = adopted else {
             unowned += 1;
             continue;
         };
@@ -134,6 +150,7 @@ pub(super) fn sockets(
             remote_address: octets(socket.remote.ip()),
             remote_port: socket.remote.port().into(),
             holders: socket.holders,
+            protocol: socket.protocol.into(),
         });
     }
     let event = Event::of_recording(boot_now(), EventKind::Sockets(Sockets { sockets }));
