@@ -17,6 +17,10 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         on_the_wire(live!(every_listener_is_a_row_with_its_owner)),
         on_the_wire(live!(ss_shows_what_still_listens)).needs("ss"),
+        on_the_wire(live!(a_port_that_nobody_chose_is_told))
+            .lacking("a port yet when a socket that was not bound begins to listen"),
+        on_the_wire(live!(who_may_not_listen_is_no_listener))
+            .lacking("a word from the kernel that listen(2) failed after it had begun"),
         on_the_wire(live!(a_listener_of_several_paths_is_one_of_tcp))
             .needs_file("/proc/sys/net/mptcp/enabled", "this kernel has no MPTCP"),
     ]
@@ -33,7 +37,7 @@ type Line = (
 );
 
 #[rustfmt::skip]
-const TABLE: [Line; 29] = [
+const TABLE: [Line; 26] = [
     ("tcp", "stay", "192.0.2.1:0", 1, "listening"),
     ("tcp", "stay", "[2001:db8:1::1]:0", 1, "listening"),
     ("tcp", "stay", "0.0.0.0:26001", 1, "listening"),
@@ -47,11 +51,6 @@ const TABLE: [Line; 29] = [
     ("tcp", "leave", "[2001:db8:1::1]:0", 1, "closed"),
     // One row, however often it is called.
     ("tcp-twice", "stay", "192.0.2.1:0", 1, "listening"),
-    // Nobody chose a port before it listens.
-    ("tcp-unbound", "stay", "0.0.0.0:0", 1, "listening"),
-    ("tcp-unbound", "stay", "[::]:0", 1, "listening"),
-    // Another one of the same process may not listen.
-    ("tcp-too-late", "stay", "192.0.2.1:26003", 1, "listening"),
     ("tcp-shared", "stay", "192.0.2.1:0", 2, "listening"),
     ("tcp-shared", "leave", "[2001:db8:1::1]:0", 2, "closed"),
     // Whoever began it is the owner, whoever has the socket.
@@ -197,6 +196,24 @@ fn a_listener_of_several_paths_is_one_of_tcp() {
         ("mptcp", "stay", "192.0.2.1:0", 1, "listening"),
         ("mptcp", "close", "[2001:db8:1::1]:0", 1, "closed"),
     ]));
+}
+
+fn a_port_that_nobody_chose_is_told() {
+    rows_are_as_wanted(&play(&[
+        ("tcp-unbound", "stay", "0.0.0.0:0", 1, "listening"),
+        ("tcp-unbound", "stay", "[::]:0", 1, "listening"),
+    ]));
+}
+
+/// Two sockets of a process are bound to one port, which they may, and both are to listen, which they may not.
+fn who_may_not_listen_is_no_listener() {
+    rows_are_as_wanted(&play(&[(
+        "tcp-too-late",
+        "stay",
+        "192.0.2.1:26003",
+        1,
+        "listening",
+    )]));
 }
 
 /// `PROTOCOL STATE RECEIVED SENT LOCAL REMOTE users:(("NAME",pid=PID,fd=FD))`.
