@@ -7,8 +7,8 @@ use agent_tracer_ebpf::{
 use aya_ebpf::{
     EbpfContext,
     helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns},
-    macros::cgroup_sock,
-    programs::SockContext,
+    macros::{cgroup_sock, cgroup_sock_addr},
+    programs::{SockAddrContext, SockContext},
 };
 
 use crate::{
@@ -21,6 +21,20 @@ use crate::{
 const IPPROTO_UDP: u32 = 17;
 const BPF_NOEXIST: u64 = 1;
 const EEXIST: i32 = -17;
+
+/// `BPF_CGROUP_INET4_BIND`: in the context of the process that calls `bind(2)`.
+#[cgroup_sock_addr(bind4)]
+pub fn cgroup_bind4(context: SockAddrContext) -> i32 {
+    emit::settle(Kind::Bind, note_any_port(&context));
+    GO_ON
+}
+
+/// `BPF_CGROUP_INET6_BIND`, likewise.
+#[cgroup_sock_addr(bind6)]
+pub fn cgroup_bind6(context: SockAddrContext) -> i32 {
+    emit::settle(Kind::Bind, note_any_port(&context));
+    GO_ON
+}
 
 /// `BPF_CGROUP_INET4_POST_BIND`: in the context of the process that called `bind(2)`.
 #[cgroup_sock(post_bind4)]
@@ -73,7 +87,14 @@ fn try_bind(context: &SockContext, family: u16, local: [u8; 16]) -> Result<(), i
     }
     let header = task::header(Kind::Bind, task::current())?;
     let cookie = cookie(context);
-    remember(&bound(cookie), header, PeerCount::TOLD);
+    let own = UDP_PEERS.get_ptr_mut(bound(cookie));
+    // SAFETY: the value stays where it is while the program runs.
+    let any_port = own.is_some_and(|own| unsafe { (*own).state } == PeerCount::ANY_PORT);
+    match own {
+        // SAFETY: as above.
+        Some(own) => unsafe { (*own).state = PeerCount::TOLD },
+        None => remember(&bound(cookie), header, PeerCount::TOLD),
+    }
     let record = Bind {
         header,
         cookie,
@@ -85,8 +106,29 @@ fn try_bind(context: &SockContext, family: u16, local: [u8; 16]) -> Result<(), i
             local,
             remote: [0; 16],
         },
+        any_port: u32::from(any_port),
+        padding: 0,
     };
     emit::record(Kind::Bind, &record);
+    Ok(())
+}
+
+/// Notes that a UDP socket is about to be bound to any port, which is not seen any more once it is.
+#[inline(always)]
+fn note_any_port(context: &SockAddrContext) -> Result<(), i32> {
+    // SAFETY: the kernel hands over a valid context.
+    let (protocol, port) = unsafe {
+        (
+            (*context.sock_addr).protocol,
+            (*context.sock_addr).user_port,
+        )
+    };
+    if protocol == IPPROTO_UDP && port == 0 {
+        // SAFETY: as above.
+        let cookie = unsafe { bpf_get_socket_cookie(context.as_ptr()) };
+        let header = task::header(Kind::Bind, task::current())?;
+        remember(&bound(cookie), header, PeerCount::ANY_PORT);
+    }
     Ok(())
 }
 

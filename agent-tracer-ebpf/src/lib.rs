@@ -363,6 +363,10 @@ pub struct Bind {
     pub cookie: u64,
     /// The local end.
     pub endpoints: Endpoints,
+    /// 1 where it asked for any port.
+    pub any_port: u32,
+    /// Always 0.
+    pub padding: u32,
 }
 
 /// A UDP socket is gone: cgroup `sock_release`. Whoever closed it last need not be its owner.
@@ -455,6 +459,8 @@ impl PeerCount {
     pub const TOLD: u64 = 1;
     /// It wrote first, to a socket that is bound: what is sent to it is an answer, and counts with that.
     pub const STRANGER: u64 = 2;
+    /// A socket that is about to be bound to any port.
+    pub const ANY_PORT: u64 = 3;
 
     /// A peer of a socket that was there before the recording, as the loader hands it over.
     pub const TOLD_WORDS: [u64; size_of::<PeerCount>() / 8] =
@@ -526,7 +532,7 @@ const _: () = {
     assert!(size_of::<Route>() == 40);
     assert!(size_of::<Listen>() == 80);
     assert!(size_of::<Peer>() == 80);
-    assert!(size_of::<Bind>() == 80);
+    assert!(size_of::<Bind>() == 88);
     assert!(size_of::<Released>() == 40);
     assert!(size_of::<Payload>() == 56);
     assert!(size_of::<PeerKey>() == 32);

@@ -16,6 +16,8 @@ pub(crate) fn tests() -> Vec<Test> {
         plain!(omsagent_is_in_its_tree),
         plain!(nothing_else_is_in_these_trees),
         plain!(connections_have_owner_tree_and_outcome),
+        plain!(who_listens),
+        plain!(every_endpoint_has_its_host),
         plain!(what_a_firewall_has_to_allow_the_agent),
         plain!(the_agent_is_found_under_both_of_its_names),
         plain!(what_is_not_the_installers_is_not_the_commands),
@@ -207,6 +209,50 @@ fn connections_have_owner_tree_and_outcome() {
     let refused = lives("connections", &["--remote", "168.63.129.16:32526"]);
     assert_eq!(text(&refused[0], "state"), "refused");
     assert_eq!(text(&refused[0], "tree"), "omsagent");
+}
+
+fn who_listens() {
+    let told: Vec<String> = lives("connections", &["--listening"])
+        .iter()
+        .map(|row| {
+            assert_eq!(text(row, "tree"), "omsagent", "{row}");
+            assert_eq!(text(&row["process"], "user"), "omsagent", "{row}");
+            format!(
+                "{}/{} {}",
+                text(row, "local"),
+                text(row, "protocol"),
+                text(row, "state")
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "127.0.0.1:25224/udp listening",
+            "0.0.0.0:25324/tcp listening"
+        ]
+    );
+}
+
+fn every_endpoint_has_its_host() {
+    for (host, source) in [
+        ("github.com", "http_host"),
+        ("objects.githubusercontent.com", "http_host"),
+        ("*.oms.opinsights.azure.com", "sni"),
+    ] {
+        let rows = lives("connections", &["--remote", host]);
+        assert!(!rows.is_empty(), "{host}");
+        for row in rows {
+            let sources: Vec<&str> = row["names"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|name| text(name, "source"))
+                .collect();
+            // The replica asks by itself, over UDP, as a language without the C library's resolver does.
+            assert_eq!(sources, [source, "dns"], "{row}");
+        }
+    }
 }
 
 fn what_a_firewall_has_to_allow_the_agent() {

@@ -1,9 +1,9 @@
 //! `cargo xtask vm`: the tests on kernels that this machine does not run: boots each in virtual
 //! machines, without and with systemd, runs there what `cargo xtask test` runs here, and compares what they say. It installs no
-//! kernel, changes nothing outside the build directory but for the packages of the emulator and of what makes
-//! guests, and needs no KVM.
+//! kernel, changes nothing outside the build directory but for the packages of what makes guests, and needs no KVM.
 
 mod cpio;
+mod emulator;
 mod guests;
 mod image;
 mod kernel;
@@ -27,6 +27,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use crate::demo::{self, build, bundle};
+use emulator::Emulator;
 use guests::{GUESTS, Guest};
 use image::{Contents, Kind};
 use kernel::Kernel;
@@ -81,7 +82,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let begun = Instant::now();
     let workspace = demo::workspace()?;
     let places = Places::make(&workspace)?;
-    let emulator = packages::require_emulator()?;
+    let emulator = Emulator::find(&places.cache)?;
     let guests = arguments.guests();
     let mut kernels = BTreeMap::new();
     for branch in arguments.kernel.names() {
@@ -159,7 +160,7 @@ impl Arguments {
 
 /// What all guests of a run are booted with.
 struct Run<'a> {
-    emulator: &'a Path,
+    emulator: &'a Emulator,
     kernels: &'a BTreeMap<&'static str, Kernel>,
     images: &'a BTreeMap<&'static str, PathBuf>,
     directory: &'a Path,

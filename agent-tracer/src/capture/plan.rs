@@ -224,7 +224,7 @@ pub enum Hook {
     CgroupConnect,
     /// Raw tracepoints of both routing tables.
     FibTableLookup,
-    /// cgroup programs `post_bind`, `sendmsg` and `sock_release`.
+    /// cgroup programs `bind`, `post_bind`, `sendmsg` and `sock_release`.
     CgroupDatagrams,
     /// cgroup programs for packets that leave and arrive.
     CgroupPackets,
@@ -277,6 +277,8 @@ impl Hook {
             Hook::CgroupDatagrams => &[
                 "cgroup_sendmsg4",
                 "cgroup_sendmsg6",
+                "cgroup_bind4",
+                "cgroup_bind6",
                 "cgroup_post_bind4",
                 "cgroup_post_bind6",
                 "cgroup_sock_release",
@@ -328,7 +330,7 @@ impl fmt::Display for Hook {
             Hook::InetSockSetState => "raw_tp inet_sock_set_state",
             Hook::CgroupConnect => "cgroup connect4/6",
             Hook::FibTableLookup => "raw_tp fib_table_lookup",
-            Hook::CgroupDatagrams => "cgroup post_bind/sendmsg/sock_release",
+            Hook::CgroupDatagrams => "cgroup bind/sendmsg/sock_release",
             Hook::CgroupPackets => "cgroup_skb",
             Hook::Fanotify => "fanotify",
             Hook::Systemd => "D-Bus systemd1",

@@ -34,7 +34,8 @@ pub(super) struct Arguments {
     /// Sum them up: by where they go, which is what a firewall has to allow, or by who asked for them
     #[arg(long, value_enum)]
     by: Option<Key>,
-    /// Show who listens for TCP connections or has bound a UDP socket instead
+    /// Show who listens for TCP connections or has bound a UDP socket instead; without UDP sockets of clients, which
+    /// asked for any port and heard from nobody that they had not written to
     #[arg(long, conflicts_with = "by")]
     listening: bool,
     /// Show which host names were looked up instead, and what came of it
@@ -68,7 +69,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let page = paper.page(clock);
     if arguments.listening {
         let wanted = model.listeners().iter();
-        let wanted = wanted.filter(|listener| selection.shows_listener(listener));
+        let wanted = wanted
+            .filter(|listener| selection.shows_listener(listener) && !listener.is_of_client());
         let all: Vec<String> = match format {
             Format::Text => view::listeners(&page, model, wanted),
             Format::Jsonl => wanted

@@ -294,7 +294,8 @@ impl Assembler {
                 let owned = self.number(process, header.user);
                 self.datagrams
                     .add(cookie, None, owned, header.boot_ns, count, tell);
-                let listen = ends.listen(owned.connection);
+                let mut listen = ends.listen(owned.connection);
+                listen.any_port = fields.u32()? != 0;
                 tell(Told::Event(
                     owned.event(header.boot_ns, EventKind::Bind(listen)),
                 ));

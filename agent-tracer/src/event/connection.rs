@@ -189,6 +189,9 @@ pub struct Listen {
     /// Local port.
     #[prost(uint32, tag = "3")]
     pub local_port: u32,
+    /// Of UDP: whether it asked for any port. A client may do that; a server whose port nobody knows has few guests.
+    #[prost(bool, tag = "4")]
+    pub any_port: bool,
 }
 
 impl Listen {

@@ -17,6 +17,8 @@ pub struct Listener {
     pub protocol: Protocol,
     /// Where it listens.
     pub local: Option<SocketAddr>,
+    /// Of UDP: whether it asked for any port.
+    pub any_port: bool,
     /// When it began, nanoseconds since boot.
     pub started_ns: u64,
     /// Whether it was there before the recording. Its owner is then a process that held it.
@@ -46,6 +48,29 @@ impl Listener {
         self.position
     }
 
+    fn new(id: u64, owner: ProcessIndex, started_ns: u64) -> Listener {
+        Listener {
+            position: 0,
+            id,
+            owner,
+            protocol: Protocol::Tcp,
+            local: None,
+            any_port: false,
+            started_ns,
+            was_there_before: false,
+            ended_ns: None,
+            traffic: None,
+        }
+    }
+
+    /// Whether it is but a client's end: a UDP socket that asked for any port, and that no stranger wrote to.
+    pub fn is_of_client(&self) -> bool {
+        let heard = self
+            .traffic
+            .is_some_and(|traffic| traffic.datagrams_received > 0);
+        self.any_port && !heard
+    }
+
     /// The name of its state in views and jsonl.
     pub fn state(&self) -> &'static str {
         match self.ended_ns {
@@ -58,8 +83,12 @@ impl Listener {
 impl Model {
     pub(super) fn listen(&mut self, event: &Event, listen: &Listen, protocol: Protocol) {
         let owner = self.known(event.process, event.user);
-        let local = listen.local();
-        self.add_listener(event, listen.connection, owner, protocol, local, false);
+        self.add_listener(Listener {
+            protocol,
+            local: listen.local(),
+            any_port: listen.any_port,
+            ..Listener::new(listen.connection, owner, event.boot_ns)
+        });
     }
 
     /// One that was there when the recording began.
@@ -69,32 +98,18 @@ impl Model {
         socket: &SnapshotSocket,
         owner: ProcessIndex,
     ) {
-        let (protocol, local) = (socket.protocol(), socket.local());
-        self.add_listener(event, socket.connection, owner, protocol, local, true);
+        self.add_listener(Listener {
+            protocol: socket.protocol(),
+            local: socket.local(),
+            was_there_before: true,
+            ..Listener::new(socket.connection, owner, event.boot_ns)
+        });
     }
 
-    fn add_listener(
-        &mut self,
-        event: &Event,
-        id: u64,
-        owner: ProcessIndex,
-        protocol: Protocol,
-        local: Option<SocketAddr>,
-        was_there_before: bool,
-    ) {
-        let position = self.listeners.len();
-        self.by_listener.insert(id, position);
-        self.listeners.push(Listener {
-            position,
-            id,
-            owner,
-            protocol,
-            local,
-            started_ns: event.boot_ns,
-            was_there_before,
-            ended_ns: None,
-            traffic: None,
-        });
+    fn add_listener(&mut self, mut listener: Listener) {
+        listener.position = self.listeners.len();
+        self.by_listener.insert(listener.id, listener.position);
+        self.listeners.push(listener);
     }
 
     pub(super) fn listener_closed(&mut self, event: &Event, close: &Close) {

@@ -11,12 +11,12 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::{guests::Guest, kernel::Kernel};
+use super::{emulator::Emulator, guests::Guest, kernel::Kernel};
 use crate::test::tally;
 
 /// What is to be booted.
 pub struct Machine<'a> {
-    pub emulator: &'a Path,
+    pub emulator: &'a Emulator,
     pub kernel: &'a Kernel,
     pub guest: &'a Guest,
     /// What to call it.
@@ -62,7 +62,7 @@ impl Machine<'_> {
             command.arg("-serial").arg(serial(file)?);
         }
         command.stdin(Stdio::null());
-        let mut emulator = Emulator(command.spawn().context("cannot run the emulator")?);
+        let mut emulator = Running(command.spawn().context("cannot run the emulator")?);
         let limit = Duration::from_secs(LIMIT);
         let deadline = Instant::now() + limit;
         let mut shown = 0;
@@ -106,7 +106,7 @@ impl Machine<'_> {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(self.emulator);
+        let mut command = self.emulator.command();
         command
             .args(OPTIONS)
             .args(["-nodefaults", "-m", &self.guest.kind.memory().to_string()])
@@ -134,9 +134,9 @@ fn serial(file: &Path) -> Result<String> {
 }
 
 /// Does not outlive this program's interest in it.
-struct Emulator(Child);
+struct Running(Child);
 
-impl Drop for Emulator {
+impl Drop for Running {
     fn drop(&mut self) {
         // It has ended by itself, usually.
         drop(self.0.kill());

@@ -40,6 +40,7 @@ impl Ends {
             connection,
             local_address: self.local,
             local_port: self.local_port,
+            any_port: false,
         }
     }
 }
