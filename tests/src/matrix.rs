@@ -27,6 +27,7 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         on_the_wire(live!(every_attempt_is_a_row_with_its_end)),
         on_the_wire(live!(every_row_has_its_local_end)),
+        on_the_wire(live!(times_are_there_when_they_are_over)),
         on_the_wire(live!(ss_shows_as_open_what_is_open)).needs("ss"),
         on_the_wire(live!(
             what_is_on_the_wire_is_in_a_row_and_the_other_way_round
@@ -148,6 +149,27 @@ fn attempts_through_io_uring_are_no_different() {
     let scene = Scene::play(cases(&table::RING));
     rows_are_those_of_the_table(&scene);
     rows_are_those_on_the_wire(&scene);
+}
+
+fn times_are_there_when_they_are_over() {
+    let scene = scene();
+    for case in &scene.cases {
+        let Some(row) = row_of(scene, case) else {
+            continue;
+        };
+        assert!(row["started"].is_string(), "{row}");
+        let lasted = row["duration_ms"].as_f64();
+        let lasts = matches!(case.state, "open" | "closing" | "connecting");
+        assert_eq!(lasted.is_none(), lasts, "{row}");
+        let Some(lasted) = lasted else { continue };
+        let answer = row["connect_ms"].as_f64();
+        assert!(
+            answer.is_none_or(|answer| 0.0 < answer && answer <= lasted),
+            "{row}"
+        );
+        // The kernel sends another SYN after a second.
+        assert!(case.state != "timed_out" || lasted > 900.0, "{row}");
+    }
 }
 
 fn end_of(row: &Value, key: &str) -> Option<SocketAddr> {

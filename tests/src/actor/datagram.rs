@@ -1,6 +1,7 @@
 //! Programs that send and receive datagrams, each socket used in one way; and how many they were.
 
 use std::{
+    io::Write,
     net::{IpAddr, SocketAddr, SocketAddrV6},
     os::fd::{AsRawFd, OwnedFd},
 };
@@ -227,8 +228,11 @@ impl Talk {
             }
             Way::Bound | Way::Server => {
                 bind(descriptor, &self.peer(0)).expect("a port");
-                // For whoever is to send to it.
-                eprintln!("{name} waits");
+                // For whoever is to send to it; in one piece, as `say` does.
+                let line = format!("{name} waits\n");
+                std::io::stderr()
+                    .write_all(line.as_bytes())
+                    .expect("a line");
                 for _ in 0..self.count {
                     let mut question = vec![0; 65_536];
                     let (bytes, from) =

@@ -9,8 +9,8 @@ use std::{
 use nix::{
     errno::Errno,
     sys::socket::{
-        AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt,
-        shutdown, socket, sockopt,
+        AddressFamily, Backlog, MsgFlags, SockFlag, SockType, SockaddrStorage, bind, listen,
+        sendto, setsockopt, shutdown, socket, sockopt,
     },
 };
 
@@ -34,6 +34,8 @@ enum Kind {
     /// Of several paths (MPTCP).
     Mptcp,
     Udp,
+    /// And hears from another socket.
+    UdpHeard,
     /// Two that share a port.
     UdpShared,
     /// On both families' addresses, or on one of v4, through a v6 socket.
@@ -76,6 +78,7 @@ impl Line for Listener {
                 "tcp-shared" => Kind::TcpShared,
                 "mptcp" => Kind::Mptcp,
                 "udp" => Kind::Udp,
+                "udp-heard" => Kind::UdpHeard,
                 "udp-shared" => Kind::UdpShared,
                 "udp6" => Kind::Udp6,
                 "tcp6" => Kind::Tcp6,
@@ -171,6 +174,19 @@ impl Listener {
                 vec![socket]
             }
             Kind::Udp => vec![udp(address, |_| ())],
+            Kind::UdpHeard => {
+                let socket = udp(address, |_| ());
+                let own = local_of(&socket).expect("its address");
+                let other = new(family(address), SockType::Datagram, 0);
+                let sent = sendto(
+                    other.as_raw_fd(),
+                    b"you",
+                    &SockaddrStorage::from(own),
+                    MsgFlags::empty(),
+                );
+                assert_eq!(sent, Ok(3));
+                vec![socket]
+            }
             Kind::UdpShared => {
                 let first = udp(address, share_port);
                 let own = local_of(&first).expect("its address");

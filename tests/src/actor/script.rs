@@ -27,7 +27,7 @@ pub(super) trait Line: Sized {
 /// What a process holds while it stays.
 pub(super) type Kept = Vec<std::os::fd::OwnedFd>;
 
-/// A process that stays ends by itself at last, for when nobody ends it, seconds.
+/// A process that stays, or waits in vain, ends by itself at last, after so many seconds.
 const PATIENCE: u32 = 300;
 
 /// Plays the lines `NAME …`, and prints `NAME owner PID` for each. It ends when every process has ended, or has come to where it
@@ -49,9 +49,9 @@ pub(super) fn play<L: Line>() -> ExitCode {
         match unsafe { fork() }.expect("a process") {
             ForkResult::Child => {
                 drop(settled);
+                alarm::set(PATIENCE);
                 let kept = part.play(name);
                 if stays {
-                    alarm::set(PATIENCE);
                     drop(settles);
                     stay(kept);
                 }
