@@ -15,7 +15,9 @@ mod filter;
 mod harness;
 mod hooks;
 mod launch;
+mod listening;
 mod lockdown;
+mod matrix;
 mod names;
 mod others;
 mod output;
@@ -25,6 +27,7 @@ mod redact;
 mod schedule;
 mod systemd;
 mod tags;
+mod udp;
 
 use std::process::ExitCode;
 
@@ -48,6 +51,9 @@ fn main() -> ExitCode {
         systemd::tests(),
         connect::tests(),
         hooks::tests(),
+        matrix::tests(),
+        udp::tests(),
+        listening::tests(),
         others::tests(),
         launch::tests(),
         record::tests(),

@@ -324,6 +324,7 @@ impl Capture {
         };
         self.losses.report(&mut report);
         report("connection without owner", self.assembler.take_unowned());
+        report("uncounted UDP peer", self.assembler.take_uncounted());
         report("malformed record", std::mem::take(&mut self.malformed));
         self.log.flush();
         for line in self.lines.take() {

@@ -19,7 +19,8 @@ use super::become_program;
 /// `WHAT… -- PROGRAM…`: runs a program where something is different:
 ///
 /// `tiny DIRECTORY` has a disk of 64 KiB there, `hide DIRECTORY` has nothing there, `over FILE PLACE`
-/// has a file in the place of another, `pids` counts process ids from 1, `named NAME` is a host of that name, `powerless` is root in a user namespace only, `net` has a loopback only, on which nobody answers for 192.0.2.0/24.
+/// has a file in the place of another, `pids` counts process ids from 1, `named NAME` is a host of that name, `powerless` is root in a user namespace only, `net` has a loopback only, on which nobody answers for 192.0.2.0/24,
+/// `network-of PID` has the network of that process.
 pub(super) fn within(words: &[OsString]) -> ExitCode {
     let mut words = words.iter();
     let mut new_pids = false;
@@ -59,6 +60,7 @@ pub(super) fn within(words: &[OsString]) -> ExitCode {
                 unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace");
                 network();
             }
+            Some("network-of") => super::wire::network_of(words.next().expect("a process")),
             Some(_) | None => return ExitCode::FAILURE,
         }
     }

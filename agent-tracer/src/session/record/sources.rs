@@ -136,7 +136,8 @@ pub(super) fn sockets(
         }
         let holder = socket.holders.iter().find_map(|pid| model.latest(*pid));
         let Some(holder) = holder.map(|index| model.process(index)) else {
-            unowned += 1;
+            // The kernel itself listens (for NFS), and so does, seen from a container, who is outside.
+            unowned += u64::from(!is_listening);
             continue;
         };
         let (cookie, owner, user) = (socket.cookie, holder.id, holder.user);
