@@ -110,7 +110,7 @@ fn has_lasting_handles(directory: &Path) -> bool {
     let Ok(system) = statfs(directory) else {
         return false;
     };
-    if system.f_type as i64 != OVERLAY {
+    if system.f_type != OVERLAY {
         return true;
     }
     let Ok(mounts) = fs::read_to_string("/proc/self/mountinfo") else {
