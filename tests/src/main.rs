@@ -18,6 +18,7 @@ mod launch;
 mod listening;
 mod lockdown;
 mod matrix;
+mod names;
 mod others;
 mod output;
 mod process;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         filter::tests(),
         redact::tests(),
         tags::tests(),
+        names::tests(),
         bad_input::tests(),
         damage::tests(),
         doctor::tests(),

@@ -186,7 +186,13 @@ impl Model {
         }
     }
 
+    /// Whether a process has asked for a connection.
+    pub fn has_connected(&self, process: ProcessIndex) -> bool {
+        self.process(process).has_connected
+    }
+
     fn add_connection(&mut self, mut connection: Connection) {
+        self.processes[connection.owner.position()].has_connected = true;
         connection.position = self.connections.len();
         self.by_connection
             .insert(connection.id, connection.position);

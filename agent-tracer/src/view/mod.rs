@@ -1,5 +1,6 @@
 //! The model as text and as jsonl. This is the only place that formats, and it only reads.
 
+mod changes;
 #[cfg(feature = "capture")]
 mod checkup;
 mod connections;
@@ -19,6 +20,7 @@ mod table;
 mod tags;
 mod tree;
 
+pub use changes::{Action, Change, Kind, change_json, changes, collect as collect_changes};
 #[cfg(feature = "capture")]
 pub use checkup::{checkup, checkup_json};
 pub use connections::connections;

@@ -8,6 +8,7 @@ mod dial;
 mod far;
 mod lineage;
 mod listen;
+mod mayfly;
 mod sandbox;
 mod script;
 mod thread;
@@ -40,6 +41,7 @@ pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
         Some("attempts") => script::play::<attempt::Attempt>(),
         Some("listeners") => script::play::<listen::Listener>(),
         Some("datagrams") => script::play::<datagram::Talk>(),
+        Some("mayflies") => mayfly::mayflies(rest),
         Some("within") => sandbox::within(rest),
         Some(_) | None => {
             eprintln!("there is no actor for {}", part.display());
