@@ -36,12 +36,12 @@ pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
         Some("dial") => dial::dial(rest),
         Some("serve") => dial::serve(rest),
         Some("hand-over") => dial::hand_over(rest),
+        Some("mayflies") => mayfly::mayflies(rest),
         Some("wire") => wire::near(rest),
         Some("far") => wire::far(rest),
         Some("attempts") => script::play::<attempt::Attempt>(),
         Some("listeners") => script::play::<listen::Listener>(),
         Some("datagrams") => script::play::<datagram::Talk>(),
-        Some("mayflies") => mayfly::mayflies(rest),
         Some("within") => sandbox::within(rest),
         Some(_) | None => {
             eprintln!("there is no actor for {}", part.display());

@@ -13,13 +13,13 @@ use crate::demo::elevate;
 /// A program, or a file in its place, the package that has it, and what it is for.
 const PROGRAMS: [(&str, &str, &str); 15] = [
     ("strace", "strace", "the oracle for execs and connections"),
+    ("ip", "iproute2", "networks of the tests' own"),
     ("ss", "iproute2", "the oracle for open sockets"),
     ("tcpdump", "tcpdump", "the oracle for what is sent"),
     ("nft", "nftables", "filters that stop connections"),
     ("make", "make", "a fan-out to record"),
     ("python3", "python3", "threads that start programs"),
     ("dpkg-deb", "dpkg", "packages to install"),
-    ("ip", "iproute2", "addresses and networks for servers"),
     ("openssl", "openssl", "certificates, and a client to record"),
     ("curl", "curl", "a client to record"),
     ("wget", "wget", "a client to record"),
