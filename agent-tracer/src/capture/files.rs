@@ -80,7 +80,6 @@ pub struct FileWatch {
     /// [`WATCHED`], by all names.
     told: HashSet<PathBuf>,
     overflows: u64,
-    nameless: u64,
 }
 
 impl FileWatch {
@@ -95,7 +94,6 @@ impl FileWatch {
             roots: roots.clone(),
             told: told_directories(),
             overflows: 0,
-            nameless: 0,
         };
         let mut refused = None;
         let here = std::env::current_dir().unwrap_or_default();
@@ -159,9 +157,8 @@ impl FileWatch {
                     {
                         group.names.forget();
                     }
+                    // One that has no name any more is gone, with all that was in it.
                     let Some(path) = path else {
-                        // Of a whole file system, the directory is gone with all that was in it.
-                        self.nameless += u64::from(group.whole.is_ok());
                         continue;
                     };
                     if is_directory {
@@ -219,11 +216,6 @@ impl FileWatch {
     /// was lost.
     pub fn take_overflows(&mut self) -> u64 {
         std::mem::take(&mut self.overflows)
-    }
-
-    /// How many changes there were since the last call in directories that were gone before their name was asked for.
-    pub fn take_nameless(&mut self) -> u64 {
-        std::mem::take(&mut self.nameless)
     }
 
     /// Watches a directory with all below it, or what is there of the way to it.

@@ -185,7 +185,7 @@ fn capabilities(path: &Path) -> Vec<u8> {
 }
 
 fn is_view(path: &Path) -> bool {
-    statfs(path).is_ok_and(|system| VIEWS.contains(&(system.f_type as i64)))
+    statfs(path).is_ok_and(|system| VIEWS.contains(&system.f_type))
 }
 
 fn with_digest(path: &[u8], state: &FileState) -> FileState {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Connection, Model, ProcessIndex};
+use super::{Connection, Model, ProcessIndex, process::base_name};
 use crate::event::{
     Compared, Difference, Event, File, FileAction, FileDifference, FilesCompared, Subject,
 };
@@ -143,10 +143,11 @@ impl Model {
             return downloads;
         }
         for (runner, process) in self.processes() {
-            let words = process.argv.iter().skip(1).take(ARGUMENTS);
             let mut candidates = vec![process.exe.to_vec(), process.filename.to_vec()];
-            candidates.extend(words.map(|word| absolute(&process.cwd, word)));
-            candidates.dedup();
+            if is_interpreter(base_name(&process.exe)) {
+                let words = process.argv.iter().skip(1).take(ARGUMENTS);
+                candidates.extend(words.map(|word| absolute(&process.cwd, word)));
+            }
             let found = candidates.into_iter().find_map(|path| {
                 let (writer, connections) = *self.changes.written.get(&path)?;
                 // Whoever was there before it was written reads it, but does not execute it.
@@ -238,6 +239,20 @@ impl Model {
     }
 }
 
+/// Whether a program is one that runs scripts, by its name without a version.
+fn is_interpreter(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 17] = [
+        b"sh", b"bash", b"dash", b"ash", b"busybox", b"ksh", b"mksh", b"zsh", b"fish", b"python",
+        b"perl", b"ruby", b"node", b"php", b"lua", b"tclsh", b"java",
+    ];
+    let is_version = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    let end = name
+        .iter()
+        .rposition(|byte| !is_version(byte))
+        .map_or(0, |last| last + 1);
+    NAMES.contains(&name.get(..end).unwrap_or_default())
+}
+
 /// The directories above a path, the nearest first, without the root.
 fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::successors(Some(path), |path| {
@@ -259,7 +274,17 @@ fn absolute(directory: &[u8], path: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{above, absolute};
+    use super::{above, absolute, is_interpreter};
+
+    #[test]
+    fn interpreters_have_versions() {
+        for name in ["sh", "python3.11", "ruby", "perl5.36.0"] {
+            assert!(is_interpreter(name.as_bytes()), "{name}");
+        }
+        for name in ["dirname", "", "3", "shred"] {
+            assert!(!is_interpreter(name.as_bytes()), "{name}");
+        }
+    }
 
     #[test]
     fn paths_are_resolved_as_text() {

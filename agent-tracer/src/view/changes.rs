@@ -233,28 +233,27 @@ fn attention_lines(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String>
 
 /// `by dpkg [4711] in omi`
 fn author(model: &Model, change: &Change) -> String {
-    let is_itself = matches!(
-        change.kind,
-        Kind::Process | Kind::Listener | Kind::Destination
-    );
-    match change.author {
-        Some(author) => {
-            let process = model.process(author);
-            let tree = escape::text(process.tree.as_bytes());
-            let inferred = if change.is_inferred {
-                " (inferred)"
-            } else {
-                ""
-            };
-            format!(
-                "by {} [{}] in {tree}{inferred}",
-                name(process),
-                process.id.pid
-            )
-        }
-        None if is_itself => String::new(),
-        None => "by somebody who was not seen".to_owned(),
+    let Some(author) = change.author else {
+        return match change.kind {
+            Kind::Process | Kind::Listener | Kind::Destination => String::new(),
+            _ => "by somebody who was not seen".to_owned(),
+        };
+    };
+    let process = model.process(author);
+    let tree = escape::text(process.tree.as_bytes());
+    if change.kind == Kind::Process {
+        return format!("in {tree}");
     }
+    let inferred = if change.is_inferred {
+        " (inferred)"
+    } else {
+        ""
+    };
+    format!(
+        "by {} [{}] in {tree}{inferred}",
+        name(process),
+        process.id.pid
+    )
 }
 
 /// A change as one JSON object.

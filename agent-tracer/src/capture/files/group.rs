@@ -32,13 +32,15 @@ pub(super) struct Group {
 impl Group {
     /// Watches the file system that a directory is in.
     pub(super) fn begin(directory: &Path, device: u64) -> io::Result<Group> {
-        // An unlimited queue: the unpacking of an archive makes events faster than any reader takes them.
         let flags = InitFlags::FAN_CLOEXEC
             | InitFlags::FAN_NONBLOCK
             | InitFlags::FAN_CLASS_NOTIF
-            | InitFlags::FAN_UNLIMITED_QUEUE
             | InitFlags::from_bits_retain(libc::FAN_REPORT_DFID_NAME);
-        let fanotify = Fanotify::init(flags, EventFFlags::O_RDONLY)?;
+        // The unpacking of an archive makes events faster than any reader takes them. Whoever may not have an unlimited
+        // queue may not watch whole file systems either, and gets by with a short one.
+        let unlimited = flags | InitFlags::FAN_UNLIMITED_QUEUE;
+        let fanotify = Fanotify::init(unlimited, EventFFlags::O_RDONLY)
+            .or_else(|_| Fanotify::init(flags, EventFFlags::O_RDONLY))?;
         let names = Names::of(directory)?;
         let here = fs::File::open("/")?;
         let marks = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_FILESYSTEM;
@@ -108,7 +110,7 @@ fn has_lasting_handles(directory: &Path) -> bool {
     let Ok(system) = statfs(directory) else {
         return false;
     };
-    if system.f_type as i64 != OVERLAY {
+    if system.f_type != OVERLAY {
         return true;
     }
     let Ok(mounts) = fs::read_to_string("/proc/self/mountinfo") else {

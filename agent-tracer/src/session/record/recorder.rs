@@ -324,7 +324,7 @@ impl Recorder<'_> {
 
     /// Takes what was done to files. After the kernel's events: whoever did it is known by then.
     pub(super) fn take_files(&mut self) {
-        let (changes, overflows, nameless) = self.sources.changes();
+        let (changes, overflows) = self.sources.changes();
         for change in changes {
             let event = sources::file(change, &self.session.model, &mut self.redactor);
             if let Some(event) = event {
@@ -332,10 +332,6 @@ impl Recorder<'_> {
             }
         }
         self.note_lost("file event queue overflow", overflows);
-        self.note_lost(
-            "change of a file in a directory that was gone at once",
-            nameless,
-        );
     }
 
     /// Takes on the connections that were there before.

@@ -59,14 +59,14 @@ impl Sources {
         self.units.as_mut()?.take_before(before_ns)
     }
 
-    /// Changes of files that are waiting, how often some were lost, and how many have no name.
-    pub(super) fn changes(&mut self) -> (Vec<FileChange>, u64, u64) {
+    /// Changes of files that are waiting, and how often some were lost.
+    pub(super) fn changes(&mut self) -> (Vec<FileChange>, u64) {
         let mut changes = Vec::new();
         let Some(files) = &mut self.files else {
-            return (changes, 0, 0);
+            return (changes, 0);
         };
         files.drain(|change| changes.push(change));
-        (changes, files.take_overflows(), files.take_nameless())
+        (changes, files.take_overflows())
     }
 }
 

@@ -51,10 +51,11 @@ pub(super) fn of_file(
     {
         return Some("has capabilities");
     }
-    let is_link = after.kind() == "link";
+    // Of a socket, whoever listens decides.
+    let is_stored = is_file || after.kind() == "directory";
     let is_sticky = after.kind() == "directory" && after.mode & 0o1000 != 0;
     if after.mode & 0o002 != 0
-        && !is_link
+        && is_stored
         && !is_sticky
         && !had(before, |state| state.mode & 0o002 != 0)
     {

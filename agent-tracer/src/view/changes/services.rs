@@ -25,7 +25,8 @@ const TYPES: [&[u8]; 6] = [
 struct Unit {
     file: Option<FileOf>,
     enabled: Option<(bool, Option<ProcessIndex>)>,
-    state: Option<(Option<Vec<u8>>, Option<Vec<u8>>)>,
+    /// What systemd says of its file at the end.
+    state: Option<Vec<u8>>,
     running: usize,
     began: bool,
 }
@@ -49,7 +50,7 @@ pub(super) fn collect(model: &Model) -> Vec<Change> {
     }
     for difference in model.differences(Subject::UnitFiles) {
         let unit = units.entry(difference.name.clone()).or_default();
-        unit.state = Some((difference.before.clone(), difference.after.clone()));
+        unit.state.clone_from(&difference.after);
     }
     for (_, process) in model.processes() {
         let Some(unit) = &process.unit else {
@@ -112,8 +113,8 @@ fn change(model: &Model, name: Vec<u8>, unit: &Unit) -> Change {
             parts.push(format!("{verb}{}", by.unwrap_or_default()));
             author = author.or(unit.enabled.and_then(|(_, by)| by));
         }
-        (None, Some((_, Some(after)))) => parts.push(escape::text(after)),
-        (None, Some((_, None)) | None) => {}
+        (None, Some(state)) => parts.push(escape::text(state)),
+        (None, None) => {}
     }
     if let Some(request) = model.requester(&name) {
         parts.push(format!(
