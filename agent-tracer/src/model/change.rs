@@ -92,7 +92,7 @@ impl Model {
         list.extend(compared.differences.iter().cloned());
         if !compared.problem.is_empty() {
             let subject = compared.subject().name();
-            let problem = format!("{subject}s were not compared: {}", compared.problem);
+            let problem = format!("{subject}s were not all compared: {}", compared.problem);
             self.changes.problems.push(problem);
         }
     }

@@ -2,6 +2,7 @@
 //! event. It prints nothing; an [`Observer`] is told what happens, and decides nothing.
 
 mod inventory;
+mod masking;
 mod openings;
 mod recorder;
 mod signals;
@@ -151,7 +152,7 @@ impl Recording {
         if let Target::Process(pid) = self.target {
             capture::check_process(pid)?;
         }
-        let before = Files::look(&self.roots);
+        let before = self.compare.then(|| Files::look(&self.roots));
         let inventory = self.compare.then(|| inventory::look(observer));
         let capture = Capture::start()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -164,7 +165,7 @@ impl Recording {
     async fn record(
         self,
         mut capture: Capture,
-        before: Files,
+        before: Option<Files>,
         inventory: Option<Inventory>,
         observer: &mut dyn Observer,
     ) -> Result<Recorded, RecordError> {
@@ -207,7 +208,7 @@ impl Recording {
                 writer: Some(writer),
             },
             openings: Openings::default(),
-            files_before: (self.roots, before),
+            files_before: before.map(|files| (self.roots, files)),
             inventory,
             redactor,
             users: UserLookup::default(),

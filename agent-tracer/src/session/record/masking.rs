@@ -1,0 +1,139 @@
+//! Which parts of an event may hold a secret. The match is exhaustive: a new kind of event does not get past it unseen.
+
+use super::recorder::Recorder;
+use crate::event::EventKind;
+
+impl Recorder<'_> {
+    /// Masks the secrets of an event, before anybody sees it.
+    pub(super) fn mask(&mut self, kind: &mut EventKind) {
+        match kind {
+            EventKind::Dns(dns) => {
+                self.mask_text(&mut dns.question);
+                for answer in &mut dns.answers {
+                    self.mask_text(&mut answer.name);
+                    self.mask_text(&mut answer.data);
+                }
+            }
+            EventKind::TlsHello(hello) => {
+                self.mask_text(&mut hello.server_name);
+                for protocol in &mut hello.alpn {
+                    self.mask_text(protocol);
+                }
+            }
+            EventKind::HttpRequest(request) => {
+                for text in [
+                    &mut request.method,
+                    &mut request.host,
+                    &mut request.target,
+                    &mut request.destination_host,
+                ] {
+                    self.mask_text(text);
+                }
+            }
+            EventKind::Compared(compared) => {
+                for difference in &mut compared.differences {
+                    let values = [&mut difference.before, &mut difference.after];
+                    for text in values.into_iter().flatten() {
+                        self.redactor.bytes(text);
+                    }
+                    self.redactor.bytes(&mut difference.name);
+                }
+            }
+            EventKind::FilesCompared(compared) => {
+                for difference in &mut compared.differences {
+                    let states = [&mut difference.before, &mut difference.after];
+                    for state in states.into_iter().flatten() {
+                        self.redactor.bytes(&mut state.target);
+                    }
+                    self.redactor.bytes(&mut difference.path);
+                }
+            }
+            EventKind::Hosts(hosts) => {
+                for name in hosts.entries.iter_mut().flat_map(|entry| &mut entry.names) {
+                    self.mask_text(name);
+                }
+            }
+            EventKind::Exec(exec) => {
+                self.redactor.argv(&mut exec.argv);
+                for text in [
+                    &mut exec.filename,
+                    &mut exec.interpreter,
+                    &mut exec.exe,
+                    &mut exec.cwd,
+                    &mut exec.comm,
+                ] {
+                    self.redactor.bytes(text);
+                }
+            }
+            EventKind::Snapshot(snapshot) => {
+                for process in &mut snapshot.processes {
+                    self.redactor.argv(&mut process.argv);
+                    for text in [&mut process.comm, &mut process.exe, &mut process.cgroup] {
+                        self.redactor.bytes(text);
+                    }
+                }
+            }
+            EventKind::Fork(fork) => {
+                self.redactor.bytes(&mut fork.comm);
+            }
+            EventKind::Cgroup(cgroup) => {
+                self.redactor.bytes(&mut cgroup.path);
+            }
+            EventKind::Units(units) => {
+                for unit in &mut units.units {
+                    self.redactor.bytes(&mut unit.name);
+                }
+            }
+            EventKind::Unit(unit) => {
+                let lists = [
+                    &mut unit.aliases,
+                    &mut unit.triggered_by,
+                    &mut unit.pulled_in_by,
+                    &mut unit.pulls_in,
+                ];
+                for text in lists.into_iter().flatten() {
+                    self.redactor.bytes(text);
+                }
+                self.redactor.bytes(&mut unit.name);
+                self.redactor.bytes(&mut unit.file);
+            }
+            EventKind::UnitFollowed(followed) => {
+                self.redactor.bytes(&mut followed.unit);
+            }
+            EventKind::File(file) => {
+                self.redactor.bytes(&mut file.path);
+            }
+            EventKind::Rename(rename) => {
+                self.redactor.bytes(&mut rename.from);
+                self.redactor.bytes(&mut rename.to);
+            }
+            EventKind::Exit(_)
+            | EventKind::Connect(_)
+            | EventKind::Established(_)
+            | EventKind::ConnectFailed(_)
+            | EventKind::Close(_)
+            | EventKind::UserNamed(_)
+            | EventKind::CommandStarted(_)
+            | EventKind::CommandEnded(_)
+            | EventKind::Lost(_)
+            | EventKind::KernelLog(_)
+            | EventKind::End(_)
+            | EventKind::Shutdown(_)
+            | EventKind::Sockets(_)
+            | EventKind::Listen(_)
+            | EventKind::Bind(_)
+            | EventKind::Counted(_)
+            | EventKind::Unreadable(_)
+            | EventKind::AddressTagged(_) => {}
+        }
+    }
+
+    fn mask_text(&mut self, text: &mut String) {
+        let mut bytes = std::mem::take(text).into_bytes();
+        self.redactor.bytes(&mut bytes);
+        *text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        };
+    }
+}
