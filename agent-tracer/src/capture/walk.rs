@@ -169,9 +169,9 @@ impl Look {
         }
         Look {
             state,
-            traits: match is_file {
-                true => (metadata.ino(), metadata.mtime(), metadata.mtime_nsec()),
-                false => (0, 0, 0),
+            traits: match is_directory {
+                false => (metadata.ino(), metadata.mtime(), metadata.mtime_nsec()),
+                true => (0, 0, 0),
             },
         }
     }

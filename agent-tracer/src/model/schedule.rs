@@ -49,6 +49,10 @@ impl Model {
     pub(super) fn file(&mut self, event: &Event, file: &File) {
         let path = without_usr(&file.path).to_vec();
         let is_known = event.process.pid != 0;
+        // Other files make nothing run by themselves, whoever executes them.
+        if !makes_run(&path) {
+            return;
+        }
         match file.action() {
             FileAction::Created | FileAction::Written | FileAction::Renamed if is_known => {
                 let by = self.known(event.process, event.user);
@@ -131,6 +135,14 @@ impl Model {
             std::iter::successors(Some(parent), |process| self.process(*process).parent);
         ancestors.take(GENERATIONS).any(is_runner).then_some(writer)
     }
+}
+
+/// Whether a file is a table or a script of cron's, an init script or a unit file; without `/usr` in front.
+fn makes_run(path: &[u8]) -> bool {
+    [&b"/etc/cron"[..], b"/var/spool/cron", b"/etc/init.d/"]
+        .iter()
+        .any(|begin| path.starts_with(begin))
+        || memchr::memmem::find(path, b"/systemd/").is_some()
 }
 
 fn without_usr(path: &[u8]) -> &[u8] {
