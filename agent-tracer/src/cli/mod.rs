@@ -12,6 +12,7 @@ mod output;
 #[cfg(feature = "capture")]
 mod record;
 mod replay;
+mod report;
 mod tag_files;
 mod tags;
 mod tree;
@@ -52,6 +53,7 @@ Examples:
   tracer tree FILE                  what it started, and why that is known
   tracer connections FILE           whom that talked to
   tracer replay FILE --process ruby --format jsonl | jq .
+  tracer report FILE --format html -o report.html
   tracer tags 40.79.194.105         which cloud and service an address is of
   sudo tracer doctor                what this kernel offers")]
 struct Cli {
@@ -66,6 +68,7 @@ enum Verb {
     Replay(replay::Arguments),
     Tree(tree::Arguments),
     Connections(connections::Arguments),
+    Report(report::Arguments),
     Tags(tags::Arguments),
     #[cfg(feature = "capture")]
     Doctor(doctor::Arguments),
@@ -98,6 +101,7 @@ pub fn main() -> ExitCode {
         Verb::Replay(arguments) => replay::run(arguments),
         Verb::Tree(arguments) => tree::run(arguments),
         Verb::Connections(arguments) => connections::run(arguments),
+        Verb::Report(arguments) => report::run(&arguments),
         Verb::Tags(arguments) => tags::run(&arguments),
         #[cfg(feature = "capture")]
         Verb::Doctor(arguments) => doctor::run(&arguments),
