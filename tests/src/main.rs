@@ -21,6 +21,7 @@ mod output;
 mod process;
 mod record;
 mod redact;
+mod report;
 mod schedule;
 mod systemd;
 mod tags;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         output::tests(),
         filter::tests(),
         redact::tests(),
+        report::tests(),
         tags::tests(),
         bad_input::tests(),
         damage::tests(),

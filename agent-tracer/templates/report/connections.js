@@ -2,7 +2,7 @@
 const ROWS = 200;
 
 const COLUMNS = [
-  ["Time", "number"], ["Tree", ""], ["Process", ""], ["Remote", ""], ["Name", ""], ["Tag", ""],
+  ["Time", "number"], ["Tree", ""], ["Process", ""], ["Remote", ""], ["Name", "long"], ["Tag", ""],
   ["State", ""], ["Lasted", "number"], ["Sent", "number"], ["Received", "number"],
 ];
 

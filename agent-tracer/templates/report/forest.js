@@ -6,13 +6,16 @@ const BUDGET = 400;
 const DEEPEST = 24;
 // Levels that open by themselves: a page of thousands, each in the other, is more than a browser draws.
 const OPENED = 100;
+// Levels that are open at first: what follows on the page is not to be pages away.
+const FIRST = 2;
 // Processes that are printed.
 const PRINTED = 5000;
 
-const forest = { budget: 0, visible: null, open: new Map() };
+const forest = { budget: 0, levels: 0, visible: null };
 
 function drawForest(budget) {
   forest.budget = budget;
+  forest.levels = search.isActive || budget > BUDGET ? OPENED : FIRST;
   forest.visible = search.isActive ? withAncestors() : null;
   const shown = treeNames.filter((name) => isVisibleTree(name));
   const isSystem = (name) => string(name) === "system" && treeNames.length > 1;
@@ -45,7 +48,7 @@ function drawTree(name, isOpen) {
   };
   // Closed, it is empty.
   details.addEventListener("toggle", () => { if (details.open) { fill(); } });
-  if (isOpen) {
+  if (isOpen && forest.budget > 0) {
     fill();
     details.open = true;
   }
@@ -94,7 +97,7 @@ function drawProcess(process, depth) {
   line.append(make("span", { class: "user" }, string(process.user)));
   line.append(make("span", { class: "program" }, string(process.program)));
   item.append(line);
-  if (children.length > 0 && forest.budget > 0 && depth < OPENED) {
+  if (children.length > 0 && forest.budget > 0 && depth + 1 < forest.levels) {
     line.firstChild.setAttribute("aria-expanded", "true");
     line.firstChild.textContent = "▾";
     item.append(drawKin(children, depth + 1));

@@ -52,8 +52,10 @@ function drawTimeline() {
   if (canvas === null) {
     return;
   }
-  const width = canvas.clientWidth;
-  const scale = window.devicePixelRatio || 1;
+  // Paper is wider than some screens, and scales what it is given.
+  const isPaper = document.documentElement.classList.contains("paper");
+  const width = isPaper ? 1000 : canvas.clientWidth;
+  const scale = isPaper ? 2 : window.devicePixelRatio || 1;
   canvas.style.height = `${timeline.height}px`;
   canvas.width = Math.round(width * scale);
   canvas.height = Math.round(timeline.height * scale);
@@ -68,7 +70,7 @@ function drawTimeline() {
     context.fillStyle = colour("line");
     context.fillRect(0, lane.top, width, 1);
     context.fillStyle = colour("ink");
-    context.fillText(`${string(lane.name)}: ${lane.members.length} processes, ${lane.marks.length} connections`, 4, lane.top + 13);
+    context.fillText(`${string(lane.name)}: processes ${lane.members.length}, connections ${lane.marks.length}`, 4, lane.top + 13);
     for (const one of lane.members) {
       const left = Math.max(x(one.from), -2);
       const right = Math.min(x(one.to), width + 2);
@@ -130,9 +132,10 @@ function drawAxis(context, colour, width, x) {
   const power = 10 ** Math.floor(Math.log10(Math.max(rough, 1)));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((value) => value >= rough) ?? rough;
   const digits = Math.max(0, 6 - Math.floor(Math.log10(step)));
-  context.fillStyle = colour("faint");
   for (let time = Math.ceil(timeline.from / step) * step; time <= timeline.to; time += step) {
+    context.fillStyle = colour("line");
     context.fillRect(x(time), 14, 1, timeline.height);
+    context.fillStyle = colour("faint");
     context.fillText(`${(time / 1e6).toFixed(Math.min(digits, 6))} s`, Math.min(x(time) + 3, width - 52), 12);
   }
 }

@@ -49,7 +49,7 @@ macro_rules! plain {
 pub(crate) use {live, plain};
 
 /// Programs that no machine for the continuous integration may lack.
-const MUST_HAVE: [&str; 1] = ["strace"];
+const MUST_HAVE: [&str; 3] = ["strace", "chromedriver", "chromium"];
 
 impl Test {
     pub(crate) fn new(module: &str, name: &str, body: impl Fn() + Send + 'static) -> Test {

@@ -19,8 +19,8 @@ pub(super) struct Grid {
 #[derive(Clone, Debug)]
 pub(super) struct Heading {
     pub(super) text: String,
-    /// Whether it is over numbers.
-    pub(super) is_number: bool,
+    /// How cells below it are laid out: `number`, `long` for texts that may be broken anywhere, or nothing.
+    pub(super) class: &'static str,
 }
 
 /// A row.
@@ -37,13 +37,15 @@ pub(super) struct Row {
 #[derive(Clone, Debug)]
 pub(super) struct Cell {
     pub(super) text: String,
-    pub(super) is_number: bool,
+    pub(super) class: &'static str,
     /// Whether it says what the row is about.
     pub(super) is_heading: bool,
 }
 
 /// Columns of numbers, by their headings.
-const NUMBERS: [&str; 7] = [
+const NUMBERS: [&str; 9] = [
+    "Sent",
+    "Received",
     "Processes",
     "Running",
     "Connections",
@@ -51,6 +53,18 @@ const NUMBERS: [&str; 7] = [
     "Port",
     "Count",
     "Time",
+];
+
+/// Columns of texts without end.
+const LONG: [&str; 8] = [
+    "Host",
+    "Name",
+    "Why",
+    "Command line",
+    "What",
+    "Hook",
+    "Unit",
+    "Processes of",
 ];
 
 /// What rows are about, by the headings of columns; the first that a table has.
@@ -62,7 +76,11 @@ impl Grid {
     pub(super) fn new(caption: &str, headings: &[&str]) -> Grid {
         let heading = |text: &&str| Heading {
             text: capitalised(text),
-            is_number: NUMBERS.contains(&&*capitalised(text)),
+            class: match &*capitalised(text) {
+                number if NUMBERS.contains(&number) => "number",
+                long if LONG.contains(&long) => "long",
+                _ => "",
+            },
         };
         Grid {
             caption: caption.to_owned(),
@@ -103,7 +121,7 @@ impl Grid {
         let cells = cells.into_iter().zip(&self.headings);
         let cells = cells.enumerate().map(|(position, (text, heading))| Cell {
             text,
-            is_number: heading.is_number,
+            class: heading.class,
             is_heading: position == subject,
         });
         let owners: Vec<String> = owners.iter().map(usize::to_string).collect();

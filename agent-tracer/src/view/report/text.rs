@@ -37,14 +37,7 @@ pub(super) fn lines(report: &Report<'_>, page: &Page) -> Vec<String> {
         let rows = rows.into_iter().map(|row| format!("{INDENT}{row}"));
         lines.extend(section(page, title, rows.collect()));
     };
-    let mut complete = completeness(&inner, model);
-    let told: Vec<String> = hooks(report)
-        .map(|[fact, hook, _]| format!("{fact}: {hook}"))
-        .collect();
-    if !told.is_empty() {
-        complete.extend(inner.wrap(&format!("told by {}", told.join("; ")), 2));
-    }
-    add("Completeness", complete);
+    add("Completeness", completeness(&inner, model));
     add("Trees", trees(&inner, &facts));
     add(
         &format!("Still running{}", doubt(model)),
@@ -60,6 +53,11 @@ pub(super) fn lines(report: &Report<'_>, page: &Page) -> Vec<String> {
     let failed = failed.filter(|lookup| lookup.has_failed());
     add("Lookups that failed", lookups(&inner, model, failed));
     add("Units that were started or ended", units(&inner, report));
+    let told: Vec<_> = hooks(report).map(|[fact, hook, _]| [fact, hook]).collect();
+    add(
+        "What told of what",
+        table(&inner, &["FACT", "HOOK"], &told, &[]),
+    );
     let attention = changes::lines(page, "Attention", &report.attention);
     let after_head = lines
         .iter()
