@@ -4,6 +4,7 @@
 #[cfg(feature = "capture")]
 pub mod capture;
 pub mod event;
+pub mod glob;
 pub mod model;
 pub mod names;
 pub mod redact;

@@ -30,15 +30,14 @@
 //! user's rules, added after the built-in ones, win when they say as much.
 
 mod error;
-mod glob;
 mod parse;
 #[cfg(test)]
 mod tests;
 
 use std::{collections::HashMap, fmt::Write as _};
 
+pub use crate::glob::{Glob, Scope};
 pub use error::RuleError;
-pub use glob::{Glob, Scope};
 use parse::Matcher;
 
 /// All files together. At the worst, with 1 KiB globs, the 1 MiB a file may have bounds memory before this does.
@@ -218,7 +217,7 @@ impl RuleSet {
     fn index(&mut self, tree: usize, matcher: Matcher) {
         // MATCHER_LIMIT keeps it far below u32::MAX.
         let index = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
-        let exact = |glob: &Option<glob::Glob>| {
+        let exact = |glob: &Option<Glob>| {
             glob.as_ref()
                 .and_then(|glob| glob.exact().map(Box::<[u8]>::from))
         };
@@ -243,7 +242,7 @@ impl RuleSet {
 }
 
 /// The globs of a matcher with the names of their fields, in the order in which reasons name them.
-fn globs(matcher: &Matcher) -> impl Iterator<Item = (&'static str, &glob::Glob)> {
+fn globs(matcher: &Matcher) -> impl Iterator<Item = (&'static str, &Glob)> {
     let Matcher {
         exe,
         filename,
@@ -261,7 +260,7 @@ fn globs(matcher: &Matcher) -> impl Iterator<Item = (&'static str, &glob::Glob)>
 
 /// The cheap and telling fields first: arguments can be 128 KiB.
 fn matches(matcher: &Matcher, subject: &Subject<'_>) -> bool {
-    let one = |glob: &Option<glob::Glob>, text: Option<&[u8]>| match (glob, text) {
+    let one = |glob: &Option<Glob>, text: Option<&[u8]>| match (glob, text) {
         (None, _) => true,
         (Some(_), None) => false,
         (Some(glob), Some(text)) => glob.matches(text),

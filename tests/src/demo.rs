@@ -16,6 +16,7 @@ pub(crate) fn tests() -> Vec<Test> {
         plain!(omsagent_is_in_its_tree),
         plain!(nothing_else_is_in_these_trees),
         plain!(connections_have_owner_tree_and_outcome),
+        plain!(what_is_new_on_the_machine),
         plain!(who_listens),
         plain!(every_endpoint_has_its_host),
         plain!(what_a_firewall_has_to_allow_the_agent),
@@ -209,6 +210,50 @@ fn connections_have_owner_tree_and_outcome() {
     let refused = lives("connections", &["--remote", "168.63.129.16:32526"]);
     assert_eq!(text(&refused[0], "state"), "refused");
     assert_eq!(text(&refused[0], "tree"), "omsagent");
+}
+
+/// What people find by comparing lists of before and after, and with each the process that they cannot find so.
+fn what_is_new_on_the_machine() {
+    let rows = lives("changes", &[]);
+    let mut told: Vec<String> = Vec::new();
+    for row in &rows {
+        assert_ne!(text(row, "tree"), "system", "{row}");
+        assert_ne!(text(row, "tree"), "", "nobody is behind {row}");
+        let name = text(row, "name");
+        let name = name.split(" [").next().unwrap_or_default();
+        told.push(format!("{} {name}", text(row, "kind")));
+    }
+    const WORKSPACE: &str = "6f1d2c3b-8a47-4e59-9b0c-5d2e7f1a4c86";
+    let expected = [
+        "service omid.service",
+        &format!("service omsagent-{WORKSPACE}.service"),
+        "process omiserver",
+        "process omiengine",
+        "process omiagent",
+        "process omsagent",
+        "listener 127.0.0.1:25224/udp",
+        "listener 0.0.0.0:25324/tcp",
+        &format!("destination {WORKSPACE}.oms.opinsights.azure.com:443"),
+        "destination 169.254.169.254:80",
+        "download /root/omsagent-1.13.9-0.universal.x64.sh",
+        "cron /etc/cron.d/OMSConsistencyInvoker",
+        "cron /etc/cron.d/omilogrotate",
+        "cron /etc/cron.d/omsagent",
+        "file /opt/dsc/",
+        "file /opt/microsoft/",
+        "file /opt/omi/",
+        "file /var/opt/microsoft/",
+        "file /var/opt/omi/",
+        "file /etc/pam.d/omi",
+    ];
+    for expected in expected {
+        assert!(
+            told.iter().any(|row| row == expected),
+            "{expected}: {told:#?}"
+        );
+    }
+    let agents = told.iter().filter(|row| *row == "process omiagent").count();
+    assert_eq!(agents, 2, "one as root, one as omsagent");
 }
 
 fn who_listens() {

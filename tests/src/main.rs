@@ -15,7 +15,10 @@ mod filter;
 mod harness;
 mod hooks;
 mod launch;
+mod listening;
 mod lockdown;
+mod matrix;
+mod names;
 mod others;
 mod output;
 mod process;
@@ -25,6 +28,7 @@ mod report;
 mod schedule;
 mod systemd;
 mod tags;
+mod udp;
 
 use std::process::ExitCode;
 
@@ -48,6 +52,9 @@ fn main() -> ExitCode {
         systemd::tests(),
         connect::tests(),
         hooks::tests(),
+        matrix::tests(),
+        udp::tests(),
+        listening::tests(),
         others::tests(),
         launch::tests(),
         record::tests(),
@@ -56,6 +63,7 @@ fn main() -> ExitCode {
         redact::tests(),
         report::tests(),
         tags::tests(),
+        names::tests(),
         bad_input::tests(),
         damage::tests(),
         doctor::tests(),

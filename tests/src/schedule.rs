@@ -99,6 +99,9 @@ fn what_is_done_to_files_is_told() {
         ("mv", "removed", "/etc/cron.hourly/one"),
         ("mv", "renamed", "/etc/cron.hourly/two"),
         ("rm", "removed", "/etc/cron.hourly/two"),
+        ("mkdir", "created", "/etc/cron.hourly/below"),
+        ("sh", "created", "/etc/cron.hourly/below/x"),
+        ("sh", "written", "/etc/cron.hourly/below/x"),
     ];
     let expected = expected.map(|(who, action, path)| (who.into(), action.into(), path.into()));
     assert_eq!(told, expected);

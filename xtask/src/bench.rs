@@ -1,23 +1,22 @@
-//! `cargo xtask bench`: what recording costs, measured side by side in one run. It prints a
-//! table and judges nothing: machines are noisy, and a timed test would be too.
+//! `cargo xtask bench`: what recording costs, measured side by side in one run. It prints
+//! tables and judges nothing: machines are noisy, and a timed test would be too.
 
+mod datagrams;
+mod pairs;
+mod processes;
 mod recorder;
 mod storm;
+mod stream;
 mod tags;
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use nix::unistd::Uid;
 
 use crate::demo;
-use recorder::Taken;
 
-/// Measures what recording costs and prints the table of the README
+/// Measures what recording costs and prints the tables of the README
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Rounds; each runs every contender once, one after the other
@@ -29,209 +28,60 @@ pub struct Arguments {
     /// Record with this program instead of building it
     #[arg(long, value_name = "PROGRAM")]
     tracer: Option<PathBuf>,
-    /// Measure only lookups of service tags, which needs no root
-    #[arg(long)]
-    tags: bool,
+    /// Measure only this
+    #[arg(long, value_name = "WHAT")]
+    only: Option<Subject>,
     /// Look up in this list instead of one that is made up
     #[arg(long, value_name = "FILE")]
     service_tags: Option<PathBuf>,
 }
 
-/// Starts many processes and prints how long that took; what `bench` runs
-#[derive(clap::Args)]
-pub struct StormArguments {
-    processes: u32,
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Subject {
+    /// Many processes, one after the other
+    Processes,
+    /// One connection with much to send
+    Stream,
+    /// Many small datagrams
+    Datagrams,
+    /// Lookups of service tags, which needs no root
+    Tags,
 }
 
-pub use storm::run as run_storm;
-
-/// A way to run the storm.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Contender {
-    Untraced,
-    Tracer,
-    Strace,
-}
-
-impl Contender {
-    const ALL: [Contender; 3] = [Contender::Untraced, Contender::Tracer, Contender::Strace];
-
-    fn name(self) -> &'static str {
-        match self {
-            Contender::Untraced => "untraced",
-            Contender::Tracer => "tracer record",
-            Contender::Strace => "strace -f",
-        }
-    }
-}
+pub use datagrams::{Arguments as DatagramArguments, run as run_datagrams};
+pub use storm::{Arguments as StormArguments, run as run_storm};
+pub use stream::{Arguments as StreamArguments, run as run_stream};
 
 /// Does what the command line asks for.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    if arguments.tags {
-        return tags::run(&program(arguments)?, arguments.service_tags.as_deref());
-    }
-    if !Uid::effective().is_root() {
+    let wanted = |subject| arguments.only.is_none_or(|only| only == subject);
+    if arguments.only != Some(Subject::Tags) && !Uid::effective().is_root() {
         bail!("recording needs root: run `sudo -E cargo xtask bench`");
-    }
-    if Command::new("strace")
-        .arg("-V")
-        .stdout(Stdio::null())
-        .status()
-        .is_err()
-    {
-        bail!("the bench compares with strace: install it (apt-get install strace)");
     }
     if arguments.rounds == 0 || arguments.processes == 0 {
         bail!("nothing can be measured with no rounds or no processes");
     }
-    let tracer = program(arguments)?;
-    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
-    let mut times: [Vec<Duration>; 3] = Default::default();
-    let mut taken = Vec::new();
-    for round in 0..=arguments.rounds {
-        for (contender, times) in Contender::ALL.iter().zip(&mut times) {
-            let time = time(*contender, arguments.processes, &tracer, directory.path())?;
-            // The first round warms the page cache and is not counted.
-            if round > 0 {
-                times.push(time);
-            }
-        }
-        let own = recorder::measure(&tracer, arguments.processes, directory.path())?;
-        if round > 0 {
-            taken.push(own);
-        }
-        eprintln!("bench: round {round} of {}", arguments.rounds);
-    }
-    print(arguments, &times);
-    print_recorder(&taken);
-    tags::run(&tracer, arguments.service_tags.as_deref())
-}
-
-/// The program that is measured.
-fn program(arguments: &Arguments) -> Result<PathBuf> {
-    match &arguments.tracer {
+    let tracer = match &arguments.tracer {
         Some(tracer) => tracer
             .canonicalize()
-            .with_context(|| format!("there is no {}", tracer.display())),
-        None => demo::build_tracer(),
-    }
-}
-
-fn time(contender: Contender, processes: u32, tracer: &Path, directory: &Path) -> Result<Duration> {
-    let storm = std::env::current_exe().context("cannot find this program")?;
-    let mut command = match contender {
-        Contender::Untraced => Command::new(&storm),
-        Contender::Tracer => {
-            let mut command = Command::new(tracer);
-            command.args(["record", "--quiet", "--force", "-o"]);
-            command
-                .arg(directory.join("storm.trace"))
-                .arg("--")
-                .arg(&storm);
-            command
-        }
-        Contender::Strace => {
-            let mut command = Command::new("strace");
-            command.args(["-f", "-e", "trace=execve,execveat,connect", "-o"]);
-            command.arg(directory.join("strace.out")).arg(&storm);
-            command
-        }
+            .with_context(|| format!("there is no {}", tracer.display()))?,
+        None => demo::build_tracer()?,
     };
-    let output = command
-        .args(["storm", &processes.to_string()])
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("cannot run {}", contender.name()))?;
-    if !output.status.success() {
-        bail!("{} failed: {}", contender.name(), output.status);
+    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+    if wanted(Subject::Processes) {
+        processes::run(arguments, &tracer, directory.path())?;
     }
-    if contender == Contender::Tracer {
-        check(tracer, processes, &directory.join("storm.trace"))?;
+    if wanted(Subject::Stream) {
+        stream::measure(arguments.rounds, &tracer, directory.path())?;
     }
-    let nanoseconds: u64 = String::from_utf8_lossy(&output.stdout)
-        .trim()
-        .parse()
-        .context("the storm did not say how long it took")?;
-    Ok(Duration::from_nanos(nanoseconds))
-}
-
-/// A recording that missed something was not the same work.
-fn check(tracer: &Path, processes: u32, trace: &Path) -> Result<()> {
-    let output = Command::new(tracer)
-        .args(["replay", "--strict", "--event", "exec", "--tree", "command"])
-        .arg(trace)
-        .output()
-        .context("cannot read the recording")?;
-    // The storm's own exec is one more.
-    let lines = output.stdout.iter().filter(|byte| **byte == b'\n').count();
-    let execs = lines.saturating_sub(1);
-    if !output.status.success() || execs != processes as usize {
-        bail!(
-            "the recording has {execs} of {processes} execs: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+    if wanted(Subject::Datagrams) {
+        datagrams::measure(arguments.rounds, &tracer, directory.path())?;
+    }
+    if wanted(Subject::Tags) {
+        tags::run(&tracer, arguments.service_tags.as_deref())?;
     }
     Ok(())
-}
-
-fn print(arguments: &Arguments, times: &[Vec<Duration>; 3]) {
-    let [untraced, ..] = times;
-    println!(
-        "{} × posix_spawn of /bin/true, {} paired rounds, medians; no event lost in any\n",
-        arguments.processes, arguments.rounds
-    );
-    println!("| | time | ratio to untraced | lowest … highest ratio |");
-    println!("|---|---|---|---|");
-    for (contender, times) in Contender::ALL.iter().zip(times) {
-        let seconds: Vec<f64> = times.iter().map(Duration::as_secs_f64).collect();
-        let mut ratios: Vec<f64> = times
-            .iter()
-            .zip(untraced)
-            .map(|(own, base)| own.as_secs_f64() / base.as_secs_f64())
-            .collect();
-        ratios.sort_by(f64::total_cmp);
-        println!(
-            "| {} | {:.3} s | {:.2} | {:.2} … {:.2} |",
-            contender.name(),
-            median(seconds),
-            median(ratios.clone()),
-            ratios.first().copied().unwrap_or_default(),
-            ratios.last().copied().unwrap_or_default(),
-        );
-    }
-}
-
-fn print_recorder(taken: &[Taken]) {
-    println!("\n| the recorder itself | | lowest … highest |");
-    println!("|---|---|---|");
-    let mebibytes = |kib: u64| kib as f64 / 1024.0;
-    let column = |value: &dyn Fn(&Taken) -> f64| taken.iter().map(value).collect();
-    let rows: [(&str, &str, Vec<f64>); 3] = [
-        (
-            "start to attached",
-            "ms",
-            column(&|own| own.start.as_secs_f64() * 1e3),
-        ),
-        (
-            "resident memory while recording",
-            "MiB",
-            column(&|own| mebibytes(own.memory.resident)),
-        ),
-        (
-            "the same, each page counted once",
-            "MiB",
-            column(&|own| mebibytes(own.memory.proportional)),
-        ),
-    ];
-    for (name, unit, mut values) in rows {
-        values.sort_by(f64::total_cmp);
-        println!(
-            "| {name} | {:.1} {unit} | {:.1} … {:.1} |",
-            median(values.clone()),
-            values.first().copied().unwrap_or_default(),
-            values.last().copied().unwrap_or_default(),
-        );
-    }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -23,10 +23,14 @@ struct Arguments {
 enum Verb {
     Bench(bench::Arguments),
     Check(check::Arguments),
+    #[command(hide = true)]
+    Datagrams(bench::DatagramArguments),
     Demo(demo::Arguments),
     Ebpf(ebpf::Arguments),
     #[command(hide = true)]
     Storm(bench::StormArguments),
+    #[command(hide = true)]
+    Stream(bench::StreamArguments),
     Test(test::Arguments),
     Vm(vm::Arguments),
 }
@@ -35,9 +39,11 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().verb {
         Verb::Bench(arguments) => bench::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
+        Verb::Datagrams(arguments) => bench::run_datagrams(&arguments),
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
         Verb::Storm(arguments) => bench::run_storm(&arguments),
+        Verb::Stream(arguments) => bench::run_stream(&arguments),
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Vm(arguments) => vm::run(&arguments),
     };

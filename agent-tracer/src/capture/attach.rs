@@ -39,6 +39,8 @@ pub(super) struct Places {
     pub(super) tcp_connect: Option<u32>,
     /// The root of the cgroup2 hierarchy, or why it is not to be had.
     pub(super) cgroup: Result<OwnedFd, String>,
+    /// Whether the release is one of before BPF links, which it may not be.
+    pub(super) is_said_to_be_old: bool,
 }
 
 /// Attaches the first of several hooks that works, and notes why those before it did not.
@@ -90,8 +92,12 @@ fn program<'a>(programs: &'a mut Ebpf, name: &str) -> Result<&'a mut Program, St
 fn try_attach(program: &mut Program, name: &str, places: &Places) -> Result<(), String> {
     let said = |error: ProgramError| briefly(&chain(&error));
     let cgroup = || places.cgroup.as_ref().map_err(Clone::clone);
-    // The kernel runs programs of links in any case, also where those of other owners are attached below.
-    let mode = CgroupAttachMode::Single;
+    let mode = match places.is_said_to_be_old {
+        // A link lets others attach theirs by itself, and allows no flag that says so.
+        false => CgroupAttachMode::Single,
+        // The library believes the release, and uses the way from before links, which has to be told.
+        true => CgroupAttachMode::AllowMultiple,
+    };
     match program {
         Program::RawTracePoint(program) => program.attach(name).map(|_| ()).map_err(said),
         Program::FEntry(program) => program.attach().map(|_| ()).map_err(said),

@@ -11,6 +11,7 @@ use super::{
     plan::{Choice, Fact, Hook, Plan},
     privileges::{self, Unprivileged},
     refusal::Kernel,
+    roots::Roots,
     sockets,
     units::UnitWatch,
 };
@@ -38,7 +39,7 @@ impl Checkup {
     pub fn take() -> Checkup {
         let (plan, verified_instructions) = match Capture::start() {
             Ok(mut capture) => {
-                capture.add_choice(FileWatch::settle().1);
+                capture.add_choice(FileWatch::settle(&Roots::usual()).1);
                 for choice in sockets::settle().1 {
                     capture.add_choice(choice);
                 }

@@ -1,35 +1,33 @@
-//! Who changes the files that make programs run later: tables of cron jobs and unit files, told by
-//! fanotify(7) with directory handles and names. Other directories are not watched, and cost nothing. No
-//! file is changed, and no content leaves this module but the command lines of cron jobs, for a digest.
+//! Who changes files: below the watched roots, and those that make programs run later, tables of cron jobs and unit files,
+//! told by fanotify(7) with directory handles and names. No file is changed, and no content leaves this module but the
+//! command lines of cron jobs, for a digest.
 
+mod group;
+mod names;
 mod records;
 
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     fs, io,
     io::Read,
-    os::{
-        fd::{AsFd, AsRawFd},
-        unix::{ffi::OsStrExt, fs::MetadataExt},
-    },
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
 };
 
-use nix::{
-    libc,
-    sys::fanotify::{EventFFlags, Fanotify, InitFlags, MarkFlags, MaskFlags},
-};
+use nix::libc;
 
 use super::{
     attach::is_left_out,
     crontab,
     plan::{Choice, Fact, Hook},
+    roots::Roots,
 };
 use crate::event::FileAction;
-use records::{Events, Handle, handle};
+use group::Group;
+use records::Events;
 
-/// Directories whose files are told of: those of cron, as of cron(8) of Debian and cronie, and those that
-/// units are read from, as of systemd.unit(5).
+/// Directories whose files are told of whatever the roots are: those of cron, as of cron(8) of Debian and cronie, and those
+/// that units are read from, as of systemd.unit(5).
 const WATCHED: [&str; 14] = [
     "/etc/cron.d",
     "/etc/cron.daily",
@@ -58,26 +56,30 @@ const BUFFER: usize = 64 * 1024;
 
 /// A change of a file.
 pub struct FileChange {
-    /// Its absolute path.
+    /// Its absolute path; directories by the names that they have now.
     pub path: PathBuf,
     /// What was done.
     pub action: FileAction,
     /// The process that did it, in the recorder's PID namespace; 0 for one outside.
     pub pid: u32,
+    /// Whether it is a directory.
+    pub is_directory: bool,
+    /// Whether it is below a root, or makes a program run later.
+    pub is_wanted: bool,
     /// Of a table of cron jobs, the command lines in it.
     pub jobs: Vec<Vec<u8>>,
 }
 
+/// Directories that downloads commonly go to, besides the one that the recorder runs in.
+const DOWNLOADS: [&str; 4] = ["/tmp", "/var/tmp", "/root", "/home"];
+
 /// What is watched, a group a file system: handles of directories are unique only within one.
 pub struct FileWatch {
     groups: Vec<Group>,
+    roots: Roots,
+    /// [`WATCHED`], by all names.
+    told: HashSet<PathBuf>,
     overflows: u64,
-}
-
-struct Group {
-    device: u64,
-    fanotify: Fanotify,
-    directories: HashMap<Handle, PathBuf>,
 }
 
 impl FileWatch {
@@ -86,15 +88,25 @@ impl FileWatch {
     /// # Errors
     ///
     /// Nothing can be watched: the kernel is older than 5.9, or forbids it.
-    pub fn start() -> io::Result<FileWatch> {
+    pub fn start(roots: &Roots) -> io::Result<FileWatch> {
         let mut watch = FileWatch {
             groups: Vec::new(),
+            roots: roots.clone(),
+            told: told_directories(),
             overflows: 0,
         };
         let mut refused = None;
-        for place in WATCHED.into_iter().chain(FILES) {
-            if let Err(error) = watch.add(Path::new(place)) {
+        let here = std::env::current_dir().unwrap_or_default();
+        let places = WATCHED.into_iter().chain(FILES).map(PathBuf::from);
+        for place in places.chain(watch.roots.directories().to_vec()) {
+            if let Err(error) = watch.add(&place) {
                 refused = Some(error);
+            }
+        }
+        for place in DOWNLOADS.into_iter().map(PathBuf::from).chain([here]) {
+            // Only to know what is executed later; where the file system is not watched as a whole, that is left.
+            if let Ok(metadata) = fs::metadata(&place) {
+                let _ = watch.group(&place, metadata.dev());
             }
         }
         match refused {
@@ -104,10 +116,10 @@ impl FileWatch {
     }
 
     /// The same as a choice of the plan.
-    pub fn settle() -> (Option<FileWatch>, Choice) {
+    pub fn settle(roots: &Roots) -> (Option<FileWatch>, Choice) {
         let started = match is_left_out(Hook::Fanotify) {
             true => Err("left out by TRACER_WITHOUT_HOOKS".to_owned()),
-            false => FileWatch::start().map_err(|error| error.to_string()),
+            false => FileWatch::start(roots).map_err(|error| error.to_string()),
         };
         let settled = started.as_ref().map(|_| ()).map_err(Clone::clone);
         let choice = Choice::watched(Fact::Files, Hook::Fanotify, settled);
@@ -116,43 +128,86 @@ impl FileWatch {
 
     /// Hands over what was changed since the last call.
     pub fn drain(&mut self, mut take: impl FnMut(FileChange)) {
+        let own = std::process::id();
         let mut new_directories = Vec::new();
         let mut buffer = vec![0; BUFFER];
         for group in &mut self.groups {
-            // Anything else than bytes is "nothing more for now".
-            while let Ok(length @ 1..) = nix::unistd::read(group.fanotify.as_fd(), &mut buffer) {
-                for seen in Events(&buffer[..length]) {
+            loop {
+                let events = group.read(&mut buffer);
+                if events.is_empty() {
+                    break;
+                }
+                for seen in Events(events) {
                     if seen.mask & libc::FAN_Q_OVERFLOW != 0 {
                         self.overflows += 1;
                         continue;
                     }
-                    let Some(directory) = seen.handle.and_then(|key| group.directories.get(&key))
-                    else {
+                    if seen.pid == own {
+                        continue;
+                    }
+                    let is_directory = seen.mask & libc::FAN_ONDIR != 0;
+                    let Some(handle) = seen.handle else {
                         continue;
                     };
-                    let path = directory.join(std::ffi::OsStr::from_bytes(seen.name));
-                    if seen.mask & libc::FAN_ONDIR != 0 {
-                        new_directories.push(path);
-                        continue;
+                    let path = group
+                        .names
+                        .find(handle)
+                        .map(|directory| directory.join(std::ffi::OsStr::from_bytes(seen.name)));
+                    if is_directory && seen.mask & (libc::FAN_MOVED_FROM | libc::FAN_MOVED_TO) != 0
+                    {
+                        group.names.forget();
                     }
-                    if !is_told(&path) {
+                    // One that has no name any more is gone, with all that was in it.
+                    let Some(path) = path else {
                         continue;
+                    };
+                    if is_directory {
+                        new_directories.push(path.clone());
                     }
+                    let makes_run = !is_directory && is_told(&self.told, &path);
+                    let is_below_root = self.roots.contains(&path);
                     for action in actions(seen.mask) {
                         take(FileChange {
-                            jobs: jobs(&path, action),
+                            jobs: match makes_run {
+                                true => jobs(&path, action),
+                                false => Vec::new(),
+                            },
                             path: path.clone(),
                             action,
+                            is_directory,
+                            is_wanted: makes_run || is_below_root,
                             pid: seen.pid,
                         });
                     }
                 }
             }
         }
-        for place in WATCHED.into_iter().map(Path::new) {
-            if new_directories.iter().any(|new| place.starts_with(new)) {
-                // One that is gone again is no more to be watched.
-                let _ = self.add(place);
+        self.follow(&new_directories);
+    }
+
+    /// Watches what came to be, where file systems are not watched as a whole.
+    fn follow(&mut self, new_directories: &[PathBuf]) {
+        let is_told = |new: &PathBuf| {
+            WATCHED
+                .iter()
+                .any(|place| Path::new(place).starts_with(new))
+        };
+        if new_directories.iter().any(is_told) {
+            self.told = told_directories();
+        }
+        if self.groups.iter().all(|group| group.whole.is_ok()) {
+            return;
+        }
+        for new in new_directories {
+            for place in WATCHED.into_iter().map(Path::new) {
+                if place.starts_with(new) {
+                    // One that is gone again is no more to be watched.
+                    let _ = self.add(place);
+                }
+            }
+            let roots = self.roots.directories().to_vec();
+            if roots.iter().any(|root| root.starts_with(new)) || self.roots.contains(new) {
+                let _ = self.add(new);
             }
         }
     }
@@ -163,72 +218,59 @@ impl FileWatch {
         std::mem::take(&mut self.overflows)
     }
 
-    /// Watches a directory, or what is there of the way to it.
+    /// Watches a directory with all below it, or what is there of the way to it.
     fn add(&mut self, place: &Path) -> io::Result<()> {
         let mut directory = place;
         loop {
             match fs::canonicalize(directory) {
-                Ok(real) if real.is_dir() => return self.mark(real),
+                Ok(real) if real.is_dir() => return self.mark(real, directory == place),
                 Ok(_) | Err(_) => {}
             }
             match directory.parent() {
-                // The root is never watched: on the way to a directory that is two levels away from being
-                // there, nobody is about to put a file into it.
-                Some(parent) if parent != Path::new("/") => directory = parent,
-                Some(_) | None => return Ok(()),
+                Some(parent) => directory = parent,
+                None => return Ok(()),
             }
         }
     }
 
-    fn mark(&mut self, directory: PathBuf) -> io::Result<()> {
+    fn mark(&mut self, directory: PathBuf, is_it: bool) -> io::Result<()> {
         let device = fs::metadata(&directory)?.dev();
+        let is_below_root = self.roots.contains(&directory);
+        let group = self.group(&directory, device)?;
+        match is_it && is_below_root {
+            true => group.mark_all(&directory),
+            false => group.mark(&directory),
+        }
+    }
+
+    fn group(&mut self, directory: &Path, device: u64) -> io::Result<&mut Group> {
         let position = match self.groups.iter().position(|group| group.device == device) {
             Some(position) => position,
             None => {
-                let flags = InitFlags::FAN_CLOEXEC
-                    | InitFlags::FAN_NONBLOCK
-                    | InitFlags::FAN_CLASS_NOTIF
-                    | InitFlags::from_bits_retain(libc::FAN_REPORT_DFID_NAME);
-                let fanotify = Fanotify::init(flags, EventFFlags::O_RDONLY)?;
-                self.groups.push(Group {
-                    device,
-                    fanotify,
-                    directories: HashMap::new(),
-                });
+                self.groups.push(Group::begin(directory, device)?);
                 self.groups.len() - 1
             }
         };
-        let Some(group) = self.groups.get_mut(position) else {
-            return Ok(());
-        };
-        let marked = handle(&directory).and_then(|key| {
-            let mask = MaskFlags::FAN_CREATE
-                | MaskFlags::FAN_CLOSE_WRITE
-                | MaskFlags::FAN_MOVED_TO
-                | MaskFlags::FAN_MOVED_FROM
-                | MaskFlags::FAN_DELETE
-                | MaskFlags::FAN_EVENT_ON_CHILD
-                | MaskFlags::FAN_ONDIR;
-            let here = fs::File::open("/")?;
-            let flags = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_ONLYDIR;
-            group.fanotify.mark(flags, mask, &here, Some(&directory))?;
-            group.directories.insert(key, directory);
-            Ok(())
-        });
-        if group.directories.is_empty() {
-            self.groups.remove(position);
-        }
-        marked
+        self.groups
+            .get_mut(position)
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }
 
-fn is_told(path: &Path) -> bool {
-    let is = |watched: &Path| {
-        path.parent() == Some(watched)
-            || fs::canonicalize(watched).is_ok_and(|real| path.parent() == Some(&real))
-    };
+/// As they are written, and as what they lead to.
+fn told_directories() -> HashSet<PathBuf> {
+    let written = WATCHED.into_iter().map(PathBuf::from);
+    let real = WATCHED
+        .into_iter()
+        .filter_map(|place| fs::canonicalize(place).ok());
+    written.chain(real).collect()
+}
+
+fn is_told(directories: &HashSet<PathBuf>, path: &Path) -> bool {
     FILES.iter().any(|file| path == Path::new(file))
-        || WATCHED.iter().any(|place| is(Path::new(place)))
+        || path
+            .parent()
+            .is_some_and(|parent| directories.contains(parent))
 }
 
 /// The kernel merges events of one file and process, in this order whatever happened first.
@@ -237,6 +279,7 @@ fn actions(mask: u64) -> impl Iterator<Item = FileAction> {
         (libc::FAN_CREATE, FileAction::Created),
         (libc::FAN_CLOSE_WRITE, FileAction::Written),
         (libc::FAN_MOVED_TO, FileAction::Renamed),
+        (libc::FAN_ATTRIB, FileAction::Attributes),
         (libc::FAN_MOVED_FROM | libc::FAN_DELETE, FileAction::Removed),
     ]
     .into_iter()
@@ -247,7 +290,10 @@ fn actions(mask: u64) -> impl Iterator<Item = FileAction> {
 fn jobs(path: &Path, action: FileAction) -> Vec<Vec<u8>> {
     match action {
         FileAction::Written | FileAction::Renamed => {}
-        FileAction::Unknown | FileAction::Created | FileAction::Removed => return Vec::new(),
+        FileAction::Unknown
+        | FileAction::Created
+        | FileAction::Removed
+        | FileAction::Attributes => return Vec::new(),
     }
     let Some(form) = crontab::form(path) else {
         return Vec::new();
@@ -262,47 +308,52 @@ fn jobs(path: &Path, action: FileAction) -> Vec<Vec<u8>> {
     }
 }
 
-impl std::fmt::Debug for FileWatch {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let descriptors: Vec<i32> = self
-            .groups
-            .iter()
-            .map(|group| group.fanotify.as_fd().as_raw_fd())
-            .collect();
-        formatter
-            .debug_tuple("FileWatch")
-            .field(&descriptors)
-            .finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_write_is_told_with_its_writer() {
+    fn changes_are_told_with_their_author() {
         let place = tempfile::tempdir().expect("a directory");
-        let mut watch = FileWatch {
-            groups: Vec::new(),
-            overflows: 0,
+        let roots = Roots::new(&[place.path().to_owned()], &[]).expect("roots");
+        let mut watch = match FileWatch::start(&roots) {
+            Ok(watch) => watch,
+            Err(error) => {
+                // Needs root; the live tests insist on it.
+                println!("skipped: {error}");
+                return;
+            }
         };
-        if let Err(error) = watch.mark(place.path().to_owned()) {
-            // Needs root; the live tests insist on it.
-            println!("skipped: {error}");
-            return;
+        let script = "mkdir a && echo x > a/job && chmod 600 a/job && mv a b && rm b/job";
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", script])
+            .current_dir(place.path())
+            .spawn()
+            .expect("a shell");
+        child.wait().expect("its end");
+        let mut told = Vec::new();
+        watch.drain(|change| {
+            if let Ok(path) = change.path.strip_prefix(place.path()) {
+                let kind = if change.is_directory { "/" } else { "" };
+                told.push(format!("{}{kind} {}", path.display(), change.action.name()));
+                assert!(change.is_wanted);
+                assert_ne!(change.pid, 0);
+            }
+        });
+        for expected in [
+            "a/ created",
+            // By the name that the directory has when it is asked for.
+            "b/job created",
+            "b/job written",
+            "b/job attributes",
+            "b/ renamed",
+            "b/job removed",
+        ] {
+            assert!(
+                told.iter().any(|line| line == expected),
+                "{expected}: {told:?}"
+            );
         }
-        fs::write(place.path().join("job"), "x").expect("a file");
-        let group = watch.groups.first().expect("a group");
-        let mut buffer = [0; 4096];
-        let length = nix::unistd::read(group.fanotify.as_fd(), &mut buffer).expect("events");
-        let seen: Vec<super::records::Seen<'_>> = Events(&buffer[..length]).collect();
-        assert!(!seen.is_empty());
-        for event in seen {
-            assert_eq!(event.name, b"job");
-            assert_eq!(event.pid, std::process::id());
-            let handle = event.handle.expect("a directory");
-            assert_eq!(group.directories[&handle], place.path());
-        }
+        assert_eq!(watch.take_overflows(), 0);
     }
 }

@@ -114,6 +114,7 @@ impl Capture {
         let places = Places {
             tcp_connect,
             cgroup: hierarchy::root().map_err(|error| error.to_string()),
+            is_said_to_be_old: refused().is_said_to_be_old(),
         };
         settings.pid_namespace = inner_pid_namespace().unwrap_or(0);
         plan.inside_pid_namespace = settings.pid_namespace != 0;
@@ -324,6 +325,7 @@ impl Capture {
         };
         self.losses.report(&mut report);
         report("connection without owner", self.assembler.take_unowned());
+        report("uncounted UDP peer", self.assembler.take_uncounted());
         report("malformed record", std::mem::take(&mut self.malformed));
         self.log.flush();
         for line in self.lines.take() {

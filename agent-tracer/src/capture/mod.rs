@@ -15,9 +15,11 @@ mod observe;
 mod plan;
 mod privileges;
 mod refusal;
+mod roots;
 mod sockets;
 mod units;
 mod users;
+mod walk;
 
 pub use checkup::Checkup;
 pub use files::{FileChange, FileWatch};
@@ -29,6 +31,8 @@ pub use observe::{
 };
 pub use plan::{Choice, Fact, Hook, HookFailure, Plan};
 pub use privileges::{Unprivileged, check as check_privileges};
+pub use roots::{Roots, USUAL_ROOTS};
 pub use sockets::{FoundSocket, settle as earlier_sockets};
 pub use units::{UnitWatch, UnitsError};
 pub use users::{Login, UserLookup, login};
+pub use walk::Files;

@@ -2,6 +2,7 @@
 //! Nothing is recorded, attributed or formatted here.
 
 mod addresses;
+mod changes;
 mod completions;
 mod connections;
 #[cfg(feature = "capture")]
@@ -52,6 +53,7 @@ Examples:
   sudo tracer record -- sh onboard_agent.sh -w ID -s KEY
   tracer tree FILE                  what it started, and why that is known
   tracer connections FILE           whom that talked to
+  tracer changes FILE               what it left behind, and who did it
   tracer replay FILE --process ruby --format jsonl | jq .
   tracer report FILE --format html -o report.html
   tracer tags 40.79.194.105         which cloud and service an address is of
@@ -68,6 +70,7 @@ enum Verb {
     Replay(replay::Arguments),
     Tree(tree::Arguments),
     Connections(connections::Arguments),
+    Changes(changes::Arguments),
     Report(report::Arguments),
     Tags(tags::Arguments),
     #[cfg(feature = "capture")]
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
         Verb::Replay(arguments) => replay::run(arguments),
         Verb::Tree(arguments) => tree::run(arguments),
         Verb::Connections(arguments) => connections::run(arguments),
+        Verb::Changes(arguments) => changes::run(arguments),
         Verb::Report(arguments) => report::run(&arguments),
         Verb::Tags(arguments) => tags::run(&arguments),
         #[cfg(feature = "capture")]

@@ -11,7 +11,7 @@ use std::{
 };
 
 use agent_tracer::{
-    capture::{LaunchError, check_privileges, login},
+    capture::{LaunchError, Roots, check_privileges, login},
     event::Event,
     model::Model,
     names::Tags,
@@ -85,6 +85,13 @@ pub(super) struct Arguments {
     /// A list of service tags, to name addresses by; may be given several times [default: as of `tracer tags`]
     #[arg(long, value_name = "FILE")]
     service_tags: Vec<PathBuf>,
+    /// Look at the files below this directory, too; may be given several times [always: /opt /var/opt /etc /usr/local
+    /// /usr/lib/systemd]
+    #[arg(long, value_name = "DIR")]
+    watch: Vec<PathBuf>,
+    /// Leave out files whose path matches this glob; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    ignore: Vec<String>,
     /// Record everything, until Ctrl-C or for the time of --for
     #[arg(long, conflicts_with_all = ["pid", "command"])]
     system: bool,
@@ -152,6 +159,7 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
         limit: arguments.limit,
         rules: rules(&arguments.rules)?,
         tags: Tags::read(&tag_files(&arguments.service_tags))?,
+        roots: Roots::new(&arguments.watch, &arguments.ignore).map_err(anyhow::Error::msg)?,
     };
     let paper = Paper::stderr(arguments.time);
     let mut reporter = Reporter {

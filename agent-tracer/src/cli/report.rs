@@ -17,7 +17,7 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 
 use super::{
-    conclude,
+    changes, conclude,
     filter::Reading,
     output::{Lines, sudo_caller},
     replay::read_whole,
@@ -124,6 +124,8 @@ fn report<'a>(path: &Path, replayed: &'a Replay, selection: &Selection) -> Repor
     let connections = model.connections().iter();
     let listeners = model.listeners().iter();
     let lookups = model.lookups().iter();
+    let (wanted, _) = changes::wanted(model, selection, false);
+    let (attention, changes) = view::findings(model, &wanted);
     let turns = model.unit_turns().iter().enumerate();
     Report {
         name: view::text(name.as_encoded_bytes()),
@@ -151,7 +153,7 @@ fn report<'a>(path: &Path, replayed: &'a Replay, selection: &Selection) -> Repor
                 .map(|(_, turn)| turn)
                 .collect(),
         },
-        attention: Vec::new(),
-        changes: Vec::new(),
+        attention,
+        changes,
     }
 }

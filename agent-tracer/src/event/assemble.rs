@@ -154,6 +154,11 @@ impl Assembler {
         std::mem::take(&mut self.unowned)
     }
 
+    /// How many UDP peers were not counted to their end: there were too many at the same time.
+    pub fn take_uncounted(&mut self) -> u64 {
+        self.datagrams.take_uncounted()
+    }
+
     fn number(&mut self, process: ProcessId, user: u32) -> Owned {
         self.connections += 1;
         Owned {

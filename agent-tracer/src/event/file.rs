@@ -1,5 +1,4 @@
-//! Events of files: of those that make programs run later, for now. No content of any file is in
-//! them.
+//! Events of files: who did what to which. No content of any file is in them.
 
 /// A process changed a file (fanotify(7)). The event's process is the one that did; its pid is 0 where
 /// that is not known.
@@ -15,6 +14,9 @@ pub struct File {
     /// The first eight bytes of the SHA-256 of the command line that cron passes to the shell, secrets masked.
     #[prost(bytes = "vec", repeated, tag = "3")]
     pub jobs: Vec<Vec<u8>>,
+    /// Whether it is a directory.
+    #[prost(bool, tag = "4")]
+    pub is_directory: bool,
 }
 
 /// What was done to a file.
@@ -29,8 +31,10 @@ pub enum FileAction {
     Written = 2,
     /// It got this name.
     Renamed = 3,
-    /// It is gone.
+    /// It is gone, or has another name now.
     Removed = 4,
+    /// Its permissions, owner, times or extended attributes were set.
+    Attributes = 5,
 }
 
 impl FileAction {
@@ -42,6 +46,7 @@ impl FileAction {
             FileAction::Written => "written",
             FileAction::Renamed => "renamed",
             FileAction::Removed => "removed",
+            FileAction::Attributes => "attributes",
         }
     }
 }

@@ -7,6 +7,7 @@
 
 #[cfg(feature = "capture")]
 mod assemble;
+mod changed;
 mod connection;
 mod file;
 mod naming;
@@ -19,6 +20,7 @@ use std::fmt;
 
 #[cfg(feature = "capture")]
 pub use assemble::{Assembler, Malformed, Payload, Told};
+pub use changed::{Compared, Difference, FileDifference, FileState, FilesCompared, Subject};
 pub use connection::{
     Close, Connect, ConnectFailed, Counted, Established, Listen, Protocol, Shutdown,
     SnapshotSocket, SocketState, Sockets,
@@ -167,6 +169,12 @@ pub enum EventKind {
     /// Something that was seen and made no sense.
     #[prost(message, tag = "40")]
     Unreadable(Unreadable),
+    /// What differs on the machine between the start and the end of the recording.
+    #[prost(message, tag = "41")]
+    Compared(Compared),
+    /// Which files differ.
+    #[prost(message, tag = "42")]
+    FilesCompared(FilesCompared),
 }
 
 impl EventKind {
@@ -204,6 +212,8 @@ impl EventKind {
             EventKind::HttpRequest(_) => "http_request",
             EventKind::Hosts(_) => "hosts",
             EventKind::Unreadable(_) => "unreadable",
+            EventKind::Compared(_) => "compared",
+            EventKind::FilesCompared(_) => "files_compared",
         }
     }
 
@@ -250,12 +260,14 @@ impl EventKind {
             | EventKind::UnitFollowed(_)
             | EventKind::Sockets(_)
             | EventKind::Hosts(_)
+            | EventKind::Compared(_)
+            | EventKind::FilesCompared(_)
             | EventKind::AddressTagged(_) => None,
         }
     }
 
     /// Every name that [`EventKind::name`] gives.
-    pub const NAMES: [&'static str; 31] = [
+    pub const NAMES: [&'static str; 33] = [
         "fork",
         "exec",
         "exit",
@@ -279,6 +291,8 @@ impl EventKind {
         "units",
         "sockets",
         "hosts",
+        "compared",
+        "files_compared",
         "address_tagged",
         "user_named",
         "command_started",

@@ -186,7 +186,13 @@ impl Model {
         }
     }
 
+    /// Whether a process has asked for a connection.
+    pub fn has_connected(&self, process: ProcessIndex) -> bool {
+        self.process(process).has_connected
+    }
+
     fn add_connection(&mut self, mut connection: Connection) {
+        self.processes[connection.owner.position()].has_connected = true;
         connection.position = self.connections.len();
         self.by_connection
             .insert(connection.id, connection.position);
@@ -228,10 +234,15 @@ impl Model {
             connection.state = State::Closed;
             connection.error = close.error;
             connection.ended_ns = Some(event.boot_ns);
-            connection.bytes = Some((close.bytes_sent, close.bytes_received));
-            if connection.protocol == Protocol::Udp {
-                connection.datagrams = Some((close.datagrams_sent, close.datagrams_received));
+            match connection.protocol {
+                // It is told of with its first datagram: without one, it was not counted.
+                Protocol::Udp if close.datagrams_sent == 0 => return,
+                Protocol::Udp => {
+                    connection.datagrams = Some((close.datagrams_sent, close.datagrams_received));
+                }
+                Protocol::Tcp => {}
             }
+            connection.bytes = Some((close.bytes_sent, close.bytes_received));
         } else {
             self.listener_closed(event, close);
         }

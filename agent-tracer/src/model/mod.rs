@@ -6,6 +6,7 @@
 
 mod activation;
 mod attribution;
+mod change;
 mod connection;
 mod ledger;
 mod listener;
@@ -22,6 +23,7 @@ use std::{
 };
 
 pub use activation::{Activation, Cause};
+pub use change::{Download, Touches};
 pub use connection::{Connection, State};
 pub use ledger::Ledger;
 pub use listener::{Listener, Traffic};
@@ -53,6 +55,7 @@ pub struct Model {
     listeners: Vec<Listener>,
     by_listener: HashMap<u64, usize>,
     names: naming::Names,
+    changes: change::Changes,
     users: BTreeMap<u32, Vec<u8>>,
     tags: BTreeMap<IpAddr, Vec<AddressTag>>,
     command: Option<ProcessIndex>,
@@ -94,6 +97,7 @@ impl Model {
             listeners: Vec::new(),
             by_listener: HashMap::new(),
             names: naming::Names::default(),
+            changes: change::Changes::default(),
             users: BTreeMap::new(),
             tags: BTreeMap::new(),
             command: None,
@@ -148,7 +152,10 @@ impl Model {
             }
             EventKind::Units(units) => self.units(units),
             EventKind::Unit(unit) => self.unit(event, unit),
-            EventKind::File(file) => self.file(event, file),
+            EventKind::File(file) => {
+                self.touched(event, file);
+                self.file(event, file);
+            }
             EventKind::UnitFollowed(followed) => self.follow_unit(&followed.unit),
             EventKind::Sockets(sockets) => self.sockets(event, sockets),
             EventKind::AddressTagged(tagged) => {
@@ -163,6 +170,8 @@ impl Model {
             EventKind::TlsHello(hello) => self.tls_hello(hello),
             EventKind::HttpRequest(request) => self.http_request(request),
             EventKind::Hosts(hosts) => self.hosts(hosts),
+            EventKind::Compared(compared) => self.compared(compared),
+            EventKind::FilesCompared(compared) => self.files_compared(compared),
             EventKind::Unreadable(unreadable) => self.ledger.unreadable(&unreadable.what),
             EventKind::Lost(lost) => self.ledger.lost(&lost.what, lost.count),
             EventKind::KernelLog(log) => self.ledger.log(&log.line),

@@ -87,6 +87,8 @@ pub struct Process {
     /// Why it is in that tree.
     pub because: Because,
     pub(super) activation: Option<ActivationIndex>,
+    /// Whether it has asked for a connection.
+    pub(super) has_connected: bool,
     /// Its fork, in nanoseconds since boot, where it was seen.
     pub forked_ns: Option<u64>,
     /// How often it became another program.
@@ -182,6 +184,7 @@ impl Model {
                 tree: super::SYSTEM.into(),
                 because: Because::RanBefore,
                 activation: None,
+                has_connected: false,
                 forked_ns: None,
                 execs: 0,
                 ended: None,
@@ -346,6 +349,7 @@ impl Model {
             tree: super::SYSTEM.into(),
             because: Because::ForkUnseen,
             activation: None,
+            has_connected: false,
             forked_ns: None,
             execs: 0,
             ended: None,

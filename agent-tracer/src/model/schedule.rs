@@ -70,6 +70,7 @@ impl Model {
             FileAction::Created
             | FileAction::Written
             | FileAction::Renamed
+            | FileAction::Attributes
             | FileAction::Unknown => {}
         }
     }

@@ -8,10 +8,11 @@ use toml::{
     de::{DeArray, DeTable, DeValue},
 };
 
+use crate::glob::{Glob, Scope};
+
 use super::{
     RuleError,
     error::{File, expected, quoted},
-    glob::{Glob, Scope},
 };
 
 /// A file past this is not a rules file: 10,000 matchers of 100 bytes each just fit.

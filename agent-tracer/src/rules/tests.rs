@@ -191,7 +191,7 @@ fn the_most_specific_matcher_wins() {
 
 #[test]
 fn globs_match_as_documented() {
-    use glob::{Glob, Scope};
+    use crate::glob::{Glob, Scope};
     let glob = |written, scope| Glob::new(written, scope).expect("a right glob");
     for (written, text, path, other) in [
         ("/a/*", "/a/b", true, true),
@@ -295,7 +295,7 @@ proptest! {
 
     #[test]
     fn stars_match_as_the_obvious_way_does(glob in "[ab/*]{1,8}", text in "[ab/]{0,10}") {
-        let fast = glob::Glob::new(&glob, glob::Scope::Path).expect("no syntax to get wrong");
+        let fast = crate::glob::Glob::new(&glob, crate::glob::Scope::Path).expect("no syntax to get wrong");
         prop_assert_eq!(fast.matches(text.as_bytes()), slow(glob.as_bytes(), true, text.as_bytes()), "{} {}", glob, text);
     }
 }

@@ -19,7 +19,8 @@ use sources::Sources;
 use super::Session;
 use crate::{
     capture::{
-        self, Capture, CaptureError, Launch, LaunchError, Login, NotFollowed, UserLookup, boot_now,
+        self, Capture, CaptureError, Files, Launch, LaunchError, Login, NotFollowed, Roots,
+        UserLookup, boot_now,
     },
     event::{EndReason, Event, EventKind},
     model::Model,
@@ -67,6 +68,8 @@ pub struct Recording {
     pub rules: RuleSet,
     /// What addresses are called.
     pub tags: Tags,
+    /// The directories whose files are looked at.
+    pub roots: Roots,
 }
 
 /// Is told what happens.
@@ -143,20 +146,22 @@ impl Recording {
         if let Target::Process(pid) = self.target {
             capture::check_process(pid)?;
         }
+        let before = Files::look(&self.roots);
         let capture = Capture::start()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(RecordError::Wait)?;
-        runtime.block_on(self.record(capture, observer))
+        runtime.block_on(self.record(capture, before, observer))
     }
 
     async fn record(
         self,
         mut capture: Capture,
+        before: Files,
         observer: &mut dyn Observer,
     ) -> Result<Recorded, RecordError> {
-        let (sources, units) = Sources::start(&mut capture).await;
+        let (sources, units) = Sources::start(&mut capture, &self.roots).await;
         let mut redactor = Redactor::new();
         let mut command = Vec::new();
         if let Target::Command { command: given, .. } = &self.target {
@@ -195,6 +200,7 @@ impl Recording {
                 writer: Some(writer),
             },
             openings: Openings::default(),
+            files_before: (self.roots, before),
             redactor,
             users: UserLookup::default(),
             tags: self.tags,

@@ -101,6 +101,32 @@ impl Group {
         }
     }
 
+    /// The first process that has a part in it.
+    pub(super) fn first_owner(&self) -> Option<ProcessIndex> {
+        self.owners.first().copied()
+    }
+
+    /// Where it goes, escaped.
+    pub(super) fn place(&self) -> String {
+        let first = self.destinations.first();
+        first.map_or_else(String::new, Destination::written)
+    }
+
+    /// `AzureMonitor, 4 connections of omi, omsagent`
+    pub(super) fn summary(&self, model: &Model) -> String {
+        let tag = self
+            .remotes
+            .first()
+            .and_then(|remote| name_of(model, *remote));
+        let trees = escape::text(self.trees(model).join(", ").as_bytes());
+        let plural = if self.count == 1 { "" } else { "s" };
+        let count = format!("{} connection{plural} of {trees}", self.count);
+        match tag {
+            Some(tag) => format!("{tag}, {count}"),
+            None => count,
+        }
+    }
+
     pub(super) fn trees<'a>(&self, model: &'a Model) -> Vec<&'a str> {
         distinct(self.owners.iter().map(|owner| &*model.process(*owner).tree))
     }

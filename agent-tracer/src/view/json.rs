@@ -1,6 +1,7 @@
 //! Events, processes and connections as JSON objects whose keys have a fixed order. Bytes
 //! that are not UTF-8 become U+FFFD, and the field gains a `_base64` twin.
 
+mod changed;
 mod connection;
 mod fields;
 mod lookup;
@@ -178,6 +179,8 @@ fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<
             naming::request(map, request)
         }
         EventKind::Hosts(hosts) => naming::hosts(map, hosts),
+        EventKind::Compared(compared) => changed::compared(map, compared),
+        EventKind::FilesCompared(compared) => changed::files(map, compared),
         EventKind::Unreadable(unreadable) => {
             entry(map, "connection", connection(unreadable.connection))?;
             map.serialize_entry("what", &unreadable.what)
@@ -209,7 +212,8 @@ fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<
         EventKind::Unit(told) => unit::unit(map, model, told),
         EventKind::File(file) => {
             bytes(map, "path", "path_base64", &file.path)?;
-            map.serialize_entry("action", file.action().name())
+            map.serialize_entry("action", file.action().name())?;
+            entry(map, "is_directory", file.is_directory.then_some(true))
         }
         EventKind::UnitFollowed(followed) => bytes(map, "unit", "unit_base64", &followed.unit),
         EventKind::Sockets(sockets) => {

@@ -100,6 +100,8 @@ fn emphasis(kind: &EventKind) -> Emphasis {
         | EventKind::TlsHello(_)
         | EventKind::HttpRequest(_)
         | EventKind::Hosts(_)
+        | EventKind::Compared(_)
+        | EventKind::FilesCompared(_)
         | EventKind::End(_) => Emphasis::Event,
     }
 }
@@ -188,6 +190,14 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
             format!("{ends} {}", naming::request(request))
         }
         EventKind::Hosts(hosts) => format!("/etc/hosts has {} lines", hosts.entries.len()),
+        EventKind::Compared(compared) => format!(
+            "{}s: {} new, changed or gone",
+            compared.subject().name(),
+            compared.differences.len()
+        ),
+        EventKind::FilesCompared(compared) => {
+            format!("files: {} new, changed or gone", compared.differences.len())
+        }
         EventKind::Unreadable(unreadable) => {
             format!("no proper {}", escape::text(unreadable.what.as_bytes()))
         }

@@ -1,5 +1,6 @@
 //! The model as text and as jsonl. This is the only place that formats, and it only reads.
 
+mod changes;
 #[cfg(feature = "capture")]
 mod checkup;
 mod connections;
@@ -20,6 +21,7 @@ mod table;
 mod tags;
 mod tree;
 
+pub use changes::{Action, Change, Kind, change_json, changes, collect as collect_changes};
 #[cfg(feature = "capture")]
 pub use checkup::{checkup, checkup_json};
 pub use connections::connections;
@@ -32,7 +34,7 @@ pub use lookups::{lookups, name_lookup_json};
 pub use numbers::{errno_name, signal_name};
 pub use page::{Clock, Page, TimeStyle, bytes as size};
 pub use process::{because, user};
-pub use report::{Entry, Report, Shown};
+pub use report::{Entry, Report, Shown, findings};
 pub use summary::{Summary, completeness};
 pub use tags::{Lookup, LookupTable};
 pub use tree::tree;

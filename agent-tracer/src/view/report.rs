@@ -18,7 +18,7 @@ use crate::{
 
 use super::{Clock, Page};
 
-pub use changes::Entry;
+pub use changes::{Entry, findings};
 
 /// A recording, and what of it is to be told.
 pub struct Report<'a> {

@@ -2,10 +2,17 @@
 //! else. They print nothing unless that is what they are for, and judge nothing.
 
 mod argument;
+pub(crate) mod attempt;
+mod datagram;
 mod dial;
+mod far;
 mod lineage;
+mod listen;
+mod mayfly;
 mod sandbox;
+mod script;
 mod thread;
+mod wire;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -29,6 +36,12 @@ pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
         Some("dial") => dial::dial(rest),
         Some("serve") => dial::serve(rest),
         Some("hand-over") => dial::hand_over(rest),
+        Some("mayflies") => mayfly::mayflies(rest),
+        Some("wire") => wire::near(rest),
+        Some("far") => wire::far(rest),
+        Some("attempts") => script::play::<attempt::Attempt>(),
+        Some("listeners") => script::play::<listen::Listener>(),
+        Some("datagrams") => script::play::<datagram::Talk>(),
         Some("within") => sandbox::within(rest),
         Some(_) | None => {
             eprintln!("there is no actor for {}", part.display());

@@ -18,8 +18,9 @@ use super::become_program;
 
 /// `WHAT… -- PROGRAM…`: runs a program where something is different:
 ///
-/// `tiny DIRECTORY` has a disk of 64 KiB there, `hide DIRECTORY` has nothing there, `pids` counts
-/// process ids from 1, `named NAME` is a host of that name, `powerless` is root in a user namespace only, `net` has a loopback only, on which nobody answers for 192.0.2.0/24.
+/// `tiny DIRECTORY` has a disk of 64 KiB there, `hide DIRECTORY` has nothing there, `over FILE PLACE`
+/// has a file in the place of another, `pids` counts process ids from 1, `named NAME` is a host of that name, `powerless` is root in a user namespace only, `net` has a loopback only, on which nobody answers for 192.0.2.0/24,
+/// `network-of PID` has the network of that process.
 pub(super) fn within(words: &[OsString]) -> ExitCode {
     let mut words = words.iter();
     let mut new_pids = false;
@@ -33,6 +34,13 @@ pub(super) fn within(words: &[OsString]) -> ExitCode {
             Some("hide") => {
                 own_mounts();
                 lay("tmpfs", words.next().expect("a directory"), "size=4k");
+            }
+            Some("over") => {
+                own_mounts();
+                let file = Path::new(words.next().expect("a file"));
+                let place = Path::new(words.next().expect("a place"));
+                let none = None::<&str>;
+                mount(Some(file), place, none, MsFlags::MS_BIND, none).expect("a file over it");
             }
             Some("pids") => {
                 own_mounts();
@@ -52,6 +60,7 @@ pub(super) fn within(words: &[OsString]) -> ExitCode {
                 unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace");
                 network();
             }
+            Some("network-of") => super::wire::network_of(words.next().expect("a process")),
             Some(_) | None => return ExitCode::FAILURE,
         }
     }

@@ -1,7 +1,10 @@
 //! A program that runs beside what a test does, until it is told to stop. What it prints is read while
 //! it runs, so it must not keep lines back.
 
-use std::process::{Child, Command, Stdio};
+use std::{
+    ffi::OsString,
+    process::{Child, Command, Stdio},
+};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -25,15 +28,29 @@ pub(crate) struct Beside {
 impl Beside {
     /// Starts one; `stdbuf` has it print line by line.
     pub(crate) fn start(program: &str, options: &[&str]) -> Beside {
-        let mut line = Command::new("stdbuf");
-        line.arg("-oL").arg(program).args(options);
-        line.stdin(Stdio::null());
+        let words = ["stdbuf", "-oL", program];
+        let line: Vec<OsString> = words.iter().chain(options).map(OsString::from).collect();
+        Beside::run(&line, program)
+    }
+
+    /// Starts one that keeps no line back anyway.
+    pub(crate) fn run(line: &[OsString], name: &str) -> Beside {
+        let (program, rest) = line.split_first().expect("a program");
+        let mut line = Command::new(program);
+        line.args(rest).stdin(Stdio::null());
         let output = Output::divert(&mut line);
         Beside {
             child: Some(start(&mut line)),
             output: Some(output),
-            name: program.to_owned(),
+            name: name.to_owned(),
         }
+    }
+
+    /// Waits until it has said something on stderr.
+    pub(crate) fn until_it_says(&mut self, text: &str) {
+        let output = self.output.as_ref().expect("its output");
+        let said = || String::from_utf8_lossy(&output.stderr()).contains(text);
+        assert!(within_limit(said), "{} says {text}", self.name);
     }
 
     /// Does something again and again until it shows, as `text`, in what the program prints.

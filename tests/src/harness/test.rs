@@ -20,9 +20,18 @@ pub(crate) struct Test {
     alone: bool,
     programs: Vec<&'static str>,
     variables: Vec<&'static str>,
-    files: Vec<(&'static str, &'static str)>,
+    files: Vec<File>,
     lacks: Option<&'static str>,
     condition: Option<Condition>,
+}
+
+/// What a machine has to have besides programs.
+struct File {
+    path: &'static str,
+    /// Said where it does not have it.
+    obstacle: &'static str,
+    /// Whether a machine for the continuous integration may lack it.
+    acceptable: bool,
 }
 
 /// What a machine has to be like for a test to make sense.
@@ -49,7 +58,23 @@ macro_rules! plain {
 pub(crate) use {live, plain};
 
 /// Programs that no machine for the continuous integration may lack.
-const MUST_HAVE: [&str; 3] = ["strace", "chromedriver", "chromium"];
+const MUST_HAVE: [&str; 15] = [
+    "/usr/bin/python3",
+    "apt-get",
+    "bash",
+    "chromedriver",
+    "chromium",
+    "curl",
+    "git",
+    "ip",
+    "node",
+    "nsenter",
+    "openssl",
+    "python3",
+    "ruby",
+    "strace",
+    "wget",
+];
 
 impl Test {
     pub(crate) fn new(module: &str, name: &str, body: impl Fn() + Send + 'static) -> Test {
@@ -87,7 +112,21 @@ impl Test {
 
     /// It also needs something that a file stands for; and what to say where that is not.
     pub(crate) fn needs_file(mut self, path: &'static str, obstacle: &'static str) -> Test {
-        self.files.push((path, obstacle));
+        self.files.push(File {
+            path,
+            obstacle,
+            acceptable: true,
+        });
+        self
+    }
+
+    /// It also needs a package that has no program, by a file of it.
+    pub(crate) fn needs_package(mut self, path: &'static str, obstacle: &'static str) -> Test {
+        self.files.push(File {
+            path,
+            obstacle,
+            acceptable: false,
+        });
         self
     }
 
@@ -144,12 +183,9 @@ impl Test {
         if let Some(what) = self.lacks {
             return Some((format!("there is nothing of {what}"), true));
         }
-        if let Some((_, obstacle)) = self
-            .files
-            .iter()
-            .find(|(path, _)| !Path::new(path).exists())
-        {
-            return Some(((*obstacle).to_owned(), true));
+        let missing = |file: &&File| !Path::new(file.path).exists();
+        if let Some(file) = self.files.iter().find(missing) {
+            return Some((file.obstacle.to_owned(), file.acceptable));
         }
         if let Some(program) = self.programs.iter().find(|name| !is_installed(name)) {
             let acceptable = !MUST_HAVE.contains(program);

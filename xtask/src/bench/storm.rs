@@ -4,11 +4,15 @@ use std::{process::Command, time::Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::StormArguments;
+/// Starts many processes and prints how long that took; what `bench` runs
+#[derive(clap::Args)]
+pub struct Arguments {
+    processes: u32,
+}
 
 /// Starts them, and prints the nanoseconds that it took. Without anything to do between fork and
 /// exec, the standard library uses posix_spawn(3), as package managers and shells mostly do.
-pub fn run(arguments: &StormArguments) -> Result<()> {
+pub fn run(arguments: &Arguments) -> Result<()> {
     let start = Instant::now();
     for _ in 0..arguments.processes {
         let status = Command::new("/bin/true")

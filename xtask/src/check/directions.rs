@@ -10,16 +10,17 @@ use anyhow::{Context, Result, bail};
 use syn::{UseTree, visit::Visit};
 
 /// A module, and the modules that it may use besides itself.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("event", &[]),
+    ("glob", &[]),
     ("names", &[]),
     ("redact", &[]),
-    ("rules", &[]),
+    ("rules", &["glob"]),
     ("trace", &["event"]),
     ("model", &["event", "rules"]),
     ("select", &["event", "model", "rules"]),
-    ("view", &["event", "model", "names", "trace"]),
-    ("capture", &["event"]),
+    ("view", &["event", "glob", "model", "names", "trace"]),
+    ("capture", &["event", "glob"]),
     (
         "session",
         &[

@@ -95,13 +95,18 @@ fn overlay_disks(staging: &Path, root: &Path) -> Result<()> {
             escaped(&upper),
             escaped(&work)
         );
-        let mounted = mount(
-            Some("overlay"),
-            &target,
-            Some("overlay"),
-            MsFlags::empty(),
-            Some(layers.as_str()),
-        );
+        let lay = |options: &str| {
+            mount(
+                Some("overlay"),
+                &target,
+                Some("overlay"),
+                MsFlags::empty(),
+                Some(options),
+            )
+        };
+        // As on a disk: who changes a file can be told by the file system as a whole. Not all disks allow it.
+        let exported = format!("{layers},index=on,nfs_export=on");
+        let mounted = lay(&exported).or_else(|_| lay(&layers));
         let essential = ["/", "/usr", "/var", "/etc", "/opt"]
             .iter()
             .any(|path| mountpoint == Path::new(path));

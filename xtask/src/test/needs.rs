@@ -1,19 +1,35 @@
 //! Programs that some tests compare with or record. Root gets what is missing from apt-get;
 //! anybody else is told what to type. Without them those tests are skipped, not failed.
 
-use std::process::{Command, Stdio};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use nix::unistd::Uid;
 
 use crate::demo::elevate;
 
-/// A program, the package that has it, and what it is for.
-const PROGRAMS: [(&str, &str, &str); 4] = [
+/// A program, or a file in its place, the package that has it, and what it is for.
+const PROGRAMS: [(&str, &str, &str); 15] = [
     ("strace", "strace", "the oracle for execs and connections"),
+    ("ip", "iproute2", "networks of the tests' own"),
+    ("ss", "iproute2", "the oracle for open sockets"),
+    ("tcpdump", "tcpdump", "the oracle for what is sent"),
+    ("nft", "nftables", "filters that stop connections"),
     ("make", "make", "a fan-out to record"),
     ("python3", "python3", "threads that start programs"),
     ("dpkg-deb", "dpkg", "packages to install"),
+    ("openssl", "openssl", "certificates, and a client to record"),
+    ("curl", "curl", "a client to record"),
+    ("wget", "wget", "a client to record"),
+    ("git", "git", "a client to record"),
+    ("ruby", "ruby", "a client to record"),
+    ("node", "nodejs", "a client to record"),
+    (REQUESTS, "python3-requests", "a client to record"),
 ];
+/// A package without a program.
+const REQUESTS: &str = "/usr/lib/python3/dist-packages/requests/__init__.py";
 
 /// Looks for them, and gets them if that is possible.
 pub fn look(no_live: bool) {
@@ -49,7 +65,14 @@ pub fn look(no_live: bool) {
 fn missing() -> Vec<&'static (&'static str, &'static str, &'static str)> {
     PROGRAMS
         .iter()
-        .filter(|(program, _, _)| elevate::find_program(program).is_none())
+        .filter(|(program, _, _)| {
+            // The path of a file is none of a program to look for.
+            let is_there = match Path::new(program).is_absolute() {
+                true => Path::new(program).exists(),
+                false => elevate::find_program(program).is_some(),
+            };
+            !is_there
+        })
         .collect()
 }
 

@@ -24,7 +24,7 @@ const HYBRID: &str = "systemd.show_status=0 systemd.unified_cgroup_hierarchy=0";
 const V1: &str = "systemd.show_status=0 systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller=1";
 
 /// All that record something, and what an error looks like; a kernel makes no difference to other tests.
-const RECORDING: &str = "exec,process,cgroup,schedule,connect,hooks,others,launch,record,output,filter,redact,bad_input,doctor,lockdown";
+const RECORDING: &str = "exec,process,cgroup,schedule,connect,hooks,matrix,udp,listening,others,launch,record,output,filter,redact,bad_input,doctor,lockdown";
 
 /// Those that take longest first: two at a time are then done soonest.
 pub const GUESTS: [Guest; 6] = [

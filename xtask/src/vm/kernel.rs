@@ -28,11 +28,12 @@ impl Kernel {
     }
 }
 
-/// Those that sock_diag(7) needs for TCP.
-const MODULES: [&str; 3] = [
+/// Those that sock_diag(7) needs, and the one of the wires that tests are on.
+const MODULES: [&str; 4] = [
     "net/ipv4/inet_diag.ko",
     "net/ipv4/tcp_diag.ko",
     "net/ipv4/udp_diag.ko",
+    "drivers/net/veth.ko",
 ];
 
 const PREFIX: &str = "linux-image-";

@@ -8,7 +8,7 @@ use std::{
 
 use agent_tracer_ebpf::{PEER_LIMIT, PeerKey};
 
-use super::{Owned, TakeCount, Told, fields::Ends};
+use super::{Owned, TakeCount, Told, Traffic, fields::Ends};
 use crate::event::{Close, Counted, EventKind};
 
 /// The tables.
@@ -18,6 +18,8 @@ pub(super) struct Datagrams {
     peers: BTreeMap<u64, Known>,
     /// The numbers of one socket's peers, the bound end among them.
     by_cookie: HashMap<u64, Vec<u64>>,
+    /// Peers of which it is not known how much went to and fro, or how much in the end.
+    uncounted: u64,
 }
 
 struct Known {
@@ -45,6 +47,7 @@ impl Datagrams {
         {
             self.unlist(known.key.cookie, oldest);
             known.told(boot_ns, count, tell);
+            self.uncounted += 1;
         }
         self.adopt(key, owned);
     }
@@ -76,7 +79,11 @@ impl Datagrams {
             let Some(known) = self.peers.remove(&number) else {
                 continue;
             };
-            let counted = count(&known.key, true).unwrap_or_default();
+            let counted = count(&known.key, true).unwrap_or_else(|| {
+                // It had made room for others.
+                self.uncounted += 1;
+                Traffic::default()
+            });
             let close = Close {
                 connection: number,
                 bytes_sent: counted.sent_bytes,
@@ -99,8 +106,13 @@ impl Datagrams {
         tell: &mut dyn FnMut(Told),
     ) {
         for known in self.peers.values() {
-            known.told(boot_ns, count, tell);
+            self.uncounted += u64::from(!known.told(boot_ns, count, tell));
         }
+    }
+
+    /// How many peers were not counted to their end, since the last call.
+    pub(super) fn take_uncounted(&mut self) -> u64 {
+        std::mem::take(&mut self.uncounted)
     }
 
     fn unlist(&mut self, cookie: u64, number: u64) {
@@ -134,10 +146,10 @@ pub(super) fn key(cookie: u64, peer: Option<SocketAddr>) -> PeerKey {
 }
 
 impl Known {
-    fn told(&self, boot_ns: u64, count: TakeCount<'_>, tell: &mut dyn FnMut(Told)) {
-        // Where the kernel side had no room any more, nothing is known.
+    /// False where the kernel side had no room for it any more, and nothing is known.
+    fn told(&self, boot_ns: u64, count: TakeCount<'_>, tell: &mut dyn FnMut(Told)) -> bool {
         let Some(counted) = count(&self.key, false) else {
-            return;
+            return false;
         };
         let counted = Counted {
             connection: self.owned.connection,
@@ -149,5 +161,6 @@ impl Known {
         tell(Told::Event(
             self.owned.event(boot_ns, EventKind::Counted(counted)),
         ));
+        true
     }
 }

@@ -103,8 +103,12 @@ impl Sockets {
         former
     }
 
+    /// The routing table says something to a thread: to what it called for last, or to what it does after that failed. One
+    /// table that does not know is followed by the next one; any other error ends the call, and nothing later is about it.
     pub(super) fn route(&mut self, thread: u32, error: u32) {
-        if let Some(attempt) = self.attempts.get_mut(&thread) {
+        if let Some(attempt) = self.attempts.get_mut(&thread)
+            && matches!(attempt.error, 0 | EAGAIN | ENETUNREACH)
+        {
             attempt.error = error;
         }
     }

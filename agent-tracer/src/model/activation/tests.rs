@@ -215,6 +215,7 @@ mod told {
 
     fn written(pid: u32, path: &str, jobs: Vec<Vec<u8>>) -> Event {
         let file = File {
+            is_directory: false,
             path: path.into(),
             action: FileAction::Written.into(),
             jobs,

@@ -16,7 +16,7 @@ use super::{
     sources::{self, Sources},
 };
 use crate::{
-    capture::{self, Capture, Launch, LaunchError, Launched, UserLookup, boot_now},
+    capture::{self, Capture, Files, Launch, LaunchError, Launched, Roots, UserLookup, boot_now},
     event::{
         AddressTag, AddressTagged, CommandEnded, CommandStarted, End, Event, EventKind, Exit, Lost,
         ProcessId, SnapshotSocket, Told, UserNamed,
@@ -38,6 +38,8 @@ pub(super) struct Recorder<'a> {
     pub(super) sources: Sources,
     pub(super) session: Session,
     pub(super) openings: Openings,
+    /// The files below the roots as they were before.
+    pub(super) files_before: (Roots, Files),
     pub(super) redactor: Redactor,
     pub(super) users: UserLookup,
     pub(super) tags: Tags,
@@ -137,6 +139,24 @@ impl Recorder<'_> {
                     &mut request.destination_host,
                 ] {
                     self.mask_text(text);
+                }
+            }
+            EventKind::Compared(compared) => {
+                for difference in &mut compared.differences {
+                    let values = [&mut difference.before, &mut difference.after];
+                    for text in values.into_iter().flatten() {
+                        self.redactor.bytes(text);
+                    }
+                    self.redactor.bytes(&mut difference.name);
+                }
+            }
+            EventKind::FilesCompared(compared) => {
+                for difference in &mut compared.differences {
+                    let states = [&mut difference.before, &mut difference.after];
+                    for state in states.into_iter().flatten() {
+                        self.redactor.bytes(&mut state.target);
+                    }
+                    self.redactor.bytes(&mut difference.path);
                 }
             }
             EventKind::Hosts(hosts) => {
@@ -303,7 +323,9 @@ impl Recorder<'_> {
         let (changes, overflows) = self.sources.changes();
         for change in changes {
             let event = sources::file(change, &self.session.model, &mut self.redactor);
-            self.take(event);
+            if let Some(event) = event {
+                self.take(event);
+            }
         }
         self.note_lost("file event queue overflow", overflows);
     }
@@ -317,6 +339,18 @@ impl Recorder<'_> {
         // In a PID namespace, whoever holds it may be outside, and none of its business.
         if !self.capture.plan().inside_pid_namespace {
             self.note_lost("connection from before, without owner", unowned);
+        }
+    }
+
+    /// Takes what is different below the roots.
+    fn compare_files(&mut self) {
+        let (roots, before) = &self.files_before;
+        let differences = before.compare(&Files::look(roots), roots);
+        for part in differences {
+            self.take(Event::of_recording(
+                boot_now(),
+                EventKind::FilesCompared(part),
+            ));
         }
     }
 
@@ -424,6 +458,7 @@ impl Recorder<'_> {
         self.take_files();
         self.take_units(u64::MAX);
         self.settle(true);
+        self.compare_files();
         self.report_losses();
         let end = EventKind::End(End {
             reason: ended.reason.into(),

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 
 use crate::{
     capture::{
-        self, Capture, Choice, Fact, FileChange, FileWatch, FoundSocket, Hook, HostsFile,
+        self, Capture, Choice, Fact, FileChange, FileWatch, FoundSocket, Hook, HostsFile, Roots,
         UnitWatch, boot_now,
     },
     event::{
-        Event, EventKind, File, ProcessId, Protocol, SnapshotSocket, SocketState, Sockets, Units,
+        Event, EventKind, File, FileAction, ProcessId, Protocol, SnapshotSocket, SocketState,
+        Sockets, Units,
     },
     model::{Model, job_digest},
     redact::Redactor,
@@ -27,8 +28,8 @@ pub(super) struct Sources {
 
 impl Sources {
     /// Starts them, and notes in the plan what came of it; with the units that systemd has.
-    pub(super) async fn start(capture: &mut Capture) -> (Sources, Option<Units>) {
-        let (files, choice) = FileWatch::settle();
+    pub(super) async fn start(capture: &mut Capture, roots: &Roots) -> (Sources, Option<Units>) {
+        let (files, choice) = FileWatch::settle(roots);
         capture.add_choice(choice);
         let (earlier, choices) = capture::earlier_sockets();
         for choice in choices {
@@ -69,12 +70,19 @@ impl Sources {
     }
 }
 
-/// A change of a file as an event. All that its writer did before has been taken in by the model.
-pub(super) fn file(change: FileChange, model: &Model, redactor: &mut Redactor) -> Event {
+/// A change of a file as an event. All that its writer did before has been taken in by the model. Nothing, where it is
+/// below no root: but what was written there by a process that has talked to somebody may be executed later.
+pub(super) fn file(change: FileChange, model: &Model, redactor: &mut Redactor) -> Option<Event> {
     let writer = match change.pid {
         0 => None,
-        pid => model.latest(pid).map(|index| model.process(index)),
+        pid => model.latest(pid),
     };
+    let may_be_download = change.action == FileAction::Written
+        && writer.is_some_and(|writer| model.has_connected(writer));
+    if !change.is_wanted && !may_be_download {
+        return None;
+    }
+    let writer = writer.map(|index| model.process(index));
     let jobs = change.jobs.into_iter().map(|command| {
         // As cron will run it, so that the same is masked in both.
         let mut argv = [b"/bin/sh".to_vec(), b"-c".to_vec(), command];
@@ -86,13 +94,14 @@ pub(super) fn file(change: FileChange, model: &Model, redactor: &mut Redactor) -
         jobs: jobs.collect(),
         path: std::os::unix::ffi::OsStringExt::into_vec(change.path.into_os_string()),
         action: change.action.into(),
+        is_directory: change.is_directory,
     };
-    Event {
+    Some(Event {
         boot_ns: boot_now(),
         process: writer.map_or_else(ProcessId::default, |writer| writer.id),
         user: writer.map_or(0, |writer| writer.user),
         kind: EventKind::File(file),
-    }
+    })
 }
 
 /// An address as events have it.
@@ -127,7 +136,8 @@ pub(super) fn sockets(
         }
         let holder = socket.holders.iter().find_map(|pid| model.latest(*pid));
         let Some(holder) = holder.map(|index| model.process(index)) else {
-            unowned += 1;
+            // The kernel itself listens (for NFS), and so does, seen from a container, who is outside.
+            unowned += u64::from(!is_listening);
             continue;
         };
         let (cookie, owner, user) = (socket.cookie, holder.id, holder.user);

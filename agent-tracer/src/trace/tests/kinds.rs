@@ -230,6 +230,33 @@ pub(super) fn kind() -> impl Strategy<Value = EventKind> {
                 what: text,
                 ..Unreadable::default()
             }),
+            30 => EventKind::Compared(Compared {
+                subject: port.cast_signed(),
+                entries: long,
+                differences: vec![Difference {
+                    name: one,
+                    before: flag.then_some(two),
+                    after: Some(three),
+                    ..Difference::default()
+                }],
+                problem: text,
+                ..Compared::default()
+            }),
+            31 => EventKind::FilesCompared(FilesCompared {
+                roots: list,
+                entries: long,
+                differences: vec![FileDifference {
+                    path: one,
+                    after: flag.then(|| FileState {
+                        mode: number,
+                        size: other,
+                        digest: two,
+                        ..FileState::default()
+                    }),
+                    ..FileDifference::default()
+                }],
+                ..FilesCompared::default()
+            }),
             _ => EventKind::Shutdown(Shutdown {
                 connection: long,
                 bytes_sent: other,

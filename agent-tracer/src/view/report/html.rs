@@ -96,7 +96,7 @@ pub(super) fn write(report: &Report<'_>, output: &mut dyn io::Write) -> io::Resu
         missing: ledger.entries().iter().map(|entry| plain(entry)).collect(),
         remarks,
         hooks: hooks_used,
-        attention: changes::grid("What to look at first", &report.attention),
+        attention: changes::grid("What to look at first", &report.attention, &data),
         sections: sections(report, &facts, &data),
         version: env!("CARGO_PKG_VERSION"),
         facts: &facts,
@@ -156,7 +156,7 @@ fn sections(report: &Report<'_>, facts: &Facts<'_>, data: &Data) -> Vec<Section>
             "changes",
             "Changes",
             "What the recording left behind on the machine.",
-            changes::grid("Changes", &report.changes),
+            changes::grid("Changes", &report.changes, data),
         ),
     ];
     let has_content = |section: &Section| {

@@ -246,7 +246,8 @@ fn findings_are_shown_where_there_are_any() {
         kind: "user".to_owned(),
         what: "omsagent".to_owned(),
         tree: "command".to_owned(),
-        because: "useradd [73]".to_owned(),
+        because: "by useradd [73]".to_owned(),
+        author: None,
     };
     let texts = Texts(&[String::new()]);
     assert!(!texts.html(Vec::new()).contains("id=\"changes\""));
@@ -260,6 +261,7 @@ fn findings_are_shown_where_there_are_any() {
         clock: Clock::default(),
     };
     let lines = texts.report(vec![entry], |report| report.text(&page));
-    let expected = ["", "Changes", "  user: omsagent (command; useradd [73])"];
-    assert!(lines.ends_with(&expected.map(str::to_owned)), "{lines:#?}");
+    let expected = ["", "Changes", "  user: omsagent, by useradd [73]"];
+    let expected = expected.map(str::to_owned);
+    assert!(lines.windows(3).any(|part| *part == expected), "{lines:#?}");
 }

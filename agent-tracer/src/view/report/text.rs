@@ -34,8 +34,7 @@ pub(super) fn lines(report: &Report<'_>, page: &Page) -> Vec<String> {
     };
     let mut lines = head(page, &facts);
     let mut add = |title: &str, rows: Vec<String>| {
-        let rows = rows.into_iter().map(|row| format!("{INDENT}{row}"));
-        lines.extend(section(page, title, rows.collect()));
+        lines.extend(section(page, title, indented(rows)));
     };
     add("Completeness", completeness(&inner, model));
     add("Trees", trees(&inner, &facts));
@@ -53,19 +52,22 @@ pub(super) fn lines(report: &Report<'_>, page: &Page) -> Vec<String> {
     let failed = failed.filter(|lookup| lookup.has_failed());
     add("Lookups that failed", lookups(&inner, model, failed));
     add("Units that were started or ended", units(&inner, report));
+    lines.extend(changes::lines(page, "Changes", &report.changes));
     let told: Vec<_> = hooks(report).map(|[fact, hook, _]| [fact, hook]).collect();
-    add(
-        "What told of what",
-        table(&inner, &["FACT", "HOOK"], &told, &[]),
-    );
+    let told = table(&inner, &["FACT", "HOOK"], &told, &[]);
+    lines.extend(section(page, "What told of what", indented(told)));
     let attention = changes::lines(page, "Attention", &report.attention);
     let after_head = lines
         .iter()
         .position(String::is_empty)
         .unwrap_or(lines.len());
     lines.splice(after_head..after_head, attention);
-    lines.extend(changes::lines(page, "Changes", &report.changes));
     lines
+}
+
+fn indented(rows: Vec<String>) -> Vec<String> {
+    let rows = rows.into_iter();
+    rows.map(|row| format!("{INDENT}{row}")).collect()
 }
 
 /// An empty line, the title, the lines; nothing where there is nothing under the title.

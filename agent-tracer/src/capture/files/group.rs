@@ -1,0 +1,136 @@
+//! One file system under fanotify(7): as a whole where it allows that, else directory by directory.
+
+use std::{
+    fs, io,
+    os::fd::AsFd,
+    path::{Path, PathBuf},
+};
+
+use nix::{
+    libc,
+    sys::fanotify::{EventFFlags, Fanotify, InitFlags, MarkFlags, MaskFlags},
+};
+
+use rustix::fs::statfs;
+
+use super::{names::Names, records::handle};
+
+/// Directories that are marked one by one at most, where a file system cannot be watched as a whole: each pins an inode.
+const DIRECTORIES: usize = 8192;
+
+/// A file system, and how it is watched.
+pub(super) struct Group {
+    /// `st_dev` of its files.
+    pub(super) device: u64,
+    pub(super) fanotify: Fanotify,
+    pub(super) names: Names,
+    /// Whether the whole of it is watched; else why not.
+    pub(super) whole: Result<(), String>,
+    marked: usize,
+}
+
+impl Group {
+    /// Watches the file system that a directory is in.
+    pub(super) fn begin(directory: &Path, device: u64) -> io::Result<Group> {
+        let flags = InitFlags::FAN_CLOEXEC
+            | InitFlags::FAN_NONBLOCK
+            | InitFlags::FAN_CLASS_NOTIF
+            | InitFlags::from_bits_retain(libc::FAN_REPORT_DFID_NAME);
+        // The unpacking of an archive makes events faster than any reader takes them. Whoever may not have an unlimited
+        // queue may not watch whole file systems either, and gets by with a short one.
+        let unlimited = flags | InitFlags::FAN_UNLIMITED_QUEUE;
+        let fanotify = Fanotify::init(unlimited, EventFFlags::O_RDONLY)
+            .or_else(|_| Fanotify::init(flags, EventFFlags::O_RDONLY))?;
+        let names = Names::of(directory)?;
+        let here = fs::File::open("/")?;
+        let marks = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_FILESYSTEM;
+        let whole = match has_lasting_handles(directory) {
+            true => fanotify
+                .mark(marks, mask(), &here, Some(directory))
+                .map_err(|error| error.to_string()),
+            false => Err("an overlay without nfs_export".to_owned()),
+        };
+        Ok(Group {
+            device,
+            fanotify,
+            names,
+            whole,
+            marked: 0,
+        })
+    }
+
+    /// Watches one directory, where the file system is not watched as a whole.
+    pub(super) fn mark(&mut self, directory: &Path) -> io::Result<()> {
+        if self.whole.is_ok() {
+            return Ok(());
+        }
+        let key = handle(directory)?;
+        let here = fs::File::open("/")?;
+        let flags = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_ONLYDIR;
+        let mask = mask() | MaskFlags::FAN_EVENT_ON_CHILD;
+        self.fanotify.mark(flags, mask, &here, Some(directory))?;
+        self.marked += 1;
+        self.names.learn(key, directory.to_owned());
+        Ok(())
+    }
+
+    /// The same for all directories below it, of the same file system.
+    pub(super) fn mark_all(&mut self, directory: &Path) -> io::Result<()> {
+        use std::os::unix::fs::MetadataExt;
+        let mut waiting: Vec<PathBuf> = vec![directory.to_owned()];
+        while let Some(directory) = waiting.pop() {
+            if self.marked >= DIRECTORIES {
+                return Err(io::Error::other(format!(
+                    "more than {DIRECTORIES} directories"
+                )));
+            }
+            self.mark(&directory)?;
+            let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
+            waiting.extend(entries.filter_map(|entry| {
+                let is_below =
+                    entry.file_type().ok()?.is_dir() && entry.metadata().ok()?.dev() == self.device;
+                is_below.then(|| entry.path())
+            }));
+        }
+        Ok(())
+    }
+
+    /// Reads what happened since, as much as fits.
+    pub(super) fn read<'a>(&self, buffer: &'a mut [u8]) -> &'a [u8] {
+        // Anything else than bytes is "nothing more for now".
+        let length = nix::unistd::read(self.fanotify.as_fd(), buffer).unwrap_or(0);
+        buffer.get(..length).unwrap_or_default()
+    }
+}
+
+/// A directory of an overlay gets another handle when something is first written into it, and from then on is told of
+/// without a name; unless the overlay is made to be exported.
+fn has_lasting_handles(directory: &Path) -> bool {
+    const OVERLAY: i64 = 0x794c_7630;
+    let Ok(system) = statfs(directory) else {
+        return false;
+    };
+    if system.f_type != OVERLAY {
+        return true;
+    }
+    let Ok(mounts) = fs::read_to_string("/proc/self/mountinfo") else {
+        return false;
+    };
+    // The mount with the longest place that it is below.
+    let mount = mounts
+        .lines()
+        .filter_map(|line| Some((line.split(' ').nth(4)?, line)))
+        .filter(|(place, _)| directory.starts_with(place))
+        .max_by_key(|(place, _)| place.len());
+    mount.is_some_and(|(_, line)| line.contains("nfs_export=on"))
+}
+
+fn mask() -> MaskFlags {
+    MaskFlags::FAN_CREATE
+        | MaskFlags::FAN_CLOSE_WRITE
+        | MaskFlags::FAN_MOVED_TO
+        | MaskFlags::FAN_MOVED_FROM
+        | MaskFlags::FAN_DELETE
+        | MaskFlags::FAN_ATTRIB
+        | MaskFlags::FAN_ONDIR
+}

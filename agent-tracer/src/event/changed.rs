@@ -1,0 +1,152 @@
+//! Events of what is different on the machine at the end of a recording: found by looking twice, at its start and at its
+//! end. Who did it is told by other events. No content of any file is in them.
+
+/// A list that was looked at twice, with what is new, changed or gone. One of many entries comes in several events.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Compared {
+    /// What was looked at.
+    #[prost(enumeration = "Subject", tag = "1")]
+    pub subject: i32,
+    /// How many entries there were at the end; 0 in all events of a subject but the first.
+    #[prost(uint64, tag = "2")]
+    pub entries: u64,
+    /// What differs, in the order of the names.
+    #[prost(message, repeated, tag = "3")]
+    pub differences: Vec<Difference>,
+    /// Why it could not be looked at, or not wholly; else empty.
+    #[prost(string, tag = "4")]
+    pub problem: String,
+}
+
+/// What is looked at twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
+#[repr(i32)]
+pub enum Subject {
+    /// A newer `tracer` looked at something that this one does not know.
+    Unknown = 0,
+    /// Users (passwd(5)): name; `uid:gid:home:shell`.
+    Users = 1,
+    /// Groups (group(5)): name; `gid:members`.
+    Groups = 2,
+    /// Packages of dpkg(1): `name:architecture`; version and state.
+    DebianPackages = 3,
+    /// Packages of rpm(8): `name.architecture`; version and release.
+    RpmPackages = 4,
+    /// Kernel modules (`/proc/modules`): name; nothing.
+    Modules = 5,
+    /// Kernel parameters (sysctl(8)): name with dots; value.
+    Sysctls = 6,
+    /// Rules of the firewall (nft(8), iptables-save(8)): the rule, after where it is; nothing.
+    Firewall = 7,
+    /// Unit files of systemd: name; `enabled`, `disabled` and so on.
+    UnitFiles = 8,
+    /// Units of systemd that are loaded: name; active and sub state.
+    Units = 9,
+    /// Mounts (`/proc/self/mountinfo`): mount point; type and source.
+    Mounts = 10,
+}
+
+impl Subject {
+    /// The name in views and jsonl.
+    pub fn name(self) -> &'static str {
+        match self {
+            Subject::Unknown => "unknown",
+            Subject::Users => "user",
+            Subject::Groups => "group",
+            Subject::DebianPackages | Subject::RpmPackages => "package",
+            Subject::Modules => "kernel module",
+            Subject::Sysctls => "sysctl",
+            Subject::Firewall => "firewall rule",
+            Subject::UnitFiles => "unit file",
+            Subject::Units => "unit",
+            Subject::Mounts => "mount",
+        }
+    }
+}
+
+/// An entry of a list at the start and at the end.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Difference {
+    /// Its name, which is the same in both.
+    #[prost(bytes = "vec", tag = "1")]
+    pub name: Vec<u8>,
+    /// At the start, if it was there.
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub before: Option<Vec<u8>>,
+    /// At the end, if it was there.
+    #[prost(bytes = "vec", optional, tag = "3")]
+    pub after: Option<Vec<u8>>,
+}
+
+/// Files under the watched roots that are new, changed or gone. Many come in several events.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct FilesCompared {
+    /// The directories that were looked through, in the first of several events.
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub roots: Vec<Vec<u8>>,
+    /// How many files and directories there were at the end; 0 in all events but the first.
+    #[prost(uint64, tag = "2")]
+    pub entries: u64,
+    /// What differs, in the order of the paths.
+    #[prost(message, repeated, tag = "3")]
+    pub differences: Vec<FileDifference>,
+    /// Why they could not be looked through, or not wholly; else empty.
+    #[prost(string, tag = "4")]
+    pub problem: String,
+}
+
+/// A file at the start and at the end.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct FileDifference {
+    /// The absolute path.
+    #[prost(bytes = "vec", tag = "1")]
+    pub path: Vec<u8>,
+    /// At the start, if it was there.
+    #[prost(message, optional, tag = "2")]
+    pub before: Option<FileState>,
+    /// At the end, if it was there.
+    #[prost(message, optional, tag = "3")]
+    pub after: Option<FileState>,
+}
+
+/// What stat(2) says of a file, and a little more.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct FileState {
+    /// `st_mode`: type and permissions.
+    #[prost(uint32, tag = "1")]
+    pub mode: u32,
+    /// `st_uid`.
+    #[prost(uint32, tag = "2")]
+    pub user: u32,
+    /// `st_gid`.
+    #[prost(uint32, tag = "3")]
+    pub group: u32,
+    /// `st_size`, bytes.
+    #[prost(uint64, tag = "4")]
+    pub size: u64,
+    /// The beginning of the SHA-256 of the content; only of regular files of at most 1 MiB that everybody may read, and
+    /// at the end.
+    #[prost(bytes = "vec", tag = "5")]
+    pub digest: Vec<u8>,
+    /// The extended attribute `security.capability` (capabilities(7)); empty where there is none.
+    #[prost(bytes = "vec", tag = "6")]
+    pub capabilities: Vec<u8>,
+    /// Of a symbolic link: where it leads.
+    #[prost(bytes = "vec", tag = "7")]
+    pub target: Vec<u8>,
+}
+
+impl FileState {
+    /// What kind of file it is.
+    pub fn kind(&self) -> &'static str {
+        match self.mode & 0o170_000 {
+            0o100_000 => "file",
+            0o040_000 => "directory",
+            0o120_000 => "link",
+            0o010_000 => "fifo",
+            0o140_000 => "socket",
+            0o020_000 | 0o060_000 => "device",
+            _ => "unknown",
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! What is different on the machine at the end, and who did it: the two looks that a recording takes, joined with what
+//! processes were seen doing. A difference whose author was not seen has none.
+
+use std::collections::BTreeMap;
+
+use super::{Connection, Model, ProcessIndex, process::base_name};
+use crate::event::{
+    Compared, Difference, Event, File, FileAction, FileDifference, FilesCompared, Subject,
+};
+
+/// Who did what to a file, the last of each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Touches {
+    /// Made it, gave it its name, or wrote it.
+    pub wrote: Option<ProcessIndex>,
+    /// Set its permissions, owner or attributes.
+    pub set: Option<ProcessIndex>,
+    /// Removed it, or gave it another name.
+    pub removed: Option<ProcessIndex>,
+}
+
+/// A file that was written by a process that talked to somebody, and then executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Download {
+    /// Its path when it was executed.
+    pub path: Vec<u8>,
+    /// Who wrote it.
+    pub writer: ProcessIndex,
+    /// Positions of the connections that the writer had asked for by then, in the list of all.
+    pub connections: Vec<usize>,
+    /// Who executed it.
+    pub runner: ProcessIndex,
+}
+
+/// All of it.
+#[derive(Default)]
+pub(super) struct Changes {
+    touches: BTreeMap<Vec<u8>, Touches>,
+    /// What processes wrote that had connections, with how many connections there were in all by then.
+    written: BTreeMap<Vec<u8>, (ProcessIndex, usize)>,
+    files: Vec<FileDifference>,
+    roots: Vec<Vec<u8>>,
+    lists: BTreeMap<Subject, Vec<Difference>>,
+    /// Everybody who wrote one of [`REGISTERS`], in order.
+    registrars: BTreeMap<Vec<u8>, Vec<ProcessIndex>>,
+    problems: Vec<String>,
+    was_compared: bool,
+}
+
+/// Files in which many write, one entry each: who wrote last is not who wrote an entry.
+const REGISTERS: [&[u8]; 2] = [b"/etc/passwd", b"/etc/group"];
+
+/// Connections of one writer that are named: the last ones.
+const SOURCES: usize = 8;
+
+/// A script is among the first arguments of what runs it.
+const ARGUMENTS: usize = 6;
+
+impl Model {
+    pub(super) fn touched(&mut self, event: &Event, file: &File) {
+        if event.process.pid == 0 {
+            return;
+        }
+        let by = self.known(event.process, event.user);
+        let touches = self.changes.touches.entry(file.path.clone()).or_default();
+        match file.action() {
+            FileAction::Created | FileAction::Written | FileAction::Renamed => {
+                touches.wrote = Some(by);
+            }
+            FileAction::Attributes => touches.set = Some(by),
+            FileAction::Removed => touches.removed = Some(by),
+            FileAction::Unknown => {}
+        }
+        if REGISTERS.contains(&file.path.as_slice()) && file.action() != FileAction::Removed {
+            let registrars = self.changes.registrars.entry(file.path.clone());
+            let registrars = registrars.or_default();
+            if registrars.last() != Some(&by) {
+                registrars.push(by);
+            }
+        }
+        if file.action() == FileAction::Written && self.has_connected(by) {
+            let connections = self.connections.len();
+            self.changes
+                .written
+                .insert(file.path.clone(), (by, connections));
+        }
+    }
+
+    pub(super) fn compared(&mut self, compared: &Compared) {
+        self.changes.was_compared = true;
+        let list = self.changes.lists.entry(compared.subject()).or_default();
+        list.extend(compared.differences.iter().cloned());
+        if !compared.problem.is_empty() {
+            let subject = compared.subject().name();
+            let problem = format!("{subject}s were not compared: {}", compared.problem);
+            self.changes.problems.push(problem);
+        }
+    }
+
+    pub(super) fn files_compared(&mut self, compared: &FilesCompared) {
+        self.changes.was_compared = true;
+        self.changes
+            .files
+            .extend(compared.differences.iter().cloned());
+        self.changes.roots.extend(compared.roots.iter().cloned());
+        if !compared.problem.is_empty() {
+            let problem = format!("files were not all compared: {}", compared.problem);
+            self.changes.problems.push(problem);
+        }
+    }
+
+    /// Whether the recording has looked at the machine twice.
+    pub fn was_compared(&self) -> bool {
+        self.changes.was_compared
+    }
+
+    /// The directories that were looked through.
+    pub fn watched_roots(&self) -> &[Vec<u8>] {
+        &self.changes.roots
+    }
+
+    /// Files that are new, changed or gone, in the order of their paths.
+    pub fn changed_files(&self) -> &[FileDifference] {
+        &self.changes.files
+    }
+
+    /// What is new, changed or gone in a list.
+    pub fn differences(&self, subject: Subject) -> &[Difference] {
+        self.changes.lists.get(&subject).map_or(&[], Vec::as_slice)
+    }
+
+    /// Why something was not compared, one sentence each.
+    pub fn not_compared(&self) -> &[String] {
+        &self.changes.problems
+    }
+
+    /// Files that were written by a process that had asked for connections, and executed by another: as a program, or as
+    /// the script that a program is given. Found at the end, because fanotify tells of a file a little later than the kernel
+    /// of who executes it. In the order in which the processes came to be.
+    pub fn downloads(&self) -> Vec<Download> {
+        let mut downloads = Vec::new();
+        if self.changes.written.is_empty() {
+            return downloads;
+        }
+        for (runner, process) in self.processes() {
+            let mut candidates = vec![process.exe.to_vec(), process.filename.to_vec()];
+            if is_interpreter(base_name(&process.exe)) {
+                let words = process.argv.iter().skip(1).take(ARGUMENTS);
+                candidates.extend(words.map(|word| absolute(&process.cwd, word)));
+            }
+            let found = candidates.into_iter().find_map(|path| {
+                let (writer, connections) = *self.changes.written.get(&path)?;
+                // Whoever was there before it was written reads it, but does not execute it.
+                let began = self.process(writer).forked_ns.unwrap_or(0);
+                let is_later = process.execs > 0 && process.forked_ns.unwrap_or(0) > began;
+                (writer != runner && is_later).then_some((path, writer, connections))
+            });
+            let Some((path, writer, connections)) = found else {
+                continue;
+            };
+            let all = self.connections.iter().take(connections);
+            let own = all.filter(|connection| connection.owner == writer);
+            let mut positions: Vec<usize> = own.map(Connection::position).collect();
+            positions.drain(..positions.len().saturating_sub(SOURCES));
+            downloads.push(Download {
+                path,
+                writer,
+                connections: positions,
+                runner,
+            });
+        }
+        downloads
+    }
+
+    /// Who did what to a path.
+    pub fn touches(&self, path: &[u8]) -> Touches {
+        self.changes.touches.get(path).copied().unwrap_or_default()
+    }
+
+    /// Who wrote an entry of `/etc/passwd` or `/etc/group`: of all who wrote the file, the one that was given the name, or
+    /// else the only one.
+    pub fn registrar(&self, file: &[u8], name: &[u8]) -> Option<ProcessIndex> {
+        let all = self.changes.registrars.get(file)?;
+        let is_given = |index: &&ProcessIndex| {
+            let argv = &self.process(**index).argv;
+            argv.iter().any(|word| word == name)
+        };
+        match all.as_slice() {
+            [only] => Some(*only),
+            several => several.iter().rfind(is_given).copied(),
+        }
+    }
+
+    /// The last process with one of those names that was given an argument with that in it.
+    pub fn last_with_argument(&self, names: &[&[u8]], part: &[u8]) -> Option<ProcessIndex> {
+        let has = |index: ProcessIndex| {
+            let process = self.process(index);
+            let is_called = |name: &std::sync::Arc<[u8]>| names.contains(&&**name);
+            process.execs > 0
+                && process.names.iter().any(is_called)
+                && process
+                    .argv
+                    .iter()
+                    .skip(1)
+                    .any(|word| part.is_empty() || memchr::memmem::find(word, part).is_some())
+        };
+        let all: Vec<ProcessIndex> = self.processes().map(|(index, _)| index).collect();
+        all.into_iter().rev().find(|index| has(*index))
+    }
+
+    /// Who is behind a difference of a file, and whether that is concluded: whoever wrote, set or removed it, or else did so
+    /// to a directory above, with all that is in it.
+    pub fn author_of(&self, difference: &FileDifference) -> Option<(ProcessIndex, bool)> {
+        let own = self.touches(&difference.path);
+        let found = match (&difference.before, &difference.after) {
+            (None, Some(_)) => own.wrote.or(own.set),
+            (Some(_), None) => own.removed,
+            (Some(before), Some(after)) => {
+                let same_content = before.size == after.size && before.mode != after.mode
+                    || (before.user, before.group) != (after.user, after.group);
+                match same_content {
+                    true => own.set.or(own.wrote),
+                    false => own.wrote.or(own.set),
+                }
+            }
+            (None, None) => None,
+        };
+        let seen = found.map(|author| (author, false));
+        seen.or_else(|| {
+            above(&difference.path).find_map(|directory| {
+                let touches = self.changes.touches.get(directory)?;
+                let author = match difference.after {
+                    Some(_) => touches.wrote,
+                    None => touches.removed,
+                };
+                Some((author?, true))
+            })
+        })
+    }
+}
+
+/// Whether a program is one that runs scripts, by its name without a version.
+fn is_interpreter(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 17] = [
+        b"sh", b"bash", b"dash", b"ash", b"busybox", b"ksh", b"mksh", b"zsh", b"fish", b"python",
+        b"perl", b"ruby", b"node", b"php", b"lua", b"tclsh", b"java",
+    ];
+    let is_version = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    let end = name
+        .iter()
+        .rposition(|byte| !is_version(byte))
+        .map_or(0, |last| last + 1);
+    NAMES.contains(&name.get(..end).unwrap_or_default())
+}
+
+/// The directories above a path, the nearest first, without the root.
+fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::successors(Some(path), |path| {
+        let slash = path.iter().rposition(|byte| *byte == b'/')?;
+        path.get(..slash).filter(|directory| !directory.is_empty())
+    })
+    .skip(1)
+}
+
+/// A path as a process in that directory means it.
+fn absolute(directory: &[u8], path: &[u8]) -> Vec<u8> {
+    if path.starts_with(b"/") {
+        return path.to_vec();
+    }
+    let path = path.strip_prefix(b"./").unwrap_or(path);
+    let directory = directory.strip_suffix(b"/").unwrap_or(directory);
+    [directory, b"/", path].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{above, absolute, is_interpreter};
+
+    #[test]
+    fn interpreters_have_versions() {
+        for name in ["sh", "python3.11", "ruby", "perl5.36.0"] {
+            assert!(is_interpreter(name.as_bytes()), "{name}");
+        }
+        for name in ["dirname", "", "3", "shred"] {
+            assert!(!is_interpreter(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn paths_are_resolved_as_text() {
+        let up: Vec<&[u8]> = above(b"/opt/acme/bin/x").collect();
+        assert_eq!(up, [&b"/opt/acme/bin"[..], b"/opt/acme", b"/opt"]);
+        assert_eq!(above(b"/x").count(), 0);
+        assert_eq!(absolute(b"/tmp", b"./a.sh"), b"/tmp/a.sh");
+        assert_eq!(absolute(b"/", b"a.sh"), b"/a.sh");
+        assert_eq!(absolute(b"/tmp", b"/x"), b"/x");
+    }
+}

@@ -1,0 +1,307 @@
+//! What is different on the machine since the recording began, with who did it: as a table by kind, and as JSON objects.
+
+mod attention;
+mod collect;
+mod files;
+mod services;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::model::{Model, ProcessIndex, SYSTEM};
+
+pub use collect::collect;
+
+use super::{
+    escape,
+    json::{ProcessObject, to_line},
+    page::{Emphasis, Page, columns, pad},
+    process::{because, name},
+};
+
+/// What a change is of, in the order in which they are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A unit of systemd's.
+    Service,
+    /// A process that goes on running.
+    Process,
+    /// Somebody who waits for others.
+    Listener,
+    /// Somebody who is talked to.
+    Destination,
+    /// A file that was downloaded and executed.
+    Download,
+    /// A user.
+    User,
+    /// A group.
+    Group,
+    /// A package.
+    Package,
+    /// A table of cron jobs.
+    Cron,
+    /// A file, or a directory with what is in it.
+    File,
+    /// A kernel module.
+    Module,
+    /// A kernel parameter.
+    Sysctl,
+    /// A rule of the firewall.
+    Firewall,
+    /// A mount.
+    Mount,
+}
+
+impl Kind {
+    /// The name in jsonl.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Service => "service",
+            Kind::Process => "process",
+            Kind::Listener => "listener",
+            Kind::Destination => "destination",
+            Kind::Download => "download",
+            Kind::User => "user",
+            Kind::Group => "group",
+            Kind::Package => "package",
+            Kind::Cron => "cron",
+            Kind::File => "file",
+            Kind::Module => "module",
+            Kind::Sysctl => "sysctl",
+            Kind::Firewall => "firewall",
+            Kind::Mount => "mount",
+        }
+    }
+
+    fn heading(self) -> &'static str {
+        match self {
+            Kind::Service => "services",
+            Kind::Process => "processes still running",
+            Kind::Listener => "listeners",
+            Kind::Destination => "outbound destinations",
+            Kind::Download => "downloaded and executed",
+            Kind::User => "users",
+            Kind::Group => "groups",
+            Kind::Package => "packages",
+            Kind::Cron => "cron",
+            Kind::File => "files and directories",
+            Kind::Module => "kernel modules",
+            Kind::Sysctl => "kernel parameters",
+            Kind::Firewall => "firewall rules",
+            Kind::Mount => "mounts",
+        }
+    }
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It was not there before.
+    New,
+    /// It was, and is another now.
+    Changed,
+    /// It was there.
+    Gone,
+}
+
+impl Action {
+    /// The name in views and jsonl.
+    pub fn name(self) -> &'static str {
+        match self {
+            Action::New => "new",
+            Action::Changed => "changed",
+            Action::Gone => "gone",
+        }
+    }
+
+    pub(super) fn of<T>(before: Option<&T>, after: Option<&T>) -> Action {
+        match (before, after) {
+            (None, _) => Action::New,
+            (Some(_), Some(_)) => Action::Changed,
+            (Some(_), None) => Action::Gone,
+        }
+    }
+}
+
+/// One change.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Of what.
+    pub kind: Kind,
+    /// What became of it.
+    pub action: Action,
+    /// What it is called; not escaped.
+    pub what: Vec<u8>,
+    /// What else is to be known of it, escaped.
+    pub detail: String,
+    /// Who did it, where that was seen.
+    pub author: Option<ProcessIndex>,
+    /// Whether the author was concluded, not seen.
+    pub is_inferred: bool,
+    /// Why it deserves attention first.
+    pub attention: Option<&'static str>,
+    /// What in a group of files deserves it: paths with the reasons.
+    pub within: Vec<(Vec<u8>, &'static str)>,
+}
+
+impl Change {
+    pub(super) fn new(kind: Kind, action: Action, what: impl Into<Vec<u8>>) -> Change {
+        Change {
+            kind,
+            action,
+            what: what.into(),
+            detail: String::new(),
+            author: None,
+            is_inferred: false,
+            attention: None,
+            within: Vec::new(),
+        }
+    }
+
+    /// The tree of its author, where that is known.
+    pub fn tree<'a>(&self, model: &'a Model) -> Option<&'a str> {
+        self.author.map(|author| &*model.process(author).tree)
+    }
+
+    /// What of it deserves attention first, and why.
+    pub(super) fn to_look_at(&self) -> impl Iterator<Item = (&[u8], &'static str)> {
+        let own = self.attention.map(|reason| (self.what.as_slice(), reason));
+        let within = self.within.iter();
+        own.into_iter()
+            .chain(within.map(|(path, reason)| (path.as_slice(), *reason)))
+    }
+
+    /// Whether it is the system's own, and not of what was recorded.
+    pub fn is_of_system(&self, model: &Model) -> bool {
+        self.tree(model) == Some(SYSTEM)
+    }
+}
+
+/// The lines of the tables, those that deserve attention first.
+pub fn changes(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String> {
+    let mut lines = attention_lines(page, model, wanted);
+    let mut kinds: Vec<Kind> = wanted.iter().map(|change| change.kind).collect();
+    kinds.dedup();
+    for kind in kinds {
+        let of_kind: Vec<&Change> = wanted.iter().filter(|change| change.kind == kind).collect();
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        let heading = format!("{}: {}", kind.heading(), of_kind.len());
+        lines.push(page.fit(page.emphasise(Emphasis::Heading, &heading)));
+        let width = of_kind
+            .iter()
+            .map(|change| columns(&escape::text(&change.what)))
+            .max()
+            .unwrap_or(0)
+            .min(WHAT_COLUMNS);
+        for change in of_kind {
+            let what = pad(&escape::text(&change.what), width);
+            let author = author(model, change);
+            let text = format!(
+                "  {} {what}  {}",
+                pad(change.action.name(), 7),
+                change.detail
+            );
+            lines.push(page.fit(match author.is_empty() {
+                true => text.trim_end().to_owned(),
+                false => format!("{}  {author}", text.trim_end()),
+            }));
+        }
+    }
+    lines
+}
+
+/// Columns that names take before they push the rest.
+const WHAT_COLUMNS: usize = 60;
+
+fn attention_lines(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for change in wanted {
+        for (what, reason) in change.to_look_at() {
+            let what = escape::text(what);
+            let line = format!(
+                "  {reason}: {what} ({})  {}",
+                change.action.name(),
+                author(model, change)
+            );
+            lines.push(page.fit(line.trim_end().to_owned()));
+        }
+    }
+    if !lines.is_empty() {
+        let heading = format!("look at these first: {}", lines.len());
+        lines.insert(0, page.fit(page.emphasise(Emphasis::Bad, &heading)));
+    }
+    lines
+}
+
+/// `by dpkg [4711] in omi`
+pub(super) fn author(model: &Model, change: &Change) -> String {
+    let Some(author) = change.author else {
+        return match change.kind {
+            Kind::Process | Kind::Listener | Kind::Destination => String::new(),
+            _ => "by somebody who was not seen".to_owned(),
+        };
+    };
+    let process = model.process(author);
+    let tree = escape::text(process.tree.as_bytes());
+    if change.kind == Kind::Process {
+        return format!("in {tree}");
+    }
+    let inferred = if change.is_inferred {
+        " (inferred)"
+    } else {
+        ""
+    };
+    format!(
+        "by {} [{}] in {tree}{inferred}",
+        name(process),
+        process.id.pid
+    )
+}
+
+/// A change as one JSON object.
+pub fn change_json(model: &Model, change: &Change) -> String {
+    to_line(&ChangeObject { model, change })
+}
+
+struct ChangeObject<'a> {
+    model: &'a Model,
+    change: &'a Change,
+}
+
+impl Serialize for ChangeObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { model, change } = *self;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("kind", change.kind.name())?;
+        map.serialize_entry("action", change.action.name())?;
+        map.serialize_entry("name", &String::from_utf8_lossy(&change.what))?;
+        if !change.detail.is_empty() {
+            map.serialize_entry("detail", &change.detail)?;
+        }
+        if let Some(index) = change.author {
+            map.serialize_entry("process", &ProcessObject { model, index })?;
+            let process = model.process(index);
+            map.serialize_entry("tree", &*process.tree)?;
+            map.serialize_entry("because", &because(model, process))?;
+            map.serialize_entry("inferred", &change.is_inferred)?;
+        }
+        if let Some(reason) = change.attention {
+            map.serialize_entry("attention", reason)?;
+        }
+        if !change.within.is_empty() {
+            let within: Vec<_> = change
+                .within
+                .iter()
+                .map(|(path, reason)| {
+                    serde_json::json!({
+                        "path": String::from_utf8_lossy(path),
+                        "attention": reason,
+                    })
+                })
+                .collect();
+            map.serialize_entry("within", &within)?;
+        }
+        map.end()
+    }
+}

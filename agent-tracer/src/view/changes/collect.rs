@@ -1,0 +1,198 @@
+//! All that changed, in one list: of services, processes, listeners, destinations, users, groups, packages, files and the
+//! kernel's settings. What a list of the machine's says is joined with whoever was seen doing it.
+
+use crate::{
+    event::{Difference, Subject},
+    model::{Model, Origin, SYSTEM},
+};
+
+use super::{Action, Change, Kind, files, services};
+use crate::view::{
+    escape,
+    groups::{By, groups},
+    process::name,
+    user,
+};
+
+/// The changes, by kind; every file by itself where all are wanted.
+pub fn collect(model: &Model, all: bool) -> Vec<Change> {
+    let mut changes = services::collect(model);
+    changes.extend(processes(model));
+    changes.extend(listeners(model));
+    changes.extend(destinations(model));
+    changes.extend(downloads(model));
+    changes.extend(registered(
+        model,
+        Subject::Users,
+        Kind::User,
+        b"/etc/passwd",
+    ));
+    changes.extend(registered(
+        model,
+        Subject::Groups,
+        Kind::Group,
+        b"/etc/group",
+    ));
+    for (subject, kind, programs) in [
+        (Subject::DebianPackages, Kind::Package, &[&b"dpkg"[..]][..]),
+        (
+            Subject::RpmPackages,
+            Kind::Package,
+            &[b"rpm", b"dnf", b"yum", b"zypper"],
+        ),
+        (
+            Subject::Modules,
+            Kind::Module,
+            &[b"modprobe", b"insmod", b"rmmod", b"kmod"],
+        ),
+        (Subject::Sysctls, Kind::Sysctl, &[b"sysctl"]),
+        (
+            Subject::Firewall,
+            Kind::Firewall,
+            &[
+                b"nft",
+                b"iptables",
+                b"ip6tables",
+                b"iptables-restore",
+                b"ufw",
+                b"firewall-cmd",
+            ],
+        ),
+        (Subject::Mounts, Kind::Mount, &[b"mount", b"umount"]),
+    ] {
+        changes.extend(listed(model, subject, kind, programs));
+    }
+    changes.extend(files::collect(model, all));
+    // A stable sort: what is of one kind stays as it was found.
+    changes.sort_by_key(|change| change.kind);
+    changes
+}
+
+fn processes(model: &Model) -> Vec<Change> {
+    let left = model.processes().filter(|(_, process)| {
+        process.is_running() && process.origin != Origin::Snapshot && *process.tree != *SYSTEM
+    });
+    left.map(|(index, process)| Change {
+        detail: format!(
+            "{} {}",
+            user(model, process.user),
+            escape::arguments(&process.argv)
+        ),
+        author: Some(index),
+        ..Change::new(
+            Kind::Process,
+            Action::New,
+            format!("{} [{}]", name(process), process.id.pid),
+        )
+    })
+    .collect()
+}
+
+fn listeners(model: &Model) -> Vec<Change> {
+    let left = model.listeners().iter().filter(|listener| {
+        listener.ended_ns.is_none() && !listener.was_there_before && !listener.is_of_client()
+    });
+    left.map(|listener| {
+        let local = listener
+            .local
+            .map_or_else(|| "?".to_owned(), |local| local.to_string());
+        Change {
+            author: Some(listener.owner),
+            ..Change::new(
+                Kind::Listener,
+                Action::New,
+                format!("{local}/{}", listener.protocol.name()),
+            )
+        }
+    })
+    .collect()
+}
+
+fn destinations(model: &Model) -> Vec<Change> {
+    let wanted = model.connections().iter().filter(|connection| {
+        let tree = &model.process(connection.owner).tree;
+        !connection.was_there_before && **tree != *SYSTEM
+    });
+    groups(By::Destination, wanted)
+        .iter()
+        .map(|group| Change {
+            detail: group.summary(model),
+            author: group.first_owner(),
+            ..Change::new(Kind::Destination, Action::New, group.place())
+        })
+        .collect()
+}
+
+fn downloads(model: &Model) -> Vec<Change> {
+    let all = model.downloads();
+    all.iter()
+        .map(|download| {
+            let writer = model.process(download.writer);
+            let all = model.connections();
+            let from = download.connections.iter().filter_map(|at| all.get(*at));
+            let from: Vec<String> = groups(By::Destination, from)
+                .iter()
+                .map(|group| escape::text(group.place().as_bytes()))
+                .collect();
+            Change {
+                detail: format!(
+                    "written by {} [{}], which talked to {}; executed",
+                    name(writer),
+                    writer.id.pid,
+                    from.join(", ")
+                ),
+                author: Some(download.runner),
+                attention: Some("downloaded and executed"),
+                ..Change::new(Kind::Download, Action::New, download.path.clone())
+            }
+        })
+        .collect()
+}
+
+/// Entries of a file in which many write.
+fn registered(model: &Model, subject: Subject, kind: Kind, file: &[u8]) -> Vec<Change> {
+    let all = model.differences(subject).iter();
+    all.map(|difference| Change {
+        author: model.registrar(file, &difference.name),
+        ..of(kind, difference)
+    })
+    .collect()
+}
+
+/// Entries of a list that only some programs change; whoever of them was given its name is concluded to have done it.
+fn listed(model: &Model, subject: Subject, kind: Kind, programs: &[&[u8]]) -> Vec<Change> {
+    let all = model.differences(subject).iter();
+    all.map(|difference| {
+        let name = difference.name.as_slice();
+        // `name:architecture`
+        let alone = match kind {
+            Kind::Package => name.split(|byte| *byte == b':').next().unwrap_or(name),
+            Kind::Firewall => b"",
+            _ => name,
+        };
+        let author = model.last_with_argument(programs, alone);
+        Change {
+            author,
+            is_inferred: author.is_some(),
+            attention: matches!(kind, Kind::Firewall | Kind::Sysctl | Kind::Module)
+                .then_some("setting of the kernel"),
+            ..of(kind, difference)
+        }
+    })
+    .collect()
+}
+
+fn of(kind: Kind, difference: &Difference) -> Change {
+    let (before, after) = (difference.before.as_ref(), difference.after.as_ref());
+    let detail = match (before, after) {
+        (Some(before), Some(after)) => {
+            format!("{} → {}", escape::text(before), escape::text(after))
+        }
+        (Some(value), None) | (None, Some(value)) => escape::text(value),
+        (None, None) => String::new(),
+    };
+    Change {
+        detail,
+        ..Change::new(kind, Action::of(before, after), difference.name.clone())
+    }
+}

@@ -1,0 +1,179 @@
+//! Units of systemd's that are new, changed or gone: by their files, by what enables them, and by who asked to start them.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    event::{FileDifference, Subject},
+    model::{Model, Origin, ProcessIndex},
+};
+
+use super::{Action, Change, Kind};
+use crate::view::{escape, process::name as name_of};
+
+/// Kinds of units that make something run.
+const TYPES: [&[u8]; 6] = [
+    b".service",
+    b".timer",
+    b".socket",
+    b".path",
+    b".target",
+    b".mount",
+];
+
+/// What is known of a unit.
+#[derive(Default)]
+struct Unit {
+    file: Option<FileOf>,
+    enabled: Option<(bool, Option<ProcessIndex>)>,
+    /// What systemd says of its file at the end.
+    state: Option<Vec<u8>>,
+    running: usize,
+    began: bool,
+}
+
+struct FileOf {
+    path: Vec<u8>,
+    action: Action,
+    author: Option<ProcessIndex>,
+}
+
+/// Whether a file is a unit's, or what enables one.
+pub(super) fn is_unit_file(path: &[u8]) -> bool {
+    unit_of(path).is_some() || enabled_by(path).is_some()
+}
+
+/// The changes.
+pub(super) fn collect(model: &Model) -> Vec<Change> {
+    let mut units: BTreeMap<Vec<u8>, Unit> = BTreeMap::new();
+    for difference in model.changed_files() {
+        note_file(model, &mut units, difference);
+    }
+    for difference in model.differences(Subject::UnitFiles) {
+        let unit = units.entry(difference.name.clone()).or_default();
+        unit.state.clone_from(&difference.after);
+    }
+    for (_, process) in model.processes() {
+        let Some(unit) = &process.unit else {
+            continue;
+        };
+        let began = process.origin != Origin::Snapshot && model.requester(unit).is_some();
+        if began || units.contains_key(&**unit) {
+            let known = units.entry(unit.to_vec()).or_default();
+            known.began |= began;
+            known.running += usize::from(process.is_running());
+        }
+    }
+    let changes = units
+        .into_iter()
+        .filter(|(name, _)| TYPES.iter().any(|end| name.ends_with(end)));
+    changes
+        .map(|(name, unit)| change(model, name, &unit))
+        .collect()
+}
+
+fn note_file(model: &Model, units: &mut BTreeMap<Vec<u8>, Unit>, difference: &FileDifference) {
+    let author = model.author_of(difference).map(|(author, _)| author);
+    let action = Action::of(difference.before.as_ref(), difference.after.as_ref());
+    if let Some(unit) = unit_of(&difference.path) {
+        // A link of its own name in /etc is another name, and says no more.
+        let known = units.entry(unit.to_vec()).or_default();
+        let is_link = difference
+            .after
+            .as_ref()
+            .is_some_and(|state| state.kind() == "link");
+        if known.file.is_none() || !is_link {
+            known.file = Some(FileOf {
+                path: difference.path.clone(),
+                action,
+                author,
+            });
+        }
+    } else if let Some(unit) = enabled_by(&difference.path) {
+        let known = units.entry(unit.to_vec()).or_default();
+        known.enabled = Some((action != Action::Gone, author));
+    }
+}
+
+fn change(model: &Model, name: Vec<u8>, unit: &Unit) -> Change {
+    let mut parts = Vec::new();
+    let mut author = None;
+    let mut action = Action::Changed;
+    if let Some(file) = &unit.file {
+        action = file.action;
+        author = file.author;
+        parts.push(escape::text(&file.path));
+    }
+    match (&unit.enabled, &unit.state) {
+        (Some((enabled, by)), _) => {
+            let verb = if *enabled { "enabled" } else { "disabled" };
+            let by = by.map(|by| {
+                let process = model.process(by);
+                format!(" by {} [{}]", name_of(process), process.id.pid)
+            });
+            parts.push(format!("{verb}{}", by.unwrap_or_default()));
+            author = author.or(unit.enabled.and_then(|(_, by)| by));
+        }
+        (None, Some(state)) => parts.push(escape::text(state)),
+        (None, None) => {}
+    }
+    if let Some(request) = model.requester(&name) {
+        parts.push(format!(
+            "asked for by {} [{}] (inferred)",
+            escape::arguments(&request.words),
+            request.pid
+        ));
+    }
+    match unit.running {
+        0 if unit.began => parts.push("not running".to_owned()),
+        0 => {}
+        1 => parts.push("1 process".to_owned()),
+        count => parts.push(format!("{count} processes")),
+    }
+    Change {
+        detail: parts.join(", "),
+        author,
+        attention: (action == Action::New && name.ends_with(b".service")).then_some("new service"),
+        ..Change::new(Kind::Service, action, name)
+    }
+}
+
+/// The unit that a unit file is of: it lies right in a directory of unit files.
+fn unit_of(path: &[u8]) -> Option<&[u8]> {
+    let (directory, name) = split(path)?;
+    let is_directory = directory.ends_with(b"/systemd/system");
+    (is_directory && TYPES.iter().any(|end| name.ends_with(end))).then_some(name)
+}
+
+/// The unit that a link enables.
+fn enabled_by(path: &[u8]) -> Option<&[u8]> {
+    let (directory, name) = split(path)?;
+    let is_list = [&b".wants"[..], b".requires"]
+        .iter()
+        .any(|end| directory.ends_with(end));
+    (is_list && memchr::memmem::find(directory, b"/systemd/system/").is_some()).then_some(name)
+}
+
+fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
+    let slash = path.iter().rposition(|byte| *byte == b'/')?;
+    Some((path.get(..slash)?, path.get(slash + 1..)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{enabled_by, unit_of};
+
+    #[test]
+    fn unit_files_and_what_enables_them() {
+        assert_eq!(
+            unit_of(b"/lib/systemd/system/omid.service"),
+            Some(&b"omid.service"[..])
+        );
+        assert_eq!(unit_of(b"/etc/systemd/system/a.service.d/x.conf"), None);
+        let link = b"/etc/systemd/system/multi-user.target.wants/omid.service";
+        assert_eq!(
+            (unit_of(link), enabled_by(link)),
+            (None, Some(&b"omid.service"[..]))
+        );
+        assert_eq!(enabled_by(b"/opt/x.wants/y"), None);
+    }
+}

@@ -1,0 +1,93 @@
+//! Events of what differs on the machine as JSON objects.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::fields::{bytes, list};
+use crate::event::{Compared, Difference, FileDifference, FileState, FilesCompared};
+
+pub(super) fn compared<M: SerializeMap>(map: &mut M, compared: &Compared) -> Result<(), M::Error> {
+    map.serialize_entry("subject", compared.subject().name())?;
+    map.serialize_entry("entries", &compared.entries)?;
+    let all: Vec<_> = compared.differences.iter().map(DifferenceObject).collect();
+    map.serialize_entry("differences", &all)?;
+    problem(map, &compared.problem)
+}
+
+pub(super) fn files<M: SerializeMap>(
+    map: &mut M,
+    compared: &FilesCompared,
+) -> Result<(), M::Error> {
+    list(map, "roots", "roots_base64", &compared.roots)?;
+    map.serialize_entry("entries", &compared.entries)?;
+    let all: Vec<_> = compared.differences.iter().map(FileObject).collect();
+    map.serialize_entry("differences", &all)?;
+    problem(map, &compared.problem)
+}
+
+fn problem<M: SerializeMap>(map: &mut M, problem: &str) -> Result<(), M::Error> {
+    match problem.is_empty() {
+        true => Ok(()),
+        false => map.serialize_entry("problem", problem),
+    }
+}
+
+struct DifferenceObject<'a>(&'a Difference);
+
+impl Serialize for DifferenceObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        bytes(&mut map, "name", "name_base64", &self.0.name)?;
+        if let Some(before) = &self.0.before {
+            bytes(&mut map, "before", "before_base64", before)?;
+        }
+        if let Some(after) = &self.0.after {
+            bytes(&mut map, "after", "after_base64", after)?;
+        }
+        map.end()
+    }
+}
+
+struct FileObject<'a>(&'a FileDifference);
+
+impl Serialize for FileObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        bytes(&mut map, "path", "path_base64", &self.0.path)?;
+        if let Some(before) = &self.0.before {
+            map.serialize_entry("before", &StateObject(before))?;
+        }
+        if let Some(after) = &self.0.after {
+            map.serialize_entry("after", &StateObject(after))?;
+        }
+        map.end()
+    }
+}
+
+/// What a file is: mode in octal, as chmod(1) takes it.
+pub(in crate::view) struct StateObject<'a>(pub(in crate::view) &'a FileState);
+
+impl Serialize for StateObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let state = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("type", state.kind())?;
+        map.serialize_entry("mode", &format!("{:04o}", state.mode & 0o7777))?;
+        map.serialize_entry("uid", &state.user)?;
+        map.serialize_entry("gid", &state.group)?;
+        map.serialize_entry("size", &state.size)?;
+        if !state.digest.is_empty() {
+            map.serialize_entry("sha256_begin", &hex(&state.digest))?;
+        }
+        if !state.capabilities.is_empty() {
+            map.serialize_entry("capabilities", &hex(&state.capabilities))?;
+        }
+        if !state.target.is_empty() {
+            bytes(&mut map, "target", "target_base64", &state.target)?;
+        }
+        map.end()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

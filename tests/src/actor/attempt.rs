@@ -1,0 +1,180 @@
+//! Attempts to connect, each with what is done afterwards; and what each of them came to as its process saw it.
+
+mod passing;
+mod ring;
+mod way;
+
+use std::{
+    io::Read,
+    net::{IpAddr, SocketAddr, SocketAddrV6, TcpStream},
+    os::fd::{AsRawFd, OwnedFd},
+};
+
+use nix::{
+    errno::Errno,
+    sys::socket::{Shutdown, SockaddrStorage, getsockname, shutdown},
+    unistd::getpid,
+};
+
+use super::script::{Kept, Line, say};
+use way::Way;
+
+pub(crate) use ring::is_there as ring_is_there;
+
+/// What is done with a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    /// Sends 1,000 bytes, reads to the end, and closes.
+    Exchange,
+    /// Reads to the end, and closes: the question is sent already.
+    Read,
+    Close,
+    /// Closes so that the peer gets a reset.
+    Slam,
+    /// Ends the process at once.
+    Leave,
+    /// Says that it is done with 1,000 bytes, but does not close.
+    Half,
+    /// Keeps it as it is until the process is ended.
+    Stay,
+}
+
+/// `WAY DEED own|mapped ADDRESS`; see [`Way`] for ways.
+///
+/// Says `saw LOCAL ERROR` where its process lives to see it, `-` for what is not there, and `taken-over PID` where another
+/// process connects.
+pub(super) struct Attempt {
+    way: Way,
+    deed: Deed,
+    /// Whether a v4 address is asked for as one of v6.
+    mapped: bool,
+    remote: SocketAddr,
+}
+
+impl Line for Attempt {
+    fn read(words: &[&str]) -> Option<Attempt> {
+        let [way, deed, socket, remote] = words else {
+            return None;
+        };
+        Some(Attempt {
+            way: Way::of(way)?,
+            deed: match *deed {
+                "exchange" => Deed::Exchange,
+                "read" => Deed::Read,
+                "close" => Deed::Close,
+                "slam" => Deed::Slam,
+                "leave" => Deed::Leave,
+                "half" => Deed::Half,
+                "stay" => Deed::Stay,
+                _ => return None,
+            },
+            mapped: *socket == "mapped",
+            remote: remote.parse().ok()?,
+        })
+    }
+
+    fn stays(&self) -> bool {
+        matches!(self.deed, Deed::Half | Deed::Stay)
+    }
+
+    fn play(self, name: &str) -> Option<Kept> {
+        let (socket, asked) = match self.way {
+            Way::Pass => {
+                passing::pass(&self, name);
+                return None;
+            }
+            Way::Lend => {
+                passing::lend(&self, name);
+                return None;
+            }
+            Way::Thread => std::thread::scope(|scope| {
+                let other = scope.spawn(|| way::ask(&self));
+                other.join().expect("the thread")
+            }),
+            Way::Again | Way::Redial => way::ask_twice(&self),
+            _ => way::ask(&self),
+        };
+        if self.deed == Deed::Leave {
+            // Nothing is done that takes time: not even what a Rust program does at its end.
+            // SAFETY: it only ends the process.
+            unsafe { libc::_exit(0) };
+        }
+        self.finish(name, socket, asked)
+    }
+}
+
+impl Attempt {
+    /// As the system call is to have it.
+    fn address(&self) -> SocketAddr {
+        match self.remote.ip() {
+            IpAddr::V4(v4) if self.mapped => {
+                SocketAddrV6::new(v4.to_ipv6_mapped(), self.remote.port(), 0, 0).into()
+            }
+            IpAddr::V4(_) | IpAddr::V6(_) => self.remote,
+        }
+    }
+
+    /// Does what is to be done, and says what it came to.
+    fn finish(&self, name: &str, socket: OwnedFd, asked: Result<(), Errno>) -> Option<Kept> {
+        let local = asked.is_ok().then(|| local_of(&socket)).flatten();
+        let done = asked.and_then(|()| self.act(socket));
+        let local = local.map_or("-".to_owned(), |local| local.to_string());
+        let error = done
+            .as_ref()
+            .err()
+            .map_or("-".to_owned(), |error| format!("{error:?}"));
+        say(&format!("{name} saw {local} {error}"));
+        done.ok().flatten()
+    }
+
+    /// With what it keeps.
+    fn act(&self, socket: OwnedFd) -> Result<Option<Kept>, Errno> {
+        match self.deed {
+            Deed::Exchange => exchange(socket, true),
+            Deed::Read => exchange(socket, false),
+            Deed::Close | Deed::Leave => Ok(None),
+            Deed::Slam => {
+                way::close_hard(&socket);
+                Ok(None)
+            }
+            Deed::Half => {
+                write(&socket)?;
+                shutdown(socket.as_raw_fd(), Shutdown::Write)?;
+                Ok(Some(vec![socket]))
+            }
+            Deed::Stay => Ok(Some(vec![socket])),
+        }
+    }
+}
+
+fn write(socket: &OwnedFd) -> Result<(), Errno> {
+    nix::unistd::write(socket, &[b'q'; 1000]).map(drop)
+}
+
+/// Sends the question, unless it is sent, and reads to the end.
+fn exchange(socket: OwnedFd, asks: bool) -> Result<Option<Kept>, Errno> {
+    if asks {
+        write(&socket)?;
+    }
+    let mut answer = Vec::new();
+    match TcpStream::from(socket).read_to_end(&mut answer) {
+        Ok(_) => Ok(None),
+        Err(error) => Err(Errno::from_raw(error.raw_os_error().unwrap_or_default())),
+    }
+}
+
+/// The local end as a program sees it, but for a mapped address.
+pub(super) fn local_of(socket: &OwnedFd) -> Option<SocketAddr> {
+    let own: SockaddrStorage = getsockname(socket.as_raw_fd()).ok()?;
+    let local = match (own.as_sockaddr_in(), own.as_sockaddr_in6()) {
+        (Some(v4), _) => SocketAddr::new(v4.ip().into(), v4.port()),
+        (None, Some(v6)) => SocketAddr::new(v6.ip().to_canonical(), v6.port()),
+        (None, None) => return None,
+    };
+    Some(local)
+}
+
+/// For an owner of an attempt's socket that is not its first process.
+fn say_owner(name: &str) {
+    say(&format!("{name} taken-over {}", getpid()));
+}

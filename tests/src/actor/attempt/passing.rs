@@ -1,0 +1,101 @@
+//! Sockets that go from one process to another over a local one: connected, or to be connected there.
+
+use std::{
+    io::{IoSlice, IoSliceMut},
+    os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
+};
+
+use nix::{
+    errno::Errno,
+    sys::{
+        socket::{
+            AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType,
+            UnixAddr, recvmsg, sendmsg, socketpair,
+        },
+        wait::waitpid,
+    },
+    unistd::{ForkResult, fork},
+};
+
+use super::{Attempt, say_owner, way};
+
+/// Connects, and leaves the rest to another process.
+pub(super) fn pass(attempt: &Attempt, name: &str) {
+    between(
+        || {
+            let (socket, answer) = way::ask(attempt);
+            answer.expect("a connection");
+            socket
+        },
+        |socket| drop(attempt.finish(name, socket, Ok(()))),
+    );
+}
+
+/// Makes a socket that another process connects: that one is the owner.
+pub(super) fn lend(attempt: &Attempt, name: &str) {
+    let address = attempt.address();
+    between(
+        || way::new_socket(address),
+        |socket| {
+            say_owner(name);
+            let answer: Result<(), Errno> = way::plain(&socket, address);
+            attempt.finish(name, socket, answer);
+        },
+    );
+}
+
+/// One process makes a socket, another, that is there before the socket, uses it. The first one has closed it by then.
+fn between(make: impl FnOnce() -> OwnedFd, take: impl FnOnce(OwnedFd)) {
+    let (near, far) = socketpair(
+        AddressFamily::Unix,
+        SockType::Stream,
+        None,
+        SockFlag::SOCK_CLOEXEC,
+    )
+    .expect("a pair of sockets");
+    // SAFETY: this process has only this one thread.
+    match unsafe { fork() }.expect("a process") {
+        ForkResult::Child => {
+            drop(near);
+            take(receive(&far));
+        }
+        ForkResult::Parent { child } => {
+            drop(far);
+            let socket = make();
+            let descriptors = [socket.as_raw_fd()];
+            let message = [ControlMessage::ScmRights(&descriptors)];
+            let word = [IoSlice::new(b"!")];
+            sendmsg::<UnixAddr>(near.as_raw_fd(), &word, &message, MsgFlags::empty(), None)
+                .expect("a message");
+            drop(socket);
+            nix::unistd::write(&near, b"!").expect("a word");
+            waitpid(child, None).expect("its child");
+        }
+    }
+}
+
+fn receive(from: &OwnedFd) -> OwnedFd {
+    let mut word = [0];
+    let mut room = nix::cmsg_space!([RawFd; 1]);
+    let descriptor = {
+        let mut parts = [IoSliceMut::new(&mut word)];
+        let message = recvmsg::<UnixAddr>(
+            from.as_raw_fd(),
+            &mut parts,
+            Some(&mut room),
+            MsgFlags::empty(),
+        )
+        .expect("a message");
+        message
+            .cmsgs()
+            .expect("what comes with it")
+            .find_map(|part| match part {
+                ControlMessageOwned::ScmRights(descriptors) => descriptors.first().copied(),
+                _ => None,
+            })
+            .expect("a socket")
+    };
+    nix::unistd::read(from, &mut word).expect("the other one has closed it");
+    // SAFETY: the kernel has just made it for this process.
+    unsafe { OwnedFd::from_raw_fd(descriptor) }
+}

@@ -1,0 +1,52 @@
+//! connect(2) without the system call of that name: through io_uring, which no hook on system calls sees.
+
+use std::{
+    net::SocketAddr,
+    os::fd::{AsRawFd, OwnedFd},
+};
+
+use io_uring::{IoUring, opcode::Connect, squeue, types::Fd};
+use nix::{
+    errno::Errno,
+    sys::socket::{SockaddrLike, SockaddrStorage},
+};
+
+/// Who does it in the end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// Whoever calls io_uring_enter(2).
+    Caller,
+    /// A thread that takes requests without being called.
+    Poller,
+    /// A worker: where the caller is not to wait.
+    Worker,
+}
+
+/// How long the kernel's own thread polls before it sleeps, milliseconds.
+const POLLS: u32 = 100;
+
+/// Whether this kernel lets this user have it.
+pub(crate) fn is_there() -> bool {
+    IoUring::new(2).is_ok()
+}
+
+pub(super) fn connect(socket: &OwnedFd, address: SocketAddr, by: By) -> Result<(), Errno> {
+    let mut builder = IoUring::builder();
+    if by == By::Poller {
+        builder.setup_sqpoll(POLLS);
+    }
+    let mut ring: IoUring = builder.build(2).expect("a ring");
+    let address = SockaddrStorage::from(address);
+    let mut request = Connect::new(Fd(socket.as_raw_fd()), address.as_ptr(), address.len()).build();
+    if by == By::Worker {
+        request = request.flags(squeue::Flags::ASYNC);
+    }
+    // SAFETY: the address and the socket live until the answer has come.
+    unsafe { ring.submission().push(&request) }.expect("room for a request");
+    ring.submit_and_wait(1).expect("an answer");
+    let answer = ring.completion().next().expect("the answer").result();
+    match answer {
+        0 => Ok(()),
+        error => Err(Errno::from_raw(-error)),
+    }
+}

@@ -1,0 +1,80 @@
+//! What answers at the far end of a wire: servers that each have one manner to treat clients, and keep no account.
+
+use std::{
+    ffi::OsStr,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream, UdpSocket},
+    thread,
+};
+
+use nix::sys::socket::{setsockopt, sockopt};
+
+/// How a server treats a client.
+#[derive(Clone, Copy)]
+pub(super) enum Manner {
+    /// Answers 1,000 bytes with 5,000, and closes.
+    Answer,
+    /// Hears it out, and closes when it does.
+    Hear,
+    /// Takes 1,000 bytes, and resets.
+    Reset,
+    /// Does nothing, and keeps it.
+    Hold,
+}
+
+impl Manner {
+    pub(super) fn of(name: &OsStr) -> Option<Manner> {
+        match name.to_str() {
+            Some("answer") => Some(Manner::Answer),
+            Some("hear") => Some(Manner::Hear),
+            Some("reset") => Some(Manner::Reset),
+            Some("hold") => Some(Manner::Hold),
+            Some(_) | None => None,
+        }
+    }
+}
+
+/// Treats every client so, each in a thread of its own.
+pub(super) fn serve(listener: &TcpListener, manner: Manner) {
+    for client in listener.incoming() {
+        let Ok(client) = client else { return };
+        thread::spawn(move || treat(client, manner));
+    }
+}
+
+/// A client that ends early is nothing to complain of: some are there for that.
+fn treat(mut client: TcpStream, manner: Manner) {
+    let mut thousand = [0; 1000];
+    match manner {
+        Manner::Answer => {
+            if client.read_exact(&mut thousand).is_ok() {
+                drop(client.write_all(&[b'a'; 5000]));
+            }
+        }
+        Manner::Hear => drop(client.read_to_end(&mut Vec::new())),
+        Manner::Reset => {
+            if client.read_exact(&mut thousand).is_ok() {
+                let at_once = libc::linger {
+                    l_onoff: 1,
+                    l_linger: 0,
+                };
+                setsockopt(&client, sockopt::Linger, &at_once).expect("an option");
+            }
+        }
+        Manner::Hold => std::mem::forget(client),
+    }
+}
+
+/// Sends each datagram back where it came from, doubled; one that begins with `0` it keeps.
+pub(super) fn echo(port: u16) {
+    let socket = UdpSocket::bind(("::", port)).expect("a port");
+    thread::spawn(move || {
+        let mut datagram = [0; 65_536];
+        while let Ok((length, peer)) = socket.recv_from(&mut datagram) {
+            let text = datagram.get(..length).unwrap_or_default();
+            if text.first() != Some(&b'0') {
+                drop(socket.send_to(&text.repeat(2), peer));
+            }
+        }
+    });
+}

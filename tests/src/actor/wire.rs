@@ -1,0 +1,175 @@
+//! Two network namespaces and the wire between them: the near one, for what tests record, and the far one, which
+//! has real remote ends and is a router to addresses that are out of reach, each for another reason. Neither
+//! has a way out. What goes over the wire is not decided here.
+
+use std::{
+    ffi::OsString,
+    fs::File,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
+    os::fd::AsRawFd,
+    process::{Child, ChildStdin, Command, ExitCode, Stdio},
+    thread,
+};
+
+use nix::sched::{CloneFlags, setns, unshare};
+
+use super::far;
+
+/// Both ends of the wire, and what the near one has no way to. Addresses of documents all of them.
+///
+/// A neighbour that does not answer is given up after three tenths of a second instead of three seconds, and a peer after one more
+/// SYN. Routes have sources of their own: a router answers so many packets a second to each that it cannot forward.
+const NEAR: &str = "
+echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
+echo 1 >/proc/sys/net/ipv4/tcp_syn_retries
+ip link add near0 type veth
+ip link set veth0 name far0
+ip link set far0 netns $1
+ip link set lo up
+ip link set near0 up
+for last in 1 12 13 14; do ip addr add 192.0.2.$last/24 dev near0; done
+ip addr add 2001:db8:1::1/64 dev near0
+echo 100 >/proc/sys/net/ipv4/neigh/near0/retrans_time_ms
+echo 100 >/proc/sys/net/ipv6/neigh/near0/retrans_time_ms
+ip route add 198.51.100.1 via 192.0.2.2 src 192.0.2.1
+ip route add 198.51.100.2 via 192.0.2.2 src 192.0.2.12
+ip route add 198.51.100.3 via 192.0.2.2 src 192.0.2.13
+ip route add 198.51.100.4 via 192.0.2.2 src 192.0.2.14
+ip route add 198.51.100.128/25 via 192.0.2.2 src 192.0.2.1
+ip route add 2001:db8:2::/64 via 2001:db8:1::2
+ip route add 2001:db8:4::/64 via 2001:db8:1::2
+ip route add unreachable 203.0.113.2
+ip route add prohibit 203.0.113.3
+ip -6 route add unreachable 2001:db8:3::2/128
+ip -6 route add prohibit 2001:db8:3::3/128
+";
+
+/// The router drops what is for `…1`, has no way to `…2` and says so, forbids `…3`, and has no route at all to `…4`. It says so
+/// before `connect(2)` of the near end has returned. Beside it is a network where nobody is, which it finds out later.
+const FAR: &str = "
+ip link set lo up
+ip link set far0 up
+ip link add side0 type veth
+ip link set side0 up
+ip link set veth0 up
+ip addr add 198.51.100.129/25 dev side0
+ip addr add 2001:db8:4::1/64 dev side0
+echo 100 >/proc/sys/net/ipv4/neigh/side0/retrans_time_ms
+echo 100 >/proc/sys/net/ipv6/neigh/side0/retrans_time_ms
+ip addr add 192.0.2.2/24 dev far0
+ip addr add 2001:db8:1::2/64 dev far0
+echo 1 >/proc/sys/net/ipv4/ip_forward
+echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+echo 0 >/proc/sys/net/ipv4/icmp_ratelimit
+echo 0 >/proc/sys/net/ipv6/icmp/ratelimit
+ip route add blackhole 198.51.100.1
+ip route add unreachable 198.51.100.2
+ip route add prohibit 198.51.100.3
+ip -6 route add blackhole 2001:db8:2::1/128
+ip -6 route add unreachable 2001:db8:2::2/128
+ip -6 route add prohibit 2001:db8:2::3/128
+";
+
+/// `SERVER PORT…`: makes both, with these servers at the far end, says which process is there, and stays until its
+/// stdin ends.
+pub(super) fn near(servers: &[OsString]) -> ExitCode {
+    let mut far = Far::start(servers);
+    far.says("here");
+    unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace");
+    configure(NEAR, Some(&far.child.id().to_string()));
+    far.stdin.write_all(b"wired\n").expect("a word to it");
+    far.says("ready");
+    println!("{}", far.child.id());
+    wait_for_end_of_stdin();
+    // It ends when its stdin does.
+    drop(far.stdin);
+    far.child.wait().expect("the far end ends");
+    ExitCode::SUCCESS
+}
+
+struct Far {
+    child: Child,
+    stdin: ChildStdin,
+    said: BufReader<std::process::ChildStdout>,
+}
+
+impl Far {
+    fn start(servers: &[OsString]) -> Far {
+        let own = std::env::current_exe().expect("the path of this program");
+        let mut child = Command::new(own)
+            .args([crate::harness::ACT, "far"])
+            .args(servers)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the far end");
+        Far {
+            stdin: child.stdin.take().expect("its stdin"),
+            said: BufReader::new(child.stdout.take().expect("its stdout")),
+            child,
+        }
+    }
+
+    fn says(&mut self, word: &str) {
+        let mut line = String::new();
+        self.said.read_line(&mut line).expect("what it says");
+        assert_eq!(line.trim_end(), word, "the far end");
+    }
+}
+
+/// `SERVER PORT…`: the far end, for the near one alone to start.
+pub(super) fn far(servers: &[OsString]) -> ExitCode {
+    unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace");
+    configure("echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad", None);
+    println!("here");
+    let mut wired = [0; 6];
+    std::io::stdin().read_exact(&mut wired).expect("a wire");
+    configure(FAR, None);
+    for pair in servers.chunks(2) {
+        let [name, port] = pair else {
+            return ExitCode::FAILURE;
+        };
+        let port: u16 = super::number(Some(port));
+        if name == "echo" {
+            far::echo(port);
+            continue;
+        }
+        let manner = far::Manner::of(name).expect("a manner");
+        let listener = TcpListener::bind(("::", port)).expect("a listener");
+        thread::spawn(move || far::serve(&listener, manner));
+    }
+    println!("ready");
+    wait_for_end_of_stdin();
+    ExitCode::SUCCESS
+}
+
+/// Moves to the network of another process.
+pub(super) fn network_of(process: &OsString) {
+    let mut path = OsString::from("/proc/");
+    path.push(process);
+    path.push("/ns/net");
+    let namespace = File::open(path).expect("a network namespace");
+    assert!(namespace.as_raw_fd() >= 0);
+    setns(namespace, CloneFlags::CLONE_NEWNET).expect("root may");
+}
+
+/// A line that fails ends this process: a network that is only half there would fail tests for no reason.
+fn configure(script: &str, argument: Option<&str>) {
+    let status = Command::new("sh")
+        .args(["-ec", script, "sh"])
+        .args(argument)
+        // This side's stdin and stdout are for words with the other.
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .expect("a shell");
+    assert!(status.success(), "the network is as it has to be");
+}
+
+fn wait_for_end_of_stdin() {
+    let mut rest = Vec::new();
+    std::io::stdin()
+        .read_to_end(&mut rest)
+        .expect("the end of its stdin");
+}

@@ -1,0 +1,33 @@
+//! Actors that outlive the command that they are of: it ends them, and nobody else.
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+/// Processes of this program that stay. They end when this does.
+pub(crate) struct Staying {
+    pids: Vec<u64>,
+}
+
+impl Staying {
+    pub(crate) fn new(pids: impl Iterator<Item = u64>) -> Staying {
+        Staying {
+            pids: pids.collect(),
+        }
+    }
+}
+
+impl Drop for Staying {
+    fn drop(&mut self) {
+        let own = std::env::current_exe().ok();
+        for pid in &self.pids {
+            // Nobody waits for it: the number may be another's by now.
+            let program = std::fs::read_link(format!("/proc/{pid}/exe")).ok();
+            let number = i32::try_from(*pid).ok().filter(|_| program == own);
+            if let Some(number) = number {
+                let _ = kill(Pid::from_raw(number), Signal::SIGKILL);
+            }
+        }
+    }
+}

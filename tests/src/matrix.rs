@@ -1,0 +1,289 @@
+//! Every way for an attempt to connect to end, in every way to ask: the rows of `connections` are those of a table, no more
+//! and no fewer, and agree with what ss and tcpdump see. No packet leaves the test's own wire.
+
+mod case;
+mod oracle;
+mod scene;
+mod table;
+
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    sync::OnceLock,
+};
+
+use serde_json::Value;
+
+use crate::{
+    actor::attempt::ring_is_there,
+    harness::{NO_WIRE, Test, Wire, live},
+};
+use case::{Case, Syn, cases};
+use oracle::Flow;
+use scene::Scene;
+
+pub(crate) fn tests() -> Vec<Test> {
+    let on_the_wire = |test: Test| test.needs("ip").only_where(Wire::is_possible, NO_WIRE);
+    vec![
+        on_the_wire(live!(every_attempt_is_a_row_with_its_end)),
+        on_the_wire(live!(every_row_has_its_local_end)),
+        on_the_wire(live!(times_are_there_when_they_are_over)),
+        on_the_wire(live!(ss_shows_as_open_what_is_open)).needs("ss"),
+        on_the_wire(live!(
+            what_is_on_the_wire_is_in_a_row_and_the_other_way_round
+        ))
+        .needs("tcpdump"),
+        on_the_wire(live!(no_route_stays_the_reason_whatever_comes_next))
+            .lacking("a way to tell which lookup of a route is connect(2)'s"),
+        on_the_wire(live!(a_router_that_answers_at_once_is_the_reason))
+            .lacking("what told a process of an error that its socket keeps no record of"),
+        on_the_wire(live!(what_a_filter_stops_is_a_row_with_its_end)).needs("nft"),
+        live!(attempts_through_io_uring_are_no_different)
+            .needs("ip")
+            .only_where(
+                || Wire::is_possible() && ring_is_there(),
+                "this kernel has no io_uring for this user, or no pairs of virtual devices (veth)",
+            ),
+    ]
+}
+
+/// The table, played once for all who look at it.
+fn scene() -> &'static Scene {
+    static SCENE: OnceLock<Scene> = OnceLock::new();
+    SCENE.get_or_init(|| Scene::play(cases(&table::PLAIN)))
+}
+
+/// A row in the words of the table.
+fn told(row: &Value) -> String {
+    let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
+    format!(
+        "{} {} {} {} answered {} bytes {} {} syn {} owner {}",
+        text("remote"),
+        text("protocol"),
+        text("state"),
+        text("error"),
+        row["connect_ms"].is_number(),
+        row["bytes_sent"],
+        row["bytes_received"],
+        row["syn"] != false,
+        row["process"]["pid"],
+    )
+}
+
+fn expected(scene: &Scene, case: &Case) -> String {
+    let bytes = case
+        .bytes
+        .map_or("null null".to_owned(), |(sent, received)| {
+            format!("{sent} {received}")
+        });
+    format!(
+        "{} tcp {} {} answered {} bytes {bytes} syn {} owner {}",
+        case.remote,
+        case.state,
+        if case.error.is_empty() {
+            "-"
+        } else {
+            case.error
+        },
+        case.answered,
+        case.syn != Syn::Never,
+        scene.said[&case.owner].owner,
+    )
+}
+
+/// Every case is there once, and nothing else is.
+#[track_caller]
+fn rows_are_those_of_the_table(scene: &Scene) {
+    let mut wanted: Vec<String> = scene
+        .cases
+        .iter()
+        .map(|case| expected(scene, case))
+        .collect();
+    let mut rows: Vec<String> = scene.rows.iter().map(told).collect();
+    wanted.sort();
+    rows.sort();
+    let without = |all: &[String], others: &[String]| -> Vec<String> {
+        let mut left = others.to_vec();
+        let missing = all
+            .iter()
+            .filter(|one| match left.iter().position(|it| it == *one) {
+                Some(place) => {
+                    left.swap_remove(place);
+                    false
+                }
+                None => true,
+            });
+        missing.cloned().collect()
+    };
+    let (missing, more) = (without(&wanted, &rows), without(&rows, &wanted));
+    assert!(
+        missing.is_empty() && more.is_empty(),
+        "{} cases, {} rows in {}\nmissing: {missing:#?}\nmore: {more:#?}",
+        wanted.len(),
+        rows.len(),
+        scene.trace.file.display(),
+    );
+}
+
+fn every_attempt_is_a_row_with_its_end() {
+    let scene = scene();
+    assert!(scene.cases.len() >= 60, "{}", scene.cases.len());
+    rows_are_those_of_the_table(scene);
+}
+
+fn what_a_filter_stops_is_a_row_with_its_end() {
+    let scene = Scene::play(cases(&table::FILTERED));
+    rows_are_those_of_the_table(&scene);
+    rows_are_those_on_the_wire(&scene);
+}
+
+fn no_route_stays_the_reason_whatever_comes_next() {
+    rows_are_those_of_the_table(&Scene::play(cases(&table::NEXT)));
+}
+
+fn a_router_that_answers_at_once_is_the_reason() {
+    rows_are_those_of_the_table(&Scene::play(cases(&table::TOO_SOON)));
+}
+
+fn attempts_through_io_uring_are_no_different() {
+    let scene = Scene::play(cases(&table::RING));
+    rows_are_those_of_the_table(&scene);
+    rows_are_those_on_the_wire(&scene);
+}
+
+fn times_are_there_when_they_are_over() {
+    let scene = scene();
+    for case in &scene.cases {
+        let Some(row) = row_of(scene, case) else {
+            continue;
+        };
+        assert!(row["started"].is_string(), "{row}");
+        let lasted = row["duration_ms"].as_f64();
+        let lasts = matches!(case.state, "open" | "closing" | "connecting");
+        assert_eq!(lasted.is_none(), lasts, "{row}");
+        let Some(lasted) = lasted else { continue };
+        let answer = row["connect_ms"].as_f64();
+        assert!(
+            answer.is_none_or(|answer| 0.0 < answer && answer <= lasted),
+            "{row}"
+        );
+        // The kernel sends another SYN after a second.
+        assert!(case.state != "timed_out" || lasted > 900.0, "{row}");
+    }
+}
+
+fn end_of(row: &Value, key: &str) -> Option<SocketAddr> {
+    row[key].as_str().and_then(|end| end.parse().ok())
+}
+
+/// The row of a case; that there is just one is for another test to say.
+fn row_of<'a>(scene: &'a Scene, case: &Case) -> Option<&'a Value> {
+    let remote = case.remote.to_string();
+    scene.rows.iter().find(|row| row["remote"] == *remote)
+}
+
+fn every_row_has_its_local_end() {
+    let scene = scene();
+    for case in &scene.cases {
+        let Some(row) = row_of(scene, case) else {
+            continue;
+        };
+        let local = end_of(row, "local");
+        if case.syn == Syn::Never {
+            // It got none: whatever is said of it is made up.
+            assert_eq!(local, None, "{row}");
+            continue;
+        }
+        if case.state == "connecting" && local.is_none() {
+            // Where `tcp_connect` cannot be hooked, an answer has to come first.
+            continue;
+        }
+        let local = local.unwrap_or_else(|| panic!("no local end: {row}"));
+        assert_eq!(local.is_ipv4(), case.remote.is_ipv4(), "{row}");
+        let seen = scene.said.get(&case.name).and_then(|said| said.local);
+        assert!(seen.is_none_or(|seen| seen == local), "{seen:?} {row}");
+        let loopback = case.remote.ip().is_loopback();
+        assert!(loopback || is_own(local.ip()), "{row}");
+    }
+}
+
+/// Whether it is an address of the near end.
+fn is_own(address: IpAddr) -> bool {
+    [
+        "192.0.2.1",
+        "192.0.2.12",
+        "192.0.2.13",
+        "192.0.2.14",
+        "2001:db8:1::1",
+    ]
+    .iter()
+    .any(|own| own.parse() == Ok(address))
+}
+
+/// Both ends of a row. Where the kernel tells of none but the remote one so far, an oracle that knows that one says which
+/// the local one is: it has no other use then.
+fn flow(row: &Value, mut seen: impl Iterator<Item = Flow>) -> Option<Flow> {
+    let remote = end_of(row, "remote")?;
+    match end_of(row, "local") {
+        Some(local) => Some((local, remote)),
+        None if row["state"] == "connecting" => seen.find(|(_, other)| *other == remote),
+        None => None,
+    }
+}
+
+fn ss_shows_as_open_what_is_open() {
+    let scene = scene();
+    let sockets = scene.sockets.as_deref().expect("ss was there");
+    for (state, name) in [
+        ("open", "ESTAB"),
+        ("closing", "FIN-WAIT-2"),
+        ("connecting", "SYN-SENT"),
+    ] {
+        let mut theirs = oracle::in_state(sockets, name);
+        let ends = || theirs.iter().map(|(flow, _)| *flow);
+        let mut rows: Vec<(Flow, u64)> = scene
+            .rows
+            .iter()
+            .filter(|row| row["state"] == state)
+            .filter_map(|row| Some((flow(row, ends())?, row["process"]["pid"].as_u64()?)))
+            .collect();
+        rows.sort_unstable();
+        theirs.sort_unstable();
+        assert!(theirs.len() >= 3, "{name}: {sockets}");
+        assert_eq!(rows, theirs, "{state} and {name}");
+    }
+}
+
+fn what_is_on_the_wire_is_in_a_row_and_the_other_way_round() {
+    let scene = scene();
+    assert!(scene.syns.is_some(), "tcpdump was there");
+    rows_are_those_on_the_wire(scene);
+}
+
+/// As far as somebody looked at it.
+#[track_caller]
+fn rows_are_those_on_the_wire(scene: &Scene) {
+    let Some(seen) = &scene.syns else { return };
+    let ports = |wanted: &dyn Fn(&Case) -> bool| -> BTreeSet<u16> {
+        let cases = scene.cases.iter().filter(|case| wanted(case));
+        cases.map(|case| case.remote.port()).collect()
+    };
+    // The scene itself: what the table says of the wire is so.
+    let on_the_wire: BTreeSet<u16> = seen.iter().map(|(_, remote)| remote.port()).collect();
+    assert_eq!(on_the_wire, ports(&|case| case.syn == Syn::OnTheWire));
+
+    let elsewhere = ports(&|case| case.syn == Syn::Elsewhere);
+    let rows: BTreeSet<Flow> = scene
+        .rows
+        .iter()
+        .filter(|row| row["syn"] != false)
+        .filter_map(|row| flow(row, seen.iter().copied()))
+        .filter(|(_, remote)| !elsewhere.contains(&remote.port()))
+        .collect();
+    let missing: Vec<&Flow> = seen.difference(&rows).collect();
+    let more: Vec<&Flow> = rows.difference(seen).collect();
+    assert!(
+        missing.is_empty() && more.is_empty(),
+        "on the wire, but in no row: {missing:?}\nin a row, but not on the wire: {more:?}"
+    );
+}

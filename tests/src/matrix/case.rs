@@ -1,0 +1,245 @@
+//! Lines of a table, and the cases that come of each: every one gets a remote end of its own, by which its row is told
+//! from all others. What is to be expected is not decided here.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::table::BEFORE;
+
+/// Who or what is at the address that is asked for. The addresses are those of `actor/wire.rs`.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    /// The far end, with a server in this manner.
+    Server(&'static str),
+    /// The far end, with nobody on that port.
+    Nobody,
+    /// A router drops what is for it.
+    Dropped,
+    /// A router finds out that nobody is there.
+    Lost,
+    /// A router has no way there, and says so.
+    NoWayThere,
+    /// A router does not let anybody there, and says so.
+    ForbiddenThere,
+    /// A router knows of no route there, and says so.
+    UnknownThere,
+    /// The far end, where a filter has a rule for that port.
+    FilteredThere(&'static str),
+    /// The far end, for whose port this one has a rule in a filter.
+    FilteredHere(&'static str),
+    /// A neighbour that does not answer.
+    Silent,
+    /// This end has no route there.
+    Unknown,
+    /// This end has a route that says that there is no way.
+    NoWay,
+    /// This end lets nobody there.
+    Forbidden,
+    /// This end itself.
+    Itself,
+}
+
+/// An end of the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Near,
+    Far,
+}
+
+/// What is to be seen of its SYN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Syn {
+    OnTheWire,
+    /// Sent, but not as far as the wire.
+    Elsewhere,
+    Never,
+}
+
+/// What a row says at the end.
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    state: &'static str,
+    error: &'static str,
+    answered: bool,
+    bytes: Option<(u64, u64)>,
+}
+
+/// Without an answer that it was waiting for.
+pub(super) const fn failed(state: &'static str, error: &'static str) -> End {
+    End {
+        state,
+        error,
+        answered: false,
+        bytes: None,
+    }
+}
+
+/// With one; and with bytes sent and received where they are known.
+pub(super) const fn answered(
+    state: &'static str,
+    error: &'static str,
+    bytes: Option<(u64, u64)>,
+) -> End {
+    End {
+        state,
+        error,
+        answered: true,
+        bytes,
+    }
+}
+
+/// What its process saw of it.
+#[derive(Clone, Copy)]
+pub(super) enum Saw {
+    /// The same error, or none.
+    That,
+    Other(&'static str),
+    /// It does not live to see it, or is not to be believed.
+    Nothing,
+}
+
+/// A line of a table.
+pub(super) struct Line {
+    ways: &'static [&'static str],
+    deed: &'static str,
+    place: Place,
+    ends: [End; 2],
+    syn: Syn,
+    saw: Saw,
+}
+
+pub(super) const fn line(
+    ways: &'static [&'static str],
+    deed: &'static str,
+    place: Place,
+    ends: [End; 2],
+    syn: Syn,
+    saw: Saw,
+) -> Line {
+    Line {
+        ways,
+        deed,
+        place,
+        ends,
+        syn,
+        saw,
+    }
+}
+
+/// One attempt, and what has to become of it.
+#[derive(Clone, Debug)]
+pub(super) struct Case {
+    /// Its port, by which actors call it.
+    pub(super) name: u16,
+    /// The case that has the same owner: but for a second attempt of a process this one.
+    pub(super) owner: u16,
+    /// What the actor reads; none of a second attempt.
+    pub(super) script: Option<String>,
+    /// Who is to be there.
+    pub(super) server: Option<&'static str>,
+    /// A rule for its port.
+    pub(super) filter: Option<(Side, &'static str)>,
+    pub(super) remote: SocketAddr,
+    pub(super) state: &'static str,
+    pub(super) error: &'static str,
+    pub(super) answered: bool,
+    pub(super) bytes: Option<(u64, u64)>,
+    pub(super) syn: Syn,
+    /// The error that its process saw; none where it saw no outcome.
+    pub(super) saw: Option<&'static str>,
+}
+
+/// All cases of a table.
+pub(super) fn cases(table: &[Line]) -> Vec<Case> {
+    // Where nothing goes that a kernel does by itself.
+    let mut port = 20_000;
+    let mut cases = Vec::new();
+    for line in table {
+        for family in ["v4", "v6", "mapped"] {
+            for way in line.ways {
+                let case = line.case(family, way, port);
+                let before = BEFORE.iter().find(|(name, _, _)| name == way);
+                if let Some((_, place, end)) = before {
+                    cases.push(Case {
+                        owner: case.name,
+                        ..Case::of(family, *place, *end, port + 1)
+                    });
+                }
+                cases.push(case);
+                port += 2;
+            }
+        }
+    }
+    cases
+}
+
+impl Line {
+    fn case(&self, family: &str, way: &str, port: u16) -> Case {
+        let end = self.ends[usize::from(family == "v6")];
+        let case = Case::of(family, self.place, end, port);
+        let socket = if family == "mapped" { "mapped" } else { "own" };
+        let (deed, remote) = (self.deed, case.remote);
+        Case {
+            script: Some(format!("{port} {way} {deed} {socket} {remote}")),
+            syn: self.syn,
+            saw: match self.saw {
+                Saw::That => Some(end.error),
+                Saw::Other(error) => Some(error),
+                Saw::Nothing => None,
+            },
+            ..case
+        }
+    }
+}
+
+impl Case {
+    fn of(family: &str, place: Place, end: End, port: u16) -> Case {
+        let (v4, v6) = place.addresses();
+        let address: IpAddr = match family {
+            "v6" => v6.parse(),
+            _ => v4.parse(),
+        }
+        .expect("an address");
+        Case {
+            name: port,
+            owner: port,
+            script: None,
+            server: match place {
+                Place::Server(manner) => Some(manner),
+                _ => None,
+            },
+            filter: match place {
+                Place::FilteredHere(verdict) => Some((Side::Near, verdict)),
+                Place::FilteredThere(verdict) => Some((Side::Far, verdict)),
+                _ => None,
+            },
+            remote: SocketAddr::new(address, port),
+            state: end.state,
+            error: end.error,
+            answered: end.answered,
+            bytes: end.bytes,
+            syn: Syn::OnTheWire,
+            saw: None,
+        }
+    }
+}
+
+impl Place {
+    /// For v4 and v6.
+    fn addresses(self) -> (&'static str, &'static str) {
+        match self {
+            Place::Server(_) | Place::Nobody | Place::FilteredThere(_) | Place::FilteredHere(_) => {
+                ("192.0.2.2", "2001:db8:1::2")
+            }
+            Place::Silent => ("192.0.2.77", "2001:db8:1::77"),
+            Place::Dropped => ("198.51.100.1", "2001:db8:2::1"),
+            Place::NoWayThere => ("198.51.100.2", "2001:db8:2::2"),
+            Place::ForbiddenThere => ("198.51.100.3", "2001:db8:2::3"),
+            Place::UnknownThere => ("198.51.100.4", "2001:db8:2::4"),
+            Place::Lost => ("198.51.100.200", "2001:db8:4::200"),
+            Place::Unknown => ("203.0.113.1", "2001:db8:3::1"),
+            Place::NoWay => ("203.0.113.2", "2001:db8:3::2"),
+            Place::Forbidden => ("203.0.113.3", "2001:db8:3::3"),
+            Place::Itself => ("127.0.0.1", "::1"),
+        }
+    }
+}

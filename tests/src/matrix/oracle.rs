@@ -1,0 +1,97 @@
+//! Others that look at the same network: ss(8) and tcpdump(8), run at the near end of the wire, and what they print, read.
+
+use std::{collections::BTreeSet, net::SocketAddr, process::Command, time::Duration};
+
+use crate::harness::{Beside, Wire, run, words};
+
+/// From where to where.
+pub(super) type Flow = (SocketAddr, SocketAddr);
+
+fn is_installed(program: &str) -> bool {
+    let question = ["-c", &format!("command -v {program} >/dev/null")];
+    run(Command::new("sh").args(question)).code == Some(0)
+}
+
+/// All TCP sockets of the near end with their processes, as ss prints them.
+pub(super) fn sockets(wire: &Wire) -> Option<String> {
+    if !is_installed("ss") {
+        return None;
+    }
+    let line = wire.near(words(["ss", "-H", "-tanp"]));
+    let answer = run(Command::new(&line[0]).args(&line[1..])).success();
+    Some(answer.text().to_owned())
+}
+
+/// `STATE RECEIVED SENT LOCAL REMOTE users:(("NAME",pid=PID,fd=FD))`, one a line: those in a state, with their process.
+pub(super) fn in_state(sockets: &str, state: &str) -> Vec<(Flow, u64)> {
+    let socket = |line: &str| {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        let (local, remote) = (address(words.get(3)?)?, address(words.get(4)?)?);
+        let (_, pid) = words.get(5)?.split_once("pid=")?;
+        let (pid, _) = pid.split_once(',')?;
+        Some(((local, remote), pid.parse().ok()?))
+    };
+    sockets
+        .lines()
+        .filter(|line| line.split_ascii_whitespace().next() == Some(state))
+        .map(|line| socket(line).unwrap_or_else(|| panic!("no socket: {line}")))
+        .collect()
+}
+
+/// `192.0.2.1:80`, `[2001:db8::1]:80`, `[::ffff:192.0.2.1]:80`.
+fn address(text: &str) -> Option<SocketAddr> {
+    let address: SocketAddr = text.parse().ok()?;
+    Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
+}
+
+/// tcpdump on the wire.
+pub(super) struct Capture(Beside);
+
+impl Capture {
+    /// None where it is not installed.
+    pub(super) fn start(wire: &Wire) -> Option<Capture> {
+        if !is_installed("tcpdump") {
+            return None;
+        }
+        // SYNs alone, and no more of them than their heads: it must not lose any.
+        let options = "-i near0 -nn -l --immediate-mode -Z root -s 128 -B 16384";
+        let filter = "tcp[13] & 2 != 0 or (ip6[6] = 6 and ip6[53] & 2 != 0)";
+        let mut line = words(["tcpdump"]);
+        line.extend(options.split(' ').map(Into::into));
+        line.push(filter.into());
+        let line = wire.near(line);
+        let mut capture = Beside::run(&line, "tcpdump");
+        capture.until_it_says("listening on");
+        Some(Capture(capture))
+    }
+
+    /// The SYNs that it saw, each flow once.
+    pub(super) fn stop(self) -> BTreeSet<Flow> {
+        // What was on the wire last is printed by then.
+        std::thread::sleep(Duration::from_millis(300));
+        let ended = self.0.stop();
+        let messages = ended.messages();
+        assert!(
+            messages.contains("\n0 packets dropped by kernel"),
+            "tcpdump is no oracle: {messages}"
+        );
+        ended.text().lines().filter_map(syn).collect()
+    }
+}
+
+/// `TIME IP LOCAL.PORT > REMOTE.PORT: Flags [S], …` and `IP6` are a SYN.
+fn syn(line: &str) -> Option<Flow> {
+    let (ends, flags) = line.split_once(": Flags ")?;
+    if !flags.starts_with("[S]") {
+        return None;
+    }
+    let mut words = ends.split(' ').skip(2);
+    let from = dotted(words.next()?)?;
+    let to = dotted(words.nth(1)?)?;
+    Some((from, to))
+}
+
+fn dotted(text: &str) -> Option<SocketAddr> {
+    let (address, port) = text.rsplit_once('.')?;
+    Some(SocketAddr::new(address.parse().ok()?, port.parse().ok()?))
+}

@@ -1,0 +1,144 @@
+//! The script of a table, played once under the recorder: the rows that came of it, what the processes said of themselves,
+//! and what oracles saw. It judges only whether the scene was what it is meant to be.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    process::Command,
+};
+
+use serde_json::Value;
+
+use super::{
+    case::{Case, Side},
+    oracle,
+};
+use crate::harness::{Recording, Staying, Trace, Wire, act, run_with, words};
+
+/// What is known of it afterwards.
+pub(super) struct Scene {
+    pub(super) cases: Vec<Case>,
+    pub(super) trace: Trace,
+    /// Of the recorded command.
+    pub(super) rows: Vec<Value>,
+    /// By case.
+    pub(super) said: BTreeMap<u16, Said>,
+    /// What ss(8) showed after the recording, with the processes that stay still there; none where it is not installed.
+    pub(super) sockets: Option<String>,
+    /// SYNs on the wire; none where tcpdump(8) is not installed.
+    pub(super) syns: Option<BTreeSet<oracle::Flow>>,
+}
+
+/// What its process said of an attempt.
+#[derive(Default)]
+pub(super) struct Said {
+    pub(super) owner: u64,
+    pub(super) local: Option<SocketAddr>,
+    taken_over: bool,
+    /// None where it did not live to say so.
+    error: Option<String>,
+}
+
+impl Scene {
+    pub(super) fn play(cases: Vec<Case>) -> Scene {
+        let servers: Vec<(&str, u16)> = cases
+            .iter()
+            .filter_map(|case| Some((case.server?, case.remote.port())))
+            .collect();
+        let wire = Wire::with(&servers);
+        filter(&wire, &cases);
+        let capture = oracle::Capture::start(&wire);
+        let script: Vec<&str> = cases
+            .iter()
+            .filter_map(|case| case.script.as_deref())
+            .collect();
+        let recorded = Recording::of(wire.near(act(["attempts"])))
+            .input(script.join("\n").as_bytes())
+            .lingers(500)
+            .run();
+        let said = read(recorded.ended.text());
+        let stay = |case: &&Case| matches!(case.state, "open" | "closing" | "connecting");
+        let staying = Staying::new(
+            cases
+                .iter()
+                .filter(stay)
+                .filter_map(|case| Some(said.get(&case.owner)?.owner)),
+        );
+        let sockets = oracle::sockets(&wire);
+        let syns = capture.map(oracle::Capture::stop);
+        drop(staying);
+        let trace = recorded.trace();
+        let scene = Scene {
+            rows: trace.connections(["--tree", "command"]),
+            cases,
+            trace,
+            said,
+            sockets,
+            syns,
+        };
+        scene.has_to_be_what_it_is_meant_to_be();
+        scene
+    }
+
+    /// Each process saw what the table says: otherwise the network is to blame, and no tracer.
+    fn has_to_be_what_it_is_meant_to_be(&self) {
+        for case in self.cases.iter().filter(|case| case.script.is_some()) {
+            let seen = self.said.get(&case.name).and_then(|it| it.error.as_deref());
+            assert!(
+                case.saw.is_none() || seen == case.saw,
+                "{case:?}: its process saw {seen:?}"
+            );
+        }
+    }
+}
+
+/// Has nft(8) filter what cases say, at either end.
+fn filter(wire: &Wire, cases: &[Case]) {
+    let rules = |side: Side| -> String {
+        cases
+            .iter()
+            .filter_map(|case| Some((case.filter.filter(|(at, _)| *at == side)?.1, case)))
+            .map(|(verdict, case)| format!("tcp dport {} {verdict}\n", case.remote.port()))
+            .collect()
+    };
+    for (side, hook) in [(Side::Near, "output"), (Side::Far, "input")] {
+        let rules = rules(side);
+        if rules.is_empty() {
+            continue;
+        }
+        let script = format!(
+            "table inet tests {{ chain tests {{ type filter hook {hook} priority 0\n{rules}}}\n}}\n"
+        );
+        let nft = words(["nft", "-f", "-"]);
+        let line = match side {
+            Side::Near => wire.near(nft),
+            Side::Far => wire.far(nft),
+        };
+        run_with(Command::new(&line[0]).args(&line[1..]), script.as_bytes()).success();
+    }
+}
+
+/// `NAME owner PID`, `NAME taken-over PID` by an owner that is not the first process, `NAME saw LOCAL ERROR`.
+fn read(output: &str) -> BTreeMap<u16, Said> {
+    let number = |word: &str| word.parse().expect("a process id");
+    let mut all: BTreeMap<u16, Said> = BTreeMap::new();
+    for line in output.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let name = words[0].parse().expect("the name of a case");
+        let said = all.entry(name).or_default();
+        match words[1..] {
+            ["owner", pid] if !said.taken_over => said.owner = number(pid),
+            ["owner", _] => {}
+            ["taken-over", pid] => {
+                said.owner = number(pid);
+                said.taken_over = true;
+            }
+            ["saw", local, error] => {
+                said.local = local.parse().ok();
+                said.error = Some(error.trim_start_matches('-').to_owned());
+            }
+            _ => panic!("no line of an actor's: {line}"),
+        }
+    }
+    all
+}

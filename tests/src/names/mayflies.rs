@@ -1,0 +1,148 @@
+//! Processes that live for less than a millisecond, 5,000 of them: whoever looks for the owner of a connection
+//! once it is made finds nobody. What the parent knows of its children is compared with the trace.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde_json::Value;
+
+use super::{brief, names, none, stage::Stage};
+use crate::harness::{Recording, Trace, act};
+
+/// How many live for less than a millisecond. Others, that have to wait for a processor, come on top.
+const COUNT: usize = 5000;
+
+/// A server that answers nothing. Half of the names are in /etc/hosts, half are looked up by the parent.
+const SERVICES: [(&str, &str); 6] = [
+    ("mayfly-1.names.test:8000", "hosts"),
+    ("mayfly-2.names.test:8000", "hosts"),
+    ("mayfly-3.names.test:8000", "hosts"),
+    ("mayfly-4.names.test:8000", "dns_other"),
+    ("mayfly-5.names.test:8000", "dns_other"),
+    ("mayfly-6.names.test:8000", "dns_other"),
+];
+
+/// One child, as its parent knows it.
+#[derive(Debug)]
+struct Mayfly<'a> {
+    pid: u64,
+    port: u16,
+    remote: &'a str,
+    name: &'a str,
+}
+
+pub(super) fn judge() {
+    let stage = Stage::set();
+    let count = COUNT.to_string();
+    let mut command = act(["mayflies", &count]);
+    command.extend(SERVICES.map(|(service, _)| service.into()));
+    let trace = Recording::of(command)
+        .through(stage.inside())
+        .lingers(500)
+        .run()
+        .trace();
+    let told = trace.ended.text();
+    let mayflies: Vec<Mayfly> = told.lines().map(read).collect();
+    assert!(mayflies.len() >= COUNT, "{}", trace.ended.messages());
+    report(&trace, &mayflies);
+
+    let rows = trace.connections(["--tree", "command"]);
+    let mut by_owner: HashMap<(u64, u16), Vec<&Value>> = HashMap::new();
+    for row in &rows {
+        let pid = row["process"]["pid"].as_u64().unwrap_or_default();
+        let local = row["local"].as_str().unwrap_or_default();
+        let port = local
+            .rsplit_once(':')
+            .and_then(|(_, port)| port.parse().ok());
+        let owner = (pid, port.unwrap_or_default());
+        by_owner.entry(owner).or_default().push(row);
+    }
+    let mut wrong = Vec::new();
+    let mut misnamed = 0;
+    for mayfly in &mayflies {
+        match by_owner.get(&(mayfly.pid, mayfly.port)).map(Vec::as_slice) {
+            Some(&[row]) if row["remote"] == *mayfly.remote => {
+                let expected = mayfly.names();
+                if names(row, "names") != expected {
+                    misnamed += 1;
+                    wrong.push(format!("not {expected:?}: {}", brief(row)));
+                }
+            }
+            Some(rows) => {
+                let rows: Vec<String> = rows.iter().copied().map(brief).collect();
+                wrong.push(format!("not the one of {mayfly:?}: {rows:?}"));
+            }
+            None => wrong.push(format!("no connection of {mayfly:?}")),
+        }
+    }
+    println!(
+        "{} of {} belong to their process, and {} have its names",
+        mayflies.len() - (wrong.len() - misnamed),
+        mayflies.len(),
+        mayflies.len() - wrong.len()
+    );
+    // No more than one wants to read.
+    wrong.truncate(12);
+    none(&wrong);
+    // And no more of them than there were.
+    let to_services = rows.iter().filter(|row| {
+        let remote = row["remote"].as_str().unwrap_or_default();
+        remote.ends_with(":8000")
+    });
+    assert_eq!(to_services.count(), mayflies.len());
+}
+
+fn read(line: &str) -> Mayfly<'_> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let &[pid, port, remote, name] = words.as_slice() else {
+        panic!("no child: {line}");
+    };
+    Mayfly {
+        pid: pid.parse().expect("a process id"),
+        port: port.parse().expect("a port"),
+        remote,
+        name,
+    }
+}
+
+impl<'a> Mayfly<'a> {
+    /// All that its connection is to be called.
+    fn names(&self) -> BTreeSet<(&'a str, &'static str)> {
+        let is_it = |(service, _): &&(&str, _)| service.strip_suffix(":8000") == Some(self.name);
+        let known = SERVICES.iter().find(is_it);
+        let (_, source) = known.expect("one of the services");
+        BTreeSet::from([(self.name, *source), (self.name, "http_host")])
+    }
+}
+
+/// Prints how short the lives were by what the kernel says of their beginnings and ends. It is no failure of
+/// the tracer's when a machine is too busy for short lives.
+fn report(trace: &Trace, mayflies: &[Mayfly]) {
+    let times = |kind: &str| -> HashMap<u64, u64> {
+        trace
+            .all(kind)
+            .map(|event| (event.pid(), event.number("boot_ns")))
+            .collect()
+    };
+    let (begins, ends) = (times("fork"), times("exit"));
+    let mut lives: Vec<u64> = mayflies
+        .iter()
+        .map(|mayfly| {
+            let (begin, end) = (begins.get(&mayfly.pid), ends.get(&mayfly.pid));
+            let (Some(begin), Some(end)) = (begin, end) else {
+                panic!("{} has no beginning or no end", mayfly.pid);
+            };
+            end.saturating_sub(*begin)
+        })
+        .collect();
+    lives.sort_unstable();
+    let short = lives.partition_point(|life| *life < 1_000_000);
+    let at = |part: usize| lives[(lives.len() - 1) * part / 100] / 1000;
+    println!(
+        "{short} of {} lived for less than a millisecond: half of them for {} µs, 99% for {} µs, \
+         the longest for {} µs",
+        lives.len(),
+        at(50),
+        at(99),
+        at(100)
+    );
+}

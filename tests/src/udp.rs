@@ -1,0 +1,338 @@
+//! UDP: every peer that a process sent to is a row, with exactly so many datagrams and bytes each way as its process
+//! counted; and what came from strangers is counted where they sent it. No packet leaves the test's own wire.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::harness::{NO_WIRE, Recording, Staying, Test, Trace, Wire, act, live, run};
+
+pub(crate) fn tests() -> Vec<Test> {
+    let on_the_wire = |test: Test| test.needs("ip").only_where(Wire::is_possible, NO_WIRE);
+    vec![
+        on_the_wire(live!(every_peer_is_a_row_with_its_counts)),
+        on_the_wire(live!(strangers_count_where_they_send_to)),
+        // No other recording has room for its own peers meanwhile.
+        on_the_wire(live!(more_peers_than_the_kernel_side_counts_at_once)).alone(),
+    ]
+}
+
+/// A way to talk, how often, how long; and what has to be counted: datagrams and bytes each way. The far end answers
+/// with twice as much, but for what is not to be answered.
+type Line = (&'static str, u16, usize, [u64; 4]);
+
+/// The ways are those of `actor/datagram.rs`.
+const TABLE: [Line; 12] = [
+    ("connected", 3, 100, [3, 300, 3, 600]),
+    ("addressed", 3, 100, [3, 300, 3, 600]),
+    ("kept", 2, 10, [2, 20, 2, 40]),
+    ("thread", 2, 50, [2, 100, 2, 200]),
+    ("quiet", 4, 20, [4, 80, 0, 0]),
+    ("leave", 1, 20, [1, 20, 0, 0]),
+    ("corked", 2, 30, [2, 180, 2, 360]),
+    // One packet as far as this machine knows.
+    ("segmented", 10, 100, [10, 1000, 10, 2000]),
+    // Nothing in them, and several packets each.
+    ("addressed", 3, 0, [3, 0, 3, 0]),
+    ("connected", 2, 20_000, [2, 40_000, 2, 80_000]),
+    ("unsent", 2, 10, [0; 4]),
+    // One socket, and peers of which each gets one more than the one before.
+    ("many", PEERS, 10, [0; 4]),
+];
+
+const PEERS: u16 = 30;
+
+/// For each line and family: its script, its port, its remote address, and what is expected of each of its peers.
+struct Case {
+    name: u16,
+    way: &'static str,
+    script: String,
+    peers: Vec<(String, [u64; 4])>,
+}
+
+fn cases() -> Vec<Case> {
+    let mut name = 24_000;
+    let mut cases = Vec::new();
+    for (way, count, size, counts) in TABLE {
+        for family in ["v4", "v6", "mapped"] {
+            let ip = match (way, family) {
+                ("unsent", "v6") => "[2001:db8:3::1]",
+                ("unsent", _) => "203.0.113.1",
+                (_, "v6") => "[2001:db8:1::2]",
+                _ => "192.0.2.2",
+            };
+            let socket = if family == "mapped" { "mapped" } else { "own" };
+            let peers = match way {
+                "unsent" => Vec::new(),
+                "many" => (0..count)
+                    .map(|peer| {
+                        let sent = u64::from(peer) + 1;
+                        (
+                            format!("{ip}:{}", name + peer),
+                            [sent, sent * 10, sent, sent * 20],
+                        )
+                    })
+                    .collect(),
+                _ => vec![(format!("{ip}:{name}"), counts)],
+            };
+            cases.push(Case {
+                name,
+                way,
+                script: format!("{name} {way} {socket} {ip}:{name} {count} {size}"),
+                peers,
+            });
+            name += PEERS;
+        }
+    }
+    cases
+}
+
+/// What actors say of themselves: owners, and `LOCAL SENT BYTES RECEIVED BYTES`.
+#[derive(Default)]
+struct Said {
+    owner: u64,
+    port: Option<u16>,
+    counted: Option<[u64; 4]>,
+}
+
+fn said(output: &str) -> BTreeMap<u16, Said> {
+    let mut all: BTreeMap<u16, Said> = BTreeMap::new();
+    let number = |word: &&str| word.parse().expect("a number");
+    for line in output.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let one = all.entry(words[0].parse().expect("a name")).or_default();
+        match &words[1..] {
+            ["owner", pid] => one.owner = number(pid),
+            ["counted", local, counts @ ..] => {
+                one.port = local.rsplit(':').next().and_then(|port| port.parse().ok());
+                let counts: Vec<u64> = counts.iter().map(number).collect();
+                one.counted = counts.try_into().ok();
+            }
+            _ => panic!("no line of an actor's: {line}"),
+        }
+    }
+    all
+}
+
+fn counts(row: &Value) -> [u64; 4] {
+    [
+        "datagrams_sent",
+        "bytes_sent",
+        "datagrams_received",
+        "bytes_received",
+    ]
+    .map(|key| row[key].as_u64().unwrap_or_else(|| panic!("{key}: {row}")))
+}
+
+fn port_of(row: &Value) -> Option<u16> {
+    row["local"].as_str()?.rsplit(':').next()?.parse().ok()
+}
+
+fn told(row: &Value) -> String {
+    let is_v4 = |key: &str| row[key].as_str().map(|end| !end.starts_with('['));
+    assert_eq!(is_v4("local"), is_v4("remote"), "{row}");
+    assert!(row["connect_ms"].is_null(), "{row}");
+    let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
+    format!(
+        "{} {} {} {} {:?} from port {:?} owner {}",
+        text("remote"),
+        text("protocol"),
+        text("state"),
+        text("error"),
+        counts(row),
+        port_of(row),
+        row["process"]["pid"],
+    )
+}
+
+fn every_peer_is_a_row_with_its_counts() {
+    let cases = cases();
+    let peers = cases.iter().map(|case| (case.way, case.name));
+    let servers: Vec<(&str, u16)> = peers
+        .flat_map(|(way, name)| match way {
+            "unsent" => 0..0,
+            "many" => name..name + PEERS,
+            _ => name..name + 1,
+        })
+        .map(|port| ("echo", port))
+        .collect();
+    let wire = Wire::with(&servers);
+    let script: Vec<&str> = cases.iter().map(|case| &*case.script).collect();
+    let recorded = Recording::of(wire.near(act(["datagrams"])))
+        .input(script.join("\n").as_bytes())
+        .lingers(300)
+        .run();
+    let said = said(recorded.ended.text());
+    let kept = cases.iter().filter(|case| case.way == "kept");
+    let staying = Staying::new(kept.map(|case| said[&case.name].owner));
+    drop(staying);
+    let trace = recorded.trace();
+    let mut wanted = Vec::new();
+    for case in &cases {
+        let own = &said[&case.name];
+        // The scene itself: every process counted what its peers are to come to together.
+        let all = case.peers.iter().fold([0; 4], |mut all, (_, counts)| {
+            all.iter_mut()
+                .zip(counts)
+                .for_each(|(sum, one)| *sum += one);
+            all
+        });
+        assert!(
+            own.counted.is_none_or(|counted| counted == all),
+            "{} counted {:?}",
+            case.script,
+            own.counted
+        );
+        let state = if case.way == "kept" { "open" } else { "closed" };
+        for (remote, counts) in &case.peers {
+            wanted.push((remote.clone(), own.port, state, *counts, own.owner));
+        }
+    }
+    let rows = trace.connections(["--tree", "command"]);
+    // Of a process that was gone before it could say so, the port is whatever the row says.
+    let mut wanted: Vec<String> = wanted
+        .into_iter()
+        .map(|(remote, port, state, counts, owner)| {
+            let row = rows.iter().find(|row| row["remote"] == remote);
+            let port = port.or_else(|| port_of(row?));
+            format!("{remote} udp {state} - {counts:?} from port {port:?} owner {owner}")
+        })
+        .collect();
+    let mut rows: Vec<String> = rows.iter().map(told).collect();
+    wanted.sort();
+    rows.sort();
+    let missing: Vec<&String> = wanted.iter().filter(|it| !rows.contains(it)).collect();
+    let more: Vec<&String> = rows.iter().filter(|it| !wanted.contains(it)).collect();
+    assert!(
+        missing.is_empty() && more.is_empty() && rows.len() == wanted.len(),
+        "{} rows for {} peers in {}\nmissing: {missing:#?}\nmore: {more:#?}",
+        rows.len(),
+        wanted.len(),
+        trace.file.display()
+    );
+}
+
+/// Two strangers to each of these: what is bound, where it is, and whether they are answered.
+const BOUND: [(&str, &str, &str, &str); 8] = [
+    ("bound", "own", "192.0.2.1", "192.0.2.1"),
+    ("bound", "own", "[2001:db8:1::1]", "[2001:db8:1::1]"),
+    ("bound", "mapped", "192.0.2.1", "192.0.2.1"),
+    ("bound", "own", "[::]", "192.0.2.1"),
+    ("bound", "own", "0.0.0.0", "192.0.2.1"),
+    ("server", "own", "192.0.2.1", "192.0.2.1"),
+    ("server", "own", "[2001:db8:1::1]", "[2001:db8:1::1]"),
+    ("server", "own", "[::]", "192.0.2.1"),
+];
+
+const STRANGERS: u16 = 2;
+const DATAGRAMS: u16 = 5;
+
+fn strangers_count_where_they_send_to() {
+    let wire = Wire::with(&[]);
+    let count = STRANGERS * DATAGRAMS;
+    let name = |line: usize| 25_000 + u16::try_from(line).expect("a port");
+    let mut script = String::new();
+    let mut theirs = String::new();
+    for (line, (way, socket, own, at)) in BOUND.iter().enumerate() {
+        let port = name(line);
+        script += &format!("{port} {way} {socket} {own}:{port} {count} 0\n");
+        let manner = if *way == "server" {
+            "connected"
+        } else {
+            "quiet"
+        };
+        for stranger in 0..STRANGERS {
+            theirs += &format!("{port}{stranger} {manner} own {at}:{port} {DATAGRAMS} 40\n");
+        }
+    }
+    let mut recording = Recording::of(wire.near(act(["datagrams"])))
+        .input(script.as_bytes())
+        .lingers(300)
+        .start();
+    for line in 0..BOUND.len() {
+        recording = recording.says(&format!("{} waits", name(line)));
+    }
+    let strangers = wire.far(act(["datagrams"]));
+    let mut strangers_line = std::process::Command::new(&strangers[0]);
+    strangers_line.args(&strangers[1..]);
+    crate::harness::run_with(&mut strangers_line, theirs.as_bytes()).success();
+    let recorded = recording.finish();
+    let said = said(recorded.ended.text());
+    let trace = recorded.trace();
+    let received = [u64::from(count), u64::from(count) * 40];
+    let mut wanted: Vec<String> = BOUND
+        .iter()
+        .enumerate()
+        .map(|(line, (way, _, own, _))| {
+            let [datagrams, bytes] = received;
+            let counts = match *way {
+                "server" => [datagrams, bytes, datagrams, bytes],
+                _ => [0, 0, datagrams, bytes],
+            };
+            let owner = said[&name(line)].owner;
+            format!("{own}:{} udp closed {counts:?} owner {owner}", name(line))
+        })
+        .collect();
+    let mut rows: Vec<String> = listeners(&trace)
+        .iter()
+        .map(|row| {
+            let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
+            let pid = &row["process"]["pid"];
+            let (local, protocol) = (text("local"), text("protocol"));
+            format!(
+                "{local} {protocol} {} {:?} owner {pid}",
+                text("state"),
+                counts(row)
+            )
+        })
+        .collect();
+    wanted.sort();
+    rows.sort();
+    assert_eq!(rows, wanted);
+    // Whom they answered is nobody that they asked.
+    let peers = trace.connections(["--tree", "command"]);
+    assert!(peers.is_empty(), "{peers:?}");
+}
+
+fn listeners(trace: &Trace) -> Vec<Value> {
+    trace.connections(["--listening", "--tree", "command"])
+}
+
+/// More than the 16,384 of `PEER_LIMIT`.
+const SCANNED: u16 = 20_000;
+
+/// Either each of them is a row with its one datagram, or it is said that something is missing.
+fn more_peers_than_the_kernel_side_counts_at_once() {
+    let wire = Wire::with(&[]);
+    // The router drops all of it.
+    let script = format!("1 scan own 198.51.100.1:1000 {SCANNED} 10");
+    let recorded = Recording::of(wire.near(act(["datagrams"])))
+        .input(script.as_bytes())
+        .lingers(300)
+        .run();
+    assert_eq!(
+        recorded.ended.code,
+        Some(0),
+        "{}",
+        recorded.ended.messages()
+    );
+    let trace = Trace::read(recorded);
+    let rows = trace.connections(["--tree", "command"]);
+    let exact = rows
+        .iter()
+        .filter(|row| row["datagrams_sent"] == 1 && row["bytes_sent"] == 10)
+        .count();
+    let is_complete = trace.replayed.code == Some(0);
+    println!(
+        "{} rows, {exact} of them exact, complete: {is_complete}",
+        rows.len()
+    );
+    assert!(
+        !is_complete || exact == usize::from(SCANNED),
+        "{exact} exact rows of {} for {SCANNED} peers, and nothing is said to be missing: {}",
+        rows.len(),
+        trace.replayed.messages()
+    );
+    let told = run(crate::harness::tracer().arg("connections").arg(&trace.file));
+    assert!(told.code == Some(0) || !is_complete, "{}", told.messages());
+}

@@ -1,0 +1,55 @@
+//! Many small datagrams over the loopback: each is counted when it leaves and when it arrives, which is most of what they
+//! are. For information: nobody has such a program traced.
+
+use std::{net::UdpSocket, path::Path, thread, time::Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::pairs;
+
+const ALL: u64 = 200_000;
+const BYTES: usize = 64;
+
+/// Sends so many datagrams and prints how long that took; what `bench` runs
+#[derive(clap::Args)]
+pub struct Arguments {
+    datagrams: u64,
+}
+
+/// Measures, and prints a table.
+pub fn measure(rounds: u32, tracer: &Path, directory: &Path) -> Result<()> {
+    pairs::head("200,000 datagrams of 64 bytes over the loopback", rounds);
+    let words = ["datagrams".to_owned(), ALL.to_string()];
+    pairs::measure(rounds, &words, tracer, directory, |trace| {
+        let rows = pairs::connections(tracer, trace, "udp")?;
+        match rows.as_slice() {
+            // The last one, which is empty, ends the receiver.
+            [row] if row["datagrams_sent"] == ALL + 1 => Ok(()),
+            other => bail!("the recording has not the one peer: {other:?}"),
+        }
+    })
+}
+
+/// Sends them, and prints the nanoseconds until the last one is sent. The receiver takes what it can: what it has no
+/// room for is lost, as on any machine.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let own = UdpSocket::bind("127.0.0.1:0").context("cannot bind")?;
+    let address = own.local_addr()?;
+    let receiver = thread::spawn(move || {
+        let mut datagram = [0; BYTES];
+        // An empty one is the last.
+        while own.recv(&mut datagram).is_ok_and(|bytes| bytes > 0) {}
+    });
+    let sender = UdpSocket::bind("127.0.0.1:0").context("cannot bind")?;
+    sender.connect(address).context("cannot connect")?;
+    let datagram = [0x5a; BYTES];
+    let start = Instant::now();
+    for _ in 0..arguments.datagrams {
+        sender.send(&datagram).context("cannot send")?;
+    }
+    println!("{}", start.elapsed().as_nanos());
+    // Where there is room again.
+    thread::sleep(std::time::Duration::from_millis(100));
+    sender.send(&[]).context("cannot send")?;
+    receiver.join().map_err(|_| anyhow::anyhow!("no receiver"))
+}

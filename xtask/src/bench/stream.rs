@@ -1,0 +1,78 @@
+//! One connection over the loopback that sends as much as it can: what recording costs where packets are all that happens.
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    thread,
+    time::Instant,
+};
+
+use anyhow::{Context, Result, bail};
+
+use super::pairs;
+
+const GIB: u64 = 1 << 30;
+const ALL: u64 = 4 * GIB;
+const AT_ONCE: usize = 256 * 1024;
+
+/// Sends so many bytes over a connection and prints how long that took; what `bench` runs
+#[derive(clap::Args)]
+pub struct Arguments {
+    bytes: u64,
+}
+
+/// Measures, and prints a table.
+pub fn measure(rounds: u32, tracer: &Path, directory: &Path) -> Result<()> {
+    pairs::head(
+        "4 GiB over one loopback connection, 256 KiB a write",
+        rounds,
+    );
+    let words = ["stream".to_owned(), ALL.to_string()];
+    pairs::measure(rounds, &words, tracer, directory, |trace| {
+        let rows = pairs::connections(tracer, trace, "tcp")?;
+        match rows.as_slice() {
+            [row] if row["bytes_sent"] == ALL => Ok(()),
+            other => bail!("the recording has not the one connection: {other:?}"),
+        }
+    })
+}
+
+/// Sends and receives, and prints the nanoseconds from before the connection until the last byte has arrived.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen")?;
+    let address = listener.local_addr()?;
+    let receiver = thread::spawn(move || -> Result<u64> {
+        let (mut client, _) = listener.accept().context("nobody connects")?;
+        let mut buffer = vec![0; AT_ONCE];
+        let mut received = 0;
+        loop {
+            match client.read(&mut buffer).context("cannot receive")? {
+                0 => return Ok(received),
+                bytes => received += bytes as u64,
+            }
+        }
+    });
+    let buffer = vec![0x5a; AT_ONCE];
+    let start = Instant::now();
+    let mut server = TcpStream::connect(address).context("cannot connect")?;
+    let mut left = arguments.bytes;
+    while left > 0 {
+        let part = buffer
+            .len()
+            .min(usize::try_from(left).unwrap_or(usize::MAX));
+        server
+            .write_all(buffer.get(..part).unwrap_or_default())
+            .context("cannot send")?;
+        left -= part as u64;
+    }
+    drop(server);
+    let received = receiver
+        .join()
+        .map_err(|_| anyhow::anyhow!("no receiver"))??;
+    println!("{}", start.elapsed().as_nanos());
+    if received != arguments.bytes {
+        bail!("{received} bytes arrived of {}", arguments.bytes);
+    }
+    Ok(())
+}
