@@ -41,7 +41,10 @@ pub fn findings(model: &Model, changes: &[Change]) -> (Vec<Entry>, Vec<Entry>) {
         };
         let action = change.action.name();
         for (what, reason) in change.to_look_at() {
-            let what = format!("{} ({action})", escape::text(what));
+            let what = match reason.starts_with(action) {
+                true => escape::text(what),
+                false => format!("{} ({action})", escape::text(what)),
+            };
             attention.push(entry(reason.to_owned(), what));
         }
         match change.kind {
