@@ -66,7 +66,7 @@ pub(crate) fn tell(story: &mut Story, processes: u32) {
         let bits = spread(number);
         let service = services[(bits % SERVICES) as usize];
         // Every fifth is a shell that the next ones are started by.
-        let is_shell = number % 5 == 0;
+        let is_shell = number.is_multiple_of(5);
         let user = [0, 0, 100, 101, 1000][(bits >> 8) as usize % 5];
         let child = story.fork(if is_shell { service } else { shell }, user, b"sh");
         run(story, child, user, number, is_shell);
@@ -111,7 +111,7 @@ fn run(story: &mut Story, process: ProcessId, user: u32, number: u32, is_shell: 
     }
     if !is_shell || bits % 50 != 0 {
         story.now += 2_000_000 + u64::from(bits % 40_000_000);
-        let failed = u32::from(bits % 40 == 0) << 8;
+        let failed = u32::from(bits.is_multiple_of(40)) << 8;
         story.exit(process, user, failed);
     }
 }
@@ -123,7 +123,7 @@ fn connect(story: &mut Story, process: ProcessId, user: u32, bits: u32) {
     let dns = Dns {
         question: question.clone(),
         kind: "A".to_owned(),
-        rcode: if bits % 17 == 0 {
+        rcode: if bits.is_multiple_of(17) {
             "NXDOMAIN"
         } else {
             "NOERROR"

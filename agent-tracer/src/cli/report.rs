@@ -38,14 +38,14 @@ The HTML file loads nothing and sends nothing; it opens offline, in any browser,
 what the trace has, so it is created for its owner only (mode 0600): read it before you pass it on."
 )]
 pub(super) struct Arguments {
-    #[command(flatten)]
-    reading: Reading<Form>,
     /// Write it to this file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Overwrite that file
     #[arg(long, requires = "output")]
     force: bool,
+    #[command(flatten)]
+    reading: Reading<Form>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
