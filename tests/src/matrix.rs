@@ -116,6 +116,13 @@ fn rows_are_those_of_the_table(scene: &Scene) {
         missing.cloned().collect()
     };
     let (missing, more) = (without(&wanted, &rows), without(&rows, &wanted));
+    // What their processes saw, for whoever has to find out why.
+    for case in &scene.cases {
+        if missing.contains(&expected(scene, case)) {
+            let seen = scene.said.get(&case.name).and_then(|it| it.error.as_ref());
+            println!("{} saw {seen:?}", case.name);
+        }
+    }
     assert!(
         missing.is_empty() && more.is_empty(),
         "{} cases, {} rows in {}\nmissing: {missing:#?}\nmore: {more:#?}",

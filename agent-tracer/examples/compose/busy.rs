@@ -109,7 +109,7 @@ fn run(story: &mut Story, process: ProcessId, user: u32, number: u32, is_shell: 
     if number % 10 == 4 {
         connect(story, process, user, bits);
     }
-    if !is_shell || bits % 50 != 0 {
+    if !is_shell || !bits.is_multiple_of(50) {
         story.now += 2_000_000 + u64::from(bits % 40_000_000);
         let failed = u32::from(bits.is_multiple_of(40)) << 8;
         story.exit(process, user, failed);

@@ -74,7 +74,12 @@ fn one(story: &mut Story, manager: ProcessId, command: ProcessId, number: usize,
     let dns = Dns {
         question: text.to_owned(),
         kind: "A".to_owned(),
-        rcode: if number.is_multiple_of(2) { "NOERROR" } else { "<b>NO" }.to_owned(),
+        rcode: if number.is_multiple_of(2) {
+            "NOERROR"
+        } else {
+            "<b>NO"
+        }
+        .to_owned(),
         addresses: vec![address.octets().to_vec()],
         ..Dns::default()
     };

@@ -36,7 +36,7 @@ pub(super) struct Said {
     pub(super) local: Option<SocketAddr>,
     taken_over: bool,
     /// None where it did not live to say so.
-    error: Option<String>,
+    pub(super) error: Option<String>,
 }
 
 impl Scene {

@@ -108,12 +108,12 @@ pub(super) const BEFORE: [(&str, super::case::Place, End); 2] = [
     ("redial", Server("hear"), GIVEN_UP),
 ];
 
-/// What needs io_uring. What that tells its caller of a failure is not always right, so no process is asked.
+/// What needs io_uring. What that tells its caller of a failure is not always right, so no process is asked; of a router's
+/// answer it may even make a success, upon which the process gives up what has not failed yet (Linux 6.18).
 #[rustfmt::skip]
-pub(super) const RING: [Line; 6] = [
+pub(super) const RING: [Line; 5] = [
     line(RINGS, "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
     line(RINGS, "close", Nobody, [REFUSED; 2], OnTheWire, Nothing),
-    line(RINGS, "close", Lost, [NO_HOST; 2], OnTheWire, Nothing),
     line(RINGS, "close", Dropped, [TIMED_OUT; 2], OnTheWire, Nothing),
     line(RINGS, "close", Unknown, [NO_NET; 2], Never, Nothing),
     line(RINGS, "close", Forbidden, [BLOCKED; 2], Never, Nothing),
