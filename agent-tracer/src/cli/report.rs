@@ -34,7 +34,8 @@ Examples:
   tracer report FILE --tree omsagent --format html -o omsagent.html
   tracer report FILE | mail -s 'what it did' reviewer
 
-The HTML file loads nothing and sends nothing; it opens offline, in any browser, and prints. It has
+The HTML file loads nothing and sends nothing; it opens offline, in any browser, and prints. Times
+in it are seconds since the start of the recording, which it says in UTC. It has
 what the trace has, so it is created for its owner only (mode 0600): read it before you pass it on."
 )]
 pub(super) struct Arguments {
