@@ -47,6 +47,7 @@ pub fn cgroup_connect6(context: SockAddrContext) -> i32 {
 #[cgroup_sock_addr(sendmsg4)]
 pub fn cgroup_sendmsg4(context: SockAddrContext) -> i32 {
     let remote = remote_v4(&context);
+    is_over();
     emit::settle(Kind::Peer, datagram::note(cookie(&context), &remote));
     GO_ON
 }
@@ -55,6 +56,7 @@ pub fn cgroup_sendmsg4(context: SockAddrContext) -> i32 {
 #[cgroup_sock_addr(sendmsg6)]
 pub fn cgroup_sendmsg6(context: SockAddrContext) -> i32 {
     let remote = remote_v6(&context);
+    is_over();
     emit::settle(Kind::Peer, datagram::note(cookie(&context), &remote));
     GO_ON
 }
@@ -134,6 +136,7 @@ fn try_connect(context: &SockAddrContext, remote: Endpoints) -> Result<(), i32> 
     // SAFETY: the kernel hands over a valid context.
     let protocol = unsafe { (*context.sock_addr).protocol };
     if protocol == IPPROTO_UDP {
+        is_over();
         return datagram::note(cookie(context), &remote);
     }
     if protocol != IPPROTO_TCP {
@@ -148,6 +151,13 @@ fn try_connect(context: &SockAddrContext, remote: Endpoints) -> Result<(), i32> 
     // SAFETY: takes no arguments.
     let _ = ATTEMPTS.insert(unsafe { bpf_get_current_pid_tgid() }, 0, 0);
     Ok(())
+}
+
+/// The thread is inside of another call: what the routing table says to it now is not about the attempt before.
+#[inline(always)]
+pub fn is_over() {
+    // SAFETY: takes no arguments.
+    let _ = ATTEMPTS.remove(unsafe { bpf_get_current_pid_tgid() });
 }
 
 #[inline(always)]

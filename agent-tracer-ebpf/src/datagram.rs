@@ -12,7 +12,7 @@ use aya_ebpf::{
 };
 
 use crate::{
-    attempt::{AF_INET, AF_INET6, GO_ON},
+    attempt::{self, AF_INET, AF_INET6, GO_ON},
     emit,
     maps::UDP_PEERS,
     task,
@@ -116,6 +116,7 @@ fn try_bind(context: &SockContext, family: u16, local: [u8; 16]) -> Result<(), i
 /// Notes that a UDP socket is about to be bound to any port, which is not seen any more once it is.
 #[inline(always)]
 fn note_any_port(context: &SockAddrContext) -> Result<(), i32> {
+    attempt::is_over();
     // SAFETY: the kernel hands over a valid context.
     let (protocol, port) = unsafe {
         (

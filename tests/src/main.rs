@@ -5,6 +5,7 @@
 mod actor;
 mod bad_input;
 mod cgroup;
+mod changes;
 mod connect;
 mod corpus;
 mod damage;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         exec::tests(),
         process::tests(),
         cgroup::tests(),
+        changes::tests(),
         schedule::tests(),
         systemd::tests(),
         connect::tests(),

@@ -37,6 +37,7 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(requests_for_several_units_are_found),
         live!(requests_through_other_programs_are_found),
         live!(what_becomes_of_units_is_told),
+        live!(units_are_compared_as_systemd_has_them),
     ];
     of_scene
         .into_iter()
@@ -387,5 +388,25 @@ fn what_becomes_of_units_is_told() {
     let mut rest = seen.iter();
     for action in ["started", "failed", "restarted"] {
         assert!(rest.any(|seen| seen == action), "{action}: {seen:?}");
+    }
+}
+
+fn units_are_compared_as_systemd_has_them() {
+    let scene = scene();
+    for (subject, state) in [("unit file", "enabled"), ("unit", "active")] {
+        let told = scene.trace.all("compared");
+        let parts: Vec<&Event> = told.filter(|it| it.text("subject") == subject).collect();
+        assert!(!parts.is_empty(), "{subject}");
+        for part in &parts {
+            assert_eq!(part.0["problem"], Value::Null, "{part:?}");
+        }
+        let omid = parts
+            .iter()
+            .filter_map(|part| part.0["differences"].as_array())
+            .flatten()
+            .find(|difference| difference["name"] == "omid.service");
+        let after = omid.and_then(|omid| omid["after"].as_str());
+        let is_right = after.is_some_and(|after| after.starts_with(state));
+        assert!(is_right, "{subject}: {omid:?}");
     }
 }

@@ -8,6 +8,7 @@ mod crontab;
 mod files;
 mod hierarchy;
 mod hosts;
+mod inventory;
 mod launch;
 mod load;
 mod losses;
@@ -24,6 +25,7 @@ mod walk;
 pub use checkup::Checkup;
 pub use files::{FileChange, FileWatch};
 pub use hosts::HostsFile;
+pub use inventory::Inventory;
 pub use launch::{Launch, LaunchError, Launched, find_command};
 pub use load::{Capture, CaptureError};
 pub use observe::{

@@ -4,6 +4,7 @@
 //! Interfaces as of org.freedesktop.systemd1(5). Not over systemd's private socket, which needs no bus: what it sends there
 //! names a sender that the D-Bus specification does not allow, and zbus panics on it.
 
+mod lists;
 mod teller;
 
 use std::{collections::HashMap, path::Path, time::Duration};
@@ -19,6 +20,9 @@ use zbus::{
 
 use super::{attach::is_left_out, observe::boot_now, plan::Hook};
 use crate::event::{Event, EventKind, LoadedUnit, Lost, Units};
+#[cfg(test)]
+pub(super) use lists::ListedUnit;
+pub(super) use lists::{Lists, lists};
 use teller::Teller;
 
 /// There where systemd is PID 1, see sd_booted(3).

@@ -76,6 +76,9 @@ pub(super) struct Arguments {
     /// Go on recording for this long after the command has ended, such as 90s or 20m
     #[arg(long, value_name = "DUR", value_parser = duration, conflicts_with = "system")]
     linger: Option<Duration>,
+    /// Leave out the comparison of before and after: of users, packages, units, settings, rules of the firewall, mounts
+    #[arg(long)]
+    no_changes: bool,
     /// Run the command as this user
     #[arg(long, value_name = "NAME", requires = "command")]
     user: Option<String>,
@@ -160,6 +163,7 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
         rules: rules(&arguments.rules)?,
         tags: Tags::read(&tag_files(&arguments.service_tags))?,
         roots: Roots::new(&arguments.watch, &arguments.ignore).map_err(anyhow::Error::msg)?,
+        compare: !arguments.no_changes,
     };
     let paper = Paper::stderr(arguments.time);
     let mut reporter = Reporter {
@@ -298,6 +302,14 @@ impl Observer for Reporter {
         if !self.quiet {
             output::note(&format!(
                 "tracer: the command has ended; recording what it left behind for {linger:?} (Ctrl-C ends it)"
+            ));
+        }
+    }
+
+    fn looks(&mut self, what: &str) {
+        if !self.quiet {
+            output::note(&format!(
+                "tracer: looking at {what} (--no-changes leaves it out)"
             ));
         }
     }

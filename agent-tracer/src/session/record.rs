@@ -1,6 +1,7 @@
 //! The running kernel as a source of events: one recording from the first hook to the end
 //! event. It prints nothing; an [`Observer`] is told what happens, and decides nothing.
 
+mod inventory;
 mod openings;
 mod recorder;
 mod signals;
@@ -19,8 +20,8 @@ use sources::Sources;
 use super::Session;
 use crate::{
     capture::{
-        self, Capture, CaptureError, Files, Launch, LaunchError, Login, NotFollowed, Roots,
-        UserLookup, boot_now,
+        self, Capture, CaptureError, Files, Inventory, Launch, LaunchError, Login, NotFollowed,
+        Roots, UserLookup, boot_now,
     },
     event::{EndReason, Event, EventKind},
     model::Model,
@@ -70,6 +71,8 @@ pub struct Recording {
     pub tags: Tags,
     /// The directories whose files are looked at.
     pub roots: Roots,
+    /// Whether what is on the machine is compared before and after.
+    pub compare: bool,
 }
 
 /// Is told what happens.
@@ -82,6 +85,8 @@ pub trait Observer {
     fn written(&mut self);
     /// The command has ended and the recording goes on for that long.
     fn lingers(&mut self, linger: Duration);
+    /// Looking at something takes long enough to be noticed.
+    fn looks(&mut self, what: &str);
     /// The trace cannot be continued; what is recorded goes on undisturbed.
     fn write_failed(&mut self, failure: &WriteFailure);
 }
@@ -147,18 +152,20 @@ impl Recording {
             capture::check_process(pid)?;
         }
         let before = Files::look(&self.roots);
+        let inventory = self.compare.then(|| inventory::look(observer));
         let capture = Capture::start()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(RecordError::Wait)?;
-        runtime.block_on(self.record(capture, before, observer))
+        runtime.block_on(self.record(capture, before, inventory, observer))
     }
 
     async fn record(
         self,
         mut capture: Capture,
         before: Files,
+        inventory: Option<Inventory>,
         observer: &mut dyn Observer,
     ) -> Result<Recorded, RecordError> {
         let (sources, units) = Sources::start(&mut capture, &self.roots).await;
@@ -201,6 +208,7 @@ impl Recording {
             },
             openings: Openings::default(),
             files_before: (self.roots, before),
+            inventory,
             redactor,
             users: UserLookup::default(),
             tags: self.tags,

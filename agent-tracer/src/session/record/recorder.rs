@@ -16,7 +16,9 @@ use super::{
     sources::{self, Sources},
 };
 use crate::{
-    capture::{self, Capture, Files, Launch, LaunchError, Launched, Roots, UserLookup, boot_now},
+    capture::{
+        self, Capture, Files, Inventory, Launch, LaunchError, Launched, Roots, UserLookup, boot_now,
+    },
     event::{
         AddressTag, AddressTagged, CommandEnded, CommandStarted, End, Event, EventKind, Exit, Lost,
         ProcessId, SnapshotSocket, Told, UserNamed,
@@ -40,6 +42,8 @@ pub(super) struct Recorder<'a> {
     pub(super) openings: Openings,
     /// The files below the roots as they were before.
     pub(super) files_before: (Roots, Files),
+    /// What was on the machine before, where that is wanted.
+    pub(super) inventory: Option<Inventory>,
     pub(super) redactor: Redactor,
     pub(super) users: UserLookup,
     pub(super) tags: Tags,
@@ -460,6 +464,7 @@ impl Recorder<'_> {
         self.settle(true);
         self.compare_files();
         self.report_losses();
+        self.compare();
         let end = EventKind::End(End {
             reason: ended.reason.into(),
         });

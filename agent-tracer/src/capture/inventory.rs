@@ -1,0 +1,279 @@
+//! What is on the machine: users, packages, units, rules of the firewall and so on, to be looked at twice and compared.
+//! Nothing is changed by looking, and nothing is known here of who did what. Files are looked through elsewhere.
+
+mod accounts;
+mod firewall;
+mod kernel;
+mod look;
+mod packages;
+mod program;
+mod sysctl;
+mod unit_files;
+mod units;
+
+use std::{collections::BTreeMap, thread};
+
+use crate::event::{Compared, Difference, Subject};
+use look::Look;
+
+/// How much comes in one event. An event is read whole, so it must not be of any size.
+const DIFFERENCES: usize = 500;
+const BYTES: usize = 256 << 10;
+
+/// What there was at one time. What this machine does not have at all, such as packages of rpm, is not in it.
+#[derive(Default)]
+pub struct Inventory {
+    looks: BTreeMap<Subject, Look>,
+}
+
+/// What is looked at in one go.
+type Looks = Vec<(Subject, Look)>;
+
+/// What is looked at by one function.
+type Glance = (&'static [Subject], fn() -> Looks);
+
+/// Each on a thread of its own: most of the time goes to waiting for programs and for systemd.
+const GLANCES: [Glance; 5] = [
+    (
+        &[
+            Subject::Users,
+            Subject::Groups,
+            Subject::DebianPackages,
+            Subject::Modules,
+            Subject::Mounts,
+        ],
+        files,
+    ),
+    (&[Subject::Sysctls], || {
+        found([(Subject::Sysctls, sysctl::look())])
+    }),
+    (&[Subject::RpmPackages], || {
+        found([(Subject::RpmPackages, packages::rpm())])
+    }),
+    (&[Subject::Firewall], || {
+        found([(Subject::Firewall, firewall::look())])
+    }),
+    (&[Subject::UnitFiles, Subject::Units], units::looks),
+];
+
+fn files() -> Looks {
+    found([
+        (Subject::Users, accounts::users()),
+        (Subject::Groups, accounts::groups()),
+        (Subject::DebianPackages, packages::dpkg()),
+        (Subject::Modules, kernel::modules()),
+        (Subject::Mounts, kernel::mounts()),
+    ])
+}
+
+fn found<const N: usize>(looks: [(Subject, Option<Look>); N]) -> Looks {
+    let all = looks.into_iter();
+    all.filter_map(|(subject, look)| Some((subject, look?)))
+        .collect()
+}
+
+impl Inventory {
+    /// Looks. Takes some 30 ms where there is no rpm, which takes up to a second by itself.
+    pub fn take() -> Inventory {
+        let mut looks = BTreeMap::new();
+        thread::scope(|scope| {
+            let begun = GLANCES.map(|(subjects, glance)| {
+                let begun = thread::Builder::new()
+                    .name("tracer".to_owned())
+                    .spawn_scoped(scope, glance);
+                (subjects, glance, begun)
+            });
+            for (subjects, glance, begun) in begun {
+                let seen = match begun {
+                    Ok(begun) => begun.join(),
+                    Err(_) => Ok(glance()),
+                };
+                looks.extend(seen.unwrap_or_else(|_| {
+                    let failed = Look::failed("looking at it failed: this is a bug".to_owned());
+                    let all = subjects.iter();
+                    all.map(|subject| (*subject, failed.clone())).collect()
+                }));
+            }
+        });
+        Inventory { looks }
+    }
+
+    /// What differs later, subject by subject; each is told, also where nothing differs.
+    pub fn compare(&self, later: &Inventory) -> Vec<Compared> {
+        let nothing = Look::default();
+        let mut subjects: Vec<Subject> = self
+            .looks
+            .keys()
+            .chain(later.looks.keys())
+            .copied()
+            .collect();
+        subjects.sort();
+        subjects.dedup();
+        let mut events = Vec::new();
+        for subject in subjects {
+            // rpm itself may have been installed meanwhile: what was not there had no entries.
+            let before = self.looks.get(&subject).unwrap_or(&nothing);
+            let after = later.looks.get(&subject).unwrap_or(&nothing);
+            let (mut differences, problem) = before.compare(after);
+            if subject == Subject::Sysctls {
+                differences.retain(|it| sysctl::is_telling(it, before, after));
+            }
+            let first = events.len();
+            events.extend(in_parts(subject, differences));
+            if let Some(first) = events.get_mut(first) {
+                first.entries = after.entries.len() as u64;
+                first.problem = problem;
+            }
+        }
+        events
+    }
+}
+
+/// At least one event, and no large one.
+fn in_parts(subject: Subject, differences: Vec<Difference>) -> Vec<Compared> {
+    let part = || Compared {
+        subject: subject.into(),
+        ..Compared::default()
+    };
+    let mut parts = vec![part()];
+    let mut bytes = 0;
+    for difference in differences {
+        let size = size(&difference);
+        let is_full = parts
+            .last()
+            .is_some_and(|last| last.differences.len() >= DIFFERENCES || bytes + size > BYTES);
+        if is_full {
+            parts.push(part());
+            bytes = 0;
+        }
+        bytes += size;
+        if let Some(last) = parts.last_mut() {
+            last.differences.push(difference);
+        }
+    }
+    parts
+}
+
+fn size(difference: &Difference) -> usize {
+    let values = [&difference.before, &difference.after];
+    let values = values.into_iter().flatten().map(Vec::len);
+    difference.name.len() + values.sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::{BYTES, DIFFERENCES, Inventory, Look, size};
+    use crate::event::{Compared, Difference, Subject};
+
+    fn inventory(
+        subject: Subject,
+        entries: BTreeMap<Vec<u8>, Vec<u8>>,
+        problem: &str,
+    ) -> Inventory {
+        let look = Look {
+            entries,
+            problem: problem.to_owned(),
+        };
+        Inventory {
+            looks: BTreeMap::from([(subject, look)]),
+        }
+    }
+
+    fn entries(names: std::ops::Range<usize>, value: &[u8]) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        names
+            .map(|number| (format!("{number:05}").into_bytes(), value.to_vec()))
+            .collect()
+    }
+
+    #[test]
+    fn this_machine_does_not_differ_from_itself() {
+        let now = Inventory::take();
+        for told in now.compare(&now) {
+            assert_eq!(told.differences, [], "{:?}", told.subject());
+        }
+        assert!(now.looks.contains_key(&Subject::Mounts));
+        assert!(now.looks.contains_key(&Subject::Sysctls));
+    }
+
+    #[test]
+    fn many_come_in_several() {
+        let none = inventory(Subject::Mounts, BTreeMap::new(), "");
+        let many = inventory(Subject::Mounts, entries(0..1234, b"x"), "");
+        let told: Vec<(u64, usize)> = none
+            .compare(&many)
+            .iter()
+            .map(|told| (told.entries, told.differences.len()))
+            .collect();
+        assert_eq!(told, [(1234, DIFFERENCES), (0, DIFFERENCES), (0, 234)]);
+        let long = inventory(Subject::Mounts, entries(0..300, &[b'x'; 4096]), "");
+        let told = none.compare(&long);
+        assert!(told.len() > 4, "{}", told.len());
+        for part in &told {
+            assert!(part.differences.iter().map(size).sum::<usize>() <= BYTES);
+        }
+        let all: usize = told.iter().map(|part| part.differences.len()).sum();
+        assert_eq!(all, 300);
+        assert_eq!(
+            many.compare(&many),
+            [Compared {
+                subject: Subject::Mounts.into(),
+                entries: 1234,
+                ..Compared::default()
+            }]
+        );
+    }
+
+    #[test]
+    fn what_was_not_there_had_nothing() {
+        let packages = inventory(Subject::RpmPackages, entries(0..2, b"1"), "");
+        let told = Inventory::default().compare(&packages);
+        assert_eq!(told.len(), 1);
+        assert_eq!((told[0].entries, told[0].differences.len()), (2, 2));
+        assert_eq!(Inventory::default().compare(&Inventory::default()), []);
+    }
+
+    #[test]
+    fn half_a_look_is_compared_only_with_the_same_half() {
+        let whole = inventory(Subject::Firewall, entries(0..9, b""), "");
+        let part = |count| inventory(Subject::Firewall, entries(0..count, b""), "no program");
+        let told = whole.compare(&part(3));
+        assert_eq!((told[0].entries, told[0].differences.len()), (3, 0));
+        assert_eq!(told[0].problem, "at the end: no program");
+        let told = part(3).compare(&whole);
+        assert_eq!(told[0].problem, "at the start: no program");
+        let told = part(3).compare(&part(4));
+        assert_eq!((told[0].entries, told[0].differences.len()), (4, 1));
+        assert_eq!(told[0].problem, "no program");
+    }
+
+    fn some() -> impl Strategy<Value = BTreeMap<Vec<u8>, Vec<u8>>> {
+        let word = || prop::collection::vec(any::<u8>(), 0..3);
+        prop::collection::btree_map(word(), word(), 0..40)
+    }
+
+    proptest! {
+        #[test]
+        fn exactly_the_symmetric_difference(before in some(), after in some()) {
+            let one = inventory(Subject::Users, before.clone(), "");
+            let other = inventory(Subject::Users, after.clone(), "");
+            prop_assert!(one.compare(&one).iter().all(|told| told.differences.is_empty()));
+            let told: Vec<Difference> =
+                one.compare(&other).into_iter().flat_map(|told| told.differences).collect();
+            prop_assert!(told.windows(2).all(|pair| pair[0].name < pair[1].name));
+            prop_assert!(told.iter().all(|it| it.before != it.after));
+            // Applied to what was, they give what is.
+            let mut now = before;
+            for difference in told {
+                prop_assert_eq!(now.remove(&difference.name), difference.before);
+                if let Some(value) = difference.after {
+                    now.insert(difference.name, value);
+                }
+            }
+            prop_assert_eq!(now, after);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! One list as it was at one time: its entries with their values, in bounds, and what kept it from being whole. How two of
+//! them differ. Where the entries come from is not known here.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs::OpenOptions,
+    io::{self, Read},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use sha2::{Digest, Sha256};
+
+use crate::event::Difference;
+
+/// More than any machine has that works.
+const ENTRIES: usize = 100_000;
+
+/// Bytes of a name or a value. A rule of a firewall may have a list of thousands of addresses in it.
+const LENGTH: usize = 4096;
+
+/// What there is of a kind.
+#[derive(Clone, Default)]
+pub(super) struct Look {
+    pub(super) entries: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Why there are none of them, or not all; else empty. The same words for the same obstacle, see [`Look::compare`].
+    pub(super) problem: String,
+}
+
+impl Look {
+    pub(super) fn failed(problem: String) -> Look {
+        Look {
+            problem,
+            ..Look::default()
+        }
+    }
+
+    /// Entries with names of their own.
+    pub(super) fn of(entries: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Look {
+        let mut look = Look::default();
+        // How often each name came; the second of it is another entry.
+        let mut counts: HashMap<Vec<u8>, usize> = HashMap::new();
+        for (name, value) in entries {
+            if look.entries.len() >= ENTRIES {
+                look.hinder(format!("there are more than {ENTRIES}"));
+                break;
+            }
+            let (name, value) = (shortened(name), shortened(value));
+            let count = counts.entry(name.clone()).or_default();
+            let mut own = name.clone();
+            loop {
+                *count += 1;
+                if *count > 1 {
+                    own = [&name, format!(" ({count})").as_bytes()].concat();
+                }
+                // Unless something is called just like that.
+                if !look.entries.contains_key(&own) {
+                    break;
+                }
+            }
+            look.entries.insert(own, value);
+        }
+        look
+    }
+
+    /// Notes one more thing that is in the way.
+    pub(super) fn hinder(&mut self, problem: String) {
+        if !self.problem.is_empty() {
+            self.problem.push_str("; ");
+        }
+        self.problem.push_str(&problem);
+    }
+
+    /// What differs later, in the order of the names, and what kept it from being seen. Where not the same could be looked
+    /// at both times, nothing is said to differ: half of a list would be new or gone.
+    pub(super) fn compare(&self, later: &Look) -> (Vec<Difference>, String) {
+        if self.problem != later.problem {
+            let times = [("at the start", self), ("at the end", later)];
+            let told = times
+                .into_iter()
+                .filter(|(_, look)| !look.problem.is_empty())
+                .map(|(when, look)| format!("{when}: {}", look.problem));
+            return (Vec::new(), told.collect::<Vec<_>>().join("; "));
+        }
+        let mut differences = BTreeMap::new();
+        for (name, value) in &self.entries {
+            let now = later.entries.get(name);
+            if now != Some(value) {
+                differences.insert(name, (Some(value), now));
+            }
+        }
+        for (name, value) in &later.entries {
+            if !self.entries.contains_key(name) {
+                differences.insert(name, (None, Some(value)));
+            }
+        }
+        let differences = differences
+            .into_iter()
+            .map(|(name, (before, after))| Difference {
+                name: name.clone(),
+                before: before.cloned(),
+                after: after.cloned(),
+            });
+        (differences.collect(), self.problem.clone())
+    }
+}
+
+/// What is too long is cut, and is another where what was cut off is.
+fn shortened(mut bytes: Vec<u8>) -> Vec<u8> {
+    if bytes.len() > LENGTH {
+        let digest = Sha256::digest(&bytes);
+        let digest: String = digest[..8]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let rest = format!("… ({} bytes, SHA-256 {digest}…)", bytes.len());
+        bytes.truncate(LENGTH);
+        bytes.extend(rest.bytes());
+    }
+    bytes
+}
+
+/// A file of at most so many bytes; nothing where there is none. Part of a file would not do, see [`Look::compare`].
+pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, String> {
+    let told = |error: io::Error| format!("cannot read {}: {error}", path.display());
+    // A pipe of that name must not stop the recorder.
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(told(error)),
+    };
+    if !file.metadata().map_err(told)?.is_file() {
+        return Err(format!("{} is no file", path.display()));
+    }
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(told)?;
+    if bytes.len() as u64 > limit {
+        return Err(format!("{} has more than {limit} bytes", path.display()));
+    }
+    Ok(Some(bytes))
+}
+
+/// What a file has, by what its text says.
+pub(super) fn of_file(path: &str, limit: u64, parse: impl FnOnce(&[u8]) -> Look) -> Option<Look> {
+    match read(Path::new(path), limit) {
+        Ok(None) => None,
+        Ok(Some(text)) => Some(parse(&text)),
+        Err(problem) => Some(Look::failed(problem)),
+    }
+}
+
+pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| *byte == b'\n')
+}
+
+/// Entries as text, for tests.
+#[cfg(test)]
+pub(super) fn told(look: &Look) -> Vec<String> {
+    let all = look.entries.iter();
+    all.map(|(name, value)| {
+        let name = String::from_utf8_lossy(name);
+        format!("{name} = {}", String::from_utf8_lossy(value))
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::{ENTRIES, LENGTH, Look, read, told};
+
+    #[test]
+    fn the_second_of_a_name_has_a_number() {
+        let entry = |name: &str| (name.into(), b"x".to_vec());
+        let look = Look::of(["a", "a (2)", "a", "b", "a"].map(entry));
+        assert_eq!(
+            told(&look),
+            ["a = x", "a (2) = x", "a (3) = x", "a (4) = x", "b = x"]
+        );
+        assert_eq!(look.problem, "");
+    }
+
+    #[test]
+    fn bounds_hold() {
+        let many = (0..ENTRIES + 5).map(|_| (b"a".to_vec(), Vec::new()));
+        let look = Look::of(many);
+        assert_eq!(look.entries.len(), ENTRIES);
+        assert_eq!(look.problem, format!("there are more than {ENTRIES}"));
+        let mut long = vec![0xff; 1 << 20];
+        let one = Look::of([(long.clone(), Vec::new())]);
+        long.push(0xfe);
+        let other = Look::of([(long, Vec::new())]);
+        let length = one.entries.keys().map(Vec::len).max();
+        assert!(length.is_some_and(|length| length < LENGTH + 100));
+        assert_eq!(one.compare(&other).0.len(), 2);
+    }
+
+    #[test]
+    fn files_that_are_none_and_files_that_are_too_much() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("it");
+        assert_eq!(read(&path, 3), Ok(None));
+        fs::write(&path, "abc").expect("a file");
+        assert_eq!(read(&path, 3), Ok(Some(b"abc".to_vec())));
+        assert!(read(&path, 2).is_err_and(|told| told.ends_with(" has more than 2 bytes")));
+        assert!(read(directory.path(), 2).is_err());
+        let pipe = directory.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+        assert!(read(&pipe, 2).is_err_and(|told| told.ends_with(" is no file")));
+        assert!(read(Path::new("/dev/zero"), 2).is_err());
+    }
+}

@@ -1,0 +1,194 @@
+//! Packages that are installed: dpkg's from its files, as dpkg(1) keeps them, rpm's from rpm(8) itself, whose database
+//! changes its form with each of its releases.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    look::{Look, lines, read},
+    program::{self, Limits},
+};
+
+const DPKG: &str = "/var/lib/dpkg";
+
+/// A machine with everything has some 10 MiB.
+const LIMIT: u64 = 64 << 20;
+
+const RPM: [&str; 2] = ["/var/lib/rpm", "/usr/lib/sysimage/rpm"];
+const RPM_LIMITS: Limits = Limits {
+    time: Duration::from_secs(5),
+    bytes: 16 << 20,
+};
+
+/// What is between two answers of rpm, see `QUERY`.
+const RPM_QUERY: &str = "%{NAME}.%{ARCH}\\t%{VERSION}-%{RELEASE}\\n";
+
+/// Packages of dpkg: `name:architecture`; version and state.
+pub(super) fn dpkg() -> Option<Look> {
+    dpkg_at(Path::new(DPKG))
+}
+
+fn dpkg_at(directory: &Path) -> Option<Look> {
+    let mut text = match read(&directory.join("status"), LIMIT) {
+        Ok(None) => return None,
+        Ok(Some(text)) => text,
+        Err(problem) => return Some(Look::failed(problem)),
+    };
+    // What a dpkg that runs, or was killed, has done already: later ones supersede earlier ones, and all supersede the status.
+    for update in updates(&directory.join("updates")) {
+        match read(&update, LIMIT) {
+            // Gone meanwhile is taken in.
+            Ok(None) => {}
+            Ok(Some(update)) => {
+                text.extend(b"\n\n");
+                text.extend(update);
+            }
+            Err(problem) => return Some(Look::failed(problem)),
+        }
+    }
+    Some(parse_dpkg(&text))
+}
+
+fn updates(directory: &Path) -> Vec<PathBuf> {
+    let Ok(files) = fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let mut updates: Vec<PathBuf> = files
+        .flatten()
+        .filter(|file| {
+            let name = file.file_name();
+            let digits = name.as_encoded_bytes();
+            digits.iter().all(u8::is_ascii_digit)
+        })
+        .map(|file| file.path())
+        .collect();
+    updates.sort();
+    updates
+}
+
+fn parse_dpkg(text: &[u8]) -> Look {
+    let mut packages: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    let mut fields: [&[u8]; 4] = [b""; 4];
+    // One more empty line, for the last package.
+    for line in lines(text).chain([b"".as_slice()]) {
+        if line.is_empty() {
+            let [name, architecture, version, status] = std::mem::take(&mut fields);
+            if name.is_empty() {
+                continue;
+            }
+            let name = [name, architecture].join(&b':');
+            // `install ok installed`: what is wanted, whether it is broken, what it is.
+            let state = status.rsplit(|byte| *byte == b' ').next().unwrap_or(status);
+            if state == b"not-installed" {
+                packages.remove(&name);
+            } else {
+                packages.insert(name, [version, state].join(&b' '));
+            }
+            continue;
+        }
+        // All other fields, and further lines of any, begin with something else.
+        let known: [&[u8]; 4] = [b"Package:", b"Architecture:", b"Version:", b"Status:"];
+        for (field, key) in fields.iter_mut().zip(known) {
+            if let Some(value) = line.strip_prefix(key) {
+                *field = value.trim_ascii();
+            }
+        }
+    }
+    Look::of(packages)
+}
+
+/// Packages of rpm: `name.architecture`; version and release.
+pub(super) fn rpm() -> Option<Look> {
+    if !RPM.iter().any(|path| Path::new(path).is_dir()) {
+        return None;
+    }
+    let rpm = program::find("rpm")?;
+    Some(
+        match program::output(&rpm, &["-qa", "--qf", RPM_QUERY], RPM_LIMITS) {
+            Ok(text) => parse_rpm(&text),
+            Err(problem) => Look::failed(problem),
+        },
+    )
+}
+
+fn parse_rpm(text: &[u8]) -> Look {
+    let mut packages: BTreeMap<Vec<u8>, Vec<&[u8]>> = BTreeMap::new();
+    for line in lines(text) {
+        let mut fields = line.splitn(2, |byte| *byte == b'\t');
+        if let (Some(name), Some(version)) = (fields.next(), fields.next()) {
+            packages.entry(name.to_vec()).or_default().push(version);
+        }
+    }
+    // Of kernels there are several. rpm has no order of its own.
+    Look::of(packages.into_iter().map(|(name, mut versions)| {
+        versions.sort_unstable();
+        (name, versions.join(b", ".as_slice()))
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
+
+    use super::{super::look::told, dpkg_at, parse_dpkg, parse_rpm};
+
+    const STATUS: &[u8] = b"Package: adduser\nStatus: install ok installed\nPriority: important\n\
+        Architecture: all\nVersion: 3.134\nDescription: add users\n Package: no\n Version: 9\n\n\
+        Package: omi\nStatus: deinstall ok config-files\nArchitecture: amd64\nVersion: 1.6-2\n\n\
+        Package: gone\nStatus: purge ok not-installed\nArchitecture: amd64\n\n\n\
+        Package: \xff\x1b\nStatus:install ok half-installed\nVersion: 1";
+
+    #[test]
+    fn stanzas_of_dpkg() {
+        assert_eq!(
+            told(&parse_dpkg(STATUS)),
+            [
+                "adduser:all = 3.134 installed",
+                "omi:amd64 = 1.6-2 config-files",
+                "\u{fffd}\u{1b}: = 1 half-installed",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_running_dpkg_has_done_counts() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        assert!(dpkg_at(directory.path()).is_none());
+        let updates = directory.path().join("updates");
+        fs::create_dir(&updates).expect("a directory");
+        fs::write(directory.path().join("status"), STATUS).expect("a file");
+        let stanza = |state: &str| {
+            format!("Package: omi\nStatus: install ok {state}\nArchitecture: amd64\nVersion: 2\n")
+        };
+        fs::write(updates.join("0001"), stanza("installed")).expect("a file");
+        fs::write(updates.join("0000"), stanza("unpacked")).expect("a file");
+        fs::write(updates.join("tmp.i"), stanza("half-configured")).expect("a file");
+        let look = dpkg_at(directory.path()).expect("a look");
+        assert_eq!(told(&look)[1], "omi:amd64 = 2 installed");
+        assert_eq!(look.entries.len(), 3);
+    }
+
+    #[test]
+    fn several_kernels_of_rpm() {
+        let look =
+            parse_rpm(b"kernel.x86_64\t6.1-2\nbash.x86_64\t5.2-1\nkernel.x86_64\t6.1-1\nx\n");
+        assert_eq!(
+            told(&look),
+            ["bash.x86_64 = 5.2-1", "kernel.x86_64 = 6.1-1, 6.1-2"]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes(text in prop::collection::vec(any::<u8>(), 0..400)) {
+            parse_dpkg(&text);
+            parse_rpm(&text);
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Parameters of the kernel that can be set, sysctl(8), with their values. Neither those that only tell something, nor those
+//! that the kernel sets by itself, nor keys.
+
+use std::{
+    fs::{self, File},
+    io::Read,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use super::look::Look;
+use crate::event::Difference;
+
+const ROOT: &str = "/proc/sys";
+
+/// Longer ones are bitmaps and lists.
+const LENGTH: u64 = 4096;
+
+/// Directories in directories; the kernel has seven.
+const DEPTH: usize = 12;
+
+/// A host of containers has an interface for each, and each has 140 parameters.
+const INTERFACES: usize = 64;
+
+/// What is not looked at: the name, or with a dot at the end all below it, or with one in front what ends so.
+const LEFT_OUT: [&str; 10] = [
+    // The kernel sets them: the last process id; how many samples a second it has found bearable; warnings about hung tasks
+    // that are left; and, up to Linux 5.12, what balancing tasks has cost.
+    "kernel.ns_last_pid",
+    "kernel.perf_event_max_sample_rate",
+    "kernel.hung_task_warnings",
+    "kernel.sched_domain.",
+    // Keys, of which addresses and cookies are made.
+    ".stable_secret",
+    "net.ipv4.tcp_fastopen_key",
+    // Looking has an effect: it sums up counters of all processors, or mounts a file system where systemd has an automount.
+    "vm.stat_refresh",
+    "fs.binfmt_misc.",
+    // Of an interface, what its link says and what routers say.
+    ".mtu",
+    ".hop_limit",
+];
+
+/// Parameters, by name with dots; value.
+pub(super) fn look() -> Option<Look> {
+    let root = Path::new(ROOT);
+    root.is_dir().then(|| Walk::default().through(root))
+}
+
+#[derive(Default)]
+struct Walk {
+    entries: Vec<(Vec<u8>, Vec<u8>)>,
+    problems: Vec<String>,
+}
+
+impl Walk {
+    fn through(mut self, root: &Path) -> Look {
+        self.directory(root, "", 0);
+        // The directories come in any order.
+        self.problems.sort();
+        let mut look = Look::of(self.entries);
+        for problem in self.problems {
+            look.hinder(problem);
+        }
+        look
+    }
+
+    fn directory(&mut self, path: &Path, name: &str, depth: usize) {
+        // A directory of an interface that is gone.
+        let Ok(files) = fs::read_dir(path) else {
+            return;
+        };
+        let mut below: Vec<(PathBuf, String)> = Vec::new();
+        for file in files.flatten() {
+            let own = dotted(file.file_name().as_bytes());
+            let own = match name {
+                "" => own,
+                _ => format!("{name}.{own}"),
+            };
+            match file.file_type() {
+                Ok(kind) if kind.is_dir() => {
+                    if depth < DEPTH && !is_left_out(&format!("{own}.")) {
+                        below.push((file.path(), own));
+                    }
+                }
+                Ok(kind) if kind.is_file() && !is_left_out(&own) => {
+                    if let Some(value) = value(&file.path()) {
+                        self.entries.push((own.into_bytes(), value));
+                    }
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+        if is_of_interfaces(name) && below.len() > INTERFACES {
+            below.retain(|(_, own)| own.ends_with(".all") || own.ends_with(".default"));
+            self.problems.push(format!(
+                "of more than {INTERFACES} interfaces in {name} only the default"
+            ));
+        }
+        for (path, own) in below {
+            self.directory(&path, &own, depth + 1);
+        }
+    }
+}
+
+/// A part of a name. Interfaces may have dots, which sysctl(8) has the other way round.
+fn dotted(part: &[u8]) -> String {
+    String::from_utf8_lossy(part).replace('.', "/")
+}
+
+fn is_left_out(name: &str) -> bool {
+    LEFT_OUT.iter().any(
+        |pattern| match (pattern.strip_prefix('.'), pattern.ends_with('.')) {
+            (Some(_), _) => name.starts_with("net.") && name.ends_with(pattern),
+            (None, true) => name.starts_with(pattern),
+            (None, false) => name == *pattern,
+        },
+    )
+}
+
+fn is_of_interfaces(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('.').collect();
+    matches!(parts[..], ["net", _, "conf" | "neigh"])
+}
+
+/// The value of one that can be both set and read.
+fn value(path: &Path) -> Option<Vec<u8>> {
+    // By the mode: some that can only be set act when they are read.
+    let file = File::open(path).ok()?;
+    let mode = file.metadata().ok()?.permissions().mode();
+    if mode & 0o200 == 0 || mode & 0o400 == 0 {
+        return None;
+    }
+    let mut value = Vec::with_capacity(64);
+    file.take(LENGTH + 1).read_to_end(&mut value).ok()?;
+    if value.len() as u64 > LENGTH {
+        return None;
+    }
+    value.truncate(value.trim_ascii_end().len());
+    Some(value)
+}
+
+/// Whether a difference is one. An interface that comes or goes has 140 parameters, of which those are left that are
+/// not what interfaces begin with.
+pub(super) fn is_telling(difference: &Difference, before: &Look, after: &Look) -> bool {
+    let (look, value) = match (&difference.before, &difference.after) {
+        (None, Some(value)) => (after, value),
+        (Some(value), None) => (before, value),
+        _ => return true,
+    };
+    let name = String::from_utf8_lossy(&difference.name);
+    let parts: Vec<&str> = name.split('.').collect();
+    let [net, family, what @ ("conf" | "neigh"), interface, parameter] = parts[..] else {
+        return true;
+    };
+    if net != "net" || matches!(interface, "all" | "default") {
+        return true;
+    }
+    let default = format!("net.{family}.{what}.default.{parameter}");
+    let default = look.entries.get(default.as_bytes());
+    // Other network namespaces than the first have no defaults of neighbours.
+    default.is_some_and(|default| default != value)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+    use super::{
+        super::look::{Look, told},
+        INTERFACES, LENGTH, Walk, is_left_out, is_telling,
+    };
+
+    fn set(root: &Path, name: &str, value: &str, mode: u32) {
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("directories");
+        fs::write(&path, value).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
+    }
+
+    #[test]
+    fn what_can_be_set_and_read() {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let root = root.path();
+        set(root, "kernel/core_pattern", "|/bin/x %p\n", 0o644);
+        set(root, "kernel/version", "6\n", 0o444);
+        set(root, "kernel/ns_last_pid", "6\n", 0o666);
+        set(root, "vm/drop_caches", "6\n", 0o200);
+        set(root, "net/ipv4/conf/eth0.7/forwarding", "1\n", 0o644);
+        set(root, "net/ipv6/conf/eth0/stable_secret", "::1\n", 0o600);
+        set(root, "net/ipv4/tcp_rmem", "1\t2\t3\n", 0o644);
+        set(root, "fs/binfmt_misc/python", "enabled\n", 0o644);
+        let length = usize::try_from(LENGTH).expect("a length");
+        set(root, "kernel/long", &"x".repeat(length + 1), 0o644);
+        let look = Walk::default().through(root);
+        assert_eq!(
+            told(&look),
+            [
+                "kernel.core_pattern = |/bin/x %p",
+                "net.ipv4.conf.eth0/7.forwarding = 1",
+                "net.ipv4.tcp_rmem = 1\t2\t3",
+            ]
+        );
+        assert_eq!(look.problem, "");
+    }
+
+    #[test]
+    fn of_very_many_interfaces_only_the_default() {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let root = root.path();
+        for number in 0..INTERFACES {
+            set(
+                root,
+                &format!("net/ipv4/conf/veth{number}/tag"),
+                "0\n",
+                0o644,
+            );
+        }
+        assert_eq!(Walk::default().through(root).entries.len(), INTERFACES);
+        set(root, "net/ipv4/conf/default/tag", "0\n", 0o644);
+        let look = Walk::default().through(root);
+        assert_eq!(told(&look), ["net.ipv4.conf.default.tag = 0"]);
+        assert_eq!(
+            look.problem,
+            "of more than 64 interfaces in net.ipv4.conf only the default"
+        );
+    }
+
+    #[test]
+    fn names_that_are_left_out() {
+        for name in ["net.ipv6.conf.lo.mtu", "kernel.sched_domain.cpu0.x"] {
+            assert!(is_left_out(name), "{name}");
+        }
+        for name in ["kernel.mtu", "kernel.ns_last_pid_", "kernel.sched_domain"] {
+            assert!(!is_left_out(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_interface_that_comes_is_not_told_by_its_defaults() {
+        let entry = |(name, value): (&str, &str)| (name.into(), value.into());
+        let before = Look::of(
+            [
+                ("net.ipv4.conf.default.tag", "0"),
+                ("net.ipv4.conf.old.tag", "7"),
+                ("net.ipv4.conf.stays.tag", "0"),
+            ]
+            .map(entry),
+        );
+        let after = Look::of(
+            [
+                ("net.ipv4.conf.default.tag", "1"),
+                ("net.ipv4.conf.default.rp_filter", "2"),
+                ("net.ipv4.conf.new.tag", "1"),
+                ("net.ipv4.conf.new.rp_filter", "0"),
+                ("net.ipv4.conf.stays.tag", "1"),
+                ("net.ipv4.neigh.new.locktime", "0"),
+                ("net.ipv4.x", "0"),
+            ]
+            .map(entry),
+        );
+        let (mut differences, _) = before.compare(&after);
+        differences.retain(|it| is_telling(it, &before, &after));
+        let names: Vec<_> = differences
+            .iter()
+            .map(|it| String::from_utf8_lossy(&it.name))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "net.ipv4.conf.default.rp_filter",
+                "net.ipv4.conf.default.tag",
+                "net.ipv4.conf.new.rp_filter",
+                "net.ipv4.conf.old.tag",
+                "net.ipv4.conf.stays.tag",
+                "net.ipv4.x",
+            ]
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! Units of systemd's and their files, as systemd says where it is PID 1, else as its directories have them. How systemd
+//! is asked is not known here.
+
+use super::{Looks, look::Look, unit_files};
+use crate::{
+    capture::units::{Lists, lists},
+    event::Subject,
+};
+
+/// Both lists, as far as there are any.
+pub(super) fn looks() -> Looks {
+    match lists() {
+        None => unit_files::look()
+            .map(|look| (Subject::UnitFiles, look))
+            .into_iter()
+            .collect(),
+        Some(Ok(lists)) => of(lists),
+        Some(Err(error)) => {
+            let problem = format!("systemd cannot be asked: {error}");
+            let mut files = unit_files::look().unwrap_or_default();
+            files.hinder(format!("{problem}; files as of its directories"));
+            vec![
+                (Subject::UnitFiles, files),
+                (Subject::Units, Look::failed(problem)),
+            ]
+        }
+    }
+}
+
+fn of(lists: Lists) -> Looks {
+    // What is not on a disk is told among the units while it is there.
+    let files = lists
+        .files
+        .into_iter()
+        .filter(|(_, state)| state != "transient");
+    let files = files.map(|(path, state)| {
+        let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
+        (name.into_bytes(), state.into_bytes())
+    });
+    let units = lists
+        .units
+        .into_iter()
+        .filter(|unit| is_shown(&unit.name, &unit.active));
+    let units = units.map(|unit| {
+        // One of these runs while what it starts does: that is told of what it starts.
+        let state = match kind(&unit.name) {
+            "timer" | "socket" | "path" | "automount" => unit.active,
+            _ => format!("{} {}", unit.active, unit.sub),
+        };
+        (unit.name.into_bytes(), state.into_bytes())
+    });
+    vec![
+        (Subject::UnitFiles, Look::of(sorted(files))),
+        (Subject::Units, Look::of(sorted(units))),
+    ]
+}
+
+/// What `systemctl` shows without `--all`: units that only others refer to are loaded and unloaded at any time. Without
+/// devices, of which a disk has dozens, and mounts, which are a subject of their own.
+fn is_shown(name: &str, active: &str) -> bool {
+    active != "inactive" && !matches!(kind(name), "device" | "mount")
+}
+
+fn kind(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or_default()
+}
+
+/// systemd has no order of its own, and an instance's file may be there under two names.
+fn sorted(entries: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut entries: Vec<_> = entries.collect();
+    entries.sort_unstable();
+    entries.dedup();
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::look::told, of};
+    use crate::capture::units::{ListedUnit, Lists};
+
+    #[test]
+    fn what_systemctl_shows() {
+        let unit = |(name, active, sub): (&str, &str, &str)| ListedUnit {
+            name: name.to_owned(),
+            active: active.to_owned(),
+            sub: sub.to_owned(),
+        };
+        let file = |(path, state): (&str, &str)| (path.to_owned(), state.to_owned());
+        let looks = of(Lists {
+            files: [
+                ("/usr/lib/systemd/system/omid.service", "enabled"),
+                ("/run/systemd/transient/run-1.service", "transient"),
+                ("odd", ""),
+            ]
+            .map(file)
+            .to_vec(),
+            units: [
+                ("omid.service", "active", "running"),
+                ("x.timer", "active", "running"),
+                ("dead.service", "inactive", "dead"),
+                ("bad.service", "failed", "failed"),
+                ("dev-sda.device", "active", "plugged"),
+                ("-.mount", "active", "mounted"),
+                ("", "active", ""),
+            ]
+            .map(unit)
+            .into_iter()
+            .collect(),
+        });
+        let told: Vec<Vec<String>> = looks.iter().map(|(_, look)| told(look)).collect();
+        assert_eq!(
+            told,
+            [
+                vec!["odd = ", "omid.service = enabled"],
+                vec![
+                    " = active ",
+                    "bad.service = failed failed",
+                    "omid.service = active running",
+                    "x.timer = active",
+                ],
+            ]
+        );
+    }
+}

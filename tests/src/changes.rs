@@ -1,0 +1,237 @@
+//! What is different on the machine at the end of a recording. All that is changed is a namespace's own: its mounts, its
+//! network, its copies of /etc and of dpkg's directory. The recorder is in there, too.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+
+use crate::harness::{Recording, Test, Trace, live, run, words};
+
+pub(crate) fn tests() -> Vec<Test> {
+    const NO_DPKG: &str = "this machine has no packages of dpkg";
+    vec![
+        live!(what_differs_is_told_and_nothing_else)
+            .needs("nft")
+            .needs("dpkg-deb")
+            .needs_file("/var/lib/dpkg/status", NO_DPKG),
+        live!(what_is_taken_away_again_is_no_difference).needs("nft"),
+        live!(nothing_changes_by_itself),
+        live!(what_is_not_wanted_is_not_compared),
+        live!(what_cannot_be_looked_at_is_said),
+    ]
+}
+
+/// A difference: subject, name, before and after, `-` where it was not there.
+type Row = [String; 4];
+
+fn row(words: [&str; 4]) -> Row {
+    words.map(str::to_owned)
+}
+
+/// Records a script in namespaces of its own, after they were prepared by another.
+fn record(place: &Path, prepare: &str, script: &str) -> Trace {
+    recording(place, prepare, script).run().trace()
+}
+
+fn recording(place: &Path, prepare: &str, script: &str) -> Recording {
+    // No systemd can be asked there: it would tell of the machine's own units.
+    const PREPARE: &str = "set -e
+        cp -a /etc \"$PLACE/etc\" && mount --bind \"$PLACE/etc\" /etc
+        mount -t tmpfs tmpfs /opt
+        if [ -d /run/systemd ]; then mount -t tmpfs tmpfs /run/systemd; fi
+        if [ -d /var/lib/dpkg ]; then
+            mount -t tmpfs tmpfs /var/lib/dpkg
+            mkdir /var/lib/dpkg/info /var/lib/dpkg/updates /var/lib/dpkg/triggers
+            printf 'Package: before\\nStatus: install ok installed\\nArchitecture: all\\nVersion: 1\\n' >/var/lib/dpkg/status
+            : >/var/lib/dpkg/available
+        fi
+        mkdir -p /etc/systemd/system \"$PLACE/mounted\"
+        eval \"$BEFORE\"
+        exec \"$@\"";
+    Recording::of(words(["sh", "-e", "-c", script]))
+        .through(words([
+            "unshare", "--mount", "--net", "sh", "-c", PREPARE, "sh",
+        ]))
+        .environment("PLACE", &place.to_string_lossy())
+        .environment("BEFORE", prepare)
+}
+
+fn differences(trace: &Trace) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for event in trace.all("compared") {
+        for difference in event.0["differences"].as_array().expect("a list") {
+            let text = |key: &str| difference[key].as_str().unwrap_or("-").to_owned();
+            let subject = event.text("subject").to_owned();
+            rows.push([subject, text("name"), text("before"), text("after")]);
+        }
+    }
+    rows.sort();
+    rows
+}
+
+/// What was looked at, and how many entries there were.
+fn subjects(trace: &Trace) -> Vec<(String, u64)> {
+    trace
+        .all("compared")
+        .map(|event| {
+            assert_eq!(event.0["problem"], Value::Null, "{event:?}");
+            (event.text("subject").to_owned(), event.number("entries"))
+        })
+        .collect()
+}
+
+/// A package with one file, at the place.
+fn build_package(place: &Path) {
+    let root = place.join("package");
+    fs::create_dir_all(root.join("DEBIAN")).expect("a directory");
+    fs::create_dir_all(root.join("opt/acme")).expect("a directory");
+    fs::write(root.join("opt/acme/it"), "it\n").expect("a file");
+    let control = "Package: acme\nVersion: 1.0-2\nArchitecture: all\n\
+                   Maintainer: Nobody <nobody@example.com>\nDescription: a package\n";
+    fs::write(root.join("DEBIAN/control"), control).expect("a file");
+    let mut build = std::process::Command::new("dpkg-deb");
+    build.args(["--root-owner-group", "--build"]);
+    run(build.arg(&root).arg(place.join("acme.deb"))).success();
+}
+
+fn what_differs_is_told_and_nothing_else() {
+    let place = tempfile::tempdir().expect("a directory");
+    build_package(place.path());
+    let prepare = "
+        echo 'leaves:x:4000:4000::/home/leaves:/bin/sh' >>/etc/passwd
+        echo 'grows:x:4001:' >>/etc/group
+        printf '[Unit]\\n[Install]\\nWantedBy=a.target\\n' >/etc/systemd/system/there.timer
+        nft 'add table inet acme'
+        nft 'add chain inet acme in { type filter hook input priority 0; policy accept; }'
+        nft 'add rule inet acme in tcp dport 1 counter drop'
+        ip link set lo up";
+    let script = "
+        if command -v useradd >/dev/null && command -v groupadd >/dev/null; then
+            groupadd -g 4242 acme
+            useradd -l -M -u 4242 -g acme -d /opt/acme -s /bin/sh acme
+        else
+            echo 'acme:x:4242:' >>/etc/group
+            echo 'acme:x:4242:4242::/opt/acme:/bin/sh' >>/etc/passwd
+        fi
+        sed -i -e /^leaves:/d /etc/passwd
+        sed -i -e 's/^grows:.*/grows:x:4001:acme/' /etc/group
+        dpkg -i \"$PLACE/acme.deb\" >/dev/null 2>&1
+        echo 5 >/proc/sys/net/ipv4/tcp_syn_retries
+        nft 'add rule inet acme in tcp dport { 22, 23 } accept'
+        nft 'add set inet acme bad { type ipv4_addr; elements = { 192.0.2.1, 192.0.2.2 }; }'
+        mount -t tmpfs acme \"$PLACE/mounted\"
+        cd /etc/systemd/system
+        printf '[Service]\\nExecStart=/bin/true\\n[Install]\\nWantedBy=multi-user.target\\n' >acme.service
+        mkdir -p multi-user.target.wants a.target.wants
+        ln -s ../acme.service multi-user.target.wants/acme.service
+        ln -s ../there.timer a.target.wants/there.timer
+        ln -s /dev/null masked-acme.service";
+    let trace = record(place.path(), prepare, script);
+    let mounted = place.path().join("mounted");
+    let mut expected = [
+        ["user", "acme", "-", "4242:4242:/opt/acme:/bin/sh"],
+        ["user", "leaves", "4000:4000:/home/leaves:/bin/sh", "-"],
+        ["group", "acme", "-", "4242:"],
+        ["group", "grows", "4001:", "4001:acme"],
+        ["package", "acme:all", "-", "1.0-2 installed"],
+        ["sysctl", "net.ipv4.tcp_syn_retries", "6", "5"],
+        [
+            "firewall rule",
+            "inet acme in: tcp dport { 22, 23 } accept",
+            "-",
+            "",
+        ],
+        [
+            "firewall rule",
+            "inet acme set bad: type ipv4_addr",
+            "-",
+            "",
+        ],
+        ["firewall rule", "inet acme set bad: 192.0.2.1", "-", ""],
+        ["firewall rule", "inet acme set bad: 192.0.2.2", "-", ""],
+        ["unit file", "acme.service", "-", "enabled"],
+        ["unit file", "masked-acme.service", "-", "masked"],
+        ["unit file", "there.timer", "disabled", "enabled"],
+        ["mount", &mounted.to_string_lossy(), "-", "tmpfs acme"],
+    ]
+    .map(row);
+    expected.sort();
+    assert_eq!(differences(&trace), expected);
+    let subjects = subjects(&trace);
+    for subject in [
+        "user",
+        "group",
+        "package",
+        "sysctl",
+        "firewall rule",
+        "unit file",
+        "mount",
+    ] {
+        let entries = subjects.iter().find(|(name, _)| name == subject);
+        assert!(entries.is_some_and(|(_, count)| *count > 0), "{subject}");
+    }
+    // The end of the recording comes after what was found then.
+    let last = trace.events.last().expect("events");
+    assert_eq!(last.kind(), "end");
+}
+
+fn what_is_taken_away_again_is_no_difference() {
+    let place = tempfile::tempdir().expect("a directory");
+    let script = "
+        nft add table inet acme && nft add chain inet acme c && nft add rule inet acme c accept
+        nft delete table inet acme
+        mount -t tmpfs acme \"$PLACE/mounted\" && umount \"$PLACE/mounted\"
+        echo 5 >/proc/sys/net/ipv4/tcp_syn_retries && echo 6 >/proc/sys/net/ipv4/tcp_syn_retries
+        echo x >/etc/systemd/system/x.service && rm /etc/systemd/system/x.service";
+    let trace = record(place.path(), "", script);
+    assert_eq!(differences(&trace), Vec::<Row>::new());
+    subjects(&trace);
+}
+
+/// Also while there is a lot to do, by many processes, which open many files and terminals and need memory.
+fn nothing_changes_by_itself() {
+    let script = "
+        for at_once in 1 2 3 4; do
+            (for count in $(seq 30); do
+                /bin/true; : | /bin/cat; ls -lR /etc >/dev/null; head -c 3000000 /dev/zero | tail -c 1 >/dev/null
+            done) &
+        done
+        wait";
+    for _ in 0..5 {
+        let place = tempfile::tempdir().expect("a directory");
+        let trace = recording(place.path(), "", script).run().trace();
+        assert_eq!(differences(&trace), Vec::<Row>::new());
+        let subjects = subjects(&trace);
+        assert!(subjects.len() >= 5, "{subjects:?}");
+    }
+}
+
+fn what_is_not_wanted_is_not_compared() {
+    let recorded = Recording::of(words(["true"]))
+        .option(["--no-changes"])
+        .run();
+    let trace = recorded.trace();
+    assert_eq!(trace.all("compared").count(), 0);
+}
+
+fn what_cannot_be_looked_at_is_said() {
+    let place = tempfile::tempdir().expect("a directory");
+    let script = "rm /etc/passwd && mkdir /etc/passwd; head -c 5000000 /dev/zero >>/etc/group";
+    let trace = record(place.path(), "", script);
+    let problems: Vec<(&str, &str)> = trace
+        .all("compared")
+        .map(|event| (event.text("subject"), event.text("problem")))
+        .filter(|(_, problem)| !problem.is_empty())
+        .collect();
+    assert_eq!(
+        problems,
+        [
+            ("user", "at the end: /etc/passwd is no file"),
+            (
+                "group",
+                "at the end: /etc/group has more than 4194304 bytes"
+            ),
+        ]
+    );
+    assert_eq!(differences(&trace), Vec::<Row>::new());
+}
