@@ -6,13 +6,17 @@
 //! the first event is shown. The other conditions are on single events; a process or connection
 //! is wanted when one of its own events is.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    collections::HashSet,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use ipnet::IpNet;
 
 use crate::{
     event::{Event, EventKind},
-    model::{Connection, Listener, Model, NameLookup, Process, ProcessIndex},
+    model::{Connection, Listener, Model, NameLookup, Process, ProcessIndex, UnitTurn},
     rules::{Glob, Scope},
 };
 
@@ -200,12 +204,19 @@ pub struct Marks {
     processes: Vec<bool>,
     connections: Vec<bool>,
     listeners: Vec<bool>,
+    unit_turns: Vec<bool>,
 }
 
 impl Marks {
     /// Looks at an event that the model has just taken in.
     pub fn note(&mut self, filter: &Filter, model: &Model, start_ns: u64, event: &Event) {
-        if !filter.asks_for_events() || !filter.wants_event(model, start_ns, event) {
+        if !filter.asks_for_events() {
+            return;
+        }
+        let is_wanted = filter.wants_event(model, start_ns, event);
+        // Those that came of this event.
+        self.unit_turns.resize(model.unit_turns().len(), is_wanted);
+        if !is_wanted {
             return;
         }
         if let Some(index) = model.find(event.process) {
@@ -241,6 +252,8 @@ pub struct Selection {
     marks: Marks,
     /// By position; nothing where every process is wanted.
     processes: Option<Vec<bool>>,
+    /// Those that wanted processes were in, where not every process is wanted.
+    units: HashSet<Arc<[u8]>>,
 }
 
 impl Selection {
@@ -256,10 +269,18 @@ impl Selection {
             }
             wanted
         });
+        let mut units = HashSet::new();
+        if let Some(wanted) = &processes {
+            let of_wanted = model
+                .processes()
+                .filter(|(index, _)| is_marked(wanted, index.position()));
+            units.extend(of_wanted.filter_map(|(_, process)| process.unit.clone()));
+        }
         Selection {
             filter,
             marks,
             processes,
+            units,
         }
     }
 
@@ -307,6 +328,17 @@ impl Selection {
             Some(asker) => self.shows_process(asker),
             None => self.is_everything(),
         }
+    }
+
+    /// Whether the start or end of a unit is to be shown, by its place in the list of them: one that a wanted process asked
+    /// for, or was in.
+    pub fn shows_unit_turn(&self, position: usize, turn: &UnitTurn) -> bool {
+        let request = turn.request.as_ref();
+        let is_of_wanted = self.processes.is_none()
+            || self.units.contains(&turn.unit)
+            || request.is_some_and(|request| self.is_of_wanted_process(request.by));
+        is_of_wanted
+            && (!self.filter.asks_for_events() || is_marked(&self.marks.unit_turns, position))
     }
 
     /// Whether anything was asked for.

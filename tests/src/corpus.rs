@@ -13,7 +13,7 @@ use std::{
 use crate::harness::{Test, run, tracer};
 
 /// A view, the end of the name of the file that has it, and the arguments that make it.
-const VIEWS: [(&str, &[&str]); 12] = [
+const VIEWS: [(&str, &[&str]); 13] = [
     ("replay.txt", &["replay"]),
     (
         "absolute.txt",
@@ -21,6 +21,7 @@ const VIEWS: [(&str, &[&str]); 12] = [
     ),
     ("jsonl", &["replay", "--format", "jsonl"]),
     ("tree.txt", &["tree"]),
+    ("report.txt", &["report"]),
     ("tree.jsonl", &["tree", "--format", "jsonl"]),
     ("connections.txt", &["connections"]),
     ("destinations.txt", &["connections", "--by", "destination"]),
@@ -54,12 +55,13 @@ const NEW_VIEWS: [&str; 4] = [
     "connections.jsonl",
 ];
 
-/// Traces whose other views would be long: one of many processes, one of many arguments.
-const SHORT_VIEWS: [(&str, &[&str]); 3] = [
+/// Traces whose other views would be long or say the same again: of many processes, of many arguments, of strange names.
+const SHORT_VIEWS: [(&str, &[&str]); 4] = [
     (
         "oms-install",
         &[
             "tree.txt",
+            "report.txt",
             "connections.txt",
             "destinations.txt",
             "destinations.jsonl",
@@ -68,6 +70,7 @@ const SHORT_VIEWS: [(&str, &[&str]); 3] = [
     (
         "oms-names",
         &[
+            "report.txt",
             "connections.txt",
             "destinations.txt",
             "destinations.jsonl",
@@ -77,7 +80,11 @@ const SHORT_VIEWS: [(&str, &[&str]); 3] = [
             "connections.jsonl",
         ],
     ),
-    ("cut", &["connections.txt"]),
+    ("cut", &["report.txt", "connections.txt"]),
+    (
+        "hostile",
+        &["replay.txt", "tree.txt", "report.txt", "connections.txt"],
+    ),
 ];
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -102,7 +109,8 @@ pub(crate) fn tests() -> Vec<Test> {
     tests
 }
 
-fn directory() -> PathBuf {
+/// Where the traces are.
+pub(crate) fn directory() -> PathBuf {
     match std::env::var_os("TRACER_TESTS_CORPUS") {
         Some(given) => given.into(),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus"),

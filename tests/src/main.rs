@@ -25,6 +25,7 @@ mod output;
 mod process;
 mod record;
 mod redact;
+mod report;
 mod schedule;
 mod systemd;
 mod tags;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         output::tests(),
         filter::tests(),
         redact::tests(),
+        report::tests(),
         tags::tests(),
         names::tests(),
         bad_input::tests(),

@@ -5,6 +5,7 @@ mod datagrams;
 mod pairs;
 mod processes;
 mod recorder;
+mod reports;
 mod storm;
 mod stream;
 mod tags;
@@ -47,6 +48,8 @@ enum Subject {
     Datagrams,
     /// Lookups of service tags, which needs no root
     Tags,
+    /// Reports on a long trace, which needs no root
+    Reports,
 }
 
 pub use datagrams::{Arguments as DatagramArguments, run as run_datagrams};
@@ -56,7 +59,8 @@ pub use stream::{Arguments as StreamArguments, run as run_stream};
 /// Does what the command line asks for.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let wanted = |subject| arguments.only.is_none_or(|only| only == subject);
-    if arguments.only != Some(Subject::Tags) && !Uid::effective().is_root() {
+    let needs_root = !matches!(arguments.only, Some(Subject::Tags | Subject::Reports));
+    if needs_root && !Uid::effective().is_root() {
         bail!("recording needs root: run `sudo -E cargo xtask bench`");
     }
     if arguments.rounds == 0 || arguments.processes == 0 {
@@ -80,6 +84,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     if wanted(Subject::Tags) {
         tags::run(&tracer, arguments.service_tags.as_deref())?;
+    }
+    if wanted(Subject::Reports) {
+        reports::run(&tracer, directory.path())?;
     }
     Ok(())
 }

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use agent_tracer::{
-    model::SYSTEM,
+    model::{Model, SYSTEM},
+    select::Selection,
     view::{self, Change},
 };
 
@@ -44,19 +45,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     } = &arguments.reading;
     let (replayed, selection) = read_whole(&arguments.reading)?;
     let model = &replayed.model;
-    // A recording without a command is of the system itself.
-    let asks_for_system = selection.asks_for_processes() || model.command().is_none();
-    let all = view::collect_changes(model, arguments.all);
-    let is_wanted = |change: &Change| match change.author {
-        Some(author) => selection.shows_process(author),
-        None => !selection.asks_for_processes(),
-    };
-    let wanted: Vec<Change> = all.into_iter().filter(is_wanted).collect();
-    let count = wanted.len();
-    let shown: Vec<Change> = wanted
-        .into_iter()
-        .filter(|change| asks_for_system || !change.is_of_system(model))
-        .collect();
+    let (shown, hidden) = wanted(model, &selection, arguments.all);
     let mut lines = Lines::new();
     match format {
         Format::Text => {
@@ -72,7 +61,6 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
     }
     lines.finish()?;
-    let hidden = count - shown.len();
     if hidden > 0 {
         output::note(&format!(
             "{hidden} changes that the system itself made are not shown (--tree {SYSTEM} shows them)"
@@ -90,4 +78,23 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         nothing_matches("change", model);
     }
     Ok(conclude(&replayed, *strict, *time))
+}
+
+/// The changes that are wanted, and how many the system itself made, which are not.
+pub(super) fn wanted(model: &Model, selection: &Selection, all: bool) -> (Vec<Change>, usize) {
+    // A recording without a command is of the system itself.
+    let asks_for_system = selection.asks_for_processes() || model.command().is_none();
+    let is_wanted = |change: &Change| match change.author {
+        Some(author) => selection.shows_process(author),
+        None => !selection.asks_for_processes(),
+    };
+    let collected = view::collect_changes(model, all);
+    let wanted: Vec<Change> = collected.into_iter().filter(is_wanted).collect();
+    let count = wanted.len();
+    let shown: Vec<Change> = wanted
+        .into_iter()
+        .filter(|change| asks_for_system || !change.is_of_system(model))
+        .collect();
+    let hidden = count - shown.len();
+    (shown, hidden)
 }

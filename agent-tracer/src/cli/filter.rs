@@ -12,15 +12,18 @@ use jiff::SignedDuration;
 
 use super::output::{Format, Paper, Time};
 
-/// What to read, and how to show it.
+/// What to read, and how to show it; in which forms is the command's own matter.
 #[derive(clap::Args)]
-pub(super) struct Reading {
+pub(super) struct Reading<F = Format>
+where
+    F: ValueEnum + Send + Sync + 'static,
+{
     /// The trace
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
     /// Lines to be read, or one JSON object a line
     #[arg(long, value_enum, default_value = "text")]
-    pub(super) format: Format,
+    pub(super) format: F,
     /// Times since the start of the recording, or UTC
     #[arg(long, value_enum, default_value = "relative")]
     pub(super) time: Time,
@@ -73,7 +76,7 @@ enum PhaseName {
     After,
 }
 
-impl Reading {
+impl<F: ValueEnum + Send + Sync + 'static> Reading<F> {
     /// What was asked for.
     pub(super) fn filter(&self) -> Filter {
         let Filters {

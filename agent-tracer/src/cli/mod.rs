@@ -13,6 +13,7 @@ mod output;
 #[cfg(feature = "capture")]
 mod record;
 mod replay;
+mod report;
 mod tag_files;
 mod tags;
 mod tree;
@@ -54,6 +55,7 @@ Examples:
   tracer connections FILE           whom that talked to
   tracer changes FILE               what it left behind, and who did it
   tracer replay FILE --process ruby --format jsonl | jq .
+  tracer report FILE --format html -o report.html
   tracer tags 40.79.194.105         which cloud and service an address is of
   sudo tracer doctor                what this kernel offers")]
 struct Cli {
@@ -69,6 +71,7 @@ enum Verb {
     Tree(tree::Arguments),
     Connections(connections::Arguments),
     Changes(changes::Arguments),
+    Report(report::Arguments),
     Tags(tags::Arguments),
     #[cfg(feature = "capture")]
     Doctor(doctor::Arguments),
@@ -102,6 +105,7 @@ pub fn main() -> ExitCode {
         Verb::Tree(arguments) => tree::run(arguments),
         Verb::Connections(arguments) => connections::run(arguments),
         Verb::Changes(arguments) => changes::run(arguments),
+        Verb::Report(arguments) => report::run(&arguments),
         Verb::Tags(arguments) => tags::run(&arguments),
         #[cfg(feature = "capture")]
         Verb::Doctor(arguments) => doctor::run(&arguments),

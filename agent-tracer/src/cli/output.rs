@@ -1,4 +1,4 @@
-//! Where lines go: how wide, whether in colour, as text or as jsonl.
+//! Where lines go: how wide, whether in colour, as text or as jsonl; and whose a file is that is written.
 
 use std::{
     io::{self, BufWriter, StdoutLock, Write},
@@ -61,6 +61,15 @@ impl Paper {
         }
     }
 
+    /// For a file: nobody wraps it, and it has no colours.
+    pub(super) fn plain(self, clock: Clock) -> Page {
+        Page {
+            width: None,
+            styled: false,
+            ..self.page(clock)
+        }
+    }
+
     /// With the clock of a trace.
     pub(super) fn page(self, clock: Clock) -> Page {
         Page {
@@ -118,4 +127,10 @@ pub(super) fn note(line: &str) {
 /// Whole lines on stderr. A stderr that is gone stops nothing.
 pub(super) fn note_lines(lines: &str) {
     let _ = io::stderr().write_all(lines.as_bytes());
+}
+
+/// Whoever typed sudo is to own what is written.
+pub(super) fn sudo_caller() -> Option<(u32, u32)> {
+    let number = |name: &str| std::env::var(name).ok()?.parse::<u32>().ok();
+    Some((number("SUDO_UID")?, number("SUDO_GID")?))
 }

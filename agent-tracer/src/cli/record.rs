@@ -25,7 +25,7 @@ use anyhow::Context;
 use super::{
     RECORDER_FAILED, complain, explain,
     filter::duration,
-    output::{self, Format, Paper, Time},
+    output::{self, Format, Paper, Time, sudo_caller},
     tag_files::tag_files,
 };
 
@@ -248,12 +248,6 @@ fn whole_unit(name: &str) -> String {
         true => name.to_owned(),
         false => format!("{name}.service"),
     }
-}
-
-/// Whoever typed sudo is to own the trace.
-fn sudo_caller() -> Option<(u32, u32)> {
-    let number = |name: &str| std::env::var(name).ok()?.parse::<u32>().ok();
-    Some((number("SUDO_UID")?, number("SUDO_GID")?))
 }
 
 fn shell_status(status: ExitStatus) -> ExitCode {

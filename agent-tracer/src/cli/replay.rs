@@ -10,6 +10,7 @@ use agent_tracer::{
     view::{event_json, event_line, gap_json, gap_line},
 };
 use anyhow::bail;
+use clap::ValueEnum;
 
 use super::{
     conclude,
@@ -86,7 +87,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Reads a trace to its end, for views of what became of everything.
-pub(super) fn read_whole(reading: &Reading) -> anyhow::Result<(Replay, Selection)> {
+pub(super) fn read_whole<F: ValueEnum + Send + Sync>(
+    reading: &Reading<F>,
+) -> anyhow::Result<(Replay, Selection)> {
     let filter = reading.filter();
     let mut marks = Marks::default();
     let replayed = replay(&reading.file, |model, clock, seen| {

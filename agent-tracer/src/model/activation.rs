@@ -71,7 +71,13 @@ const PULLERS: usize = 64;
 impl Model {
     /// The unit or job that a process was started for, and on whose request; also of what descends from that.
     pub fn activation(&self, process: &Process) -> Option<&Activation> {
-        let ActivationIndex(position) = process.activation?;
+        self.activation_at(process.activation?)
+    }
+
+    pub(super) fn activation_at(
+        &self,
+        ActivationIndex(position): ActivationIndex,
+    ) -> Option<&Activation> {
         self.activations.get(position as usize)
     }
 
@@ -187,6 +193,9 @@ impl Model {
         let life = self.units.entry(Arc::clone(unit)).or_default();
         life.current = Some(index);
         life.last = Some(index);
+        if !self.systemd_tells {
+            self.note_turn(unit, UnitAction::Started, opened_ns);
+        }
         index
     }
 
@@ -281,7 +290,10 @@ impl Model {
                     }
                 }
             }
-            UnitAction::Started | UnitAction::Restarted => self.told(&unit, true),
+            UnitAction::Started | UnitAction::Restarted => {
+                self.told(&unit, true);
+                self.note_turn(&unit, told.action(), event.boot_ns);
+            }
             UnitAction::Stopped | UnitAction::Failed => {
                 let life = self.units.entry(Arc::clone(&unit)).or_default();
                 // A restart is one job, and goes on.
@@ -290,6 +302,7 @@ impl Model {
                     life.current = None;
                 }
                 self.told(&unit, !goes_on);
+                self.note_turn(&unit, told.action(), event.boot_ns);
             }
             UnitAction::Unknown => {}
         }

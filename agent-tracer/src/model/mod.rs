@@ -31,6 +31,7 @@ pub use naming::{Name, NameLookup, Source};
 pub use process::{Because, Origin, Process, ProcessIndex};
 pub use request::Request;
 pub use schedule::{Writer, job_digest};
+pub use unit::UnitTurn;
 
 use crate::event::{AddressTag, EndReason, Event, EventKind, ProcessId, Protocol};
 use crate::rules::RuleSet;
@@ -66,6 +67,7 @@ pub struct Model {
     requests: Vec<Request>,
     activations: Vec<Activation>,
     units: activation::UnitLives,
+    unit_turns: Vec<UnitTurn>,
     /// Whether systemd itself tells what it does.
     systemd_tells: bool,
     /// The unit that the recording was asked to follow.
@@ -107,6 +109,7 @@ impl Model {
             requests: Vec::new(),
             activations: Vec::new(),
             units: activation::UnitLives::new(),
+            unit_turns: Vec::new(),
             systemd_tells: false,
             followed: None,
             schedule: schedule::Schedule::default(),

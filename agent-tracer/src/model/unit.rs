@@ -2,8 +2,49 @@
 
 use std::sync::Arc;
 
-use super::{Request, activation::ActivationIndex};
-use crate::event::Unit;
+use super::{Activation, Model, Request, activation::ActivationIndex};
+use crate::event::{Unit, UnitAction};
+
+/// A unit started or ended.
+#[derive(Clone, Debug)]
+pub struct UnitTurn {
+    /// The unit.
+    pub unit: Arc<[u8]>,
+    /// What happened to it; never that a job was queued, or that it was described.
+    pub action: UnitAction,
+    /// When, nanoseconds since boot.
+    pub boot_ns: u64,
+    /// Who asked for it, where that can be concluded.
+    pub request: Option<Request>,
+    /// Of a start: what it is the start of.
+    pub(super) activation: Option<ActivationIndex>,
+}
+
+impl Model {
+    /// Every start and end of a unit, in their order. Where systemd tells nothing, those starts are here that show in the
+    /// cgroups of processes, and no ends.
+    pub fn unit_turns(&self) -> &[UnitTurn] {
+        &self.unit_turns
+    }
+
+    /// What is behind the start of a unit.
+    pub fn activation_of(&self, turn: &UnitTurn) -> Option<&Activation> {
+        self.activation_at(turn.activation?)
+    }
+
+    pub(super) fn note_turn(&mut self, unit: &Arc<[u8]>, action: UnitAction, boot_ns: u64) {
+        let is_start = matches!(action, UnitAction::Started | UnitAction::Restarted);
+        let life = self.units.get(unit);
+        let activation = life.and_then(|life| life.current.or(life.last));
+        self.unit_turns.push(UnitTurn {
+            unit: Arc::clone(unit),
+            action,
+            boot_ns,
+            request: self.requester(unit).cloned(),
+            activation: activation.filter(|_| is_start),
+        });
+    }
+}
 
 /// One unit, in its latest state.
 #[derive(Clone, Debug, Default)]

@@ -162,6 +162,14 @@ impl Change {
         self.author.map(|author| &*model.process(author).tree)
     }
 
+    /// What of it deserves attention first, and why.
+    pub(super) fn to_look_at(&self) -> impl Iterator<Item = (&[u8], &'static str)> {
+        let own = self.attention.map(|reason| (self.what.as_slice(), reason));
+        let within = self.within.iter();
+        own.into_iter()
+            .chain(within.map(|(path, reason)| (path.as_slice(), *reason)))
+    }
+
     /// Whether it is the system's own, and not of what was recorded.
     pub fn is_of_system(&self, model: &Model) -> bool {
         self.tree(model) == Some(SYSTEM)
@@ -209,12 +217,7 @@ const WHAT_COLUMNS: usize = 60;
 fn attention_lines(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String> {
     let mut lines = Vec::new();
     for change in wanted {
-        let own = change
-            .attention
-            .map(|reason| (change.what.as_slice(), reason));
-        let within = change.within.iter();
-        let within = within.map(|(path, reason)| (path.as_slice(), *reason));
-        for (what, reason) in own.into_iter().chain(within) {
+        for (what, reason) in change.to_look_at() {
             let what = escape::text(what);
             let line = format!(
                 "  {reason}: {what} ({})  {}",
@@ -232,7 +235,7 @@ fn attention_lines(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String>
 }
 
 /// `by dpkg [4711] in omi`
-fn author(model: &Model, change: &Change) -> String {
+pub(super) fn author(model: &Model, change: &Change) -> String {
     let Some(author) = change.author else {
         return match change.kind {
             Kind::Process | Kind::Listener | Kind::Destination => String::new(),

@@ -73,14 +73,6 @@ fn row(
         Some(to) => duration(to.saturating_sub(connection.started_ns)),
         None => "-".to_owned(),
     };
-    let state = match (connection.state, connection.error) {
-        (State::Aborted | State::Closed | State::Unreachable | State::Blocked, error)
-            if error != 0 =>
-        {
-            format!("{} {}", connection.state.name(), errno_name(error))
-        }
-        (state, _) => state.name().to_owned(),
-    };
     [
         match connection.was_there_before {
             true => pad("before", columns(&page.time(0))),
@@ -94,17 +86,12 @@ fn row(
             Some(_) | None => "-".to_owned(),
         },
         remote_end(connection),
-        match &connection.destination {
-            Some((host, port)) => {
-                format!("{}:{port} by this proxy", escape::text(host.as_bytes()))
-            }
-            None => naming::names(connection, with_sources).unwrap_or_else(|| "-".to_owned()),
-        },
+        called(connection, with_sources).unwrap_or_else(|| "-".to_owned()),
         connection
             .remote
             .and_then(|remote| name_of(model, remote))
             .unwrap_or_else(|| "-".to_owned()),
-        state,
+        outcome(connection),
         since(connection.established_ns),
         since(connection.ended_ns),
         match (connection.bytes, connection.datagrams) {
@@ -117,6 +104,29 @@ fn row(
             (None, _) => "-".to_owned(),
         },
     ]
+}
+
+/// Where it stands, with the error where its state does not say it all.
+pub(super) fn outcome(connection: &Connection) -> String {
+    match (connection.state, connection.error) {
+        (State::Aborted | State::Closed | State::Unreachable | State::Blocked, error)
+            if error != 0 =>
+        {
+            format!("{} {}", connection.state.name(), errno_name(error))
+        }
+        (state, _) => state.name().to_owned(),
+    }
+}
+
+/// What the remote end is called, or, of a proxy, what it was asked for.
+pub(super) fn called(connection: &Connection, with_sources: bool) -> Option<String> {
+    match &connection.destination {
+        Some((host, port)) => Some(format!(
+            "{}:{port} by this proxy",
+            escape::text(host.as_bytes())
+        )),
+        None => naming::names(connection, with_sources),
+    }
 }
 
 /// `203.0.113.9:443`, `203.0.113.9:53/udp`

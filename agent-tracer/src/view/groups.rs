@@ -33,15 +33,15 @@ pub enum By {
 pub struct Group {
     by: By,
     /// In the order in which they first came.
-    destinations: Vec<Destination>,
-    remotes: Vec<SocketAddr>,
-    owners: Vec<ProcessIndex>,
+    pub(super) destinations: Vec<Destination>,
+    pub(super) remotes: Vec<SocketAddr>,
+    pub(super) owners: Vec<ProcessIndex>,
     /// What is in the lists above.
     seen: Seen,
-    count: u64,
+    pub(super) count: u64,
     outcomes: BTreeMap<&'static str, u64>,
-    sent: u64,
-    received: u64,
+    pub(super) sent: u64,
+    pub(super) received: u64,
 }
 
 #[derive(Default)]
@@ -127,12 +127,12 @@ impl Group {
         }
     }
 
-    fn trees<'a>(&self, model: &'a Model) -> Vec<&'a str> {
+    pub(super) fn trees<'a>(&self, model: &'a Model) -> Vec<&'a str> {
         distinct(self.owners.iter().map(|owner| &*model.process(*owner).tree))
     }
 
     /// `closed (3), refused (1)`
-    fn outcomes(&self) -> String {
+    pub(super) fn outcomes(&self) -> String {
         let parts: Vec<String> = self
             .outcomes
             .iter()
@@ -142,6 +142,11 @@ impl Group {
             })
             .collect();
         parts.join(", ")
+    }
+
+    /// The names of the processes that asked for them.
+    pub(super) fn owner_names(&self, model: &Model) -> Vec<String> {
+        distinct(self.owners.iter().map(|owner| name(model.process(*owner))))
     }
 
     fn amount(&self) -> String {
@@ -163,17 +168,16 @@ fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
 const ADDRESSES: usize = 3;
 
 /// The addresses of a host that has a name, and the proxy that it is reached through.
-fn addresses(group: &Group) -> String {
+pub(super) fn addresses(group: &Group, limit: usize) -> String {
     let Some(destination) = group.destinations.first() else {
         return "-".to_owned();
     };
     let mut shown: Vec<String> = match destination.place {
         Place::Named(_) => {
             let all = distinct(group.remotes.iter().map(SocketAddr::ip));
-            let mut shown: Vec<String> =
-                all.iter().take(ADDRESSES).map(IpAddr::to_string).collect();
-            if all.len() > ADDRESSES {
-                shown.push(format!("and {} more", all.len() - ADDRESSES));
+            let mut shown: Vec<String> = all.iter().take(limit).map(IpAddr::to_string).collect();
+            if all.len() > limit {
+                shown.push(format!("and {} more", all.len() - limit));
             }
             shown
         }
@@ -198,18 +202,17 @@ fn by_destination(page: &Page, model: &Model, groups: &[Group]) -> Vec<String> {
         .iter()
         .map(|group| {
             let remote = group.remotes.first().copied();
-            let names = group.owners.iter().map(|owner| name(model.process(*owner)));
             [
                 group
                     .destinations
                     .first()
                     .map_or_else(String::new, Destination::written),
-                addresses(group),
+                addresses(group, ADDRESSES),
                 remote
                     .and_then(|remote| name_of(model, remote))
                     .unwrap_or_else(|| "-".to_owned()),
                 escape::text(group.trees(model).join(", ").as_bytes()),
-                distinct(names).join(", "),
+                group.owner_names(model).join(", "),
                 group.count.to_string(),
                 group.outcomes(),
                 group.amount(),

@@ -13,7 +13,7 @@ use super::{
     user,
 };
 
-const HEADINGS: [&str; 8] = [
+pub(super) const HEADINGS: [&str; 8] = [
     "TIME",
     "TREE",
     "PROCESS",
@@ -37,7 +37,7 @@ pub fn listeners<'a>(
     table(page, &HEADINGS, &rows, &DISPENSABLE)
 }
 
-fn row(page: &Page, model: &Model, listener: &Listener) -> [String; HEADINGS.len()] {
+pub(super) fn row(page: &Page, model: &Model, listener: &Listener) -> [String; HEADINGS.len()] {
     let owner = model.process(listener.owner);
     let local = listener
         .local

@@ -12,7 +12,8 @@ use super::{
     table::table,
 };
 
-const HEADINGS: [&str; 7] = ["TIME", "TREE", "PROCESS", "NAME", "TYPE", "COUNT", "ANSWER"];
+pub(super) const HEADINGS: [&str; 7] =
+    ["TIME", "TREE", "PROCESS", "NAME", "TYPE", "COUNT", "ANSWER"];
 
 /// Columns that a page does without, in this order, until the others fit.
 const DISPENSABLE: [usize; 3] = [0, 5, 4];
@@ -27,7 +28,7 @@ pub fn lookups<'a>(
     table(page, &HEADINGS, &rows, &DISPENSABLE)
 }
 
-fn row(page: &Page, model: &Model, lookup: &NameLookup) -> [String; HEADINGS.len()] {
+pub(super) fn row(page: &Page, model: &Model, lookup: &NameLookup) -> [String; HEADINGS.len()] {
     let asker = lookup.asker.map(|asker| model.process(asker));
     let answer: Vec<String> = lookup.addresses.iter().map(ToString::to_string).collect();
     [

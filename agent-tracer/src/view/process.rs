@@ -1,6 +1,6 @@
 //! A process in words: its name, its user, why it is in its tree.
 
-use crate::model::{Activation, Because, Cause, Model, Process, Writer};
+use crate::model::{Activation, Because, Cause, Model, Origin, Process, Request, Writer};
 
 use super::escape;
 
@@ -14,7 +14,21 @@ pub fn user(model: &Model, id: u32) -> String {
 
 /// Why a process is in its tree, and what systemd or cron has to do with it.
 pub fn because(model: &Model, process: &Process) -> String {
-    let reason = match &process.because {
+    match (reason(process), started_for(model, process)) {
+        (reason, None) => reason,
+        (reason, Some(activation)) if reason.is_empty() => activation,
+        (reason, Some(activation)) => format!("{reason}; {activation}"),
+    }
+}
+
+/// What systemd or cron started it for, or what it descends from.
+pub(super) fn started_for(model: &Model, process: &Process) -> Option<String> {
+    model.activation(process).map(activation)
+}
+
+/// Why a process is in its tree; nothing where only systemd or cron explains it.
+pub(super) fn reason(process: &Process) -> String {
+    match &process.because {
         Because::Rule(rule) => escape::text(rule.as_bytes()),
         Because::ChildOf(name, pid) => format!("child of {} [{pid}]", escape::text(name)),
         Because::Command => "the recorded command".to_owned(),
@@ -22,11 +36,6 @@ pub fn because(model: &Model, process: &Process) -> String {
         Because::RanBefore => "ran before the recording".to_owned(),
         Because::ForkUnseen => "its fork was not seen".to_owned(),
         Because::Unit | Because::Job => String::new(),
-    };
-    match model.activation(process).map(activation) {
-        None => reason,
-        Some(activation) if reason.is_empty() => activation,
-        Some(activation) => format!("{reason}; {activation}"),
     }
 }
 
@@ -39,14 +48,10 @@ fn activation(activation: &Activation) -> String {
     }
 }
 
-fn cause(cause: &Cause) -> String {
+pub(super) fn cause(cause: &Cause) -> String {
     match cause {
         Cause::Unknown => "started by systemd".to_owned(),
-        Cause::Request(request) => format!(
-            "started by {} [pid {}] (inferred)",
-            escape::arguments(&request.words),
-            request.pid
-        ),
+        Cause::Request(request) => format!("started by {}", requested(request)),
         Cause::Trigger(trigger, writer) => {
             let trigger = escape::text(trigger);
             match writer {
@@ -69,6 +74,12 @@ fn cause(cause: &Cause) -> String {
     }
 }
 
+/// `systemctl start omid [pid 4711] (inferred)`
+pub(super) fn requested(request: &Request) -> String {
+    let words = escape::arguments(&request.words);
+    format!("{words} [pid {}] (inferred)", request.pid)
+}
+
 fn written(writer: &Writer) -> String {
     format!(
         "written by {} [pid {}] (inferred)",
@@ -83,6 +94,17 @@ pub(super) fn name(process: &Process) -> String {
         "?".to_owned()
     } else {
         escape::text(&process.comm)
+    }
+}
+
+/// Its command line; of a process that never called exec, that is its parent's.
+pub(super) fn program(process: &Process) -> String {
+    if process.execs == 0 && process.origin != Origin::Snapshot {
+        "(no exec)".to_owned()
+    } else if process.argv.is_empty() {
+        escape::text(&process.exe)
+    } else {
+        escape::arguments(&process.argv)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     event::Exit,
-    model::{Model, Origin, ProcessIndex, SYSTEM},
+    model::{Model, Origin, Process, ProcessIndex, SYSTEM},
 };
 
 use super::{
@@ -55,30 +55,13 @@ impl Summary<'_> {
     fn headline(&self) -> String {
         let (first, last) = self.model.span();
         let recorded = duration(last.saturating_sub(first));
-        let command = escape::arguments(self.command);
-        match self.model.command_end() {
-            Some(end) if !self.command.is_empty() => {
-                let how = match end.status.map(|status| Exit { status }) {
-                    Some(exit) => match exit.signal() {
-                        Some(signal) => format!("was killed by {}", signal_name(signal)),
-                        None => format!("ended with {}", exit.code()),
-                    },
-                    None => "ended".to_owned(),
-                };
-                let after = duration(end.boot_ns.saturating_sub(self.started().unwrap_or(first)));
-                format!(
-                    "{command}: {how} after {after}; {} events in {recorded}",
-                    self.events
-                )
+        match outcome(self.model) {
+            Some(outcome) if !self.command.is_empty() => {
+                let command = escape::arguments(self.command);
+                format!("{command}: {outcome}; {} events in {recorded}", self.events)
             }
             Some(_) | None => format!("{} events in {recorded}", self.events),
         }
-    }
-
-    fn started(&self) -> Option<u64> {
-        self.model
-            .command()
-            .and_then(|index| self.model.process(index).forked_ns)
     }
 
     fn trees(&self, page: &Page) -> Vec<String> {
@@ -186,27 +169,13 @@ impl Summary<'_> {
     }
 
     fn running(&self, page: &Page) -> Vec<String> {
-        let left: Vec<_> = self
-            .model
-            .processes()
-            .filter(|(_, process)| {
-                process.is_running()
-                    && *process.tree != *SYSTEM
-                    // What ran before was not left behind by anybody.
-                    && process.origin != Origin::Snapshot
-            })
-            .map(|(_, process)| process)
-            .collect();
+        let left: Vec<_> = left_running(self.model).collect();
         if left.is_empty() {
             return Vec::new();
         }
-        let lost = if self.model.ledger().has_lost("exit") {
-            ", or their exit was lost"
-        } else {
-            ""
-        };
+        let lost = doubt(self.model);
         let mut lines = vec![format!("still running{lost}: {}", left.len())];
-        for process in left.iter().take(RUNNING) {
+        for (_, process) in left.iter().take(RUNNING) {
             lines.push(page.fit(format!(
                 "  {} {} {} {}",
                 pad(&format!("{} [{}]", name(process), process.id.pid), 24),
@@ -219,6 +188,42 @@ impl Summary<'_> {
             lines.push(format!("  and {} more", left.len() - RUNNING));
         }
         lines
+    }
+}
+
+/// How the recorded command ended, and after how long: `ended with 0 after 1.4s`. None as long as it has not.
+pub(super) fn outcome(model: &Model) -> Option<String> {
+    let end = model.command_end()?;
+    let how = match end.status.map(|status| Exit { status }) {
+        Some(exit) => match exit.signal() {
+            Some(signal) => format!("was killed by {}", signal_name(signal)),
+            None => format!("ended with {}", exit.code()),
+        },
+        None => "ended".to_owned(),
+    };
+    let forked_ns = model
+        .command()
+        .and_then(|index| model.process(index).forked_ns);
+    let started_ns = forked_ns.unwrap_or(model.span().0);
+    let after = duration(end.boot_ns.saturating_sub(started_ns));
+    Some(format!("{how} after {after}"))
+}
+
+/// What was started during the recording by what is looked at, and still runs.
+pub(super) fn left_running(model: &Model) -> impl Iterator<Item = (ProcessIndex, &Process)> {
+    model.processes().filter(|(_, process)| {
+        process.is_running()
+            && *process.tree != *SYSTEM
+            // What ran before was not left behind by anybody.
+            && process.origin != Origin::Snapshot
+    })
+}
+
+/// What keeps one from being sure that something still runs.
+pub(super) fn doubt(model: &Model) -> &'static str {
+    match model.ledger().has_lost("exit") {
+        true => ", or their exit was lost",
+        false => "",
     }
 }
 

@@ -1,11 +1,11 @@
 //! The process forest: tree by tree, lineage as indentation.
 
-use crate::model::{Model, Origin, Process, ProcessIndex, SYSTEM};
+use crate::model::{Model, Process, ProcessIndex, SYSTEM};
 
 use super::{
     because, escape,
     page::{Emphasis, Page, columns, duration, pad},
-    process::{end, name},
+    process::{end, name, program},
     user,
 };
 
@@ -182,17 +182,6 @@ fn line(page: &Page, model: &Model, process: &Process, indent: &str) -> String {
         pad(&label, NAME_COLUMNS.0),
         page.emphasise(Emphasis::Faint, &started),
     ))
-}
-
-/// Its command line; of a process that never called exec, that is its parent's.
-fn program(process: &Process) -> String {
-    if process.execs == 0 && process.origin != Origin::Snapshot {
-        "(no exec)".to_owned()
-    } else if process.argv.is_empty() {
-        escape::text(&process.exe)
-    } else {
-        escape::arguments(&process.argv)
-    }
 }
 
 /// Bytes of the last three columns of an indentation.

@@ -2,6 +2,7 @@
 //! to be shown on. No test of the tool is here, only those of the oracle's own reader.
 
 mod beside;
+mod browser;
 mod program;
 mod recording;
 mod staying;
@@ -12,6 +13,7 @@ mod trace;
 mod wire;
 
 pub(crate) use beside::Beside;
+pub(crate) use browser::Browser;
 pub(crate) use program::{Ended, finish, run, run_with, says, tracer, within_limit};
 pub(crate) use recording::{Recorded, Recording, Running, record};
 pub(crate) use staying::Staying;

@@ -58,10 +58,12 @@ macro_rules! plain {
 pub(crate) use {live, plain};
 
 /// Programs that no machine for the continuous integration may lack.
-const MUST_HAVE: [&str; 13] = [
+const MUST_HAVE: [&str; 15] = [
     "/usr/bin/python3",
     "apt-get",
     "bash",
+    "chromedriver",
+    "chromium",
     "curl",
     "git",
     "ip",

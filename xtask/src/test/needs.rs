@@ -11,7 +11,7 @@ use nix::unistd::Uid;
 use crate::demo::elevate;
 
 /// A program, or a file in its place, the package that has it, and what it is for.
-const PROGRAMS: [(&str, &str, &str); 15] = [
+const PROGRAMS: [(&str, &str, &str); 17] = [
     ("strace", "strace", "the oracle for execs and connections"),
     ("ip", "iproute2", "networks of the tests' own"),
     ("ss", "iproute2", "the oracle for open sockets"),
@@ -26,6 +26,8 @@ const PROGRAMS: [(&str, &str, &str); 15] = [
     ("git", "git", "a client to record"),
     ("ruby", "ruby", "a client to record"),
     ("node", "nodejs", "a client to record"),
+    ("chromium", "chromium", "a browser to look at reports with"),
+    ("chromedriver", "chromium-driver", "what drives it"),
     (REQUESTS, "python3-requests", "a client to record"),
 ];
 /// A package without a program.

@@ -3,6 +3,7 @@
 use crate::{
     event::{
         Cgroup, CommandStarted, Event, EventKind, Exec, Fork, ProcessId, Snapshot, SnapshotProcess,
+        Unit, UnitAction, Units,
     },
     model::{Model, Process},
     rules::RuleSet,
@@ -162,6 +163,50 @@ fn a_unit_that_ran_before_stays_where_it_was() {
     assert!(
         because(&model, life(&model, 7)).contains("systemctl restart rsyslog [pid 6] (inferred)")
     );
+}
+
+/// What a report says systemd did: what it tells itself, or, where it tells nothing, what cgroups show.
+#[test]
+fn starts_and_ends_are_listed_with_whoever_asked() {
+    let tells = |action| {
+        let unit = Unit {
+            name: b"acme.service".to_vec(),
+            action: i32::from(action),
+            job: "stop".to_owned(),
+            ..Unit::default()
+        };
+        event(0, EventKind::Unit(unit))
+    };
+    let turns = |model: &Model| -> Vec<(UnitAction, Option<u32>, bool)> {
+        let turns = model.unit_turns().iter();
+        turns
+            .map(|turn| {
+                let by = turn.request.as_ref().map(|request| request.pid);
+                (turn.action, by, model.activation_of(turn).is_some())
+            })
+            .collect()
+    };
+    let told = model(&[
+        event(0, EventKind::Units(Units::default())),
+        fork(5, 6),
+        exec(6, "/bin/systemctl start acme"),
+        tells(UnitAction::Queued),
+        fork(1, 7),
+        enters(7, "acme.service"),
+        tells(UnitAction::Started),
+        fork(5, 8),
+        exec(8, "/bin/systemctl stop acme"),
+        tells(UnitAction::Queued),
+        tells(UnitAction::Described),
+        tells(UnitAction::Stopped),
+    ]);
+    let expected = [
+        (UnitAction::Started, Some(6), true),
+        (UnitAction::Stopped, Some(8), false),
+    ];
+    assert_eq!(turns(&told), expected);
+    let silent = model(&[fork(1, 7), enters(7, "acme.service")]);
+    assert_eq!(turns(&silent), [(UnitAction::Started, None, true)]);
 }
 
 #[test]

@@ -1,0 +1,160 @@
+//! `tracer report`: all of it, for whoever reviews a recording.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use agent_tracer::{
+    select::Selection,
+    session::Replay,
+    trace::{self, CreateError},
+    view::{self, Report, Shown},
+};
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+
+use super::{
+    changes, conclude,
+    filter::Reading,
+    output::{Lines, sudo_caller},
+    replay::read_whole,
+};
+
+/// Show the whole story of a trace: what ran and why, whom it talked to, who listens, what is missing
+#[derive(clap::Args)]
+#[command(
+    mut_arg("format", |format| format.help("Lines to be read, or one HTML file that needs nothing else")),
+    after_help = "\
+Examples:
+  tracer report FILE                                  the story in a few screenfuls
+  tracer report FILE --format html -o report.html     for a reviewer: trees, timeline, search
+  tracer report FILE --tree omsagent --format html -o omsagent.html
+  tracer report FILE | mail -s 'what it did' reviewer
+
+The HTML file loads nothing and sends nothing; it opens offline, in any browser, and prints. Times
+in it are seconds since the start of the recording, which it says in UTC. It has
+what the trace has, so it is created for its owner only (mode 0600): read it before you pass it on."
+)]
+pub(super) struct Arguments {
+    /// Write it to this file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Overwrite that file
+    #[arg(long, requires = "output")]
+    force: bool,
+    #[command(flatten)]
+    reading: Reading<Form>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// Lines to be read, cut to the width of the terminal.
+    Text,
+    /// A page for a browser.
+    Html,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let reading = &arguments.reading;
+    let to_terminal = arguments.output.is_none() && io::stdout().is_terminal();
+    if reading.format == Form::Html && to_terminal {
+        bail!("HTML is nothing for a terminal: write it to a file with -o report.html");
+    }
+    let (replayed, selection) = read_whole(reading)?;
+    // Only now: a file that was there is not lost to a trace that cannot be read.
+    let file = arguments
+        .output
+        .as_deref()
+        .map(|path| create(path, arguments.force))
+        .transpose()?;
+    let report = report(&reading.file, &replayed, &selection);
+    let written = match (reading.format, file) {
+        (Form::Text, None) => write_lines(&report, reading),
+        (Form::Text, Some(file)) => write_file(file, |output| {
+            let page = reading.paper().plain(replayed.clock());
+            report
+                .text(&page)
+                .iter()
+                .try_for_each(|line| writeln!(output, "{line}"))
+        }),
+        (Form::Html, None) => {
+            let mut output = BufWriter::new(io::stdout().lock());
+            report.write_html(&mut output).and_then(|()| output.flush())
+        }
+        (Form::Html, Some(file)) => write_file(file, |output| report.write_html(output)),
+    };
+    match &arguments.output {
+        Some(path) => written.with_context(|| format!("cannot write {}", path.display()))?,
+        None => written?,
+    }
+    Ok(conclude(&replayed, reading.strict, reading.time))
+}
+
+fn write_lines(report: &Report<'_>, reading: &Reading<Form>) -> io::Result<()> {
+    let page = reading.paper().page(report.clock);
+    let mut lines = Lines::new();
+    for line in report.text(&page) {
+        lines.line(&line)?;
+    }
+    lines.finish()
+}
+
+fn write_file(
+    file: File,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut output = BufWriter::with_capacity(64 << 10, file);
+    write(&mut output)?;
+    output.flush()
+}
+
+/// Whoever called sudo gets what is written, like a trace, if whoever runs this may give it away.
+fn create(path: &Path, overwrite: bool) -> Result<File, CreateError> {
+    match trace::create(path, overwrite, sudo_caller()) {
+        Err(CreateError::Owner { .. }) => trace::create(path, overwrite, None),
+        done => done,
+    }
+}
+
+fn report<'a>(path: &Path, replayed: &'a Replay, selection: &Selection) -> Report<'a> {
+    let model = &replayed.model;
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    let connections = model.connections().iter();
+    let listeners = model.listeners().iter();
+    let lookups = model.lookups().iter();
+    let (wanted, _) = changes::wanted(model, selection, false);
+    let (attention, changes) = view::findings(model, &wanted);
+    let turns = model.unit_turns().iter().enumerate();
+    Report {
+        name: view::text(name.as_encoded_bytes()),
+        header: &replayed.header,
+        model,
+        clock: replayed.clock(),
+        events: replayed.events,
+        shown: Shown {
+            is_everything: selection.is_everything(),
+            processes: model
+                .processes()
+                .map(|(index, _)| selection.shows_process(index))
+                .collect(),
+            connections: connections
+                .filter(|connection| selection.shows_connection(connection))
+                .collect(),
+            listeners: listeners
+                .filter(|listener| selection.shows_listener(listener) && !listener.is_of_client())
+                .collect(),
+            lookups: lookups
+                .filter(|lookup| selection.shows_lookup(lookup))
+                .collect(),
+            unit_turns: turns
+                .filter(|(position, turn)| selection.shows_unit_turn(*position, turn))
+                .map(|(_, turn)| turn)
+                .collect(),
+        },
+        attention,
+        changes,
+    }
+}

@@ -1,0 +1,87 @@
+//! The whole story of a recording, for whoever reviews it: as text, and as one HTML file that needs nothing else. It
+//! looks at the model through what a filter left over, and decides nothing about it.
+
+mod changes;
+mod data;
+mod embed;
+mod facts;
+mod grid;
+mod html;
+mod text;
+
+use std::io;
+
+use crate::{
+    model::{Connection, Listener, Model, NameLookup, Process, ProcessIndex, UnitTurn},
+    trace::Header,
+};
+
+use super::{Clock, Page};
+
+pub use changes::{Entry, findings};
+
+/// A recording, and what of it is to be told.
+pub struct Report<'a> {
+    /// What the report is called: the name of the trace.
+    pub name: String,
+    /// The circumstances of the recording.
+    pub header: &'a Header,
+    /// What happened.
+    pub model: &'a Model,
+    /// The clock of the trace.
+    pub clock: Clock,
+    /// Events in the trace.
+    pub events: u64,
+    /// What filters left over.
+    pub shown: Shown<'a>,
+    /// What a reviewer should look at first; the most important first.
+    pub attention: Vec<Entry>,
+    /// What the recording left behind on the machine.
+    pub changes: Vec<Entry>,
+}
+
+/// What of a model is told.
+pub struct Shown<'a> {
+    /// Whether nothing is left out.
+    pub is_everything: bool,
+    /// By position.
+    pub processes: Vec<bool>,
+    /// In their order.
+    pub connections: Vec<&'a Connection>,
+    /// In their order.
+    pub listeners: Vec<&'a Listener>,
+    /// In their order; also those that did not fail.
+    pub lookups: Vec<&'a NameLookup>,
+    /// In their order.
+    pub unit_turns: Vec<&'a UnitTurn>,
+}
+
+impl Report<'_> {
+    /// The report as lines that fit the page.
+    pub fn text(&self, page: &Page) -> Vec<String> {
+        text::lines(self, page)
+    }
+
+    /// Writes the report as an HTML file.
+    ///
+    /// # Errors
+    ///
+    /// What `output` says.
+    pub fn write_html(&self, output: &mut dyn io::Write) -> io::Result<()> {
+        html::write(self, output)
+    }
+
+    fn shows(&self, index: ProcessIndex) -> bool {
+        let shown = self.shown.processes.get(index.position());
+        shown.copied().unwrap_or(false)
+    }
+
+    fn processes(&self) -> impl Iterator<Item = (ProcessIndex, &Process)> {
+        self.model
+            .processes()
+            .filter(|(index, _)| self.shows(*index))
+    }
+}
+
+#[cfg(test)]
+mod tests;

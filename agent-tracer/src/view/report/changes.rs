@@ -1,0 +1,90 @@
+//! Lists of findings: what a recording left behind, and what deserves attention. Whoever makes the list decides what
+//! belongs on it; nothing is shown of an empty one.
+
+use crate::{
+    model::{Model, ProcessIndex},
+    view::{
+        changes::{Change, Kind, author},
+        escape,
+        page::Page,
+    },
+};
+
+use super::{data::Data, grid::Grid, text::section};
+
+/// One finding. Every text in it is safe to show: it went through [`crate::view::text`] or the like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is about, in a word or two: `user`, `service`, `listens`.
+    pub kind: String,
+    /// What was found.
+    pub what: String,
+    /// The tree that it belongs to; empty where it belongs to none.
+    pub tree: String,
+    /// Who did it, or why it matters; empty where there is nothing to say.
+    pub because: String,
+    /// Who did it, where that is known.
+    pub author: Option<ProcessIndex>,
+}
+
+/// What deserves attention, and all changes but those that have a part of their own in a report.
+pub fn findings(model: &Model, changes: &[Change]) -> (Vec<Entry>, Vec<Entry>) {
+    let mut attention = Vec::new();
+    let mut others = Vec::new();
+    for change in changes {
+        let entry = |kind: String, what: String| Entry {
+            kind,
+            what,
+            tree: escape::text(change.tree(model).unwrap_or_default().as_bytes()),
+            because: author(model, change),
+            author: change.author,
+        };
+        let action = change.action.name();
+        for (what, reason) in change.to_look_at() {
+            let what = match reason.starts_with(action) {
+                true => escape::text(what),
+                false => format!("{} ({action})", escape::text(what)),
+            };
+            attention.push(entry(reason.to_owned(), what));
+        }
+        match change.kind {
+            Kind::Process | Kind::Listener | Kind::Destination => {}
+            kind => {
+                let what = format!("{} {}", escape::text(&change.what), change.detail);
+                let kind = format!("{action} {}", kind.name());
+                others.push(entry(kind, what.trim_end().to_owned()));
+            }
+        }
+    }
+    (attention, others)
+}
+
+/// The findings as lines under a title; none where there are none.
+pub(super) fn lines(page: &Page, title: &str, entries: &[Entry]) -> Vec<String> {
+    let lines = entries.iter().flat_map(|entry| {
+        let mut line = format!("{}: {}", entry.kind, entry.what);
+        if !entry.because.is_empty() {
+            line.push_str(&format!(", {}", entry.because));
+        }
+        let wrapped = page.wrap(&format!("  {line}"), 4);
+        wrapped.into_iter().map(|line| page.fit(line))
+    });
+    section(page, title, lines.collect())
+}
+
+/// The findings as a table.
+pub(super) fn grid(caption: &str, entries: &[Entry], data: &Data) -> Grid {
+    let mut grid = Grid::new(caption, &["Kind", "What", "Tree", "Why"]);
+    for entry in entries {
+        let Entry {
+            kind,
+            what,
+            tree,
+            because,
+            author,
+        } = entry.clone();
+        let cells = vec![kind, what, tree, because];
+        grid.add(cells, data.rows(author), None);
+    }
+    grid
+}

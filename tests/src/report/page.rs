@@ -1,0 +1,342 @@
+//! The page in a browser: nothing leaves it, nothing in it becomes markup, search and keys do what they say. With
+//! TRACER_TESTS_PICTURES set to a directory, pictures of it are left there for somebody to look at.
+
+use std::{fs, path::PathBuf};
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::report;
+use crate::harness::{Browser, Test, plain, run, within_limit};
+
+pub(crate) fn tests() -> Vec<Test> {
+    let tests = vec![
+        plain!(nothing_leaves_the_page_and_no_text_is_markup),
+        plain!(search_filters_everything_together),
+        plain!(the_forest_opens_by_itself_and_on_demand),
+        plain!(the_timeline_obeys_the_keyboard),
+        plain!(what_a_screen_reader_needs_is_there),
+        plain!(it_prints_everything),
+    ];
+    tests
+        .into_iter()
+        .map(|test| {
+            let test = test.needs("chromedriver").needs("chromium");
+            test.only_where(
+                is_beside_its_source,
+                "a copy of the tests comes without a browser",
+            )
+        })
+        .collect()
+}
+
+/// Guests are given the corpus beside the tests, and have no browser.
+fn is_beside_its_source() -> bool {
+    std::env::var_os("TRACER_TESTS_CORPUS").is_none()
+}
+
+/// A browser that shows the report on a trace.
+struct Shown {
+    browser: Browser,
+    _directory: TempDir,
+}
+
+impl Shown {
+    fn of(trace: &str) -> Shown {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = directory.path().join("report.html");
+        // A trace that is incomplete has an exit status of its own.
+        run(report(trace, &["--format", "html", "-o"]).arg(&file));
+        assert!(file.exists(), "there is no page of {trace}");
+        let browser = Browser::start();
+        browser.open(&file);
+        let own = format!("file://{}", file.display());
+        assert_eq!(browser.requests(), [own], "the page asks for itself alone");
+        Shown {
+            browser,
+            _directory: directory,
+        }
+    }
+
+    fn is_clean(&self) {
+        let complaints = self.browser.complaints();
+        assert!(complaints.is_empty(), "{complaints:#?}");
+        let requests = self.browser.requests();
+        assert!(requests.is_empty(), "{requests:#?}");
+    }
+
+    fn search(&self, words: &str) {
+        let words = json!(words);
+        self.browser.run(&format!(
+            "const box = document.getElementById('words'); box.value = {words};
+             document.getElementById('found').textContent = '';
+             box.dispatchEvent(new Event('input'));"
+        ));
+        let said = || {
+            self.browser
+                .text("document.getElementById('found').textContent")
+        };
+        assert!(within_limit(|| !said().is_empty()), "no answer to {words}");
+    }
+
+    fn found(&self) -> String {
+        self.browser
+            .text("document.getElementById('found').textContent")
+    }
+
+    fn texts(&self, selector: &str) -> Vec<String> {
+        let selector = json!(selector);
+        let all = self.browser.value(&format!(
+            "[...document.querySelectorAll({selector})].filter((one) => one.checkVisibility()).map((one) => one.textContent)"
+        ));
+        serde_json::from_value(all).expect("texts")
+    }
+
+    fn press(&self, key: &str) {
+        let key = json!(key);
+        self.browser.run(&format!(
+            "document.getElementById('canvas').dispatchEvent(new KeyboardEvent('keydown', {{ key: {key}, cancelable: true }}));"
+        ));
+    }
+}
+
+fn nothing_leaves_the_page_and_no_text_is_markup() {
+    for trace in ["hostile", "oms-names", "killed"] {
+        let shown = Shown::of(trace);
+        for (width, scheme) in [
+            (1280, "light"),
+            (1280, "dark"),
+            (400, "light"),
+            (400, "dark"),
+        ] {
+            let picture = shown.browser.picture(width, scheme);
+            assert!(picture.starts_with(b"\x89PNG"));
+            if let Some(directory) = std::env::var_os("TRACER_TESTS_PICTURES") {
+                let name = format!("{trace}-{width}-{scheme}.png");
+                fs::write(PathBuf::from(directory).join(name), picture).expect("a picture");
+            }
+            let overflow =
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+            assert_eq!(shown.browser.value(overflow), 0, "{trace} at {width}");
+        }
+        let made = "document.querySelectorAll('img, svg, u, b, i, iframe, object, link, style:not(head style), [onerror], [onload]').length";
+        assert_eq!(shown.browser.value(made), 0, "{trace}");
+        shown.is_clean();
+    }
+    let shown = Shown::of("hostile");
+    let names = shown.texts("#forest .who");
+    assert!(
+        names
+            .iter()
+            .any(|name| name == "<img src=x onerror=alert(1)> [202]"),
+        "{names:#?}"
+    );
+    let hosts = shown.texts("#destinations tbody th");
+    assert!(
+        hosts.contains(&"</script><script>alert(2)</script>".to_owned()),
+        "{hosts:#?}"
+    );
+    // What it says of one process, too.
+    shown
+        .browser
+        .run("document.querySelectorAll('#forest .who').forEach((who) => who.click());");
+    assert!(shown.texts("#forest .about dd").len() > 50);
+    shown.search("<img");
+    assert!(
+        shown.found().starts_with("2 of 20 processes"),
+        "{}",
+        shown.found()
+    );
+    shown.is_clean();
+}
+
+fn search_filters_everything_together() {
+    let shown = Shown::of("oms-names");
+    let destinations = shown.texts("#destinations tbody th").len();
+    assert_eq!(destinations, 7);
+    shown.search("omsagent 169.254");
+    assert_eq!(
+        shown.found(),
+        "1 of 323 processes, 4 of 29 connections, 1 of 7 destinations"
+    );
+    assert_eq!(shown.texts("#destinations tbody th"), ["169.254.169.254"]);
+    assert_eq!(shown.texts("#connection-table tbody th").len(), 4);
+    assert_eq!(shown.texts("#trees tbody th"), ["omsagent"]);
+    let names = shown.texts("#forest .node:not(.other) .who");
+    assert_eq!(names, ["omsagent [232]"]);
+    let ancestors = shown.texts("#forest .node.other .who");
+    assert_eq!(ancestors, ["omsagent [230]", "omsagent [231]"]);
+    shown.search("no such thing");
+    assert!(
+        shown.found().starts_with("0 of 323 processes, 0 of 29"),
+        "{}",
+        shown.found()
+    );
+    assert!(shown.texts(".nothing").len() > 3);
+    shown
+        .browser
+        .run("document.getElementById('clear').click();");
+    assert_eq!(shown.found(), "");
+    assert_eq!(shown.texts("#destinations tbody th").len(), destinations);
+    shown.browser.run(
+        "const tree = document.getElementById('tree');
+         tree.value = [...tree.options].find((one) => one.textContent === 'omi').value;
+         tree.dispatchEvent(new Event('change'));",
+    );
+    assert!(
+        shown.found().starts_with("20 of 323 processes, 0 of 29"),
+        "{}",
+        shown.found()
+    );
+    shown.is_clean();
+}
+
+fn the_forest_opens_by_itself_and_on_demand() {
+    let shown = Shown::of("oms-names");
+    let at_first = shown.texts("#forest .who").len();
+    assert!(
+        (20..100).contains(&at_first),
+        "{at_first} processes at first"
+    );
+    shown
+        .browser
+        .run("document.querySelector('#forest .twist[aria-expanded=false]').click();");
+    let then = shown.texts("#forest .who").len();
+    assert!(then > at_first, "{then}");
+    shown
+        .browser
+        .run("document.querySelector('#forest .twist[aria-expanded=true]').click();");
+    assert!(shown.texts("#forest .who").len() < then);
+    shown
+        .browser
+        .run("document.getElementById('open-all').click();");
+    assert_eq!(shown.texts("#forest .who").len(), 323);
+    shown
+        .browser
+        .run("document.querySelector('#forest .who').click();");
+    let about = shown.texts("#forest .about");
+    assert!(about[0].contains("the recorded command"), "{about:?}");
+    shown
+        .browser
+        .run("document.getElementById('close-all').click();");
+    assert_eq!(shown.texts("#forest .who").len(), 0);
+    shown.is_clean();
+}
+
+fn the_timeline_obeys_the_keyboard() {
+    let shown = Shown::of("oms-names");
+    let chosen = || {
+        shown
+            .browser
+            .text("document.getElementById('chosen').textContent")
+    };
+    let picture = || {
+        shown
+            .browser
+            .text("document.getElementById('canvas').toDataURL()")
+    };
+    let whole = picture();
+    shown.press("+");
+    let near = picture();
+    assert_ne!(near, whole);
+    shown.press("ArrowRight");
+    assert_ne!(picture(), near);
+    shown.press("0");
+    assert_eq!(picture(), whole);
+    shown.press("ArrowDown");
+    let first = chosen();
+    shown.press("ArrowDown");
+    assert_ne!(chosen(), first);
+    for _ in 0..20 {
+        shown.press("ArrowDown");
+    }
+    assert!(chosen().contains(" in command, exit "), "{}", chosen());
+    shown.press("Enter");
+    let focused = shown.browser.text("document.activeElement.textContent");
+    assert!(
+        !focused.is_empty() && chosen().starts_with(&focused),
+        "{focused}: {}",
+        chosen()
+    );
+    shown.is_clean();
+}
+
+fn what_a_screen_reader_needs_is_there() {
+    let shown = Shown::of("oms-names");
+    shown
+        .browser
+        .run("document.getElementById('open-all').click();");
+    let tree = shown
+        .browser
+        .tool("Accessibility.getFullAXTree", &json!({}));
+    let nodes = tree["nodes"].as_array().cloned().unwrap_or_default();
+    let mut roles = std::collections::BTreeMap::new();
+    for node in nodes.iter().filter(|node| node["ignored"] == false) {
+        let role = node["role"]["value"].as_str().unwrap_or_default();
+        let name = node["name"]["value"].as_str().unwrap_or_default();
+        *roles.entry(role.to_owned()).or_insert(0) += 1;
+        let must_have_name = [
+            "button",
+            "link",
+            "textbox",
+            "searchbox",
+            "combobox",
+            "table",
+            "region",
+        ];
+        assert!(
+            !must_have_name.contains(&role) || !name.is_empty(),
+            "{node:#}"
+        );
+    }
+    for role in [
+        "main",
+        "navigation",
+        "banner",
+        "contentinfo",
+        "search",
+        "searchbox",
+        "status",
+        "table",
+    ] {
+        assert!(roles.contains_key(role), "no {role}: {roles:?}");
+    }
+    let twice = "(() => { const ids = [...document.querySelectorAll('[id]')].map((one) => one.id); return ids.length - new Set(ids).size; })()";
+    assert_eq!(shown.browser.value(twice), 0, "an id stands for one thing");
+    let levels = shown
+        .browser
+        .value("[...document.querySelectorAll('h1, h2, h3')].map((one) => Number(one.tagName[1]))");
+    let levels: Vec<u8> = serde_json::from_value(levels).expect("levels");
+    assert_eq!(levels.iter().filter(|level| **level == 1).count(), 1);
+    assert!(
+        levels.windows(2).all(|pair| pair[1] <= pair[0] + 1),
+        "{levels:?}"
+    );
+    shown.is_clean();
+}
+
+fn it_prints_everything() {
+    let shown = Shown::of("oms-names");
+    let printed = shown
+        .browser
+        .tool("Page.printToPDF", &json!({ "printBackground": true }));
+    assert!(
+        printed["data"]
+            .as_str()
+            .is_some_and(|pdf| pdf.len() > 50_000)
+    );
+    shown
+        .browser
+        .run("window.dispatchEvent(new Event('beforeprint'));");
+    assert_eq!(shown.texts("#forest .who").len(), 323);
+    assert_eq!(shown.texts("#connection-table tbody th").len(), 29);
+    assert!(
+        shown.texts("#completeness td").len() > 10,
+        "the hooks are open"
+    );
+    shown
+        .browser
+        .run("window.dispatchEvent(new Event('afterprint'));");
+    assert!(shown.texts("#forest .who").len() < 100);
+    shown.is_clean();
+}
