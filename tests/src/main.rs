@@ -12,6 +12,7 @@ mod damage;
 mod demo;
 mod doctor;
 mod exec;
+mod files;
 mod filter;
 mod harness;
 mod hooks;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         launch::tests(),
         record::tests(),
         output::tests(),
+        files::tests(),
         filter::tests(),
         redact::tests(),
         report::tests(),

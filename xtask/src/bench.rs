@@ -9,6 +9,7 @@ mod reports;
 mod storm;
 mod stream;
 mod tags;
+mod unpack;
 
 use std::path::PathBuf;
 
@@ -46,6 +47,8 @@ enum Subject {
     Stream,
     /// Many small datagrams
     Datagrams,
+    /// Many small files
+    Files,
     /// Lookups of service tags, which needs no root
     Tags,
     /// Reports on a long trace, which needs no root
@@ -55,6 +58,7 @@ enum Subject {
 pub use datagrams::{Arguments as DatagramArguments, run as run_datagrams};
 pub use storm::{Arguments as StormArguments, run as run_storm};
 pub use stream::{Arguments as StreamArguments, run as run_stream};
+pub use unpack::{Arguments as UnpackArguments, run as run_unpack};
 
 /// Does what the command line asks for.
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -81,6 +85,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     if wanted(Subject::Datagrams) {
         datagrams::measure(arguments.rounds, &tracer, directory.path())?;
+    }
+    if wanted(Subject::Files) {
+        unpack::measure(arguments.rounds, &tracer, directory.path())?;
     }
     if wanted(Subject::Tags) {
         tags::run(&tracer, arguments.service_tags.as_deref())?;

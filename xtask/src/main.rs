@@ -31,6 +31,8 @@ enum Verb {
     Storm(bench::StormArguments),
     #[command(hide = true)]
     Stream(bench::StreamArguments),
+    #[command(hide = true)]
+    Unpack(bench::UnpackArguments),
     Test(test::Arguments),
     Vm(vm::Arguments),
 }
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
         Verb::Storm(arguments) => bench::run_storm(&arguments),
         Verb::Stream(arguments) => bench::run_stream(&arguments),
+        Verb::Unpack(arguments) => bench::run_unpack(&arguments),
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Vm(arguments) => vm::run(&arguments),
     };

@@ -39,8 +39,6 @@ pub(super) struct Places {
     pub(super) tcp_connect: Option<u32>,
     /// The root of the cgroup2 hierarchy, or why it is not to be had.
     pub(super) cgroup: Result<OwnedFd, String>,
-    /// Whether the release is one of before BPF links, which it may not be.
-    pub(super) is_said_to_be_old: bool,
 }
 
 /// Attaches the first of several hooks that works, and notes why those before it did not.
@@ -92,29 +90,35 @@ fn program<'a>(programs: &'a mut Ebpf, name: &str) -> Result<&'a mut Program, St
 fn try_attach(program: &mut Program, name: &str, places: &Places) -> Result<(), String> {
     let said = |error: ProgramError| briefly(&chain(&error));
     let cgroup = || places.cgroup.as_ref().map_err(Clone::clone);
-    let mode = match places.is_said_to_be_old {
-        // A link lets others attach theirs by itself, and allows no flag that says so.
-        false => CgroupAttachMode::Single,
-        // The library believes the release, and uses the way from before links, which has to be told.
-        true => CgroupAttachMode::AllowMultiple,
-    };
     match program {
         Program::RawTracePoint(program) => program.attach(name).map(|_| ()).map_err(said),
         Program::FEntry(program) => program.attach().map(|_| ()).map_err(said),
         Program::KProbe(program) => program.attach("tcp_connect", 0).map(|_| ()).map_err(said),
         Program::CgroupSockAddr(program) => {
-            program.attach(cgroup()?, mode).map(|_| ()).map_err(said)
+            let cgroup = cgroup()?;
+            beside_others(|mode| program.attach(cgroup, mode).map(drop)).map_err(said)
         }
-        Program::CgroupSock(program) => program.attach(cgroup()?, mode).map(|_| ()).map_err(said),
+        Program::CgroupSock(program) => {
+            let cgroup = cgroup()?;
+            beside_others(|mode| program.attach(cgroup, mode).map(drop)).map_err(said)
+        }
         Program::CgroupSkb(program) => {
+            let cgroup = cgroup()?;
             let direction = program
                 .expected_attach_type()
                 .ok_or("the object does not say which packets")?;
-            let attached = program.attach(cgroup()?, direction, mode);
-            attached.map(|_| ()).map_err(said)
+            beside_others(|mode| program.attach(cgroup, direction, mode).map(drop)).map_err(said)
         }
         _ => Err("a kind of program that is none of ours".to_owned()),
     }
+}
+
+/// Attaches a program so that others can be there, too. A link allows that by itself, and no flag that says so; the way from
+/// before links, which the library takes where it believes the kernel to be that old, has to be told.
+fn beside_others(
+    mut attach: impl FnMut(CgroupAttachMode) -> Result<(), ProgramError>,
+) -> Result<(), ProgramError> {
+    attach(CgroupAttachMode::AllowMultiple).or_else(|_| attach(CgroupAttachMode::Single))
 }
 
 /// Has the verifier look at a program.

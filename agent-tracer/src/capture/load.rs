@@ -114,7 +114,6 @@ impl Capture {
         let places = Places {
             tcp_connect,
             cgroup: hierarchy::root().map_err(|error| error.to_string()),
-            is_said_to_be_old: refused().is_said_to_be_old(),
         };
         settings.pid_namespace = inner_pid_namespace().unwrap_or(0);
         plan.inside_pid_namespace = settings.pid_namespace != 0;

@@ -61,7 +61,8 @@ impl Trace {
         self.lives("connections", options)
     }
 
-    fn lives<const N: usize>(&self, verb: &str, options: [&str; N]) -> Vec<Value> {
+    /// What a reading command says, an object a line.
+    pub(crate) fn lives<const N: usize>(&self, verb: &str, options: [&str; N]) -> Vec<Value> {
         let mut all = vec!["--format", "jsonl"];
         all.extend(options);
         let mut command = super::tracer();

@@ -1,0 +1,150 @@
+//! Who did what to which files: many at a time, in one recording. The oracle is what lies there afterwards. All files are in a
+//! memory of the test's own.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::harness::{Recording, Test, Trace, live, words};
+
+pub(crate) fn tests() -> Vec<Test> {
+    vec![
+        live!(fifty_thousand_files_of_an_archive).needs("tar"),
+        live!(every_way_to_change_a_file_has_its_author),
+        live!(what_was_downloaded_and_executed_is_a_chain).needs("python3"),
+    ]
+}
+
+/// Records a script in a directory of its own, which is watched, after it was prepared by another.
+fn record(prepare: &str, script: &str) -> Trace {
+    const PREPARE: &str = "set -e
+        mount -t tmpfs tmpfs /opt
+        cd /opt
+        eval \"$BEFORE\"
+        exec \"$@\"";
+    Recording::of(words(["sh", "-e", "-c", script]))
+        .through(words([
+            "unshare", "--mount", "--net", "sh", "-c", PREPARE, "sh",
+        ]))
+        .environment("BEFORE", prepare)
+        .run()
+        .trace()
+}
+
+/// The rows of one kind, without what is elsewhere.
+fn changes(trace: &Trace, kind: &str) -> Vec<Value> {
+    let rows = trace.lives("changes", ["--all"]);
+    rows.into_iter()
+        .filter(|row| row["kind"] == kind)
+        .filter(|row| {
+            row["name"]
+                .as_str()
+                .is_some_and(|name| name.starts_with("/opt/"))
+        })
+        .collect()
+}
+
+fn text<'a>(row: &'a Value, key: &str) -> &'a str {
+    row[key].as_str().unwrap_or_default()
+}
+
+fn fifty_thousand_files_of_an_archive() {
+    let trace = record(
+        "mkdir source && cd source && python3 -c '
+import os
+for d in range(250):
+    os.mkdir(f\"d{d}\")
+    for f in range(200):
+        open(f\"d{d}/f{f}\", \"w\").write(str(f))
+' && cd .. && tar cf archive.tar source",
+        "mkdir out && tar xf archive.tar -C out",
+    );
+    let rows = changes(&trace, "file");
+    let mut authors: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for row in &rows {
+        assert_eq!(row["inferred"], false, "{row}");
+        let author = text(&row["process"], "name");
+        *authors.entry((text(row, "action"), author)).or_default() += 1;
+    }
+    // 50,000 files, 250 directories and the one above them; and the one that mkdir made.
+    let expected = [(("new", "mkdir"), 1), (("new", "tar"), 50_251)];
+    assert_eq!(authors, expected.into_iter().collect());
+    let written = trace
+        .all("file")
+        .filter(|event| event.text("action") == "written")
+        .filter(|event| event.text("path").starts_with("/opt/out/"))
+        .count();
+    assert!(written >= 50_000, "{written}");
+}
+
+fn every_way_to_change_a_file_has_its_author() {
+    let trace = record(
+        "echo x >written; echo x >mode; echo x >gone; echo x >moved; mkdir full; echo x >full/x; ln -s a link; echo x >untouched",
+        "echo longer >written; chmod 4755 mode; rm gone; mv moved elsewhere; rm -r full; ln -sf b link
+         mkdir made; mkfifo made/pipe; cp written made/copy; mv made kept; true",
+    );
+    let mut told: Vec<(String, String, String)> = changes(&trace, "file")
+        .iter()
+        .map(|row| {
+            let name = text(row, "name").trim_start_matches("/opt/").to_owned();
+            let author = text(&row["process"], "name").to_owned();
+            (name, text(row, "action").to_owned(), author)
+        })
+        .collect();
+    told.sort();
+    let expected = [
+        ("elsewhere", "new", "mv"),
+        ("full", "gone", "rm"),
+        ("full/x", "gone", "rm"),
+        ("gone", "gone", "rm"),
+        ("kept", "new", "mv"),
+        ("kept/copy", "new", "cp"),
+        ("kept/pipe", "new", "mkfifo"),
+        ("link", "changed", "ln"),
+        ("mode", "changed", "chmod"),
+        ("moved", "gone", "mv"),
+        ("written", "changed", "sh"),
+    ];
+    let named: Vec<(String, String)> = told
+        .iter()
+        .map(|(name, action, _)| (name.clone(), action.clone()))
+        .collect();
+    let expected_names: Vec<(String, String)> = expected
+        .iter()
+        .map(|(name, action, _)| ((*name).to_owned(), (*action).to_owned()))
+        .collect();
+    assert_eq!(named, expected_names);
+    for ((name, _, author), (_, _, expected)) in told.iter().zip(expected) {
+        // In a directory that was moved at once, a file can be found by its old or by its new name.
+        let is_moved = name.starts_with("kept/");
+        assert!(
+            author == expected || is_moved && author == "mv",
+            "{name}: {author}, not {expected}"
+        );
+    }
+    let all = trace.lives("changes", ["--all"]);
+    let attention: Vec<&str> = all
+        .iter()
+        .filter(|row| row["attention"] == "setuid")
+        .map(|row| text(row, "name"))
+        .collect();
+    assert_eq!(attention, ["/opt/mode"]);
+}
+
+fn what_was_downloaded_and_executed_is_a_chain() {
+    let trace = record(
+        "ip link set lo up 2>/dev/null || true; echo 'echo ran' >script
+         python3 -m http.server --bind 127.0.0.1 8080 >/dev/null 2>&1 & sleep 1",
+        "python3 -c 'import urllib.request
+urllib.request.urlretrieve(\"http://127.0.0.1:8080/script\", \"/opt/fetched.sh\")
+'; sleep 0.1; sh ./fetched.sh",
+    );
+    let rows = changes(&trace, "download");
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    let row = &rows[0];
+    assert_eq!(text(row, "name"), "/opt/fetched.sh");
+    assert_eq!(text(&row["process"], "name"), "sh");
+    let detail = text(row, "detail");
+    assert!(detail.contains("written by python3 ["), "{detail}");
+    assert!(detail.contains(":8080"), "{detail}");
+}
