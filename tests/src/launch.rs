@@ -16,7 +16,7 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(sigterm_reaches_the_command),
         live!(sigint_is_left_to_the_terminal),
         live!(the_standard_streams_are_the_commands),
-        live!(the_command_finds_the_world_as_without_a_recorder),
+        live!(the_command_finds_the_world_as_without_a_recorder).alone(),
         live!(as_another_user),
     ]
 }
@@ -112,16 +112,18 @@ fn the_command_finds_the_world_as_without_a_recorder() {
         cut -d ' ' -f 5,6,7,19 /proc/$$/stat
         env | grep -v '^_=' | sort
         pwd; ulimit -a; cat /proc/$$/oom_score_adj /proc/$$/timerslack_ns";
-    let plain = run(Command::new("sh")
-        .args(["-c", script])
-        .env_remove("SUDO_UID")
-        .env_remove("SUDO_GID"))
-    .success();
+    let plain = || {
+        let plain = run(Command::new("sh")
+            .args(["-c", script])
+            .env_remove("SUDO_UID")
+            .env_remove("SUDO_GID"));
+        without_own(plain.success().text())
+    };
     let recorded = Recording::of(shell(script)).run();
-    assert_eq!(
-        without_own(recorded.ended.text()),
-        without_own(plain.text())
-    );
+    let found = without_own(recorded.ended.text());
+    // Another test of this process may have had a descriptor open that a child inherits.
+    let is_found = (0..5).any(|_| plain() == found);
+    assert!(is_found, "{found} is not {}", plain());
 }
 
 /// Without signals 32 and 33, which the C library keeps to itself: whoever has had a thread does not
