@@ -6,6 +6,10 @@
 //! written to disk: user space turns them into events first.
 #![no_std]
 
+mod settings;
+
+pub use settings::Settings;
+
 /// The compiled programs, as committed (see the manifest beside it).
 #[cfg(not(target_arch = "bpf"))]
 pub static OBJECT: &[u8] = &{
@@ -540,98 +544,3 @@ const _: () = {
     assert!(size_of::<SocketState>() == 112);
     assert!(size_of::<Exec>() + EXEC_PAYLOAD <= 32 * 1024);
 };
-
-/// What the loader tells the programs before they are loaded: where the fields of the
-/// running kernel's structs are, in bytes, or [`NO_OFFSET`].
-#[derive(Clone, Copy)]
-#[repr(C)]
-#[expect(
-    missing_docs,
-    reason = "each field is named after the struct and member it locates"
-)]
-pub struct Settings {
-    /// Inode number of the loader's PID namespace, 0 for the initial one.
-    pub pid_namespace: u32,
-    /// 1 when `tcp_connect` itself is hooked, so that the change to SYN_SENT is not needed.
-    pub connect_is_hooked: u32,
-    pub task_pid: u32,
-    pub task_tgid: u32,
-    pub task_group_leader: u32,
-    pub task_start_boottime: u32,
-    pub task_comm: u32,
-    pub task_cred: u32,
-    pub task_signal: u32,
-    pub task_exit_code: u32,
-    pub task_mm: u32,
-    pub task_fs: u32,
-    pub task_thread_pid: u32,
-    pub cred_euid: u32,
-    pub signal_live: u32,
-    pub signal_flags: u32,
-    pub signal_group_exit_code: u32,
-    pub pid_level: u32,
-    pub pid_numbers: u32,
-    pub upid_size: u32,
-    pub upid_nr: u32,
-    pub upid_ns: u32,
-    pub pid_namespace_inum: u32,
-    pub mm_arg_start: u32,
-    pub mm_arg_end: u32,
-    pub mm_exe_file: u32,
-    pub binprm_filename: u32,
-    pub binprm_interp: u32,
-    pub file_path: u32,
-    pub path_mnt: u32,
-    pub path_dentry: u32,
-    pub fs_root: u32,
-    pub fs_pwd: u32,
-    pub dentry_parent: u32,
-    pub dentry_name: u32,
-    pub vfsmount_root: u32,
-    pub mount_vfsmount: u32,
-    pub mount_parent: u32,
-    pub mount_mountpoint: u32,
-    pub task_cgroups: u32,
-    pub css_set_unified: u32,
-    pub cgroup_node: u32,
-    pub kernfs_node_name: u32,
-    pub kernfs_node_parent: u32,
-    pub cgroup_root: u32,
-    pub cgroup_root_hierarchy_id: u32,
-    pub cgroup_root_name: u32,
-    pub sock_family: u32,
-    pub sock_remote_port: u32,
-    pub sock_local_port: u32,
-    pub sock_remote_v4: u32,
-    pub sock_local_v4: u32,
-    pub sock_remote_v6: u32,
-    pub sock_local_v6: u32,
-    pub sock_protocol: u32,
-    pub sock_error: u32,
-    pub sock_flags: u32,
-    pub sock_cookie: u32,
-    pub tcp_bytes_sent: u32,
-    pub tcp_bytes_retransmitted: u32,
-    pub tcp_bytes_received: u32,
-    pub fib6_result_type: u32,
-    pub fib6_result_info: u32,
-    pub net_fib6_null_entry: u32,
-}
-
-impl Settings {
-    /// Nothing is known yet.
-    pub const UNKNOWN: Settings = {
-        // SAFETY: the struct is made of u32 alone, of which every bit pattern is a value.
-        let mut unknown: Settings =
-            unsafe { core::mem::transmute([NO_OFFSET; size_of::<Settings>() / 4]) };
-        unknown.pid_namespace = 0;
-        unknown.connect_is_hooked = 0;
-        unknown
-    };
-
-    /// The settings as the loader hands them over: one word a field, in this order.
-    pub fn words(self) -> [u32; size_of::<Settings>() / 4] {
-        // SAFETY: the struct is made of u32 alone.
-        unsafe { core::mem::transmute(self) }
-    }
-}

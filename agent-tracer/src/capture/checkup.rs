@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::{
     btf::VMLINUX,
+    error::CaptureError,
     files::FileWatch,
-    load::{Capture, CaptureError},
+    load::Capture,
     observe::{HostFacts, host_facts},
     plan::{Choice, Fact, Hook, Plan},
     privileges::{self, Unprivileged},

@@ -80,6 +80,8 @@ pub struct FileWatch {
     /// [`WATCHED`], by all names.
     told: HashSet<PathBuf>,
     overflows: u64,
+    /// Roots that are not watched, with the reasons.
+    unwatched: Vec<String>,
 }
 
 impl FileWatch {
@@ -94,12 +96,16 @@ impl FileWatch {
             roots: roots.clone(),
             told: told_directories(),
             overflows: 0,
+            unwatched: Vec::new(),
         };
         let mut refused = None;
         let here = std::env::current_dir().unwrap_or_default();
         let places = WATCHED.into_iter().chain(FILES).map(PathBuf::from);
         for place in places.chain(watch.roots.directories().to_vec()) {
             if let Err(error) = watch.add(&place) {
+                watch
+                    .unwatched
+                    .push(format!("{}: {error}", place.display()));
                 refused = Some(error);
             }
         }
@@ -122,8 +128,25 @@ impl FileWatch {
             false => FileWatch::start(roots).map_err(|error| error.to_string()),
         };
         let settled = started.as_ref().map(|_| ()).map_err(Clone::clone);
-        let choice = Choice::watched(Fact::Files, Hook::Fanotify, settled);
+        let mut choice = Choice::watched(Fact::Files, Hook::Fanotify, settled);
+        choice.caveat = started.as_ref().ok().and_then(FileWatch::caveat);
         (started.ok(), choice)
+    }
+
+    /// What it does not see: of a file system that is watched directory by directory, what is done in a new directory before
+    /// that is watched, too.
+    fn caveat(&self) -> Option<String> {
+        let piecemeal = self.groups.iter().filter_map(|group| {
+            let reason = group.whole.as_ref().err()?;
+            let place = group.place.display();
+            Some(format!(
+                "the file system of {place} is watched directory by directory ({reason}): who does what in a new one at once is concluded"
+            ))
+        });
+        let unwatched = self.unwatched.iter();
+        let unwatched = unwatched.map(|reason| format!("not watched: {reason}"));
+        let all: Vec<String> = piecemeal.chain(unwatched).collect();
+        (!all.is_empty()).then(|| all.join("; "))
     }
 
     /// Hands over what was changed since the last call.

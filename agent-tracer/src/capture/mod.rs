@@ -5,6 +5,7 @@ mod attach;
 mod btf;
 mod checkup;
 mod crontab;
+mod error;
 mod files;
 mod hierarchy;
 mod hosts;
@@ -23,11 +24,12 @@ mod users;
 mod walk;
 
 pub use checkup::Checkup;
+pub use error::CaptureError;
 pub use files::{FileChange, FileWatch};
 pub use hosts::HostsFile;
 pub use inventory::Inventory;
 pub use launch::{Launch, LaunchError, Launched, find_command};
-pub use load::{Capture, CaptureError};
+pub use load::Capture;
 pub use observe::{
     HostFacts, NotFollowed, boot_now, check_process, clock_offset, host_facts, snapshot, start_of,
 };

@@ -22,7 +22,7 @@ pub enum Fact {
     Connect,
     /// What became of it.
     Outcome,
-    /// A process changed a file that makes programs run later.
+    /// A process changed a file below a watched root, or one that makes programs run later.
     Files,
     /// What systemd does with its units.
     Units,
@@ -92,7 +92,7 @@ impl Fact {
             Fact::Cgroup => "cgroups and systemd units of processes",
             Fact::Connect => "TCP connect with its owner",
             Fact::Outcome => "TCP outcome, close, byte counts",
-            Fact::Files => "who writes cron tables and unit files",
+            Fact::Files => "who changes files",
             Fact::Units => "what systemd starts, and what for",
             Fact::Earlier => "TCP connections and listeners that were there before",
             Fact::EarlierDatagrams => "UDP sockets that were there before",
@@ -358,6 +358,8 @@ pub struct Choice {
     pub hook: Option<Hook>,
     /// Better hooks that were tried and why they failed.
     pub failures: Vec<HookFailure>,
+    /// What the hook in use does not see here.
+    pub caveat: Option<String>,
 }
 
 impl Choice {
@@ -368,11 +370,13 @@ impl Choice {
                 fact,
                 hook: Some(hook),
                 failures: Vec::new(),
+                caveat: None,
             },
             Err(error) => Choice {
                 fact,
                 hook: None,
                 failures: vec![HookFailure { hook, error }],
+                caveat: None,
             },
         }
     }
@@ -380,7 +384,10 @@ impl Choice {
     /// Why this hook, in a few words.
     pub fn reason(&self) -> String {
         match (self.hook, self.failures.len()) {
-            (Some(_), 0) => "first choice".to_owned(),
+            (Some(_), 0) => match &self.caveat {
+                Some(caveat) => caveat.clone(),
+                None => "first choice".to_owned(),
+            },
             (Some(hook), _) => {
                 let failed: Vec<String> = self
                     .failures

@@ -8,7 +8,7 @@ use aya::{EbpfError, maps::MapError};
 use super::{
     attach::chain,
     btf::BtfError,
-    load::CaptureError,
+    error::CaptureError,
     plan::{Choice, Hook},
 };
 
@@ -174,6 +174,7 @@ mod tests {
     #[test]
     fn lockdown_is_named_even_where_it_is_not_shown() {
         let refused = |error: &str| Choice {
+            caveat: None,
             fact: Fact::Fork,
             hook: None,
             failures: vec![HookFailure {

@@ -2,6 +2,7 @@
 //! sockets their owner. Total: whatever the bytes are, it answers an event, nothing or an error.
 
 mod datagrams;
+mod exec;
 mod fields;
 mod sockets;
 
@@ -10,7 +11,7 @@ use std::{collections::HashMap, net::SocketAddr};
 use agent_tracer_ebpf::{self as wire, Kind, PeerKey, Traffic};
 
 use self::{datagrams::Datagrams, fields::Fields, sockets::Sockets};
-use super::{Cgroup, Event, EventKind, Exec, Exit, Fork, ProcessId, Rename};
+use super::{Cgroup, Event, EventKind, Exit, Fork, ProcessId, Rename};
 
 /// A record that is not what the kernel side writes: the two are of different versions.
 #[derive(Debug, thiserror::Error)]
@@ -354,56 +355,6 @@ impl Assembler {
             bytes: bytes.to_vec(),
         })
     }
-
-    fn exec(&mut self, fields: &mut Fields<'_>, tid: u32, boot_ns: u64) -> Option<Exec> {
-        let argv_bytes = fields.u32()? as usize;
-        let argv_ahead = fields.u32()? as usize;
-        let former_tid = fields.u32()?;
-        let flags = fields.u32()?;
-        let filename = usize::from(fields.u16()?);
-        let interpreter = usize::from(fields.u16()?);
-        let executable = usize::from(fields.u16()?);
-        let directory = usize::from(fields.u16()?);
-        let inline = usize::from(fields.u16()?);
-        fields.bytes(6)?;
-        let comm = fields.comm()?;
-        let filename = fields.bytes(filename)?.to_vec();
-        let interpreter = fields.bytes(interpreter)?.to_vec();
-        let exe = path(
-            fields.bytes(executable)?,
-            flags & wire::Exec::CUT_EXECUTABLE != 0,
-        );
-        let cwd = path(
-            fields.bytes(directory)?,
-            flags & wire::Exec::CUT_DIRECTORY != 0,
-        );
-        let inline = fields.bytes(inline)?;
-
-        let mut area = match self.ahead.remove(&tid) {
-            Some((at, area)) if at == boot_ns => area,
-            Some(_) | None => Vec::new(),
-        };
-        // Where a part was lost, what came before it is still true; what came after is not
-        // known to follow it.
-        if area.len() == argv_ahead {
-            area.extend_from_slice(inline);
-        } else {
-            area.truncate(argv_ahead);
-        }
-        let truncated = area.len() < argv_bytes;
-        Some(Exec {
-            filename,
-            interpreter,
-            exe,
-            cwd,
-            argv: split_arguments(&area),
-            argv_bytes: argv_bytes as u64,
-            truncated,
-            comm,
-            former_tid,
-            path_cut: flags & (wire::Exec::CUT_EXECUTABLE | wire::Exec::CUT_DIRECTORY) != 0,
-        })
-    }
 }
 
 /// The kernel sends names from the leaf up, each with a NUL.
@@ -422,13 +373,4 @@ fn path(names: &[u8], cut: bool) -> Vec<u8> {
         path.push(b'/');
     }
     path
-}
-
-/// Every argument ends with a NUL; one that was cut does not.
-fn split_arguments(area: &[u8]) -> Vec<Vec<u8>> {
-    if area.is_empty() {
-        return Vec::new();
-    }
-    let area = area.strip_suffix(b"\0").unwrap_or(area);
-    area.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
 }

@@ -152,7 +152,9 @@ impl Recording {
         if let Target::Process(pid) = self.target {
             capture::check_process(pid)?;
         }
-        let before = self.compare.then(|| Files::look(&self.roots));
+        let before = self
+            .compare
+            .then(|| inventory::look_at_files(observer, &self.roots));
         let inventory = self.compare.then(|| inventory::look(observer));
         let capture = Capture::start()?;
         let runtime = tokio::runtime::Builder::new_current_thread()

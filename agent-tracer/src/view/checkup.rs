@@ -91,7 +91,7 @@ fn hook(choice: &Choice, fact: &mut impl FnMut(bool, &str, String)) {
         choice.fact.name(),
         format!("{name}: {}", choice.fact.describe()),
     );
-    if !choice.failures.is_empty() {
+    if !choice.failures.is_empty() || choice.caveat.is_some() {
         fact(is_told, "", format!("  {}", choice.reason()));
     }
     for failure in &choice.failures {

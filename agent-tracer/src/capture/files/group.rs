@@ -22,6 +22,8 @@ const DIRECTORIES: usize = 8192;
 pub(super) struct Group {
     /// `st_dev` of its files.
     pub(super) device: u64,
+    /// A directory of it, to call it by.
+    pub(super) place: PathBuf,
     pub(super) fanotify: Fanotify,
     pub(super) names: Names,
     /// Whether the whole of it is watched; else why not.
@@ -52,6 +54,7 @@ impl Group {
         };
         Ok(Group {
             device,
+            place: directory.to_owned(),
             fanotify,
             names,
             whole,

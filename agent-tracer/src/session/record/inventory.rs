@@ -9,35 +9,66 @@ use std::{
 
 use super::{Observer, recorder::Recorder};
 use crate::{
-    capture::{Inventory, boot_now},
+    capture::{Files, Inventory, Roots, boot_now},
     event::{Event, EventKind},
 };
 
 /// After how long whoever waits is told what for.
 const UNNOTICED: Duration = Duration::from_millis(500);
 
-/// Looks.
+/// Looks at what is on the machine.
 pub(super) fn look(observer: &mut dyn Observer) -> Inventory {
+    let what = "users, packages, units and settings of this machine";
+    unhurried(observer, what, Inventory::take)
+}
+
+/// Looks at the files below the roots.
+pub(super) fn look_at_files(observer: &mut dyn Observer, roots: &Roots) -> Files {
+    let roots = roots.clone();
+    let what = "files below the watched directories";
+    unhurried(observer, what, move || Files::look(&roots))
+}
+
+/// Does something that may take a while, and says so when it does.
+fn unhurried<T: Send + 'static>(
+    observer: &mut dyn Observer,
+    what: &str,
+    take: impl Fn() -> T + Clone + Send + 'static,
+) -> T {
     let (tell, told) = mpsc::channel();
+    let other = take.clone();
     let begun = thread::Builder::new()
         .name("tracer".to_owned())
         // Nobody has stopped to listen: this waits for it.
-        .spawn(move || drop(tell.send(Inventory::take())));
+        .spawn(move || drop(tell.send(other())));
     let looked = match begun {
         Ok(_) => told.recv_timeout(UNNOTICED),
-        Err(_) => return Inventory::take(),
+        Err(_) => return take(),
     };
     match looked {
-        Ok(inventory) => inventory,
+        Ok(taken) => taken,
         Err(RecvTimeoutError::Timeout) => {
-            observer.looks("users, packages, units and settings of this machine");
-            told.recv().unwrap_or_else(|_| Inventory::take())
+            observer.looks(what);
+            told.recv().unwrap_or_else(|_| take())
         }
-        Err(RecvTimeoutError::Disconnected) => Inventory::take(),
+        Err(RecvTimeoutError::Disconnected) => take(),
     }
 }
 
 impl Recorder<'_> {
+    /// Takes what is different below the roots, if they were looked at before.
+    pub(super) fn compare_files(&mut self) {
+        let Some((roots, before)) = self.files_before.take() else {
+            return;
+        };
+        self.flush();
+        let later = look_at_files(self.observer, &roots);
+        for part in before.compare(&later, &roots) {
+            let kind = EventKind::FilesCompared(part);
+            self.take(Event::of_recording(boot_now(), kind));
+        }
+    }
+
     /// Takes what is different on the machine, if it was looked at before.
     pub(super) fn compare(&mut self) {
         let Some(before) = self.inventory.take() else {

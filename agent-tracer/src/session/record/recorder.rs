@@ -214,20 +214,6 @@ impl Recorder<'_> {
         }
     }
 
-    /// Takes what is different below the roots.
-    fn compare_files(&mut self) {
-        let Some((roots, before)) = &self.files_before else {
-            return;
-        };
-        let differences = before.compare(&Files::look(roots), roots);
-        for part in differences {
-            self.take(Event::of_recording(
-                boot_now(),
-                EventKind::FilesCompared(part),
-            ));
-        }
-    }
-
     fn note_lost(&mut self, what: &str, count: u64) {
         if count > 0 {
             let lost = Lost {
