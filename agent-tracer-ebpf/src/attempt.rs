@@ -13,7 +13,7 @@ use aya_ebpf::{
 use crate::{
     datagram, emit,
     kernel::Object,
-    maps::{ATTEMPTS, setting},
+    maps::{ATTEMPTS, Asked, setting},
     task,
 };
 
@@ -64,11 +64,16 @@ pub fn cgroup_sendmsg6(context: SockAddrContext) -> i32 {
 /// `prototype: (u32 tb_id, const struct flowi4 *flp, const struct fib_nh_common *nhc, int err)`
 #[raw_tracepoint(tracepoint = "fib_table_lookup")]
 pub fn fib_table_lookup(context: RawTracePointContext) -> i32 {
-    // Negative errnos; EAGAIN is a table that does not know.
-    emit::settle(
-        Kind::Route,
-        route(0_i32.wrapping_sub(context.arg::<i32>(3)) as u32),
-    );
+    let flow = Object(context.arg::<u64>(1));
+    if let Some((thread, asked)) = attempt() {
+        let mut destination = [0_u8; 16];
+        if let Ok(address) = flow.read::<[u8; 4]>(setting!(flowi4_destination)) {
+            destination[..4].copy_from_slice(&address);
+        }
+        // Negative errnos; EAGAIN is a table that does not know.
+        let error = 0_i32.wrapping_sub(context.arg::<i32>(3)) as u32;
+        emit::settle(Kind::Route, route(thread, asked, destination, error));
+    }
     0
 }
 
@@ -76,8 +81,11 @@ pub fn fib_table_lookup(context: RawTracePointContext) -> i32 {
 #[raw_tracepoint(tracepoint = "fib6_table_lookup")]
 pub fn fib6_table_lookup(context: RawTracePointContext) -> i32 {
     let (net, result) = (Object(context.arg::<u64>(0)), Object(context.arg::<u64>(1)));
-    if attempt().is_some() {
-        emit::settle(Kind::Route, route(v6_error(net, result).unwrap_or(0)));
+    let flow = Object(context.arg::<u64>(3));
+    if let Some((thread, asked)) = attempt() {
+        let destination = flow.read(setting!(flowi6_destination)).unwrap_or([0; 16]);
+        let error = v6_error(net, result).unwrap_or(0);
+        emit::settle(Kind::Route, route(thread, asked, destination, error));
     }
     0
 }
@@ -104,31 +112,43 @@ fn v6_error(net: Object, result: Object) -> Result<u32, i32> {
     })
 }
 
-/// The thread, where it is inside of `connect(2)`, and what the routing table last said to it.
+/// The thread, where it is inside of `connect(2)`, and what it asks for.
 #[inline(always)]
-fn attempt() -> Option<(u64, u32)> {
+fn attempt() -> Option<(u64, Asked)> {
     // SAFETY: takes no arguments.
     let thread = unsafe { bpf_get_current_pid_tgid() };
     // SAFETY: only this thread changes its entry.
-    let last = unsafe { ATTEMPTS.get(thread) }?;
-    Some((thread, *last))
+    let asked = unsafe { ATTEMPTS.get(thread) }?;
+    Some((thread, *asked))
 }
 
+/// Whether it is there or not, a way to elsewhere is none of the attempt's: an interrupt takes what packets bring for the thread
+/// that it comes upon. To no address at all means to this machine, under whichever one the kernel chooses.
 #[inline(always)]
-fn route(error: u32) -> Result<(), i32> {
-    let Some((thread, last)) = attempt() else {
+fn route(thread: u64, asked: Asked, destination: [u8; 16], error: u32) -> Result<(), i32> {
+    if asked.remote != [0; 16] && asked.remote != destination || error == asked.error {
         return Ok(());
-    };
-    if error != last {
-        let _ = ATTEMPTS.insert(thread, error, 0);
-        let record = Route {
-            header: task::header(Kind::Route, task::current())?,
-            error,
-            padding: 0,
-        };
-        emit::record(Kind::Route, &record);
     }
+    let _ = ATTEMPTS.insert(thread, Asked { error, ..asked }, 0);
+    let record = Route {
+        header: task::header(Kind::Route, task::current())?,
+        error,
+        padding: 0,
+    };
+    emit::record(Kind::Route, &record);
     Ok(())
+}
+
+/// The IPv4 address of a mapped one; others as they are.
+#[inline(always)]
+fn unmapped(address: [u8; 16]) -> [u8; 16] {
+    const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+    if address[..12] != MAPPED {
+        return address;
+    }
+    let mut plain = [0; 16];
+    plain[..4].copy_from_slice(&address[12..]);
+    plain
 }
 
 #[inline(always)]
@@ -148,8 +168,12 @@ fn try_connect(context: &SockAddrContext, remote: Endpoints) -> Result<(), i32> 
         endpoints: remote,
     };
     emit::record(Kind::Attempt, &record);
+    let asked = Asked {
+        remote: unmapped(remote.remote),
+        error: 0,
+    };
     // SAFETY: takes no arguments.
-    let _ = ATTEMPTS.insert(unsafe { bpf_get_current_pid_tgid() }, 0, 0);
+    let _ = ATTEMPTS.insert(unsafe { bpf_get_current_pid_tgid() }, asked, 0);
     Ok(())
 }
 

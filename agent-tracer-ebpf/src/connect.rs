@@ -1,6 +1,8 @@
 //! TCP sockets: who asked for a connection or listens for some, and what became of it.
 
-use agent_tracer_ebpf::{Connect, Endpoints, Header, Kind, LOST_SOCKETS, Listen, SocketState};
+use agent_tracer_ebpf::{
+    Connect, Endpoints, Header, Kind, LOST_SOCKETS, Listen, RESCUED_STATES, SocketState,
+};
 use aya_ebpf::{
     EbpfContext,
     helpers::generated::{bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns},
@@ -11,7 +13,7 @@ use aya_ebpf::{
 use crate::{
     emit,
     kernel::{OUTSIDE, Object},
-    maps::{ATTEMPTS, EARLIER_SOCKETS, SOCKETS, setting},
+    maps::{ATTEMPTS, EARLIER_SOCKETS, SOCKETS, STATE_IS_BUSY, setting},
     task,
 };
 
@@ -49,28 +51,55 @@ pub fn kprobe_tcp_connect(context: ProbeContext) -> u32 {
 /// `prototype: (const struct sock *sk, const int oldstate, const int newstate)`
 #[raw_tracepoint(tracepoint = "inet_sock_set_state")]
 pub fn inet_sock_set_state(context: RawTracePointContext) -> i32 {
+    is_busy(1);
     let socket = Object(context.arg::<u64>(0));
-    let from = context.arg::<u32>(1);
-    let to = context.arg::<u32>(2);
-    match to {
+    match context.arg::<u32>(2) {
         // `connect(2)` sets this state in the context of the process that called it.
         TCP_SYN_SENT if setting!(connect_is_hooked) == 0 => {
             emit::settle(Kind::Connect, try_connect(&context, socket));
         }
-        // Through SYN_RECV when both ends ask at the same time; sockets that were asked only are
-        // not in the table.
-        TCP_ESTABLISHED if from == TCP_SYN_SENT || from == TCP_SYN_RECV => {
-            emit::settle(Kind::SocketState, try_state(socket, from, to));
-        }
         // `listen(2)` does so in the context of the process that called it.
         TCP_LISTEN => emit::settle(Kind::Listen, try_listen(&context, socket)),
-        // The two ways to send a FIN, and the end.
-        TCP_FIN_WAIT1 | TCP_LAST_ACK | TCP_CLOSE => {
-            emit::settle(Kind::SocketState, try_state(socket, from, to));
-        }
-        _ => {}
+        to => state(socket, context.arg::<u32>(1), to),
+    }
+    is_busy(0);
+    0
+}
+
+/// The same hook once more, attached behind the other. The kernel runs no program twice at a time on a CPU
+/// (`bpf_prog.active`), so a change of state in an interrupt that comes upon the other program would be lost: this one tells it.
+/// In an interrupt, nobody connects or listens.
+#[raw_tracepoint(tracepoint = "inet_sock_set_state")]
+pub fn inet_sock_set_state_in_interrupt(context: RawTracePointContext) -> i32 {
+    let other = STATE_IS_BUSY.get_ptr(0);
+    // SAFETY: a value of this CPU; whoever else changes it puts it back before this goes on.
+    if other.is_some_and(|other| unsafe { core::ptr::read_volatile(other) } == 1) {
+        emit::lost(RESCUED_STATES);
+        let socket = Object(context.arg::<u64>(0));
+        state(socket, context.arg::<u32>(1), context.arg::<u32>(2));
     }
     0
+}
+
+#[inline(always)]
+fn is_busy(now: u32) {
+    if let Some(is_busy) = STATE_IS_BUSY.get_ptr_mut(0) {
+        // SAFETY: a value of this CPU, where only this program writes it. Volatile: it is read in between.
+        unsafe { core::ptr::write_volatile(is_busy, now) };
+    }
+}
+
+#[inline(always)]
+fn state(socket: Object, from: u32, to: u32) {
+    match to {
+        // Through SYN_RECV when both ends ask at the same time; sockets that were asked only are
+        // not in the table.
+        TCP_ESTABLISHED if from == TCP_SYN_SENT || from == TCP_SYN_RECV => {}
+        // The two ways to send a FIN, and the end.
+        TCP_FIN_WAIT1 | TCP_LAST_ACK | TCP_CLOSE => {}
+        _ => return,
+    }
+    emit::settle(Kind::SocketState, try_state(socket, from, to));
 }
 
 #[inline(always)]

@@ -26,9 +26,23 @@ pub static SOCKETS: HashMap<u64, u8> = HashMap::with_max_entries(SOCKET_LIMIT, 0
 #[map]
 pub static EARLIER_SOCKETS: HashMap<u64, u8> = HashMap::with_max_entries(SOCKET_LIMIT, 0);
 
-/// Threads inside of `connect(2)`, with what the routing table last said: a positive errno or 0.
+/// What a thread inside of `connect(2)` asks for.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Asked {
+    /// As in `Endpoints`; that of a mapped address is the IPv4 address.
+    pub remote: [u8; 16],
+    /// What the routing table last said to it: a positive errno or 0.
+    pub error: u32,
+}
+
+/// Threads inside of `connect(2)`.
 #[map]
-pub static ATTEMPTS: HashMap<u64, u32> = HashMap::with_max_entries(ATTEMPT_LIMIT, 0);
+pub static ATTEMPTS: HashMap<u64, Asked> = HashMap::with_max_entries(ATTEMPT_LIMIT, 0);
+
+/// 1 while the program for state changes runs on this CPU: see `connect::inet_sock_set_state_in_interrupt`.
+#[map]
+pub static STATE_IS_BUSY: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
 
 /// Whom UDP sockets talk to. The loader reads the counts and removes what it has read.
 #[map]

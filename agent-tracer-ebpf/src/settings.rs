@@ -75,6 +75,8 @@ pub struct Settings {
     pub tcp_bytes_sent: u32,
     pub tcp_bytes_retransmitted: u32,
     pub tcp_bytes_received: u32,
+    pub flowi4_destination: u32,
+    pub flowi6_destination: u32,
     pub fib6_result_type: u32,
     pub fib6_result_info: u32,
     pub net_fib6_null_entry: u32,

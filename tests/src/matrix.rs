@@ -33,7 +33,6 @@ pub(crate) fn tests() -> Vec<Test> {
             what_is_on_the_wire_is_in_a_row_and_the_other_way_round
         ))
         .needs("tcpdump"),
-        on_the_wire(live!(no_route_stays_the_reason_whatever_comes_next)),
         on_the_wire(live!(a_router_that_answers_at_once_is_the_reason))
             .lacking("what told a process of an error that its socket keeps no record of"),
         on_the_wire(live!(what_a_filter_stops_is_a_row_with_its_end)).needs("nft"),
@@ -141,10 +140,6 @@ fn what_a_filter_stops_is_a_row_with_its_end() {
     let scene = Scene::play(cases(&table::FILTERED));
     rows_are_those_of_the_table(&scene);
     rows_are_those_on_the_wire(&scene);
-}
-
-fn no_route_stays_the_reason_whatever_comes_next() {
-    rows_are_those_of_the_table(&Scene::play(cases(&table::NEXT)));
 }
 
 fn a_router_that_answers_at_once_is_the_reason() {

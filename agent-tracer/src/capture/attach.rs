@@ -91,7 +91,10 @@ fn try_attach(program: &mut Program, name: &str, places: &Places) -> Result<(), 
     let said = |error: ProgramError| briefly(&chain(&error));
     let cgroup = || places.cgroup.as_ref().map_err(Clone::clone);
     match program {
-        Program::RawTracePoint(program) => program.attach(name).map(|_| ()).map_err(said),
+        Program::RawTracePoint(program) => {
+            let tracepoint = name.strip_suffix("_in_interrupt").unwrap_or(name);
+            program.attach(tracepoint).map(|_| ()).map_err(said)
+        }
         Program::FEntry(program) => program.attach().map(|_| ()).map_err(said),
         Program::KProbe(program) => program.attach("tcp_connect", 0).map(|_| ()).map_err(said),
         Program::CgroupSockAddr(program) => {

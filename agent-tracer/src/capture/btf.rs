@@ -107,6 +107,8 @@ pub fn read() -> Result<Fields, BtfError> {
         tcp_bytes_sent: search.offset("tcp_sock", "bytes_sent"),
         tcp_bytes_retransmitted: search.offset("tcp_sock", "bytes_retrans"),
         tcp_bytes_received: search.offset("tcp_sock", "bytes_received"),
+        flowi4_destination: search.offset("flowi4", "daddr"),
+        flowi6_destination: search.offset("flowi6", "daddr"),
         fib6_result_type: search.offset("fib6_result", "fib6_type"),
         fib6_result_info: search.offset("fib6_result", "f6i"),
         net_fib6_null_entry: search.offset("net", "ipv6.fib6_null_entry"),

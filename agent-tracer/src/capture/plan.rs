@@ -166,7 +166,11 @@ impl Fact {
             | Fact::EarlierDatagrams
             | Fact::Attempt
             | Fact::Datagrams => &[],
-            Fact::Route => &[settings.fib6_result_type],
+            Fact::Route => &[
+                settings.fib6_result_type,
+                settings.flowi4_destination,
+                settings.flowi6_destination,
+            ],
             // Without a cookie, bytes are nobody's.
             Fact::Names => &[settings.sock_cookie],
             Fact::Exec => &[
@@ -271,7 +275,8 @@ impl Hook {
             Hook::CgroupAttachTask => &["cgroup_attach_task"],
             Hook::FentryTcpConnect => &["fentry_tcp_connect"],
             Hook::KprobeTcpConnect => &["kprobe_tcp_connect"],
-            Hook::InetSockSetState => &["inet_sock_set_state"],
+            // In this order, for the kernel runs them in the order in which they came.
+            Hook::InetSockSetState => &["inet_sock_set_state", "inet_sock_set_state_in_interrupt"],
             Hook::CgroupConnect => &["cgroup_connect4", "cgroup_connect6"],
             Hook::FibTableLookup => &["fib_table_lookup", "fib6_table_lookup"],
             Hook::CgroupDatagrams => &[

@@ -19,7 +19,8 @@ use super::far;
 /// Both ends of the wire, and what the near one has no way to. Addresses of documents all of them.
 ///
 /// A neighbour that does not answer is given up after three tenths of a second instead of three seconds, and a peer after one more
-/// SYN. Routes have sources of their own: a router answers so many packets a second to each that it cannot forward.
+/// SYN. Routes have sources of their own: a router answers five packets at a time to each that it cannot forward, and then one
+/// a second (`ip_error`).
 const NEAR: &str = "
 echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
 echo 1 >/proc/sys/net/ipv4/tcp_syn_retries
@@ -47,6 +48,9 @@ ip -6 route add prohibit 2001:db8:3::3/128
 
 /// The router drops what is for `…1`, has no way to `…2` and says so, forbids `…3`, and has no route at all to `…4`. It says so
 /// before `connect(2)` of the near end has returned. Beside it is a network where nobody is, which it finds out later.
+///
+/// No kind of ICMP is held back: a limit of 0 would let all pass, but take away what `ip_error` has left for that source, for both
+/// count in the same place (`inet_peer.rate_tokens`).
 const FAR: &str = "
 ip link set lo up
 ip link set far0 up
@@ -61,7 +65,7 @@ ip addr add 192.0.2.2/24 dev far0
 ip addr add 2001:db8:1::2/64 dev far0
 echo 1 >/proc/sys/net/ipv4/ip_forward
 echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
-echo 0 >/proc/sys/net/ipv4/icmp_ratelimit
+echo 0 >/proc/sys/net/ipv4/icmp_ratemask
 echo 0 >/proc/sys/net/ipv6/icmp/ratelimit
 ip route add blackhole 198.51.100.1
 ip route add unreachable 198.51.100.2

@@ -33,7 +33,7 @@ const RINGS: &[&str] = &["ring", "ring-polled", "ring-worker"];
 /// What every machine with two namespaces can play. Ways and deeds are those of `actor/attempt.rs`; of two ends the first
 /// is that of v4, whose routers use other words.
 #[rustfmt::skip]
-pub(super) const PLAIN: [Line; 36] = [
+pub(super) const PLAIN: [Line; 37] = [
     line(BOTH, "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
     line(BOTH, "close", Nobody, [REFUSED; 2], OnTheWire, That),
     line(BOTH, "close", Dropped, [TIMED_OUT; 2], OnTheWire, That),
@@ -63,6 +63,7 @@ pub(super) const PLAIN: [Line; 36] = [
     line(BOTH, "leave", Unknown, [NO_NET; 2], Never, Nothing),
     line(BOTH, "leave", Forbidden, [BLOCKED; 2], Never, Nothing),
     // What its thread does next is nothing to an attempt that sent nothing.
+    line(&["sounding"], "close", Unknown, [NO_NET; 2], Never, That),
     line(&["sounding"], "close", NoWay, [NO_HOST; 2], Never, That),
     line(&["sounding"], "close", Forbidden, [BLOCKED; 2], Never, That),
     // Another thread.
@@ -82,18 +83,7 @@ pub(super) const PLAIN: [Line; 36] = [
     line(&["itself"], "close", Itself, [EMPTY; 2], Elsewhere, That),
 ];
 
-/// What is known to be told wrong: the routing table's second word, on what the thread asks for next, takes the place of its
-/// first one, that it knows of no way.
-pub(super) const NEXT: [Line; 1] = [line(
-    &["sounding"],
-    "close",
-    Unknown,
-    [NO_NET; 2],
-    Never,
-    That,
-)];
-
-/// Likewise: a router's answer to a SYN that comes before `connect(2)` has returned. Since Linux 6.2 poll(2) wakes up for it, and
+/// What is known to be told wrong: a router's answer to a SYN that comes before `connect(2)` has returned. Since Linux 6.2 poll(2) wakes up for it, and
 /// `SO_ERROR` takes it away; the process closes the socket, in whose end nothing is left of it.
 #[rustfmt::skip]
 pub(super) const TOO_SOON: [Line; 3] = [
