@@ -1,8 +1,6 @@
 //! TCP sockets: who asked for a connection or listens for some, and what became of it.
 
-use agent_tracer_ebpf::{
-    Connect, Endpoints, Header, Kind, LOST_SOCKETS, Listen, RESCUED_STATES, SocketState,
-};
+use agent_tracer_ebpf::{Connect, Endpoints, Header, Kind, LOST_SOCKETS, Listen, SocketState};
 use aya_ebpf::{
     EbpfContext,
     helpers::generated::{bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns},
@@ -13,7 +11,7 @@ use aya_ebpf::{
 use crate::{
     emit,
     kernel::{OUTSIDE, Object},
-    maps::{ATTEMPTS, EARLIER_SOCKETS, SOCKETS, STATE_IS_BUSY, setting},
+    maps::{ATTEMPTS, EARLIER_SOCKETS, SOCKETS, setting},
     task,
 };
 
@@ -27,6 +25,12 @@ const TCP_FIN_WAIT1: u32 = 4;
 const TCP_CLOSE: u32 = 7;
 const TCP_LAST_ACK: u32 = 9;
 const TCP_LISTEN: u32 = 10;
+
+/// No state: nothing is told of the socket yet.
+const NEW: u32 = 0;
+
+/// What came before was not told: some kernels leave tracepoints out in interrupts under load, and even perf(1) misses them.
+const MISSED: i32 = -3;
 
 /// `1 << SOCK_DONE`: the peer's FIN came.
 const PEER_IS_DONE: u64 = 1 << 1;
@@ -51,7 +55,6 @@ pub fn kprobe_tcp_connect(context: ProbeContext) -> u32 {
 /// `prototype: (const struct sock *sk, const int oldstate, const int newstate)`
 #[raw_tracepoint(tracepoint = "inet_sock_set_state")]
 pub fn inet_sock_set_state(context: RawTracePointContext) -> i32 {
-    is_busy(1);
     let socket = Object(context.arg::<u64>(0));
     match context.arg::<u32>(2) {
         // `connect(2)` sets this state in the context of the process that called it.
@@ -62,31 +65,17 @@ pub fn inet_sock_set_state(context: RawTracePointContext) -> i32 {
         TCP_LISTEN => emit::settle(Kind::Listen, try_listen(&context, socket)),
         to => state(socket, context.arg::<u32>(1), to),
     }
-    is_busy(0);
     0
 }
 
-/// The same hook once more, attached behind the other. The kernel runs no program twice at a time on a CPU
-/// (`bpf_prog.active`), so a change of state in an interrupt that comes upon the other program would be lost: this one tells it.
-/// In an interrupt, nobody connects or listens.
+/// The same hook once more. The kernel runs no program twice at a time on a CPU (`bpf_prog.active`): a change of state in an
+/// interrupt that comes upon the other program would be lost. This one tells what the other one has not; an interrupt that comes
+/// upon this one finds the other one free. In an interrupt, nobody connects or listens.
 #[raw_tracepoint(tracepoint = "inet_sock_set_state")]
 pub fn inet_sock_set_state_in_interrupt(context: RawTracePointContext) -> i32 {
-    let other = STATE_IS_BUSY.get_ptr(0);
-    // SAFETY: a value of this CPU; whoever else changes it puts it back before this goes on.
-    if other.is_some_and(|other| unsafe { core::ptr::read_volatile(other) } == 1) {
-        emit::lost(RESCUED_STATES);
-        let socket = Object(context.arg::<u64>(0));
-        state(socket, context.arg::<u32>(1), context.arg::<u32>(2));
-    }
+    let socket = Object(context.arg::<u64>(0));
+    state(socket, context.arg::<u32>(1), context.arg::<u32>(2));
     0
-}
-
-#[inline(always)]
-fn is_busy(now: u32) {
-    if let Some(is_busy) = STATE_IS_BUSY.get_ptr_mut(0) {
-        // SAFETY: a value of this CPU, where only this program writes it. Volatile: it is read in between.
-        unsafe { core::ptr::write_volatile(is_busy, now) };
-    }
 }
 
 #[inline(always)]
@@ -94,7 +83,7 @@ fn state(socket: Object, from: u32, to: u32) {
     match to {
         // Through SYN_RECV when both ends ask at the same time; sockets that were asked only are
         // not in the table.
-        TCP_ESTABLISHED if from == TCP_SYN_SENT || from == TCP_SYN_RECV => {}
+        TCP_SYN_RECV | TCP_ESTABLISHED => {}
         // The two ways to send a FIN, and the end.
         TCP_FIN_WAIT1 | TCP_LAST_ACK | TCP_CLOSE => {}
         _ => return,
@@ -113,7 +102,12 @@ fn try_connect<C: EbpfContext>(context: &C, socket: Object) -> Result<(), i32> {
         // The state changes before a port is chosen; what is there is left of an earlier attempt.
         endpoints.local_port = 0;
     }
-    if SOCKETS.insert(socket.0, 1, 0).is_err() {
+    // SAFETY: the value is not looked at.
+    if unsafe { SOCKETS.get(socket.0) }.is_some() {
+        // The end of the connection before was not told.
+        emit::lost(Kind::SocketState as u32);
+    }
+    if SOCKETS.insert(socket.0, NEW as u8, 0).is_err() {
         emit::lost(LOST_SOCKETS);
         aya_log_ebpf::warn!(context, "connect: the table of sockets is full");
     }
@@ -139,7 +133,7 @@ fn try_listen<C: EbpfContext>(context: &C, socket: Object) -> Result<(), i32> {
         socket: socket.0,
         endpoints: endpoints(socket)?,
     };
-    if SOCKETS.insert(socket.0, 1, 0).is_err() {
+    if SOCKETS.insert(socket.0, NEW as u8, 0).is_err() {
         emit::lost(LOST_SOCKETS);
         aya_log_ebpf::warn!(context, "listen: the table of sockets is full");
     }
@@ -150,14 +144,33 @@ fn try_listen<C: EbpfContext>(context: &C, socket: Object) -> Result<(), i32> {
 #[inline(always)]
 fn try_state(socket: Object, from: u32, to: u32) -> Result<(), i32> {
     let (mut address, mut cookie) = (socket.0, 0);
-    // SAFETY: the value is not looked at.
-    if unsafe { SOCKETS.get(socket.0) }.is_none() {
+    let mut told = SOCKETS.get_ptr_mut(socket.0);
+    if told.is_none() {
         address = 0;
         cookie = socket.word(setting!(sock_cookie));
-        // SAFETY: as above.
-        if cookie == 0 || unsafe { EARLIER_SOCKETS.get(cookie) }.is_none() {
-            return Ok(());
+        if cookie != 0 {
+            told = EARLIER_SOCKETS.get_ptr_mut(cookie);
         }
+    }
+    let Some(told) = told else { return Ok(()) };
+    // SAFETY: a value of the map; whoever changes the state of a socket holds its lock.
+    let before = u32::from(unsafe { core::ptr::replace(told, to as u8) });
+    if before == to {
+        return Ok(());
+    }
+    if cookie == 0 {
+        if from == TCP_LISTEN && to == TCP_SYN_RECV {
+            // Its end was not told, and it is another connection by now: one that somebody else asked for.
+            let _ = SOCKETS.remove(address);
+            return Err(MISSED);
+        }
+        if before == NEW && from != TCP_SYN_SENT && from != TCP_LISTEN {
+            // That it was answered was not told.
+            emit::lost(Kind::SocketState as u32);
+        }
+    }
+    if to == TCP_SYN_RECV {
+        return Ok(());
     }
     if to == TCP_CLOSE {
         let _ = match cookie {

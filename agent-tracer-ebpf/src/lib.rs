@@ -133,15 +133,11 @@ impl Kind {
     }
 }
 
-/// Entries of the map of losses: [`LOST_SOCKETS`], one a [`Kind`], then [`LOST_PEERS`] and [`RESCUED_STATES`].
-pub const LOSS_COUNTERS: u32 = 3 + Kind::ALL.len() as u32;
+/// Entries of the map of losses: [`LOST_SOCKETS`], one a [`Kind`], then [`LOST_PEERS`].
+pub const LOSS_COUNTERS: u32 = 2 + Kind::ALL.len() as u32;
 
 /// Counter of UDP peers that the table had no room for.
 pub const LOST_PEERS: u32 = 1 + Kind::ALL.len() as u32;
-
-/// Counter of changes of state that the first program of their hook was too busy for and the second one told: no loss, but the
-/// kernel counts them as one of the first program's (`recursion_misses`).
-pub const RESCUED_STATES: u32 = 2 + Kind::ALL.len() as u32;
 
 /// Counter of connections whose outcome will be missed because the table of sockets was full.
 /// No kind has its number.

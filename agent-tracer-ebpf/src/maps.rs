@@ -17,12 +17,13 @@ pub static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
 #[map]
 pub static LOSSES: PerCpuArray<u64> = PerCpuArray::with_max_entries(LOSS_COUNTERS, 0);
 
-/// Sockets between connect and close, so that state changes of all others are ignored.
+/// Sockets between connect and close, so that state changes of all others are ignored; each with the last state that was told
+/// of it.
 #[map]
 pub static SOCKETS: HashMap<u64, u8> = HashMap::with_max_entries(SOCKET_LIMIT, 0);
 
 /// Sockets that were there before the recording, by cookie (`sk_cookie`): nobody told their addresses. Filled in by
-/// the loader; about 64 bytes each, as the others.
+/// the loader, with a state that is none; about 64 bytes each, as the others.
 #[map]
 pub static EARLIER_SOCKETS: HashMap<u64, u8> = HashMap::with_max_entries(SOCKET_LIMIT, 0);
 
@@ -39,10 +40,6 @@ pub struct Asked {
 /// Threads inside of `connect(2)`.
 #[map]
 pub static ATTEMPTS: HashMap<u64, Asked> = HashMap::with_max_entries(ATTEMPT_LIMIT, 0);
-
-/// 1 while the program for state changes runs on this CPU: see `connect::inet_sock_set_state_in_interrupt`.
-#[map]
-pub static STATE_IS_BUSY: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
 
 /// Whom UDP sockets talk to. The loader reads the counts and removes what it has read.
 #[map]

@@ -173,7 +173,7 @@ impl Capture {
         user: u32,
     ) -> Result<u64, CaptureError> {
         self.earlier
-            .insert(cookie, 1, 0)
+            .insert(cookie, 0, 0)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
         Ok(self.assembler.adopt(cookie, process, user))
     }

@@ -6,7 +6,7 @@ use std::{
     os::fd::{AsFd, AsRawFd, OwnedFd},
 };
 
-use agent_tracer_ebpf::{Kind, LOSS_COUNTERS, LOST_PEERS, LOST_SOCKETS, RESCUED_STATES};
+use agent_tracer_ebpf::{Kind, LOSS_COUNTERS, LOST_PEERS, LOST_SOCKETS};
 use aya::{
     Ebpf,
     maps::{MapData, PerCpuArray},
@@ -24,8 +24,6 @@ pub(super) struct Losses {
 struct Attached {
     hook: Hook,
     program: OwnedFd,
-    /// The counter of what another program of the hook told instead.
-    rescued: Option<u32>,
     reported: u64,
 }
 
@@ -41,7 +39,10 @@ impl Losses {
             if watched.iter().any(|known| known.hook == hook) {
                 continue;
             }
-            for (name, rescued) in watched_programs(hook) {
+            if may_be_busy(hook) {
+                continue;
+            }
+            for name in hook.programs() {
                 let program = programs
                     .program(name)
                     .and_then(|program| program.fd().ok()?.as_fd().try_clone_to_owned().ok());
@@ -49,7 +50,6 @@ impl Losses {
                     watched.push(Attached {
                         hook,
                         program,
-                        rescued,
                         reported: 0,
                     });
                 }
@@ -93,35 +93,22 @@ impl Losses {
             *reported = total;
         }
         for attached in &mut self.programs {
-            let Some(missed) = recursion_misses(&attached.program) else {
-                continue;
-            };
-            // After the misses: a miss comes before its rescue.
-            let rescued = attached
-                .rescued
-                .and_then(|counter| self.counters.get(&counter, 0).ok())
-                .map_or(0, |values| values.iter().sum());
-            let total = missed.saturating_sub(rescued).max(attached.reported);
+            let total = recursion_misses(&attached.program).unwrap_or(attached.reported);
             let name = format!("{} (the hook was busy)", attached.hook);
-            lost(&name, total - attached.reported);
+            lost(&name, total.saturating_sub(attached.reported));
             attached.reported = total;
         }
     }
 }
 
-/// The programs of a hook that the kernel may skip where it matters, each with the counter of what was told all the same.
-fn watched_programs(hook: Hook) -> Vec<(&'static str, Option<u32>)> {
+/// Whether it does no harm that the kernel skips a program of the hook.
+fn may_be_busy(hook: Hook) -> bool {
     match hook {
-        // The second is there for what the first one misses.
-        Hook::InetSockSetState => hook
-            .programs()
-            .iter()
-            .take(1)
-            .map(|name| (*name, Some(RESCUED_STATES)))
-            .collect(),
-        // What is skipped is a lookup of an interrupt, and nothing that a process asked for.
-        Hook::FibTableLookup => Vec::new(),
-        _ => hook.programs().iter().map(|name| (*name, None)).collect(),
+        // Of its two programs one runs, always.
+        Hook::InetSockSetState => true,
+        // A lookup in an interrupt is none that a process asked for.
+        Hook::FibTableLookup => true,
+        _ => false,
     }
 }
 

@@ -275,7 +275,6 @@ impl Hook {
             Hook::CgroupAttachTask => &["cgroup_attach_task"],
             Hook::FentryTcpConnect => &["fentry_tcp_connect"],
             Hook::KprobeTcpConnect => &["kprobe_tcp_connect"],
-            // In this order, for the kernel runs them in the order in which they came.
             Hook::InetSockSetState => &["inet_sock_set_state", "inet_sock_set_state_in_interrupt"],
             Hook::CgroupConnect => &["cgroup_connect4", "cgroup_connect6"],
             Hook::FibTableLookup => &["fib_table_lookup", "fib6_table_lookup"],

@@ -11,6 +11,7 @@ mod listen;
 mod mayfly;
 mod sandbox;
 mod script;
+mod storm;
 mod thread;
 mod wire;
 
@@ -37,6 +38,7 @@ pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
         Some("serve") => dial::serve(rest),
         Some("hand-over") => dial::hand_over(rest),
         Some("mayflies") => mayfly::mayflies(rest),
+        Some("storm") => storm::storm(rest),
         Some("wire") => wire::near(rest),
         Some("far") => wire::far(rest),
         Some("attempts") => script::play::<attempt::Attempt>(),

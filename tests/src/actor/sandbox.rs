@@ -20,7 +20,7 @@ use super::become_program;
 ///
 /// `tiny DIRECTORY` has a disk of 64 KiB there, `hide DIRECTORY` has nothing there, `over FILE PLACE`
 /// has a file in the place of another, `pids` counts process ids from 1, `named NAME` is a host of that name, `powerless` is root in a user namespace only, `net` has a loopback only, on which nobody answers for 192.0.2.0/24,
-/// `network-of PID` has the network of that process.
+/// `network-of PID` has the network of that process; `steered`, after `net`, has any processor take what is sent to the loopback.
 pub(super) fn within(words: &[OsString]) -> ExitCode {
     let mut words = words.iter();
     let mut new_pids = false;
@@ -59,6 +59,13 @@ pub(super) fn within(words: &[OsString]) -> ExitCode {
             Some("net") => {
                 unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace");
                 network();
+            }
+            Some("steered") => {
+                own_mounts();
+                // That of this network.
+                lay("sysfs", &OsString::from("/sys"), "");
+                fs::write("/sys/class/net/lo/queues/rx-0/rps_cpus", "3")
+                    .expect("receive packet steering");
             }
             Some("network-of") => super::wire::network_of(words.next().expect("a process")),
             Some(_) | None => return ExitCode::FAILURE,
