@@ -84,13 +84,17 @@ impl Capture {
         let mut loader = Loader::new();
         let refuses = |error| refused().without_maps(&error);
         let mut programs = loader.load(&hooked).map_err(refuses)?;
-        let mut connect = Choice {
-            fact: Fact::Connect,
+        let open = |fact| Choice {
+            fact,
             hook: None,
             failures: Vec::new(),
             caveat: None,
         };
+        let mut outcome = open(Fact::Outcome);
+        let mut connect = open(Fact::Connect);
         if Fact::Connect.needs(&settings) {
+            // What becomes of connections before who asks for them: of one that is told, the rest is told too.
+            attach_first(&mut programs, &mut outcome, Fact::Outcome.hooks(), &places);
             attach_first(
                 &mut programs,
                 &mut connect,
@@ -101,17 +105,15 @@ impl Capture {
         if connect.hook.is_none() {
             drop(programs);
             programs = loader.load(&not_hooked).map_err(refuses)?;
+            outcome = open(Fact::Outcome);
         }
 
         for fact in Fact::HOOKED {
-            let mut choice = Choice {
-                fact,
-                hook: None,
-                failures: Vec::new(),
-                caveat: None,
-            };
+            let mut choice = open(fact);
             if fact == Fact::Connect {
                 choice = connect.clone();
+            } else if fact == Fact::Outcome && outcome.hook.is_some() {
+                choice = outcome.clone();
             } else if fact != Fact::Listen && fact.needs(&settings) {
                 attach_first(&mut programs, &mut choice, fact.hooks(), &places);
             }
