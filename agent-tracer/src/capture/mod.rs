@@ -13,6 +13,7 @@ mod inventory;
 mod launch;
 mod load;
 mod losses;
+mod memory;
 mod observe;
 mod plan;
 mod privileges;
