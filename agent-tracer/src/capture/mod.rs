@@ -15,6 +15,7 @@ mod load;
 mod losses;
 mod memory;
 mod observe;
+mod packed;
 mod plan;
 mod privileges;
 mod refusal;
@@ -28,7 +29,7 @@ pub use checkup::Checkup;
 pub use error::CaptureError;
 pub use files::{FileChange, FileWatch};
 pub use hosts::HostsFile;
-pub use inventory::Inventory;
+pub use inventory::{Inventory, KeptInventory};
 pub use launch::{Launch, LaunchError, Launched, find_command};
 pub use load::Capture;
 pub use observe::{
