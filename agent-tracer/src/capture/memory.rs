@@ -13,6 +13,22 @@ const RECORD_HEADER: usize = 8;
 
 const _: () = assert!(RECORD_HEADER + size_of::<Exec>() + EXEC_PAYLOAD <= TAIL);
 
+/// Above that, memory comes from the kernel and goes back to it.
+#[cfg(target_env = "gnu")]
+const LARGE: nix::libc::c_int = 1 << 20;
+
+/// Makes glibc sparing, before the first thread. Threads share one heap: of the one that each of those has otherwise that
+/// look at the machine, the last half megabyte stays when they have ended. And what is large stays out of the heap: glibc
+/// moves that limit up to 32 MiB with what is freed, and a list that grows leaves holes behind, as large as itself.
+pub fn be_sparing() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes no pointers.
+    unsafe {
+        nix::libc::mallopt(nix::libc::M_ARENA_MAX, 1);
+        nix::libc::mallopt(nix::libc::M_MMAP_THRESHOLD, LARGE);
+    }
+}
+
 /// The library that loads reads all of the kernel's types and drops them, 20 MiB in small pieces, and glibc
 /// keeps such for the next ones; a recorder that runs for hours never needs them again.
 pub(super) fn give_back() {

@@ -152,6 +152,7 @@ impl Recording {
         if let Target::Process(pid) = self.target {
             capture::check_process(pid)?;
         }
+        capture::be_sparing();
         let before = self
             .compare
             .then(|| inventory::look_at_files(observer, &self.roots));
