@@ -14,7 +14,7 @@ mod units;
 use std::{collections::BTreeMap, thread};
 
 use crate::event::{Compared, Difference, Subject};
-use look::Look;
+use look::{KeptLook, Look};
 
 /// How much comes in one event. An event is read whole, so it must not be of any size.
 const DIFFERENCES: usize = 500;
@@ -24,6 +24,11 @@ const BYTES: usize = 256 << 10;
 #[derive(Default)]
 pub struct Inventory {
     looks: BTreeMap<Subject, Look>,
+}
+
+/// The same until it is compared.
+pub struct KeptInventory {
+    looks: BTreeMap<Subject, KeptLook>,
 }
 
 /// What is looked at in one go.
@@ -98,6 +103,16 @@ impl Inventory {
         Inventory { looks }
     }
 
+    /// Puts it away, in a tenth of the room.
+    pub fn keep(self) -> KeptInventory {
+        let looks = self.looks.into_iter();
+        KeptInventory {
+            looks: looks
+                .map(|(subject, look)| (subject, look.keep()))
+                .collect(),
+        }
+    }
+
     /// What differs later, subject by subject; each is told, also where nothing differs.
     pub fn compare(&self, later: &Inventory) -> Vec<Compared> {
         let nothing = Look::default();
@@ -126,6 +141,18 @@ impl Inventory {
             }
         }
         events
+    }
+}
+
+impl KeptInventory {
+    /// Takes it out again.
+    pub fn back(&self) -> Inventory {
+        let looks = self.looks.iter();
+        Inventory {
+            looks: looks
+                .map(|(subject, look)| (*subject, look.back()))
+                .collect(),
+        }
     }
 }
 
@@ -260,6 +287,8 @@ mod tests {
         fn exactly_the_symmetric_difference(before in some(), after in some()) {
             let one = inventory(Subject::Users, before.clone(), "");
             let other = inventory(Subject::Users, after.clone(), "");
+            prop_assert_eq!(&one.keep().back().looks[&Subject::Users].entries, &before);
+            let one = inventory(Subject::Users, before.clone(), "");
             prop_assert!(one.compare(&one).iter().all(|told| told.differences.is_empty()));
             let told: Vec<Difference> =
                 one.compare(&other).into_iter().flat_map(|told| told.differences).collect();

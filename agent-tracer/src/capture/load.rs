@@ -24,6 +24,7 @@ use super::{
     error::CaptureError,
     hierarchy,
     losses::Losses,
+    memory,
     observe::{boot_now, host_facts},
     plan::{Choice, Fact, Hook, Plan},
     privileges,
@@ -124,7 +125,7 @@ impl Capture {
         }
         share_outcome(&mut plan);
         let capture = Capture::open(programs, plan, places);
-        give_memory_back();
+        memory::give_back();
         capture
     }
 
@@ -139,6 +140,7 @@ impl Capture {
         };
         let ring = RingBuf::try_from(take(&mut programs, "EVENTS")?)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
+        memory::map_ring_once();
         let earlier = HashMap::try_from(take(&mut programs, "EARLIER_SOCKETS")?)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
         let peers = HashMap::try_from(take(&mut programs, "UDP_PEERS")?)
@@ -347,16 +349,6 @@ fn share_outcome(plan: &mut Plan) {
             choice.hook = hook;
             choice.failures.extend(failures.clone());
         }
-    }
-}
-
-/// The library that loads reads all of the kernel's types and drops them, 20 MiB in small pieces, and glibc
-/// keeps such for the next ones; a recorder that runs for hours never needs them again.
-fn give_memory_back() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: takes no pointers.
-    unsafe {
-        nix::libc::malloc_trim(0);
     }
 }
 

@@ -13,7 +13,9 @@ mod inventory;
 mod launch;
 mod load;
 mod losses;
+mod memory;
 mod observe;
+mod packed;
 mod plan;
 mod privileges;
 mod refusal;
@@ -27,9 +29,10 @@ pub use checkup::Checkup;
 pub use error::CaptureError;
 pub use files::{FileChange, FileWatch};
 pub use hosts::HostsFile;
-pub use inventory::Inventory;
+pub use inventory::{Inventory, KeptInventory};
 pub use launch::{Launch, LaunchError, Launched, find_command};
 pub use load::Capture;
+pub use memory::be_sparing;
 pub use observe::{
     HostFacts, NotFollowed, boot_now, check_process, clock_offset, host_facts, snapshot, start_of,
 };

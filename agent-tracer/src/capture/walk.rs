@@ -1,23 +1,26 @@
 //! The files below the watched roots, looked at twice: what is new, changed or gone. Contents are read for a digest alone.
 
+mod seen;
+
 use std::{
-    collections::BTreeMap,
-    fs::{self, File, Metadata},
+    cmp::Ordering,
+    ffi::OsStr,
+    fs::File,
     io::{self, Read},
-    os::unix::{
-        ffi::{OsStrExt, OsStringExt},
-        fs::MetadataExt,
-    },
-    path::{Path, PathBuf},
+    os::unix::ffi::OsStrExt,
+    path::Path,
 };
 
-use rustix::fs::{lgetxattr, statfs};
+use seen::{Seen, Walk};
 use sha2::{Digest, Sha256};
 
-use super::roots::Roots;
+use super::{
+    packed::{Packed, Packer},
+    roots::Roots,
+};
 use crate::event::{FileDifference, FileState, FilesCompared};
 
-/// Files of which one is told at most. Each takes some 150 bytes until the end.
+/// Files of which one is told at most. Each takes some 20 bytes until the end.
 const FILES: usize = 1_000_000;
 
 /// Content that a digest is made of at most.
@@ -29,173 +32,145 @@ const DIGEST_BYTES: usize = 16;
 /// Differences in one event.
 const AT_ONCE: usize = 500;
 
-/// File systems that are views of the kernel's, by the numbers of statfs(2).
-const VIEWS: [i64; 12] = [
-    0x9fa0,      // proc
-    0x6265_6572, // sysfs
-    0x6367_7270, // cgroup2
-    0x0027_e0eb, // cgroup
-    0x1cd1,      // devpts
-    0x7472_6163, // tracefs
-    0x6462_6720, // debugfs
-    0xcafe_4a11, // bpf
-    0x7363_6673, // securityfs
-    0x6165_676c, // pstore
-    0x1980_0202, // mqueue
-    0x6e73_6673, // nsfs
-];
-
-/// The files as they were at one time.
+/// The files as they were at one time, in the order in which a walk comes to them.
 pub struct Files {
-    seen: BTreeMap<Vec<u8>, Look>,
+    seen: Packed<Seen>,
+    is_cut: bool,
     problem: String,
-}
-
-/// One file.
-#[derive(Clone, PartialEq)]
-struct Look {
-    state: FileState,
-    /// What tells that a file is another, or was written to; nothing of directories.
-    traits: (u64, i64, i64),
 }
 
 impl Files {
     /// Looks at all of them. Nothing is opened.
     pub fn look(roots: &Roots) -> Files {
-        let mut files = Files {
-            seen: BTreeMap::new(),
-            problem: String::new(),
+        Files::look_at(roots, FILES)
+    }
+
+    fn look_at(roots: &Roots, limit: usize) -> Files {
+        let mut walk = Walk::new(roots, limit);
+        let mut seen = Packer::new();
+        for file in &mut walk {
+            seen.push(&file);
+        }
+        Files {
+            seen: seen.finish(),
+            is_cut: walk.is_cut,
+            problem: walk.problem,
+        }
+    }
+
+    /// Looks again, and tells what is different. Both come in the same order, so neither is held as a whole.
+    pub fn compare(&self, roots: &Roots) -> Vec<FilesCompared> {
+        self.compare_with(roots, FILES)
+    }
+
+    fn compare_with(&self, roots: &Roots, limit: usize) -> Vec<FilesCompared> {
+        let mut noted = Noted {
+            seen: self.seen.iter(),
+            is_cut: self.is_cut,
+            problem: self.problem.clone(),
         };
-        let mut waiting: Vec<PathBuf> = roots.directories().to_vec();
-        while let Some(path) = waiting.pop() {
-            if roots.leaves_out(&path) {
-                continue;
-            }
-            let Ok(metadata) = fs::symlink_metadata(&path) else {
-                // It is gone, or was never there.
-                continue;
-            };
-            if files.seen.len() >= FILES {
-                files.problem =
-                    format!("there are more than {FILES} files; the rest was not compared");
-                break;
-            }
-            if metadata.is_dir() && !is_view(&path) {
-                match fs::read_dir(&path) {
-                    Ok(entries) => waiting.extend(entries.flatten().map(|entry| entry.path())),
-                    Err(error) => {
-                        files.problem = format!("cannot read {}: {error}", path.display());
-                    }
-                }
-            }
-            let look = Look::of(&path, &metadata);
-            files.seen.insert(path.into_os_string().into_vec(), look);
-        }
-        files
-    }
-
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.seen.len()
-    }
-
-    /// What is different later.
-    pub fn compare(&self, later: &Files, roots: &Roots) -> Vec<FilesCompared> {
+        let mut walk = Walk::new(roots, limit);
         let mut differences = Vec::new();
-        for (path, look) in &later.seen {
-            let before = self.seen.get(path);
-            if before != Some(look) {
-                differences.push(FileDifference {
-                    path: path.clone(),
-                    before: before.map(|look| look.state.clone()),
-                    after: Some(with_digest(path, &look.state)),
-                });
-            }
-        }
-        for (path, look) in &self.seen {
-            if !later.seen.contains_key(path) {
-                differences.push(FileDifference {
-                    path: path.clone(),
-                    before: Some(look.state.clone()),
-                    after: None,
-                });
+        let (mut before, mut after) = (noted.next(), walk.next());
+        loop {
+            let order = match (&before, &after) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(before), Some(after)) => before.path().cmp(after.path()),
+            };
+            // What one of the two did not come to is not known to be new or gone.
+            let is_known = match order {
+                Ordering::Less => after.is_some() || !walk.is_cut,
+                Ordering::Equal => true,
+                Ordering::Greater => before.is_some() || !noted.is_cut,
+            };
+            let was = match order {
+                Ordering::Greater => None,
+                _ => std::mem::replace(&mut before, noted.next()),
+            };
+            let is = match order {
+                Ordering::Less => None,
+                _ => std::mem::replace(&mut after, walk.next()),
+            };
+            if is_known && was != is {
+                differences.extend(difference(was, is));
             }
         }
         differences.sort_by(|one, other| one.path.cmp(&other.path));
-        let problem = match self.problem.is_empty() {
-            true => &later.problem,
-            false => &self.problem,
+        let problem = match noted.problem.is_empty() {
+            true => walk.problem,
+            false => noted.problem,
         };
-        let directories = roots.directories().iter();
-        let mut first = FilesCompared {
-            roots: directories
-                .map(|root| root.as_os_str().as_bytes().to_vec())
-                .collect(),
-            entries: later.seen.len() as u64,
-            differences: Vec::new(),
-            problem: problem.clone(),
-        };
-        let mut parts = differences.chunks(AT_ONCE);
-        first.differences = parts.next().unwrap_or_default().to_vec();
-        let rest = parts.map(|part| FilesCompared {
-            differences: part.to_vec(),
-            ..FilesCompared::default()
-        });
-        [first].into_iter().chain(rest).collect()
+        in_parts(differences, roots, walk.count as u64, problem)
     }
 }
 
-impl Look {
-    fn of(path: &Path, metadata: &Metadata) -> Look {
-        let is_directory = metadata.is_dir();
-        let is_file = metadata.is_file();
-        let mut state = FileState {
-            mode: metadata.mode(),
-            user: metadata.uid(),
-            group: metadata.gid(),
-            size: match is_directory {
-                true => 0,
-                false => metadata.size(),
-            },
-            ..FileState::default()
-        };
-        if is_file && metadata.mode() & 0o111 != 0 {
-            state.capabilities = capabilities(path);
-        }
-        if metadata.is_symlink() {
-            state.target = fs::read_link(path)
-                .map(|target| target.into_os_string().into_vec())
-                .unwrap_or_default();
-        }
-        Look {
-            state,
-            traits: match is_directory {
-                false => (metadata.ino(), metadata.mtime(), metadata.mtime_nsec()),
-                true => (0, 0, 0),
-            },
+/// The files that were seen before.
+struct Noted<I> {
+    seen: I,
+    is_cut: bool,
+    problem: String,
+}
+
+impl<I: Iterator<Item = Result<Seen, String>>> Iterator for Noted<I> {
+    type Item = Seen;
+
+    fn next(&mut self) -> Option<Seen> {
+        match self.seen.next()? {
+            Ok(seen) => Some(seen),
+            Err(problem) => {
+                self.problem = problem;
+                self.is_cut = true;
+                None
+            }
         }
     }
 }
 
-fn capabilities(path: &Path) -> Vec<u8> {
-    // `struct vfs_ns_cap_data` has 24 bytes.
-    let mut value = [0_u8; 64];
-    let length = lgetxattr(path, "security.capability", &mut value[..]).unwrap_or(0);
-    value.get(..length).unwrap_or_default().to_vec()
+/// A file that is not as it was, with a digest of what it is now.
+fn difference(before: Option<Seen>, after: Option<Seen>) -> Option<FileDifference> {
+    let path = after.as_ref().or(before.as_ref())?.path.clone();
+    let after = after.map(|seen| with_digest(&path, seen.state));
+    Some(FileDifference {
+        path,
+        before: before.map(|seen| seen.state),
+        after,
+    })
 }
 
-fn is_view(path: &Path) -> bool {
-    statfs(path).is_ok_and(|system| VIEWS.contains(&system.f_type))
+/// At least one event, and no large one.
+fn in_parts(
+    differences: Vec<FileDifference>,
+    roots: &Roots,
+    entries: u64,
+    problem: String,
+) -> Vec<FilesCompared> {
+    let directories = roots.directories().iter();
+    let mut first = FilesCompared {
+        roots: directories
+            .map(|root| root.as_os_str().as_bytes().to_vec())
+            .collect(),
+        entries,
+        differences: Vec::new(),
+        problem,
+    };
+    let mut parts = differences.chunks(AT_ONCE);
+    first.differences = parts.next().unwrap_or_default().to_vec();
+    let rest = parts.map(|part| FilesCompared {
+        differences: part.to_vec(),
+        ..FilesCompared::default()
+    });
+    [first].into_iter().chain(rest).collect()
 }
 
-fn with_digest(path: &[u8], state: &FileState) -> FileState {
-    let mut state = state.clone();
+fn with_digest(path: &[u8], mut state: FileState) -> FileState {
     // What not everybody may read is not to be guessed from its digest either.
     let is_public = state.mode & 0o004 != 0;
     let is_small = state.kind() == "file" && state.size <= DIGEST_LIMIT;
     if is_small
         && is_public
-        && let Ok(digest) = digest(Path::new(std::ffi::OsStr::from_bytes(path)))
+        && let Ok(digest) = digest(Path::new(OsStr::from_bytes(path)))
     {
         state.digest = digest;
     }
@@ -225,26 +200,23 @@ mod tests {
         path::PathBuf,
     };
 
-    use super::{Files, Roots};
+    use super::{Files, FilesCompared, Roots};
 
     #[test]
     fn what_is_new_changed_and_gone() {
-        let place = tempfile::tempdir().expect("a directory");
+        let (place, roots) = place();
         let at = |name: &str| place.path().join(name);
         fs::create_dir(at("old")).expect("a directory");
         for name in ["same", "longer", "mode", "gone", "old/within"] {
             fs::write(at(name), "x").expect("a file");
         }
-        let mut roots = Roots::new(&[], &[]).expect("roots");
-        roots.directories = vec![place.path().to_owned()];
         let before = Files::look(&roots);
         fs::write(at("longer"), "xyz").expect("a file");
         fs::set_permissions(at("mode"), fs::Permissions::from_mode(0o4755)).expect("a mode");
         fs::remove_file(at("gone")).expect("a file less");
         fs::create_dir(at("new")).expect("a directory");
         symlink("nowhere", at("new/link")).expect("a link");
-        let after = Files::look(&roots);
-        let told = before.compare(&after, &roots);
+        let told = before.compare(&roots);
         assert_eq!(told.len(), 1);
         let lines: Vec<String> = told[0]
             .differences
@@ -270,7 +242,55 @@ mod tests {
                 "new/link: - link 777",
             ]
         );
-        assert_eq!(told[0].entries, after.count() as u64);
-        assert!(before.compare(&before, &roots)[0].differences.is_empty());
+        // And the root, "same" and "old" with what is in it.
+        assert_eq!(told[0].entries, 8);
+        let told = Files::look(&roots).compare(&roots);
+        assert!(told.len() == 1 && told[0].differences.is_empty());
+    }
+
+    #[test]
+    fn a_directory_comes_before_what_sorts_between_it_and_its_files() {
+        let (place, roots) = place();
+        let write = |name: &str| fs::write(place.path().join(name), "x").expect("a file");
+        fs::create_dir(place.path().join("a")).expect("a directory");
+        for name in ["a/b", "a-b", "a.b", "a0", "b"] {
+            write(name);
+        }
+        let before = Files::look(&roots);
+        for name in ["a/0", "a/z", "a-", "a+", "0"] {
+            write(name);
+        }
+        let told = before.compare(&roots);
+        assert_eq!(names(&told, &place), ["0", "a+", "a-", "a/0", "a/z"]);
+    }
+
+    #[test]
+    fn nothing_is_new_or_gone_that_was_not_come_to() {
+        let (place, roots) = place();
+        for name in ["a", "b", "c"] {
+            fs::write(place.path().join(name), "x").expect("a file");
+        }
+        // The root and "a".
+        let (whole, part) = (Files::look(&roots), Files::look_at(&roots, 2));
+        fs::remove_file(place.path().join("a")).expect("a file less");
+        for (before, limit) in [(&whole, 2), (&part, 2), (&part, 9)] {
+            let told = before.compare_with(&roots, limit);
+            assert_eq!(names(&told, &place), ["a"]);
+            assert!(told[0].problem.starts_with("there are more than 2 files"));
+        }
+    }
+
+    fn place() -> (tempfile::TempDir, Roots) {
+        let place = tempfile::tempdir().expect("a directory");
+        let mut roots = Roots::new(&[], &[]).expect("roots");
+        roots.directories = vec![place.path().to_owned()];
+        (place, roots)
+    }
+
+    fn names(told: &[FilesCompared], place: &tempfile::TempDir) -> Vec<String> {
+        let all = told.iter().flat_map(|part| &part.differences);
+        let below = place.path().as_os_str().len() + 1;
+        all.map(|it| String::from_utf8_lossy(&it.path[below..]).into_owned())
+            .collect()
     }
 }

@@ -56,7 +56,7 @@ impl Model {
                     .parent
                     .map_or(ancestor, |parent| parent.0 as usize);
                 let because = Because::ChildOf(
-                    self.processes[parent].comm.as_slice().into(),
+                    Arc::clone(&self.processes[parent].comm),
                     self.processes[parent].id.pid,
                 );
                 let process = &mut self.processes[position];
@@ -103,7 +103,7 @@ impl Model {
             {
                 let parent = self.processes[position].parent.unwrap_or(index);
                 let because = Because::ChildOf(
-                    self.process(parent).comm.as_slice().into(),
+                    Arc::clone(&self.process(parent).comm),
                     self.process(parent).id.pid,
                 );
                 let process = &mut self.processes[position];

@@ -11,6 +11,7 @@ mod connection;
 mod ledger;
 mod listener;
 mod naming;
+mod pool;
 mod process;
 mod request;
 mod schedule;
@@ -48,6 +49,7 @@ pub struct Model {
     /// Process id of the recorder.
     recorder: u32,
     processes: Vec<Process>,
+    pool: pool::Pool,
     /// By identity. A process of the snapshot is here twice once an event told its exact start.
     by_id: HashMap<ProcessId, ProcessIndex>,
     connections: Vec<Connection>,
@@ -91,6 +93,7 @@ impl Model {
             rules,
             recorder: 0,
             processes: Vec::new(),
+            pool: pool::Pool::default(),
             by_id: HashMap::new(),
             connections: Vec::new(),
             by_connection: HashMap::new(),

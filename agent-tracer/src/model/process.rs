@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Model, activation::ActivationIndex, ledger::Truncation};
+use super::{Model, activation::ActivationIndex, ledger::Truncation, pool::Pool};
 use crate::event::{Event, Exec, Exit, Fork, ProcessId, Rename, Snapshot};
 
 /// Names remembered of threads of one process; a program that renames itself all the time is cut
@@ -65,7 +65,7 @@ pub struct Process {
     /// How it became known.
     pub origin: Origin,
     /// Name of its main thread.
-    pub comm: Vec<u8>,
+    pub comm: Arc<[u8]>,
     /// Executable, empty for a kernel thread.
     pub exe: Arc<[u8]>,
     /// What the last exec asked for; for a script the script.
@@ -116,21 +116,23 @@ impl Process {
             .map(|part| &part[..SHOWN])
     }
 
-    fn add_name(&mut self, name: &[u8]) {
+    fn add_name(&mut self, name: &[u8], pool: &mut Pool) {
         if !name.is_empty() && !self.names.iter().any(|known| **known == *name) {
-            self.names.push(name.into());
+            // Few have a second one, and vectors grow by four.
+            self.names.reserve_exact(1);
+            self.names.push(pool.bytes(name));
         }
     }
 
-    fn add_program_names(&mut self) {
-        let comm = self.comm.clone();
+    fn add_program_names(&mut self, pool: &mut Pool) {
+        let comm = Arc::clone(&self.comm);
         let (exe, filename) = (Arc::clone(&self.exe), Arc::clone(&self.filename));
         let argv = Arc::clone(&self.argv);
-        self.add_name(&comm);
-        self.add_name(base_name(&exe));
-        self.add_name(base_name(&filename));
+        self.add_name(&comm, pool);
+        self.add_name(base_name(&exe), pool);
+        self.add_name(base_name(&filename), pool);
         if let Some(first) = argv.first() {
-            self.add_name(base_name(first));
+            self.add_name(base_name(first), pool);
         }
     }
 
@@ -166,21 +168,21 @@ impl Model {
                 pid: seen.pid,
                 start_ns: seen.start_ns,
             };
-            let exe: Arc<[u8]> = seen.exe.as_slice().into();
+            let exe = self.pool.bytes(&seen.exe);
             let mut process = Process {
                 id,
                 parent: None,
                 parent_pid: seen.parent_pid,
                 origin: Origin::Snapshot,
-                comm: seen.comm.clone(),
+                comm: self.pool.bytes(&seen.comm),
                 filename: Arc::clone(&exe),
                 exe,
-                argv: seen.argv.clone().into(),
-                cwd: Arc::from([]),
+                argv: self.pool.arguments(&seen.argv),
+                cwd: Arc::default(),
                 user: seen.user,
                 former_users: Vec::new(),
                 unit: unit_of(&seen.cgroup),
-                cgroup: seen.cgroup.as_slice().into(),
+                cgroup: self.pool.bytes(&seen.cgroup),
                 tree: super::SYSTEM.into(),
                 because: Because::RanBefore,
                 activation: None,
@@ -190,7 +192,7 @@ impl Model {
                 ended: None,
                 names: Vec::new(),
             };
-            process.add_program_names();
+            process.add_program_names(&mut self.pool);
             self.add(process);
             if seen.truncated {
                 self.ledger.truncated(Truncation::Arguments);
@@ -219,7 +221,7 @@ impl Model {
         let parent = (parent_id.pid != 0).then(|| self.known(parent_id, event.user));
         let mut process = self.unseen(event.process, event.user);
         process.origin = Origin::Fork;
-        process.comm = fork.comm.clone();
+        process.comm = self.pool.bytes(&fork.comm);
         process.forked_ns = Some(event.boot_ns);
         process.parent_pid = fork.parent_pid;
         if let Some(parent) = parent {
@@ -234,9 +236,9 @@ impl Model {
             process.activation = parent_process.activation;
             process.tree = Arc::clone(&parent_process.tree);
             process.because =
-                Because::ChildOf(parent_process.comm.as_slice().into(), parent_process.id.pid);
+                Because::ChildOf(Arc::clone(&parent_process.comm), parent_process.id.pid);
         }
-        process.add_program_names();
+        process.add_program_names(&mut self.pool);
         match self.find(event.process) {
             // Forked while the snapshot was taken, which then saw it too.
             Some(index) => {
@@ -259,18 +261,16 @@ impl Model {
     pub(super) fn exec(&mut self, event: &Event, exec: &Exec) {
         let index = self.known(event.process, event.user);
         let process = &mut self.processes[index.0 as usize];
-        process.comm = exec.comm.clone();
-        process.exe = if exec.exe.is_empty() {
-            exec.filename.as_slice()
-        } else {
-            &exec.exe
-        }
-        .into();
-        process.filename = exec.filename.as_slice().into();
-        process.argv = exec.argv.clone().into();
-        process.cwd = exec.cwd.as_slice().into();
+        process.comm = self.pool.bytes(&exec.comm);
+        process.exe = self.pool.bytes(match exec.exe.is_empty() {
+            true => &exec.filename,
+            false => &exec.exe,
+        });
+        process.filename = self.pool.bytes(&exec.filename);
+        process.argv = self.pool.arguments(&exec.argv);
+        process.cwd = self.pool.bytes(&exec.cwd);
         process.execs += 1;
-        process.add_program_names();
+        process.add_program_names(&mut self.pool);
         if exec.truncated {
             self.ledger.truncated(Truncation::Arguments);
         }
@@ -302,13 +302,13 @@ impl Model {
         let index = self.known(event.process, event.user);
         let process = &mut self.processes[index.0 as usize];
         if process.names.len() < NAMES_LIMIT {
-            process.add_name(&rename.to);
+            process.add_name(&rename.to, &mut self.pool);
         } else if !process.names.iter().any(|known| **known == *rename.to) {
             self.ledger.truncated(Truncation::Names);
         }
         let process = &mut self.processes[index.0 as usize];
         if rename.tid == process.id.pid {
-            process.comm = rename.to.clone();
+            process.comm = self.pool.bytes(&rename.to);
         }
     }
 
@@ -337,14 +337,14 @@ impl Model {
             parent: None,
             parent_pid: 0,
             origin: Origin::Unseen,
-            comm: Vec::new(),
-            exe: Arc::from([]),
-            filename: Arc::from([]),
-            argv: Arc::from([]),
-            cwd: Arc::from([]),
+            comm: Arc::default(),
+            exe: Arc::default(),
+            filename: Arc::default(),
+            argv: Arc::default(),
+            cwd: Arc::default(),
             user,
             former_users: Vec::new(),
-            cgroup: Arc::from([]),
+            cgroup: Arc::default(),
             unit: None,
             tree: super::SYSTEM.into(),
             because: Because::ForkUnseen,

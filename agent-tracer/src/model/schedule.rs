@@ -60,7 +60,7 @@ impl Model {
                 let writer = Writer {
                     by,
                     pid: process.id.pid,
-                    name: process.comm.as_slice().into(),
+                    name: Arc::clone(&process.comm),
                     path: file.path.as_slice().into(),
                 };
                 for job in &file.jobs {

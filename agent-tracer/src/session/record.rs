@@ -21,7 +21,7 @@ use sources::Sources;
 use super::Session;
 use crate::{
     capture::{
-        self, Capture, CaptureError, Files, Inventory, Launch, LaunchError, Login, NotFollowed,
+        self, Capture, CaptureError, Files, KeptInventory, Launch, LaunchError, Login, NotFollowed,
         Roots, UserLookup, boot_now,
     },
     event::{EndReason, Event, EventKind},
@@ -152,6 +152,7 @@ impl Recording {
         if let Target::Process(pid) = self.target {
             capture::check_process(pid)?;
         }
+        capture::be_sparing();
         let before = self
             .compare
             .then(|| inventory::look_at_files(observer, &self.roots));
@@ -168,7 +169,7 @@ impl Recording {
         self,
         mut capture: Capture,
         before: Option<Files>,
-        inventory: Option<Inventory>,
+        inventory: Option<KeptInventory>,
         observer: &mut dyn Observer,
     ) -> Result<Recorded, RecordError> {
         let (sources, units) = Sources::start(&mut capture, &self.roots).await;

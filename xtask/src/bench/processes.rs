@@ -153,7 +153,7 @@ fn print_recorder(taken: &[Taken]) {
     println!("|---|---|---|");
     let mebibytes = |kib: u64| kib as f64 / 1024.0;
     let column = |value: &dyn Fn(&Taken) -> f64| taken.iter().map(value).collect();
-    let rows: [(&str, &str, Vec<f64>); 3] = [
+    let rows: [(&str, &str, Vec<f64>); 4] = [
         (
             "start to attached",
             "ms",
@@ -168,6 +168,11 @@ fn print_recorder(taken: &[Taken]) {
             "the same, each page counted once",
             "MiB",
             column(&|own| mebibytes(own.memory.proportional)),
+        ),
+        (
+            "the most resident at any time",
+            "MiB",
+            column(&|own| mebibytes(own.memory.highest)),
         ),
     ];
     for (name, unit, mut values) in rows {

@@ -26,6 +26,8 @@ pub struct Taken {
 pub struct Memory {
     /// As ps(1) counts it, where each mapping of a page counts.
     pub resident: u64,
+    /// The most that was resident until then, from the start on.
+    pub highest: u64,
     /// Each page once, and of those that other processes have too, a share.
     pub proportional: u64,
 }
@@ -52,6 +54,7 @@ pub fn measure(tracer: &Path, processes: u32, directory: &Path) -> Result<Taken>
             let now = Memory::of(&recorder).unwrap_or_default();
             memory.resident = memory.resident.max(now.resident);
             memory.proportional = memory.proportional.max(now.proportional);
+            memory.highest = memory.highest.max(now.highest);
         }
         if let Some(status) = recorder.try_wait().context("cannot wait for tracer")? {
             break status;
@@ -85,16 +88,19 @@ fn first_event(tracer: &Path, trace: &Path) -> Result<u64> {
 
 impl Memory {
     fn of(process: &Child) -> Option<Memory> {
-        let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", process.id())).ok()?;
-        let field = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-            line.split_ascii_whitespace().next()?.parse().ok()
-        };
+        let read = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", process.id())).ok();
+        let (now, status) = (read("smaps_rollup")?, read("status")?);
         Some(Memory {
-            resident: field("Rss:")?,
-            proportional: field("Pss:")?,
+            resident: field(&now, "Rss:")?,
+            highest: field(&status, "VmHWM:")?,
+            proportional: field(&now, "Pss:")?,
         })
     }
+}
+
+fn field(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
 }
 
 /// The clock of all events.

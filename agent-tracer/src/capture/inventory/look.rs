@@ -11,7 +11,10 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::event::Difference;
+use crate::{
+    capture::packed::{Packed, Packer},
+    event::Difference,
+};
 
 /// More than any machine has that works.
 const ENTRIES: usize = 100_000;
@@ -27,7 +30,46 @@ pub(super) struct Look {
     pub(super) problem: String,
 }
 
+/// The same until it is compared: entries as differences from nothing.
+pub(super) struct KeptLook {
+    entries: Packed<Difference>,
+    problem: String,
+}
+
+impl KeptLook {
+    /// Takes it out again.
+    pub(super) fn back(&self) -> Look {
+        let entries = self.entries.iter().map(|entry| {
+            let entry = entry?;
+            Ok((entry.name, entry.after.unwrap_or_default()))
+        });
+        match entries.collect() {
+            Ok(entries) => Look {
+                entries,
+                problem: self.problem.clone(),
+            },
+            Err(problem) => Look::failed(problem),
+        }
+    }
+}
+
 impl Look {
+    /// Puts it away.
+    pub(super) fn keep(self) -> KeptLook {
+        let mut entries = Packer::new();
+        for (name, value) in self.entries {
+            entries.push(&Difference {
+                name,
+                before: None,
+                after: Some(value),
+            });
+        }
+        KeptLook {
+            entries: entries.finish(),
+            problem: self.problem,
+        }
+    }
+
     pub(super) fn failed(problem: String) -> Look {
         Look {
             problem,

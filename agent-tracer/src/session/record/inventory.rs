@@ -2,31 +2,36 @@
 //! programs that are run for them are in no trace. What is looked at is not known here.
 
 use std::{
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread,
     time::Duration,
 };
 
 use super::{Observer, recorder::Recorder};
 use crate::{
-    capture::{Files, Inventory, Roots, boot_now},
+    capture::{Files, Inventory, KeptInventory, Roots, boot_now},
     event::{Event, EventKind},
 };
 
 /// After how long whoever waits is told what for.
 const UNNOTICED: Duration = Duration::from_millis(500);
 
+/// What is looked at, for whoever waits.
+const MACHINE: &str = "users, packages, units and settings of this machine";
+const FILES: &str = "files below the watched directories";
+
 /// Looks at what is on the machine.
-pub(super) fn look(observer: &mut dyn Observer) -> Inventory {
-    let what = "users, packages, units and settings of this machine";
-    unhurried(observer, what, Inventory::take)
+pub(super) fn look(observer: &mut dyn Observer) -> KeptInventory {
+    unhurried(observer, MACHINE, || Inventory::take().keep())
 }
 
 /// Looks at the files below the roots.
 pub(super) fn look_at_files(observer: &mut dyn Observer, roots: &Roots) -> Files {
     let roots = roots.clone();
-    let what = "files below the watched directories";
-    unhurried(observer, what, move || Files::look(&roots))
+    unhurried(observer, FILES, move || Files::look(&roots))
 }
 
 /// Does something that may take a while, and says so when it does.
@@ -62,8 +67,9 @@ impl Recorder<'_> {
             return;
         };
         self.flush();
-        let later = look_at_files(self.observer, &roots);
-        for part in before.compare(&later, &roots) {
+        let before = Arc::new(before);
+        let parts = unhurried(self.observer, FILES, move || before.compare(&roots));
+        for part in parts {
             let kind = EventKind::FilesCompared(part);
             self.take(Event::of_recording(boot_now(), kind));
         }
@@ -76,8 +82,9 @@ impl Recorder<'_> {
         };
         // The second look may take a while; what has happened is shown before.
         self.flush();
-        let later = look(self.observer);
-        for compared in before.compare(&later) {
+        let before = Arc::new(before);
+        let look = move || before.back().compare(&Inventory::take());
+        for compared in unhurried(self.observer, MACHINE, look) {
             let kind = EventKind::Compared(compared);
             self.take(Event::of_recording(boot_now(), kind));
         }

@@ -17,7 +17,8 @@ use super::{
 };
 use crate::{
     capture::{
-        self, Capture, Files, Inventory, Launch, LaunchError, Launched, Roots, UserLookup, boot_now,
+        self, Capture, Files, KeptInventory, Launch, LaunchError, Launched, Roots, UserLookup,
+        boot_now,
     },
     event::{
         AddressTag, AddressTagged, CommandEnded, CommandStarted, End, Event, EventKind, Exit, Lost,
@@ -43,7 +44,7 @@ pub(super) struct Recorder<'a> {
     /// The files below the roots as they were before.
     pub(super) files_before: Option<(Roots, Files)>,
     /// What was on the machine before, where that is wanted.
-    pub(super) inventory: Option<Inventory>,
+    pub(super) inventory: Option<KeptInventory>,
     pub(super) redactor: Redactor,
     pub(super) users: UserLookup,
     pub(super) tags: Tags,

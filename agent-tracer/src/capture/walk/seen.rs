@@ -1,0 +1,169 @@
+//! One walk through all files below the watched roots, always in the same order. Nothing is opened.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, Metadata},
+    os::unix::{
+        ffi::{OsStrExt, OsStringExt},
+        fs::MetadataExt,
+    },
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{lgetxattr, statfs};
+
+use crate::{capture::roots::Roots, event::FileState};
+
+/// File systems that are views of the kernel's, by the numbers of statfs(2).
+const VIEWS: [i64; 12] = [
+    0x9fa0,      // proc
+    0x6265_6572, // sysfs
+    0x6367_7270, // cgroup2
+    0x0027_e0eb, // cgroup
+    0x1cd1,      // devpts
+    0x7472_6163, // tracefs
+    0x6462_6720, // debugfs
+    0xcafe_4a11, // bpf
+    0x7363_6673, // securityfs
+    0x6165_676c, // pstore
+    0x1980_0202, // mqueue
+    0x6e73_6673, // nsfs
+];
+
+/// One file.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Seen {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) path: Vec<u8>,
+    #[prost(message, required, tag = "2")]
+    pub(super) state: FileState,
+    // What tells that a file is another, or was written to; nothing of directories.
+    #[prost(uint64, tag = "3")]
+    inode: u64,
+    #[prost(int64, tag = "4")]
+    modified: i64,
+    #[prost(int64, tag = "5")]
+    modified_ns: i64,
+}
+
+/// Goes through all files, in the order of their paths, component by component.
+pub(super) struct Walk<'a> {
+    roots: &'a Roots,
+    /// The next one last.
+    waiting: Vec<PathBuf>,
+    pub(super) count: usize,
+    limit: usize,
+    /// Whether there are more than the limit.
+    pub(super) is_cut: bool,
+    pub(super) problem: String,
+}
+
+impl Walk<'_> {
+    pub(super) fn new(roots: &Roots, limit: usize) -> Walk<'_> {
+        let mut waiting = roots.directories().to_vec();
+        waiting.sort_by(|one, other| other.cmp(one));
+        Walk {
+            roots,
+            waiting,
+            count: 0,
+            limit,
+            is_cut: false,
+            problem: String::new(),
+        }
+    }
+
+    fn enter(&mut self, directory: &Path) {
+        match fs::read_dir(directory) {
+            Ok(entries) => {
+                let first = self.waiting.len();
+                self.waiting
+                    .extend(entries.flatten().map(|entry| entry.path()));
+                // They differ in their last component only.
+                self.waiting[first..]
+                    .sort_unstable_by(|one, other| other.as_os_str().cmp(one.as_os_str()));
+            }
+            Err(error) => self.problem = format!("cannot read {}: {error}", directory.display()),
+        }
+    }
+}
+
+impl Iterator for Walk<'_> {
+    type Item = Seen;
+
+    fn next(&mut self) -> Option<Seen> {
+        while let Some(path) = self.waiting.pop() {
+            if self.roots.leaves_out(&path) {
+                continue;
+            }
+            let Ok(metadata) = fs::symlink_metadata(&path) else {
+                // It is gone, or was never there.
+                continue;
+            };
+            if self.count >= self.limit {
+                let limit = self.limit;
+                self.problem =
+                    format!("there are more than {limit} files; the rest was not compared");
+                self.is_cut = true;
+                self.waiting.clear();
+                break;
+            }
+            if metadata.is_dir() && !is_view(&path) {
+                self.enter(&path);
+            }
+            self.count += 1;
+            return Some(Seen::of(path, &metadata));
+        }
+        None
+    }
+}
+
+impl Seen {
+    fn of(path: PathBuf, metadata: &Metadata) -> Seen {
+        let is_directory = metadata.is_dir();
+        let is_file = metadata.is_file();
+        let mut state = FileState {
+            mode: metadata.mode(),
+            user: metadata.uid(),
+            group: metadata.gid(),
+            size: match is_directory {
+                true => 0,
+                false => metadata.size(),
+            },
+            ..FileState::default()
+        };
+        if is_file && metadata.mode() & 0o111 != 0 {
+            state.capabilities = capabilities(&path);
+        }
+        if metadata.is_symlink() {
+            state.target = fs::read_link(&path)
+                .map(|target| target.into_os_string().into_vec())
+                .unwrap_or_default();
+        }
+        let (inode, modified, modified_ns) = match is_directory {
+            false => (metadata.ino(), metadata.mtime(), metadata.mtime_nsec()),
+            true => (0, 0, 0),
+        };
+        Seen {
+            path: path.into_os_string().into_vec(),
+            state,
+            inode,
+            modified,
+            modified_ns,
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        Path::new(OsStr::from_bytes(&self.path))
+    }
+}
+
+fn capabilities(path: &Path) -> Vec<u8> {
+    // `struct vfs_ns_cap_data` has 24 bytes.
+    let mut value = [0_u8; 64];
+    let length = lgetxattr(path, "security.capability", &mut value[..]).unwrap_or(0);
+    value.get(..length).unwrap_or_default().to_vec()
+}
+
+fn is_view(path: &Path) -> bool {
+    statfs(path).is_ok_and(|system| VIEWS.contains(&system.f_type))
+}

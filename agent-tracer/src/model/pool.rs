@@ -1,0 +1,80 @@
+//! Bytes that processes have in common, once: what runs again and again has the same path, names and arguments.
+
+use std::{collections::HashSet, sync::Arc};
+
+/// What is remembered of each kind, before it is begun anew: all that is lost then is that something is there twice.
+const LIMIT: usize = 8192;
+
+/// Arguments with more bytes than that are seldom the same twice.
+const LONG: usize = 1024;
+
+/// What was there before, by what it is.
+#[derive(Default)]
+pub(super) struct Pool {
+    bytes: HashSet<Arc<[u8]>>,
+    arguments: HashSet<Arc<[Vec<u8>]>>,
+}
+
+impl Pool {
+    /// A path or a name.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Arc<[u8]> {
+        if let Some(known) = self.bytes.get(bytes) {
+            return Arc::clone(known);
+        }
+        if self.bytes.len() >= LIMIT {
+            self.bytes.clear();
+        }
+        let new: Arc<[u8]> = bytes.into();
+        self.bytes.insert(Arc::clone(&new));
+        new
+    }
+
+    /// A command line.
+    pub(super) fn arguments(&mut self, words: &[Vec<u8>]) -> Arc<[Vec<u8>]> {
+        if words.iter().map(Vec::len).sum::<usize>() > LONG {
+            return words.into();
+        }
+        if let Some(known) = self.arguments.get(words) {
+            return Arc::clone(known);
+        }
+        if self.arguments.len() >= LIMIT {
+            self.arguments.clear();
+        }
+        let new: Arc<[Vec<u8>]> = words.into();
+        self.arguments.insert(Arc::clone(&new));
+        new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{LIMIT, LONG, Pool};
+
+    #[test]
+    fn the_same_is_there_once() {
+        let mut pool = Pool::default();
+        let path = pool.bytes(b"/bin/true");
+        assert!(Arc::ptr_eq(&path, &pool.bytes(b"/bin/true")));
+        assert_eq!(*pool.bytes(b"/bin/false"), *b"/bin/false");
+        let words = [b"sh".to_vec(), b"-c".to_vec()];
+        let argv = pool.arguments(&words);
+        assert!(Arc::ptr_eq(&argv, &pool.arguments(&words)));
+        assert_eq!(*pool.arguments(&words[1..]), words[1..]);
+    }
+
+    #[test]
+    fn it_does_not_grow_for_ever() {
+        let mut pool = Pool::default();
+        for number in 0..LIMIT as u32 + 9 {
+            let bytes = number.to_le_bytes();
+            assert_eq!(*pool.bytes(&bytes), bytes);
+            assert_eq!(*pool.arguments(&[bytes.to_vec()]), [bytes.to_vec()]);
+        }
+        assert_eq!((pool.bytes.len(), pool.arguments.len()), (9, 9));
+        let long = [vec![b'x'; LONG + 1]];
+        assert_eq!(*pool.arguments(&long), long);
+        assert_eq!(pool.arguments.len(), 9);
+    }
+}
