@@ -23,6 +23,7 @@ mod matrix;
 mod names;
 mod others;
 mod output;
+mod package;
 mod process;
 mod record;
 mod redact;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         record::tests(),
         output::tests(),
         files::tests(),
+        package::tests(),
         filter::tests(),
         redact::tests(),
         report::tests(),

@@ -5,12 +5,14 @@
 mod group;
 mod names;
 mod records;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashSet,
     fs, io,
     io::Read,
-    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -154,6 +156,28 @@ impl FileWatch {
         let own = std::process::id();
         let mut new_directories = Vec::new();
         let mut buffer = vec![0; BUFFER];
+        let (told, roots) = (&self.told, &self.roots);
+        let mut tell = |path: PathBuf, mask: u64, pid: u32| {
+            let is_directory = mask & libc::FAN_ONDIR != 0;
+            if is_directory {
+                new_directories.push(path.clone());
+            }
+            let makes_run = !is_directory && is_told(told, &path);
+            let is_below_root = roots.contains(&path);
+            for action in actions(mask) {
+                take(FileChange {
+                    jobs: match makes_run {
+                        true => jobs(&path, action),
+                        false => Vec::new(),
+                    },
+                    path: path.clone(),
+                    action,
+                    is_directory,
+                    is_wanted: makes_run || is_below_root,
+                    pid,
+                });
+            }
+        };
         for group in &mut self.groups {
             loop {
                 let events = group.read(&mut buffer);
@@ -161,48 +185,26 @@ impl FileWatch {
                     break;
                 }
                 for seen in Events(events) {
-                    if seen.mask & libc::FAN_Q_OVERFLOW != 0 {
+                    let (mask, pid) = (seen.mask, seen.pid);
+                    if mask & libc::FAN_Q_OVERFLOW != 0 {
                         self.overflows += 1;
                         continue;
                     }
-                    if seen.pid == own {
+                    if pid == own {
                         continue;
                     }
-                    let is_directory = seen.mask & libc::FAN_ONDIR != 0;
-                    let Some(handle) = seen.handle else {
-                        continue;
-                    };
-                    let path = group
-                        .names
-                        .find(handle)
-                        .map(|directory| directory.join(std::ffi::OsStr::from_bytes(seen.name)));
-                    if is_directory && seen.mask & (libc::FAN_MOVED_FROM | libc::FAN_MOVED_TO) != 0
-                    {
+                    let path = group.path(seen);
+                    let is_moved = mask & (libc::FAN_MOVED_FROM | libc::FAN_MOVED_TO) != 0;
+                    if is_moved && mask & libc::FAN_ONDIR != 0 {
                         group.names.forget();
                     }
-                    // One that has no name any more is gone, with all that was in it.
-                    let Some(path) = path else {
-                        continue;
-                    };
-                    if is_directory {
-                        new_directories.push(path.clone());
-                    }
-                    let makes_run = !is_directory && is_told(&self.told, &path);
-                    let is_below_root = self.roots.contains(&path);
-                    for action in actions(seen.mask) {
-                        take(FileChange {
-                            jobs: match makes_run {
-                                true => jobs(&path, action),
-                                false => Vec::new(),
-                            },
-                            path: path.clone(),
-                            action,
-                            is_directory,
-                            is_wanted: makes_run || is_below_root,
-                            pid: seen.pid,
-                        });
+                    if let Some(path) = path {
+                        tell(path, mask, pid);
                     }
                 }
+            }
+            for (path, mask, pid) in group.waited() {
+                tell(path, mask, pid);
             }
         }
         self.follow(&new_directories);
@@ -328,55 +330,5 @@ fn jobs(path: &Path, action: FileAction) -> Vec<Vec<u8>> {
     match is_read {
         true => crontab::commands(&table, form),
         false => Vec::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn changes_are_told_with_their_author() {
-        let place = tempfile::tempdir().expect("a directory");
-        let roots = Roots::new(&[place.path().to_owned()], &[]).expect("roots");
-        let mut watch = match FileWatch::start(&roots) {
-            Ok(watch) => watch,
-            Err(error) => {
-                // Needs root; the live tests insist on it.
-                println!("skipped: {error}");
-                return;
-            }
-        };
-        let script = "mkdir a && echo x > a/job && chmod 600 a/job && mv a b && rm b/job";
-        let mut child = std::process::Command::new("sh")
-            .args(["-c", script])
-            .current_dir(place.path())
-            .spawn()
-            .expect("a shell");
-        child.wait().expect("its end");
-        let mut told = Vec::new();
-        watch.drain(|change| {
-            if let Ok(path) = change.path.strip_prefix(place.path()) {
-                let kind = if change.is_directory { "/" } else { "" };
-                told.push(format!("{}{kind} {}", path.display(), change.action.name()));
-                assert!(change.is_wanted);
-                assert_ne!(change.pid, 0);
-            }
-        });
-        for expected in [
-            "a/ created",
-            // By the name that the directory has when it is asked for.
-            "b/job created",
-            "b/job written",
-            "b/job attributes",
-            "b/ renamed",
-            "b/job removed",
-        ] {
-            assert!(
-                told.iter().any(|line| line == expected),
-                "{expected}: {told:?}"
-            );
-        }
-        assert_eq!(watch.take_overflows(), 0);
     }
 }

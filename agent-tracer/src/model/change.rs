@@ -178,8 +178,9 @@ impl Model {
     }
 
     /// Who wrote an entry of `/etc/passwd` or `/etc/group`: of all who wrote the file, the one that was given the name, or
-    /// else the only one.
-    pub fn registrar(&self, file: &[u8], name: &[u8]) -> Option<ProcessIndex> {
+    /// else the only one. Of several, the first one has made it; later ones set something about it, or only looked into the
+    /// file in a way in which they could have written.
+    pub fn registrar(&self, file: &[u8], name: &[u8], is_new: bool) -> Option<ProcessIndex> {
         let all = self.changes.registrars.get(file)?;
         let is_given = |index: &&ProcessIndex| {
             let argv = &self.process(**index).argv;
@@ -187,13 +188,15 @@ impl Model {
         };
         match all.as_slice() {
             [only] => Some(*only),
+            several if is_new => several.iter().find(is_given).copied(),
             several => several.iter().rfind(is_given).copied(),
         }
     }
 
-    /// The last process with one of those names that was given an argument with that in it.
+    /// The last process with one of those names that was given an argument with that in it, or that had another do something
+    /// about it: what it forks has its name until it becomes another program.
     pub fn last_with_argument(&self, names: &[&[u8]], part: &[u8]) -> Option<ProcessIndex> {
-        let has = |index: ProcessIndex| {
+        let has_had = |index: ProcessIndex| {
             let process = self.process(index);
             let is_called = |name: &std::sync::Arc<[u8]>| names.contains(&&**name);
             process.execs > 0
@@ -205,7 +208,19 @@ impl Model {
                     .any(|word| part.is_empty() || memchr::memmem::find(word, part).is_some())
         };
         let all: Vec<ProcessIndex> = self.processes().map(|(index, _)| index).collect();
-        all.into_iter().rev().find(|index| has(*index))
+        let last = all.into_iter().rev().find(|index| has_had(*index))?;
+        let is_it = |index: &ProcessIndex| {
+            let process = self.process(*index);
+            let first = process.argv.first().map_or(&[][..], Vec::as_slice);
+            let now = [
+                &process.comm,
+                base_name(&process.filename),
+                base_name(first),
+            ];
+            now.iter().any(|name| names.contains(name))
+        };
+        let mut above = std::iter::successors(Some(last), |index| self.process(*index).parent);
+        above.find(is_it).or(Some(last))
     }
 
     /// Who is behind a difference of a file, and whether that is concluded: whoever wrote, set or removed it, or else did so

@@ -6,7 +6,7 @@ mod browser;
 mod program;
 mod recording;
 mod staying;
-mod strace;
+pub(crate) mod strace;
 mod terminal;
 mod test;
 mod trace;

@@ -34,6 +34,12 @@ pub(crate) fn strace(command: &[OsString]) -> (Ended, Vec<Call>) {
 }
 
 fn calls(log: &str) -> Vec<Call> {
+    let all = whole(log).into_iter();
+    all.filter_map(|(_, head, tail)| call(head, tail)).collect()
+}
+
+/// The calls of a log of many threads, in the order of their ends: the thread, the call up to where it was left, the rest.
+pub(crate) fn whole(log: &str) -> Vec<(&str, &str, &str)> {
     let mut begun: HashMap<&str, &str> = HashMap::new();
     let mut calls = Vec::new();
     for line in log.lines() {
@@ -56,10 +62,10 @@ fn calls(log: &str) -> Vec<Call> {
             else {
                 continue;
             };
-            calls.extend(call(head, tail));
+            calls.push((thread, head, tail));
         } else if let Some(end) = rest.rfind(") = ") {
             let (head, tail) = rest.split_at(end);
-            calls.extend(call(head, tail));
+            calls.push((thread, head, tail));
         }
     }
     calls
@@ -122,7 +128,7 @@ fn list(text: &str) -> Vec<Vec<u8>> {
 }
 
 /// A string in hexadecimal at the front, and what follows it.
-fn string(text: &str) -> Option<(Vec<u8>, &str)> {
+pub(crate) fn string(text: &str) -> Option<(Vec<u8>, &str)> {
     let (inside, behind) = text.strip_prefix('"')?.split_once('"')?;
     assert!(!behind.starts_with("..."), "strace cut a string");
     let bytes = inside

@@ -23,6 +23,7 @@ pub(crate) struct Test {
     files: Vec<File>,
     lacks: Option<&'static str>,
     condition: Option<Condition>,
+    preparation: Option<fn() -> Result<(), String>>,
 }
 
 /// What a machine has to have besides programs.
@@ -89,6 +90,7 @@ impl Test {
             files: Vec::new(),
             lacks: None,
             condition: None,
+            preparation: None,
         }
     }
 
@@ -148,6 +150,13 @@ impl Test {
         self
     }
 
+    /// It needs something made that others may share; why that cannot be, only trying tells. No machine for the continuous
+    /// integration may be without.
+    pub(crate) fn prepared(mut self, make: fn() -> Result<(), String>) -> Test {
+        self.preparation = Some(make);
+        self
+    }
+
     /// Whether it is in a module.
     pub(crate) fn is_of(&self, module: &str) -> bool {
         let rest = self.name.strip_prefix(module);
@@ -191,15 +200,14 @@ impl Test {
             let acceptable = !MUST_HAVE.contains(program);
             return Some((format!("{program} is not installed"), acceptable));
         }
-        self.variables
-            .iter()
-            .find(|variable| std::env::var_os(variable).is_none())
-            .map(|variable| {
-                let reason = format!(
-                    "{variable} is not set: `cargo xtask test` or `cargo xtask vm` sets it"
-                );
-                (reason, true)
-            })
+        let is_unset = |variable: &&&str| std::env::var_os(variable).is_none();
+        if let Some(variable) = self.variables.iter().find(is_unset) {
+            let reason =
+                format!("{variable} is not set: `cargo xtask test` or `cargo xtask vm` sets it");
+            return Some((reason, true));
+        }
+        let made = self.preparation.map_or(Ok(()), |make| make());
+        made.err().map(|reason| (reason, false))
     }
 }
 

@@ -1,8 +1,9 @@
 //! One file system under fanotify(7): as a whole where it allows that, else directory by directory.
 
 use std::{
+    ffi::OsStr,
     fs, io,
-    os::fd::AsFd,
+    os::{fd::AsFd, unix::ffi::OsStrExt},
     path::{Path, PathBuf},
 };
 
@@ -13,10 +14,16 @@ use nix::{
 
 use rustix::fs::statfs;
 
-use super::{names::Names, records::handle};
+use super::{
+    names::Names,
+    records::{Handle, Seen, handle},
+};
 
 /// Directories that are marked one by one at most, where a file system cannot be watched as a whole: each pins an inode.
 const DIRECTORIES: usize = 8192;
+
+/// Events that wait for the name of their directory at most, each some 150 bytes. Those of more are left out.
+const WAITING: usize = 16 * 1024;
 
 /// A file system, and how it is watched.
 pub(super) struct Group {
@@ -29,6 +36,19 @@ pub(super) struct Group {
     /// Whether the whole of it is watched; else why not.
     pub(super) whole: Result<(), String>,
     marked: usize,
+    /// What happened in directories that had no name any more, in order.
+    waiting: Vec<Waiting>,
+}
+
+/// Something that happened, without the path.
+struct Waiting {
+    directory: Handle,
+    name: Vec<u8>,
+    itself: Option<Handle>,
+    mask: u64,
+    pid: u32,
+    /// Whether it has waited for all that was to be read then.
+    is_old: bool,
 }
 
 impl Group {
@@ -41,7 +61,10 @@ impl Group {
         // The unpacking of an archive makes events faster than any reader takes them. Whoever may not have an unlimited
         // queue may not watch whole file systems either, and gets by with a short one.
         let unlimited = flags | InitFlags::FAN_UNLIMITED_QUEUE;
-        let fanotify = Fanotify::init(unlimited, EventFFlags::O_RDONLY)
+        // Since Linux 5.17 what is removed is told with its own handle, too.
+        let target = InitFlags::from_bits_retain(libc::FAN_REPORT_DFID_NAME_TARGET);
+        let fanotify = Fanotify::init(unlimited | target, EventFFlags::O_RDONLY)
+            .or_else(|_| Fanotify::init(unlimited, EventFFlags::O_RDONLY))
             .or_else(|_| Fanotify::init(flags, EventFFlags::O_RDONLY))?;
         let names = Names::of(directory)?;
         let here = fs::File::open("/")?;
@@ -59,7 +82,62 @@ impl Group {
             names,
             whole,
             marked: 0,
+            waiting: Vec::new(),
         })
+    }
+
+    /// The path of what an event is of. One in a directory that is gone waits for the event that tells of that.
+    pub(super) fn path(&mut self, seen: Seen<'_>) -> Option<PathBuf> {
+        let directory = seen.handle?;
+        let path = self.named(&directory, seen.name, seen.itself.as_ref(), seen.mask);
+        if path.is_none() && self.waiting.len() < WAITING {
+            self.waiting.push(Waiting {
+                directory,
+                name: seen.name.to_vec(),
+                itself: seen.itself,
+                mask: seen.mask,
+                pid: seen.pid,
+                is_old: false,
+            });
+        }
+        path
+    }
+
+    /// What has waited and has a path now, each with its mask and process, in the order in which it happened. To be asked
+    /// for when nothing more is to be read.
+    pub(super) fn waited(&mut self) -> Vec<(PathBuf, u64, u32)> {
+        let mut named = Vec::new();
+        let mut left = Vec::new();
+        // A directory is removed after what is in it.
+        while let Some(mut it) = self.waiting.pop() {
+            match self.named(&it.directory, &it.name, it.itself.as_ref(), it.mask) {
+                Some(path) => named.push((path, it.mask, it.pid)),
+                None if !it.is_old => {
+                    it.is_old = true;
+                    left.push(it);
+                }
+                None => {}
+            }
+        }
+        left.reverse();
+        self.waiting = left;
+        named.reverse();
+        named
+    }
+
+    fn named(
+        &mut self,
+        directory: &Handle,
+        name: &[u8],
+        itself: Option<&Handle>,
+        mask: u64,
+    ) -> Option<PathBuf> {
+        let path = self.names.find(directory)?.join(OsStr::from_bytes(name));
+        let is_removed = mask & libc::FAN_ONDIR != 0 && mask & libc::FAN_DELETE != 0;
+        if let Some(itself) = itself.filter(|_| is_removed) {
+            self.names.learn(itself.clone(), path.clone());
+        }
+        Some(path)
     }
 
     /// Watches one directory, where the file system is not watched as a whole.

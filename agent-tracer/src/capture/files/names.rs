@@ -46,15 +46,15 @@ impl Names {
     }
 
     /// The name of a directory, if it has one.
-    pub(super) fn find(&mut self, handle: Handle) -> Option<&Path> {
+    pub(super) fn find(&mut self, handle: &Handle) -> Option<&Path> {
         if self.known.len() > LIMIT {
             self.known.clear();
         }
-        let mount = &self.mount;
-        self.known
-            .entry(handle)
-            .or_insert_with_key(|handle| ask(mount, handle).ok())
-            .as_deref()
+        if !self.known.contains_key(handle) {
+            self.known
+                .insert(handle.clone(), ask(&self.mount, handle).ok());
+        }
+        self.known.get(handle)?.as_deref()
     }
 }
 

@@ -52,8 +52,11 @@ fn handle_with(directory: &Path, flags: i32) -> io::Result<Handle> {
 pub(super) struct Seen<'a> {
     pub(super) mask: u64,
     pub(super) pid: u32,
+    /// Of the directory that it happened in.
     pub(super) handle: Option<Handle>,
     pub(super) name: &'a [u8],
+    /// Of what was made, removed or given another name itself, since Linux 5.17.
+    pub(super) itself: Option<Handle>,
 }
 
 /// Reads `struct fanotify_event_metadata` and what follows each, see fanotify(7).
@@ -73,38 +76,56 @@ impl<'a> Iterator for Events<'a> {
         let mask = u64::from_ne_bytes(event.get(8..16)?.try_into().ok()?);
         let pid = word(20)?;
         self.0 = rest;
-        let (handle, name) = event
-            .get(FIXED..)
-            .and_then(directory_and_name)
-            .map_or((None, &[][..]), |(handle, name)| (Some(handle), name));
-        Some(Seen {
+        let mut seen = Seen {
             mask,
             pid,
-            handle,
-            name,
-        })
+            handle: None,
+            name: &[],
+            itself: None,
+        };
+        seen.take(event.get(FIXED..).unwrap_or_default());
+        Some(seen)
     }
 }
 
-/// The first information record that names a directory and a file in it.
-fn directory_and_name(mut records: &[u8]) -> Option<(Handle, &[u8])> {
-    loop {
-        let kind = *records.first()?;
-        let length = usize::from(u16::from_ne_bytes(records.get(2..4)?.try_into().ok()?));
-        let record = records.get(..length).filter(|record| record.len() >= 4)?;
-        if kind == libc::FAN_EVENT_INFO_TYPE_DFID_NAME {
-            // Header and file system id, then the handle.
-            let rest = record.get(12..)?;
-            let bytes =
-                usize::try_from(u32::from_ne_bytes(rest.get(..4)?.try_into().ok()?)).ok()?;
-            let kind = i32::from_ne_bytes(rest.get(4..8)?.try_into().ok()?);
-            let handle = rest.get(8..8_usize.checked_add(bytes)?)?.to_vec();
-            let name = rest.get(8 + bytes..)?;
-            let end = name.iter().position(|byte| *byte == 0)?;
-            return Some(((kind, handle), &name[..end]));
+impl<'a> Seen<'a> {
+    /// Reads the information records.
+    fn take(&mut self, mut records: &'a [u8]) {
+        while let Some((kind, record, rest)) = first(records) {
+            match kind {
+                libc::FAN_EVENT_INFO_TYPE_DFID_NAME => {
+                    if let Some((handle, name)) = handle_and_rest(record) {
+                        let end = name.iter().position(|byte| *byte == 0);
+                        self.name = name.get(..end.unwrap_or(name.len())).unwrap_or_default();
+                        self.handle = Some(handle);
+                    }
+                }
+                libc::FAN_EVENT_INFO_TYPE_FID => {
+                    self.itself = handle_and_rest(record).map(|(handle, _)| handle);
+                }
+                _ => {}
+            }
+            records = rest;
         }
-        records = &records[length..];
     }
+}
+
+/// The kind of the first information record, what is in it, and those behind it.
+fn first(records: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    const HEADER: usize = 4;
+    let kind = *records.first()?;
+    let length = usize::from(u16::from_ne_bytes(records.get(2..HEADER)?.try_into().ok()?));
+    let record = records.get(HEADER..length)?;
+    Some((kind, record, records.get(length..)?))
+}
+
+/// A `struct file_handle` behind the id of a file system, and what follows it.
+fn handle_and_rest(record: &[u8]) -> Option<(Handle, &[u8])> {
+    let rest = record.get(8..)?;
+    let bytes = usize::try_from(u32::from_ne_bytes(rest.get(..4)?.try_into().ok()?)).ok()?;
+    let kind = i32::from_ne_bytes(rest.get(4..8)?.try_into().ok()?);
+    let (handle, rest) = rest.get(8..)?.split_at_checked(bytes)?;
+    Some(((kind, handle.to_vec()), rest))
 }
 
 #[cfg(test)]

@@ -153,7 +153,7 @@ fn downloads(model: &Model) -> Vec<Change> {
 fn registered(model: &Model, subject: Subject, kind: Kind, file: &[u8]) -> Vec<Change> {
     let all = model.differences(subject).iter();
     all.map(|difference| Change {
-        author: model.registrar(file, &difference.name),
+        author: model.registrar(file, &difference.name, difference.before.is_none()),
         ..of(kind, difference)
     })
     .collect()

@@ -150,7 +150,9 @@ fn enabled_by(path: &[u8]) -> Option<&[u8]> {
     let is_list = [&b".wants"[..], b".requires"]
         .iter()
         .any(|end| directory.ends_with(end));
-    (is_list && memchr::memmem::find(directory, b"/systemd/system/").is_some()).then_some(name)
+    let is_unit = TYPES.iter().any(|end| name.ends_with(end));
+    let is_system = memchr::memmem::find(directory, b"/systemd/system/").is_some();
+    (is_list && is_unit && is_system).then_some(name)
 }
 
 fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -174,6 +176,9 @@ mod tests {
             (unit_of(link), enabled_by(link)),
             (None, Some(&b"omid.service"[..]))
         );
-        assert_eq!(enabled_by(b"/opt/x.wants/y"), None);
+        assert_eq!(enabled_by(b"/opt/x.wants/y.service"), None);
+        // What makes nothing run is told as the file that it is.
+        let slice = b"/etc/systemd/system/multi-user.target.wants/acme.slice";
+        assert_eq!((unit_of(slice), enabled_by(slice)), (None, None));
     }
 }

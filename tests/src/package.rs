@@ -1,0 +1,188 @@
+//! Real packages, installed and removed with all that belongs to it: what `changes` says of files, against find(1) before
+//! and after for what differs, and against dpkg's lists and strace(1) for who did it. The machine's own system is used
+//! for it, under a layer of memory.
+
+mod acts;
+mod changed;
+mod stage;
+
+use std::{collections::BTreeSet, ffi::OsString, fs, sync::OnceLock};
+
+use serde_json::Value;
+
+use crate::harness::{Test, live, words};
+use acts::{Links, acts, watched};
+use changed::Changed;
+use stage::{FIRST, SECOND, Stage, possible, stage};
+
+pub(crate) fn tests() -> Vec<Test> {
+    let on_stage = |test: Test| {
+        test.needs("apt-get")
+            .only_where(
+                || std::env::var_os("TRACER_TESTS_SLOW").is_none(),
+                "an emulated machine has no archive to fetch packages from",
+            )
+            .prepared(possible)
+    };
+    vec![
+        on_stage(live!(an_installed_package_is_told_file_by_file)),
+        on_stage(live!(the_author_is_whom_strace_saw_last)).needs("strace"),
+    ]
+}
+
+/// Of all files so many at least have an author that was seen, where the file system can be watched as a whole.
+const SEEN: f64 = 0.99;
+
+/// Where apt-get itself keeps what it knows.
+const APT: [&str; 3] = ["/var/cache/apt/", "/var/lib/apt/", "/var/log/apt/"];
+
+/// Checks that enough authors were seen; all others have to be marked.
+#[track_caller]
+fn most_are_seen<'a>(is_whole: bool, rows: impl Iterator<Item = &'a Value>) {
+    let (mut seen, mut all) = (0.0, 0.0);
+    for row in rows {
+        all += 1.0;
+        seen += f64::from(was_seen(row));
+    }
+    println!("{seen} of {all} authors were seen");
+    assert!(!is_whole || seen >= all * SEEN, "{seen} of {all}");
+}
+
+/// Whether it has an author, who is not concluded.
+fn was_seen(row: &Value) -> bool {
+    row["process"].is_object() && row["inferred"] == false
+}
+
+fn text<'a>(row: &'a Value, key: &str) -> &'a str {
+    row[key].as_str().unwrap_or_default()
+}
+
+fn install(package: &'static str) -> Vec<OsString> {
+    let mut line = words(["apt-get", "install", "-y", "--no-install-recommends"]);
+    line.push(package.into());
+    line
+}
+
+/// Since Linux 6.13 an overlay, too, tells the handle of a directory that is removed, by which what was in it is known.
+fn tells_what_is_removed() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("this kernel's release");
+    let mut numbers = release
+        .split(['.', '-'])
+        .map_while(|number| number.parse().ok());
+    (numbers.next(), numbers.next()) >= (Some(6), Some(13))
+}
+
+/// The first package.
+struct First {
+    changed: Changed,
+    /// What is in the lists of the packages that were unpacked: dpkg's work.
+    unpacked: BTreeSet<Vec<u8>>,
+}
+
+/// Its installation, recorded once.
+fn first(stage: &Stage) -> &'static First {
+    static FIRST_OF_ALL: OnceLock<First> = OnceLock::new();
+    FIRST_OF_ALL.get_or_init(|| {
+        let changed = Changed::by(stage, install(FIRST));
+        let links = Links::of([&changed.before, &changed.after]);
+        let is_list = |path: &&Vec<u8>| {
+            path.starts_with(b"/var/lib/dpkg/info/")
+                && path.ends_with(b".list")
+                && changed.before.get(*path) != changed.after.get(*path)
+        };
+        let lists = changed.after.keys().filter(is_list);
+        let mut unpacked = BTreeSet::new();
+        for list in lists {
+            let listed = stage.call(["cat", &String::from_utf8_lossy(list)]);
+            let paths = listed.split(|byte| *byte == b'\n');
+            unpacked.extend(paths.map(|path| links.followed(path)));
+        }
+        First { changed, unpacked }
+    })
+}
+
+fn an_installed_package_is_told_file_by_file() {
+    let stage = stage();
+    let First { changed, unpacked } = first(&stage);
+    let rows = changed.rows(&stage);
+    most_are_seen(stage.is_whole, rows.values().copied());
+    let (mut by_dpkg, mut by_apt, mut by_scripts) = (0, 0, 0);
+    for (path, row) in rows.iter().filter(|(_, row)| was_seen(row)) {
+        assert_eq!(row["tree"], "command", "{row}");
+        let author = text(&row["process"], "name");
+        let is_below = |place: &str| path.starts_with(place.as_bytes());
+        let is_file = |path: &[u8]| changed.after.get(path).is_some_and(|it| it.kind != b'd');
+        if is_file(path) && unpacked.contains(*path) || is_below("/var/lib/dpkg/info/") {
+            assert_eq!(author, "dpkg", "{row}");
+            by_dpkg += 1;
+        } else if APT.into_iter().any(is_below) {
+            assert!(author.starts_with("apt"), "{row}");
+            by_apt += 1;
+        } else {
+            // Directories, and what scripts of packages do.
+            assert!(changed.is_within(&row["process"], "dpkg"), "{row}");
+            by_scripts += u64::from(author != "dpkg");
+        }
+    }
+    println!("{by_dpkg} unpacked by dpkg, {by_apt} by apt, {by_scripts} by what packages run");
+    assert!(by_dpkg >= 50 && by_apt >= 1 && by_scripts >= 5);
+
+    // What is no file: whoever made the entry, and not who ran or looked at something for it.
+    let entries = [
+        ("package", "dpkg"),
+        ("user", "useradd"),
+        ("group", "groupadd"),
+    ];
+    for (kind, author) in entries {
+        assert!(changed.of_kind(kind).count() >= 1, "no {kind}");
+        let new = changed.of_kind(kind).filter(|row| row["action"] == "new");
+        let wrong: Vec<&Value> = new
+            .filter(|row| text(&row["process"], "name") != author)
+            .collect();
+        assert!(wrong.is_empty(), "not {author}: {wrong:#?}");
+    }
+    let mut packages = changed.of_kind("package");
+    assert!(packages.any(|row| text(row, "name").starts_with(FIRST)));
+}
+
+fn the_author_is_whom_strace_saw_last() {
+    let stage = stage();
+    // All that came with it is removed again now. What else nobody needs stays: the second may, and that is not fetched.
+    let new = first(&stage).changed.of_kind("package");
+    let new = new.filter(|row| row["action"] == "new");
+    let new: Vec<&str> = new
+        .filter_map(|row| text(row, "name").split(':').next())
+        .collect();
+    let new = new.join(" ");
+    let log = stage.path("strace.log");
+    let script =
+        format!("apt-get purge -y {new} && apt-get install -y --no-install-recommends {SECOND}");
+    let changed = Changed::by(&stage, watched(&log, words(["sh", "-c", &script])));
+    let acts = acts(&log, [&changed.before, &changed.after]);
+    let rows = changed.rows(&stage);
+    let is_told = |row: &&Value| row["action"] != "gone" || tells_what_is_removed();
+    most_are_seen(stage.is_whole, rows.values().copied().filter(is_told));
+    let mut wrong = Vec::new();
+    for (path, row) in rows.iter().filter(|(_, row)| was_seen(row)) {
+        let authors = acts.authors(path, changed.action(path) == "gone");
+        let mut authors = authors.iter();
+        let is_right = authors.any(|process| {
+            // A unit has an author for each of its files.
+            let is_named = text(row, "detail").contains(&format!("[{process}]"));
+            row["process"]["pid"] == *process || row["kind"] == "service" && is_named
+        });
+        if !is_right {
+            wrong.push(format!("{row}: {:?}", acts.of_path(path)));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {}: {wrong:#?}",
+        wrong.len(),
+        rows.len()
+    );
+    let count = |action: &str| rows.values().filter(|row| row["action"] == action).count();
+    let counts = [count("new"), count("changed"), count("gone")];
+    println!("{counts:?} new, changed and gone");
+    assert!(counts.iter().all(|count| *count >= 10), "{counts:?}");
+}

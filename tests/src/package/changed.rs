@@ -1,0 +1,158 @@
+//! What differs by two looks of find(1), beside what a recording made in between tells of files. That both are the same is
+//! judged here; who is the author is not.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+use super::stage::{Look, Stage};
+use crate::harness::Trace;
+
+/// Both of them.
+pub(super) struct Changed {
+    pub(super) before: Look,
+    pub(super) after: Look,
+    /// Paths that are not the machine's, before or afterwards.
+    layer: BTreeSet<Vec<u8>>,
+    /// The directories that the recording has looked through, as it says itself.
+    roots: Vec<PathBuf>,
+    /// All that `changes` says.
+    rows: Vec<Value>,
+    /// Of each process its parent and its name.
+    processes: BTreeMap<u64, (u64, String)>,
+}
+
+impl Changed {
+    /// By a command, which has to end well.
+    pub(super) fn by(stage: &Stage, command: Vec<OsString>) -> Changed {
+        let (before, mut layer) = (stage.look(), stage.layer());
+        let recorded = stage.recording(command).run();
+        let after = stage.look();
+        layer.extend(stage.layer());
+        let messages = recorded.ended.messages();
+        assert_eq!(recorded.ended.code, Some(0), "it failed: {messages}");
+        let trace = recorded.trace();
+        Changed {
+            before,
+            after,
+            layer,
+            rows: trace.lives("changes", ["--all"]),
+            roots: roots(&trace),
+            processes: processes(&trace),
+        }
+    }
+
+    /// The row of each path that differs. Every one has one, unless the tool says that it is outside its roots, and no
+    /// other path has any. What the machine itself has changed meanwhile is left out.
+    pub(super) fn rows(&self, stage: &Stage) -> BTreeMap<&[u8], &Value> {
+        let is_inside = |path: &&[u8]| {
+            let is_own = self.layer.contains(*path);
+            let path = Path::new(OsStr::from_bytes(path));
+            let is_below = self.roots.iter().any(|root| path.starts_with(root));
+            is_below && (is_own || !stage.is_of_machine(path))
+        };
+        let (differing, told) = (self.differing(), self.told());
+        let wanted: BTreeSet<&[u8]> = differing.iter().copied().filter(is_inside).collect();
+        let rows: BTreeMap<&[u8], &Value> = wanted
+            .iter()
+            .filter_map(|path| Some((*path, told.get(path).or_else(|| told.get(unit(path)))?)))
+            .map(|(path, row)| (path, *row))
+            .collect();
+        let missing = wanted.iter().filter(|path| !rows.contains_key(*path));
+        let missing: Vec<_> = missing.map(|path| String::from_utf8_lossy(path)).collect();
+        let more = told.keys().filter(|path| path.starts_with(b"/"));
+        let more = more.filter(|path| !wanted.contains(*path));
+        let more: Vec<_> = more
+            .copied()
+            .filter(is_inside)
+            .map(String::from_utf8_lossy)
+            .collect();
+        println!(
+            "{} paths differ, {} within roots",
+            differing.len(),
+            wanted.len()
+        );
+        assert!(
+            missing.is_empty() && more.is_empty(),
+            "not told: {missing:#?}\ntold, but no different: {more:#?}"
+        );
+        for (path, row) in &rows {
+            // A unit is more than one file.
+            if row["kind"] != "service" {
+                assert_eq!(row["action"], self.action(path), "{row}");
+            }
+        }
+        rows
+    }
+
+    /// Rows that are of other things than files.
+    pub(super) fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Value> {
+        self.rows.iter().filter(move |row| row["kind"] == kind)
+    }
+
+    /// Whether a process is one of that name, or was started by one, through however many others.
+    pub(super) fn is_within(&self, process: &Value, name: &str) -> bool {
+        let pid = process["pid"].as_u64().unwrap_or_default();
+        let above = |pid: &u64| self.processes.get(pid).map(|(parent, _)| *parent);
+        let mut line = std::iter::successors(Some(pid), above);
+        line.any(|pid| self.processes.get(&pid).is_some_and(|(_, it)| it == name))
+    }
+
+    /// What became of a path that differs.
+    pub(super) fn action(&self, path: &[u8]) -> &'static str {
+        match (
+            self.before.contains_key(path),
+            self.after.contains_key(path),
+        ) {
+            (false, _) => "new",
+            (true, false) => "gone",
+            (true, true) => "changed",
+        }
+    }
+
+    fn differing(&self) -> BTreeSet<&[u8]> {
+        let all = self.before.keys().chain(self.after.keys());
+        all.filter(|path| self.before.get(*path) != self.after.get(*path))
+            .map(Vec::as_slice)
+            .collect()
+    }
+
+    /// Rows of files by their paths, and of units, with whose files they are told, by their names.
+    fn told(&self) -> BTreeMap<&[u8], &Value> {
+        let is_wanted = |row: &&Value| {
+            let kind = row["kind"].as_str();
+            kind.is_some_and(|kind| ["file", "cron", "service"].contains(&kind))
+        };
+        let rows = self.rows.iter().filter(is_wanted);
+        rows.map(|row| (row["name"].as_str().expect("a name").as_bytes(), row))
+            .collect()
+    }
+}
+
+/// The last name of a path.
+fn unit(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+}
+
+fn roots(trace: &Trace) -> Vec<PathBuf> {
+    let first = trace.all("files_compared").next();
+    let first = first.expect("files were compared");
+    let roots = first.0["roots"].as_array().expect("a list").iter();
+    roots
+        .map(|root| PathBuf::from(root.as_str().expect("a path")))
+        .collect()
+}
+
+fn processes(trace: &Trace) -> BTreeMap<u64, (u64, String)> {
+    let lives = trace.processes(["--tree", "command"]).into_iter();
+    let number = |life: &Value, key: &str| life[key].as_u64().unwrap_or_default();
+    let name = |life: &Value| life["name"].as_str().unwrap_or_default().to_owned();
+    lives
+        .map(|life| (number(&life, "pid"), (number(&life, "ppid"), name(&life))))
+        .collect()
+}

@@ -1,0 +1,171 @@
+//! The machine's system as a whole, under a layer of memory: packages are installed there, and nothing is left of it. It has
+//! mounts, processes and, while something is recorded, a network of its own, and no systemd.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    io::{BufRead, BufReader},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use crate::harness::{Recording, run, tracer, words};
+
+/// The packages that are fetched.
+pub(super) const FIRST: &str = "munin-node";
+pub(super) const SECOND: &str = "nginx-light";
+
+/// The system, for as long as this program runs: what is inside ends with its stdin, and takes the directory with it.
+pub(super) struct Stage {
+    place: PathBuf,
+    inner: Child,
+    /// Whether its file system can be watched as a whole.
+    pub(super) is_whole: bool,
+    /// In seconds since 1970.
+    began: i64,
+}
+
+/// Whatever lies there: for each path its type and all else that tells that it is another.
+pub(super) type Look = BTreeMap<Vec<u8>, File>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct File {
+    /// The letter of find(1).
+    pub(super) kind: u8,
+    state: Vec<u8>,
+    /// Where a link leads to.
+    pub(super) target: Vec<u8>,
+}
+
+/// Makes it, or says why that cannot be.
+pub(super) fn possible() -> Result<(), String> {
+    shared().as_ref().map(|_| ()).map_err(Clone::clone)
+}
+
+/// The stage, for one at a time.
+pub(super) fn stage() -> MutexGuard<'static, Stage> {
+    let stage = shared().as_ref().expect("it was asked whether it is there");
+    stage.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn shared() -> &'static Result<Mutex<Stage>, String> {
+    static STAGE: OnceLock<Result<Mutex<Stage>, String>> = OnceLock::new();
+    STAGE.get_or_init(|| Stage::set().map(Mutex::new))
+}
+
+impl Stage {
+    fn set() -> Result<Stage, String> {
+        let began = SystemTime::now().duration_since(UNIX_EPOCH);
+        let began = began.expect("it is later than 1970").as_secs();
+        let place = tempfile::tempdir().expect("a directory").keep();
+        let mut inner = Command::new("unshare")
+            .args(["--mount", "--pid", "--fork", "--kill-child"])
+            .args(["sh", "-c", include_str!("stage.sh"), "sh"])
+            .arg(&place)
+            .arg(tracer().get_program())
+            .args([FIRST, SECOND])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("there is no unshare: {error}"))?;
+        let mut said = String::new();
+        let output = inner.stdout.take().expect("its stdout");
+        let read = BufReader::new(output).read_line(&mut said);
+        read.expect("a line");
+        match said.trim_end().split_once(' ') {
+            Some(("ready", lasting)) => Ok(Stage {
+                place,
+                inner,
+                is_whole: lasting != "0",
+                began: began.try_into().expect("seconds"),
+            }),
+            Some(("no", reason)) => Err(reason.to_owned()),
+            Some(_) | None => Err("there can be no namespaces of its own".to_owned()),
+        }
+    }
+
+    /// What makes a command line one that is run there, when it is put in front.
+    pub(super) fn inside(&self) -> Vec<OsString> {
+        let target = self.inner.id().to_string();
+        let pids = format!("--pid=/proc/{target}/ns/pid_for_children");
+        let mut line = words(["nsenter", "--target", &target, "--mount", &pids, "--"]);
+        // Everything is fetched: whatever a package does as it is installed, it talks to nobody.
+        line.extend(words(["unshare", "--net", "--", "env", "--unset=TMPDIR"]));
+        line.extend(words(["DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8"]));
+        line.extend(words(["HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]));
+        line.extend(["chroot".into(), self.place.join("memory/root").into()]);
+        line
+    }
+
+    /// A recording there of a shell's doing.
+    pub(super) fn recording(&self, command: Vec<OsString>) -> Recording {
+        Recording::of(command)
+            .through(self.inside())
+            .to(&self.path("it.trace"))
+            .option(["--force"])
+            .option(["--watch", "/usr"])
+            .option(["--watch", "/var"])
+            // A file system of its own there.
+            .option(["--ignore", "/var/tmp/**"])
+    }
+
+    /// A file that both sides see under this name.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.place.join(name)
+    }
+
+    /// What a program there prints.
+    pub(super) fn call<const N: usize>(&self, line: [&str; N]) -> Vec<u8> {
+        let mut all = self.inside();
+        all.extend(words(line));
+        run(Command::new(&all[0]).args(&all[1..])).success().stdout
+    }
+
+    /// Looks at all files, by find(1). Of directories nothing counts that changes with what is in them.
+    pub(super) fn look(&self) -> Look {
+        let form = "%p\\0%y\\0%m %U %G\\0%s %T@ %i\\0%l\\0";
+        let printed = self.call(["find", "/", "-xdev", "-printf", form]);
+        let mut fields = printed.split(|byte| *byte == 0);
+        let mut look = Look::new();
+        while let (Some(path), Some(kind)) = (fields.next(), fields.next()) {
+            let mut next = || fields.next().expect("five fields a file");
+            let (rights, content, target) = (next(), next(), next());
+            let kind = kind.first().copied().unwrap_or(b'?');
+            let state = match kind {
+                b'd' => rights.to_vec(),
+                _ => [rights, b" ", content].concat(),
+            };
+            let target = target.to_vec();
+            look.insert(
+                path.to_vec(),
+                File {
+                    kind,
+                    state,
+                    target,
+                },
+            );
+        }
+        look
+    }
+
+    /// The paths that are in the layer.
+    pub(super) fn layer(&self) -> BTreeSet<Vec<u8>> {
+        let target = self.inner.id().to_string();
+        let mut find = Command::new("nsenter");
+        find.args(["--target", &target, "--mount", "--", "find"])
+            .arg(self.path("memory/upper"))
+            .args(["-printf", "/%P\\0"]);
+        let printed = run(&mut find).success().stdout;
+        let paths = printed.split(|byte| *byte == 0);
+        paths.map(<[u8]>::to_vec).collect()
+    }
+
+    /// Whether it is the machine itself that has changed a file since the stage was set: what lies below the layer, and not in
+    /// it, shows through.
+    pub(super) fn is_of_machine(&self, path: &Path) -> bool {
+        std::fs::symlink_metadata(path).map_or(true, |found| found.ctime() >= self.began)
+    }
+}
