@@ -2,6 +2,7 @@
 //! told by fanotify(7) with directory handles and names. No file is changed, and no content leaves this module but the
 //! command lines of cron jobs, for a digest.
 
+mod arrivals;
 mod group;
 mod names;
 mod records;
@@ -23,6 +24,7 @@ use super::{
     roots::Roots,
 };
 use crate::event::FileAction;
+use arrivals::{Arrival, Young};
 use group::Group;
 use records::Events;
 
@@ -79,6 +81,7 @@ pub struct FileWatch {
     roots: Roots,
     /// [`WATCHED`], by all names.
     told: HashSet<PathBuf>,
+    young: Young,
     overflows: u64,
     /// Roots that are not watched, with the reasons.
     unwatched: Vec<String>,
@@ -95,6 +98,7 @@ impl FileWatch {
             groups: Vec::new(),
             roots: roots.clone(),
             told: told_directories(),
+            young: Young::default(),
             overflows: 0,
             unwatched: Vec::new(),
         };
@@ -152,7 +156,7 @@ impl FileWatch {
     /// Hands over what was changed since the last call.
     pub fn drain(&mut self, mut take: impl FnMut(FileChange)) {
         let own = std::process::id();
-        let mut new_directories = Vec::new();
+        let mut arrived = Vec::new();
         let mut buffer = vec![0; BUFFER];
         for group in &mut self.groups {
             loop {
@@ -172,10 +176,11 @@ impl FileWatch {
                     let Some(handle) = seen.handle else {
                         continue;
                     };
-                    let path = group
-                        .names
-                        .find(handle)
-                        .map(|directory| directory.join(std::ffi::OsStr::from_bytes(seen.name)));
+                    let path = group.names.find(handle).map(|directory| match seen.name {
+                        // What is done to a directory itself, when the one above is not marked.
+                        b"." => directory.to_owned(),
+                        name => directory.join(std::ffi::OsStr::from_bytes(name)),
+                    });
                     if is_directory && seen.mask & (libc::FAN_MOVED_FROM | libc::FAN_MOVED_TO) != 0
                     {
                         group.names.forget();
@@ -184,8 +189,13 @@ impl FileWatch {
                     let Some(path) = path else {
                         continue;
                     };
-                    if is_directory {
-                        new_directories.push(path.clone());
+                    let is_whole = group.whole.is_ok();
+                    let comes = seen.mask & (libc::FAN_CREATE | libc::FAN_MOVED_TO) != 0;
+                    if is_directory && (comes || !is_whole) {
+                        arrived.push(Arrival {
+                            path: path.clone(),
+                            is_empty: is_whole && seen.mask & libc::FAN_MOVED_TO == 0,
+                        });
                     }
                     let makes_run = !is_directory && is_told(&self.told, &path);
                     let is_below_root = self.roots.contains(&path);
@@ -205,33 +215,34 @@ impl FileWatch {
                 }
             }
         }
-        self.follow(&new_directories);
+        self.follow(arrived);
     }
 
-    /// Watches what came to be, where file systems are not watched as a whole.
-    fn follow(&mut self, new_directories: &[PathBuf]) {
-        let is_told = |new: &PathBuf| {
-            WATCHED
-                .iter()
-                .any(|place| Path::new(place).starts_with(new))
+    /// Watches what came to be.
+    fn follow(&mut self, arrived: Vec<Arrival>) {
+        let leads_to_told = |arrival: &Arrival| {
+            let mut places = WATCHED.iter().map(Path::new);
+            places.any(|place| place.starts_with(&arrival.path))
         };
-        if new_directories.iter().any(is_told) {
+        if arrived.iter().any(leads_to_told) {
             self.told = told_directories();
         }
-        if self.groups.iter().all(|group| group.whole.is_ok()) {
-            return;
-        }
-        for new in new_directories {
+        // One that is gone again is no more to be watched.
+        for Arrival { path, is_empty } in arrived {
             for place in WATCHED.into_iter().map(Path::new) {
-                if place.starts_with(new) {
-                    // One that is gone again is no more to be watched.
+                if place.starts_with(&path) {
                     let _ = self.add(place);
                 }
             }
-            let roots = self.roots.directories().to_vec();
-            if roots.iter().any(|root| root.starts_with(new)) || self.roots.contains(new) {
-                let _ = self.add(new);
+            let mut roots = self.roots.directories().iter();
+            if self.roots.contains(&path) && is_empty {
+                self.young.add(path);
+            } else if roots.any(|root| root.starts_with(&path)) || self.roots.contains(&path) {
+                let _ = self.add(&path);
             }
+        }
+        while let Some(directory) = self.young.settled() {
+            let _ = self.mark(directory, false);
         }
     }
 
@@ -338,6 +349,7 @@ mod tests {
     #[test]
     fn changes_are_told_with_their_author() {
         let place = tempfile::tempdir().expect("a directory");
+        fs::create_dir(place.path().join("a")).expect("a directory");
         let roots = Roots::new(&[place.path().to_owned()], &[]).expect("roots");
         let mut watch = match FileWatch::start(&roots) {
             Ok(watch) => watch,
@@ -347,7 +359,8 @@ mod tests {
                 return;
             }
         };
-        let script = "mkdir a && echo x > a/job && chmod 600 a/job && mv a b && rm b/job";
+        let script =
+            "echo x > a/job && chmod 600 a/job && mv a b && rm b/job && mkdir c && chmod 700 c .";
         let mut child = std::process::Command::new("sh")
             .args(["-c", script])
             .current_dir(place.path())
@@ -364,7 +377,9 @@ mod tests {
             }
         });
         for expected in [
-            "a/ created",
+            "c/ created",
+            "c/ attributes",
+            "/ attributes",
             // By the name that the directory has when it is asked for.
             "b/job created",
             "b/job written",
