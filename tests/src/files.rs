@@ -134,10 +134,10 @@ fn every_way_to_change_a_file_has_its_author() {
 fn what_was_downloaded_and_executed_is_a_chain() {
     let trace = record(
         "ip link set lo up 2>/dev/null || true; echo 'echo ran' >script
-         python3 -m http.server --bind 127.0.0.1 8080 >/dev/null 2>&1 & sleep 1",
+         python3 -m http.server --bind 127.0.0.1 8080 >/dev/null 2>&1 & export SERVER=$!; sleep 1",
         "python3 -c 'import urllib.request
 urllib.request.urlretrieve(\"http://127.0.0.1:8080/script\", \"/opt/fetched.sh\")
-'; sleep 0.1; sh ./fetched.sh",
+'; sleep 0.1; sh ./fetched.sh; kill $SERVER",
     );
     let rows = changes(&trace, "download");
     assert_eq!(rows.len(), 1, "{rows:?}");

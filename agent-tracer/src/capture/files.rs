@@ -2,6 +2,7 @@
 //! told by fanotify(7) with directory handles and names. No file is changed, and no content leaves this module but the
 //! command lines of cron jobs, for a digest.
 
+mod arrivals;
 mod group;
 mod names;
 mod records;
@@ -25,6 +26,7 @@ use super::{
     roots::Roots,
 };
 use crate::event::FileAction;
+use arrivals::{Arrival, Young};
 use group::Group;
 use records::Events;
 
@@ -81,6 +83,7 @@ pub struct FileWatch {
     roots: Roots,
     /// [`WATCHED`], by all names.
     told: HashSet<PathBuf>,
+    young: Young,
     overflows: u64,
     /// Roots that are not watched, with the reasons.
     unwatched: Vec<String>,
@@ -97,6 +100,7 @@ impl FileWatch {
             groups: Vec::new(),
             roots: roots.clone(),
             told: told_directories(),
+            young: Young::default(),
             overflows: 0,
             unwatched: Vec::new(),
         };
@@ -154,13 +158,17 @@ impl FileWatch {
     /// Hands over what was changed since the last call.
     pub fn drain(&mut self, mut take: impl FnMut(FileChange)) {
         let own = std::process::id();
-        let mut new_directories = Vec::new();
+        let mut arrived = Vec::new();
         let mut buffer = vec![0; BUFFER];
         let (told, roots) = (&self.told, &self.roots);
-        let mut tell = |path: PathBuf, mask: u64, pid: u32| {
+        let mut tell = |path: PathBuf, mask: u64, pid: u32, is_whole: bool| {
             let is_directory = mask & libc::FAN_ONDIR != 0;
-            if is_directory {
-                new_directories.push(path.clone());
+            let comes = mask & (libc::FAN_CREATE | libc::FAN_MOVED_TO) != 0;
+            if is_directory && (comes || !is_whole) {
+                arrived.push(Arrival {
+                    path: path.clone(),
+                    is_empty: is_whole && mask & libc::FAN_MOVED_TO == 0,
+                });
             }
             let makes_run = !is_directory && is_told(told, &path);
             let is_below_root = roots.contains(&path);
@@ -199,41 +207,42 @@ impl FileWatch {
                         group.names.forget();
                     }
                     if let Some(path) = path {
-                        tell(path, mask, pid);
+                        tell(path, mask, pid, group.whole.is_ok());
                     }
                 }
             }
             for (path, mask, pid) in group.waited() {
-                tell(path, mask, pid);
+                tell(path, mask, pid, group.whole.is_ok());
             }
         }
-        self.follow(&new_directories);
+        self.follow(arrived);
     }
 
-    /// Watches what came to be, where file systems are not watched as a whole.
-    fn follow(&mut self, new_directories: &[PathBuf]) {
-        let is_told = |new: &PathBuf| {
-            WATCHED
-                .iter()
-                .any(|place| Path::new(place).starts_with(new))
+    /// Watches what came to be.
+    fn follow(&mut self, arrived: Vec<Arrival>) {
+        let leads_to_told = |arrival: &Arrival| {
+            let mut places = WATCHED.iter().map(Path::new);
+            places.any(|place| place.starts_with(&arrival.path))
         };
-        if new_directories.iter().any(is_told) {
+        if arrived.iter().any(leads_to_told) {
             self.told = told_directories();
         }
-        if self.groups.iter().all(|group| group.whole.is_ok()) {
-            return;
-        }
-        for new in new_directories {
+        // One that is gone again is no more to be watched.
+        for Arrival { path, is_empty } in arrived {
             for place in WATCHED.into_iter().map(Path::new) {
-                if place.starts_with(new) {
-                    // One that is gone again is no more to be watched.
+                if place.starts_with(&path) {
                     let _ = self.add(place);
                 }
             }
-            let roots = self.roots.directories().to_vec();
-            if roots.iter().any(|root| root.starts_with(new)) || self.roots.contains(new) {
-                let _ = self.add(new);
+            let mut roots = self.roots.directories().iter();
+            if self.roots.contains(&path) && is_empty {
+                self.young.add(path);
+            } else if roots.any(|root| root.starts_with(&path)) || self.roots.contains(&path) {
+                let _ = self.add(&path);
             }
+        }
+        while let Some(directory) = self.young.settled() {
+            let _ = self.mark(directory, false);
         }
     }
 

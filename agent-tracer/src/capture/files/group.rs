@@ -1,4 +1,5 @@
-//! One file system under fanotify(7): as a whole where it allows that, else directory by directory.
+//! One file system under fanotify(7): as a whole where it allows that, else directory by directory. Of attributes it is told
+//! directory by directory in either case, as long as there are not too many.
 
 use std::{
     ffi::OsStr,
@@ -19,7 +20,7 @@ use super::{
     records::{Handle, Seen, handle},
 };
 
-/// Directories that are marked one by one at most, where a file system cannot be watched as a whole: each pins an inode.
+/// Directories that are marked one by one at most: each pins an inode, and before Linux 5.13 the kernel allows no more.
 const DIRECTORIES: usize = 8192;
 
 /// Events that wait for the name of their directory at most, each some 150 bytes. Those of more are left out.
@@ -35,6 +36,8 @@ pub(super) struct Group {
     pub(super) names: Names,
     /// Whether the whole of it is watched; else why not.
     pub(super) whole: Result<(), String>,
+    /// Whether attributes are told of in the whole of it, too.
+    are_attributes_whole: bool,
     marked: usize,
     /// What happened in directories that had no name any more, in order.
     waiting: Vec<Waiting>,
@@ -71,7 +74,7 @@ impl Group {
         let marks = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_FILESYSTEM;
         let whole = match has_lasting_handles(directory) {
             true => fanotify
-                .mark(marks, mask(), &here, Some(directory))
+                .mark(marks, entries(), &here, Some(directory))
                 .map_err(|error| error.to_string()),
             false => Err("an overlay without nfs_export".to_owned()),
         };
@@ -81,6 +84,7 @@ impl Group {
             fanotify,
             names,
             whole,
+            are_attributes_whole: false,
             marked: 0,
             waiting: Vec::new(),
         })
@@ -132,7 +136,12 @@ impl Group {
         itself: Option<&Handle>,
         mask: u64,
     ) -> Option<PathBuf> {
-        let path = self.names.find(directory)?.join(OsStr::from_bytes(name));
+        let above = self.names.find(directory)?;
+        let path = match name {
+            // What is done to a directory itself, when the one above is not marked.
+            b"." => above.to_owned(),
+            name => above.join(OsStr::from_bytes(name)),
+        };
         let is_removed = mask & libc::FAN_ONDIR != 0 && mask & libc::FAN_DELETE != 0;
         if let Some(itself) = itself.filter(|_| is_removed) {
             self.names.learn(itself.clone(), path.clone());
@@ -140,18 +149,52 @@ impl Group {
         Some(path)
     }
 
-    /// Watches one directory, where the file system is not watched as a whole.
+    /// Watches one directory: what is done in it to attributes, and all else where the file system is not watched as a whole.
     pub(super) fn mark(&mut self, directory: &Path) -> io::Result<()> {
         if self.whole.is_ok() {
-            return Ok(());
+            return self.mark_attributes(directory);
         }
         let key = handle(directory)?;
+        self.mark_one(entries() | attributes(), directory)?;
+        self.names.learn(key, directory.to_owned());
+        Ok(())
+    }
+
+    /// An unpacker sets time, owner and permissions of each file that it makes, and pays for being told of: so they are told
+    /// of where files were before.
+    fn mark_attributes(&mut self, directory: &Path) -> io::Result<()> {
+        if self.are_attributes_whole {
+            return Ok(());
+        }
+        if self.marked >= DIRECTORIES {
+            return self.widen();
+        }
+        match self.mark_one(attributes(), directory) {
+            Err(error) if !is_gone(&error) => self.widen(),
+            done => done,
+        }
+    }
+
+    fn mark_one(&mut self, mask: MaskFlags, directory: &Path) -> io::Result<()> {
         let here = fs::File::open("/")?;
         let flags = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_ONLYDIR;
-        let mask = mask() | MaskFlags::FAN_EVENT_ON_CHILD;
+        let mask = mask | MaskFlags::FAN_EVENT_ON_CHILD;
         self.fanotify.mark(flags, mask, &here, Some(directory))?;
         self.marked += 1;
-        self.names.learn(key, directory.to_owned());
+        Ok(())
+    }
+
+    /// Is told of attributes everywhere, and lets go of single directories.
+    fn widen(&mut self) -> io::Result<()> {
+        let here = fs::File::open("/")?;
+        let whole = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_FILESYSTEM;
+        let place = Some(self.place.as_path());
+        self.fanotify
+            .mark(whole, entries() | attributes(), &here, place)?;
+        self.are_attributes_whole = true;
+        let none = MaskFlags::empty();
+        self.fanotify
+            .mark(MarkFlags::FAN_MARK_FLUSH, none, &here, place)?;
         Ok(())
     }
 
@@ -160,12 +203,19 @@ impl Group {
         use std::os::unix::fs::MetadataExt;
         let mut waiting: Vec<PathBuf> = vec![directory.to_owned()];
         while let Some(directory) = waiting.pop() {
-            if self.marked >= DIRECTORIES {
+            if self.are_attributes_whole {
+                return Ok(());
+            }
+            if self.whole.is_err() && self.marked >= DIRECTORIES {
                 return Err(io::Error::other(format!(
                     "more than {DIRECTORIES} directories"
                 )));
             }
-            self.mark(&directory)?;
+            match self.mark(&directory) {
+                // Its names come and go while they are read.
+                Err(error) if self.whole.is_ok() && is_gone(&error) => continue,
+                done => done?,
+            }
             let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
             waiting.extend(entries.filter_map(|entry| {
                 let is_below =
@@ -206,12 +256,22 @@ fn has_lasting_handles(directory: &Path) -> bool {
     mount.is_some_and(|(_, line)| line.contains("nfs_export=on"))
 }
 
-fn mask() -> MaskFlags {
+fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+fn entries() -> MaskFlags {
     MaskFlags::FAN_CREATE
         | MaskFlags::FAN_CLOSE_WRITE
         | MaskFlags::FAN_MOVED_TO
         | MaskFlags::FAN_MOVED_FROM
         | MaskFlags::FAN_DELETE
-        | MaskFlags::FAN_ATTRIB
         | MaskFlags::FAN_ONDIR
+}
+
+fn attributes() -> MaskFlags {
+    MaskFlags::FAN_ATTRIB | MaskFlags::FAN_ONDIR
 }

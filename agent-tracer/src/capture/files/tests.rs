@@ -5,6 +5,7 @@ use super::*;
 #[test]
 fn changes_are_told_with_their_author() {
     let place = tempfile::tempdir().expect("a directory");
+    fs::create_dir(place.path().join("a")).expect("a directory");
     let roots = Roots::new(&[place.path().to_owned()], &[]).expect("roots");
     let mut watch = match FileWatch::start(&roots) {
         Ok(watch) => watch,
@@ -13,7 +14,8 @@ fn changes_are_told_with_their_author() {
             return;
         }
     };
-    let script = "mkdir a && echo x > a/job && chmod 600 a/job && mv a b && rm b/job";
+    let script =
+        "echo x > a/job && chmod 600 a/job && mv a b && rm b/job && mkdir c && chmod 700 c .";
     let mut child = std::process::Command::new("sh")
         .args(["-c", script])
         .current_dir(place.path())
@@ -30,7 +32,9 @@ fn changes_are_told_with_their_author() {
         }
     });
     for expected in [
-        "a/ created",
+        "c/ created",
+        "c/ attributes",
+        "/ attributes",
         // By the name that the directory has when it is asked for.
         "b/job created",
         "b/job written",
