@@ -23,6 +23,10 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(a_command_that_cannot_run),
         live!(an_output_that_cannot_be_made),
         live!(a_full_disk_does_not_stop_the_command),
+        live!(pipes_where_files_are_expected_stop_nothing).only_where(
+            || Path::new("/etc/cron.d").is_dir(),
+            "there is no /etc/cron.d",
+        ),
         live!(rules_with_a_mistake_are_refused_with_their_place),
         live!(a_user_or_process_or_unit_that_does_not_exist),
         plain!(usage_is_2_and_125_of_record),
@@ -166,6 +170,37 @@ fn a_release_is_believed_only_where_something_is_missing() {
     let mut launcher = old;
     launcher.extend(act(["within", "hide", "/sys/kernel/btf", "--"]));
     refused_through(&launcher, &["Linux 2.6.", "no BTF", "5.8 or newer"]);
+}
+
+/// The opening of a pipe waits for its other end. Whoever is recorded may put one where the recorder reads.
+fn pipes_where_files_are_expected_stop_nothing() {
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let pipe = place.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let script = "mkfifo /etc/cron.d/.it && mv /etc/cron.d/.it /etc/cron.d/it
+        ln -s \"$1\" /etc/cron.d/.link && mv /etc/cron.d/.link /etc/cron.d/link
+        shift; \"$@\"";
+    let mut command = words(["sh", "-c", script, "sh"]);
+    command.push(pipe.clone().into());
+    command.extend(act(["within", "over"]));
+    command.extend([pipe.into(), "/etc/passwd".into(), "--".into()]);
+    // A user of whom the machine knows no name: it is looked up where the process sees it.
+    command.extend(act(["as-user", "54321", "54321", "sleep", "0.3"]));
+    let hidden = act(["within", "hide", "/etc/cron.d", "--"]);
+    let recorded = Recording::of(command).through(hidden).run();
+    assert_eq!(
+        recorded.ended.code,
+        Some(0),
+        "{}",
+        recorded.ended.messages()
+    );
+    let trace = recorded.trace();
+    assert!(
+        trace
+            .of_command("exec")
+            .iter()
+            .any(|exec| exec.text("filename").ends_with("sleep"))
+    );
 }
 
 fn a_command_that_cannot_run() {

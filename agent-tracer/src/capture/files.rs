@@ -12,7 +12,6 @@ mod tests;
 use std::{
     collections::HashSet,
     fs, io,
-    io::Read,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
@@ -23,6 +22,7 @@ use super::{
     attach::is_left_out,
     crontab,
     plan::{Choice, Fact, Hook},
+    regular,
     roots::Roots,
 };
 use crate::event::FileAction;
@@ -332,12 +332,8 @@ fn jobs(path: &Path, action: FileAction) -> Vec<Vec<u8>> {
     let Some(form) = crontab::form(path) else {
         return Vec::new();
     };
-    let mut table = Vec::new();
-    let is_read = fs::File::open(path)
-        .and_then(|file| file.take(TABLE_LIMIT).read_to_end(&mut table))
-        .is_ok();
-    match is_read {
-        true => crontab::commands(&table, form),
-        false => Vec::new(),
+    match regular::open(path).and_then(|file| regular::read(file, TABLE_LIMIT)) {
+        Ok(table) => crontab::commands(&table, form),
+        Err(_) => Vec::new(),
     }
 }

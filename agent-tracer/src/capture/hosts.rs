@@ -1,14 +1,9 @@
 //! /etc/hosts (hosts(5)) of the recorder's mount namespace, whenever it is another than before. What its names are good
 //! for is not known here.
 
-use std::{
-    fs::{self, File},
-    io::Read,
-    net::IpAddr,
-    os::unix::fs::MetadataExt,
-    path::Path,
-};
+use std::{fs, net::IpAddr, os::unix::fs::MetadataExt, path::Path};
 
+use super::regular;
 use crate::event::{Hosts, HostsEntry};
 
 const PATH: &str = "/etc/hosts";
@@ -54,11 +49,8 @@ impl HostsFile {
             return None;
         }
         self.seen = Some(look);
-        let mut text = Vec::new();
-        if let Ok(file) = File::open(path) {
-            // What could be read of it is as good as it gets.
-            let _ = file.take(BYTES).read_to_end(&mut text);
-        }
+        let text = regular::open(path).and_then(|file| regular::read(file, BYTES));
+        let text = text.unwrap_or_default();
         Some(parse(&String::from_utf8_lossy(&text)))
     }
 }

@@ -19,6 +19,7 @@ mod packed;
 mod plan;
 mod privileges;
 mod refusal;
+mod regular;
 mod roots;
 mod sockets;
 mod units;

@@ -4,10 +4,12 @@
 use std::{
     collections::{HashMap, HashSet},
     ffi::CString,
-    fs,
+    path::Path,
 };
 
 use nix::unistd::{Uid, User};
+
+use super::regular;
 
 /// After how many nanoseconds a user who had no name is looked up again: an installer may be
 /// about to add it, and a storm of its processes must not read a file each.
@@ -52,11 +54,9 @@ impl UserLookup {
 /// `passwd(5)` of the root directory of a process.
 fn name_seen_by(pid: u32, user: u32) -> Option<Vec<u8>> {
     const LIMIT: u64 = 4 * 1024 * 1024;
-    let path = format!("/proc/{pid}/root/etc/passwd");
-    if fs::metadata(&path).ok()?.len() > LIMIT {
-        return None;
-    }
-    let text = fs::read(path).ok()?;
+    // Whoever made that root directory may have put anything there.
+    let file = regular::open_in_root_of(pid, Path::new("/etc/passwd")).ok()?;
+    let text = regular::read(file, LIMIT).ok()?;
     let wanted = user.to_string();
     text.split(|byte| *byte == b'\n').find_map(|line| {
         let mut fields = line.split(|byte| *byte == b':');

@@ -5,7 +5,6 @@ mod seen;
 use std::{
     cmp::Ordering,
     ffi::OsStr,
-    fs::File,
     io::{self, Read},
     os::unix::ffi::OsStrExt,
     path::Path,
@@ -16,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     packed::{Packed, Packer},
+    regular,
     roots::Roots,
 };
 use crate::event::{FileDifference, FileState, FilesCompared};
@@ -180,7 +180,7 @@ fn with_digest(path: &[u8], mut state: FileState) -> FileState {
 fn digest(path: &Path) -> io::Result<Vec<u8>> {
     let mut hash = Sha256::new();
     // It may have grown since.
-    let mut content = File::open(path)?.take(DIGEST_LIMIT);
+    let mut content = regular::open_itself(path)?.take(DIGEST_LIMIT);
     let mut buffer = vec![0; 64 << 10];
     loop {
         let length = content.read(&mut buffer)?;

@@ -3,16 +3,17 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs::OpenOptions,
-    io::{self, Read},
-    os::unix::fs::OpenOptionsExt,
+    io,
     path::Path,
 };
 
 use sha2::{Digest, Sha256};
 
 use crate::{
-    capture::packed::{Packed, Packer},
+    capture::{
+        packed::{Packed, Packer},
+        regular,
+    },
     event::Difference,
 };
 
@@ -165,21 +166,12 @@ fn shortened(mut bytes: Vec<u8>) -> Vec<u8> {
 /// A file of at most so many bytes; nothing where there is none. Part of a file would not do, see [`Look::compare`].
 pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, String> {
     let told = |error: io::Error| format!("cannot read {}: {error}", path.display());
-    // A pipe of that name must not stop the recorder.
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path);
-    let file = match opened {
+    let file = match regular::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(told(error)),
     };
-    if !file.metadata().map_err(told)?.is_file() {
-        return Err(format!("{} is no file", path.display()));
-    }
-    let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(told)?;
+    let bytes = regular::read(file, limit + 1).map_err(told)?;
     if bytes.len() as u64 > limit {
         return Err(format!("{} has more than {limit} bytes", path.display()));
     }
@@ -253,7 +245,7 @@ mod tests {
         assert!(read(directory.path(), 2).is_err());
         let pipe = directory.path().join("pipe");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
-        assert!(read(&pipe, 2).is_err_and(|told| told.ends_with(" is no file")));
+        assert!(read(&pipe, 2).is_err_and(|told| told.ends_with("it is no regular file")));
         assert!(read(Path::new("/dev/zero"), 2).is_err());
     }
 }

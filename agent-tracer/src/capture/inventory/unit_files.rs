@@ -4,13 +4,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
-    fs::{self, File},
-    io::Read,
+    fs,
     os::unix::ffi::OsStrExt,
     path::Path,
 };
 
 use super::look::Look;
+use crate::capture::regular;
 
 /// The administrator's directory; what is in it decides what is enabled.
 const OWN: &str = "etc/systemd/system";
@@ -127,10 +127,7 @@ fn state(path: &Path, name: &[u8], enabled: &BTreeSet<Vec<u8>>) -> Option<&'stat
     if enabled.contains(&template(name)) {
         return Some("enabled");
     }
-    let mut text = Vec::new();
-    let file = File::open(path).ok()?;
-    // What could be read of it is as good as it gets.
-    let _ = file.take(LIMIT).read_to_end(&mut text);
+    let text = regular::read(regular::open(path).ok()?, LIMIT).ok()?;
     let mut lines = text.split(|byte| *byte == b'\n');
     match lines.any(|line| line.trim_ascii() == b"[Install]") {
         true => Some("disabled"),
