@@ -226,7 +226,10 @@ fn what_cannot_be_looked_at_is_said() {
     assert_eq!(
         problems,
         [
-            ("user", "at the end: /etc/passwd is no file"),
+            (
+                "user",
+                "at the end: cannot read /etc/passwd: it is no regular file"
+            ),
             (
                 "group",
                 "at the end: /etc/group has more than 4194304 bytes"
