@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     fs::{self, Metadata},
+    io,
     os::unix::{
         ffi::{OsStrExt, OsStringExt},
         fs::MetadataExt,
@@ -76,14 +77,22 @@ impl Walk<'_> {
         match fs::read_dir(directory) {
             Ok(entries) => {
                 let first = self.waiting.len();
-                self.waiting
-                    .extend(entries.flatten().map(|entry| entry.path()));
+                for entry in entries {
+                    match entry {
+                        Ok(entry) => self.waiting.push(entry.path()),
+                        Err(error) => self.cannot("read", directory, &error),
+                    }
+                }
                 // They differ in their last component only.
                 self.waiting[first..]
                     .sort_unstable_by(|one, other| other.as_os_str().cmp(one.as_os_str()));
             }
-            Err(error) => self.problem = format!("cannot read {}: {error}", directory.display()),
+            Err(error) => self.cannot("read", directory, &error),
         }
+    }
+
+    fn cannot(&mut self, act: &str, path: &Path, error: &io::Error) {
+        self.problem = format!("cannot {act} {}: {error}", path.display());
     }
 }
 
@@ -95,9 +104,15 @@ impl Iterator for Walk<'_> {
             if self.roots.leaves_out(&path) {
                 continue;
             }
-            let Ok(metadata) = fs::symlink_metadata(&path) else {
-                // It is gone, or was never there.
-                continue;
+            let metadata = match fs::symlink_metadata(&path) {
+                Ok(metadata) => metadata,
+                Err(error) => {
+                    // It may be gone, or was never there.
+                    if error.kind() != io::ErrorKind::NotFound {
+                        self.cannot("look at", &path, &error);
+                    }
+                    continue;
+                }
             };
             if self.count >= self.limit {
                 let limit = self.limit;
