@@ -139,8 +139,26 @@ pub struct Change {
     pub is_inferred: bool,
     /// Why it deserves attention first.
     pub attention: Option<&'static str>,
-    /// What in a group of files deserves it: paths with the reasons.
-    pub within: Vec<(Vec<u8>, &'static str)>,
+    /// What in a group of files deserves it.
+    pub within: Vec<Within>,
+}
+
+/// A file of a group that deserves attention.
+#[derive(Clone, Debug)]
+pub struct Within {
+    /// Its path; not escaped.
+    pub path: Vec<u8>,
+    /// Why.
+    pub reason: &'static str,
+    /// Who did it, where that was seen, and whether it was concluded; not always the author of the group.
+    pub author: Option<(ProcessIndex, bool)>,
+}
+
+/// What deserves attention, why, and who did it.
+pub(super) struct ToLookAt<'a> {
+    pub(super) what: &'a [u8],
+    pub(super) reason: &'static str,
+    pub(super) author: Option<(ProcessIndex, bool)>,
 }
 
 impl Change {
@@ -163,11 +181,18 @@ impl Change {
     }
 
     /// What of it deserves attention first, and why.
-    pub(super) fn to_look_at(&self) -> impl Iterator<Item = (&[u8], &'static str)> {
-        let own = self.attention.map(|reason| (self.what.as_slice(), reason));
-        let within = self.within.iter();
-        own.into_iter()
-            .chain(within.map(|(path, reason)| (path.as_slice(), *reason)))
+    pub(super) fn to_look_at(&self) -> impl Iterator<Item = ToLookAt<'_>> {
+        let own = self.attention.map(|reason| ToLookAt {
+            what: &self.what,
+            reason,
+            author: self.author.map(|author| (author, self.is_inferred)),
+        });
+        let within = self.within.iter().map(|within| ToLookAt {
+            what: &within.path,
+            reason: within.reason,
+            author: within.author,
+        });
+        own.into_iter().chain(within)
     }
 
     /// Whether it is the system's own, and not of what was recorded.
@@ -217,12 +242,13 @@ const WHAT_COLUMNS: usize = 60;
 fn attention_lines(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String> {
     let mut lines = Vec::new();
     for change in wanted {
-        for (what, reason) in change.to_look_at() {
-            let what = escape::text(what);
+        for to_look_at in change.to_look_at() {
+            let what = escape::text(to_look_at.what);
             let line = format!(
-                "  {reason}: {what} ({})  {}",
+                "  {}: {what} ({})  {}",
+                to_look_at.reason,
                 change.action.name(),
-                author(model, change)
+                by(model, change.kind, to_look_at.author)
             );
             lines.push(page.fit(line.trim_end().to_owned()));
         }
@@ -234,24 +260,25 @@ fn attention_lines(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String>
     lines
 }
 
+fn author(model: &Model, change: &Change) -> String {
+    let author = change.author.map(|author| (author, change.is_inferred));
+    by(model, change.kind, author)
+}
+
 /// `by dpkg [4711] in omi`
-pub(super) fn author(model: &Model, change: &Change) -> String {
-    let Some(author) = change.author else {
-        return match change.kind {
+pub(super) fn by(model: &Model, kind: Kind, author: Option<(ProcessIndex, bool)>) -> String {
+    let Some((author, is_inferred)) = author else {
+        return match kind {
             Kind::Process | Kind::Listener | Kind::Destination => String::new(),
             _ => "by somebody who was not seen".to_owned(),
         };
     };
     let process = model.process(author);
     let tree = escape::text(process.tree.as_bytes());
-    if change.kind == Kind::Process {
+    if kind == Kind::Process {
         return format!("in {tree}");
     }
-    let inferred = if change.is_inferred {
-        " (inferred)"
-    } else {
-        ""
-    };
+    let inferred = if is_inferred { " (inferred)" } else { "" };
     format!(
         "by {} [{}] in {tree}{inferred}",
         name(process),
@@ -293,10 +320,12 @@ impl Serialize for ChangeObject<'_> {
             let within: Vec<_> = change
                 .within
                 .iter()
-                .map(|(path, reason)| {
+                .map(|within| {
+                    let author = within.author.map(|(index, _)| index);
                     serde_json::json!({
-                        "path": String::from_utf8_lossy(path),
-                        "attention": reason,
+                        "path": String::from_utf8_lossy(&within.path),
+                        "attention": within.reason,
+                        "process": author.map(|index| ProcessObject { model, index }),
                     })
                 })
                 .collect();

@@ -154,9 +154,18 @@ fn registered(model: &Model, subject: Subject, kind: Kind, file: &[u8]) -> Vec<C
     let all = model.differences(subject).iter();
     all.map(|difference| Change {
         author: model.registrar(file, &difference.name, difference.before.is_none()),
+        attention: (kind == Kind::User && becomes_root(difference))
+            .then_some("has the rights of root"),
         ..of(kind, difference)
     })
     .collect()
+}
+
+/// Whether a user has the number 0 now, and had not; what is told of users begins with their number.
+fn becomes_root(difference: &Difference) -> bool {
+    let is_root =
+        |value: &Option<Vec<u8>>| value.as_ref().is_some_and(|value| value.starts_with(b"0:"));
+    is_root(&difference.after) && !is_root(&difference.before)
 }
 
 /// Entries of a list that only some programs change; whoever of them was given its name is concluded to have done it.
@@ -194,5 +203,26 @@ fn of(kind: Kind, difference: &Difference) -> Change {
     Change {
         detail,
         ..Change::new(kind, Action::of(before, after), difference.name.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::becomes_root;
+    use crate::event::Difference;
+
+    #[test]
+    fn users_that_are_root_from_now_on() {
+        let difference = |before: Option<&str>, after: Option<&str>| Difference {
+            before: before.map(|value| value.as_bytes().to_vec()),
+            after: after.map(|value| value.as_bytes().to_vec()),
+            ..Difference::default()
+        };
+        let (root, user) = (Some("0:0:/root:/bin/sh"), Some("10:0:/:/bin/sh"));
+        assert!(becomes_root(&difference(None, root)));
+        assert!(becomes_root(&difference(user, root)));
+        assert!(!becomes_root(&difference(root, Some("0:0:/root:/bin/zsh"))));
+        assert!(!becomes_root(&difference(None, user)));
+        assert!(!becomes_root(&difference(root, None)));
     }
 }

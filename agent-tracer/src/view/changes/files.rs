@@ -8,7 +8,11 @@ use crate::{
     model::{Model, ProcessIndex},
 };
 
-use super::{Action, Change, Kind, attention, services};
+use super::{
+    Action, Change, Kind, Within,
+    attention::{self, Reason},
+    services,
+};
 use crate::view::{page::bytes, user};
 
 /// So many of one directory are told one by one.
@@ -62,7 +66,7 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change> {
                     .map(|difference| single(model, difference)),
             );
         } else {
-            changes.push(together(directory, author, &members));
+            changes.push(together(model, directory, author, &members));
         }
     }
     changes.sort_by(|one, other| one.what.cmp(&other.what));
@@ -71,21 +75,42 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change> {
 
 fn single(model: &Model, difference: &FileDifference) -> Change {
     let (before, after) = (difference.before.as_ref(), difference.after.as_ref());
-    let author = model.author_of(difference);
+    let reason = reason(model, difference);
+    let author = culprit(model, difference, reason);
     let kind = match is_cron(&difference.path) {
         true => Kind::Cron,
         false => Kind::File,
     };
+    let was_written = model.touches(&difference.path).wrote.is_some();
     Change {
-        detail: detail(model, before, after),
+        detail: detail(model, before, after, was_written),
         author: author.map(|(author, _)| author),
         is_inferred: author.is_some_and(|(_, is_inferred)| is_inferred),
-        attention: after.and_then(|after| attention::of_file(&difference.path, before, after)),
+        attention: reason.map(|reason| reason.text),
         ..Change::new(kind, Action::of(before, after), difference.path.clone())
     }
 }
 
+fn reason(model: &Model, difference: &FileDifference) -> Option<Reason> {
+    let (before, after) = (difference.before.as_ref(), difference.after.as_ref());
+    let was_written = model.touches(&difference.path).wrote.is_some();
+    attention::of_file(&difference.path, before, after, was_written)
+}
+
+/// Who is behind a difference, given why it deserves attention.
+fn culprit(
+    model: &Model,
+    difference: &FileDifference,
+    reason: Option<Reason>,
+) -> Option<(ProcessIndex, bool)> {
+    let set = model.touches(&difference.path).set;
+    let set = set.filter(|_| reason.is_some_and(|reason| reason.is_set));
+    set.map(|author| (author, false))
+        .or_else(|| model.author_of(difference))
+}
+
 fn together(
+    model: &Model,
     directory: &[u8],
     author: Option<(ProcessIndex, bool)>,
     members: &[&FileDifference],
@@ -100,9 +125,12 @@ fn together(
     };
     let size: u64 = members.iter().map(|member| state(member).size).sum();
     let within = members.iter().filter_map(|member| {
-        let after = member.after.as_ref()?;
-        let reason = attention::of_file(&member.path, member.before.as_ref(), after)?;
-        Some((member.path.clone(), reason))
+        let reason = reason(model, member)?;
+        Some(Within {
+            path: member.path.clone(),
+            reason: reason.text,
+            author: culprit(model, member, Some(reason)),
+        })
     });
     let count = members.len();
     let what = if count == 1 {
@@ -121,7 +149,12 @@ fn together(
     }
 }
 
-fn detail(model: &Model, before: Option<&FileState>, after: Option<&FileState>) -> String {
+fn detail(
+    model: &Model,
+    before: Option<&FileState>,
+    after: Option<&FileState>,
+    was_written: bool,
+) -> String {
     let whole = |state: &FileState| {
         let owner = user(model, state.user);
         match state.kind() {
@@ -136,14 +169,29 @@ fn detail(model: &Model, before: Option<&FileState>, after: Option<&FileState>) 
     };
     match (before, after) {
         (Some(before), Some(after)) => {
-            let (before, after) = (whole(before), whole(after));
-            match before == after {
-                true => format!("{after}, other content"),
-                false => format!("{before} → {after}"),
+            let (was, is) = (whole(before), whole(after));
+            match was == is {
+                true => format!("{is}, {}", unseen(before, after, was_written)),
+                false => format!("{was} → {is}"),
             }
         }
         (Some(state), None) | (None, Some(state)) => whole(state),
         (None, None) => String::new(),
+    }
+}
+
+/// What is different of two states that look the same. What the content was before is not known.
+fn unseen(before: &FileState, after: &FileState, was_written: bool) -> &'static str {
+    if before.size != after.size {
+        "other content"
+    } else if before.group != after.group {
+        "other group"
+    } else if before.capabilities != after.capabilities {
+        "other capabilities"
+    } else if was_written {
+        "written again"
+    } else {
+        "touched or written"
     }
 }
 
