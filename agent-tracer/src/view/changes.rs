@@ -4,6 +4,7 @@ mod attention;
 mod collect;
 mod files;
 mod services;
+mod sysctls;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -93,7 +94,7 @@ impl Kind {
 }
 
 /// What became of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
     /// It was not there before.
     New,
@@ -139,6 +140,8 @@ pub struct Change {
     pub is_inferred: bool,
     /// Why it deserves attention first.
     pub attention: Option<&'static str>,
+    /// How many it stands for.
+    pub count: usize,
     /// What in a group of files deserves it.
     pub within: Vec<Within>,
 }
@@ -171,6 +174,7 @@ impl Change {
             author: None,
             is_inferred: false,
             attention: None,
+            count: 1,
             within: Vec::new(),
         }
     }
@@ -211,13 +215,15 @@ pub fn changes(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String> {
         if !lines.is_empty() {
             lines.push(String::new());
         }
-        let heading = format!("{}: {}", kind.heading(), of_kind.len());
+        let count: usize = of_kind.iter().map(|change| change.count).sum();
+        let heading = format!("{}: {count}", kind.heading());
         lines.push(page.fit(page.emphasise(Emphasis::Heading, &heading)));
         let width = of_kind
             .iter()
             .map(|change| columns(&escape::text(&change.what)))
             .max()
             .unwrap_or(0)
+            .min(page.width.map_or(WHAT_COLUMNS, |width| width / 2))
             .min(WHAT_COLUMNS);
         for change in of_kind {
             let what = pad(&escape::text(&change.what), width);
@@ -227,10 +233,7 @@ pub fn changes(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String> {
                 pad(change.action.name(), 7),
                 change.detail
             );
-            lines.push(page.fit(match author.is_empty() {
-                true => text.trim_end().to_owned(),
-                false => format!("{}  {author}", text.trim_end()),
-            }));
+            lines.extend(row(page, text.trim_end(), &author));
         }
     }
     lines
@@ -239,22 +242,38 @@ pub fn changes(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String> {
 /// Columns that names take before they push the rest.
 const WHAT_COLUMNS: usize = 60;
 
+/// Columns before the later lines of a row.
+const INDENT: usize = 10;
+
+/// One line where there is room for it, or else the author on one of its own: that is never cut off.
+fn row(page: &Page, text: &str, author: &str) -> Vec<String> {
+    let line = match author.is_empty() {
+        true => text.to_owned(),
+        false => format!("{text}  {author}"),
+    };
+    if page.width.is_none_or(|width| columns(&line) <= width) {
+        return vec![line];
+    }
+    let mut lines = page.wrap(text, INDENT);
+    if !author.is_empty() {
+        lines.push(format!("{:INDENT$}{author}", ""));
+    }
+    lines.into_iter().map(|line| page.fit(line)).collect()
+}
+
 fn attention_lines(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String> {
     let mut lines = Vec::new();
+    let mut count = 0;
     for change in wanted {
         for to_look_at in change.to_look_at() {
             let what = escape::text(to_look_at.what);
-            let line = format!(
-                "  {}: {what} ({})  {}",
-                to_look_at.reason,
-                change.action.name(),
-                by(model, change.kind, to_look_at.author)
-            );
-            lines.push(page.fit(line.trim_end().to_owned()));
+            let text = format!("  {}: {what} ({})", to_look_at.reason, change.action.name());
+            count += 1;
+            lines.extend(row(page, &text, &by(model, change.kind, to_look_at.author)));
         }
     }
     if !lines.is_empty() {
-        let heading = format!("look at these first: {}", lines.len());
+        let heading = format!("look at these first: {count}");
         lines.insert(0, page.fit(page.emphasise(Emphasis::Bad, &heading)));
     }
     lines

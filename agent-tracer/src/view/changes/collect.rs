@@ -3,10 +3,10 @@
 
 use crate::{
     event::{Difference, Subject},
-    model::{Model, Origin, SYSTEM},
+    model::{Model, Origin},
 };
 
-use super::{Action, Change, Kind, files, services};
+use super::{Action, Change, Kind, files, services, sysctls};
 use crate::view::{
     escape,
     groups::{By, groups},
@@ -60,7 +60,7 @@ pub fn collect(model: &Model, all: bool) -> Vec<Change> {
         ),
         (Subject::Mounts, Kind::Mount, &[b"mount", b"umount"]),
     ] {
-        changes.extend(listed(model, subject, kind, programs));
+        changes.extend(sysctls::folded(listed(model, subject, kind, programs)));
     }
     changes.extend(files::collect(model, all));
     // A stable sort: what is of one kind stays as it was found.
@@ -70,7 +70,9 @@ pub fn collect(model: &Model, all: bool) -> Vec<Change> {
 
 fn processes(model: &Model) -> Vec<Change> {
     let left = model.processes().filter(|(_, process)| {
-        process.is_running() && process.origin != Origin::Snapshot && *process.tree != *SYSTEM
+        process.is_running()
+            && process.origin != Origin::Snapshot
+            && !model.is_beside(&process.tree)
     });
     left.map(|(index, process)| Change {
         detail: format!(
@@ -111,7 +113,7 @@ fn listeners(model: &Model) -> Vec<Change> {
 fn destinations(model: &Model) -> Vec<Change> {
     let wanted = model.connections().iter().filter(|connection| {
         let tree = &model.process(connection.owner).tree;
-        !connection.was_there_before && **tree != *SYSTEM
+        !connection.was_there_before && !model.is_beside(tree)
     });
     groups(By::Destination, wanted)
         .iter()

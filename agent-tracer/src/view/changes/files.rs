@@ -1,4 +1,4 @@
-//! Files that differ, summed up by directory: what is in a new directory is told with it, and many in one that was there
+//! Files that differ, summed up by directory: what is in a new directory, or in one that is gone, is told with it, and many in one that was there
 //! before as one.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ use crate::view::{page::bytes, user};
 const FEW: usize = 4;
 
 /// Who did what to which directory.
-type Group<'a> = (&'a [u8], &'static str, Option<(ProcessIndex, bool)>);
+type Group<'a> = (&'a [u8], Action, Option<(ProcessIndex, bool)>);
 
 /// The changes; every file by itself where all are wanted.
 pub(super) fn collect(model: &Model, all: bool) -> Vec<Change> {
@@ -34,21 +34,23 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change> {
             .map(|difference| single(model, difference))
             .collect();
     }
-    let new: BTreeSet<&[u8]> = files
-        .iter()
-        .filter(|difference| difference.before.is_none() && is_directory(difference))
-        .map(|difference| difference.path.as_slice())
-        .collect();
+    let (new, gone) = (whole(&files, Action::New), whole(&files, Action::Gone));
+    let none = BTreeSet::new();
+    let whole = |action| match action {
+        Action::New => &new,
+        Action::Changed => &none,
+        Action::Gone => &gone,
+    };
     let mut groups: BTreeMap<Group<'_>, Vec<&FileDifference>> = BTreeMap::new();
     let mut alone = Vec::new();
     for difference in files {
         let author = model.author_of(difference);
         let action = Action::of(difference.before.as_ref(), difference.after.as_ref());
-        let group = topmost(&new, &difference.path).or_else(|| parent(&difference.path));
+        let group = topmost(whole(action), &difference.path).or_else(|| parent(&difference.path));
         match group {
             // Cron's own are told as such.
             Some(directory) if !is_cron(&difference.path) => groups
-                .entry((directory, action.name(), author))
+                .entry((directory, action, author))
                 .or_default()
                 .push(difference),
             Some(_) | None => alone.push(difference),
@@ -58,8 +60,8 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change> {
         .into_iter()
         .map(|difference| single(model, difference))
         .collect();
-    for ((directory, _, author), members) in groups {
-        if members.len() <= FEW && !new.contains(directory) {
+    for ((directory, action, author), members) in groups {
+        if members.len() <= FEW && !whole(action).contains(directory) {
             changes.extend(
                 members
                     .into_iter()
@@ -144,6 +146,7 @@ fn together(
         detail: format!("{count} {what}, {}", bytes(size)),
         author: author.map(|(author, _)| author),
         is_inferred: author.is_some_and(|(_, is_inferred)| is_inferred),
+        count,
         within: within.collect(),
         ..Change::new(Kind::File, action, name)
     }
@@ -195,13 +198,22 @@ fn unseen(before: &FileState, after: &FileState, was_written: bool) -> &'static 
     }
 }
 
-fn is_directory(difference: &FileDifference) -> bool {
-    let after = difference.after.as_ref();
-    after.is_some_and(|state| state.kind() == "directory")
+/// Directories that are new, or gone, with all that is in them.
+fn whole<'a>(files: &[&'a FileDifference], action: Action) -> BTreeSet<&'a [u8]> {
+    let is_whole = |difference: &&&FileDifference| {
+        let (before, after) = (difference.before.as_ref(), difference.after.as_ref());
+        let state = after.or(before);
+        Action::of(before, after) == action
+            && state.is_some_and(|state| state.kind() == "directory")
+    };
+    let directories = files.iter().filter(is_whole);
+    directories
+        .map(|difference| difference.path.as_slice())
+        .collect()
 }
 
-/// The highest new directory that a path is in, or is.
-fn topmost<'a>(new: &BTreeSet<&'a [u8]>, path: &[u8]) -> Option<&'a [u8]> {
+/// The highest of those directories that a path is in, or is.
+fn topmost<'a>(whole: &BTreeSet<&'a [u8]>, path: &[u8]) -> Option<&'a [u8]> {
     let ends = path
         .iter()
         .enumerate()
@@ -209,7 +221,7 @@ fn topmost<'a>(new: &BTreeSet<&'a [u8]>, path: &[u8]) -> Option<&'a [u8]> {
         .map(|(at, _)| at)
         .chain([path.len()]);
     ends.into_iter()
-        .find_map(|end| new.get(path.get(..end)?).copied())
+        .find_map(|end| whole.get(path.get(..end)?).copied())
 }
 
 fn parent(path: &[u8]) -> Option<&[u8]> {
@@ -221,4 +233,63 @@ fn is_cron(path: &[u8]) -> bool {
     [&b"/etc/cron"[..], b"/var/spool/cron/"]
         .iter()
         .any(|begin| path.starts_with(begin))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::collect;
+    use crate::{
+        event::{Event, EventKind, FileDifference, FileState, FilesCompared, ProcessId},
+        model::Model,
+        rules::RuleSet,
+        view::{Clock, Page, TimeStyle, changes::changes},
+    };
+
+    #[test]
+    fn a_tree_that_is_gone_is_one_row_of_many_files() {
+        let directory = Some(FileState {
+            mode: 0o040_755,
+            ..FileState::default()
+        });
+        let file = Some(FileState {
+            mode: 0o100_644,
+            size: 1,
+            ..FileState::default()
+        });
+        let gone = |path: String, before: &Option<FileState>| FileDifference {
+            path: path.into_bytes(),
+            before: before.clone(),
+            after: None,
+        };
+        let mut differences = vec![gone("/opt/tree".to_owned(), &directory)];
+        for at in 0..20 {
+            differences.push(gone(format!("/opt/tree/{at}"), &directory));
+            differences.push(gone(format!("/opt/tree/{at}/it"), &file));
+        }
+        let mut model = Model::new(RuleSet::empty());
+        model.apply(&Event {
+            boot_ns: 1,
+            process: ProcessId::default(),
+            user: 0,
+            kind: EventKind::FilesCompared(FilesCompared {
+                differences,
+                ..FilesCompared::default()
+            }),
+        });
+        let page = Page {
+            width: Some(60),
+            styled: false,
+            time: TimeStyle::Relative,
+            clock: Clock::default(),
+        };
+        assert_eq!(
+            changes(&page, &model, &collect(&model, false)),
+            [
+                "files and directories: 41",
+                "  gone    /opt/tree/  41 files and directories, 20 B",
+                "          by somebody who was not seen",
+            ]
+        );
+        assert_eq!(collect(&model, true).len(), 41);
+    }
 }
