@@ -223,8 +223,10 @@ pub fn changes(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String> {
             .map(|change| columns(&escape::text(&change.what)))
             .max()
             .unwrap_or(0)
-            .min(page.width.map_or(WHAT_COLUMNS, |width| width / 2))
-            .min(WHAT_COLUMNS);
+            .min(match page.is_narrow() {
+                true => NARROW_COLUMNS,
+                false => WHAT_COLUMNS,
+            });
         for change in of_kind {
             let what = pad(&escape::text(&change.what), width);
             let author = author(model, change);
@@ -241,6 +243,9 @@ pub fn changes(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String> {
 
 /// Columns that names take before they push the rest.
 const WHAT_COLUMNS: usize = 60;
+
+/// The same where there is little room.
+const NARROW_COLUMNS: usize = 24;
 
 /// Columns before the later lines of a row.
 const INDENT: usize = 10;

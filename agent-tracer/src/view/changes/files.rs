@@ -83,9 +83,8 @@ fn single(model: &Model, difference: &FileDifference) -> Change {
         true => Kind::Cron,
         false => Kind::File,
     };
-    let was_written = model.touches(&difference.path).wrote.is_some();
     Change {
-        detail: detail(model, before, after, was_written),
+        detail: detail(model, before, after),
         author: author.map(|(author, _)| author),
         is_inferred: author.is_some_and(|(_, is_inferred)| is_inferred),
         attention: reason.map(|reason| reason.text),
@@ -152,12 +151,7 @@ fn together(
     }
 }
 
-fn detail(
-    model: &Model,
-    before: Option<&FileState>,
-    after: Option<&FileState>,
-    was_written: bool,
-) -> String {
+fn detail(model: &Model, before: Option<&FileState>, after: Option<&FileState>) -> String {
     let whole = |state: &FileState| {
         let owner = user(model, state.user);
         match state.kind() {
@@ -174,7 +168,7 @@ fn detail(
         (Some(before), Some(after)) => {
             let (was, is) = (whole(before), whole(after));
             match was == is {
-                true => format!("{is}, {}", unseen(before, after, was_written)),
+                true => format!("{is}, {}", unseen(before, after)),
                 false => format!("{was} → {is}"),
             }
         }
@@ -183,16 +177,15 @@ fn detail(
     }
 }
 
-/// What is different of two states that look the same. What the content was before is not known.
-fn unseen(before: &FileState, after: &FileState, was_written: bool) -> &'static str {
+/// What is different of two states that look the same. What the content was before is not known, and whoever touches a
+/// file opens it as one does who writes.
+fn unseen(before: &FileState, after: &FileState) -> &'static str {
     if before.size != after.size {
         "other content"
     } else if before.group != after.group {
         "other group"
     } else if before.capabilities != after.capabilities {
         "other capabilities"
-    } else if was_written {
-        "written again"
     } else {
         "touched or written"
     }
