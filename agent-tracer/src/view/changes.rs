@@ -5,6 +5,8 @@ mod collect;
 mod files;
 mod services;
 mod sysctls;
+#[cfg(test)]
+mod tests;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -356,39 +358,5 @@ impl Serialize for ChangeObject<'_> {
             map.serialize_entry("within", &within)?;
         }
         map.end()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Page, row};
-    use crate::view::{Clock, TimeStyle};
-
-    #[test]
-    fn an_author_is_whole_at_any_width() {
-        let page = |width| Page {
-            width: Some(width),
-            styled: false,
-            time: TimeStyle::Relative,
-            clock: Clock::default(),
-        };
-        let path =
-            "  new     /opt/microsoft/omsagent/plugin/filter_of_something.rb  file 0644 root 3 B";
-        let author = "by installer [4711] in omsagent";
-        for width in [60, 80] {
-            let lines = row(&page(width), path, author);
-            assert!(lines.iter().any(|line| line.ends_with(author)), "{lines:?}");
-            assert!(lines.iter().all(|line| line.len() <= width), "{lines:?}");
-        }
-        assert_eq!(row(&page(120), path, author).len(), 1);
-        assert_eq!(
-            row(&page(40), path, author),
-            [
-                "  new     /opt/microsoft/omsagent/plugin",
-                "          /filter_of_something.rb  file",
-                "          0644 root 3 B",
-                "          by installer [4711] in omsage…",
-            ]
-        );
     }
 }
