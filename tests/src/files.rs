@@ -11,6 +11,7 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         live!(fifty_thousand_files_of_an_archive).needs("tar"),
         live!(every_way_to_change_a_file_has_its_author),
+        live!(rights_are_looked_at_with_whoever_gave_them),
         live!(what_was_downloaded_and_executed_is_a_chain).needs("python3"),
     ]
 }
@@ -137,13 +138,32 @@ fn every_way_to_change_a_file_has_its_author() {
             "{name}: {author}, not {expected}"
         );
     }
-    let all = trace.lives("changes", ["--all"]);
-    let attention: Vec<&str> = all
+}
+
+fn rights_are_looked_at_with_whoever_gave_them() {
+    let trace = record(
+        "for name in written owned same; do cp /bin/true $name; chmod 4755 $name; done; chown 65534 owned; chmod 4755 owned
+         echo equal >equal; sleep 0.1",
+        "cp /bin/true given; chmod 4755 given; echo more >>written; chown 0 owned; chmod 4755 owned; echo equal >equal; true",
+    );
+    let rows = changes(&trace, "file");
+    let attention: Vec<[&str; 3]> = rows
         .iter()
-        .filter(|row| row["attention"] == "setuid")
-        .map(|row| text(row, "name"))
+        .filter(|row| !text(row, "attention").is_empty())
+        .map(|row| {
+            let author = text(&row["process"], "name");
+            [text(row, "name"), text(row, "attention"), author]
+        })
         .collect();
-    assert_eq!(attention, ["/opt/mode"]);
+    let expected = [
+        ["/opt/given", "setuid", "chmod"],
+        ["/opt/owned", "setuid, other owner", "chmod"],
+        ["/opt/written", "setuid, touched or written", "sh"],
+    ];
+    assert_eq!(attention, expected);
+    let equal = rows.iter().find(|row| row["name"] == "/opt/equal");
+    let detail = text(equal.expect("a row"), "detail");
+    assert!(detail.ends_with(", touched or written"), "{detail}");
 }
 
 fn what_was_downloaded_and_executed_is_a_chain() {

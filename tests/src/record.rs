@@ -113,7 +113,13 @@ fn the_whole_system_for_a_second() {
         .start()
         .attached();
     run(Command::new("/bin/true").arg("a stranger to the recorder")).success();
+    let mut stays = Command::new("/bin/sleep")
+        .arg("60.5")
+        .spawn()
+        .expect("sleep");
     let trace = running.finish().trace();
+    stays.kill().expect("it runs");
+    stays.wait().expect("it has ended");
     assert_eq!(trace.ended.code, Some(0));
     let end = trace.all("end").next().expect("an end");
     assert_eq!(end.text("reason"), "time over");
@@ -128,6 +134,12 @@ fn the_whole_system_for_a_second() {
         .expect("the stranger");
     assert_eq!(seen.tree(), "system");
     assert_eq!(trace.all("command_started").count(), 0);
+    let changes = trace.lives("changes", []);
+    let stays = |row: &Value| {
+        let detail = row["detail"].as_str().unwrap_or_default();
+        row["kind"] == "process" && detail.contains("sleep 60.5")
+    };
+    assert!(changes.iter().any(stays), "{changes:?}");
 }
 
 /// Follows a shell that begins its script once it is followed.

@@ -248,6 +248,11 @@ impl Model {
         self.command
     }
 
+    /// Whether a tree is the system's own, beside what was recorded. A recording without a command is of the system itself.
+    pub fn is_beside(&self, tree: &str) -> bool {
+        self.command.is_some() && tree == SYSTEM
+    }
+
     /// How the recorded command ended, once it has.
     pub fn command_end(&self) -> Option<CommandEnd> {
         self.command_ended

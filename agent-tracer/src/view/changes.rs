@@ -4,6 +4,9 @@ mod attention;
 mod collect;
 mod files;
 mod services;
+mod sysctls;
+#[cfg(test)]
+mod tests;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -93,7 +96,7 @@ impl Kind {
 }
 
 /// What became of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
     /// It was not there before.
     New,
@@ -139,8 +142,28 @@ pub struct Change {
     pub is_inferred: bool,
     /// Why it deserves attention first.
     pub attention: Option<&'static str>,
-    /// What in a group of files deserves it: paths with the reasons.
-    pub within: Vec<(Vec<u8>, &'static str)>,
+    /// How many it stands for.
+    pub count: usize,
+    /// What in a group of files deserves it.
+    pub within: Vec<Within>,
+}
+
+/// A file of a group that deserves attention.
+#[derive(Clone, Debug)]
+pub struct Within {
+    /// Its path; not escaped.
+    pub path: Vec<u8>,
+    /// Why.
+    pub reason: &'static str,
+    /// Who did it, where that was seen, and whether it was concluded; not always the author of the group.
+    pub author: Option<(ProcessIndex, bool)>,
+}
+
+/// What deserves attention, why, and who did it.
+pub(super) struct ToLookAt<'a> {
+    pub(super) what: &'a [u8],
+    pub(super) reason: &'static str,
+    pub(super) author: Option<(ProcessIndex, bool)>,
 }
 
 impl Change {
@@ -153,6 +176,7 @@ impl Change {
             author: None,
             is_inferred: false,
             attention: None,
+            count: 1,
             within: Vec::new(),
         }
     }
@@ -163,11 +187,18 @@ impl Change {
     }
 
     /// What of it deserves attention first, and why.
-    pub(super) fn to_look_at(&self) -> impl Iterator<Item = (&[u8], &'static str)> {
-        let own = self.attention.map(|reason| (self.what.as_slice(), reason));
-        let within = self.within.iter();
-        own.into_iter()
-            .chain(within.map(|(path, reason)| (path.as_slice(), *reason)))
+    pub(super) fn to_look_at(&self) -> impl Iterator<Item = ToLookAt<'_>> {
+        let own = self.attention.map(|reason| ToLookAt {
+            what: &self.what,
+            reason,
+            author: self.author.map(|author| (author, self.is_inferred)),
+        });
+        let within = self.within.iter().map(|within| ToLookAt {
+            what: &within.path,
+            reason: within.reason,
+            author: within.author,
+        });
+        own.into_iter().chain(within)
     }
 
     /// Whether it is the system's own, and not of what was recorded.
@@ -186,14 +217,18 @@ pub fn changes(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String> {
         if !lines.is_empty() {
             lines.push(String::new());
         }
-        let heading = format!("{}: {}", kind.heading(), of_kind.len());
+        let count: usize = of_kind.iter().map(|change| change.count).sum();
+        let heading = format!("{}: {count}", kind.heading());
         lines.push(page.fit(page.emphasise(Emphasis::Heading, &heading)));
         let width = of_kind
             .iter()
             .map(|change| columns(&escape::text(&change.what)))
             .max()
             .unwrap_or(0)
-            .min(WHAT_COLUMNS);
+            .min(match page.is_narrow() {
+                true => NARROW_COLUMNS,
+                false => WHAT_COLUMNS,
+            });
         for change in of_kind {
             let what = pad(&escape::text(&change.what), width);
             let author = author(model, change);
@@ -202,10 +237,7 @@ pub fn changes(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String> {
                 pad(change.action.name(), 7),
                 change.detail
             );
-            lines.push(page.fit(match author.is_empty() {
-                true => text.trim_end().to_owned(),
-                false => format!("{}  {author}", text.trim_end()),
-            }));
+            lines.extend(row(page, text.trim_end(), &author));
         }
     }
     lines
@@ -214,44 +246,65 @@ pub fn changes(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String> {
 /// Columns that names take before they push the rest.
 const WHAT_COLUMNS: usize = 60;
 
+/// The same where there is little room.
+const NARROW_COLUMNS: usize = 24;
+
+/// Columns before the later lines of a row.
+const INDENT: usize = 10;
+
+/// One line where there is room for it, or else the author on one of its own: that is never cut off.
+fn row(page: &Page, text: &str, author: &str) -> Vec<String> {
+    let line = match author.is_empty() {
+        true => text.to_owned(),
+        false => format!("{text}  {author}"),
+    };
+    if page.width.is_none_or(|width| columns(&line) <= width) {
+        return vec![line];
+    }
+    let mut lines = page.wrap_whole(text, INDENT);
+    if !author.is_empty() {
+        lines.push(format!("{:INDENT$}{author}", ""));
+    }
+    lines.into_iter().map(|line| page.fit(line)).collect()
+}
+
 fn attention_lines(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String> {
     let mut lines = Vec::new();
+    let mut count = 0;
     for change in wanted {
-        for (what, reason) in change.to_look_at() {
-            let what = escape::text(what);
-            let line = format!(
-                "  {reason}: {what} ({})  {}",
-                change.action.name(),
-                author(model, change)
-            );
-            lines.push(page.fit(line.trim_end().to_owned()));
+        for to_look_at in change.to_look_at() {
+            let what = escape::text(to_look_at.what);
+            let text = format!("  {}: {what} ({})", to_look_at.reason, change.action.name());
+            count += 1;
+            lines.extend(row(page, &text, &by(model, change.kind, to_look_at.author)));
         }
     }
     if !lines.is_empty() {
-        let heading = format!("look at these first: {}", lines.len());
+        let heading = format!("look at these first: {count}");
         lines.insert(0, page.fit(page.emphasise(Emphasis::Bad, &heading)));
     }
     lines
 }
 
+fn author(model: &Model, change: &Change) -> String {
+    let author = change.author.map(|author| (author, change.is_inferred));
+    by(model, change.kind, author)
+}
+
 /// `by dpkg [4711] in omi`
-pub(super) fn author(model: &Model, change: &Change) -> String {
-    let Some(author) = change.author else {
-        return match change.kind {
+pub(super) fn by(model: &Model, kind: Kind, author: Option<(ProcessIndex, bool)>) -> String {
+    let Some((author, is_inferred)) = author else {
+        return match kind {
             Kind::Process | Kind::Listener | Kind::Destination => String::new(),
             _ => "by somebody who was not seen".to_owned(),
         };
     };
     let process = model.process(author);
     let tree = escape::text(process.tree.as_bytes());
-    if change.kind == Kind::Process {
+    if kind == Kind::Process {
         return format!("in {tree}");
     }
-    let inferred = if change.is_inferred {
-        " (inferred)"
-    } else {
-        ""
-    };
+    let inferred = if is_inferred { " (inferred)" } else { "" };
     format!(
         "by {} [{}] in {tree}{inferred}",
         name(process),
@@ -293,10 +346,12 @@ impl Serialize for ChangeObject<'_> {
             let within: Vec<_> = change
                 .within
                 .iter()
-                .map(|(path, reason)| {
+                .map(|within| {
+                    let author = within.author.map(|(index, _)| index);
                     serde_json::json!({
-                        "path": String::from_utf8_lossy(path),
-                        "attention": reason,
+                        "path": String::from_utf8_lossy(&within.path),
+                        "attention": within.reason,
+                        "process": author.map(|index| ProcessObject { model, index }),
                     })
                 })
                 .collect();

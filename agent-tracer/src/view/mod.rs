@@ -21,7 +21,7 @@ mod table;
 mod tags;
 mod tree;
 
-pub use changes::{Action, Change, Kind, change_json, changes, collect as collect_changes};
+pub use changes::{Action, Change, Kind, Within, change_json, changes, collect as collect_changes};
 #[cfg(feature = "capture")]
 pub use checkup::{checkup, checkup_json};
 pub use connections::connections;

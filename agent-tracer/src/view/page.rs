@@ -89,10 +89,19 @@ impl Page {
 
     /// The line, broken at spaces to the width; `indent` are the columns before its later parts.
     pub(super) fn wrap(&self, line: &str, indent: usize) -> Vec<String> {
+        self.broken(line, indent, false)
+    }
+
+    /// As [`Self::wrap`], but what is longer than a line goes on in the next one.
+    pub(super) fn wrap_whole(&self, line: &str, indent: usize) -> Vec<String> {
+        self.broken(line, indent, true)
+    }
+
+    fn broken(&self, line: &str, indent: usize, within_words: bool) -> Vec<String> {
         let indentation = " ".repeat(indent);
         let options = textwrap::Options::new(self.width.unwrap_or(usize::MAX))
             .subsequent_indent(&indentation)
-            .break_words(false)
+            .break_words(within_words)
             .word_separator(textwrap::WordSeparator::AsciiSpace)
             .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit);
         textwrap::wrap(line, options)

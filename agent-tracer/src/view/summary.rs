@@ -213,7 +213,7 @@ pub(super) fn outcome(model: &Model) -> Option<String> {
 pub(super) fn left_running(model: &Model) -> impl Iterator<Item = (ProcessIndex, &Process)> {
     model.processes().filter(|(_, process)| {
         process.is_running()
-            && *process.tree != *SYSTEM
+            && !model.is_beside(&process.tree)
             // What ran before was not left behind by anybody.
             && process.origin != Origin::Snapshot
     })

@@ -3,10 +3,10 @@
 
 use crate::{
     event::{Difference, Subject},
-    model::{Model, Origin, SYSTEM},
+    model::{Model, Origin},
 };
 
-use super::{Action, Change, Kind, files, services};
+use super::{Action, Change, Kind, files, services, sysctls};
 use crate::view::{
     escape,
     groups::{By, groups},
@@ -60,7 +60,7 @@ pub fn collect(model: &Model, all: bool) -> Vec<Change> {
         ),
         (Subject::Mounts, Kind::Mount, &[b"mount", b"umount"]),
     ] {
-        changes.extend(listed(model, subject, kind, programs));
+        changes.extend(sysctls::folded(listed(model, subject, kind, programs)));
     }
     changes.extend(files::collect(model, all));
     // A stable sort: what is of one kind stays as it was found.
@@ -70,7 +70,9 @@ pub fn collect(model: &Model, all: bool) -> Vec<Change> {
 
 fn processes(model: &Model) -> Vec<Change> {
     let left = model.processes().filter(|(_, process)| {
-        process.is_running() && process.origin != Origin::Snapshot && *process.tree != *SYSTEM
+        process.is_running()
+            && process.origin != Origin::Snapshot
+            && !model.is_beside(&process.tree)
     });
     left.map(|(index, process)| Change {
         detail: format!(
@@ -111,7 +113,7 @@ fn listeners(model: &Model) -> Vec<Change> {
 fn destinations(model: &Model) -> Vec<Change> {
     let wanted = model.connections().iter().filter(|connection| {
         let tree = &model.process(connection.owner).tree;
-        !connection.was_there_before && **tree != *SYSTEM
+        !connection.was_there_before && !model.is_beside(tree)
     });
     groups(By::Destination, wanted)
         .iter()
@@ -154,9 +156,18 @@ fn registered(model: &Model, subject: Subject, kind: Kind, file: &[u8]) -> Vec<C
     let all = model.differences(subject).iter();
     all.map(|difference| Change {
         author: model.registrar(file, &difference.name, difference.before.is_none()),
+        attention: (kind == Kind::User && becomes_root(difference))
+            .then_some("has the rights of root"),
         ..of(kind, difference)
     })
     .collect()
+}
+
+/// Whether a user has the number 0 now, and had not; what is told of users begins with their number.
+fn becomes_root(difference: &Difference) -> bool {
+    let is_root =
+        |value: &Option<Vec<u8>>| value.as_ref().is_some_and(|value| value.starts_with(b"0:"));
+    is_root(&difference.after) && !is_root(&difference.before)
 }
 
 /// Entries of a list that only some programs change; whoever of them was given its name is concluded to have done it.
@@ -194,5 +205,26 @@ fn of(kind: Kind, difference: &Difference) -> Change {
     Change {
         detail,
         ..Change::new(kind, Action::of(before, after), difference.name.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::becomes_root;
+    use crate::event::Difference;
+
+    #[test]
+    fn users_that_are_root_from_now_on() {
+        let difference = |before: Option<&str>, after: Option<&str>| Difference {
+            before: before.map(|value| value.as_bytes().to_vec()),
+            after: after.map(|value| value.as_bytes().to_vec()),
+            ..Difference::default()
+        };
+        let (root, user) = (Some("0:0:/root:/bin/sh"), Some("10:0:/:/bin/sh"));
+        assert!(becomes_root(&difference(None, root)));
+        assert!(becomes_root(&difference(user, root)));
+        assert!(!becomes_root(&difference(root, Some("0:0:/root:/bin/zsh"))));
+        assert!(!becomes_root(&difference(None, user)));
+        assert!(!becomes_root(&difference(root, None)));
     }
 }

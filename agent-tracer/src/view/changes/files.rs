@@ -1,4 +1,4 @@
-//! Files that differ, summed up by directory: what is in a new directory is told with it, and many in one that was there
+//! Files that differ, summed up by directory: what is in a new directory, or in one that is gone, is told with it, and many in one that was there
 //! before as one.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,14 +8,18 @@ use crate::{
     model::{Model, ProcessIndex},
 };
 
-use super::{Action, Change, Kind, attention, services};
+use super::{
+    Action, Change, Kind, Within,
+    attention::{self, Reason},
+    services,
+};
 use crate::view::{page::bytes, user};
 
 /// So many of one directory are told one by one.
 const FEW: usize = 4;
 
 /// Who did what to which directory.
-type Group<'a> = (&'a [u8], &'static str, Option<(ProcessIndex, bool)>);
+type Group<'a> = (&'a [u8], Action, Option<(ProcessIndex, bool)>);
 
 /// The changes; every file by itself where all are wanted.
 pub(super) fn collect(model: &Model, all: bool) -> Vec<Change> {
@@ -30,21 +34,23 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change> {
             .map(|difference| single(model, difference))
             .collect();
     }
-    let new: BTreeSet<&[u8]> = files
-        .iter()
-        .filter(|difference| difference.before.is_none() && is_directory(difference))
-        .map(|difference| difference.path.as_slice())
-        .collect();
+    let (new, gone) = (whole(&files, Action::New), whole(&files, Action::Gone));
+    let none = BTreeSet::new();
+    let whole = |action| match action {
+        Action::New => &new,
+        Action::Changed => &none,
+        Action::Gone => &gone,
+    };
     let mut groups: BTreeMap<Group<'_>, Vec<&FileDifference>> = BTreeMap::new();
     let mut alone = Vec::new();
     for difference in files {
         let author = model.author_of(difference);
         let action = Action::of(difference.before.as_ref(), difference.after.as_ref());
-        let group = topmost(&new, &difference.path).or_else(|| parent(&difference.path));
+        let group = topmost(whole(action), &difference.path).or_else(|| parent(&difference.path));
         match group {
             // Cron's own are told as such.
             Some(directory) if !is_cron(&difference.path) => groups
-                .entry((directory, action.name(), author))
+                .entry((directory, action, author))
                 .or_default()
                 .push(difference),
             Some(_) | None => alone.push(difference),
@@ -54,15 +60,15 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change> {
         .into_iter()
         .map(|difference| single(model, difference))
         .collect();
-    for ((directory, _, author), members) in groups {
-        if members.len() <= FEW && !new.contains(directory) {
+    for ((directory, action, author), members) in groups {
+        if members.len() <= FEW && !whole(action).contains(directory) {
             changes.extend(
                 members
                     .into_iter()
                     .map(|difference| single(model, difference)),
             );
         } else {
-            changes.push(together(directory, author, &members));
+            changes.push(together(model, directory, author, &members));
         }
     }
     changes.sort_by(|one, other| one.what.cmp(&other.what));
@@ -71,7 +77,8 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change> {
 
 fn single(model: &Model, difference: &FileDifference) -> Change {
     let (before, after) = (difference.before.as_ref(), difference.after.as_ref());
-    let author = model.author_of(difference);
+    let reason = reason(model, difference);
+    let author = culprit(model, difference, reason);
     let kind = match is_cron(&difference.path) {
         true => Kind::Cron,
         false => Kind::File,
@@ -80,12 +87,31 @@ fn single(model: &Model, difference: &FileDifference) -> Change {
         detail: detail(model, before, after),
         author: author.map(|(author, _)| author),
         is_inferred: author.is_some_and(|(_, is_inferred)| is_inferred),
-        attention: after.and_then(|after| attention::of_file(&difference.path, before, after)),
+        attention: reason.map(|reason| reason.text),
         ..Change::new(kind, Action::of(before, after), difference.path.clone())
     }
 }
 
+fn reason(model: &Model, difference: &FileDifference) -> Option<Reason> {
+    let (before, after) = (difference.before.as_ref(), difference.after.as_ref());
+    let was_written = model.touches(&difference.path).wrote.is_some();
+    attention::of_file(&difference.path, before, after, was_written)
+}
+
+/// Who is behind a difference, given why it deserves attention.
+fn culprit(
+    model: &Model,
+    difference: &FileDifference,
+    reason: Option<Reason>,
+) -> Option<(ProcessIndex, bool)> {
+    let set = model.touches(&difference.path).set;
+    let set = set.filter(|_| reason.is_some_and(|reason| reason.is_set));
+    set.map(|author| (author, false))
+        .or_else(|| model.author_of(difference))
+}
+
 fn together(
+    model: &Model,
     directory: &[u8],
     author: Option<(ProcessIndex, bool)>,
     members: &[&FileDifference],
@@ -100,9 +126,12 @@ fn together(
     };
     let size: u64 = members.iter().map(|member| state(member).size).sum();
     let within = members.iter().filter_map(|member| {
-        let after = member.after.as_ref()?;
-        let reason = attention::of_file(&member.path, member.before.as_ref(), after)?;
-        Some((member.path.clone(), reason))
+        let reason = reason(model, member)?;
+        Some(Within {
+            path: member.path.clone(),
+            reason: reason.text,
+            author: culprit(model, member, Some(reason)),
+        })
     });
     let count = members.len();
     let what = if count == 1 {
@@ -116,6 +145,7 @@ fn together(
         detail: format!("{count} {what}, {}", bytes(size)),
         author: author.map(|(author, _)| author),
         is_inferred: author.is_some_and(|(_, is_inferred)| is_inferred),
+        count,
         within: within.collect(),
         ..Change::new(Kind::File, action, name)
     }
@@ -136,10 +166,10 @@ fn detail(model: &Model, before: Option<&FileState>, after: Option<&FileState>) 
     };
     match (before, after) {
         (Some(before), Some(after)) => {
-            let (before, after) = (whole(before), whole(after));
-            match before == after {
-                true => format!("{after}, other content"),
-                false => format!("{before} → {after}"),
+            let (was, is) = (whole(before), whole(after));
+            match was == is {
+                true => format!("{is}, {}", unseen(before, after)),
+                false => format!("{was} → {is}"),
             }
         }
         (Some(state), None) | (None, Some(state)) => whole(state),
@@ -147,13 +177,36 @@ fn detail(model: &Model, before: Option<&FileState>, after: Option<&FileState>) 
     }
 }
 
-fn is_directory(difference: &FileDifference) -> bool {
-    let after = difference.after.as_ref();
-    after.is_some_and(|state| state.kind() == "directory")
+/// What is different of two states that look the same. What the content was before is not known, and whoever touches a
+/// file opens it as one does who writes.
+fn unseen(before: &FileState, after: &FileState) -> &'static str {
+    if before.size != after.size {
+        "other content"
+    } else if before.group != after.group {
+        "other group"
+    } else if before.capabilities != after.capabilities {
+        "other capabilities"
+    } else {
+        "touched or written"
+    }
 }
 
-/// The highest new directory that a path is in, or is.
-fn topmost<'a>(new: &BTreeSet<&'a [u8]>, path: &[u8]) -> Option<&'a [u8]> {
+/// Directories that are new, or gone, with all that is in them.
+fn whole<'a>(files: &[&'a FileDifference], action: Action) -> BTreeSet<&'a [u8]> {
+    let is_whole = |difference: &&&FileDifference| {
+        let (before, after) = (difference.before.as_ref(), difference.after.as_ref());
+        let state = after.or(before);
+        Action::of(before, after) == action
+            && state.is_some_and(|state| state.kind() == "directory")
+    };
+    let directories = files.iter().filter(is_whole);
+    directories
+        .map(|difference| difference.path.as_slice())
+        .collect()
+}
+
+/// The highest of those directories that a path is in, or is.
+fn topmost<'a>(whole: &BTreeSet<&'a [u8]>, path: &[u8]) -> Option<&'a [u8]> {
     let ends = path
         .iter()
         .enumerate()
@@ -161,7 +214,7 @@ fn topmost<'a>(new: &BTreeSet<&'a [u8]>, path: &[u8]) -> Option<&'a [u8]> {
         .map(|(at, _)| at)
         .chain([path.len()]);
     ends.into_iter()
-        .find_map(|end| new.get(path.get(..end)?).copied())
+        .find_map(|end| whole.get(path.get(..end)?).copied())
 }
 
 fn parent(path: &[u8]) -> Option<&[u8]> {

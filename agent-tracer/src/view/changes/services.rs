@@ -132,8 +132,18 @@ fn change(model: &Model, name: Vec<u8>, unit: &Unit) -> Change {
     Change {
         detail: parts.join(", "),
         author,
-        attention: (action == Action::New && name.ends_with(b".service")).then_some("new service"),
+        attention: attention(&name, unit),
         ..Change::new(Kind::Service, action, name)
+    }
+}
+
+/// A service runs something else when its file is another.
+fn attention(name: &[u8], unit: &Unit) -> Option<&'static str> {
+    let file = unit.file.as_ref().filter(|_| name.ends_with(b".service"))?;
+    match file.action {
+        Action::New => Some("new service"),
+        Action::Changed => Some("changed service"),
+        Action::Gone => None,
     }
 }
 
@@ -162,7 +172,29 @@ fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use super::{enabled_by, unit_of};
+    use super::{Action, FileOf, Unit, attention, enabled_by, unit_of};
+
+    #[test]
+    fn services_that_run_something_else() {
+        let unit = |action| Unit {
+            file: Some(FileOf {
+                path: Vec::new(),
+                action,
+                author: None,
+            }),
+            ..Unit::default()
+        };
+        for (action, reason) in [
+            (Action::New, Some("new service")),
+            (Action::Changed, Some("changed service")),
+            (Action::Gone, None),
+        ] {
+            assert_eq!(attention(b"a.service", &unit(action)), reason);
+        }
+        assert_eq!(attention(b"a.timer", &unit(Action::Changed)), None);
+        // Enabled only.
+        assert_eq!(attention(b"a.service", &Unit::default()), None);
+    }
 
     #[test]
     fn unit_files_and_what_enables_them() {

@@ -4,7 +4,7 @@
 use crate::{
     model::{Model, ProcessIndex},
     view::{
-        changes::{Change, Kind, author},
+        changes::{Change, Kind, by},
         escape,
         page::Page,
     },
@@ -32,27 +32,33 @@ pub fn findings(model: &Model, changes: &[Change]) -> (Vec<Entry>, Vec<Entry>) {
     let mut attention = Vec::new();
     let mut others = Vec::new();
     for change in changes {
-        let entry = |kind: String, what: String| Entry {
-            kind,
-            what,
-            tree: escape::text(change.tree(model).unwrap_or_default().as_bytes()),
-            because: author(model, change),
-            author: change.author,
+        let entry = |kind: String, what: String, author: Option<(ProcessIndex, bool)>| {
+            let index = author.map(|(index, _)| index);
+            let tree = index.map_or("", |index| &*model.process(index).tree);
+            Entry {
+                kind,
+                what,
+                tree: escape::text(tree.as_bytes()),
+                because: by(model, change.kind, author),
+                author: index,
+            }
         };
         let action = change.action.name();
-        for (what, reason) in change.to_look_at() {
+        for to_look_at in change.to_look_at() {
+            let (what, reason) = (escape::text(to_look_at.what), to_look_at.reason);
             let what = match reason.starts_with(action) {
-                true => escape::text(what),
-                false => format!("{} ({action})", escape::text(what)),
+                true => what,
+                false => format!("{what} ({action})"),
             };
-            attention.push(entry(reason.to_owned(), what));
+            attention.push(entry(reason.to_owned(), what, to_look_at.author));
         }
         match change.kind {
             Kind::Process | Kind::Listener | Kind::Destination => {}
             kind => {
                 let what = format!("{} {}", escape::text(&change.what), change.detail);
                 let kind = format!("{action} {}", kind.name());
-                others.push(entry(kind, what.trim_end().to_owned()));
+                let author = change.author.map(|author| (author, change.is_inferred));
+                others.push(entry(kind, what.trim_end().to_owned(), author));
             }
         }
     }
