@@ -191,9 +191,12 @@ impl Recorder<'_> {
         }
     }
 
-    /// Takes what was done to files. After the kernel's events: whoever did it is known by then.
+    /// Takes what was done to files. The kernel's events of before then are taken in between: whoever did it is known by then.
     pub(super) fn take_files(&mut self) {
         let (changes, overflows) = self.sources.changes();
+        if !changes.is_empty() {
+            self.drain_all();
+        }
         for change in changes {
             let event = sources::file(change, &self.session.model, &mut self.redactor);
             if let Some(event) = event {
