@@ -71,8 +71,10 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             "files, users, packages and settings were not looked at twice: what changed is not known",
         );
     }
-    for problem in model.not_compared() {
-        output::note(&view::text(problem.as_bytes()));
+    if model.ledger().is_complete() {
+        for caveat in view::caveats(model) {
+            output::note(&caveat);
+        }
     }
     if shown.is_empty() && hidden == 0 {
         nothing_matches("change", model);

@@ -43,7 +43,6 @@ pub(super) struct Changes {
     lists: BTreeMap<Subject, Vec<Difference>>,
     /// Everybody who wrote one of [`REGISTERS`], in order.
     registrars: BTreeMap<Vec<u8>, Vec<ProcessIndex>>,
-    problems: Vec<String>,
     was_compared: bool,
 }
 
@@ -93,7 +92,7 @@ impl Model {
         if !compared.problem.is_empty() {
             let subject = compared.subject().name();
             let problem = format!("{subject}s were not all compared: {}", compared.problem);
-            self.changes.problems.push(problem);
+            self.ledger.not_compared(problem);
         }
     }
 
@@ -105,7 +104,7 @@ impl Model {
         self.changes.roots.extend(compared.roots.iter().cloned());
         if !compared.problem.is_empty() {
             let problem = format!("files were not all compared: {}", compared.problem);
-            self.changes.problems.push(problem);
+            self.ledger.not_compared(problem);
         }
     }
 
@@ -127,11 +126,6 @@ impl Model {
     /// What is new, changed or gone in a list.
     pub fn differences(&self, subject: Subject) -> &[Difference] {
         self.changes.lists.get(&subject).map_or(&[], Vec::as_slice)
-    }
-
-    /// Why something was not compared, one sentence each.
-    pub fn not_compared(&self) -> &[String] {
-        &self.changes.problems
     }
 
     /// Files that were written by a process that had asked for connections, and executed by another: as a program, or as

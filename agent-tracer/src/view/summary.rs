@@ -230,6 +230,10 @@ pub(super) fn doubt(model: &Model) -> &'static str {
 /// Whether anything is missing, and what.
 pub fn completeness(page: &Page, model: &Model) -> Vec<String> {
     let entries = model.ledger().entries();
+    let notes: Vec<String> = caveats(model)
+        .iter()
+        .flat_map(|caveat| page.wrap(caveat, 4))
+        .collect();
     let unreadable: Vec<String> = model
         .ledger()
         .unreadable_things()
@@ -243,12 +247,23 @@ pub fn completeness(page: &Page, model: &Model) -> Vec<String> {
     });
     if entries.is_empty() {
         let complete = "complete: no event was lost".to_owned();
-        return unreadable.into_iter().chain([complete]).collect();
+        let mut lines: Vec<String> = unreadable.into_iter().chain([complete]).collect();
+        lines.extend(notes);
+        return lines;
     }
     let mut lines: Vec<String> = unreadable.into_iter().collect();
     lines.push(page.emphasise(Emphasis::Bad, "INCOMPLETE:"));
     for entry in entries {
         lines.extend(page.wrap(&format!("  {}", escape::text(entry.as_bytes())), 4));
     }
+    lines.extend(notes);
     lines
+}
+
+/// What was not seen for certain, one sentence each.
+pub fn caveats(model: &Model) -> Vec<String> {
+    let caveats = model.ledger().caveats().iter();
+    caveats
+        .map(|caveat| format!("not certain: {}", escape::text(caveat.as_bytes())))
+        .collect()
 }

@@ -180,9 +180,6 @@ fn circumstances(report: &Report<'_>) -> Vec<(&'static str, String)> {
         let unknown = "not known: files, users, packages and settings were not looked at twice";
         all.push(("changes", unknown.to_owned()));
     }
-    for problem in report.model.not_compared() {
-        all.push(("changes", plain(problem)));
-    }
     if !report.shown.is_everything {
         let total = report.model.processes().count();
         let shown = report.processes().count();

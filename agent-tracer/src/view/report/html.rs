@@ -14,7 +14,7 @@ use crate::view::{
     lookups::{self, HEADINGS as LOOKUPS},
     page::bytes,
     process::{name, program},
-    summary::doubt,
+    summary::{caveats, doubt},
     user,
 };
 
@@ -78,6 +78,7 @@ pub(super) fn write(report: &Report<'_>, output: &mut dyn io::Write) -> io::Resu
         .unreadable_things()
         .map(|(what, count)| format!("broke the rules of its protocol: {count} × {}", plain(what)))
         .collect();
+    remarks.extend(caveats(report.model));
     let circumstances = facts.circumstances.iter();
     remarks.extend(
         circumstances
