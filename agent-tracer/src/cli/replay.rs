@@ -81,7 +81,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     })?;
     lines.finish()?;
     if !shown && !selection.is_everything() {
-        nothing_matches("event", &replayed.model);
+        nothing_matches("event", &replayed.model, &selection);
     }
     Ok(conclude(&replayed, *strict, *time))
 }

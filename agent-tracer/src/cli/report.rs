@@ -125,7 +125,7 @@ fn report<'a>(path: &Path, replayed: &'a Replay, selection: &Selection) -> Repor
     let connections = model.connections().iter();
     let listeners = model.listeners().iter();
     let lookups = model.lookups().iter();
-    let (wanted, _) = changes::wanted(model, selection, false);
+    let (wanted, of_others) = changes::wanted(model, selection, false);
     let (attention, changes) = view::findings(model, &wanted);
     let turns = model.unit_turns().iter().enumerate();
     Report {
@@ -156,5 +156,6 @@ fn report<'a>(path: &Path, replayed: &'a Replay, selection: &Selection) -> Repor
         },
         attention,
         changes,
+        of_others,
     }
 }

@@ -44,6 +44,7 @@ pub(super) struct Changes {
     /// Everybody who wrote one of [`REGISTERS`], in order.
     registrars: BTreeMap<Vec<u8>, Vec<ProcessIndex>>,
     was_compared: bool,
+    files_were_compared: bool,
 }
 
 /// Files in which many write, one entry each: who wrote last is not who wrote an entry.
@@ -98,6 +99,7 @@ impl Model {
 
     pub(super) fn files_compared(&mut self, compared: &FilesCompared) {
         self.changes.was_compared = true;
+        self.changes.files_were_compared = true;
         self.changes
             .files
             .extend(compared.differences.iter().cloned());
@@ -111,6 +113,17 @@ impl Model {
     /// Whether the recording has looked at the machine twice.
     pub fn was_compared(&self) -> bool {
         self.changes.was_compared
+    }
+
+    /// Whether the recording has looked at the files below its roots twice.
+    pub fn files_were_compared(&self) -> bool {
+        self.changes.files_were_compared
+    }
+
+    /// Who did what to which path, in the order of the paths.
+    pub fn all_touches(&self) -> impl Iterator<Item = (&[u8], Touches)> {
+        let all = self.changes.touches.iter();
+        all.map(|(path, touches)| (path.as_slice(), *touches))
     }
 
     /// The directories that were looked through.

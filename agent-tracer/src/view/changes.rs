@@ -4,6 +4,7 @@ mod attention;
 mod collect;
 mod files;
 mod services;
+mod touched;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -16,6 +17,7 @@ use super::{
     json::{ProcessObject, to_line},
     page::{Emphasis, Page, columns, pad},
     process::{because, name},
+    summary::doubt,
 };
 
 /// What a change is of, in the order in which they are shown.
@@ -101,6 +103,8 @@ pub enum Action {
     Changed,
     /// It was there.
     Gone,
+    /// Something was done to it, and nobody has looked at it since.
+    Touched,
 }
 
 impl Action {
@@ -110,6 +114,7 @@ impl Action {
             Action::New => "new",
             Action::Changed => "changed",
             Action::Gone => "gone",
+            Action::Touched => "touched",
         }
     }
 
@@ -174,6 +179,20 @@ impl Change {
     pub fn is_of_system(&self, model: &Model) -> bool {
         self.tree(model) == Some(SYSTEM)
     }
+
+    /// Whether it is to be looked at first, whoever did it.
+    pub fn deserves_attention(&self) -> bool {
+        self.to_look_at().next().is_some()
+    }
+
+    /// What became of it, in a few words: also whether it is another's than what was recorded, where that was a command.
+    pub(super) fn became(&self, model: &Model) -> String {
+        let action = self.action.name();
+        match model.command().is_some() && self.is_of_system(model) {
+            true => format!("{action}, by the system itself"),
+            false => action.to_owned(),
+        }
+    }
 }
 
 /// The lines of the tables, those that deserve attention first.
@@ -186,7 +205,11 @@ pub fn changes(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String> {
         if !lines.is_empty() {
             lines.push(String::new());
         }
-        let heading = format!("{}: {}", kind.heading(), of_kind.len());
+        let doubt = match kind {
+            Kind::Process => doubt(model),
+            _ => "",
+        };
+        let heading = format!("{}{doubt}: {}", kind.heading(), of_kind.len());
         lines.push(page.fit(page.emphasise(Emphasis::Heading, &heading)));
         let width = of_kind
             .iter()
@@ -221,7 +244,7 @@ fn attention_lines(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String>
             let what = escape::text(what);
             let line = format!(
                 "  {reason}: {what} ({})  {}",
-                change.action.name(),
+                change.became(model),
                 author(model, change)
             );
             lines.push(page.fit(line.trim_end().to_owned()));

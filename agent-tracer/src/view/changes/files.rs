@@ -12,7 +12,7 @@ use super::{Action, Change, Kind, attention, services};
 use crate::view::{page::bytes, user};
 
 /// So many of one directory are told one by one.
-const FEW: usize = 4;
+pub(super) const FEW: usize = 4;
 
 /// Who did what to which directory.
 type Group<'a> = (&'a [u8], &'static str, Option<(ProcessIndex, bool)>);
@@ -164,12 +164,12 @@ fn topmost<'a>(new: &BTreeSet<&'a [u8]>, path: &[u8]) -> Option<&'a [u8]> {
         .find_map(|end| new.get(path.get(..end)?).copied())
 }
 
-fn parent(path: &[u8]) -> Option<&[u8]> {
+pub(super) fn parent(path: &[u8]) -> Option<&[u8]> {
     let slash = path.iter().rposition(|byte| *byte == b'/')?;
     path.get(..slash).filter(|parent| !parent.is_empty())
 }
 
-fn is_cron(path: &[u8]) -> bool {
+pub(super) fn is_cron(path: &[u8]) -> bool {
     [&b"/etc/cron"[..], b"/var/spool/cron/"]
         .iter()
         .any(|begin| path.starts_with(begin))

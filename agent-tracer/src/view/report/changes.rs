@@ -40,10 +40,11 @@ pub fn findings(model: &Model, changes: &[Change]) -> (Vec<Entry>, Vec<Entry>) {
             author: change.author,
         };
         let action = change.action.name();
+        let became = change.became(model);
         for (what, reason) in change.to_look_at() {
-            let what = match reason.starts_with(action) {
+            let what = match reason.starts_with(&became) {
                 true => escape::text(what),
-                false => format!("{} ({action})", escape::text(what)),
+                false => format!("{} ({became})", escape::text(what)),
             };
             attention.push(entry(reason.to_owned(), what));
         }

@@ -82,8 +82,8 @@ pub(super) fn write(report: &Report<'_>, output: &mut dyn io::Write) -> io::Resu
     let circumstances = facts.circumstances.iter();
     remarks.extend(
         circumstances
-            .filter(|(label, _)| *label == "filtered")
-            .map(|(_, value)| format!("filtered: {value}")),
+            .filter(|(label, _)| ["changes", "filtered"].contains(label))
+            .map(|(label, value)| format!("{label}: {value}")),
     );
     let mut hooks_used = Grid::new("What told of what", &["Fact", "Hook", "Why this one"]);
     for row in hooks(report) {

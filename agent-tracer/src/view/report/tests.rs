@@ -70,6 +70,7 @@ impl Texts<'_> {
             },
             attention: Vec::new(),
             changes,
+            of_others: 2,
         })
     }
 
@@ -257,6 +258,18 @@ fn what_is_not_certain_is_said_beside_what_is_missing() {
         lines.contains(&"  not certain: x41".to_owned()),
         "{lines:#?}"
     );
+    // Neither what was left out, nor that there is no end.
+    let html = texts.html(Vec::new());
+    for said in [
+        "2 that the system itself made are not shown (--tree system shows them)",
+        "not known: the recording was not finished: files, users",
+    ] {
+        assert!(html.contains(&format!("<p>changes: {said}")), "{said}");
+        let is_said = lines.iter().any(|line| line.contains(said));
+        assert!(is_said, "{said}: {lines:#?}");
+    }
+    let running = "Still running, as far as the trace goes";
+    assert!(html.contains(running) && lines.contains(&running.to_owned()));
 }
 
 #[test]
