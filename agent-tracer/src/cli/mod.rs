@@ -7,9 +7,11 @@ mod completions;
 mod connections;
 #[cfg(feature = "capture")]
 mod doctor;
+mod draft;
 mod filter;
 mod manual;
 mod output;
+mod progress;
 #[cfg(feature = "capture")]
 mod record;
 mod replay;
