@@ -217,7 +217,7 @@ fn what_is_not_wanted_is_not_compared() {
 fn what_cannot_be_looked_at_is_said() {
     let place = tempfile::tempdir().expect("a directory");
     let script = "rm /etc/passwd && mkdir /etc/passwd; head -c 5000000 /dev/zero >>/etc/group";
-    let trace = record(place.path(), "", script);
+    let trace = Trace::read(recording(place.path(), "", script).run());
     let problems: Vec<(&str, &str)> = trace
         .all("compared")
         .map(|event| (event.text("subject"), event.text("problem")))
@@ -236,5 +236,9 @@ fn what_cannot_be_looked_at_is_said() {
             ),
         ]
     );
+    assert_eq!(trace.replayed.code, Some(4));
+    let said = trace.replayed.messages();
+    let missing = "users were not all compared: at the end: /etc/passwd is no file";
+    assert!(said.contains(missing), "{said}");
     assert_eq!(differences(&trace), Vec::<Row>::new());
 }

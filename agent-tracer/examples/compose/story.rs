@@ -32,6 +32,7 @@ impl Story {
             hook: hook.to_owned(),
             reason: "first choice".to_owned(),
             failures: Vec::new(),
+            caveat: String::new(),
         };
         let header = Header {
             tool_version: "0.1.0".to_owned(),

@@ -66,21 +66,25 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             "{hidden} changes that the system itself made are not shown (--tree {SYSTEM} shows them)"
         ));
     }
-    if !model.was_compared() {
-        output::note(
-            "files, users, packages and settings were not looked at twice: what changed is not known",
-        );
+    if let Some(why) = view::why_not_compared(model) {
+        output::note(&format!("{why}: what changed is not known"));
     }
-    for problem in model.not_compared() {
-        output::note(&view::text(problem.as_bytes()));
+    if let Some(looked_at) = view::looked_at(model) {
+        output::note(&looked_at);
+    }
+    if model.ledger().is_complete() {
+        for caveat in view::caveats(model) {
+            output::note(&caveat);
+        }
     }
     if shown.is_empty() && hidden == 0 {
-        nothing_matches("change", model);
+        nothing_matches("change", model, &selection);
     }
     Ok(conclude(&replayed, *strict, *time))
 }
 
-/// The changes that are wanted, and how many the system itself made, which are not.
+/// The changes that are wanted, and how many the system itself made, which are not; what deserves attention is, whoever made
+/// it.
 pub(super) fn wanted(model: &Model, selection: &Selection, all: bool) -> (Vec<Change>, usize) {
     // A recording without a command is of the system itself.
     let asks_for_system = selection.asks_for_processes() || model.command().is_none();
@@ -93,7 +97,9 @@ pub(super) fn wanted(model: &Model, selection: &Selection, all: bool) -> (Vec<Ch
     let count = wanted.len();
     let shown: Vec<Change> = wanted
         .into_iter()
-        .filter(|change| asks_for_system || !change.is_of_system(model))
+        .filter(|change| {
+            asks_for_system || !change.is_of_system(model) || change.deserves_attention()
+        })
         .collect();
     let hidden = count - shown.len();
     (shown, hidden)

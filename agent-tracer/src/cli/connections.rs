@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use agent_tracer::{
+    select::Selection,
     session::Replay,
     view::{self, By},
 };
@@ -77,7 +78,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 .map(|listener| view::listener_json(&clock, model, listener))
                 .collect(),
         };
-        return show(&all, "listener", &replayed, *strict, *time);
+        return show(&all, "listener", &replayed, &selection, *strict, *time);
     }
     if arguments.lookups {
         let wanted = model.lookups().iter();
@@ -88,7 +89,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 .map(|lookup| view::name_lookup_json(&clock, model, lookup))
                 .collect(),
         };
-        return show(&all, "lookup", &replayed, *strict, *time);
+        return show(&all, "lookup", &replayed, &selection, *strict, *time);
     }
     match (arguments.by.map(By::from), format) {
         (None, Format::Text) => {
@@ -118,7 +119,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     lines.finish()?;
     if !shown {
-        nothing_matches("connection", model);
+        nothing_matches("connection", model, &selection);
     }
     Ok(conclude(&replayed, *strict, *time))
 }
@@ -127,6 +128,7 @@ fn show(
     all: &[String],
     what: &str,
     replayed: &Replay,
+    selection: &Selection,
     strict: bool,
     time: Time,
 ) -> anyhow::Result<ExitCode> {
@@ -136,7 +138,7 @@ fn show(
     }
     lines.finish()?;
     if all.is_empty() {
-        nothing_matches(what, &replayed.model);
+        nothing_matches(what, &replayed.model, selection);
     }
     Ok(conclude(replayed, strict, time))
 }

@@ -7,9 +7,11 @@ mod completions;
 mod connections;
 #[cfg(feature = "capture")]
 mod doctor;
+mod draft;
 mod filter;
 mod manual;
 mod output;
+mod progress;
 #[cfg(feature = "capture")]
 mod record;
 mod replay;
@@ -22,6 +24,7 @@ use std::{ffi::OsString, io, process::ExitCode};
 
 use agent_tracer::{
     model::Model,
+    select::Selection,
     session::{Replay, ReplayError},
     trace::OpenError,
     view,
@@ -189,8 +192,15 @@ fn conclude(replay: &Replay, strict: bool, time: Time) -> ExitCode {
     }
 }
 
-/// Says that filters left nothing over, and what there would have been.
-fn nothing_matches(what: &str, model: &Model) {
+/// Says that filters left nothing over, and what there would have been; or that there was nothing, without any filter.
+fn nothing_matches(what: &str, model: &Model, selection: &Selection) {
+    if selection.is_everything() {
+        let how = match model.end() {
+            Some(_) => "",
+            None => ", and the recording was not finished",
+        };
+        return output::note(&format!("tracer: there is no {what} in this trace{how}"));
+    }
     let trees: Vec<String> = model
         .trees()
         .into_iter()

@@ -17,6 +17,7 @@ use super::{
     filter::Reading,
     nothing_matches,
     output::{Format, Lines},
+    progress::Progress,
 };
 
 /// Show the events of a trace, one a line, as they were when they happened
@@ -53,7 +54,13 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 file.display()
             );
         }
-        let whole = replay(file, |_, _, _| Ok(()))?;
+        let mut progress = Progress::of(file);
+        let whole = replay(file, |_, _, seen| {
+            if let Seen::Event { sequence, .. } = seen {
+                progress.read(sequence);
+            }
+            Ok(())
+        })?;
         Selection::new(filter, Marks::default(), &whole.model)
     } else {
         Selection::new(filter, Marks::default(), &Model::new(RuleSet::empty()))
@@ -81,7 +88,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     })?;
     lines.finish()?;
     if !shown && !selection.is_everything() {
-        nothing_matches("event", &replayed.model);
+        nothing_matches("event", &replayed.model, &selection);
     }
     Ok(conclude(&replayed, *strict, *time))
 }
@@ -92,8 +99,10 @@ pub(super) fn read_whole<F: ValueEnum + Send + Sync>(
 ) -> anyhow::Result<(Replay, Selection)> {
     let filter = reading.filter();
     let mut marks = Marks::default();
+    let mut progress = Progress::of(&reading.file);
     let replayed = replay(&reading.file, |model, clock, seen| {
-        if let Seen::Event { event, .. } = seen {
+        if let Seen::Event { sequence, event } = seen {
+            progress.read(sequence);
             marks.note(&filter, model, clock.start_ns, event);
         }
         Ok(())

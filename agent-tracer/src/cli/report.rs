@@ -10,18 +10,12 @@ use std::{
 use agent_tracer::{
     select::Selection,
     session::Replay,
-    trace::{self, CreateError},
     view::{self, Report, Shown},
 };
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 
-use super::{
-    changes, conclude,
-    filter::Reading,
-    output::{Lines, sudo_caller},
-    replay::read_whole,
-};
+use super::{changes, conclude, draft::Draft, filter::Reading, output::Lines, replay::read_whole};
 
 /// Show the whole story of a trace: what ran and why, whom it talked to, who listens, what is missing
 #[derive(clap::Args)]
@@ -64,11 +58,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         bail!("HTML is nothing for a terminal: write it to a file with -o report.html");
     }
     let (replayed, selection) = read_whole(reading)?;
-    // Only now: a file that was there is not lost to a trace that cannot be read.
     let file = arguments
         .output
         .as_deref()
-        .map(|path| create(path, arguments.force))
+        .map(|path| Draft::create(path, arguments.force))
         .transpose()?;
     let report = report(&reading.file, &replayed, &selection);
     let written = match (reading.format, file) {
@@ -87,7 +80,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         (Form::Html, Some(file)) => write_file(file, |output| report.write_html(output)),
     };
     match &arguments.output {
-        Some(path) => written.with_context(|| format!("cannot write {}", path.display()))?,
+        Some(path) => written
+            .with_context(|| format!("cannot write {}, nothing of it is kept", path.display()))?,
         None => written?,
     }
     Ok(conclude(&replayed, reading.strict, reading.time))
@@ -103,20 +97,14 @@ fn write_lines(report: &Report<'_>, reading: &Reading<Form>) -> io::Result<()> {
 }
 
 fn write_file(
-    file: File,
-    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    draft: Draft<'_>,
+    write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut output = BufWriter::with_capacity(64 << 10, file);
+    let mut output = BufWriter::with_capacity(64 << 10, &draft.file);
     write(&mut output)?;
-    output.flush()
-}
-
-/// Whoever called sudo gets what is written, like a trace, if whoever runs this may give it away.
-fn create(path: &Path, overwrite: bool) -> Result<File, CreateError> {
-    match trace::create(path, overwrite, sudo_caller()) {
-        Err(CreateError::Owner { .. }) => trace::create(path, overwrite, None),
-        done => done,
-    }
+    output.flush()?;
+    drop(output);
+    draft.finish()
 }
 
 fn report<'a>(path: &Path, replayed: &'a Replay, selection: &Selection) -> Report<'a> {
@@ -125,7 +113,7 @@ fn report<'a>(path: &Path, replayed: &'a Replay, selection: &Selection) -> Repor
     let connections = model.connections().iter();
     let listeners = model.listeners().iter();
     let lookups = model.lookups().iter();
-    let (wanted, _) = changes::wanted(model, selection, false);
+    let (wanted, of_others) = changes::wanted(model, selection, false);
     let (attention, changes) = view::findings(model, &wanted);
     let turns = model.unit_turns().iter().enumerate();
     Report {
@@ -156,5 +144,6 @@ fn report<'a>(path: &Path, replayed: &'a Replay, selection: &Selection) -> Repor
         },
         attention,
         changes,
+        of_others,
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     lines.finish()?;
     if !shown {
-        nothing_matches("process", model);
+        nothing_matches("process", model, &selection);
     }
     Ok(conclude(&replayed, *strict, *time))
 }

@@ -43,8 +43,8 @@ pub(super) struct Changes {
     lists: BTreeMap<Subject, Vec<Difference>>,
     /// Everybody who wrote one of [`REGISTERS`], in order.
     registrars: BTreeMap<Vec<u8>, Vec<ProcessIndex>>,
-    problems: Vec<String>,
     was_compared: bool,
+    files_were_compared: bool,
 }
 
 /// Files in which many write, one entry each: who wrote last is not who wrote an entry.
@@ -93,25 +93,37 @@ impl Model {
         if !compared.problem.is_empty() {
             let subject = compared.subject().name();
             let problem = format!("{subject}s were not all compared: {}", compared.problem);
-            self.changes.problems.push(problem);
+            self.ledger.not_compared(problem);
         }
     }
 
     pub(super) fn files_compared(&mut self, compared: &FilesCompared) {
         self.changes.was_compared = true;
+        self.changes.files_were_compared = true;
         self.changes
             .files
             .extend(compared.differences.iter().cloned());
         self.changes.roots.extend(compared.roots.iter().cloned());
         if !compared.problem.is_empty() {
             let problem = format!("files were not all compared: {}", compared.problem);
-            self.changes.problems.push(problem);
+            self.ledger.not_compared(problem);
         }
     }
 
     /// Whether the recording has looked at the machine twice.
     pub fn was_compared(&self) -> bool {
         self.changes.was_compared
+    }
+
+    /// Whether the recording has looked at the files below its roots twice.
+    pub fn files_were_compared(&self) -> bool {
+        self.changes.files_were_compared
+    }
+
+    /// Who did what to which path, in the order of the paths.
+    pub fn all_touches(&self) -> impl Iterator<Item = (&[u8], Touches)> {
+        let all = self.changes.touches.iter();
+        all.map(|(path, touches)| (path.as_slice(), *touches))
     }
 
     /// The directories that were looked through.
@@ -127,11 +139,6 @@ impl Model {
     /// What is new, changed or gone in a list.
     pub fn differences(&self, subject: Subject) -> &[Difference] {
         self.changes.lists.get(&subject).map_or(&[], Vec::as_slice)
-    }
-
-    /// Why something was not compared, one sentence each.
-    pub fn not_compared(&self) -> &[String] {
-        &self.changes.problems
     }
 
     /// Files that were written by a process that had asked for connections, and executed by another: as a program, or as

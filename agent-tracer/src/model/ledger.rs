@@ -28,6 +28,8 @@ pub struct Ledger {
     gaps: Vec<String>,
     unknown_events: u64,
     missing_facts: Vec<String>,
+    not_compared: Vec<String>,
+    caveats: Vec<String>,
     unreadable: BTreeMap<String, u64>,
 }
 
@@ -76,6 +78,21 @@ impl Ledger {
         self.missing_facts.push(fact.to_owned());
     }
 
+    /// Notes what was not looked at twice, or not all of it, and why.
+    pub(super) fn not_compared(&mut self, problem: String) {
+        self.not_compared.push(problem);
+    }
+
+    /// Notes what a hook does not see for certain.
+    pub fn caveat(&mut self, caveat: &str) {
+        self.caveats.push(caveat.to_owned());
+    }
+
+    /// What was not seen for certain, and is concluded where it can be. Nothing is missing for it.
+    pub fn caveats(&self) -> &[String] {
+        &self.caveats
+    }
+
     /// Whether events of a kind were lost.
     pub fn has_lost(&self, what: &str) -> bool {
         self.lost.contains_key(what)
@@ -104,6 +121,7 @@ impl Ledger {
                 }
             });
         }
+        entries.extend(self.not_compared.iter().cloned());
         if self.unseen_forks > 0 {
             entries.push(format!(
                 "processes that appeared without a fork: {}",
@@ -125,5 +143,22 @@ impl Ledger {
             ));
         }
         entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ledger;
+
+    #[test]
+    fn what_was_not_compared_is_missing_and_a_caveat_is_not() {
+        let mut ledger = Ledger::default();
+        ledger.caveat("not watched: /x: denied");
+        assert!(ledger.is_complete());
+        assert_eq!(ledger.caveats(), ["not watched: /x: denied"]);
+        ledger.not_compared("packages were not all compared: too many".to_owned());
+        assert!(!ledger.is_complete());
+        let entries = ledger.entries();
+        assert_eq!(entries, ["packages were not all compared: too many"]);
     }
 }

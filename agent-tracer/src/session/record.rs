@@ -203,6 +203,11 @@ impl Recording {
         {
             model.ledger_mut().missing_fact(choice.fact.describe());
         }
+        for choice in &capture.plan().choices {
+            if let Some(caveat) = &choice.caveat {
+                model.ledger_mut().caveat(caveat);
+            }
+        }
         let mut recorder = Recorder {
             capture,
             sources,
@@ -278,6 +283,7 @@ impl Recording {
                 .iter()
                 .map(|failure| format!("{}: {}", failure.hook, failure.error))
                 .collect(),
+            caveat: choice.caveat.clone().unwrap_or_default(),
         });
         let rules = self.rules.sources().map(|(name, text)| RuleSource {
             name: name.to_owned(),

@@ -92,6 +92,9 @@ pub fn replay(
     for entry in header.plan.iter().filter(|entry| entry.hook.is_empty()) {
         session.model.ledger_mut().missing_fact(&entry.fact);
     }
+    for entry in header.plan.iter().filter(|entry| !entry.caveat.is_empty()) {
+        session.model.ledger_mut().caveat(&entry.caveat);
+    }
     let now = Instant::now();
     let mut events = 0;
     let mut is_damaged = false;

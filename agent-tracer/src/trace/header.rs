@@ -107,6 +107,9 @@ pub struct PlanEntry {
     /// The hooks that were preferred and failed, one line each, with the error.
     #[prost(string, repeated, tag = "4")]
     pub failures: Vec<String>,
+    /// What the hook in use does not see here for certain; empty where it sees all.
+    #[prost(string, tag = "5")]
+    pub caveat: String,
 }
 
 /// A file of attribution rules, as it was.

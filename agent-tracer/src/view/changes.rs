@@ -7,6 +7,7 @@ mod services;
 mod sysctls;
 #[cfg(test)]
 mod tests;
+mod touched;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -19,6 +20,7 @@ use super::{
     json::{ProcessObject, to_line},
     page::{Emphasis, Page, columns, pad},
     process::{because, name},
+    summary::doubt,
 };
 
 /// What a change is of, in the order in which they are shown.
@@ -104,6 +106,8 @@ pub enum Action {
     Changed,
     /// It was there.
     Gone,
+    /// Something was done to it, and nobody has looked at it since.
+    Touched,
 }
 
 impl Action {
@@ -113,6 +117,7 @@ impl Action {
             Action::New => "new",
             Action::Changed => "changed",
             Action::Gone => "gone",
+            Action::Touched => "touched",
         }
     }
 
@@ -205,6 +210,20 @@ impl Change {
     pub fn is_of_system(&self, model: &Model) -> bool {
         self.tree(model) == Some(SYSTEM)
     }
+
+    /// Whether it is to be looked at first, whoever did it.
+    pub fn deserves_attention(&self) -> bool {
+        self.to_look_at().next().is_some()
+    }
+
+    /// What became of it, in a few words: also whether it is another's than what was recorded, where that was a command.
+    pub(super) fn became(&self, model: &Model) -> String {
+        let action = self.action.name();
+        match model.command().is_some() && self.is_of_system(model) {
+            true => format!("{action}, by the system itself"),
+            false => action.to_owned(),
+        }
+    }
 }
 
 /// The lines of the tables, those that deserve attention first.
@@ -217,8 +236,12 @@ pub fn changes(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String> {
         if !lines.is_empty() {
             lines.push(String::new());
         }
+        let doubt = match kind {
+            Kind::Process => doubt(model),
+            _ => "",
+        };
         let count: usize = of_kind.iter().map(|change| change.count).sum();
-        let heading = format!("{}: {count}", kind.heading());
+        let heading = format!("{}{doubt}: {count}", kind.heading());
         lines.push(page.fit(page.emphasise(Emphasis::Heading, &heading)));
         let width = of_kind
             .iter()
@@ -274,7 +297,7 @@ fn attention_lines(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String>
     for change in wanted {
         for to_look_at in change.to_look_at() {
             let what = escape::text(to_look_at.what);
-            let text = format!("  {}: {what} ({})", to_look_at.reason, change.action.name());
+            let text = format!("  {}: {what} ({})", to_look_at.reason, change.became(model));
             count += 1;
             lines.extend(row(page, &text, &by(model, change.kind, to_look_at.author)));
         }

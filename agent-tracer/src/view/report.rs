@@ -38,6 +38,8 @@ pub struct Report<'a> {
     pub attention: Vec<Entry>,
     /// What the recording left behind on the machine.
     pub changes: Vec<Entry>,
+    /// How many changes are not among those, for the system itself made them.
+    pub of_others: usize,
 }
 
 /// What of a model is told.

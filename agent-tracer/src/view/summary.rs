@@ -221,15 +221,21 @@ pub(super) fn left_running(model: &Model) -> impl Iterator<Item = (ProcessIndex,
 
 /// What keeps one from being sure that something still runs.
 pub(super) fn doubt(model: &Model) -> &'static str {
-    match model.ledger().has_lost("exit") {
-        true => ", or their exit was lost",
-        false => "",
+    match (model.end(), model.ledger().has_lost("exit")) {
+        (Some(_), false) => "",
+        (Some(_), true) => ", or their exit was lost",
+        (None, false) => ", as far as the trace goes",
+        (None, true) => ", as far as the trace goes, or their exit was lost",
     }
 }
 
 /// Whether anything is missing, and what.
 pub fn completeness(page: &Page, model: &Model) -> Vec<String> {
     let entries = model.ledger().entries();
+    let notes: Vec<String> = caveats(model)
+        .iter()
+        .flat_map(|caveat| page.wrap(caveat, 4))
+        .collect();
     let unreadable: Vec<String> = model
         .ledger()
         .unreadable_things()
@@ -243,12 +249,46 @@ pub fn completeness(page: &Page, model: &Model) -> Vec<String> {
     });
     if entries.is_empty() {
         let complete = "complete: no event was lost".to_owned();
-        return unreadable.into_iter().chain([complete]).collect();
+        let mut lines: Vec<String> = unreadable.into_iter().chain([complete]).collect();
+        lines.extend(notes);
+        return lines;
     }
     let mut lines: Vec<String> = unreadable.into_iter().collect();
     lines.push(page.emphasise(Emphasis::Bad, "INCOMPLETE:"));
     for entry in entries {
         lines.extend(page.wrap(&format!("  {}", escape::text(entry.as_bytes())), 4));
     }
+    lines.extend(notes);
     lines
+}
+
+/// Which directories were looked at twice; none where there were none.
+pub fn looked_at(model: &Model) -> Option<String> {
+    let roots = model.watched_roots().iter();
+    let roots: Vec<String> = roots.map(|root| escape::text(root)).collect();
+    (!roots.is_empty()).then(|| {
+        let roots = roots.join(", ");
+        format!("files were looked at below {roots}; what is elsewhere was not")
+    })
+}
+
+/// Why it is not known what changed, where it is not.
+pub fn why_not_compared(model: &Model) -> Option<String> {
+    let not_twice = "files, users, packages and settings were not looked at twice";
+    match (model.was_compared(), model.end()) {
+        (true, Some(_)) => None,
+        (true, None) => {
+            Some("the recording was not finished: not all was looked at twice".to_owned())
+        }
+        (false, Some(_)) => Some(not_twice.to_owned()),
+        (false, None) => Some(format!("the recording was not finished: {not_twice}")),
+    }
+}
+
+/// What was not seen for certain, one sentence each.
+pub fn caveats(model: &Model) -> Vec<String> {
+    let caveats = model.ledger().caveats().iter();
+    caveats
+        .map(|caveat| format!("not certain: {}", escape::text(caveat.as_bytes())))
+        .collect()
 }

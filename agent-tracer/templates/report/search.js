@@ -57,7 +57,7 @@ function showRows() {
   });
   for (const table of document.querySelectorAll("main section[id] table")) {
     const section = table.closest("section");
-    if (["completeness", "attention", "connections"].includes(section.id)) {
+    if (["completeness", "connections"].includes(section.id)) {
       continue;
     }
     let shown = 0;

@@ -20,7 +20,7 @@ found("clear").addEventListener("click", () => {
   found("words").focus();
 });
 
-search.listeners.push(() => drawForest(BUDGET), () => drawConnections(ROWS), drawTimeline);
+search.listeners.push(() => drawForest(BUDGET), () => drawConnections(ROWS), stackAgain);
 found("open-all")?.addEventListener("click", () => drawForest(PRINTED));
 found("close-all")?.addEventListener("click", () => drawForest(0));
 found("copy")?.addEventListener("click", copyDestinations);

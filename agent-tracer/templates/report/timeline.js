@@ -5,19 +5,25 @@ const MOST_ROWS = 24;
 const HEAD = 18;
 const MARKS = 12;
 const AXIS = 20;
+// Browsers draw nothing on a canvas that is too high: 65,535 pixels, of which a sharp screen has three to one of ours.
+const MOST_HEIGHT = 8000;
 
-const timeline = { from: 0, to: 1, chosen: null, lanes: [], items: [], height: 0 };
+const timeline = { from: 0, to: 1, chosen: null, all: [], lanes: [], items: [], height: 0 };
 const whole = Math.max(data.span, 1);
 
 // Bars that do not overlap share a row. Past the last row they do overlap: a machine runs more at a time than a page has rows.
 function layOut() {
+  const ofTree = new Map(treeNames.map((name) => [name, { members: [], marks: [] }]));
+  for (const process of processes) {
+    ofTree.get(process.tree).members.push(bar(process));
+  }
+  for (const connection of connections) {
+    ofTree.get(processes[connection.owner]?.tree)?.marks.push({ connection, from: Math.max(connection.start, 0) });
+  }
   const lanes = [];
-  let top = AXIS;
   for (const name of treeNames) {
-    const members = processes
-      .filter((process) => process.tree === name)
-      .map((process) => bar(process))
-      .sort((a, b) => a.from - b.from || a.process.row - b.process.row);
+    const { members, marks } = ofTree.get(name);
+    members.sort((a, b) => a.from - b.from || a.process.row - b.process.row);
     const ends = [];
     for (const one of members) {
       let row = ends.findIndex((end) => end <= one.from);
@@ -27,15 +33,42 @@ function layOut() {
       ends[row] = Math.max(ends[row] ?? 0, one.to);
       one.row = row;
     }
-    const marks = connections
-      .filter((connection) => processes[connection.owner]?.tree === name)
-      .map((connection) => ({ connection, from: Math.max(connection.start, 0) }));
-    lanes.push({ name, top, rows: ends.length, members, marks });
-    top += HEAD + ends.length * BAR + (marks.length > 0 ? MARKS : 0) + 6;
+    const height = HEAD + ends.length * BAR + (marks.length > 0 ? MARKS : 0) + 6;
+    lanes.push({ name, top: 0, rows: ends.length, members, marks, height });
   }
-  timeline.lanes = lanes;
+  timeline.all = lanes;
+  stack();
+}
+
+// Puts the trees below one another, as many as there is room for; where there is none for all, only those that match the search.
+function stack() {
+  const total = timeline.all.reduce((sum, lane) => sum + lane.height, AXIS);
+  const isTooMuch = total > MOST_HEIGHT;
+  const hasMatch = (lane) => lane.members.some(matches) || lane.marks.some(matches);
+  const wanted = isTooMuch && search.isActive ? timeline.all.filter(hasMatch) : timeline.all;
+  let top = AXIS;
+  timeline.lanes = [];
+  for (const lane of wanted) {
+    if (top + lane.height > MOST_HEIGHT) {
+      break;
+    }
+    lane.top = top;
+    top += lane.height;
+    timeline.lanes.push(lane);
+  }
   timeline.height = top;
-  timeline.items = lanes.flatMap((lane) => [...lane.members, ...lane.marks]).sort((a, b) => a.from - b.from);
+  timeline.items = timeline.lanes.flatMap((lane) => [...lane.members, ...lane.marks]).sort((a, b) => a.from - b.from);
+  const said = found("too-many");
+  said.hidden = !isTooMuch;
+  const which = search.isActive ? " that match the search" : "";
+  said.textContent = `The first ${timeline.lanes.length} of ${wanted.length} trees${which} are drawn; the search and the choice of a tree show others.`;
+}
+
+function stackAgain() {
+  if (found("canvas") !== null) {
+    stack();
+    drawTimeline();
+  }
 }
 
 function bar(process) {

@@ -15,6 +15,8 @@ pub(crate) fn tests() -> Vec<Test> {
         plain!(search_filters_everything_together),
         plain!(the_forest_opens_by_itself_and_on_demand),
         plain!(the_timeline_obeys_the_keyboard),
+        plain!(thousands_of_trees_are_cut_and_can_be_searched),
+        plain!(attention_fits_a_narrow_screen_and_is_searched),
         plain!(what_a_screen_reader_needs_is_there),
         plain!(it_prints_everything),
     ];
@@ -43,11 +45,17 @@ struct Shown {
 
 impl Shown {
     fn of(trace: &str) -> Shown {
+        Shown::with(trace, |page| page)
+    }
+
+    /// The page after it was changed.
+    fn with(trace: &str, change: impl FnOnce(String) -> String) -> Shown {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("report.html");
         // A trace that is incomplete has an exit status of its own.
         run(report(trace, &["--format", "html", "-o"]).arg(&file));
-        assert!(file.exists(), "there is no page of {trace}");
+        let page = fs::read_to_string(&file).expect("a page");
+        fs::write(&file, change(page)).expect("a page");
         let browser = Browser::start();
         browser.open(&file);
         let own = format!("file://{}", file.display());
@@ -258,6 +266,54 @@ fn the_timeline_obeys_the_keyboard() {
         "{focused}: {}",
         chosen()
     );
+    shown.is_clean();
+}
+
+fn thousands_of_trees_are_cut_and_can_be_searched() {
+    // As if every process were a tree of its own.
+    let shown = Shown::with("oms-names", |page| {
+        let (before, rest) = page.split_once("id=\"data\">").expect("data");
+        let (data, after) = rest.split_once("</script>").expect("its end");
+        let mut data: serde_json::Value = serde_json::from_str(data).expect("JSON");
+        let names = data["strings"].as_array_mut().expect("strings");
+        let first = names.len();
+        names.extend((0..323).map(|row| json!(format!("tree {row}"))));
+        let fields = data["process_fields"].as_array().expect("fields").clone();
+        let tree = fields.iter().position(|field| field == "tree");
+        let numbers = data["processes"].as_array_mut().expect("numbers");
+        let rows = numbers.chunks_mut(fields.len()).enumerate();
+        rows.for_each(|(row, process)| process[tree.expect("a tree")] = json!(first + row));
+        format!("{before}id=\"data\">{data}</script>{after}")
+    });
+    let height = shown
+        .browser
+        .value("document.getElementById('canvas').clientHeight");
+    assert!(
+        (1000..=8002).contains(&height.as_u64().unwrap_or(0)),
+        "{height}"
+    );
+    let drawn = "(() => { const canvas = document.getElementById('canvas');
+        return canvas.getContext('2d').getImageData(0, canvas.height - 100, canvas.width, 90).data.some((one) => one > 0); })()";
+    assert_eq!(shown.browser.value(drawn), true);
+    let said = shown.texts("#too-many").concat();
+    assert!(
+        said.starts_with("The first 2") && said.contains(" of 323 trees are drawn"),
+        "{said}"
+    );
+    shown.search("omsagent 169.254");
+    let said = shown.texts("#too-many").concat();
+    assert!(said.starts_with("The first 1 of 1 trees that "), "{said}");
+    shown.is_clean();
+}
+
+fn attention_fits_a_narrow_screen_and_is_searched() {
+    let shown = Shown::of("oms-names");
+    shown.browser.picture(400, "light");
+    shown.search("omilogrotate");
+    assert_eq!(shown.texts("#attention tbody tr").len(), 1);
+    shown.search("no such thing");
+    assert_eq!(shown.texts("#attention tbody tr").len(), 0);
+    assert_eq!(shown.texts("#attention .nothing").len(), 1);
     shown.is_clean();
 }
 

@@ -6,7 +6,7 @@ use crate::{
     model::{Model, Origin},
 };
 
-use super::{Action, Change, Kind, files, services, sysctls};
+use super::{Action, Change, Kind, files, services, sysctls, touched};
 use crate::view::{
     escape,
     groups::{By, groups},
@@ -63,6 +63,7 @@ pub fn collect(model: &Model, all: bool) -> Vec<Change> {
         changes.extend(sysctls::folded(listed(model, subject, kind, programs)));
     }
     changes.extend(files::collect(model, all));
+    changes.extend(touched::collect(model, all));
     // A stable sort: what is of one kind stays as it was found.
     changes.sort_by_key(|change| change.kind);
     changes

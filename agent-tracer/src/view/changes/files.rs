@@ -16,7 +16,7 @@ use super::{
 use crate::view::{page::bytes, user};
 
 /// So many of one directory are told one by one.
-const FEW: usize = 4;
+pub(super) const FEW: usize = 4;
 
 /// Who did what to which directory.
 type Group<'a> = (&'a [u8], Action, Option<(ProcessIndex, bool)>);
@@ -38,7 +38,7 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change> {
     let none = BTreeSet::new();
     let whole = |action| match action {
         Action::New => &new,
-        Action::Changed => &none,
+        Action::Changed | Action::Touched => &none,
         Action::Gone => &gone,
     };
     let mut groups: BTreeMap<Group<'_>, Vec<&FileDifference>> = BTreeMap::new();
@@ -217,12 +217,12 @@ fn topmost<'a>(whole: &BTreeSet<&'a [u8]>, path: &[u8]) -> Option<&'a [u8]> {
         .find_map(|end| whole.get(path.get(..end)?).copied())
 }
 
-fn parent(path: &[u8]) -> Option<&[u8]> {
+pub(super) fn parent(path: &[u8]) -> Option<&[u8]> {
     let slash = path.iter().rposition(|byte| *byte == b'/')?;
     path.get(..slash).filter(|parent| !parent.is_empty())
 }
 
-fn is_cron(path: &[u8]) -> bool {
+pub(super) fn is_cron(path: &[u8]) -> bool {
     [&b"/etc/cron"[..], b"/var/spool/cron/"]
         .iter()
         .any(|begin| path.starts_with(begin))

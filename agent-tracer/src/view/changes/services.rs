@@ -143,7 +143,7 @@ fn attention(name: &[u8], unit: &Unit) -> Option<&'static str> {
     match file.action {
         Action::New => Some("new service"),
         Action::Changed => Some("changed service"),
-        Action::Gone => None,
+        Action::Gone | Action::Touched => None,
     }
 }
 

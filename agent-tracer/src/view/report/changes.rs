@@ -44,11 +44,12 @@ pub fn findings(model: &Model, changes: &[Change]) -> (Vec<Entry>, Vec<Entry>) {
             }
         };
         let action = change.action.name();
+        let became = change.became(model);
         for to_look_at in change.to_look_at() {
             let (what, reason) = (escape::text(to_look_at.what), to_look_at.reason);
-            let what = match reason.starts_with(action) {
+            let what = match reason.starts_with(&became) {
                 true => what,
-                false => format!("{what} ({action})"),
+                false => format!("{what} ({became})"),
             };
             attention.push(entry(reason.to_owned(), what, to_look_at.author));
         }

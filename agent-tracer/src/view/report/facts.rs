@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::{
     event::UnitAction,
-    model::{Connection, Model, ProcessIndex, State, UnitTurn},
+    model::{Connection, Model, ProcessIndex, SYSTEM, State, UnitTurn},
     trace::Mode,
     view::{
         because,
@@ -13,7 +13,7 @@ use crate::{
         groups::{By, Group, groups},
         page::duration,
         process::{cause, requested},
-        summary::{left_running, outcome},
+        summary::{left_running, looked_at, outcome, why_not_compared},
     },
 };
 
@@ -176,13 +176,13 @@ fn circumstances(report: &Report<'_>) -> Vec<(&'static str, String)> {
             },
         ),
     ];
-    if !report.model.was_compared() {
-        let unknown = "not known: files, users, packages and settings were not looked at twice";
-        all.push(("changes", unknown.to_owned()));
-    }
-    for problem in report.model.not_compared() {
-        all.push(("changes", plain(problem)));
-    }
+    let unknown = why_not_compared(report.model).map(|why| format!("not known: {why}"));
+    let others = (report.of_others > 0).then(|| {
+        let count = report.of_others;
+        format!("{count} that the system itself made are not shown (--tree {SYSTEM} shows them)")
+    });
+    let changes = unknown.into_iter().chain(looked_at(report.model));
+    all.extend(changes.chain(others).map(|value| ("changes", value)));
     if !report.shown.is_everything {
         let total = report.model.processes().count();
         let shown = report.processes().count();

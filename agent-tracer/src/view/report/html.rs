@@ -14,7 +14,7 @@ use crate::view::{
     lookups::{self, HEADINGS as LOOKUPS},
     page::bytes,
     process::{name, program},
-    summary::doubt,
+    summary::{caveats, doubt},
     user,
 };
 
@@ -78,11 +78,12 @@ pub(super) fn write(report: &Report<'_>, output: &mut dyn io::Write) -> io::Resu
         .unreadable_things()
         .map(|(what, count)| format!("broke the rules of its protocol: {count} × {}", plain(what)))
         .collect();
+    remarks.extend(caveats(report.model));
     let circumstances = facts.circumstances.iter();
     remarks.extend(
         circumstances
-            .filter(|(label, _)| *label == "filtered")
-            .map(|(_, value)| format!("filtered: {value}")),
+            .filter(|(label, _)| ["changes", "filtered"].contains(label))
+            .map(|(label, value)| format!("{label}: {value}")),
     );
     let mut hooks_used = Grid::new("What told of what", &["Fact", "Hook", "Why this one"]);
     for row in hooks(report) {

@@ -49,6 +49,7 @@ impl Texts<'_> {
                 hook: self.get(7),
                 reason: self.get(8),
                 failures: Vec::new(),
+                caveat: self.get(41),
             }],
             ..Header::default()
         };
@@ -69,6 +70,7 @@ impl Texts<'_> {
             },
             attention: Vec::new(),
             changes,
+            of_others: 2,
         })
     }
 
@@ -143,6 +145,7 @@ impl Texts<'_> {
         apply(10, EventKind::Exit(Exit { status: 0 }));
         let what = self.get(40);
         apply(0, EventKind::Lost(Lost { what, count: 1 }));
+        model.ledger_mut().caveat(&self.get(41));
         model
     }
 }
@@ -238,6 +241,35 @@ fn the_policy_names_what_is_there() {
     }
     assert!(!html.contains(" style=") && !html.contains(" onclick="));
     assert!(!html.contains("http://") && !html.contains("https://"));
+}
+
+#[test]
+fn what_is_not_certain_is_said_beside_what_is_missing() {
+    let texts = Texts(&["x".to_owned()]);
+    assert!(texts.html(Vec::new()).contains("<p>not certain: x41</p>"));
+    let page = Page {
+        width: None,
+        styled: false,
+        time: TimeStyle::Relative,
+        clock: Clock::default(),
+    };
+    let lines = texts.report(Vec::new(), |report| report.text(&page));
+    assert!(
+        lines.contains(&"  not certain: x41".to_owned()),
+        "{lines:#?}"
+    );
+    // Neither what was left out, nor that there is no end.
+    let html = texts.html(Vec::new());
+    for said in [
+        "2 that the system itself made are not shown (--tree system shows them)",
+        "not known: the recording was not finished: files, users",
+    ] {
+        assert!(html.contains(&format!("<p>changes: {said}")), "{said}");
+        let is_said = lines.iter().any(|line| line.contains(said));
+        assert!(is_said, "{said}: {lines:#?}");
+    }
+    let running = "Still running, as far as the trace goes";
+    assert!(html.contains(running) && lines.contains(&running.to_owned()));
 }
 
 #[test]

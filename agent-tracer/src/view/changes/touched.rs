@@ -1,0 +1,83 @@
+//! Files of a recording that did not look at them twice: what processes were seen doing to them is all that is known.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    event::FileState,
+    model::{Model, ProcessIndex, Touches},
+};
+
+use super::{
+    Action, Change, Kind, Within, attention,
+    files::{FEW, is_cron, parent},
+};
+
+/// What is said of them, for want of a second look.
+const UNKNOWN: &str = "what became of it is not known";
+
+/// What was touched; nothing where the files were compared.
+pub(super) fn collect(model: &Model, all: bool) -> Vec<Change> {
+    let mut groups: BTreeMap<(&[u8], Option<ProcessIndex>), Vec<Change>> = BTreeMap::new();
+    if model.files_were_compared() {
+        return Vec::new();
+    }
+    for (path, touches) in model.all_touches() {
+        let change = single(path, touches);
+        let directory = parent(path).unwrap_or_default();
+        let group = groups.entry((directory, change.author)).or_default();
+        group.push(change);
+    }
+    let mut changes = Vec::new();
+    for ((directory, author), members) in groups {
+        let is_few = members.len() <= FEW || directory.is_empty();
+        if all || is_few || members.iter().any(|member| member.kind == Kind::Cron) {
+            changes.extend(members);
+        } else {
+            changes.push(together(directory, author, members));
+        }
+    }
+    changes.sort_by(|one, other| one.what.cmp(&other.what));
+    changes
+}
+
+fn single(path: &[u8], touches: Touches) -> Change {
+    let kind = match is_cron(path) {
+        true => Kind::Cron,
+        false => Kind::File,
+    };
+    // Only its place is known, not what may be done with it.
+    let state = FileState {
+        mode: 0o100_000,
+        ..FileState::default()
+    };
+    let made = touches.wrote.or(touches.set);
+    Change {
+        detail: UNKNOWN.to_owned(),
+        author: made.or(touches.removed),
+        attention: made
+            .and_then(|_| attention::of_file(path, None, Some(&state), false))
+            .map(|reason| reason.text),
+        ..Change::new(kind, Action::Touched, path)
+    }
+}
+
+fn together(directory: &[u8], author: Option<ProcessIndex>, members: Vec<Change>) -> Change {
+    let count = members.len();
+    let within = members.into_iter().filter_map(|member| {
+        Some(Within {
+            reason: member.attention?,
+            author: member.author.map(|author| (author, false)),
+            path: member.what,
+        })
+    });
+    Change {
+        detail: format!("{count} files and directories, {UNKNOWN}"),
+        author,
+        within: within.collect(),
+        count,
+        ..Change::new(Kind::File, Action::Touched, [directory, b"/"].concat())
+    }
+}
+
+#[cfg(test)]
+mod tests;
