@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Connection, Model, ProcessIndex, process::base_name};
+use super::{Model, ProcessIndex, process::base_name};
 use crate::event::{
     Compared, Difference, Event, File, FileAction, FileDifference, FilesCompared, Subject,
 };
@@ -19,25 +19,10 @@ pub struct Touches {
     pub removed: Option<ProcessIndex>,
 }
 
-/// A file that was written by a process that talked to somebody, and then executed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Download {
-    /// Its path when it was executed.
-    pub path: Vec<u8>,
-    /// Who wrote it.
-    pub writer: ProcessIndex,
-    /// Positions of the connections that the writer had asked for by then, in the list of all.
-    pub connections: Vec<usize>,
-    /// Who executed it.
-    pub runner: ProcessIndex,
-}
-
 /// All of it.
 #[derive(Default)]
 pub(super) struct Changes {
     touches: BTreeMap<Vec<u8>, Touches>,
-    /// What processes wrote that had connections, with how many connections there were in all by then.
-    written: BTreeMap<Vec<u8>, (ProcessIndex, usize)>,
     files: Vec<FileDifference>,
     roots: Vec<Vec<u8>>,
     lists: BTreeMap<Subject, Vec<Difference>>,
@@ -50,18 +35,14 @@ pub(super) struct Changes {
 /// Files in which many write, one entry each: who wrote last is not who wrote an entry.
 const REGISTERS: [&[u8]; 2] = [b"/etc/passwd", b"/etc/group"];
 
-/// Connections of one writer that are named: the last ones.
-const SOURCES: usize = 8;
-
-/// A script is among the first arguments of what runs it.
-const ARGUMENTS: usize = 6;
-
 impl Model {
     pub(super) fn touched(&mut self, event: &Event, file: &File) {
         if event.process.pid == 0 {
+            self.note_download(event, file, None);
             return;
         }
         let by = self.known(event.process, event.user);
+        self.note_download(event, file, Some(by));
         let touches = self.changes.touches.entry(file.path.clone()).or_default();
         match file.action() {
             FileAction::Created | FileAction::Written | FileAction::Renamed => {
@@ -77,12 +58,6 @@ impl Model {
             if registrars.last() != Some(&by) {
                 registrars.push(by);
             }
-        }
-        if file.action() == FileAction::Written && self.has_connected(by) {
-            let connections = self.connections.len();
-            self.changes
-                .written
-                .insert(file.path.clone(), (by, connections));
         }
     }
 
@@ -132,44 +107,6 @@ impl Model {
     /// Why something was not compared, one sentence each.
     pub fn not_compared(&self) -> &[String] {
         &self.changes.problems
-    }
-
-    /// Files that were written by a process that had asked for connections, and executed by another: as a program, or as
-    /// the script that a program is given. Found at the end, because fanotify tells of a file a little later than the kernel
-    /// of who executes it. In the order in which the processes came to be.
-    pub fn downloads(&self) -> Vec<Download> {
-        let mut downloads = Vec::new();
-        if self.changes.written.is_empty() {
-            return downloads;
-        }
-        for (runner, process) in self.processes() {
-            let mut candidates = vec![process.exe.to_vec(), process.filename.to_vec()];
-            if is_interpreter(base_name(&process.exe)) {
-                let words = process.argv.iter().skip(1).take(ARGUMENTS);
-                candidates.extend(words.map(|word| absolute(&process.cwd, word)));
-            }
-            let found = candidates.into_iter().find_map(|path| {
-                let (writer, connections) = *self.changes.written.get(&path)?;
-                // Whoever was there before it was written reads it, but does not execute it.
-                let began = self.process(writer).forked_ns.unwrap_or(0);
-                let is_later = process.execs > 0 && process.forked_ns.unwrap_or(0) > began;
-                (writer != runner && is_later).then_some((path, writer, connections))
-            });
-            let Some((path, writer, connections)) = found else {
-                continue;
-            };
-            let all = self.connections.iter().take(connections);
-            let own = all.filter(|connection| connection.owner == writer);
-            let mut positions: Vec<usize> = own.map(Connection::position).collect();
-            positions.drain(..positions.len().saturating_sub(SOURCES));
-            downloads.push(Download {
-                path,
-                writer,
-                connections: positions,
-                runner,
-            });
-        }
-        downloads
     }
 
     /// Who did what to a path.
@@ -254,20 +191,6 @@ impl Model {
     }
 }
 
-/// Whether a program is one that runs scripts, by its name without a version.
-fn is_interpreter(name: &[u8]) -> bool {
-    const NAMES: [&[u8]; 17] = [
-        b"sh", b"bash", b"dash", b"ash", b"busybox", b"ksh", b"mksh", b"zsh", b"fish", b"python",
-        b"perl", b"ruby", b"node", b"php", b"lua", b"tclsh", b"java",
-    ];
-    let is_version = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
-    let end = name
-        .iter()
-        .rposition(|byte| !is_version(byte))
-        .map_or(0, |last| last + 1);
-    NAMES.contains(&name.get(..end).unwrap_or_default())
-}
-
 /// The directories above a path, the nearest first, without the root.
 fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::successors(Some(path), |path| {
@@ -277,37 +200,14 @@ fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     .skip(1)
 }
 
-/// A path as a process in that directory means it.
-fn absolute(directory: &[u8], path: &[u8]) -> Vec<u8> {
-    if path.starts_with(b"/") {
-        return path.to_vec();
-    }
-    let path = path.strip_prefix(b"./").unwrap_or(path);
-    let directory = directory.strip_suffix(b"/").unwrap_or(directory);
-    [directory, b"/", path].concat()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{above, absolute, is_interpreter};
-
-    #[test]
-    fn interpreters_have_versions() {
-        for name in ["sh", "python3.11", "ruby", "perl5.36.0"] {
-            assert!(is_interpreter(name.as_bytes()), "{name}");
-        }
-        for name in ["dirname", "", "3", "shred"] {
-            assert!(!is_interpreter(name.as_bytes()), "{name}");
-        }
-    }
+    use super::above;
 
     #[test]
     fn paths_are_resolved_as_text() {
         let up: Vec<&[u8]> = above(b"/opt/acme/bin/x").collect();
         assert_eq!(up, [&b"/opt/acme/bin"[..], b"/opt/acme", b"/opt"]);
         assert_eq!(above(b"/x").count(), 0);
-        assert_eq!(absolute(b"/tmp", b"./a.sh"), b"/tmp/a.sh");
-        assert_eq!(absolute(b"/", b"a.sh"), b"/a.sh");
-        assert_eq!(absolute(b"/tmp", b"/x"), b"/x");
     }
 }

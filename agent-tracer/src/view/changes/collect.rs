@@ -134,14 +134,24 @@ fn downloads(model: &Model) -> Vec<Change> {
                 .iter()
                 .map(|group| escape::text(group.place().as_bytes()))
                 .collect();
+            let carried = download.carrier.map(|carrier| {
+                let carrier = model.process(carrier);
+                format!(", brought there by {} [{}]", name(carrier), carrier.id.pid)
+            });
+            let executed = match download.executions {
+                1 => "executed".to_owned(),
+                count => format!("{count} executions, the first"),
+            };
             Change {
                 detail: format!(
-                    "written by {} [{}], which talked to {}; executed",
+                    "downloaded by {} [{}] from {}{}, {executed}",
                     name(writer),
                     writer.id.pid,
-                    from.join(", ")
+                    from.join(", "),
+                    carried.unwrap_or_default()
                 ),
                 author: Some(download.runner),
+                is_inferred: true,
                 attention: Some("downloaded and executed"),
                 ..Change::new(Kind::Download, Action::New, download.path.clone())
             }
