@@ -1,9 +1,12 @@
 //! What is different on the machine at the end, and who did it: the two looks that a recording takes, joined with what
 //! processes were seen doing. A difference whose author was not seen has none.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use super::{Model, ProcessIndex, process::base_name};
+use super::{Model, Process, ProcessIndex, process::base_name};
 use crate::event::{
     Compared, Difference, Event, File, FileAction, FileDifference, FilesCompared, Subject,
 };
@@ -130,34 +133,26 @@ impl Model {
         }
     }
 
-    /// The last process with one of those names that was given an argument with that in it, or that had another do something
-    /// about it: what it forks has its name until it becomes another program.
-    pub fn last_with_argument(&self, names: &[&[u8]], part: &[u8]) -> Option<ProcessIndex> {
-        let has_had = |index: ProcessIndex| {
-            let process = self.process(index);
-            let is_called = |name: &std::sync::Arc<[u8]>| names.contains(&&**name);
-            process.execs > 0
+    /// All that programs of those names were given, for questions about many arguments.
+    pub fn given_to<'a>(&'a self, names: &'a [&'a [u8]]) -> Given<'a> {
+        let mut known = BTreeSet::new();
+        let mut last_first = Vec::new();
+        let all: Vec<(ProcessIndex, &Process)> = self.processes().collect();
+        for (index, process) in all.into_iter().rev() {
+            let is_called = |name: &Arc<[u8]>| names.contains(&&**name);
+            if process.execs > 0
                 && process.names.iter().any(is_called)
-                && process
-                    .argv
-                    .iter()
-                    .skip(1)
-                    .any(|word| part.is_empty() || memchr::memmem::find(word, part).is_some())
-        };
-        let all: Vec<ProcessIndex> = self.processes().map(|(index, _)| index).collect();
-        let last = all.into_iter().rev().find(|index| has_had(*index))?;
-        let is_it = |index: &ProcessIndex| {
-            let process = self.process(*index);
-            let first = process.argv.first().map_or(&[][..], Vec::as_slice);
-            let now = [
-                &process.comm,
-                base_name(&process.filename),
-                base_name(first),
-            ];
-            now.iter().any(|name| names.contains(name))
-        };
-        let mut above = std::iter::successors(Some(last), |index| self.process(*index).parent);
-        above.find(is_it).or(Some(last))
+                && process.argv.len() > 1
+                && known.insert(&*process.argv)
+            {
+                last_first.push(index);
+            }
+        }
+        Given {
+            model: self,
+            names,
+            last_first,
+        }
     }
 
     /// Who is behind a difference of a file, and whether that is concluded: whoever wrote, set or removed it, or else did so
@@ -188,6 +183,40 @@ impl Model {
                 Some((author?, true))
             })
         })
+    }
+}
+
+/// Programs of some names, by what they were given: of those that were given the same, the last.
+pub struct Given<'a> {
+    model: &'a Model,
+    names: &'a [&'a [u8]],
+    last_first: Vec<ProcessIndex>,
+}
+
+impl Given<'_> {
+    /// The last process that was given an argument with that in it, or that had another do something about it: what it
+    /// forks has its name until it becomes another program.
+    pub fn last_with(&self, part: &[u8]) -> Option<ProcessIndex> {
+        let finder = memchr::memmem::Finder::new(part);
+        let is_given = |index: &&ProcessIndex| {
+            let mut words = self.model.process(**index).argv.iter().skip(1);
+            words.any(|word| finder.find(word).is_some())
+        };
+        let last = self.last_first.iter().find(is_given).copied()?;
+        let is_it = |index: &ProcessIndex| {
+            let process = self.model.process(*index);
+            let first = process.argv.first().map_or(&[][..], Vec::as_slice);
+            let now = [
+                &process.comm,
+                base_name(&process.filename),
+                base_name(first),
+            ];
+            now.iter().any(|name| self.names.contains(name))
+        };
+        let above = |index: &ProcessIndex| self.model.process(*index).parent;
+        std::iter::successors(Some(last), above)
+            .find(is_it)
+            .or(Some(last))
     }
 }
 

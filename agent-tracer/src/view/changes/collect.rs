@@ -172,6 +172,7 @@ fn registered(model: &Model, subject: Subject, kind: Kind, file: &[u8]) -> Vec<C
 /// Entries of a list that only some programs change; whoever of them was given its name is concluded to have done it.
 fn listed(model: &Model, subject: Subject, kind: Kind, programs: &[&[u8]]) -> Vec<Change> {
     let all = model.differences(subject).iter();
+    let given = model.given_to(programs);
     all.map(|difference| {
         let name = difference.name.as_slice();
         // `name:architecture`
@@ -180,7 +181,7 @@ fn listed(model: &Model, subject: Subject, kind: Kind, programs: &[&[u8]]) -> Ve
             Kind::Firewall => b"",
             _ => name,
         };
-        let author = model.last_with_argument(programs, alone);
+        let author = given.last_with(alone);
         Change {
             author,
             is_inferred: author.is_some(),
