@@ -139,6 +139,8 @@ pub struct Change {
     pub is_inferred: bool,
     /// Why it deserves attention first.
     pub attention: Option<&'static str>,
+    /// What it is the first of, where that deserves it as a whole; empty where it is told by itself.
+    pub first_of: Vec<u8>,
     /// What in a group of files deserves it: paths with the reasons.
     pub within: Vec<(Vec<u8>, &'static str)>,
 }
@@ -153,6 +155,7 @@ impl Change {
             author: None,
             is_inferred: false,
             attention: None,
+            first_of: Vec::new(),
             within: Vec::new(),
         }
     }
@@ -164,7 +167,11 @@ impl Change {
 
     /// What of it deserves attention first, and why.
     pub(super) fn to_look_at(&self) -> impl Iterator<Item = (&[u8], &'static str)> {
-        let own = self.attention.map(|reason| (self.what.as_slice(), reason));
+        let whole = match self.first_of.is_empty() {
+            true => self.what.as_slice(),
+            false => self.first_of.as_slice(),
+        };
+        let own = self.attention.map(|reason| (whole, reason));
         let within = self.within.iter();
         own.into_iter()
             .chain(within.map(|(path, reason)| (path.as_slice(), *reason)))
@@ -288,6 +295,9 @@ impl Serialize for ChangeObject<'_> {
         }
         if let Some(reason) = change.attention {
             map.serialize_entry("attention", reason)?;
+        }
+        if !change.first_of.is_empty() {
+            map.serialize_entry("first_of", &String::from_utf8_lossy(&change.first_of))?;
         }
         if !change.within.is_empty() {
             let within: Vec<_> = change

@@ -1,9 +1,11 @@
 //! All that changed, in one list: of services, processes, listeners, destinations, users, groups, packages, files and the
 //! kernel's settings. What a list of the machine's says is joined with whoever was seen doing it.
 
+use std::collections::BTreeMap;
+
 use crate::{
     event::{Difference, Subject},
-    model::{Model, Origin, SYSTEM},
+    model::{Model, Origin, ProcessIndex, SYSTEM},
 };
 
 use super::{Action, Change, Kind, files, services};
@@ -60,7 +62,11 @@ pub fn collect(model: &Model, all: bool) -> Vec<Change> {
         ),
         (Subject::Mounts, Kind::Mount, &[b"mount", b"umount"]),
     ] {
-        changes.extend(listed(model, subject, kind, programs));
+        let mut listed = listed(model, subject, kind, programs);
+        if kind == Kind::Firewall {
+            look_at_tables(&mut listed);
+        }
+        changes.extend(listed);
     }
     changes.extend(files::collect(model, all));
     // A stable sort: what is of one kind stays as it was found.
@@ -193,6 +199,29 @@ fn listed(model: &Model, subject: Subject, kind: Kind, programs: &[&[u8]]) -> Ve
     .collect()
 }
 
+/// Many rules of one table deserve attention once, with the first of them.
+fn look_at_tables(rules: &mut [Change]) {
+    let mut tables: BTreeMap<(Vec<u8>, &str, Option<ProcessIndex>), Vec<&mut Change>> =
+        BTreeMap::new();
+    for rule in rules {
+        // `inet acme input: tcp dport 22 accept`, `iptables nat PREROUTING: -j DOCKER`
+        let table: Vec<&[u8]> = rule.what.split(|byte| *byte == b' ').take(2).collect();
+        let key = (table.join(&b' '), rule.action.name(), rule.author);
+        tables.entry(key).or_default().push(rule);
+    }
+    for ((table, ..), mut rules) in tables {
+        let count = rules.len();
+        if let [first, others @ ..] = rules.as_mut_slice()
+            && !others.is_empty()
+        {
+            first.first_of = [&table, format!(": {count} rules").as_bytes()].concat();
+            for other in others {
+                other.attention = None;
+            }
+        }
+    }
+}
+
 fn of(kind: Kind, difference: &Difference) -> Change {
     let (before, after) = (difference.before.as_ref(), difference.after.as_ref());
     let detail = match (before, after) {
@@ -205,5 +234,31 @@ fn of(kind: Kind, difference: &Difference) -> Change {
     Change {
         detail,
         ..Change::new(kind, Action::of(before, after), difference.name.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Action, Change, Kind, look_at_tables};
+
+    #[test]
+    fn a_table_is_looked_at_once() {
+        let rule = |name: &str| Change {
+            attention: Some("setting of the kernel"),
+            ..Change::new(Kind::Firewall, Action::New, name)
+        };
+        let mut rules = [
+            rule("inet acme in: tcp dport 22 accept"),
+            rule("ip nat post: masquerade"),
+            rule("inet acme in: tcp dport 23 accept"),
+            rule("inet acme set bad: 192.0.2.1"),
+        ];
+        look_at_tables(&mut rules);
+        let all = rules.iter().flat_map(Change::to_look_at);
+        let looks: Vec<&[u8]> = all.map(|(what, _)| what).collect();
+        assert_eq!(
+            looks,
+            [&b"inet acme: 3 rules"[..], b"ip nat post: masquerade"]
+        );
     }
 }
