@@ -78,7 +78,7 @@ impl Story {
         self.add(pid, EventKind::Connect(connect))
     }
 
-    fn is_answered(self) -> Story {
+    fn answered(self) -> Story {
         let connection = self.connections;
         let established = Established {
             connection,
@@ -87,7 +87,7 @@ impl Story {
         self.add(0, EventKind::Established(established))
     }
 
-    fn is_refused(self) -> Story {
+    fn refused(self) -> Story {
         let failed = ConnectFailed {
             connection: self.connections,
             error: 111,
@@ -123,7 +123,7 @@ impl Story {
     fn gets(self, path: &str) -> Story {
         self.runs(10, "curl -O")
             .connects(10, 443)
-            .is_answered()
+            .answered()
             .has_received(100)
             .file(10, FileAction::Written, path)
             .ends(10)
@@ -169,15 +169,15 @@ const NOTHING: [&str; 0] = [];
 fn what_brought_nothing_is_no_source() {
     let writes = |story: Story| story.file(10, Written, "/d/x").runs(20, "./x");
     let curl = || story().runs(10, "curl").connects(10, 443);
-    assert_eq!(writes(curl().is_refused()).told(), NOTHING);
+    assert_eq!(writes(curl().refused()).told(), NOTHING);
     assert_eq!(writes(curl()).told(), NOTHING);
-    let silent = curl().is_answered().has_received(0);
+    let silent = curl().answered().has_received(0);
     assert_eq!(writes(silent).told(), NOTHING);
-    let open = writes(curl().is_answered());
+    let open = writes(curl().answered());
     assert_eq!(open.told(), ["/d/x 10 0 20 1"]);
     // Only at its end it is known that it brought something.
     assert_eq!(open.has_received(0).told(), NOTHING);
-    let late = writes(curl().is_answered()).has_received(1);
+    let late = writes(curl().answered()).has_received(1);
     assert_eq!(late.told(), ["/d/x 10 0 20 1"]);
 }
 
@@ -187,14 +187,14 @@ fn a_name_server_is_no_source() {
         story()
             .runs(10, "curl")
             .connects(10, 53)
-            .is_answered()
+            .answered()
             .has_received(100)
     };
     let only = resolves().file(10, Written, "/d/x").runs(20, "./x");
     assert_eq!(only.told(), NOTHING);
     let both = resolves()
         .connects(10, 443)
-        .is_answered()
+        .answered()
         .has_received(5)
         .file(10, Written, "/d/x")
         .runs(20, "./x");
@@ -232,7 +232,7 @@ fn what_is_told_late_was_executed_all_the_same() {
     let late = story()
         .runs(10, "curl -O")
         .connects(10, 443)
-        .is_answered()
+        .answered()
         .has_received(100)
         .ends(10)
         .runs(20, "./x")

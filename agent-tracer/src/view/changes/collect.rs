@@ -201,15 +201,14 @@ fn listed(model: &Model, subject: Subject, kind: Kind, programs: &[&[u8]]) -> Ve
 
 /// Many rules of one table deserve attention once, with the first of them.
 fn look_at_tables(rules: &mut [Change]) {
-    let mut tables: BTreeMap<(Vec<u8>, &str, Option<ProcessIndex>), Vec<&mut Change>> =
-        BTreeMap::new();
+    let mut tables: BTreeMap<_, Vec<&mut Change>> = BTreeMap::new();
     for rule in rules {
         // `inet acme input: tcp dport 22 accept`, `iptables nat PREROUTING: -j DOCKER`
         let table: Vec<&[u8]> = rule.what.split(|byte| *byte == b' ').take(2).collect();
         let key = (table.join(&b' '), rule.action.name(), rule.author);
         tables.entry(key).or_default().push(rule);
     }
-    for ((table, ..), mut rules) in tables {
+    for ((table, _, _), mut rules) in tables {
         let count = rules.len();
         if let [first, others @ ..] = rules.as_mut_slice()
             && !others.is_empty()
