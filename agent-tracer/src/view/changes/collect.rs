@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     event::{Difference, Subject},
-    model::{Model, Origin, ProcessIndex, SYSTEM},
+    model::{Model, Origin, SYSTEM},
 };
 
 use super::{Action, Change, Kind, files, services};
