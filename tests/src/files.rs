@@ -13,6 +13,8 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(every_way_to_change_a_file_has_its_author),
         live!(rights_are_looked_at_with_whoever_gave_them),
         live!(what_was_downloaded_and_executed_is_a_chain).needs("python3"),
+        live!(downloads_are_followed_through_their_names).needs("python3"),
+        live!(what_came_from_nobody_is_no_download).needs("python3"),
     ]
 }
 
@@ -166,20 +168,64 @@ fn rights_are_looked_at_with_whoever_gave_them() {
     assert!(detail.ends_with(", touched or written"), "{detail}");
 }
 
+/// Serves a script at port 8080 until it is killed.
+const SERVER: &str = "ip link set lo up 2>/dev/null || true; echo 'echo ran' >script
+     python3 -m http.server --bind 127.0.0.1 8080 >/dev/null 2>&1 & export SERVER=$!; sleep 1";
+
 fn what_was_downloaded_and_executed_is_a_chain() {
     let trace = record(
-        "ip link set lo up 2>/dev/null || true; echo 'echo ran' >script
-         python3 -m http.server --bind 127.0.0.1 8080 >/dev/null 2>&1 & export SERVER=$!; sleep 1",
+        SERVER,
         "python3 -c 'import urllib.request
 urllib.request.urlretrieve(\"http://127.0.0.1:8080/script\", \"/opt/fetched.sh\")
-'; sleep 0.1; sh ./fetched.sh; kill $SERVER",
+'; sh -eu -o pipefail ./fetched.sh || sh ./fetched.sh; sh ../opt/fetched.sh; rm fetched.sh; kill $SERVER",
     );
     let rows = changes(&trace, "download");
     assert_eq!(rows.len(), 1, "{rows:?}");
     let row = &rows[0];
     assert_eq!(text(row, "name"), "/opt/fetched.sh");
     assert_eq!(text(&row["process"], "name"), "sh");
+    assert_eq!(row["inferred"], true, "{row}");
     let detail = text(row, "detail");
-    assert!(detail.contains("written by python3 ["), "{detail}");
+    assert!(detail.contains("downloaded by python3 ["), "{detail}");
     assert!(detail.contains(":8080"), "{detail}");
+    assert!(detail.contains(" executions, the first"), "{detail}");
+}
+
+/// Also where no file is watched.
+fn downloads_are_followed_through_their_names() {
+    let place = tempfile::tempdir().expect("a directory");
+    let script = "python3 -c 'import os, urllib.request
+urllib.request.urlretrieve(\"http://127.0.0.1:8080/script\", \"PLACE/a.part\")
+os.rename(\"PLACE/a.part\", \"PLACE/a\")
+'; cd PLACE; sh a; mv a b; chmod +x b; ./b || true; cp b c; sh c; echo exit >other; cp --remove-destination other c; sh c; kill $SERVER";
+    let place = place.path().to_string_lossy();
+    let trace = record(SERVER, &script.replace("PLACE", &place));
+    let rows = trace.lives("changes", ["--all"]);
+    let told: Vec<(&str, &str)> = rows
+        .iter()
+        .filter(|row| row["kind"] == "download")
+        .map(|row| (text(row, "name"), text(row, "detail")))
+        .collect();
+    let names: Vec<&str> = told
+        .iter()
+        .filter_map(|(name, _)| name.strip_prefix(&*place))
+        .collect();
+    assert_eq!(names, ["/a", "/b", "/c"], "{told:?}");
+    for ((_, detail), carrier) in told.iter().zip(["", "mv", "cp"]) {
+        assert!(detail.starts_with("downloaded by python3 ["), "{detail}");
+        assert!(!detail.contains("executions"), "{detail}");
+        let carried = format!("brought there by {carrier}");
+        assert_eq!(detail.contains(&carried), !carrier.is_empty(), "{detail}");
+    }
+}
+
+fn what_came_from_nobody_is_no_download() {
+    let trace = record(
+        "ip link set lo up 2>/dev/null || true",
+        "python3 -c 'import socket
+try: socket.create_connection((\"127.0.0.1\", 1))
+except OSError: open(\"/opt/own.sh\", \"w\").write(\"echo ran\")
+'; sleep 0.1; sh ./own.sh",
+    );
+    assert_eq!(changes(&trace, "download"), Vec::<Value>::new());
 }

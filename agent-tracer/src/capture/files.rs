@@ -75,7 +75,7 @@ pub struct FileChange {
 }
 
 /// Directories that downloads commonly go to, besides the one that the recorder runs in.
-const DOWNLOADS: [&str; 4] = ["/tmp", "/var/tmp", "/root", "/home"];
+const DOWNLOADS: [&str; 5] = ["/tmp", "/var/tmp", "/dev/shm", "/root", "/home"];
 
 /// What is watched, a group a file system: handles of directories are unique only within one.
 pub struct FileWatch {

@@ -1,9 +1,12 @@
 //! What is different on the machine at the end, and who did it: the two looks that a recording takes, joined with what
 //! processes were seen doing. A difference whose author was not seen has none.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use super::{Connection, Model, ProcessIndex, process::base_name};
+use super::{Model, Process, ProcessIndex, process::base_name};
 use crate::event::{
     Compared, Difference, Event, File, FileAction, FileDifference, FilesCompared, Subject,
 };
@@ -19,25 +22,10 @@ pub struct Touches {
     pub removed: Option<ProcessIndex>,
 }
 
-/// A file that was written by a process that talked to somebody, and then executed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Download {
-    /// Its path when it was executed.
-    pub path: Vec<u8>,
-    /// Who wrote it.
-    pub writer: ProcessIndex,
-    /// Positions of the connections that the writer had asked for by then, in the list of all.
-    pub connections: Vec<usize>,
-    /// Who executed it.
-    pub runner: ProcessIndex,
-}
-
 /// All of it.
 #[derive(Default)]
 pub(super) struct Changes {
     touches: BTreeMap<Vec<u8>, Touches>,
-    /// What processes wrote that had connections, with how many connections there were in all by then.
-    written: BTreeMap<Vec<u8>, (ProcessIndex, usize)>,
     files: Vec<FileDifference>,
     roots: Vec<Vec<u8>>,
     lists: BTreeMap<Subject, Vec<Difference>>,
@@ -50,18 +38,14 @@ pub(super) struct Changes {
 /// Files in which many write, one entry each: who wrote last is not who wrote an entry.
 const REGISTERS: [&[u8]; 2] = [b"/etc/passwd", b"/etc/group"];
 
-/// Connections of one writer that are named: the last ones.
-const SOURCES: usize = 8;
-
-/// A script is among the first arguments of what runs it.
-const ARGUMENTS: usize = 6;
-
 impl Model {
     pub(super) fn touched(&mut self, event: &Event, file: &File) {
         if event.process.pid == 0 {
+            self.note_download(event, file, None);
             return;
         }
         let by = self.known(event.process, event.user);
+        self.note_download(event, file, Some(by));
         let touches = self.changes.touches.entry(file.path.clone()).or_default();
         match file.action() {
             FileAction::Created | FileAction::Written | FileAction::Renamed => {
@@ -77,12 +61,6 @@ impl Model {
             if registrars.last() != Some(&by) {
                 registrars.push(by);
             }
-        }
-        if file.action() == FileAction::Written && self.has_connected(by) {
-            let connections = self.connections.len();
-            self.changes
-                .written
-                .insert(file.path.clone(), (by, connections));
         }
     }
 
@@ -141,44 +119,6 @@ impl Model {
         self.changes.lists.get(&subject).map_or(&[], Vec::as_slice)
     }
 
-    /// Files that were written by a process that had asked for connections, and executed by another: as a program, or as
-    /// the script that a program is given. Found at the end, because fanotify tells of a file a little later than the kernel
-    /// of who executes it. In the order in which the processes came to be.
-    pub fn downloads(&self) -> Vec<Download> {
-        let mut downloads = Vec::new();
-        if self.changes.written.is_empty() {
-            return downloads;
-        }
-        for (runner, process) in self.processes() {
-            let mut candidates = vec![process.exe.to_vec(), process.filename.to_vec()];
-            if is_interpreter(base_name(&process.exe)) {
-                let words = process.argv.iter().skip(1).take(ARGUMENTS);
-                candidates.extend(words.map(|word| absolute(&process.cwd, word)));
-            }
-            let found = candidates.into_iter().find_map(|path| {
-                let (writer, connections) = *self.changes.written.get(&path)?;
-                // Whoever was there before it was written reads it, but does not execute it.
-                let began = self.process(writer).forked_ns.unwrap_or(0);
-                let is_later = process.execs > 0 && process.forked_ns.unwrap_or(0) > began;
-                (writer != runner && is_later).then_some((path, writer, connections))
-            });
-            let Some((path, writer, connections)) = found else {
-                continue;
-            };
-            let all = self.connections.iter().take(connections);
-            let own = all.filter(|connection| connection.owner == writer);
-            let mut positions: Vec<usize> = own.map(Connection::position).collect();
-            positions.drain(..positions.len().saturating_sub(SOURCES));
-            downloads.push(Download {
-                path,
-                writer,
-                connections: positions,
-                runner,
-            });
-        }
-        downloads
-    }
-
     /// Who did what to a path.
     pub fn touches(&self, path: &[u8]) -> Touches {
         self.changes.touches.get(path).copied().unwrap_or_default()
@@ -200,34 +140,26 @@ impl Model {
         }
     }
 
-    /// The last process with one of those names that was given an argument with that in it, or that had another do something
-    /// about it: what it forks has its name until it becomes another program.
-    pub fn last_with_argument(&self, names: &[&[u8]], part: &[u8]) -> Option<ProcessIndex> {
-        let has_had = |index: ProcessIndex| {
-            let process = self.process(index);
-            let is_called = |name: &std::sync::Arc<[u8]>| names.contains(&&**name);
-            process.execs > 0
+    /// All that programs of those names were given, for questions about many arguments.
+    pub fn given_to<'a>(&'a self, names: &'a [&'a [u8]]) -> Given<'a> {
+        let mut known = BTreeSet::new();
+        let mut last_first = Vec::new();
+        let all: Vec<(ProcessIndex, &Process)> = self.processes().collect();
+        for (index, process) in all.into_iter().rev() {
+            let is_called = |name: &Arc<[u8]>| names.contains(&&**name);
+            if process.execs > 0
                 && process.names.iter().any(is_called)
-                && process
-                    .argv
-                    .iter()
-                    .skip(1)
-                    .any(|word| part.is_empty() || memchr::memmem::find(word, part).is_some())
-        };
-        let all: Vec<ProcessIndex> = self.processes().map(|(index, _)| index).collect();
-        let last = all.into_iter().rev().find(|index| has_had(*index))?;
-        let is_it = |index: &ProcessIndex| {
-            let process = self.process(*index);
-            let first = process.argv.first().map_or(&[][..], Vec::as_slice);
-            let now = [
-                &process.comm,
-                base_name(&process.filename),
-                base_name(first),
-            ];
-            now.iter().any(|name| names.contains(name))
-        };
-        let mut above = std::iter::successors(Some(last), |index| self.process(*index).parent);
-        above.find(is_it).or(Some(last))
+                && process.argv.len() > 1
+                && known.insert(&*process.argv)
+            {
+                last_first.push(index);
+            }
+        }
+        Given {
+            model: self,
+            names,
+            last_first,
+        }
     }
 
     /// Who is behind a difference of a file, and whether that is concluded: whoever wrote, set or removed it, or else did so
@@ -261,18 +193,38 @@ impl Model {
     }
 }
 
-/// Whether a program is one that runs scripts, by its name without a version.
-fn is_interpreter(name: &[u8]) -> bool {
-    const NAMES: [&[u8]; 17] = [
-        b"sh", b"bash", b"dash", b"ash", b"busybox", b"ksh", b"mksh", b"zsh", b"fish", b"python",
-        b"perl", b"ruby", b"node", b"php", b"lua", b"tclsh", b"java",
-    ];
-    let is_version = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
-    let end = name
-        .iter()
-        .rposition(|byte| !is_version(byte))
-        .map_or(0, |last| last + 1);
-    NAMES.contains(&name.get(..end).unwrap_or_default())
+/// Programs of some names, by what they were given: of those that were given the same, the last.
+pub struct Given<'a> {
+    model: &'a Model,
+    names: &'a [&'a [u8]],
+    last_first: Vec<ProcessIndex>,
+}
+
+impl Given<'_> {
+    /// The last process that was given an argument with that in it, or that had another do something about it: what it
+    /// forks has its name until it becomes another program.
+    pub fn last_with(&self, part: &[u8]) -> Option<ProcessIndex> {
+        let finder = memchr::memmem::Finder::new(part);
+        let is_given = |index: &&ProcessIndex| {
+            let mut words = self.model.process(**index).argv.iter().skip(1);
+            words.any(|word| finder.find(word).is_some())
+        };
+        let last = self.last_first.iter().find(is_given).copied()?;
+        let is_it = |index: &ProcessIndex| {
+            let process = self.model.process(*index);
+            let first = process.argv.first().map_or(&[][..], Vec::as_slice);
+            let now = [
+                &process.comm,
+                base_name(&process.filename),
+                base_name(first),
+            ];
+            now.iter().any(|name| self.names.contains(name))
+        };
+        let above = |index: &ProcessIndex| self.model.process(*index).parent;
+        std::iter::successors(Some(last), above)
+            .find(is_it)
+            .or(Some(last))
+    }
 }
 
 /// The directories above a path, the nearest first, without the root.
@@ -284,37 +236,14 @@ fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     .skip(1)
 }
 
-/// A path as a process in that directory means it.
-fn absolute(directory: &[u8], path: &[u8]) -> Vec<u8> {
-    if path.starts_with(b"/") {
-        return path.to_vec();
-    }
-    let path = path.strip_prefix(b"./").unwrap_or(path);
-    let directory = directory.strip_suffix(b"/").unwrap_or(directory);
-    [directory, b"/", path].concat()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{above, absolute, is_interpreter};
-
-    #[test]
-    fn interpreters_have_versions() {
-        for name in ["sh", "python3.11", "ruby", "perl5.36.0"] {
-            assert!(is_interpreter(name.as_bytes()), "{name}");
-        }
-        for name in ["dirname", "", "3", "shred"] {
-            assert!(!is_interpreter(name.as_bytes()), "{name}");
-        }
-    }
+    use super::above;
 
     #[test]
     fn paths_are_resolved_as_text() {
         let up: Vec<&[u8]> = above(b"/opt/acme/bin/x").collect();
         assert_eq!(up, [&b"/opt/acme/bin"[..], b"/opt/acme", b"/opt"]);
         assert_eq!(above(b"/x").count(), 0);
-        assert_eq!(absolute(b"/tmp", b"./a.sh"), b"/tmp/a.sh");
-        assert_eq!(absolute(b"/", b"a.sh"), b"/a.sh");
-        assert_eq!(absolute(b"/tmp", b"/x"), b"/x");
     }
 }

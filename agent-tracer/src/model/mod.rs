@@ -8,6 +8,7 @@ mod activation;
 mod attribution;
 mod change;
 mod connection;
+mod download;
 mod ledger;
 mod listener;
 mod naming;
@@ -24,8 +25,9 @@ use std::{
 };
 
 pub use activation::{Activation, Cause};
-pub use change::{Download, Touches};
+pub use change::{Given, Touches};
 pub use connection::{Connection, State};
+pub use download::Download;
 pub use ledger::Ledger;
 pub use listener::{Listener, Traffic};
 pub use naming::{Name, NameLookup, Source};
@@ -58,6 +60,7 @@ pub struct Model {
     by_listener: HashMap<u64, usize>,
     names: naming::Names,
     changes: change::Changes,
+    downloads: download::Downloads,
     users: BTreeMap<u32, Vec<u8>>,
     tags: BTreeMap<IpAddr, Vec<AddressTag>>,
     command: Option<ProcessIndex>,
@@ -101,6 +104,7 @@ impl Model {
             by_listener: HashMap::new(),
             names: naming::Names::default(),
             changes: change::Changes::default(),
+            downloads: download::Downloads::default(),
             users: BTreeMap::new(),
             tags: BTreeMap::new(),
             command: None,

@@ -93,6 +93,8 @@ pub struct Process {
     pub forked_ns: Option<u64>,
     /// How often it became another program.
     pub execs: u32,
+    /// When it last did, nanoseconds since boot.
+    pub(super) executed_ns: u64,
     /// When and how it ended.
     pub ended: Option<(u64, Exit)>,
     /// Every name it ever had: comm of any thread, base names of executable, script and `argv[0]`.
@@ -189,6 +191,7 @@ impl Model {
                 has_connected: false,
                 forked_ns: None,
                 execs: 0,
+                executed_ns: 0,
                 ended: None,
                 names: Vec::new(),
             };
@@ -260,6 +263,7 @@ impl Model {
 
     pub(super) fn exec(&mut self, event: &Event, exec: &Exec) {
         let index = self.known(event.process, event.user);
+        self.note_former_program(index);
         let process = &mut self.processes[index.0 as usize];
         process.comm = self.pool.bytes(&exec.comm);
         process.exe = self.pool.bytes(match exec.exe.is_empty() {
@@ -270,6 +274,7 @@ impl Model {
         process.argv = self.pool.arguments(&exec.argv);
         process.cwd = self.pool.bytes(&exec.cwd);
         process.execs += 1;
+        process.executed_ns = event.boot_ns;
         process.add_program_names(&mut self.pool);
         if exec.truncated {
             self.ledger.truncated(Truncation::Arguments);
@@ -352,6 +357,7 @@ impl Model {
             has_connected: false,
             forked_ns: None,
             execs: 0,
+            executed_ns: 0,
             ended: None,
             names: Vec::new(),
         }

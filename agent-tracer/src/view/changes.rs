@@ -147,6 +147,8 @@ pub struct Change {
     pub is_inferred: bool,
     /// Why it deserves attention first.
     pub attention: Option<&'static str>,
+    /// What it is the first of, where that deserves it as a whole; empty where it is told by itself.
+    pub first_of: Vec<u8>,
     /// How many it stands for.
     pub count: usize,
     /// What in a group of files deserves it.
@@ -182,6 +184,7 @@ impl Change {
             is_inferred: false,
             attention: None,
             count: 1,
+            first_of: Vec::new(),
             within: Vec::new(),
         }
     }
@@ -193,8 +196,12 @@ impl Change {
 
     /// What of it deserves attention first, and why.
     pub(super) fn to_look_at(&self) -> impl Iterator<Item = ToLookAt<'_>> {
+        let whole = match self.first_of.is_empty() {
+            true => &self.what,
+            false => &self.first_of,
+        };
         let own = self.attention.map(|reason| ToLookAt {
-            what: &self.what,
+            what: whole,
             reason,
             author: self.author.map(|author| (author, self.is_inferred)),
         });
@@ -364,6 +371,9 @@ impl Serialize for ChangeObject<'_> {
         }
         if let Some(reason) = change.attention {
             map.serialize_entry("attention", reason)?;
+        }
+        if !change.first_of.is_empty() {
+            map.serialize_entry("first_of", &String::from_utf8_lossy(&change.first_of))?;
         }
         if !change.within.is_empty() {
             let within: Vec<_> = change

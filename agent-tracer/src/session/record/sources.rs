@@ -9,8 +9,7 @@ use crate::{
         UnitWatch, boot_now,
     },
     event::{
-        Event, EventKind, File, FileAction, ProcessId, Protocol, SnapshotSocket, SocketState,
-        Sockets, Units,
+        Event, EventKind, File, ProcessId, Protocol, SnapshotSocket, SocketState, Sockets, Units,
     },
     model::{Model, job_digest},
     redact::Redactor,
@@ -71,15 +70,15 @@ impl Sources {
 }
 
 /// A change of a file as an event. All that its writer did before has been taken in by the model. Nothing, where it is
-/// below no root: but what was written there by a process that has talked to somebody may be executed later.
+/// below no root: but what was written there by a process that has talked to somebody may be executed later, by whatever
+/// name it has then.
 pub(super) fn file(change: FileChange, model: &Model, redactor: &mut Redactor) -> Option<Event> {
     let writer = match change.pid {
         0 => None,
         pid => model.latest(pid),
     };
-    let may_be_download = change.action == FileAction::Written
-        && writer.is_some_and(|writer| model.has_connected(writer));
-    if !change.is_wanted && !may_be_download {
+    let path = std::os::unix::ffi::OsStringExt::into_vec(change.path.into_os_string());
+    if !change.is_wanted && !model.concerns_download(writer, &path, change.action) {
         return None;
     }
     let writer = writer.map(|index| model.process(index));
@@ -92,7 +91,7 @@ pub(super) fn file(change: FileChange, model: &Model, redactor: &mut Redactor) -
     });
     let file = File {
         jobs: jobs.collect(),
-        path: std::os::unix::ffi::OsStringExt::into_vec(change.path.into_os_string()),
+        path,
         action: change.action.into(),
         is_directory: change.is_directory,
     };

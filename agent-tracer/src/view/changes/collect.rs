@@ -1,6 +1,8 @@
 //! All that changed, in one list: of services, processes, listeners, destinations, users, groups, packages, files and the
 //! kernel's settings. What a list of the machine's says is joined with whoever was seen doing it.
 
+use std::collections::BTreeMap;
+
 use crate::{
     event::{Difference, Subject},
     model::{Model, Origin},
@@ -60,7 +62,11 @@ pub fn collect(model: &Model, all: bool) -> Vec<Change> {
         ),
         (Subject::Mounts, Kind::Mount, &[b"mount", b"umount"]),
     ] {
-        changes.extend(sysctls::folded(listed(model, subject, kind, programs)));
+        let mut listed = sysctls::folded(listed(model, subject, kind, programs));
+        if kind == Kind::Firewall {
+            look_at_tables(&mut listed);
+        }
+        changes.extend(listed);
     }
     changes.extend(files::collect(model, all));
     changes.extend(touched::collect(model, all));
@@ -137,14 +143,24 @@ fn downloads(model: &Model) -> Vec<Change> {
                 .iter()
                 .map(|group| escape::text(group.place().as_bytes()))
                 .collect();
+            let carried = download.carrier.map(|carrier| {
+                let carrier = model.process(carrier);
+                format!(", brought there by {} [{}]", name(carrier), carrier.id.pid)
+            });
+            let executed = match download.executions {
+                1 => "executed".to_owned(),
+                count => format!("{count} executions, the first"),
+            };
             Change {
                 detail: format!(
-                    "written by {} [{}], which talked to {}; executed",
+                    "downloaded by {} [{}] from {}{}, {executed}",
                     name(writer),
                     writer.id.pid,
-                    from.join(", ")
+                    from.join(", "),
+                    carried.unwrap_or_default()
                 ),
                 author: Some(download.runner),
+                is_inferred: true,
                 attention: Some("downloaded and executed"),
                 ..Change::new(Kind::Download, Action::New, download.path.clone())
             }
@@ -174,6 +190,7 @@ fn becomes_root(difference: &Difference) -> bool {
 /// Entries of a list that only some programs change; whoever of them was given its name is concluded to have done it.
 fn listed(model: &Model, subject: Subject, kind: Kind, programs: &[&[u8]]) -> Vec<Change> {
     let all = model.differences(subject).iter();
+    let given = model.given_to(programs);
     all.map(|difference| {
         let name = difference.name.as_slice();
         // `name:architecture`
@@ -182,7 +199,7 @@ fn listed(model: &Model, subject: Subject, kind: Kind, programs: &[&[u8]]) -> Ve
             Kind::Firewall => b"",
             _ => name,
         };
-        let author = model.last_with_argument(programs, alone);
+        let author = given.last_with(alone);
         Change {
             author,
             is_inferred: author.is_some(),
@@ -192,6 +209,28 @@ fn listed(model: &Model, subject: Subject, kind: Kind, programs: &[&[u8]]) -> Ve
         }
     })
     .collect()
+}
+
+/// Many rules of one table deserve attention once, with the first of them.
+fn look_at_tables(rules: &mut [Change]) {
+    let mut tables: BTreeMap<_, Vec<&mut Change>> = BTreeMap::new();
+    for rule in rules {
+        // `inet acme input: tcp dport 22 accept`, `iptables nat PREROUTING: -j DOCKER`
+        let table: Vec<&[u8]> = rule.what.split(|byte| *byte == b' ').take(2).collect();
+        let key = (table.join(&b' '), rule.action.name(), rule.author);
+        tables.entry(key).or_default().push(rule);
+    }
+    for ((table, _, _), mut rules) in tables {
+        let count = rules.len();
+        if let [first, others @ ..] = rules.as_mut_slice()
+            && !others.is_empty()
+        {
+            first.first_of = [&table, format!(": {count} rules").as_bytes()].concat();
+            for other in others {
+                other.attention = None;
+            }
+        }
+    }
 }
 
 fn of(kind: Kind, difference: &Difference) -> Change {
@@ -211,7 +250,7 @@ fn of(kind: Kind, difference: &Difference) -> Change {
 
 #[cfg(test)]
 mod tests {
-    use super::becomes_root;
+    use super::{Action, Change, Kind, becomes_root, look_at_tables};
     use crate::event::Difference;
 
     #[test]
@@ -227,5 +266,26 @@ mod tests {
         assert!(!becomes_root(&difference(root, Some("0:0:/root:/bin/zsh"))));
         assert!(!becomes_root(&difference(None, user)));
         assert!(!becomes_root(&difference(root, None)));
+    }
+
+    #[test]
+    fn a_table_is_looked_at_once() {
+        let rule = |name: &str| Change {
+            attention: Some("setting of the kernel"),
+            ..Change::new(Kind::Firewall, Action::New, name)
+        };
+        let mut rules = [
+            rule("inet acme in: tcp dport 22 accept"),
+            rule("ip nat post: masquerade"),
+            rule("inet acme in: tcp dport 23 accept"),
+            rule("inet acme set bad: 192.0.2.1"),
+        ];
+        look_at_tables(&mut rules);
+        let all = rules.iter().flat_map(Change::to_look_at);
+        let looks: Vec<&[u8]> = all.map(|it| it.what).collect();
+        assert_eq!(
+            looks,
+            [&b"inet acme: 3 rules"[..], b"ip nat post: masquerade"]
+        );
     }
 }

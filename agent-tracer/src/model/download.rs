@@ -1,0 +1,428 @@
+//! Files that came from somewhere else and were then executed: who wrote them while talking to whom, under which names
+//! they went on, and who ran them. All of it is concluded; nobody sees what of a connection goes into which file.
+
+mod script;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use super::{Connection, Model, ProcessIndex, State, process::base_name};
+use crate::event::{Event, File, FileAction, Protocol};
+
+/// A file that was written by a process that got something from somebody, and then executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Download {
+    /// Its path when it was executed.
+    pub path: Vec<u8>,
+    /// Who wrote it.
+    pub writer: ProcessIndex,
+    /// Who has renamed or copied it to where it was executed, the last one.
+    pub carrier: Option<ProcessIndex>,
+    /// Positions of the connections that the writer had asked for by then and that something may have come from, in the
+    /// list of all.
+    pub connections: Vec<usize>,
+    /// Who executed it first.
+    pub runner: ProcessIndex,
+    /// How often it was executed.
+    pub executions: u64,
+}
+
+/// All that may turn out to be one.
+#[derive(Default)]
+pub(super) struct Downloads {
+    /// What was at a path, one after the other.
+    versions: BTreeMap<Vec<u8>, Vec<Version>>,
+    /// By who took them away: what was so renamed, if a new name is the next that is told of the same process.
+    taken: BTreeMap<ProcessIndex, Taken>,
+    /// What was executed by processes that are other programs by now.
+    former: Vec<Run>,
+}
+
+/// Content of a file, from when it was there until it was another or gone.
+#[derive(Clone)]
+struct Version {
+    writer: ProcessIndex,
+    carrier: Option<ProcessIndex>,
+    /// How many connections there were in all by then.
+    connections: usize,
+    begun: Moment,
+    ended: Option<(Moment, End)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Overwritten,
+    Removed,
+}
+
+/// When something was told of a file, which is a little later than it was done.
+#[derive(Clone, Copy)]
+struct Moment {
+    told_ns: u64,
+    by: Option<ProcessIndex>,
+}
+
+/// The name that a file or directory had, and what of it may be downloads: what follows that name in their paths.
+struct Taken {
+    from: Vec<u8>,
+    files: Vec<(Vec<u8>, Version)>,
+}
+
+struct Run {
+    executed_ns: u64,
+    runner: ProcessIndex,
+    path: Vec<u8>,
+}
+
+/// Connections of one writer that are named: the last ones.
+const SOURCES: usize = 8;
+
+/// What is told later than this after it was done is told in no time that was seen.
+const LAG_NS: u64 = 1_000_000_000;
+
+/// Versions of one path that are kept, the last ones.
+const VERSIONS: usize = 16;
+
+/// Renamings of which the second half is waited for.
+const TAKEN_LIMIT: usize = 1024;
+
+/// Executions kept of processes that became other programs.
+const FORMER_LIMIT: usize = 4096;
+
+/// Ports of DNS servers: names, and no files, come from there.
+const DNS_PORTS: [u16; 2] = [53, 853];
+
+/// Programs that copy what they are given to the last of their arguments, or into it.
+const COPIERS: [&[u8]; 3] = [b"cp", b"install", b"mv"];
+
+impl Model {
+    /// Whether what is done there matters for what was downloaded: also where no file is watched, it must be told.
+    pub fn concerns_download(
+        &self,
+        by: Option<ProcessIndex>,
+        path: &[u8],
+        action: FileAction,
+    ) -> bool {
+        let downloads = &self.downloads;
+        if matches!(action, FileAction::Attributes | FileAction::Unknown) {
+            return false;
+        }
+        let is_download = action == FileAction::Written
+            && by.is_some_and(|by| self.has_connected(by) || self.copied_from(by, path).is_some());
+        // What comes between a name that goes and one that comes parts them.
+        is_download
+            || by.is_some_and(|by| downloads.taken.contains_key(&by))
+            || downloads.below(path).next().is_some()
+    }
+
+    /// Notes what was done to a file, as far as it is of a download.
+    pub(super) fn note_download(&mut self, event: &Event, file: &File, by: Option<ProcessIndex>) {
+        let moment = Moment {
+            told_ns: event.boot_ns,
+            by,
+        };
+        match file.action() {
+            FileAction::Attributes | FileAction::Unknown => {}
+            FileAction::Created | FileAction::Written => {
+                if let Some(by) = by {
+                    self.downloads.taken.remove(&by);
+                }
+                self.written(moment, file);
+            }
+            FileAction::Renamed => {
+                self.downloads.end(&file.path, moment, End::Overwritten);
+                let taken = by.and_then(|by| self.downloads.taken.remove(&by));
+                for (rest, version) in taken.into_iter().flat_map(|taken| taken.files) {
+                    let path = [file.path.as_slice(), &rest].concat();
+                    self.downloads.carry(path, moment, version);
+                }
+            }
+            FileAction::Removed => {
+                let taken = self.downloads.take(&file.path);
+                for (rest, _) in &taken.files {
+                    let path = [taken.from.as_slice(), rest].concat();
+                    self.downloads.end(&path, moment, End::Removed);
+                }
+                let Some(by) = by else {
+                    return;
+                };
+                self.downloads.taken.remove(&by);
+                if !taken.files.is_empty() {
+                    self.downloads.taken.insert(by, taken);
+                }
+                if self.downloads.taken.len() > TAKEN_LIMIT {
+                    self.downloads.taken.pop_first();
+                }
+            }
+        }
+    }
+
+    fn written(&mut self, moment: Moment, file: &File) {
+        let is_written = file.action() == FileAction::Written;
+        let writer = moment.by.filter(|_| is_written);
+        let copied = writer
+            .and_then(|writer| self.copied_from(writer, &file.path))
+            .and_then(|from| self.downloads.current(&from).cloned());
+        if let Some(version) = copied {
+            self.downloads.carry(file.path.clone(), moment, version);
+        } else if let Some(writer) = writer.filter(|writer| self.has_connected(*writer)) {
+            let connections = self.connections.len();
+            match self.downloads.current_mut(&file.path) {
+                Some(version) if version.begun.by == Some(writer) => {
+                    version.connections = connections;
+                }
+                Some(_) | None => self.downloads.add(
+                    file.path.clone(),
+                    Version {
+                        writer,
+                        carrier: None,
+                        connections,
+                        begun: moment,
+                        ended: None,
+                    },
+                ),
+            }
+        } else {
+            self.downloads.end(&file.path, moment, End::Overwritten);
+        }
+    }
+
+    /// What may be a download and was given to a program that copies, which has written that path: of the same name, or,
+    /// where the path itself is what it was given last, any.
+    fn copied_from(&self, by: ProcessIndex, path: &[u8]) -> Option<Vec<u8>> {
+        if self.downloads.versions.is_empty() {
+            return None;
+        }
+        let process = self.process(by);
+        let (first, words) = process.argv.split_first()?;
+        if !COPIERS.contains(&base_name(first)) {
+            return None;
+        }
+        let given = |word: &Vec<u8>| absolute(&process.cwd, word);
+        let is_last = words.last().is_some_and(|last| given(last) == path);
+        words.iter().map(given).find(|from| {
+            from != path
+                && (is_last || base_name(from) == base_name(path))
+                && self.downloads.current(from).is_some()
+        })
+    }
+
+    /// Notes what a process has executed that is about to become another program.
+    pub(super) fn note_former_program(&mut self, runner: ProcessIndex) {
+        if self.downloads.versions.is_empty() || self.downloads.former.len() >= FORMER_LIMIT {
+            return;
+        }
+        let runs: Vec<Run> = self
+            .runs(runner)
+            .filter(|run| self.downloads.versions.contains_key(&run.path))
+            .collect();
+        self.downloads.former.extend(runs);
+    }
+
+    /// What a process executes, if it does: as a program, or as the script that a program is given.
+    fn runs(&self, runner: ProcessIndex) -> impl Iterator<Item = Run> {
+        let process = self.process(runner);
+        let mut paths = Vec::new();
+        if process.execs > 0 {
+            paths.push(process.exe.to_vec());
+            paths.push(absolute(&process.cwd, &process.filename));
+            let script = script::of(base_name(&process.exe), &process.argv);
+            paths.extend(script.map(|word| absolute(&process.cwd, word)));
+            paths.dedup();
+        }
+        let executed_ns = process.executed_ns;
+        paths.into_iter().map(move |path| Run {
+            executed_ns,
+            runner,
+            path,
+        })
+    }
+
+    /// Files that were written by a process that something had been sent to, and executed by another, or by the same one
+    /// later; in the order of their first executions. Found at the end, because fanotify tells of a file a little later than
+    /// the kernel of who executes it, and what a connection has brought is known when it is closed.
+    pub fn downloads(&self) -> Vec<Download> {
+        let mut found: Vec<Download> = Vec::new();
+        if self.downloads.versions.is_empty() {
+            return found;
+        }
+        let mut sources: BTreeMap<ProcessIndex, Vec<&Connection>> = BTreeMap::new();
+        for connection in self.connections.iter().filter(|it| may_have_brought(it)) {
+            sources
+                .entry(connection.owner)
+                .or_default()
+                .push(connection);
+        }
+        let now = self.processes().flat_map(|(runner, _)| self.runs(runner));
+        let now: Vec<Run> = now
+            .filter(|run| self.downloads.versions.contains_key(&run.path))
+            .collect();
+        let all = self.downloads.former.iter().chain(&now);
+        let mut runs: Vec<(&Run, &Version)> = all
+            .filter_map(|run| Some((run, self.version_of(run)?)))
+            .collect();
+        runs.sort_by_key(|(run, _)| run.executed_ns);
+        let mut places: BTreeMap<(&[u8], Vec<Option<SocketAddr>>), usize> = BTreeMap::new();
+        for (run, version) in runs {
+            let own = sources
+                .get(&version.writer)
+                .map_or(&[][..], Vec::as_slice)
+                .iter()
+                .filter(|connection| connection.position() < version.connections);
+            let mut own: Vec<&Connection> = own.copied().collect();
+            own.drain(..own.len().saturating_sub(SOURCES));
+            if own.is_empty() {
+                continue;
+            }
+            let mut remotes: Vec<_> = own.iter().map(|connection| connection.remote).collect();
+            remotes.sort();
+            remotes.dedup();
+            let place = *places.entry((&run.path, remotes)).or_insert(found.len());
+            if let Some(known) = found.get_mut(place) {
+                known.executions += 1;
+                continue;
+            }
+            found.push(Download {
+                path: run.path.clone(),
+                writer: version.writer,
+                carrier: version.carrier,
+                connections: own.iter().map(|connection| connection.position()).collect(),
+                runner: run.runner,
+                executions: 1,
+            });
+        }
+        found
+    }
+
+    /// What was at a path when it was executed.
+    fn version_of(&self, run: &Run) -> Option<&Version> {
+        let versions = self.downloads.versions.get(&run.path)?;
+        let version = versions.iter().rfind(|version| {
+            // A process that has written its own script goes on with what it was.
+            let is_other = version.begun.by != Some(run.runner);
+            self.is_after(run.executed_ns, version.begun)
+                .unwrap_or(is_other)
+        })?;
+        let is_over = version.ended.is_some_and(|(moment, end)| {
+            // What was executed was there.
+            self.is_after(run.executed_ns, moment)
+                .unwrap_or(end == End::Overwritten)
+        });
+        (!is_over).then_some(version)
+    }
+
+    /// Whether that time is after what was done by a moment, as far as it can be told.
+    fn is_after(&self, time_ns: u64, moment: Moment) -> Option<bool> {
+        let by = moment.by.map(|by| self.process(by));
+        let forked_ns = by.and_then(|by| by.forked_ns).unwrap_or(0);
+        let ended_ns = by.and_then(|by| by.ended).map(|(ended_ns, _)| ended_ns);
+        if time_ns >= moment.told_ns {
+            Some(true)
+        } else if time_ns <= forked_ns {
+            Some(false)
+        } else if ended_ns.is_some_and(|ended_ns| ended_ns <= time_ns) {
+            Some(true)
+        } else if time_ns.saturating_add(LAG_NS) < moment.told_ns {
+            Some(false)
+        } else {
+            None
+        }
+    }
+}
+
+impl Downloads {
+    fn current(&self, path: &[u8]) -> Option<&Version> {
+        let last = self.versions.get(path)?.last()?;
+        last.ended.is_none().then_some(last)
+    }
+
+    fn current_mut(&mut self, path: &[u8]) -> Option<&mut Version> {
+        let last = self.versions.get_mut(path)?.last_mut()?;
+        last.ended.is_none().then_some(last)
+    }
+
+    /// What there is at a path and in the directory that it may be.
+    fn below<'a>(&'a self, path: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        let within = [path, b"/"].concat();
+        let all = self.versions.range(within.clone()..);
+        let all = all.take_while(move |(known, _)| known.starts_with(&within));
+        let itself = self.versions.get_key_value(path);
+        let known = itself.into_iter().chain(all);
+        known
+            .filter(|(_, versions)| versions.last().is_some_and(|last| last.ended.is_none()))
+            .map(|(known, _)| known.as_slice())
+    }
+
+    fn take(&self, path: &[u8]) -> Taken {
+        let files = self.below(path).filter_map(|known| {
+            let rest = known.strip_prefix(path)?.to_vec();
+            Some((rest, self.current(known)?.clone()))
+        });
+        Taken {
+            from: path.to_vec(),
+            files: files.collect(),
+        }
+    }
+
+    /// Somebody else has done something to it. What its writer takes away itself it may have made anew: the kernel tells
+    /// both at once, in no order.
+    fn end(&mut self, path: &[u8], moment: Moment, end: End) {
+        if let Some(version) = self.current_mut(path)
+            && (moment.by.is_none() || version.begun.by != moment.by)
+        {
+            version.ended = Some((moment, end));
+        }
+    }
+
+    fn carry(&mut self, path: Vec<u8>, moment: Moment, version: Version) {
+        let carried = Version {
+            carrier: moment.by.filter(|by| *by != version.writer),
+            begun: moment,
+            ended: None,
+            ..version
+        };
+        self.add(path, carried);
+    }
+
+    fn add(&mut self, path: Vec<u8>, version: Version) {
+        self.end(&path, version.begun, End::Overwritten);
+        let versions = self.versions.entry(path).or_default();
+        versions.push(version);
+        versions.drain(..versions.len().saturating_sub(VERSIONS));
+    }
+}
+
+/// Whether something may have come by a connection; of one that is not over, that somebody answered.
+fn may_have_brought(connection: &Connection) -> bool {
+    if connection
+        .remote
+        .is_some_and(|remote| DNS_PORTS.contains(&remote.port()))
+    {
+        return false;
+    }
+    let has_received = connection.bytes.is_some_and(|(_, received)| received > 0);
+    let is_established = connection.protocol == Protocol::Tcp
+        && matches!(connection.state, State::Open | State::Closing);
+    has_received || is_established
+}
+
+/// A path as a process in that directory means it, as text: links are not followed.
+pub(super) fn absolute(directory: &[u8], path: &[u8]) -> Vec<u8> {
+    let whole = match (path.starts_with(b"/"), directory.is_empty()) {
+        (true, _) => path.to_vec(),
+        (false, false) => [directory, b"/", path].concat(),
+        (false, true) => return path.to_vec(),
+    };
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in whole.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    [b"/", parts.join(&b'/').as_slice()].concat()
+}

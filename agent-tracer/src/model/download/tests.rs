@@ -1,0 +1,349 @@
+//! What is a download, by what names it goes on, and until when it is one.
+
+use super::absolute;
+use crate::{
+    event::{
+        Close, Connect, ConnectFailed, Established, Event, EventKind, Exec, Exit, File, FileAction,
+        Fork, ProcessId,
+    },
+    model::Model,
+    rules::RuleSet,
+};
+
+/// Milliseconds.
+const MS: u64 = 1_000_000;
+
+/// Events one after the other, 10 ms apart; those of files are told 5 ms after they happened.
+#[derive(Default)]
+struct Story {
+    events: Vec<Event>,
+    connections: u64,
+}
+
+impl Story {
+    fn now(&self) -> u64 {
+        (self.events.len() as u64 + 1) * 10 * MS
+    }
+
+    fn add(mut self, pid: u32, kind: EventKind) -> Story {
+        let is_file = matches!(kind, EventKind::File(_));
+        let start_ns = u64::from(pid != 0);
+        self.events.push(Event {
+            boot_ns: self.now() + u64::from(is_file) * 5 * MS,
+            process: ProcessId { pid, start_ns },
+            user: 0,
+            kind,
+        });
+        self
+    }
+
+    fn forks(self, pid: u32) -> Story {
+        let fork = Fork {
+            parent_pid: 1,
+            parent_start_ns: 1,
+            comm: b"x".to_vec(),
+        };
+        self.add(pid, EventKind::Fork(fork))
+    }
+
+    /// A new process that executes that in /d.
+    fn runs(self, pid: u32, line: &str) -> Story {
+        self.forks(pid).executes(pid, line)
+    }
+
+    fn executes(self, pid: u32, line: &str) -> Story {
+        let argv: Vec<Vec<u8>> = line.split(' ').map(|word| word.into()).collect();
+        let exec = Exec {
+            filename: argv[0].clone(),
+            exe: absolute(b"/d", &argv[0]),
+            argv,
+            cwd: b"/d".to_vec(),
+            ..Exec::default()
+        };
+        self.add(pid, EventKind::Exec(exec))
+    }
+
+    fn ends(self, pid: u32) -> Story {
+        self.add(pid, EventKind::Exit(Exit { status: 0 }))
+    }
+
+    fn connects(mut self, pid: u32, port: u32) -> Story {
+        self.connections += 1;
+        let connect = Connect {
+            connection: self.connections,
+            remote_address: vec![192, 0, 2, 1],
+            remote_port: port,
+            ..Connect::default()
+        };
+        self.add(pid, EventKind::Connect(connect))
+    }
+
+    fn answered(self) -> Story {
+        let connection = self.connections;
+        let established = Established {
+            connection,
+            ..Established::default()
+        };
+        self.add(0, EventKind::Established(established))
+    }
+
+    fn refused(self) -> Story {
+        let failed = ConnectFailed {
+            connection: self.connections,
+            error: 111,
+            ..ConnectFailed::default()
+        };
+        self.add(0, EventKind::ConnectFailed(failed))
+    }
+
+    fn has_received(self, bytes_received: u64) -> Story {
+        let close = Close {
+            connection: self.connections,
+            bytes_received,
+            ..Close::default()
+        };
+        self.add(0, EventKind::Close(close))
+    }
+
+    fn file(self, pid: u32, action: FileAction, path: &str) -> Story {
+        self.of_files(pid, action, path, false)
+    }
+
+    fn of_files(self, pid: u32, action: FileAction, path: &str, is_directory: bool) -> Story {
+        let file = File {
+            path: path.into(),
+            action: action.into(),
+            jobs: Vec::new(),
+            is_directory,
+        };
+        self.add(pid, EventKind::File(file))
+    }
+
+    /// Process 10 gets that.
+    fn gets(self, path: &str) -> Story {
+        self.runs(10, "curl -O")
+            .connects(10, 443)
+            .answered()
+            .has_received(100)
+            .file(10, FileAction::Written, path)
+            .ends(10)
+    }
+
+    /// `path writer carrier runner executions`, 0 for no carrier.
+    fn told(&self) -> Vec<String> {
+        let model = self.model();
+        let pid = |index| model.process(index).id.pid;
+        let all = model.downloads();
+        all.iter()
+            .map(|download| {
+                format!(
+                    "{} {} {} {} {}",
+                    String::from_utf8_lossy(&download.path),
+                    pid(download.writer),
+                    download.carrier.map_or(0, pid),
+                    pid(download.runner),
+                    download.executions
+                )
+            })
+            .collect()
+    }
+
+    fn model(&self) -> Model {
+        let mut model = Model::new(RuleSet::empty());
+        for event in &self.events {
+            model.apply(event);
+        }
+        model
+    }
+}
+
+fn story() -> Story {
+    Story::default()
+}
+
+use FileAction::{Created, Removed, Renamed, Written};
+
+const NOTHING: [&str; 0] = [];
+
+#[test]
+fn what_brought_nothing_is_no_source() {
+    let writes = |story: Story| story.file(10, Written, "/d/x").runs(20, "./x");
+    let curl = || story().runs(10, "curl").connects(10, 443);
+    assert_eq!(writes(curl().refused()).told(), NOTHING);
+    assert_eq!(writes(curl()).told(), NOTHING);
+    let silent = curl().answered().has_received(0);
+    assert_eq!(writes(silent).told(), NOTHING);
+    let open = writes(curl().answered());
+    assert_eq!(open.told(), ["/d/x 10 0 20 1"]);
+    // Only at its end it is known that it brought something.
+    assert_eq!(open.has_received(0).told(), NOTHING);
+    let late = writes(curl().answered()).has_received(1);
+    assert_eq!(late.told(), ["/d/x 10 0 20 1"]);
+}
+
+#[test]
+fn a_name_server_is_no_source() {
+    let resolves = || {
+        story()
+            .runs(10, "curl")
+            .connects(10, 53)
+            .answered()
+            .has_received(100)
+    };
+    let only = resolves().file(10, Written, "/d/x").runs(20, "./x");
+    assert_eq!(only.told(), NOTHING);
+    let both = resolves()
+        .connects(10, 443)
+        .answered()
+        .has_received(5)
+        .file(10, Written, "/d/x")
+        .runs(20, "./x");
+    assert_eq!(both.model().downloads()[0].connections, [1]);
+}
+
+#[test]
+fn what_another_wrote_is_no_download_any_more() {
+    let other = |actions: &[FileAction]| {
+        let cp = story().gets("/d/x").runs(30, "cp y x");
+        let cp = actions
+            .iter()
+            .fold(cp, |cp, action| cp.file(30, *action, "/d/x"));
+        cp.ends(30)
+    };
+    assert_eq!(other(&[Written]).runs(20, "./x").told(), NOTHING);
+    let anew = other(&[Removed, Created, Written]);
+    assert_eq!(anew.runs(20, "./x").told(), NOTHING);
+    assert_eq!(other(&[Renamed]).runs(20, "./x").told(), NOTHING);
+    assert_eq!(other(&[Removed]).runs(20, "sh x").told(), NOTHING);
+    // Nobody knows who.
+    let unseen = story().gets("/d/x").file(0, Written, "/d/x");
+    assert_eq!(unseen.runs(20, "./x").told(), NOTHING);
+    // What was executed before is one all the same.
+    let before = story().gets("/d/x").runs(20, "./x").ends(20);
+    let before = before.runs(30, "rm x").file(30, Removed, "/d/x").ends(30);
+    assert_eq!(before.told(), ["/d/x 10 0 20 1"]);
+    let again = before.runs(31, "tee x").file(31, Written, "/d/x").ends(31);
+    assert_eq!(again.runs(21, "./x").told(), ["/d/x 10 0 20 1"]);
+}
+
+#[test]
+fn what_is_told_late_was_executed_all_the_same() {
+    // The file is told of when it runs already.
+    let late = story()
+        .runs(10, "curl -O")
+        .connects(10, 443)
+        .answered()
+        .has_received(100)
+        .ends(10)
+        .runs(20, "./x")
+        .file(10, Written, "/d/x");
+    assert_eq!(late.told(), ["/d/x 10 0 20 1"]);
+    // But not by who ran before whoever wrote it.
+    let earlier = story().runs(20, "sh ./x").gets("/d/x");
+    assert_eq!(earlier.told(), NOTHING);
+    // Who has become another program did execute it.
+    let became = story().gets("/d/x").runs(20, "sh x").executes(20, "true");
+    assert_eq!(became.told(), ["/d/x 10 0 20 1"]);
+}
+
+#[test]
+fn renamed_downloads_are_followed() {
+    let moved = story()
+        .gets("/d/x.tmp")
+        .runs(30, "mv x.tmp x")
+        .file(30, Removed, "/d/x.tmp")
+        .file(30, Renamed, "/d/x");
+    assert_eq!(moved.runs(20, "./x").told(), ["/d/x 10 30 20 1"]);
+    // By the downloader itself, twice.
+    let itself = story()
+        .gets("/d/a")
+        .file(10, Removed, "/d/a")
+        .file(10, Renamed, "/d/b")
+        .file(10, Removed, "/d/b")
+        .file(10, Renamed, "/d/c");
+    assert_eq!(itself.runs(20, "sh c").told(), ["/d/c 10 0 20 1"]);
+    // Something else came between: it is not that which got the name.
+    let other = story()
+        .gets("/d/x")
+        .file(30, Removed, "/d/x")
+        .file(30, Removed, "/d/y")
+        .file(30, Renamed, "/d/z");
+    assert_eq!(other.runs(20, "./z").told(), NOTHING);
+    // By two processes.
+    let two = story().gets("/d/x").file(30, Removed, "/d/x");
+    let two = two.file(31, Renamed, "/d/z").runs(20, "./z");
+    assert_eq!(two.told(), NOTHING);
+    let above = story()
+        .gets("/d/new/bin/x")
+        .of_files(30, Removed, "/d/new", true)
+        .of_files(30, Renamed, "/d/opt", true);
+    assert_eq!(
+        above.runs(20, "opt/bin/x").told(),
+        ["/d/opt/bin/x 10 30 20 1"]
+    );
+}
+
+#[test]
+fn copied_downloads_are_followed() {
+    let copied = |line: &str, to: &str| {
+        story()
+            .gets("/d/x")
+            .runs(30, line)
+            .file(30, Created, to)
+            .file(30, Written, to)
+            .ends(30)
+            .runs(20, to)
+            .told()
+    };
+    assert_eq!(
+        copied("cp x /opt/y", "/opt/y"),
+        ["/opt/y 10 30 20 1"],
+        "by its new name"
+    );
+    assert_eq!(
+        copied("install -m 755 a ./x /opt", "/opt/x"),
+        ["/opt/x 10 30 20 1"],
+        "into a directory"
+    );
+    assert_eq!(copied("cp x a /opt", "/opt/a"), NOTHING);
+    assert_eq!(copied("tac x", "/opt/y"), NOTHING);
+}
+
+#[test]
+fn executions_of_one_file_are_counted() {
+    let mut many = story().gets("/d/x");
+    for pid in 100..400 {
+        many = many.runs(pid, "bash -x ../d/./x");
+    }
+    assert_eq!(many.told(), ["/d/x 10 0 100 300"]);
+}
+
+#[test]
+fn what_an_interpreter_only_reads_is_not_executed() {
+    let read = story().gets("/d/x").runs(20, "sh install.sh x");
+    assert_eq!(read.told(), NOTHING);
+}
+
+#[test]
+fn what_is_told_without_roots() {
+    let model = story().gets("/d/x").file(30, Removed, "/d/x").model();
+    let by = |pid| model.latest(pid);
+    assert!(model.concerns_download(by(10), b"/tmp/y", Written));
+    // The name that the removed one may get, and what would part the two.
+    assert!(model.concerns_download(by(30), b"/tmp/y", Renamed));
+    assert!(model.concerns_download(by(30), b"/tmp/y", Removed));
+    assert!(!model.concerns_download(None, b"/tmp/y", Written));
+    let model = story().gets("/d/x").model();
+    assert!(model.concerns_download(None, b"/d/x", Written));
+    assert!(model.concerns_download(None, b"/d", Removed));
+    assert!(!model.concerns_download(None, b"/d/x", FileAction::Attributes));
+}
+
+#[test]
+fn paths_are_resolved_as_text() {
+    assert_eq!(absolute(b"/tmp", b"./a.sh"), b"/tmp/a.sh");
+    assert_eq!(absolute(b"/", b"a.sh"), b"/a.sh");
+    assert_eq!(absolute(b"/tmp", b"/x"), b"/x");
+    assert_eq!(absolute(b"/tmp/a", b"../b//./c"), b"/tmp/b/c");
+    assert_eq!(absolute(b"/", b"../../x"), b"/x");
+}
