@@ -238,7 +238,8 @@ fn what_cannot_be_looked_at_is_said() {
     );
     assert_eq!(trace.replayed.code, Some(4));
     let said = trace.replayed.messages();
-    let missing = "users were not all compared: at the end: /etc/passwd is no file";
+    let missing =
+        "users were not all compared: at the end: cannot read /etc/passwd: it is no regular file";
     assert!(said.contains(missing), "{said}");
     assert_eq!(differences(&trace), Vec::<Row>::new());
 }
