@@ -137,6 +137,7 @@ impl Inventory {
             events.extend(in_parts(subject, differences));
             if let Some(first) = events.get_mut(first) {
                 first.entries = after.entries.len() as u64;
+                first.problem_from_start = !problem.is_empty() && before.problem == after.problem;
                 first.problem = problem;
             }
         }
@@ -270,11 +271,13 @@ mod tests {
         let told = whole.compare(&part(3));
         assert_eq!((told[0].entries, told[0].differences.len()), (3, 0));
         assert_eq!(told[0].problem, "at the end: no program");
+        assert!(!told[0].problem_from_start);
         let told = part(3).compare(&whole);
         assert_eq!(told[0].problem, "at the start: no program");
         let told = part(3).compare(&part(4));
         assert_eq!((told[0].entries, told[0].differences.len()), (4, 1));
         assert_eq!(told[0].problem, "no program");
+        assert!(told[0].problem_from_start);
     }
 
     fn some() -> impl Strategy<Value = BTreeMap<Vec<u8>, Vec<u8>>> {

@@ -16,6 +16,9 @@ pub struct Compared {
     /// Why it could not be looked at, or not wholly; else empty.
     #[prost(string, tag = "4")]
     pub problem: String,
+    /// Whether that was in the way at the start already, and not only when programs had run.
+    #[prost(bool, tag = "5")]
+    pub problem_from_start: bool,
 }
 
 /// What is looked at twice.

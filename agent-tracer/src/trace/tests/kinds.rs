@@ -240,6 +240,7 @@ pub(super) fn kind() -> impl Strategy<Value = EventKind> {
                     ..Difference::default()
                 }],
                 problem: text,
+                problem_from_start: flag,
                 ..Compared::default()
             }),
             31 => EventKind::FilesCompared(FilesCompared {

@@ -10,7 +10,11 @@ pub(super) fn compared<M: SerializeMap>(map: &mut M, compared: &Compared) -> Res
     map.serialize_entry("entries", &compared.entries)?;
     let all: Vec<_> = compared.differences.iter().map(DifferenceObject).collect();
     map.serialize_entry("differences", &all)?;
-    problem(map, &compared.problem)
+    problem(map, &compared.problem)?;
+    match compared.problem_from_start {
+        true => map.serialize_entry("problem_from_start", &true),
+        false => Ok(()),
+    }
 }
 
 pub(super) fn files<M: SerializeMap>(
