@@ -9,13 +9,14 @@ use crate::glob::{Glob, Scope};
 
 /// Where installers leave what stays, as far as it is not for packages alone to keep in order; and two places where a few
 /// bytes mean much.
-pub const USUAL_ROOTS: [&str; 8] = [
+pub const USUAL_ROOTS: [&str; 9] = [
     "/opt",
     "/var/opt",
     "/etc",
     "/usr/local",
     "/usr/lib/systemd",
     "/lib/systemd",
+    "/usr/lib/udev",
     "/root/.ssh",
     "/var/spool/cron",
 ];

@@ -39,9 +39,9 @@ const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 /// Messages that may wait: a boot's worth of them, so that PID 1 is never held up by us.
 const WAITING: usize = 16 * 1024;
 
-/// How long PID 1 may take for its first answer. It is busy with itself for longer only where a recording is
+/// How long PID 1 may take for its first answer. While a slow machine starts that is seconds; longer only where a recording is
 /// no help.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why nothing is known of units.
 #[derive(Debug, thiserror::Error)]
