@@ -92,6 +92,7 @@ fn try_attach(program: &mut Program, name: &str, places: &Places) -> Result<(), 
     let cgroup = || places.cgroup.as_ref().map_err(Clone::clone);
     match program {
         Program::RawTracePoint(program) => {
+            // Of two programs on one tracepoint, the second has a name that says what it is for.
             let tracepoint = name.strip_suffix("_in_interrupt").unwrap_or(name);
             program.attach(tracepoint).map(|_| ()).map_err(said)
         }
