@@ -6,6 +6,7 @@ mod arrivals;
 mod group;
 mod names;
 mod records;
+mod removals;
 #[cfg(test)]
 mod tests;
 
@@ -211,7 +212,7 @@ impl FileWatch {
                     }
                 }
             }
-            for (path, mask, pid) in group.waited() {
+            for (path, mask, pid) in group.waited(&mut buffer) {
                 tell(path, mask, pid, group.whole.is_ok());
             }
         }

@@ -4,7 +4,7 @@
 use std::{
     ffi::OsStr,
     fs, io,
-    os::{fd::AsFd, unix::ffi::OsStrExt},
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
@@ -18,6 +18,7 @@ use rustix::fs::statfs;
 use super::{
     names::Names,
     records::{Handle, Seen, handle},
+    removals::{Removals, read},
 };
 
 /// Directories that are marked one by one at most: each pins an inode, and before Linux 5.13 the kernel allows no more.
@@ -32,7 +33,9 @@ pub(super) struct Group {
     pub(super) device: u64,
     /// A directory of it, to call it by.
     pub(super) place: PathBuf,
-    pub(super) fanotify: Fanotify,
+    fanotify: Fanotify,
+    /// Where the names of directories that are gone come from.
+    removals: Option<Removals>,
     pub(super) names: Names,
     /// Whether the whole of it is watched; else why not.
     pub(super) whole: Result<(), String>,
@@ -64,8 +67,12 @@ impl Group {
         // The unpacking of an archive makes events faster than any reader takes them. Whoever may not have an unlimited
         // queue may not watch whole file systems either, and gets by with a short one.
         let unlimited = flags | InitFlags::FAN_UNLIMITED_QUEUE;
-        // Since Linux 5.17 what is removed is told with its own handle, too.
-        let target = InitFlags::from_bits_retain(libc::FAN_REPORT_DFID_NAME_TARGET);
+        let removals = Removals::begin(directory, unlimited).ok();
+        // Since Linux 5.17 all events can tell the handle of what they happened to, too.
+        let target = match removals {
+            Some(_) => InitFlags::empty(),
+            None => InitFlags::from_bits_retain(libc::FAN_REPORT_DFID_NAME_TARGET),
+        };
         let fanotify = Fanotify::init(unlimited | target, EventFFlags::O_RDONLY)
             .or_else(|_| Fanotify::init(unlimited, EventFFlags::O_RDONLY))
             .or_else(|_| Fanotify::init(flags, EventFFlags::O_RDONLY))?;
@@ -82,6 +89,7 @@ impl Group {
             device,
             place: directory.to_owned(),
             fanotify,
+            removals,
             names,
             whole,
             are_attributes_whole: false,
@@ -109,7 +117,10 @@ impl Group {
 
     /// What has waited and has a path now, each with its mask and process, in the order in which it happened. To be asked
     /// for when nothing more is to be read.
-    pub(super) fn waited(&mut self) -> Vec<(PathBuf, u64, u32)> {
+    pub(super) fn waited(&mut self, buffer: &mut [u8]) -> Vec<(PathBuf, u64, u32)> {
+        if let Some(removals) = &mut self.removals {
+            removals.learn(&mut self.names, buffer);
+        }
         let mut named = Vec::new();
         let mut left = Vec::new();
         // A directory is removed after what is in it.
@@ -228,9 +239,7 @@ impl Group {
 
     /// Reads what happened since, as much as fits.
     pub(super) fn read<'a>(&self, buffer: &'a mut [u8]) -> &'a [u8] {
-        // Anything else than bytes is "nothing more for now".
-        let length = nix::unistd::read(self.fanotify.as_fd(), buffer).unwrap_or(0);
-        buffer.get(..length).unwrap_or_default()
+        read(&self.fanotify, buffer)
     }
 }
 
