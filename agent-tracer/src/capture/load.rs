@@ -8,6 +8,7 @@ use std::{
         fd::{AsFd, BorrowedFd},
         unix::fs::MetadataExt,
     },
+    path::Path,
     sync::{Arc, Mutex},
 };
 
@@ -76,38 +77,48 @@ impl Capture {
         settings.pid_namespace = inner_pid_namespace().unwrap_or(0);
         plan.inside_pid_namespace = settings.pid_namespace != 0;
 
-        // Whether `tcp_connect` can be hooked is only known once it was tried, and the
-        // settings are sealed before: where it cannot, load a second time.
+        // Whether `tcp_connect` can be hooked is only known once it was tried, and the settings are sealed before: where it
+        // went otherwise than expected, all is loaded a second time.
         settings.connect_is_hooked = 1;
         let hooked = settings.words();
         settings.connect_is_hooked = 0;
         let not_hooked = settings.words();
         let mut loader = Loader::new();
         let refuses = |error| refused().without_maps(&error);
-        let mut programs = loader.load(&hooked).map_err(refuses)?;
         let open = |fact| Choice {
             fact,
             hook: None,
             failures: Vec::new(),
             caveat: None,
         };
-        let mut outcome = open(Fact::Outcome);
+        let is_wanted = Fact::Connect.needs(&settings);
+        let mut is_expected = is_wanted && functions_can_be_hooked();
         let mut connect = open(Fact::Connect);
-        if Fact::Connect.needs(&settings) {
-            // What becomes of connections before who asks for them: of one that is told, the rest is told too.
-            attach_first(&mut programs, &mut outcome, Fact::Outcome.hooks(), &places);
-            attach_first(
-                &mut programs,
-                &mut connect,
-                &[Hook::FentryTcpConnect, Hook::KprobeTcpConnect],
-                &places,
-            );
-        }
-        if connect.hook.is_none() {
-            drop(programs);
-            programs = loader.load(&not_hooked).map_err(refuses)?;
-            outcome = open(Fact::Outcome);
-        }
+        let (mut programs, outcome) = loop {
+            let words = if is_expected { &hooked } else { &not_hooked };
+            let mut programs = loader.load(words).map_err(refuses)?;
+            let mut outcome = open(Fact::Outcome);
+            if is_expected {
+                // What becomes of connections before who asks for them: of one that is told, the rest is told too.
+                attach_first(&mut programs, &mut outcome, Fact::Outcome.hooks(), &places);
+            }
+            // What has failed once is not tried again.
+            if is_wanted && connect.failures.is_empty() {
+                attach_first(
+                    &mut programs,
+                    &mut connect,
+                    &[Hook::FentryTcpConnect, Hook::KprobeTcpConnect],
+                    &places,
+                );
+            }
+            if connect.hook.is_some() == is_expected {
+                break (programs, outcome);
+            }
+            is_expected = !is_expected;
+            if is_expected {
+                connect = open(Fact::Connect);
+            }
+        };
 
         for fact in Fact::HOOKED {
             let mut choice = open(fact);
@@ -331,6 +342,12 @@ fn is_too_early(event: &Event, live_ns: u64) -> bool {
             event.kind,
             EventKind::Fork(_) | EventKind::Exec(_) | EventKind::Exit(_) | EventKind::Rename(_)
         )
+}
+
+/// Whether entries of the kernel's functions are likely to be hooked with success: a kernel that has kprobes has a kind of
+/// perf events for them. To load everything for nothing takes 25 ms.
+fn functions_can_be_hooked() -> bool {
+    Path::new("/sys/bus/event_source/devices/kprobe").exists()
 }
 
 /// The hook for outcomes tells who listens and, where neither first choice works, connects too.
