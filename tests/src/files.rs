@@ -11,6 +11,7 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         live!(fifty_thousand_files_of_an_archive).needs("tar"),
         live!(every_way_to_change_a_file_has_its_author),
+        live!(whoever_keeps_a_file_open_has_written_it),
         live!(rights_are_looked_at_with_whoever_gave_them),
         live!(what_was_downloaded_and_executed_is_a_chain).needs("python3"),
         live!(downloads_are_followed_through_their_names).needs("python3"),
@@ -140,6 +141,33 @@ fn every_way_to_change_a_file_has_its_author() {
             "{name}: {author}, not {expected}"
         );
     }
+}
+
+/// A daemon with a log, and one that only reads.
+fn whoever_keeps_a_file_open_has_written_it() {
+    let trace = record(
+        "echo x >log; echo x >closed",
+        "tail -f log >/dev/null 2>&1 & sh -c 'exec 3>>log; echo x >&3; exec sleep 3' >/dev/null &
+         echo x >>closed; sleep 0.5; kill %1",
+    );
+    let rows = changes(&trace, "file");
+    let told: Vec<(&str, &str, &Value)> = rows
+        .iter()
+        .map(|row| {
+            let author = text(&row["process"], "name");
+            (text(row, "name"), author, &row["inferred"])
+        })
+        .collect();
+    let (certain, concluded) = (Value::from(false), Value::from(true));
+    let expected = [
+        ("/opt/closed", "sh", &certain),
+        ("/opt/log", "sleep", &concluded),
+    ];
+    assert_eq!(told, expected);
+    let open = trace
+        .all("file")
+        .filter(|event| event.text("action") == "open");
+    assert_eq!(open.count(), 1);
 }
 
 fn rights_are_looked_at_with_whoever_gave_them() {

@@ -328,7 +328,8 @@ fn jobs(path: &Path, action: FileAction) -> Vec<Vec<u8>> {
         FileAction::Unknown
         | FileAction::Created
         | FileAction::Removed
-        | FileAction::Attributes => return Vec::new(),
+        | FileAction::Attributes
+        | FileAction::Open => return Vec::new(),
     }
     let Some(form) = crontab::form(path) else {
         return Vec::new();

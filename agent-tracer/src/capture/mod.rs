@@ -5,6 +5,7 @@ mod attach;
 mod btf;
 mod checkup;
 mod crontab;
+mod descriptors;
 mod error;
 mod files;
 mod hierarchy;
@@ -27,6 +28,7 @@ mod users;
 mod walk;
 
 pub use checkup::Checkup;
+pub use descriptors::writers as writers_of;
 pub use error::CaptureError;
 pub use files::{FileChange, FileWatch};
 pub use hosts::HostsFile;

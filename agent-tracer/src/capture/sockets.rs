@@ -3,9 +3,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    fs, io,
+    io,
     net::{IpAddr, SocketAddr},
-    time::{Duration, Instant},
 };
 
 use netlink_packet_core::{
@@ -20,6 +19,7 @@ use netlink_sys::{Socket, SocketAddr as NetlinkAddress, protocols::NETLINK_SOCK_
 
 use super::{
     attach::is_left_out,
+    descriptors,
     plan::{Choice, Fact, Hook},
 };
 use crate::event::{Protocol, SocketState};
@@ -41,10 +41,6 @@ pub struct FoundSocket {
     pub holders: Vec<u32>,
     inode: u32,
 }
-
-/// How long the search for holders may take: it looks at each descriptor of each process, and a command is
-/// waiting to be run.
-const SEARCH: Duration = Duration::from_millis(500);
 
 /// Answers of the kernel are at most this long (`NLMSG_GOODSIZE` is less).
 const ANSWER: usize = 64 * 1024;
@@ -210,33 +206,16 @@ fn name_holders(found: &mut [FoundSocket]) {
     if by_inode.is_empty() {
         return;
     }
-    let deadline = Instant::now() + SEARCH;
     let mut holders: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry
-            .file_name()
+    descriptors::each(|pid, _, target| {
+        let inode = target
             .to_str()
-            .and_then(|name| name.parse().ok())
-        else {
-            continue;
-        };
-        let descriptors = fs::read_dir(entry.path().join("fd"));
-        for descriptor in descriptors.into_iter().flatten().flatten() {
-            let Ok(target) = fs::read_link(descriptor.path()) else {
-                continue;
-            };
-            let inode = target
-                .to_str()
-                .and_then(|target| target.strip_prefix("socket:[")?.strip_suffix(']'))
-                .and_then(|inode| inode.parse().ok());
-            if let Some(position) = inode.and_then(|inode: u32| by_inode.get(&inode)) {
-                holders.entry(*position).or_default().insert(pid);
-            }
+            .and_then(|target| target.strip_prefix("socket:[")?.strip_suffix(']'))
+            .and_then(|inode| inode.parse().ok());
+        if let Some(position) = inode.and_then(|inode: u32| by_inode.get(&inode)) {
+            holders.entry(*position).or_default().insert(pid);
         }
-        if Instant::now() > deadline {
-            break;
-        }
-    }
+    });
     for (position, pids) in holders {
         if let Some(socket) = found.get_mut(position) {
             socket.holders = pids.into_iter().collect();

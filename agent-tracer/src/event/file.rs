@@ -35,6 +35,8 @@ pub enum FileAction {
     Removed = 4,
     /// Its permissions, owner, times or extended attributes were set.
     Attributes = 5,
+    /// It is different at the end, nobody was seen writing it, and this process has it open for writing.
+    Open = 6,
 }
 
 impl FileAction {
@@ -47,6 +49,7 @@ impl FileAction {
             FileAction::Renamed => "renamed",
             FileAction::Removed => "removed",
             FileAction::Attributes => "attributes",
+            FileAction::Open => "open",
         }
     }
 }

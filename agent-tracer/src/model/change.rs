@@ -20,6 +20,8 @@ pub struct Touches {
     pub set: Option<ProcessIndex>,
     /// Removed it, or gave it another name.
     pub removed: Option<ProcessIndex>,
+    /// Has it open for writing at the end, where nobody was seen writing it.
+    pub holds: Option<ProcessIndex>,
 }
 
 /// All of it.
@@ -53,9 +55,12 @@ impl Model {
             }
             FileAction::Attributes => touches.set = Some(by),
             FileAction::Removed => touches.removed = Some(by),
+            // Whoever began to hold it during the recording is more likely to have written it.
+            FileAction::Open => touches.holds = touches.holds.max(Some(by)),
             FileAction::Unknown => {}
         }
-        if REGISTERS.contains(&file.path.as_slice()) && file.action() != FileAction::Removed {
+        let is_entry = !matches!(file.action(), FileAction::Removed | FileAction::Open);
+        if REGISTERS.contains(&file.path.as_slice()) && is_entry {
             let registrars = self.changes.registrars.entry(file.path.clone());
             let registrars = registrars.or_default();
             if registrars.last() != Some(&by) {
@@ -166,8 +171,8 @@ impl Model {
         }
     }
 
-    /// Who is behind a difference of a file, and whether that is concluded: whoever wrote, set or removed it, or else did so
-    /// to a directory above, with all that is in it.
+    /// Who is behind a difference of a file, and whether that is concluded: whoever wrote, set or removed it, or else has it
+    /// open for writing, or else did so to a directory above, with all that is in it.
     pub fn author_of(&self, difference: &FileDifference) -> Option<(ProcessIndex, bool)> {
         let own = self.touches(&difference.path);
         let found = match (&difference.before, &difference.after) {
@@ -178,13 +183,16 @@ impl Model {
                     || (before.user, before.group) != (after.user, after.group);
                 match same_content {
                     true => own.set.or(own.wrote),
-                    false => own.wrote.or(own.set),
+                    false => own
+                        .wrote
+                        .or_else(|| own.set.filter(|_| own.holds.is_none())),
                 }
             }
             (None, None) => None,
         };
         let seen = found.map(|author| (author, false));
-        seen.or_else(|| {
+        let held = || own.holds.map(|author| (author, true));
+        seen.or_else(held).or_else(|| {
             above(&difference.path).find_map(|directory| {
                 let touches = self.changes.touches.get(directory)?;
                 let author = match difference.after {

@@ -105,7 +105,10 @@ impl Model {
         action: FileAction,
     ) -> bool {
         let downloads = &self.downloads;
-        if matches!(action, FileAction::Attributes | FileAction::Unknown) {
+        if matches!(
+            action,
+            FileAction::Attributes | FileAction::Open | FileAction::Unknown
+        ) {
             return false;
         }
         let is_download = action == FileAction::Written
@@ -123,7 +126,7 @@ impl Model {
             by,
         };
         match file.action() {
-            FileAction::Attributes | FileAction::Unknown => {}
+            FileAction::Attributes | FileAction::Open | FileAction::Unknown => {}
             FileAction::Created | FileAction::Written => {
                 if let Some(by) = by {
                     self.downloads.taken.remove(&by);

@@ -75,6 +75,7 @@ impl Model {
             | FileAction::Written
             | FileAction::Renamed
             | FileAction::Attributes
+            | FileAction::Open
             | FileAction::Unknown => {}
         }
     }

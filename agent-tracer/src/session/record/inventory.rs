@@ -2,6 +2,9 @@
 //! programs that are run for them are in no trace. What is looked at is not known here.
 
 use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    path::PathBuf,
     sync::{
         Arc,
         mpsc::{self, RecvTimeoutError},
@@ -10,10 +13,10 @@ use std::{
     time::Duration,
 };
 
-use super::{Observer, recorder::Recorder};
+use super::{Observer, recorder::Recorder, sources};
 use crate::{
-    capture::{Files, Inventory, KeptInventory, Roots, boot_now},
-    event::{Event, EventKind},
+    capture::{self, FileChange, Files, Inventory, KeptInventory, Roots, boot_now},
+    event::{Event, EventKind, FileAction, FileState, FilesCompared},
 };
 
 /// After how long whoever waits is told what for.
@@ -69,9 +72,37 @@ impl Recorder<'_> {
         self.flush();
         let before = Arc::new(before);
         let parts = unhurried(self.observer, FILES, move || before.compare(&roots));
+        self.take_holders(&parts);
         for part in parts {
             let kind = EventKind::FilesCompared(part);
             self.take(Event::of_recording(boot_now(), kind));
+        }
+    }
+
+    /// Who writes a file and keeps it open, a log for instance, was not told of; but it is open then.
+    fn take_holders(&mut self, parts: &[FilesCompared]) {
+        let model = &self.session.model;
+        let all = parts.iter().flat_map(|part| &part.differences);
+        let unexplained = all.filter(|difference| {
+            let is_file = |state: &FileState| state.kind() == "file";
+            difference.after.as_ref().is_some_and(is_file)
+                && model.touches(&difference.path).wrote.is_none()
+        });
+        let files =
+            unexplained.map(|difference| PathBuf::from(OsStr::from_bytes(&difference.path)));
+        for (pid, path) in capture::writers_of(&files.collect()) {
+            let change = FileChange {
+                path,
+                action: FileAction::Open,
+                pid,
+                is_directory: false,
+                is_wanted: true,
+                jobs: Vec::new(),
+            };
+            let event = sources::file(change, &self.session.model, &mut self.redactor);
+            if let Some(event) = event {
+                self.take(event);
+            }
         }
     }
 
