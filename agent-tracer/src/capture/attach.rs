@@ -10,7 +10,10 @@ use aya::{
 };
 use aya_obj::btf::{BtfType, Func, FuncLinkage};
 
-use super::plan::{Choice, Hook, HookFailure};
+use super::{
+    hook::Hook,
+    plan::{Choice, HookFailure},
+};
 
 /// Reads the object in, as often as need be.
 pub(super) struct Loader<'a> {

@@ -1,7 +1,7 @@
 //! Why there can be no recording here, each with what to do about it. What the kernel answered is put into these words by
 //! `refusal`.
 
-use super::{btf::BtfError, plan::Hook, privileges::Unprivileged};
+use super::{btf::BtfError, hook::Hook, privileges::Unprivileged};
 
 /// Why nothing can be recorded.
 #[derive(Debug, thiserror::Error)]

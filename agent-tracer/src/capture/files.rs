@@ -22,7 +22,8 @@ use nix::libc;
 use super::{
     attach::is_left_out,
     crontab,
-    plan::{Choice, Fact, Hook},
+    hook::Hook,
+    plan::{Choice, Fact},
     regular,
     roots::Roots,
 };

@@ -8,7 +8,6 @@ use std::{
         fd::{AsFd, BorrowedFd},
         unix::fs::MetadataExt,
     },
-    path::Path,
     sync::{Arc, Mutex},
 };
 
@@ -20,14 +19,16 @@ use aya::{
 use aya_log::EbpfLogger;
 
 use super::{
-    attach::{Loader, Places, attach_first, load_program},
+    attach::{Places, attach_first, load_program},
     btf::{self, Fields},
+    connect,
     error::CaptureError,
     hierarchy,
+    hook::Hook,
     losses::Losses,
     memory,
     observe::{boot_now, host_facts},
-    plan::{Choice, Fact, Hook, Plan},
+    plan::{Choice, Fact, Plan},
     privileges,
     refusal::Kernel,
 };
@@ -77,58 +78,19 @@ impl Capture {
         settings.pid_namespace = inner_pid_namespace().unwrap_or(0);
         plan.inside_pid_namespace = settings.pid_namespace != 0;
 
-        // Whether `tcp_connect` can be hooked is only known once it was tried, and the settings are sealed before: where it
-        // went otherwise than expected, all is loaded a second time.
-        settings.connect_is_hooked = 1;
-        let hooked = settings.words();
-        settings.connect_is_hooked = 0;
-        let not_hooked = settings.words();
-        let mut loader = Loader::new();
-        let refuses = |error| refused().without_maps(&error);
-        let open = |fact| Choice {
-            fact,
-            hook: None,
-            failures: Vec::new(),
-            caveat: None,
-        };
-        let is_wanted = Fact::Connect.needs(&settings);
-        let mut is_expected = is_wanted && functions_can_be_hooked();
-        let mut connect = open(Fact::Connect);
-        let (mut programs, outcome) = loop {
-            let words = if is_expected { &hooked } else { &not_hooked };
-            let mut programs = loader.load(words).map_err(refuses)?;
-            let mut outcome = open(Fact::Outcome);
-            if is_expected {
-                // What becomes of connections before who asks for them: of one that is told, the rest is told too.
-                attach_first(&mut programs, &mut outcome, Fact::Outcome.hooks(), &places);
-            }
-            // What has failed once is not tried again.
-            if is_wanted && connect.failures.is_empty() {
-                attach_first(
-                    &mut programs,
-                    &mut connect,
-                    &[Hook::FentryTcpConnect, Hook::KprobeTcpConnect],
-                    &places,
-                );
-            }
-            if connect.hook.is_some() == is_expected {
-                break (programs, outcome);
-            }
-            is_expected = !is_expected;
-            if is_expected {
-                connect = open(Fact::Connect);
-            }
-        };
-
+        let settled = connect::settle(settings, &places);
+        let (mut programs, mut first) = settled.map_err(|error| refused().without_maps(&error))?;
         for fact in Fact::HOOKED {
-            let mut choice = open(fact);
-            if fact == Fact::Connect {
-                choice = connect.clone();
-            } else if fact == Fact::Outcome && outcome.hook.is_some() {
-                choice = outcome.clone();
-            } else if fact != Fact::Listen && fact.needs(&settings) {
-                attach_first(&mut programs, &mut choice, fact.hooks(), &places);
-            }
+            let choice = match first.iter().position(|choice| choice.fact == fact) {
+                Some(position) => first.swap_remove(position),
+                None => {
+                    let mut choice = Choice::open(fact);
+                    if fact != Fact::Listen && fact.needs(&settings) {
+                        attach_first(&mut programs, &mut choice, fact.hooks(), &places);
+                    }
+                    choice
+                }
+            };
             if choice.hook.is_none() && fact.is_essential() {
                 return Err(refused().without_hook(&choice));
             }
@@ -342,12 +304,6 @@ fn is_too_early(event: &Event, live_ns: u64) -> bool {
             event.kind,
             EventKind::Fork(_) | EventKind::Exec(_) | EventKind::Exit(_) | EventKind::Rename(_)
         )
-}
-
-/// Whether entries of the kernel's functions are likely to be hooked with success: a kernel that has kprobes has a kind of
-/// perf events for them. To load everything for nothing takes 25 ms.
-fn functions_can_be_hooked() -> bool {
-    Path::new("/sys/bus/event_source/devices/kprobe").exists()
 }
 
 /// The hook for outcomes tells who listens and, where neither first choice works, connects too.

@@ -12,7 +12,7 @@ use aya::{
     maps::{MapData, PerCpuArray},
 };
 
-use super::plan::Hook;
+use super::hook::Hook;
 
 /// The counters of the kernel side, and how far they were reported.
 pub(super) struct Losses {

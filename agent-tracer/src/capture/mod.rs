@@ -4,11 +4,13 @@
 mod attach;
 mod btf;
 mod checkup;
+mod connect;
 mod crontab;
 mod descriptors;
 mod error;
 mod files;
 mod hierarchy;
+mod hook;
 mod hosts;
 mod inventory;
 mod launch;
@@ -31,6 +33,7 @@ pub use checkup::Checkup;
 pub use descriptors::writers as writers_of;
 pub use error::CaptureError;
 pub use files::{FileChange, FileWatch};
+pub use hook::Hook;
 pub use hosts::HostsFile;
 pub use inventory::{Inventory, KeptInventory};
 pub use launch::{Launch, LaunchError, Launched, find_command};
@@ -39,7 +42,7 @@ pub use memory::be_sparing;
 pub use observe::{
     HostFacts, NotFollowed, boot_now, check_process, clock_offset, host_facts, snapshot, start_of,
 };
-pub use plan::{Choice, Fact, Hook, HookFailure, Plan};
+pub use plan::{Choice, Fact, HookFailure, Plan};
 pub use privileges::{Unprivileged, check as check_privileges};
 pub use roots::{Roots, USUAL_ROOTS};
 pub use sockets::{FoundSocket, settle as earlier_sockets};

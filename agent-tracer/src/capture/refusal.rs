@@ -5,12 +5,7 @@ use std::{fs, io::ErrorKind};
 
 use aya::{EbpfError, maps::MapError};
 
-use super::{
-    attach::chain,
-    btf::BtfError,
-    error::CaptureError,
-    plan::{Choice, Hook},
-};
+use super::{attach::chain, btf::BtfError, error::CaptureError, hook::Hook, plan::Choice};
 
 /// The first kernel with a BPF ring buffer.
 const FLOOR: (u32, u32) = (5, 8);

@@ -20,7 +20,8 @@ use netlink_sys::{Socket, SocketAddr as NetlinkAddress, protocols::NETLINK_SOCK_
 use super::{
     attach::is_left_out,
     descriptors,
-    plan::{Choice, Fact, Hook},
+    hook::Hook,
+    plan::{Choice, Fact},
 };
 use crate::event::{Protocol, SocketState};
 

@@ -18,7 +18,7 @@ use zbus::{
     zvariant::{DynamicType, OwnedObjectPath, OwnedValue},
 };
 
-use super::{attach::is_left_out, observe::boot_now, plan::Hook};
+use super::{attach::is_left_out, hook::Hook, observe::boot_now};
 use crate::event::{Event, EventKind, LoadedUnit, Lost, Units};
 #[cfg(test)]
 pub(super) use lists::ListedUnit;

@@ -5,6 +5,8 @@
 //! `systemctl start` and the like while systemd made the job; else a timer, socket or path unit that triggers it,
 //! and then whoever wrote that; else, if the unit is back by itself, whoever asked for it before.
 
+mod told;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
@@ -14,7 +16,7 @@ use super::{
     schedule::Writer,
     unit::{UnitLife, own_tree},
 };
-use crate::event::{Cgroup, Event, Unit, UnitAction, Units};
+use crate::event::{Cgroup, Event, UnitAction, Units};
 
 /// Why processes run that nobody but PID 1 or cron forked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -270,107 +272,6 @@ impl Model {
             Some(writer) => Cause::Written(writer.clone()),
             None => Cause::Unknown,
         }
-    }
-
-    /// systemd told of something that happened to a unit.
-    pub(super) fn unit(&mut self, event: &Event, told: &Unit) {
-        let unit: Arc<[u8]> = told.name.as_slice().into();
-        match told.action() {
-            UnitAction::Queued => self.queued(&unit, event.boot_ns),
-            UnitAction::Described => {
-                let life = self.units.entry(Arc::clone(&unit)).or_default();
-                life.describe(told);
-                self.described(&unit, event.boot_ns);
-                for pulled in &told.pulls_in {
-                    let pulled: Arc<[u8]> = pulled.as_slice().into();
-                    let life = self.units.entry(Arc::clone(&pulled)).or_default();
-                    if !life.pulled_in_by.contains(&told.name) {
-                        life.pulled_in_by.push(told.name.clone());
-                        self.described(&pulled, event.boot_ns);
-                    }
-                }
-            }
-            UnitAction::Started | UnitAction::Restarted => {
-                self.told(&unit, true);
-                self.note_turn(&unit, told.action(), event.boot_ns);
-            }
-            UnitAction::Stopped | UnitAction::Failed => {
-                let life = self.units.entry(Arc::clone(&unit)).or_default();
-                // A restart is one job, and goes on.
-                let goes_on = matches!(life.job.as_str(), "restart" | "try-restart" | "start");
-                if !goes_on {
-                    life.current = None;
-                }
-                self.told(&unit, !goes_on);
-                self.note_turn(&unit, told.action(), event.boot_ns);
-            }
-            UnitAction::Unknown => {}
-        }
-    }
-
-    /// Notes on whose request the last event was; a request is done once its job is.
-    fn told(&mut self, unit: &Arc<[u8]>, is_done: bool) {
-        let life = self.units.entry(Arc::clone(unit)).or_default();
-        life.told.clone_from(&life.pending);
-        if is_done {
-            life.pending = None;
-            life.job.clear();
-        }
-    }
-
-    fn queued(&mut self, unit: &Arc<[u8]>, boot_ns: u64) {
-        let request = self.request_for(unit, boot_ns);
-        let current = self.units.get(unit).and_then(|life| life.current);
-        let cause = self.cause_of(unit, request.clone());
-        match current
-            .and_then(|ActivationIndex(position)| self.activations.get_mut(position as usize))
-        {
-            // Its first process was told of before its job was.
-            Some(open) if !open.has_job && open.opened_ns + JOB_IS_LATE > boot_ns => {
-                open.has_job = true;
-                if is_newer(request.as_ref(), open) || open.cause.request().is_none() {
-                    open.cause = cause;
-                }
-            }
-            Some(_) | None => {
-                self.open(unit, cause, boot_ns, true);
-            }
-        }
-        let life = self.units.entry(Arc::clone(unit)).or_default();
-        life.pending.clone_from(&request);
-        life.told = request;
-    }
-
-    /// What is known by now may tell what a name alone did not.
-    fn described(&mut self, unit: &Arc<[u8]>, boot_ns: u64) {
-        // It may be over already.
-        let latest = self
-            .units
-            .get(unit)
-            .and_then(|life| life.current.or(life.last));
-        if let Some(ActivationIndex(position)) = latest
-            && let Some(open) = self.activations.get(position as usize)
-            && open.opened_ns + JOB_IS_LATE > boot_ns
-            && open.cause.request().is_none()
-        {
-            let opened_ns = open.opened_ns;
-            let is_again = matches!(open.cause, Cause::Again(_));
-            let request = self.request_for(unit, opened_ns);
-            if request.is_some() || !is_again {
-                // Its own beginning is not what was before it.
-                let life = self.units.entry(Arc::clone(unit)).or_default();
-                let last = life.last.take();
-                let cause = self.cause_of(unit, request.clone());
-                self.activations[position as usize].cause = cause;
-                let life = self.units.entry(Arc::clone(unit)).or_default();
-                life.last = last;
-                if request.is_some() {
-                    life.pending.clone_from(&request);
-                    life.told = request;
-                }
-            }
-        }
-        self.settle_tree(unit, boot_ns);
     }
 
     /// Gives a unit that is new a tree of its own, and what runs in it already.

@@ -4,11 +4,14 @@
 mod script;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use super::{Connection, Model, ProcessIndex, State, process::base_name};
 use crate::event::{Event, File, FileAction, Protocol};
+pub(super) use versions::Downloads;
+use versions::{End, Moment, Run, Version};
 
 /// A file that was written by a process that got something from somebody, and then executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,61 +31,11 @@ pub struct Download {
     pub executions: u64,
 }
 
-/// All that may turn out to be one.
-#[derive(Default)]
-pub(super) struct Downloads {
-    /// What was at a path, one after the other.
-    versions: BTreeMap<Vec<u8>, Vec<Version>>,
-    /// By who took them away: what was so renamed, if a new name is the next that is told of the same process.
-    taken: BTreeMap<ProcessIndex, Taken>,
-    /// What was executed by processes that are other programs by now.
-    former: Vec<Run>,
-}
-
-/// Content of a file, from when it was there until it was another or gone.
-#[derive(Clone)]
-struct Version {
-    writer: ProcessIndex,
-    carrier: Option<ProcessIndex>,
-    /// How many connections there were in all by then.
-    connections: usize,
-    begun: Moment,
-    ended: Option<(Moment, End)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
-    Overwritten,
-    Removed,
-}
-
-/// When something was told of a file, which is a little later than it was done.
-#[derive(Clone, Copy)]
-struct Moment {
-    told_ns: u64,
-    by: Option<ProcessIndex>,
-}
-
-/// The name that a file or directory had, and what of it may be downloads: what follows that name in their paths.
-struct Taken {
-    from: Vec<u8>,
-    files: Vec<(Vec<u8>, Version)>,
-}
-
-struct Run {
-    executed_ns: u64,
-    runner: ProcessIndex,
-    path: Vec<u8>,
-}
-
 /// Connections of one writer that are named: the last ones.
 const SOURCES: usize = 8;
 
 /// What is told later than this after it was done is told in no time that was seen.
 const LAG_NS: u64 = 1_000_000_000;
-
-/// Versions of one path that are kept, the last ones.
-const VERSIONS: usize = 16;
 
 /// Renamings of which the second half is waited for.
 const TAKEN_LIMIT: usize = 1024;
@@ -331,68 +284,6 @@ impl Model {
         } else {
             None
         }
-    }
-}
-
-impl Downloads {
-    fn current(&self, path: &[u8]) -> Option<&Version> {
-        let last = self.versions.get(path)?.last()?;
-        last.ended.is_none().then_some(last)
-    }
-
-    fn current_mut(&mut self, path: &[u8]) -> Option<&mut Version> {
-        let last = self.versions.get_mut(path)?.last_mut()?;
-        last.ended.is_none().then_some(last)
-    }
-
-    /// What there is at a path and in the directory that it may be.
-    fn below<'a>(&'a self, path: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-        let within = [path, b"/"].concat();
-        let all = self.versions.range(within.clone()..);
-        let all = all.take_while(move |(known, _)| known.starts_with(&within));
-        let itself = self.versions.get_key_value(path);
-        let known = itself.into_iter().chain(all);
-        known
-            .filter(|(_, versions)| versions.last().is_some_and(|last| last.ended.is_none()))
-            .map(|(known, _)| known.as_slice())
-    }
-
-    fn take(&self, path: &[u8]) -> Taken {
-        let files = self.below(path).filter_map(|known| {
-            let rest = known.strip_prefix(path)?.to_vec();
-            Some((rest, self.current(known)?.clone()))
-        });
-        Taken {
-            from: path.to_vec(),
-            files: files.collect(),
-        }
-    }
-
-    /// Somebody else has done something to it. What its writer takes away itself it may have made anew: the kernel tells
-    /// both at once, in no order.
-    fn end(&mut self, path: &[u8], moment: Moment, end: End) {
-        if let Some(version) = self.current_mut(path)
-            && (moment.by.is_none() || version.begun.by != moment.by)
-        {
-            version.ended = Some((moment, end));
-        }
-    }
-
-    fn carry(&mut self, path: Vec<u8>, moment: Moment, version: Version) {
-        let carried = Version {
-            carrier: moment.by.filter(|by| *by != version.writer),
-            begun: moment,
-            ended: None,
-            ..version
-        };
-        self.add(path, carried);
-    }
-
-    fn add(&mut self, path: Vec<u8>, version: Version) {
-        self.end(&path, version.begun, End::Overwritten);
-        let versions = self.versions.entry(path).or_default();
-        versions.push(version);
-        versions.drain(..versions.len().saturating_sub(VERSIONS));
     }
 }
 

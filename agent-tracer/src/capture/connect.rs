@@ -1,0 +1,60 @@
+//! Whether the entry of `tcp_connect` is hooked, which all programs have to know when they are loaded, and which is known for
+//! certain only when they were.
+
+use std::path::Path;
+
+use agent_tracer_ebpf::Settings;
+use aya::{Ebpf, EbpfError};
+
+use super::{
+    attach::{Loader, Places, attach_first},
+    hook::Hook,
+    plan::{Choice, Fact},
+};
+
+/// Loads all programs, attaches those for connections where `tcp_connect` can be hooked, and says what was settled for what.
+/// Where it went otherwise than expected, all is loaded a second time.
+pub(super) fn settle(
+    mut settings: Settings,
+    places: &Places,
+) -> Result<(Ebpf, Vec<Choice>), EbpfError> {
+    settings.connect_is_hooked = 1;
+    let hooked = settings.words();
+    settings.connect_is_hooked = 0;
+    let not_hooked = settings.words();
+    let mut loader = Loader::new();
+    let is_wanted = Fact::Connect.needs(&settings);
+    let mut is_expected = is_wanted && functions_can_be_hooked();
+    let mut connect = Choice::open(Fact::Connect);
+    loop {
+        let words = if is_expected { &hooked } else { &not_hooked };
+        let mut programs = loader.load(words)?;
+        let mut outcome = Choice::open(Fact::Outcome);
+        if is_expected {
+            // What becomes of connections before who asks for them: of one that is told, the rest is told too.
+            attach_first(&mut programs, &mut outcome, Fact::Outcome.hooks(), places);
+        }
+        // What has failed once is not tried again.
+        if is_wanted && connect.failures.is_empty() {
+            let hooks = [Hook::FentryTcpConnect, Hook::KprobeTcpConnect];
+            attach_first(&mut programs, &mut connect, &hooks, places);
+        }
+        if connect.hook.is_some() == is_expected {
+            let settled = match is_expected {
+                true => vec![outcome, connect],
+                false => vec![connect],
+            };
+            return Ok((programs, settled));
+        }
+        is_expected = !is_expected;
+        if is_expected {
+            connect = Choice::open(Fact::Connect);
+        }
+    }
+}
+
+/// Whether entries of the kernel's functions are likely to be hooked with success: a kernel that has kprobes has a kind of
+/// perf events for them. To load everything for nothing takes 25 ms.
+fn functions_can_be_hooked() -> bool {
+    Path::new("/sys/bus/event_source/devices/kprobe").exists()
+}

@@ -1,0 +1,143 @@
+//! Places where the kernel tells what happens, by the names that users know them by, and what a kernel needs to have them.
+//! Which tells what, and which is preferred, is the plan's.
+
+use std::fmt;
+
+/// A place in the kernel where a program can be attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// Raw tracepoint.
+    SchedProcessFork,
+    /// Raw tracepoint.
+    SchedProcessExec,
+    /// Raw tracepoint.
+    SchedProcessExit,
+    /// Raw tracepoint.
+    TaskRename,
+    /// Raw tracepoint.
+    CgroupAttachTask,
+    /// Entry of the function, through a BPF trampoline.
+    FentryTcpConnect,
+    /// Entry of the function, through a breakpoint.
+    KprobeTcpConnect,
+    /// Raw tracepoint.
+    InetSockSetState,
+    /// cgroup programs `connect4` and `connect6`.
+    CgroupConnect,
+    /// Raw tracepoints of both routing tables.
+    FibTableLookup,
+    /// cgroup programs `bind`, `post_bind`, `sendmsg` and `sock_release`.
+    CgroupDatagrams,
+    /// cgroup programs for packets that leave and arrive.
+    CgroupPackets,
+    /// No eBPF program: marks on directories.
+    Fanotify,
+    /// No eBPF program: systemd's interface on the D-Bus system bus.
+    Systemd,
+    /// No eBPF program: one question over netlink, about TCP.
+    SockDiag,
+    /// No eBPF program: one question over netlink, about UDP.
+    UdpDiag,
+}
+
+impl Hook {
+    /// Its name, for whoever leaves it out.
+    pub fn name(self) -> &'static str {
+        match self {
+            Hook::CgroupConnect => "cgroup_connect",
+            Hook::FibTableLookup => "fib_table_lookup",
+            Hook::CgroupDatagrams => "cgroup_datagrams",
+            Hook::CgroupPackets => "cgroup_packets",
+            Hook::SchedProcessFork => "sched_process_fork",
+            Hook::SchedProcessExec => "sched_process_exec",
+            Hook::SchedProcessExit => "sched_process_exit",
+            Hook::TaskRename => "task_rename",
+            Hook::CgroupAttachTask => "cgroup_attach_task",
+            Hook::FentryTcpConnect => "fentry_tcp_connect",
+            Hook::KprobeTcpConnect => "kprobe_tcp_connect",
+            Hook::InetSockSetState => "inet_sock_set_state",
+            Hook::Fanotify => "fanotify",
+            Hook::Systemd => "systemd",
+            Hook::SockDiag => "sock_diag",
+            Hook::UdpDiag => "udp_diag",
+        }
+    }
+
+    /// Its programs in the object; all of them are attached, or none.
+    pub fn programs(self) -> &'static [&'static str] {
+        match self {
+            Hook::SchedProcessFork => &["sched_process_fork"],
+            Hook::SchedProcessExec => &["sched_process_exec"],
+            Hook::SchedProcessExit => &["sched_process_exit"],
+            Hook::TaskRename => &["task_rename"],
+            Hook::CgroupAttachTask => &["cgroup_attach_task"],
+            Hook::FentryTcpConnect => &["fentry_tcp_connect"],
+            Hook::KprobeTcpConnect => &["kprobe_tcp_connect"],
+            Hook::InetSockSetState => &["inet_sock_set_state", "inet_sock_set_state_in_interrupt"],
+            Hook::CgroupConnect => &["cgroup_connect4", "cgroup_connect6"],
+            Hook::FibTableLookup => &["fib_table_lookup", "fib6_table_lookup"],
+            Hook::CgroupDatagrams => &[
+                "cgroup_sendmsg4",
+                "cgroup_sendmsg6",
+                "cgroup_bind4",
+                "cgroup_bind6",
+                "cgroup_post_bind4",
+                "cgroup_post_bind6",
+                "cgroup_sock_release",
+            ],
+            Hook::CgroupPackets => &["cgroup_egress", "cgroup_ingress"],
+            Hook::Fanotify | Hook::Systemd | Hook::SockDiag | Hook::UdpDiag => &[],
+        }
+    }
+
+    /// What to do to have it, where a kernel does not.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Hook::FentryTcpConnect => {
+                "needs CONFIG_FUNCTION_TRACER and CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, and a kernel policy that lets BPF attach to functions"
+            }
+            Hook::KprobeTcpConnect => "needs CONFIG_KPROBES",
+            Hook::SockDiag => "needs CONFIG_INET_DIAG (`modprobe tcp_diag`)",
+            Hook::UdpDiag => "needs CONFIG_INET_UDP_DIAG (`modprobe udp_diag`)",
+            Hook::Fanotify => "needs Linux 5.9 or newer with CONFIG_FANOTIFY, and CAP_SYS_ADMIN",
+            Hook::CgroupConnect | Hook::CgroupDatagrams | Hook::CgroupPackets => {
+                "needs CONFIG_CGROUP_BPF and a cgroup2 hierarchy"
+            }
+            Hook::FibTableLookup => {
+                "needs CONFIG_BPF_EVENTS and IPv6 in the kernel or its module loaded"
+            }
+            Hook::Systemd => {
+                "needs the D-Bus system bus (package dbus), /run/dbus/system_bus_socket"
+            }
+            Hook::SchedProcessFork
+            | Hook::SchedProcessExec
+            | Hook::SchedProcessExit
+            | Hook::TaskRename
+            | Hook::CgroupAttachTask
+            | Hook::InetSockSetState => "needs Linux 5.8 or newer with CONFIG_BPF_EVENTS",
+        }
+    }
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Hook::SchedProcessFork => "raw_tp sched_process_fork",
+            Hook::SchedProcessExec => "raw_tp sched_process_exec",
+            Hook::SchedProcessExit => "raw_tp sched_process_exit",
+            Hook::TaskRename => "raw_tp task_rename",
+            Hook::CgroupAttachTask => "raw_tp cgroup_attach_task",
+            Hook::FentryTcpConnect => "fentry tcp_connect",
+            Hook::KprobeTcpConnect => "kprobe tcp_connect",
+            Hook::InetSockSetState => "raw_tp inet_sock_set_state",
+            Hook::CgroupConnect => "cgroup connect4/6",
+            Hook::FibTableLookup => "raw_tp fib_table_lookup",
+            Hook::CgroupDatagrams => "cgroup bind/sendmsg/sock_release",
+            Hook::CgroupPackets => "cgroup_skb",
+            Hook::Fanotify => "fanotify",
+            Hook::Systemd => "D-Bus systemd1",
+            Hook::SockDiag => "netlink sock_diag",
+            Hook::UdpDiag => "netlink udp_diag",
+        })
+    }
+}
