@@ -6,8 +6,12 @@
 //! written to disk: user space turns them into events first.
 #![no_std]
 
+mod limits;
+mod peers;
 mod settings;
 
+pub use limits::*;
+pub use peers::{Bind, Peer, PeerCount, PeerKey, Released, Traffic};
 pub use settings::Settings;
 
 /// The compiled programs, as committed (see the manifest beside it).
@@ -18,55 +22,6 @@ pub static OBJECT: &[u8] = &{
     static ALIGNED: &Aligned<[u8]> = &Aligned(*include_bytes!("../object/tracer.bpf.o"));
     &ALIGNED.0
 };
-
-/// Bytes of a task's `comm`, NUL included (`TASK_COMM_LEN`).
-pub const COMM_BYTES: usize = 16;
-
-/// argv is captured whole up to this size; beyond it is truncated and marked so.
-pub const ARGV_LIMIT: usize = 128 * 1024;
-
-/// argv bytes carried by one [`Arguments`] record.
-pub const ARGV_CHUNK: usize = 16 * 1024;
-
-/// argv bytes that travel in the [`Exec`] record itself. Nearly every argv fits; one that
-/// does not is sent ahead in [`Arguments`] records.
-pub const ARGV_INLINE: usize = 8 * 1024;
-
-/// Longest path taken of each of: file name, interpreter, executable, working directory
-/// (`PATH_MAX`).
-pub const PATH_LIMIT: usize = 4096;
-
-/// Room after the fixed part of an [`Exec`] record: four paths, then argv. With the fixed
-/// part it stays below the 32 KiB that a per-CPU map value may have.
-pub const EXEC_PAYLOAD: usize = 4 * PATH_LIMIT + ARGV_INLINE;
-
-/// Size of the ring buffer. An exec is about 300 bytes, so this holds some 28,000 of them,
-/// which is seconds of the fastest storm two cores can make.
-pub const RING_BYTES: u32 = 8 * 1024 * 1024;
-
-/// Sockets that can be between connect and close at the same time: 32,768 entries of
-/// about 64 bytes are 2 MiB of kernel memory.
-pub const SOCKET_LIMIT: u32 = 32 * 1024;
-
-/// Peers of UDP sockets that are counted at the same time: 16,384 entries of about 160 bytes are 2.5 MiB of kernel
-/// memory. Those that were silent for longest make room for new ones.
-pub const PEER_LIMIT: u32 = 16 * 1024;
-
-/// Threads that can be inside of `connect(2)` at the same time: 8,192 entries of about 64 bytes.
-pub const ATTEMPT_LIMIT: u32 = 8 * 1024;
-
-/// How many of the first bytes that a client sends are looked at. A ClientHello with post-quantum key shares is
-/// 1,800 bytes long, the head of an HTTP request seldom more than 4,000.
-pub const OPENING_LIMIT: u32 = 8 * 1024;
-
-/// Payload bytes that one [`Payload`] record carries at most. Longer payloads are sent in several.
-pub const PAYLOAD_CHUNK: usize = 2048;
-
-/// Payload bytes that a small [`Payload`] record carries at most.
-pub const PAYLOAD_SMALL: usize = 512;
-
-/// Port of DNS servers (RFC 1035).
-pub const DNS_PORT: u16 = 53;
 
 /// An offset that this kernel's BTF does not have; what needs it is left out.
 pub const NO_OFFSET: u32 = u32::MAX;
@@ -343,46 +298,6 @@ pub struct Listen {
     pub endpoints: Endpoints,
 }
 
-/// The first datagram from a UDP socket to a peer: cgroup `connect4/6` and `sendmsg4/6` know who, `cgroup_skb`
-/// egress sees it. Those that follow are counted in the map `UDP_PEERS` (see [`PeerCount`]).
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct Peer {
-    /// The process that connected the socket to the peer or began to send to it.
-    pub header: Header,
-    /// `sk_cookie`.
-    pub cookie: u64,
-    /// Both ends.
-    pub endpoints: Endpoints,
-}
-
-/// A process bound a UDP socket: cgroup `post_bind4` and `post_bind6`. Datagrams of strangers are counted in the map
-/// `UDP_PEERS` under a peer of zeros.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct Bind {
-    /// The process.
-    pub header: Header,
-    /// `sk_cookie`.
-    pub cookie: u64,
-    /// The local end.
-    pub endpoints: Endpoints,
-    /// 1 where it asked for any port.
-    pub any_port: u32,
-    /// Always 0.
-    pub padding: u32,
-}
-
-/// A UDP socket is gone: cgroup `sock_release`. Whoever closed it last need not be its owner.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct Released {
-    /// Only the time is set.
-    pub header: Header,
-    /// `sk_cookie`.
-    pub cookie: u64,
-}
-
 /// Bytes of a connection: the first that the client sends, or an answer of a DNS server. `cgroup_skb`; the current
 /// task may be anyone. The bytes follow; the record may be longer than they are.
 #[derive(Clone, Copy)]
@@ -407,94 +322,6 @@ impl Payload {
     pub const DATAGRAM: u32 = 2;
     /// The last bytes of the datagram.
     pub const LAST: u32 = 4;
-}
-
-/// Key of the map `UDP_PEERS`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(C)]
-pub struct PeerKey {
-    /// `sk_cookie`.
-    pub cookie: u64,
-    /// Remote address, network byte order. IPv4 addresses are in the first four bytes; zeros stand for all
-    /// that nothing was sent to.
-    pub address: [u8; 16],
-    /// Remote port, host byte order.
-    pub port: u32,
-    /// Always 0.
-    pub padding: u32,
-}
-
-impl PeerKey {
-    /// The key as the loader hands it over.
-    pub fn words(self) -> [u64; 4] {
-        let [low, high] = [0, 8].map(|from| {
-            let mut half = [0; 8];
-            half.copy_from_slice(&self.address[from..from + 8]);
-            u64::from_ne_bytes(half)
-        });
-        let mut port = [0; 8];
-        port[..4].copy_from_slice(&self.port.to_ne_bytes());
-        [self.cookie, low, high, u64::from_ne_bytes(port)]
-    }
-}
-
-/// Value of the map `UDP_PEERS`: who and how much.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct PeerCount {
-    /// The process that talks to the peer.
-    pub header: Header,
-    /// Datagrams sent.
-    pub sent: u64,
-    /// Their payload bytes.
-    pub sent_bytes: u64,
-    /// Datagrams that reached the socket.
-    pub received: u64,
-    /// Their payload bytes.
-    pub received_bytes: u64,
-    /// [`PeerCount::NEW`] and the others.
-    pub state: u64,
-}
-
-impl PeerCount {
-    /// Nothing was sent so far.
-    pub const NEW: u64 = 0;
-    /// A [`Peer`] or [`Bind`] record was sent.
-    pub const TOLD: u64 = 1;
-    /// It wrote first, to a socket that is bound: what is sent to it is an answer, and counts with that.
-    pub const STRANGER: u64 = 2;
-    /// A socket that is about to be bound to any port.
-    pub const ANY_PORT: u64 = 3;
-
-    /// A peer of a socket that was there before the recording, as the loader hands it over.
-    pub const TOLD_WORDS: [u64; size_of::<PeerCount>() / 8] =
-        [0, 0, 0, 0, 0, 0, 0, 0, PeerCount::TOLD];
-}
-
-/// What the loader reads of a [`PeerCount`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Datagrams sent.
-    pub sent: u64,
-    /// Their payload bytes.
-    pub sent_bytes: u64,
-    /// Datagrams that reached the socket.
-    pub received: u64,
-    /// Their payload bytes.
-    pub received_bytes: u64,
-}
-
-impl Traffic {
-    /// Out of a [`PeerCount`] as the loader gets it.
-    pub fn from_words(words: [u64; size_of::<PeerCount>() / 8]) -> Traffic {
-        let [_, _, _, _, sent, sent_bytes, received, received_bytes, _] = words;
-        Traffic {
-            sent,
-            sent_bytes,
-            received,
-            received_bytes,
-        }
-    }
 }
 
 /// A socket that [`Connect`] announced, or that the loader named, changed its state: raw tracepoint

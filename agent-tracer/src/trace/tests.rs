@@ -1,4 +1,4 @@
-//! Traces in memory, whole and broken in every way, and what readers make of them.
+//! Traces in memory, and what readers make of them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(
@@ -6,14 +6,12 @@
     reason = "kinds may get fields that these tests need not set"
 )]
 
-use std::io::{self, Cursor, Read, Write};
+use std::io::{self, Cursor, Write};
 use std::time::{Duration, Instant};
 
-use proptest::prelude::*;
-
+mod damage;
 mod kinds;
-
-use kinds::{event, kind};
+mod properties;
 
 use super::block::{BlockHeader, BlockKind, Codec, HEADER_BYTES};
 use super::*;
@@ -137,186 +135,6 @@ fn nothing_happened() {
     let (file, _) = trace(0, 0, 1);
     let read = read(&file).unwrap();
     assert!(read.events.is_empty() && read.gaps.is_empty() && read.finished);
-}
-
-/// Cut anywhere: every block that is whole is read, and the tear is told unless it is between
-/// blocks.
-#[test]
-fn torn() {
-    let (file, starts) = trace(6, 4, 2);
-    for length in 0..file.len() {
-        let torn = file.get(..length).unwrap();
-        if length < starts[0] {
-            let message = message(torn);
-            assert!(message.contains("cut off") || length == 0, "{message}");
-            continue;
-        }
-        let read = read(torn).unwrap();
-        let whole = starts.iter().filter(|start| **start <= length).count() as u64 - 1;
-        assert_eq!(sequences(&read), Vec::from_iter(1..=whole * 4));
-        assert!(!read.finished);
-        // Torn between two blocks, only its end is missing.
-        let last = starts
-            .iter()
-            .filter(|start| **start <= length)
-            .max()
-            .unwrap();
-        assert_eq!(read.gaps.len(), 1, "{length}");
-        assert_eq!(read.gaps[0].offset, *last as u64);
-        assert_eq!(read.gaps[0].resumed_at, None);
-    }
-}
-
-/// A byte changed anywhere: only the rest of its group is missing, the numbers of the others
-/// stay, and the gap says where and how many.
-#[test]
-fn flipped() {
-    let (file, starts) = trace(6, 4, 2);
-    for position in 0..file.len() {
-        for change in [1, 0x80, 0xff] {
-            let mut damaged = file.clone();
-            damaged[position] ^= change;
-            if position < starts[0] {
-                assert!(read(&damaged).is_err());
-                continue;
-            }
-            let read = read(&damaged).unwrap();
-            let block = starts.iter().filter(|start| **start <= position).count() as u64 - 1;
-            let end = if block == 6 { 6 } else { block / 2 * 2 + 2 };
-            let kept = (1..=block * 4).chain(end * 4 + 1..=24);
-            assert_eq!(sequences(&read), Vec::from_iter(kept));
-            let gap = Gap {
-                offset: starts[block as usize] as u64,
-                resumed_at: (block < 6).then(|| starts[end as usize] as u64),
-                events_missing: (block < 6).then_some((end - block) * 4),
-                reason: read.gaps[0].reason,
-            };
-            assert_eq!(read.gaps, [gap]);
-            assert_eq!(read.finished, block < 6);
-        }
-    }
-}
-
-#[test]
-fn bytes_missing_and_added() {
-    let (file, starts) = trace(6, 4, 1);
-    let mut shorter = file.clone();
-    shorter.drain(starts[1] + 50..starts[1] + 60);
-    assert_eq!(
-        sequences(&read(&shorter).unwrap()),
-        Vec::from_iter((1..=4).chain(13..=24))
-    );
-    let mut without_block = file.clone();
-    without_block.drain(starts[1]..starts[2]);
-    let gap = &read(&without_block).unwrap().gaps[0];
-    assert_eq!(
-        (gap.events_missing, gap.reason),
-        (Some(4), "blocks are missing")
-    );
-    let mut longer = file.clone();
-    longer.splice(starts[3]..starts[3], vec![0xb7; 300_000]);
-    let longer = read(&longer).unwrap();
-    assert_eq!(sequences(&longer), Vec::from_iter(1..=24));
-    assert_eq!(longer.gaps[0].events_missing, Some(0));
-    let twice = read(&[file.clone(), file.clone()].concat()).unwrap();
-    assert_eq!(twice.gaps[0].offset, file.len() as u64);
-    let mut zeros = file.clone();
-    zeros[starts[3]..].fill(0);
-    assert_eq!(sequences(&read(&zeros).unwrap()), Vec::from_iter(1..=12));
-}
-
-/// What a program passes as an argument is not taken for a block, even where damage makes the
-/// reader search.
-#[test]
-fn forged() {
-    let (file, starts) = trace(3, 4, 1);
-    let mut other = Vec::new();
-    let mut writer = Writer::new(&mut other, &Header::default()).unwrap();
-    let length = writer.length() as usize;
-    for number in 0..40 {
-        writer.append(&exit(number), Instant::now());
-    }
-    writer.finish().unwrap();
-    let mut damaged = file.clone();
-    damaged[starts[1]] = 0;
-    damaged.splice(starts[2]..starts[2], other.split_off(length));
-    assert_eq!(
-        sequences(&read(&damaged).unwrap()),
-        Vec::from_iter((1..=4).chain(9..=12))
-    );
-}
-
-#[test]
-fn refused() {
-    let (file, _) = trace(1, 1, 1);
-    assert_eq!(
-        message(b""),
-        "t.trace is empty: was its recording stopped before it began?"
-    );
-    assert_eq!(
-        message(b"#!/bin/sh\nexit 0"),
-        "t.trace is not a trace: it was not made by `tracer record`: check the name"
-    );
-    assert!(message(b"\x1f\x8b\x08 rest of it").contains("gunzip"));
-    let mut text = file.clone();
-    text.remove(5);
-    assert!(message(&text).contains("takes it for text"));
-    let mut newer = file.clone();
-    newer[8] = 2;
-    assert_eq!(
-        message(&newer),
-        "t.trace was written in format 2 by a newer tracer; this one reads up to format 1: update it"
-    );
-    let name = std::path::Path::new("/nonexistent/t.trace");
-    assert!(
-        Reader::open(name)
-            .err()
-            .unwrap()
-            .to_string()
-            .starts_with("cannot read /nonexistent/")
-    );
-}
-
-/// A kind from the future is skipped and counted, and the differences go on past it.
-#[test]
-fn unknown_kind() {
-    let mut raw = Vec::new();
-    let mut foretold = envelope::Foretold::default();
-    assert!(foretold.encode(&exit(0), 1000, &mut raw));
-    // Time and process id 7 and 3 further than before; a message with tag 99.
-    raw.extend([8, 0x08, 14, 0x10, 6, 0x9a, 0x06, 1, 0xff]);
-    let mut second = Vec::new();
-    // An unknown field next to a kind that is known.
-    assert!(envelope::Foretold::default().encode(&exit(0), 1000, &mut second));
-    second[0] += 3;
-    second.extend([0xa0, 0x06, 1]);
-    let block = |raw: &[u8], events, first, kind| {
-        let (file, starts) = trace(0, 0, 1);
-        let trace = BlockHeader::parse(&file[12..]).unwrap().trace;
-        let header = BlockHeader {
-            kind,
-            codec: Codec::Raw,
-            part: 0,
-            stored_length: raw.len() as u32,
-            raw_length: raw.len() as u32,
-            first_sequence: first,
-            event_count: events,
-            trace,
-            payload_crc: crc32fast::hash(raw),
-        };
-        (
-            file[..starts[0]].to_vec(),
-            [header.to_bytes(), raw.to_vec()].concat(),
-        )
-    };
-    let (start, one) = block(&raw, 2, 1, BlockKind::Events);
-    let (_, two) = block(b"future", 5, 3, BlockKind::Unknown(9));
-    let (_, three) = block(&second, 1, 8, BlockKind::Events);
-    let read = read(&[start, one, two, three].concat()).unwrap();
-    assert_eq!(read.events, [(1, exit(0)), (8, exit(0))]);
-    // The gap is the end, which it lacks.
-    assert_eq!((read.unknown, read.gaps.len()), (6, 1));
-    assert_eq!(read.gaps[0].resumed_at, None);
 }
 
 /// A disk with room for so many bytes.
@@ -479,88 +297,4 @@ fn created() {
     let device = create(std::path::Path::new("/dev/null"), true, None).unwrap_err();
     assert!(device.to_string().contains("not a regular file"));
     assert!(!path("nowhere").exists());
-}
-
-/// Gives a byte or two at a time, as pipes may.
-struct Slow<'a>(&'a [u8]);
-
-impl Read for Slow<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = buffer.len().min(2);
-        self.0.read(buffer.get_mut(..count).unwrap())
-    }
-}
-
-proptest! {
-    #[test]
-    fn round_trip(events in proptest::collection::vec((event(), 0..60_u64), 0..60)) {
-        let mut file = Vec::new();
-        let mut writer = Writer::new(&mut file, &header()).unwrap();
-        let mut now = Instant::now();
-        for (event, pause) in &events {
-            now += Duration::from_millis(*pause);
-            writer.append(event, now);
-        }
-        writer.finish().unwrap();
-        let expected: Vec<_> =
-            events.into_iter().map(|(event, _)| event).enumerate().map(|(at, event)| (at as u64 + 1, event)).collect();
-        prop_assert_eq!(&read(&file).unwrap().events, &expected);
-        let items = Reader::new(Slow(&file), "").unwrap().map(Result::unwrap);
-        prop_assert_eq!(items.count(), expected.len());
-    }
-
-    #[test]
-    fn every_kind_has_a_tag(kind in kind()) {
-        let mut bytes = Vec::new();
-        let event = Event::of_recording(1, kind);
-        prop_assert!(envelope::Foretold::default().encode(&event, 1 << 20, &mut bytes));
-        let decoded = envelope::Foretold::default().decode(&mut bytes.as_slice());
-        prop_assert_eq!(decoded, Some(Some(event)));
-    }
-
-    /// Nothing panics, nothing is made up: behind the header of a trace, and in place of it.
-    #[test]
-    fn garbage(garbage in proptest::collection::vec(any::<u8>(), 0..400), at in 0..300_usize) {
-        let (file, starts) = trace(4, 3, 2);
-        let mut appended = file[..starts[0]].to_vec();
-        appended.extend(&garbage);
-        prop_assert!(read(&appended).unwrap().events.is_empty());
-        let mut replaced = file.clone();
-        for (byte, value) in replaced.iter_mut().skip(starts[0] + at).zip(&garbage) {
-            *byte = *value;
-        }
-        sequences(&read(&replaced).unwrap());
-        drop(read(&garbage));
-        drop(read(&[&MAGIC[..], &[1, 0, 0, 0], &garbage].concat()));
-    }
-
-    /// Checksums hold, and what they cover is garbage.
-    #[test]
-    fn sealed_garbage(
-        garbage in proptest::collection::vec(any::<u8>(), 0..200),
-        (codec, part, raw_length, events) in (0..3_u8, 0..2_u16, any::<u32>(), 0..100_u32),
-    ) {
-        let (file, starts) = trace(0, 0, 1);
-        let mut header = BlockHeader::parse(&file[12..]).unwrap();
-        header.kind = BlockKind::Events;
-        header.codec = if codec == 0 { Codec::Raw } else { Codec::Zstd };
-        header.part = part;
-        header.stored_length = garbage.len() as u32;
-        header.raw_length = if codec == 1 { raw_length } else { garbage.len() as u32 };
-        header.event_count = events;
-        header.payload_crc = crc32fast::hash(&garbage);
-        let sealed = [&file[..starts[0]], &header.to_bytes(), &garbage].concat();
-        let read = read(&sealed).unwrap();
-        prop_assert!(read.events.len() as u64 + read.unknown <= u64::from(events));
-    }
-}
-
-#[test]
-fn block_headers_survive() {
-    let (file, _) = trace(0, 0, 1);
-    let mut stream = Cursor::new(file);
-    stream.set_position(12);
-    let mut bytes = [0; HEADER_BYTES];
-    stream.read_exact(&mut bytes).unwrap();
-    assert_eq!(BlockHeader::parse(&bytes).unwrap().to_bytes(), bytes);
 }

@@ -1,0 +1,50 @@
+//! How much is carried, remembered and looked at, each with its arithmetic.
+
+/// Bytes of a task's `comm`, NUL included (`TASK_COMM_LEN`).
+pub const COMM_BYTES: usize = 16;
+
+/// argv is captured whole up to this size; beyond it is truncated and marked so.
+pub const ARGV_LIMIT: usize = 128 * 1024;
+
+/// argv bytes carried by one [`Arguments`] record.
+pub const ARGV_CHUNK: usize = 16 * 1024;
+
+/// argv bytes that travel in the [`Exec`] record itself. Nearly every argv fits; one that
+/// does not is sent ahead in [`Arguments`] records.
+pub const ARGV_INLINE: usize = 8 * 1024;
+
+/// Longest path taken of each of: file name, interpreter, executable, working directory
+/// (`PATH_MAX`).
+pub const PATH_LIMIT: usize = 4096;
+
+/// Room after the fixed part of an [`Exec`] record: four paths, then argv. With the fixed
+/// part it stays below the 32 KiB that a per-CPU map value may have.
+pub const EXEC_PAYLOAD: usize = 4 * PATH_LIMIT + ARGV_INLINE;
+
+/// Size of the ring buffer. An exec is about 300 bytes, so this holds some 28,000 of them,
+/// which is seconds of the fastest storm two cores can make.
+pub const RING_BYTES: u32 = 8 * 1024 * 1024;
+
+/// Sockets that can be between connect and close at the same time: 32,768 entries of
+/// about 64 bytes are 2 MiB of kernel memory.
+pub const SOCKET_LIMIT: u32 = 32 * 1024;
+
+/// Peers of UDP sockets that are counted at the same time: 16,384 entries of about 160 bytes are 2.5 MiB of kernel
+/// memory. Those that were silent for longest make room for new ones.
+pub const PEER_LIMIT: u32 = 16 * 1024;
+
+/// Threads that can be inside of `connect(2)` at the same time: 8,192 entries of about 64 bytes.
+pub const ATTEMPT_LIMIT: u32 = 8 * 1024;
+
+/// How many of the first bytes that a client sends are looked at. A ClientHello with post-quantum key shares is
+/// 1,800 bytes long, the head of an HTTP request seldom more than 4,000.
+pub const OPENING_LIMIT: u32 = 8 * 1024;
+
+/// Payload bytes that one [`Payload`] record carries at most. Longer payloads are sent in several.
+pub const PAYLOAD_CHUNK: usize = 2048;
+
+/// Payload bytes that a small [`Payload`] record carries at most.
+pub const PAYLOAD_SMALL: usize = 512;
+
+/// Port of DNS servers (RFC 1035).
+pub const DNS_PORT: u16 = 53;
