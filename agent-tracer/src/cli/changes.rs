@@ -27,7 +27,26 @@ Examples:
   tracer changes FILE
   tracer changes FILE --all                 every file by itself
   tracer changes FILE --tree omsagent
-  tracer changes FILE --format jsonl | jq -r 'select(.attention) | .name'")]
+  tracer changes FILE --format jsonl | jq -r 'select(.attention) | .name'
+  tracer changes FILE --all --format jsonl | jq -r 'select(.after.mode? == \"4755\") | .name'
+
+Fields of --format jsonl, in this order, each where there is something to say:
+  kind action name detail process tree because inferred attention first_of within
+      of every change; within has attention, path, process, inferred, before, after
+  service      file, before and after (enabled, disabled, masked …), active_before and
+               active_after, enabled, enabled_by or disabled_by, requested_by, process_count
+  process      argv
+  listener     protocol local
+  destination  as of connections --by destination
+  download     writer carrier from (connections as in replay) executions
+  file, cron   before and after: type mode uid user gid size sha256_begin capabilities target;
+               of several files in one row: count size
+  user         before and after: uid:gid:home:shell
+  group        before and after: gid:members
+  package      before and after: version, of dpkg also the state
+  sysctl       before and after: the value
+  mount        before and after: type and source
+  module, firewall   before and after, empty: it was there")]
 pub(super) struct Arguments {
     #[command(flatten)]
     reading: Reading,
@@ -85,17 +104,21 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
 /// The changes that are wanted, and how many the system itself made, which are not; what deserves attention is, whoever made
 /// it.
-pub(super) fn wanted(model: &Model, selection: &Selection, all: bool) -> (Vec<Change>, usize) {
+pub(super) fn wanted<'a>(
+    model: &'a Model,
+    selection: &Selection,
+    all: bool,
+) -> (Vec<Change<'a>>, usize) {
     // A recording without a command is of the system itself.
     let asks_for_system = selection.asks_for_processes() || model.command().is_none();
-    let is_wanted = |change: &Change| match change.author {
+    let is_wanted = |change: &Change<'_>| match change.author {
         Some(author) => selection.shows_process(author),
         None => !selection.asks_for_processes(),
     };
-    let collected = view::collect_changes(model, all);
-    let wanted: Vec<Change> = collected.into_iter().filter(is_wanted).collect();
+    let collected = view::collect_changes(model, all, model.connections().iter());
+    let wanted: Vec<Change<'_>> = collected.into_iter().filter(is_wanted).collect();
     let count = wanted.len();
-    let shown: Vec<Change> = wanted
+    let shown: Vec<Change<'_>> = wanted
         .into_iter()
         .filter(|change| {
             asks_for_system || !change.is_of_system(model) || change.deserves_attention()

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    event::{FileDifference, Subject},
-    model::{Model, Origin, ProcessIndex},
+    event::{Difference, FileDifference, Subject},
+    model::{Model, Origin, ProcessIndex, Request},
 };
 
-use super::{Action, Change, Kind};
+use super::{Action, Change, Kind, facts::Facts};
 use crate::view::{escape, process::name as name_of};
 
 /// Kinds of units that make something run.
@@ -21,18 +21,24 @@ const TYPES: [&[u8]; 6] = [
 ];
 
 /// What is known of a unit.
-#[derive(Default)]
-struct Unit {
-    file: Option<FileOf>,
-    enabled: Option<(bool, Option<ProcessIndex>)>,
-    /// What systemd says of its file at the end.
-    state: Option<Vec<u8>>,
-    running: usize,
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unit<'a> {
+    pub(super) file: Option<FileOf>,
+    /// Whether links have it started now, and who made or removed them.
+    pub(super) enabled: Option<(bool, Option<ProcessIndex>)>,
+    /// What systemd says of its file.
+    pub(super) state: Option<&'a Difference>,
+    /// What systemd says of itself.
+    pub(super) active: Option<&'a Difference>,
+    /// Who asked for what happened to it last.
+    pub(super) request: Option<&'a Request>,
+    pub(super) running: usize,
     began: bool,
 }
 
-struct FileOf {
-    path: Vec<u8>,
+#[derive(Clone, Debug)]
+pub(super) struct FileOf {
+    pub(super) path: Vec<u8>,
     action: Action,
     author: Option<ProcessIndex>,
 }
@@ -43,14 +49,14 @@ pub(super) fn is_unit_file(path: &[u8]) -> bool {
 }
 
 /// The changes.
-pub(super) fn collect(model: &Model) -> Vec<Change> {
-    let mut units: BTreeMap<Vec<u8>, Unit> = BTreeMap::new();
+pub(super) fn collect(model: &Model) -> Vec<Change<'_>> {
+    let mut units: BTreeMap<Vec<u8>, Unit<'_>> = BTreeMap::new();
     for difference in model.changed_files() {
         note_file(model, &mut units, difference);
     }
     for difference in model.differences(Subject::UnitFiles) {
         let unit = units.entry(difference.name.clone()).or_default();
-        unit.state.clone_from(&difference.after);
+        unit.state = Some(difference);
     }
     for (_, process) in model.processes() {
         let Some(unit) = &process.unit else {
@@ -63,15 +69,23 @@ pub(super) fn collect(model: &Model) -> Vec<Change> {
             known.running += usize::from(process.is_running());
         }
     }
+    for (name, unit) in &mut units {
+        unit.request = model.requester(name);
+    }
+    for difference in model.differences(Subject::Units) {
+        if let Some(unit) = units.get_mut(&difference.name) {
+            unit.active = Some(difference);
+        }
+    }
     let changes = units
         .into_iter()
         .filter(|(name, _)| TYPES.iter().any(|end| name.ends_with(end)));
     changes
-        .map(|(name, unit)| change(model, name, &unit))
+        .map(|(name, unit)| change(model, name, unit))
         .collect()
 }
 
-fn note_file(model: &Model, units: &mut BTreeMap<Vec<u8>, Unit>, difference: &FileDifference) {
+fn note_file(model: &Model, units: &mut BTreeMap<Vec<u8>, Unit<'_>>, difference: &FileDifference) {
     let author = model.author_of(difference).map(|(author, _)| author);
     let action = Action::of(difference.before.as_ref(), difference.after.as_ref());
     if let Some(unit) = unit_of(&difference.path) {
@@ -94,7 +108,7 @@ fn note_file(model: &Model, units: &mut BTreeMap<Vec<u8>, Unit>, difference: &Fi
     }
 }
 
-fn change(model: &Model, name: Vec<u8>, unit: &Unit) -> Change {
+fn change<'a>(model: &'a Model, name: Vec<u8>, unit: Unit<'a>) -> Change<'a> {
     let mut parts = Vec::new();
     let mut author = None;
     let mut action = Action::Changed;
@@ -103,20 +117,23 @@ fn change(model: &Model, name: Vec<u8>, unit: &Unit) -> Change {
         author = file.author;
         parts.push(escape::text(&file.path));
     }
-    match (&unit.enabled, &unit.state) {
+    match (
+        unit.enabled,
+        unit.state.and_then(|state| state.after.as_ref()),
+    ) {
         (Some((enabled, by)), _) => {
-            let verb = if *enabled { "enabled" } else { "disabled" };
+            let verb = if enabled { "enabled" } else { "disabled" };
+            author = author.or(by);
             let by = by.map(|by| {
                 let process = model.process(by);
                 format!(" by {} [{}]", name_of(process), process.id.pid)
             });
             parts.push(format!("{verb}{}", by.unwrap_or_default()));
-            author = author.or(unit.enabled.and_then(|(_, by)| by));
         }
         (None, Some(state)) => parts.push(escape::text(state)),
         (None, None) => {}
     }
-    if let Some(request) = model.requester(&name) {
+    if let Some(request) = unit.request {
         parts.push(format!(
             "asked for by {} [{}] (inferred)",
             escape::arguments(&request.words),
@@ -132,13 +149,14 @@ fn change(model: &Model, name: Vec<u8>, unit: &Unit) -> Change {
     Change {
         detail: parts.join(", "),
         author,
-        attention: attention(&name, unit),
+        attention: attention(&name, &unit),
+        facts: Facts::Unit(Box::new(unit)),
         ..Change::new(Kind::Service, action, name)
     }
 }
 
 /// A service runs something else when its file is another.
-fn attention(name: &[u8], unit: &Unit) -> Option<&'static str> {
+fn attention(name: &[u8], unit: &Unit<'_>) -> Option<&'static str> {
     let file = unit.file.as_ref().filter(|_| name.ends_with(b".service"))?;
     match file.action {
         Action::New => Some("new service"),
