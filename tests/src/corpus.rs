@@ -13,7 +13,7 @@ use std::{
 use crate::harness::{Test, run, tracer};
 
 /// A view, the end of the name of the file that has it, and the arguments that make it.
-const VIEWS: [(&str, &[&str]); 16] = [
+const VIEWS: [(&str, &[&str]); 18] = [
     ("replay.txt", &["replay"]),
     (
         "absolute.txt",
@@ -48,10 +48,12 @@ const VIEWS: [(&str, &[&str]); 16] = [
     ("changes.txt", &["changes"]),
     ("changes.jsonl", &["changes", "--format", "jsonl"]),
     ("all.jsonl", &["changes", "--all", "--format", "jsonl"]),
+    ("remote.txt", &["changes", "--remote", "mirror.example"]),
+    ("process.txt", &["changes", "--process", "wget"]),
 ];
 
 /// Views of what only newer traces have.
-const NEW_VIEWS: [&str; 7] = [
+const NEW_VIEWS: [&str; 9] = [
     "listening.txt",
     "lookups.txt",
     "names.jsonl",
@@ -59,6 +61,8 @@ const NEW_VIEWS: [&str; 7] = [
     "changes.txt",
     "changes.jsonl",
     "all.jsonl",
+    "remote.txt",
+    "process.txt",
 ];
 
 /// Traces whose other views would be long or say the same again: of many processes, of many arguments, of strange names.
@@ -95,6 +99,8 @@ const SHORT_VIEWS: [(&str, &[&str]); 5] = [
             "changes.txt",
             "changes.jsonl",
             "all.jsonl",
+            "remote.txt",
+            "process.txt",
         ],
     ),
     ("cut", &["report.txt", "connections.txt"]),

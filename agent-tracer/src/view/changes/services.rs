@@ -36,6 +36,16 @@ pub(super) struct Unit<'a> {
     began: bool,
 }
 
+impl Unit<'_> {
+    /// Everybody who is known to have had a part in what became of it.
+    pub(super) fn parties(&self) -> impl Iterator<Item = ProcessIndex> {
+        let file = self.file.as_ref().and_then(|file| file.author);
+        let enabled = self.enabled.and_then(|(_, by)| by);
+        let request = self.request.map(|request| request.by);
+        [file, enabled, request].into_iter().flatten()
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct FileOf {
     pub(super) path: Vec<u8>,
