@@ -1,5 +1,7 @@
 //! Units of systemd's that are new, changed or gone: by their files, by what enables them, and by who asked to start them.
 
+mod off;
+
 use std::collections::BTreeMap;
 
 use crate::{
@@ -44,6 +46,10 @@ impl Unit<'_> {
         let request = self.request.map(|request| request.by);
         [file, enabled, request].into_iter().flatten()
     }
+
+    fn is_masked(&self) -> bool {
+        self.state.is_some_and(|state| is_masked(&state.after))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -85,6 +91,16 @@ pub(super) fn collect(model: &Model) -> Vec<Change<'_>> {
     for difference in model.differences(Subject::Units) {
         if let Some(unit) = units.get_mut(&difference.name) {
             unit.active = Some(difference);
+            continue;
+        }
+        let unit = Unit {
+            active: Some(difference),
+            request: model.requester(&difference.name),
+            ..Unit::default()
+        };
+        // Units come and go by themselves.
+        if off::of(model, &difference.name, &unit).is_some() {
+            units.insert(difference.name.clone(), unit);
         }
     }
     let changes = units
@@ -119,13 +135,17 @@ fn note_file(model: &Model, units: &mut BTreeMap<Vec<u8>, Unit<'_>>, difference:
 }
 
 fn change<'a>(model: &'a Model, name: Vec<u8>, unit: Unit<'a>) -> Change<'a> {
+    let off = off::of(model, &name, &unit);
     let mut parts = Vec::new();
     let mut author = None;
     let mut action = Action::Changed;
     if let Some(file) = &unit.file {
-        action = file.action;
         author = file.author;
         parts.push(escape::text(&file.path));
+        // What masks a unit is a file, and the unit was there.
+        if !(unit.is_masked() && unit.state.is_some_and(|state| state.before.is_some())) {
+            action = file.action;
+        }
     }
     match (
         unit.enabled,
@@ -150,29 +170,41 @@ fn change<'a>(model: &'a Model, name: Vec<u8>, unit: Unit<'a>) -> Change<'a> {
             request.pid
         ));
     }
+    let was_stopped = off.as_ref().is_some_and(|off| off.was_stopped);
     match unit.running {
-        0 if unit.began => parts.push("not running".to_owned()),
+        0 if unit.began || was_stopped => parts.push("not running".to_owned()),
         0 => {}
         1 => parts.push("1 process".to_owned()),
         count => parts.push(format!("{count} processes")),
     }
+    let (author, is_inferred) = match &off {
+        Some(off) => (Some(off.author), off.is_inferred),
+        None => (author, false),
+    };
     Change {
         detail: parts.join(", "),
         author,
-        attention: attention(&name, &unit),
+        is_inferred,
+        attention: off.map(|off| off.reason()).or(attention(&name, &unit)),
         facts: Facts::Unit(Box::new(unit)),
         ..Change::new(Kind::Service, action, name)
     }
 }
 
-/// A service runs something else when its file is another.
+/// A service runs something else when its file is another; one that masks it makes it run nothing.
 fn attention(name: &[u8], unit: &Unit<'_>) -> Option<&'static str> {
-    let file = unit.file.as_ref().filter(|_| name.ends_with(b".service"))?;
+    let is_service = name.ends_with(b".service") && !unit.is_masked();
+    let file = unit.file.as_ref().filter(|_| is_service)?;
     match file.action {
         Action::New => Some("new service"),
         Action::Changed => Some("changed service"),
         Action::Gone | Action::Touched => None,
     }
+}
+
+fn is_masked(state: &Option<Vec<u8>>) -> bool {
+    let state = state.as_deref();
+    state.is_some_and(|state| state.starts_with(b"masked"))
 }
 
 /// The unit that a unit file is of: it lies right in a directory of unit files.
@@ -200,7 +232,7 @@ fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, FileOf, Unit, attention, enabled_by, unit_of};
+    use super::{Action, Difference, FileOf, Unit, attention, enabled_by, unit_of};
 
     #[test]
     fn services_that_run_something_else() {
@@ -220,6 +252,15 @@ mod tests {
             assert_eq!(attention(b"a.service", &unit(action)), reason);
         }
         assert_eq!(attention(b"a.timer", &unit(Action::Changed)), None);
+        let masked = Difference {
+            after: Some(b"masked".to_vec()),
+            ..Difference::default()
+        };
+        let masked = Unit {
+            state: Some(&masked),
+            ..unit(Action::New)
+        };
+        assert_eq!(attention(b"a.service", &masked), None);
         // Enabled only.
         assert_eq!(attention(b"a.service", &Unit::default()), None);
     }
