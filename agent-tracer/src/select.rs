@@ -16,7 +16,7 @@ use ipnet::IpNet;
 
 use crate::{
     event::{Event, EventKind},
-    model::{Connection, Listener, Model, NameLookup, Process, ProcessIndex, UnitTurn},
+    model::{Connection, Download, Listener, Model, NameLookup, Process, ProcessIndex, UnitTurn},
     rules::{Glob, Scope},
 };
 
@@ -320,6 +320,19 @@ impl Selection {
         self.is_of_wanted_process(listener.owner)
             && (!self.filter.asks_for_events()
                 || is_marked(&self.marks.listeners, listener.position()))
+    }
+
+    /// Whether a download is to be shown: one in which a wanted process had a part, whoever that is of those who wrote,
+    /// carried and executed it. Where remote ends were asked for, it came from one of them.
+    pub fn shows_download(&self, download: &Download) -> bool {
+        let parties = [download.writer, download.runner];
+        let mut parties = parties.into_iter().chain(download.carrier);
+        if self.filter.remote.is_empty() {
+            return parties.any(|index| self.shows_process(index));
+        }
+        let mut from = download.connections.iter();
+        parties.any(|index| self.is_of_wanted_process(index))
+            && from.any(|position| is_marked(&self.marks.connections, *position))
     }
 
     /// Whether a lookup is to be shown: one of a process that is.

@@ -15,6 +15,7 @@ pub(crate) fn tests() -> Vec<Test> {
             .needs("dpkg-deb")
             .needs_file("/var/lib/dpkg/status", NO_DPKG),
         live!(what_is_taken_away_again_is_no_difference).needs("nft"),
+        live!(a_service_that_is_turned_off_is_looked_at),
         live!(nothing_changes_by_itself),
         live!(what_is_not_wanted_is_not_compared),
         live!(what_cannot_be_looked_at_is_said),
@@ -186,6 +187,60 @@ fn what_is_taken_away_again_is_no_difference() {
     let trace = record(place.path(), "", script);
     assert_eq!(differences(&trace), Vec::<Row>::new());
     subjects(&trace);
+}
+
+/// By its link and by a mask, as programs do that ask no systemd.
+fn a_service_that_is_turned_off_is_looked_at() {
+    let place = tempfile::tempdir().expect("a directory");
+    let prepare = "
+        cd /etc/systemd/system && mkdir -p acme.target.wants
+        for unit in log audit stays; do
+            printf '[Service]\\nExecStart=/bin/true\\n[Install]\\nWantedBy=acme.target\\n' >$unit-acme.service
+            ln -s ../$unit-acme.service acme.target.wants/
+        done";
+    let script = "
+        cd /etc/systemd/system
+        rm acme.target.wants/log-acme.service
+        rm audit-acme.service && ln -s /dev/null audit-acme.service
+        rm acme.target.wants/stays-acme.service && cp -P acme.target.wants/audit-acme.service x
+        mv x acme.target.wants/stays-acme.service";
+    let trace = record(place.path(), prepare, script);
+    let rows = trace.lives("changes", []);
+    let told: Vec<[&str; 5]> = rows
+        .iter()
+        .filter(|row| row["kind"] == "service")
+        .filter(|row| row["attention"] != Value::Null)
+        .map(|row| {
+            let text = |value: &'static str| row[value].as_str().unwrap_or("-");
+            let author = row["process"]["name"].as_str().unwrap_or("-");
+            [
+                text("name"),
+                text("attention"),
+                author,
+                text("before"),
+                text("after"),
+            ]
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            [
+                "audit-acme.service",
+                "disabled service",
+                "ln",
+                "enabled",
+                "masked"
+            ],
+            [
+                "log-acme.service",
+                "disabled service",
+                "rm",
+                "enabled",
+                "disabled"
+            ],
+        ]
+    );
 }
 
 /// Also while there is a lot to do, by many processes, which open many files and terminals and need memory.

@@ -13,7 +13,7 @@ use std::{
 use crate::harness::{Test, run, tracer};
 
 /// A view, the end of the name of the file that has it, and the arguments that make it.
-const VIEWS: [(&str, &[&str]); 13] = [
+const VIEWS: [(&str, &[&str]); 18] = [
     ("replay.txt", &["replay"]),
     (
         "absolute.txt",
@@ -45,18 +45,28 @@ const VIEWS: [(&str, &[&str]); 13] = [
         "connections.jsonl",
         &["connections", "--tree", "omsagent", "--format", "jsonl"],
     ),
+    ("changes.txt", &["changes"]),
+    ("changes.jsonl", &["changes", "--format", "jsonl"]),
+    ("all.jsonl", &["changes", "--all", "--format", "jsonl"]),
+    ("remote.txt", &["changes", "--remote", "mirror.example"]),
+    ("process.txt", &["changes", "--process", "wget"]),
 ];
 
 /// Views of what only newer traces have.
-const NEW_VIEWS: [&str; 4] = [
+const NEW_VIEWS: [&str; 9] = [
     "listening.txt",
     "lookups.txt",
     "names.jsonl",
     "connections.jsonl",
+    "changes.txt",
+    "changes.jsonl",
+    "all.jsonl",
+    "remote.txt",
+    "process.txt",
 ];
 
 /// Traces whose other views would be long or say the same again: of many processes, of many arguments, of strange names.
-const SHORT_VIEWS: [(&str, &[&str]); 4] = [
+const SHORT_VIEWS: [(&str, &[&str]); 5] = [
     (
         "oms-install",
         &[
@@ -78,6 +88,19 @@ const SHORT_VIEWS: [(&str, &[&str]); 4] = [
             "lookups.txt",
             "names.jsonl",
             "connections.jsonl",
+            "changes.jsonl",
+        ],
+    ),
+    (
+        "changed",
+        &[
+            "jsonl",
+            "report.txt",
+            "changes.txt",
+            "changes.jsonl",
+            "all.jsonl",
+            "remote.txt",
+            "process.txt",
         ],
     ),
     ("cut", &["report.txt", "connections.txt"]),

@@ -1,7 +1,9 @@
-//! Writes traces that nobody recorded, through the library's own writer: a long one of a busy machine, to measure with, and one whose every
-//! text tries to break out of whatever shows it. `cargo run --example compose -- busy FILE [PROCESSES]`, or `hostile FILE`.
+//! Writes traces that nobody recorded, through the library's own writer: a long one of a busy machine, to measure with, one of an
+//! installer that changes something of every kind, and one whose every text tries to break out of whatever shows it.
+//! `cargo run --example compose -- busy FILE [PROCESSES]`, `changed FILE`, or `hostile FILE`.
 
 mod busy;
+mod changed;
 mod hostile;
 mod story;
 
@@ -20,8 +22,12 @@ fn main() -> ExitCode {
             Some(count) => Story::write(file, &[], |story| busy::tell(story, count)),
             None => Err("how many processes?".into()),
         },
+        [kind, file] if kind == "changed" => Story::write(file, &changed::COMMAND, changed::tell),
         [kind, file] if kind == "hostile" => Story::write(file, &hostile::COMMAND, hostile::tell),
-        _ => Err("usage: compose busy FILE [PROCESSES] | compose hostile FILE".into()),
+        _ => Err(
+            "usage: compose busy FILE [PROCESSES] | compose changed FILE | compose hostile FILE"
+                .into(),
+        ),
     };
     match done {
         Ok(events) => {

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use agent_tracer::{
-    model::{Model, SYSTEM},
+    model::{Model, ProcessIndex, SYSTEM},
     select::Selection,
-    view::{self, Change},
+    view::{self, Change, Kind},
 };
 
 use super::{
@@ -27,7 +27,32 @@ Examples:
   tracer changes FILE
   tracer changes FILE --all                 every file by itself
   tracer changes FILE --tree omsagent
-  tracer changes FILE --format jsonl | jq -r 'select(.attention) | .name'")]
+  tracer changes FILE --remote '*.github.com'
+  tracer changes FILE --format jsonl | jq -r 'select(.attention) | .name'
+  tracer changes FILE --all --format jsonl | jq -r 'select(.after.mode? == \"4755\") | .name'
+
+Filters: a change is of whoever did it; a download also of who wrote, moved or ran the file, a
+service of who enabled it or asked for it. Destinations are those of the connections that are left.
+--remote shows those, downloads from there, and what processes did that talked to it. What nobody
+was seen to do is shown without filters only.
+
+Fields of --format jsonl, in this order, each where there is something to say:
+  kind action name detail process tree because inferred attention first_of within
+      of every change; within has attention, path, process, inferred, before, after
+  service      file, before and after (enabled, disabled, masked …), active_before and
+               active_after, enabled, enabled_by or disabled_by, requested_by, process_count
+  process      argv
+  listener     protocol local
+  destination  as of connections --by destination
+  download     writer carrier from (connections as in replay) executions
+  file, cron   before and after: type mode uid user gid size sha256_begin capabilities target;
+               of several files in one row: count size
+  user         before and after: uid:gid:home:shell
+  group        before and after: gid:members
+  package      before and after: version, of dpkg also the state
+  sysctl       before and after: the value
+  mount        before and after: type and source
+  module, firewall   before and after, empty: it was there")]
 pub(super) struct Arguments {
     #[command(flatten)]
     reading: Reading,
@@ -45,7 +70,11 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     } = &arguments.reading;
     let (replayed, selection) = read_whole(&arguments.reading)?;
     let model = &replayed.model;
-    let (shown, hidden) = wanted(model, &selection, arguments.all);
+    let Wanted {
+        shown,
+        of_system,
+        of_nobody,
+    } = wanted(model, &selection, arguments.all);
     let mut lines = Lines::new();
     match format {
         Format::Text => {
@@ -61,9 +90,14 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
     }
     lines.finish()?;
-    if hidden > 0 {
+    if of_system > 0 {
         output::note(&format!(
-            "{hidden} changes that the system itself made are not shown (--tree {SYSTEM} shows them)"
+            "{of_system} changes that the system itself made are not shown (--tree {SYSTEM} shows them)"
+        ));
+    }
+    if of_nobody > 0 {
+        output::note(&format!(
+            "{of_nobody} changes by somebody who was not seen are not shown (without filters they are)"
         ));
     }
     if let Some(why) = view::why_not_compared(model) {
@@ -77,30 +111,74 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             output::note(&caveat);
         }
     }
-    if shown.is_empty() && hidden == 0 {
+    if shown.is_empty() && of_system == 0 && of_nobody == 0 {
         nothing_matches("change", model, &selection);
     }
     Ok(conclude(&replayed, *strict, *time))
 }
 
-/// The changes that are wanted, and how many the system itself made, which are not; what deserves attention is, whoever made
-/// it.
-pub(super) fn wanted(model: &Model, selection: &Selection, all: bool) -> (Vec<Change>, usize) {
+/// What filters left over of the changes.
+pub(super) struct Wanted<'a> {
+    pub(super) shown: Vec<Change<'a>>,
+    /// How many of the system's own are not among them.
+    pub(super) of_system: usize,
+    /// How many nobody was seen to make, so that no filter can tell whose they are.
+    pub(super) of_nobody: usize,
+}
+
+/// The changes that are wanted, without those that the system itself made; what deserves attention is, whoever made it.
+pub(super) fn wanted<'a>(model: &'a Model, selection: &Selection, all: bool) -> Wanted<'a> {
     // A recording without a command is of the system itself.
     let asks_for_system = selection.asks_for_processes() || model.command().is_none();
-    let is_wanted = |change: &Change| match change.author {
-        Some(author) => selection.shows_process(author),
-        None => !selection.asks_for_processes(),
+    let connections = model.connections().iter();
+    let connections = connections.filter(|connection| selection.shows_connection(connection));
+    let mut wanted = Wanted {
+        shown: Vec::new(),
+        of_system: 0,
+        of_nobody: 0,
     };
-    let collected = view::collect_changes(model, all);
-    let wanted: Vec<Change> = collected.into_iter().filter(is_wanted).collect();
-    let count = wanted.len();
-    let shown: Vec<Change> = wanted
-        .into_iter()
-        .filter(|change| {
-            asks_for_system || !change.is_of_system(model) || change.deserves_attention()
-        })
-        .collect();
-    let hidden = count - shown.len();
-    (shown, hidden)
+    for change in view::collect_changes(model, all, connections) {
+        let parties = change.parties();
+        if parties.is_empty() && !selection.is_everything() {
+            wanted.of_nobody += 1;
+            continue;
+        }
+        if !is_wanted(selection, &change, &parties) {
+            continue;
+        }
+        if asks_for_system || !change.is_of_system(model) || change.deserves_attention() {
+            wanted.shown.push(change);
+        } else {
+            wanted.of_system += 1;
+        }
+    }
+    wanted
+}
+
+fn is_wanted(selection: &Selection, change: &Change<'_>, parties: &[ProcessIndex]) -> bool {
+    if let Some(listener) = change.listener() {
+        return selection.shows_listener(listener);
+    }
+    if let Some(download) = change.download() {
+        return selection.shows_download(download);
+    }
+    match change.kind {
+        // It is made of wanted connections.
+        Kind::Destination => true,
+        Kind::Service
+        | Kind::Process
+        | Kind::Listener
+        | Kind::Download
+        | Kind::User
+        | Kind::Group
+        | Kind::Package
+        | Kind::Cron
+        | Kind::File
+        | Kind::Module
+        | Kind::Sysctl
+        | Kind::Firewall
+        | Kind::Mount => {
+            selection.is_everything() || parties.iter().any(|index| selection.shows_process(*index))
+        }
+    }
 }

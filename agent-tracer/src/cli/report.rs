@@ -113,8 +113,8 @@ fn report<'a>(path: &Path, replayed: &'a Replay, selection: &Selection) -> Repor
     let connections = model.connections().iter();
     let listeners = model.listeners().iter();
     let lookups = model.lookups().iter();
-    let (wanted, of_others) = changes::wanted(model, selection, false);
-    let (attention, changes) = view::findings(model, &wanted);
+    let wanted = changes::wanted(model, selection, false);
+    let (attention, changes) = view::findings(model, &wanted.shown);
     let turns = model.unit_turns().iter().enumerate();
     Report {
         name: view::text(name.as_encoded_bytes()),
@@ -144,6 +144,7 @@ fn report<'a>(path: &Path, replayed: &'a Replay, selection: &Selection) -> Repor
         },
         attention,
         changes,
-        of_others,
+        of_others: wanted.of_system,
+        of_nobody: wanted.of_nobody,
     }
 }

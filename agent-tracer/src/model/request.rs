@@ -103,6 +103,16 @@ impl Model {
             asked_ns: boot_ns,
         });
     }
+
+    /// The last process that asked systemd to stop a unit, or to start it no more. Of the second there is no job that
+    /// systemd would tell of, and the files of it are its own doing.
+    pub fn asked_to_turn_off(&self, unit: &[u8]) -> Option<ProcessIndex> {
+        let is_asking = |process: &Process| {
+            base_name(&process.exe) == b"systemctl" && turns_off(&process.argv, unit)
+        };
+        let asking = self.processes().filter(|(_, process)| is_asking(process));
+        asking.last().map(|(index, _)| index)
+    }
 }
 
 /// Whether a request for one unit starts another: the same, or that of a timer, socket or path.
@@ -124,8 +134,8 @@ fn is_named(asked: &[u8], unit: &[u8]) -> bool {
     }
 }
 
-/// The units that a call of systemctl(1) starts, or stops: also what stops a unit has processes in its cgroup.
-fn systemctl(argv: &[Vec<u8>]) -> Vec<Vec<u8>> {
+/// The words of a call of systemctl(1) that are no options, and whether `--now` is among those that are.
+fn plain(argv: &[Vec<u8>]) -> (Vec<&[u8]>, bool) {
     let mut words = argv.iter().skip(1);
     let mut plain: Vec<&[u8]> = Vec::new();
     let mut now = false;
@@ -138,6 +148,12 @@ fn systemctl(argv: &[Vec<u8>]) -> Vec<Vec<u8>> {
             plain.push(word);
         }
     }
+    (plain, now)
+}
+
+/// The units that a call of systemctl(1) starts, or stops: also what stops a unit has processes in its cgroup.
+fn systemctl(argv: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let (plain, now) = plain(argv);
     let Some((verb, units)) = plain.split_first() else {
         return Vec::new();
     };
@@ -162,6 +178,18 @@ fn systemctl(argv: &[Vec<u8>]) -> Vec<Vec<u8>> {
         .iter()
         .map(|unit| whole_name(base_name(unit)))
         .collect()
+}
+
+/// Whether a call of systemctl(1) stops a unit, or keeps it from being started.
+fn turns_off(argv: &[Vec<u8>], unit: &[u8]) -> bool {
+    let (plain, _) = plain(argv);
+    plain.split_first().is_some_and(|(verb, units)| {
+        let is_end = matches!(*verb, b"stop" | b"kill" | b"disable" | b"mask");
+        is_end
+            && units
+                .iter()
+                .any(|asked| whole_name(base_name(asked)) == unit)
+    })
 }
 
 /// The unit that a call of systemd-run(1) makes; one that it has to name itself begins with `run-`.

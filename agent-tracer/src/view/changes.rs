@@ -1,25 +1,30 @@
-//! What is different on the machine since the recording began, with who did it: as a table by kind, and as JSON objects.
+//! What is different on the machine since the recording began, with who did it: as a table by kind.
 
 mod attention;
 mod collect;
+mod facts;
 mod files;
+mod object;
 mod services;
 mod sysctls;
 #[cfg(test)]
 mod tests;
 mod touched;
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-
-use crate::model::{Model, ProcessIndex, SYSTEM};
+use crate::{
+    event::FileDifference,
+    model::{Model, ProcessIndex, SYSTEM},
+};
 
 pub use collect::collect;
+pub use object::change_json;
+
+use facts::Facts;
 
 use super::{
     escape,
-    json::{ProcessObject, to_line},
     page::{Emphasis, Page, columns, pad},
-    process::{because, name},
+    process::name,
     summary::doubt,
 };
 
@@ -132,7 +137,7 @@ impl Action {
 
 /// One change.
 #[derive(Clone, Debug)]
-pub struct Change {
+pub struct Change<'a> {
     /// Of what.
     pub kind: Kind,
     /// What became of it.
@@ -152,18 +157,22 @@ pub struct Change {
     /// How many it stands for.
     pub count: usize,
     /// What in a group of files deserves it.
-    pub within: Vec<Within>,
+    pub within: Vec<Within<'a>>,
+    /// What there is of it besides words.
+    facts: Facts<'a>,
 }
 
 /// A file of a group that deserves attention.
 #[derive(Clone, Debug)]
-pub struct Within {
+pub struct Within<'a> {
     /// Its path; not escaped.
     pub path: Vec<u8>,
     /// Why.
     pub reason: &'static str,
     /// Who did it, where that was seen, and whether it was concluded; not always the author of the group.
     pub author: Option<(ProcessIndex, bool)>,
+    /// What it was and is, where that is known.
+    file: Option<&'a FileDifference>,
 }
 
 /// What deserves attention, why, and who did it.
@@ -173,8 +182,8 @@ pub(super) struct ToLookAt<'a> {
     pub(super) author: Option<(ProcessIndex, bool)>,
 }
 
-impl Change {
-    pub(super) fn new(kind: Kind, action: Action, what: impl Into<Vec<u8>>) -> Change {
+impl<'a> Change<'a> {
+    pub(super) fn new(kind: Kind, action: Action, what: impl Into<Vec<u8>>) -> Change<'a> {
         Change {
             kind,
             action,
@@ -186,11 +195,12 @@ impl Change {
             count: 1,
             first_of: Vec::new(),
             within: Vec::new(),
+            facts: Facts::None,
         }
     }
 
     /// The tree of its author, where that is known.
-    pub fn tree<'a>(&self, model: &'a Model) -> Option<&'a str> {
+    pub fn tree<'m>(&self, model: &'m Model) -> Option<&'m str> {
         self.author.map(|author| &*model.process(author).tree)
     }
 
@@ -234,12 +244,13 @@ impl Change {
 }
 
 /// The lines of the tables, those that deserve attention first.
-pub fn changes(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String> {
+pub fn changes(page: &Page, model: &Model, wanted: &[Change<'_>]) -> Vec<String> {
     let mut lines = attention_lines(page, model, wanted);
     let mut kinds: Vec<Kind> = wanted.iter().map(|change| change.kind).collect();
     kinds.dedup();
     for kind in kinds {
-        let of_kind: Vec<&Change> = wanted.iter().filter(|change| change.kind == kind).collect();
+        let of_kind: Vec<&Change<'_>> =
+            wanted.iter().filter(|change| change.kind == kind).collect();
         if !lines.is_empty() {
             lines.push(String::new());
         }
@@ -298,7 +309,7 @@ fn row(page: &Page, text: &str, author: &str) -> Vec<String> {
     lines.into_iter().map(|line| page.fit(line)).collect()
 }
 
-fn attention_lines(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String> {
+fn attention_lines(page: &Page, model: &Model, wanted: &[Change<'_>]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut count = 0;
     for change in wanted {
@@ -316,7 +327,7 @@ fn attention_lines(page: &Page, model: &Model, wanted: &[Change]) -> Vec<String>
     lines
 }
 
-fn author(model: &Model, change: &Change) -> String {
+fn author(model: &Model, change: &Change<'_>) -> String {
     let author = change.author.map(|author| (author, change.is_inferred));
     by(model, change.kind, author)
 }
@@ -340,56 +351,4 @@ pub(super) fn by(model: &Model, kind: Kind, author: Option<(ProcessIndex, bool)>
         name(process),
         process.id.pid
     )
-}
-
-/// A change as one JSON object.
-pub fn change_json(model: &Model, change: &Change) -> String {
-    to_line(&ChangeObject { model, change })
-}
-
-struct ChangeObject<'a> {
-    model: &'a Model,
-    change: &'a Change,
-}
-
-impl Serialize for ChangeObject<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { model, change } = *self;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("kind", change.kind.name())?;
-        map.serialize_entry("action", change.action.name())?;
-        map.serialize_entry("name", &String::from_utf8_lossy(&change.what))?;
-        if !change.detail.is_empty() {
-            map.serialize_entry("detail", &change.detail)?;
-        }
-        if let Some(index) = change.author {
-            map.serialize_entry("process", &ProcessObject { model, index })?;
-            let process = model.process(index);
-            map.serialize_entry("tree", &*process.tree)?;
-            map.serialize_entry("because", &because(model, process))?;
-            map.serialize_entry("inferred", &change.is_inferred)?;
-        }
-        if let Some(reason) = change.attention {
-            map.serialize_entry("attention", reason)?;
-        }
-        if !change.first_of.is_empty() {
-            map.serialize_entry("first_of", &String::from_utf8_lossy(&change.first_of))?;
-        }
-        if !change.within.is_empty() {
-            let within: Vec<_> = change
-                .within
-                .iter()
-                .map(|within| {
-                    let author = within.author.map(|(index, _)| index);
-                    serde_json::json!({
-                        "path": String::from_utf8_lossy(&within.path),
-                        "attention": within.reason,
-                        "process": author.map(|index| ProcessObject { model, index }),
-                    })
-                })
-                .collect();
-            map.serialize_entry("within", &within)?;
-        }
-        map.end()
-    }
 }

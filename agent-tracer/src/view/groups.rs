@@ -30,6 +30,7 @@ pub enum By {
 }
 
 /// Connections that have something in common.
+#[derive(Clone, Debug)]
 pub struct Group {
     by: By,
     /// In the order in which they first came.
@@ -44,7 +45,7 @@ pub struct Group {
     pub(super) received: u64,
 }
 
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 struct Seen {
     destinations: HashSet<Destination>,
     remotes: HashSet<SocketAddr>,
@@ -151,6 +152,54 @@ impl Group {
 
     fn amount(&self) -> String {
         format!("{} / {}", bytes(self.sent), bytes(self.received))
+    }
+
+    /// All of it, as fields of an object.
+    pub(super) fn entries<M: SerializeMap>(
+        &self,
+        map: &mut M,
+        model: &Model,
+    ) -> Result<(), M::Error> {
+        match self.by {
+            By::Destination => {
+                if let Some(destination) = self.destinations.first() {
+                    if let Place::Named(name) = &destination.place {
+                        map.serialize_entry("host", &**name)?;
+                    }
+                    map.serialize_entry("port", &destination.port)?;
+                    map.serialize_entry("protocol", destination.protocol.name())?;
+                    if let Some(proxy) = destination.through {
+                        map.serialize_entry("proxy", &proxy)?;
+                    }
+                }
+                let addresses = distinct(self.remotes.iter().map(SocketAddr::ip));
+                map.serialize_entry("addresses", &addresses)?;
+                let remote = self.remotes.first().copied();
+                Named { model, remote }.entries(map)?;
+                map.serialize_entry("trees", &self.trees(model))?;
+                let processes: Vec<_> = self
+                    .owners
+                    .iter()
+                    .map(|index| ProcessObject {
+                        model,
+                        index: *index,
+                    })
+                    .collect();
+                map.serialize_entry("processes", &processes)?;
+            }
+            By::Process => {
+                if let Some(index) = self.owners.first().copied() {
+                    map.serialize_entry("process", &ProcessObject { model, index })?;
+                }
+                let destinations = self.destinations.iter().map(Destination::written);
+                let destinations: Vec<String> = destinations.collect();
+                map.serialize_entry("destinations", &destinations)?;
+            }
+        }
+        map.serialize_entry("connections", &self.count)?;
+        map.serialize_entry("outcomes", &self.outcomes)?;
+        map.serialize_entry("bytes_sent", &self.sent)?;
+        map.serialize_entry("bytes_received", &self.received)
     }
 }
 
@@ -278,48 +327,8 @@ struct GroupObject<'a> {
 
 impl Serialize for GroupObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { model, group } = *self;
         let mut map = serializer.serialize_map(None)?;
-        match group.by {
-            By::Destination => {
-                if let Some(destination) = group.destinations.first() {
-                    if let Place::Named(name) = &destination.place {
-                        map.serialize_entry("host", &**name)?;
-                    }
-                    map.serialize_entry("port", &destination.port)?;
-                    map.serialize_entry("protocol", destination.protocol.name())?;
-                    if let Some(proxy) = destination.through {
-                        map.serialize_entry("proxy", &proxy)?;
-                    }
-                }
-                let addresses = distinct(group.remotes.iter().map(SocketAddr::ip));
-                map.serialize_entry("addresses", &addresses)?;
-                let remote = group.remotes.first().copied();
-                Named { model, remote }.entries(&mut map)?;
-                map.serialize_entry("trees", &group.trees(model))?;
-                let processes: Vec<_> = group
-                    .owners
-                    .iter()
-                    .map(|index| ProcessObject {
-                        model,
-                        index: *index,
-                    })
-                    .collect();
-                map.serialize_entry("processes", &processes)?;
-            }
-            By::Process => {
-                if let Some(index) = group.owners.first().copied() {
-                    map.serialize_entry("process", &ProcessObject { model, index })?;
-                }
-                let destinations = group.destinations.iter().map(Destination::written);
-                let destinations: Vec<String> = destinations.collect();
-                map.serialize_entry("destinations", &destinations)?;
-            }
-        }
-        map.serialize_entry("connections", &group.count)?;
-        map.serialize_entry("outcomes", &group.outcomes)?;
-        map.serialize_entry("bytes_sent", &group.sent)?;
-        map.serialize_entry("bytes_received", &group.received)?;
+        self.group.entries(&mut map, self.model)?;
         map.end()
     }
 }

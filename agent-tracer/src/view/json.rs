@@ -19,10 +19,12 @@ use crate::{
 use super::{Clock, process};
 pub use lookup::lookup_json;
 
-pub(super) use connection::Named;
-use connection::{ConnectionLife, ConnectionObject, TagObject};
-pub(super) use fields::to_line;
-use fields::{bytes, entry, error, list, status};
+pub(super) use changed::{states, values};
+use connection::{ConnectionLife, TagObject};
+pub(super) use connection::{ConnectionObject, Named};
+pub(super) use fields::{bytes, entry, list, to_line};
+use fields::{error, status};
+pub(super) use unit::RequesterObject;
 
 /// One event, as of now: the model has just taken it in.
 pub fn event_json(clock: &Clock, model: &Model, sequence: u64, event: &Event) -> String {
@@ -180,7 +182,7 @@ fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<
         }
         EventKind::Hosts(hosts) => naming::hosts(map, hosts),
         EventKind::Compared(compared) => changed::compared(map, compared),
-        EventKind::FilesCompared(compared) => changed::files(map, compared),
+        EventKind::FilesCompared(compared) => changed::files(map, model, compared),
         EventKind::Unreadable(unreadable) => {
             entry(map, "connection", connection(unreadable.connection))?;
             map.serialize_entry("what", &unreadable.what)

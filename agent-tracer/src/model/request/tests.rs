@@ -1,6 +1,6 @@
 //! Command lines, and the units that they are about.
 
-use super::{starts, systemctl, systemd_run};
+use super::{starts, systemctl, systemd_run, turns_off};
 
 fn words(line: &str) -> Vec<Vec<u8>> {
     line.split(' ')
@@ -81,4 +81,20 @@ fn a_call_over_the_bus_names_its_units() {
         org.freedesktop.systemd1.Manager.RestartUnit string:x.service string:replace";
     assert_eq!(names(super::bus_call(&words(call))), "x.service");
     assert_eq!(names(super::bus_call(&words("busctl list x.service"))), "");
+}
+
+#[test]
+fn what_turns_a_unit_off() {
+    for (line, is_it) in [
+        ("systemctl stop auditd", true),
+        ("systemctl --now disable a auditd.service", true),
+        ("systemctl mask /lib/systemd/system/auditd.service", true),
+        ("systemctl restart auditd", false),
+        ("systemctl stop auditd.socket", false),
+        ("systemctl is-enabled auditd", false),
+        ("systemctl", false),
+    ] {
+        let argv = words(line);
+        assert_eq!(turns_off(&argv, b"auditd.service"), is_it, "{line}");
+    }
 }

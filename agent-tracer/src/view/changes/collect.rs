@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use crate::{
     event::{Difference, Subject},
-    model::{Model, Origin},
+    model::{Connection, Model, Origin},
 };
 
-use super::{Action, Change, Kind, files, services, sysctls, touched};
+use super::{Action, Change, Kind, facts::Facts, files, services, sysctls, touched};
 use crate::view::{
     escape,
     groups::{By, groups},
@@ -16,12 +16,16 @@ use crate::view::{
     user,
 };
 
-/// The changes, by kind; every file by itself where all are wanted.
-pub fn collect(model: &Model, all: bool) -> Vec<Change> {
+/// The changes, by kind; every file by itself where all are wanted, and as destinations those of the given connections.
+pub fn collect<'a>(
+    model: &'a Model,
+    all: bool,
+    connections: impl Iterator<Item = &'a Connection>,
+) -> Vec<Change<'a>> {
     let mut changes = services::collect(model);
     changes.extend(processes(model));
     changes.extend(listeners(model));
-    changes.extend(destinations(model));
+    changes.extend(destinations(model, connections));
     changes.extend(downloads(model));
     changes.extend(registered(
         model,
@@ -75,7 +79,7 @@ pub fn collect(model: &Model, all: bool) -> Vec<Change> {
     changes
 }
 
-fn processes(model: &Model) -> Vec<Change> {
+fn processes(model: &Model) -> Vec<Change<'_>> {
     let left = model.processes().filter(|(_, process)| {
         process.is_running()
             && process.origin != Origin::Snapshot
@@ -88,6 +92,7 @@ fn processes(model: &Model) -> Vec<Change> {
             escape::arguments(&process.argv)
         ),
         author: Some(index),
+        facts: Facts::Process,
         ..Change::new(
             Kind::Process,
             Action::New,
@@ -97,7 +102,7 @@ fn processes(model: &Model) -> Vec<Change> {
     .collect()
 }
 
-fn listeners(model: &Model) -> Vec<Change> {
+fn listeners(model: &Model) -> Vec<Change<'_>> {
     let left = model.listeners().iter().filter(|listener| {
         listener.ended_ns.is_none() && !listener.was_there_before && !listener.is_of_client()
     });
@@ -107,6 +112,7 @@ fn listeners(model: &Model) -> Vec<Change> {
             .map_or_else(|| "?".to_owned(), |local| local.to_string());
         Change {
             author: Some(listener.owner),
+            facts: Facts::Listener(listener),
             ..Change::new(
                 Kind::Listener,
                 Action::New,
@@ -117,25 +123,33 @@ fn listeners(model: &Model) -> Vec<Change> {
     .collect()
 }
 
-fn destinations(model: &Model) -> Vec<Change> {
-    let wanted = model.connections().iter().filter(|connection| {
+fn destinations<'a>(
+    model: &'a Model,
+    connections: impl Iterator<Item = &'a Connection>,
+) -> Vec<Change<'a>> {
+    let wanted = connections.filter(|connection| {
         let tree = &model.process(connection.owner).tree;
         !connection.was_there_before && !model.is_beside(tree)
     });
     groups(By::Destination, wanted)
-        .iter()
-        .map(|group| Change {
-            detail: group.summary(model),
-            author: group.first_owner(),
-            ..Change::new(Kind::Destination, Action::New, group.place())
+        .into_iter()
+        .map(|group| {
+            let place = group.place();
+            Change {
+                detail: group.summary(model),
+                author: group.first_owner(),
+                facts: Facts::Destination(Box::new(group)),
+                ..Change::new(Kind::Destination, Action::New, place)
+            }
         })
         .collect()
 }
 
-fn downloads(model: &Model) -> Vec<Change> {
+fn downloads(model: &Model) -> Vec<Change<'_>> {
     let all = model.downloads();
-    all.iter()
+    all.into_iter()
         .map(|download| {
+            let path = download.path.clone();
             let writer = model.process(download.writer);
             let all = model.connections();
             let from = download.connections.iter().filter_map(|at| all.get(*at));
@@ -162,14 +176,15 @@ fn downloads(model: &Model) -> Vec<Change> {
                 author: Some(download.runner),
                 is_inferred: true,
                 attention: Some("downloaded and executed"),
-                ..Change::new(Kind::Download, Action::New, download.path.clone())
+                facts: Facts::Download(download),
+                ..Change::new(Kind::Download, Action::New, path)
             }
         })
         .collect()
 }
 
 /// Entries of a file in which many write.
-fn registered(model: &Model, subject: Subject, kind: Kind, file: &[u8]) -> Vec<Change> {
+fn registered<'a>(model: &'a Model, subject: Subject, kind: Kind, file: &[u8]) -> Vec<Change<'a>> {
     let all = model.differences(subject).iter();
     all.map(|difference| Change {
         author: model.registrar(file, &difference.name, difference.before.is_none()),
@@ -188,7 +203,12 @@ fn becomes_root(difference: &Difference) -> bool {
 }
 
 /// Entries of a list that only some programs change; whoever of them was given its name is concluded to have done it.
-fn listed(model: &Model, subject: Subject, kind: Kind, programs: &[&[u8]]) -> Vec<Change> {
+fn listed<'a>(
+    model: &'a Model,
+    subject: Subject,
+    kind: Kind,
+    programs: &[&[u8]],
+) -> Vec<Change<'a>> {
     let all = model.differences(subject).iter();
     let given = model.given_to(programs);
     all.map(|difference| {
@@ -212,8 +232,8 @@ fn listed(model: &Model, subject: Subject, kind: Kind, programs: &[&[u8]]) -> Ve
 }
 
 /// Many rules of one table deserve attention once, with the first of them.
-fn look_at_tables(rules: &mut [Change]) {
-    let mut tables: BTreeMap<_, Vec<&mut Change>> = BTreeMap::new();
+fn look_at_tables(rules: &mut [Change<'_>]) {
+    let mut tables: BTreeMap<_, Vec<&mut Change<'_>>> = BTreeMap::new();
     for rule in rules {
         // `inet acme input: tcp dport 22 accept`, `iptables nat PREROUTING: -j DOCKER`
         let table: Vec<&[u8]> = rule.what.split(|byte| *byte == b' ').take(2).collect();
@@ -233,7 +253,7 @@ fn look_at_tables(rules: &mut [Change]) {
     }
 }
 
-fn of(kind: Kind, difference: &Difference) -> Change {
+fn of(kind: Kind, difference: &Difference) -> Change<'_> {
     let (before, after) = (difference.before.as_ref(), difference.after.as_ref());
     let detail = match (before, after) {
         (Some(before), Some(after)) => {
@@ -244,6 +264,7 @@ fn of(kind: Kind, difference: &Difference) -> Change {
     };
     Change {
         detail,
+        facts: Facts::Entry(difference),
         ..Change::new(kind, Action::of(before, after), difference.name.clone())
     }
 }

@@ -11,6 +11,7 @@ use crate::{
 use super::{
     Action, Change, Kind, Within,
     attention::{self, Reason},
+    facts::Facts,
     services,
 };
 use crate::view::{page::bytes, user};
@@ -22,7 +23,7 @@ pub(super) const FEW: usize = 4;
 type Group<'a> = (&'a [u8], Action, Option<(ProcessIndex, bool)>);
 
 /// The changes; every file by itself where all are wanted.
-pub(super) fn collect(model: &Model, all: bool) -> Vec<Change> {
+pub(super) fn collect(model: &Model, all: bool) -> Vec<Change<'_>> {
     let files: Vec<&FileDifference> = model
         .changed_files()
         .iter()
@@ -56,7 +57,7 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change> {
             Some(_) | None => alone.push(difference),
         }
     }
-    let mut changes: Vec<Change> = alone
+    let mut changes: Vec<Change<'_>> = alone
         .into_iter()
         .map(|difference| single(model, difference))
         .collect();
@@ -75,7 +76,7 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change> {
     changes
 }
 
-fn single(model: &Model, difference: &FileDifference) -> Change {
+fn single<'a>(model: &Model, difference: &'a FileDifference) -> Change<'a> {
     let (before, after) = (difference.before.as_ref(), difference.after.as_ref());
     let reason = reason(model, difference);
     let author = culprit(model, difference, reason);
@@ -88,6 +89,7 @@ fn single(model: &Model, difference: &FileDifference) -> Change {
         author: author.map(|(author, _)| author),
         is_inferred: author.is_some_and(|(_, is_inferred)| is_inferred),
         attention: reason.map(|reason| reason.text),
+        facts: Facts::File(difference),
         ..Change::new(kind, Action::of(before, after), difference.path.clone())
     }
 }
@@ -110,12 +112,12 @@ fn culprit(
         .or_else(|| model.author_of(difference))
 }
 
-fn together(
+fn together<'a>(
     model: &Model,
     directory: &[u8],
     author: Option<(ProcessIndex, bool)>,
-    members: &[&FileDifference],
-) -> Change {
+    members: &[&'a FileDifference],
+) -> Change<'a> {
     let first = members.first();
     let action = first.map_or(Action::Changed, |first| {
         Action::of(first.before.as_ref(), first.after.as_ref())
@@ -131,6 +133,7 @@ fn together(
             path: member.path.clone(),
             reason: reason.text,
             author: culprit(model, member, Some(reason)),
+            file: Some(member),
         })
     });
     let count = members.len();
@@ -147,6 +150,7 @@ fn together(
         is_inferred: author.is_some_and(|(_, is_inferred)| is_inferred),
         count,
         within: within.collect(),
+        facts: Facts::Files(Some(size)),
         ..Change::new(Kind::File, action, name)
     }
 }

@@ -1,13 +1,15 @@
 //! Units of systemd's that are new, changed or gone: by their files, by what enables them, and by who asked to start them.
 
+mod off;
+
 use std::collections::BTreeMap;
 
 use crate::{
-    event::{FileDifference, Subject},
-    model::{Model, Origin, ProcessIndex},
+    event::{Difference, FileDifference, Subject},
+    model::{Model, Origin, ProcessIndex, Request},
 };
 
-use super::{Action, Change, Kind};
+use super::{Action, Change, Kind, facts::Facts};
 use crate::view::{escape, process::name as name_of};
 
 /// Kinds of units that make something run.
@@ -21,18 +23,38 @@ const TYPES: [&[u8]; 6] = [
 ];
 
 /// What is known of a unit.
-#[derive(Default)]
-struct Unit {
-    file: Option<FileOf>,
-    enabled: Option<(bool, Option<ProcessIndex>)>,
-    /// What systemd says of its file at the end.
-    state: Option<Vec<u8>>,
-    running: usize,
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unit<'a> {
+    pub(super) file: Option<FileOf>,
+    /// Whether links have it started now, and who made or removed them.
+    pub(super) enabled: Option<(bool, Option<ProcessIndex>)>,
+    /// What systemd says of its file.
+    pub(super) state: Option<&'a Difference>,
+    /// What systemd says of itself.
+    pub(super) active: Option<&'a Difference>,
+    /// Who asked for what happened to it last.
+    pub(super) request: Option<&'a Request>,
+    pub(super) running: usize,
     began: bool,
 }
 
-struct FileOf {
-    path: Vec<u8>,
+impl Unit<'_> {
+    /// Everybody who is known to have had a part in what became of it.
+    pub(super) fn parties(&self) -> impl Iterator<Item = ProcessIndex> {
+        let file = self.file.as_ref().and_then(|file| file.author);
+        let enabled = self.enabled.and_then(|(_, by)| by);
+        let request = self.request.map(|request| request.by);
+        [file, enabled, request].into_iter().flatten()
+    }
+
+    fn is_masked(&self) -> bool {
+        self.state.is_some_and(|state| is_masked(&state.after))
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct FileOf {
+    pub(super) path: Vec<u8>,
     action: Action,
     author: Option<ProcessIndex>,
 }
@@ -43,14 +65,14 @@ pub(super) fn is_unit_file(path: &[u8]) -> bool {
 }
 
 /// The changes.
-pub(super) fn collect(model: &Model) -> Vec<Change> {
-    let mut units: BTreeMap<Vec<u8>, Unit> = BTreeMap::new();
+pub(super) fn collect(model: &Model) -> Vec<Change<'_>> {
+    let mut units: BTreeMap<Vec<u8>, Unit<'_>> = BTreeMap::new();
     for difference in model.changed_files() {
         note_file(model, &mut units, difference);
     }
     for difference in model.differences(Subject::UnitFiles) {
         let unit = units.entry(difference.name.clone()).or_default();
-        unit.state.clone_from(&difference.after);
+        unit.state = Some(difference);
     }
     for (_, process) in model.processes() {
         let Some(unit) = &process.unit else {
@@ -63,15 +85,33 @@ pub(super) fn collect(model: &Model) -> Vec<Change> {
             known.running += usize::from(process.is_running());
         }
     }
+    for (name, unit) in &mut units {
+        unit.request = model.requester(name);
+    }
+    for difference in model.differences(Subject::Units) {
+        if let Some(unit) = units.get_mut(&difference.name) {
+            unit.active = Some(difference);
+            continue;
+        }
+        let unit = Unit {
+            active: Some(difference),
+            request: model.requester(&difference.name),
+            ..Unit::default()
+        };
+        // Units come and go by themselves.
+        if off::of(model, &difference.name, &unit).is_some() {
+            units.insert(difference.name.clone(), unit);
+        }
+    }
     let changes = units
         .into_iter()
         .filter(|(name, _)| TYPES.iter().any(|end| name.ends_with(end)));
     changes
-        .map(|(name, unit)| change(model, name, &unit))
+        .map(|(name, unit)| change(model, name, unit))
         .collect()
 }
 
-fn note_file(model: &Model, units: &mut BTreeMap<Vec<u8>, Unit>, difference: &FileDifference) {
+fn note_file(model: &Model, units: &mut BTreeMap<Vec<u8>, Unit<'_>>, difference: &FileDifference) {
     let author = model.author_of(difference).map(|(author, _)| author);
     let action = Action::of(difference.before.as_ref(), difference.after.as_ref());
     if let Some(unit) = unit_of(&difference.path) {
@@ -94,57 +134,77 @@ fn note_file(model: &Model, units: &mut BTreeMap<Vec<u8>, Unit>, difference: &Fi
     }
 }
 
-fn change(model: &Model, name: Vec<u8>, unit: &Unit) -> Change {
+fn change<'a>(model: &'a Model, name: Vec<u8>, unit: Unit<'a>) -> Change<'a> {
+    let off = off::of(model, &name, &unit);
     let mut parts = Vec::new();
     let mut author = None;
     let mut action = Action::Changed;
     if let Some(file) = &unit.file {
-        action = file.action;
         author = file.author;
         parts.push(escape::text(&file.path));
+        // What masks a unit is a file, and the unit was there.
+        if !(unit.is_masked() && unit.state.is_some_and(|state| state.before.is_some())) {
+            action = file.action;
+        }
     }
-    match (&unit.enabled, &unit.state) {
+    match (
+        unit.enabled,
+        unit.state.and_then(|state| state.after.as_ref()),
+    ) {
         (Some((enabled, by)), _) => {
-            let verb = if *enabled { "enabled" } else { "disabled" };
+            let verb = if enabled { "enabled" } else { "disabled" };
+            author = author.or(by);
             let by = by.map(|by| {
                 let process = model.process(by);
                 format!(" by {} [{}]", name_of(process), process.id.pid)
             });
             parts.push(format!("{verb}{}", by.unwrap_or_default()));
-            author = author.or(unit.enabled.and_then(|(_, by)| by));
         }
         (None, Some(state)) => parts.push(escape::text(state)),
         (None, None) => {}
     }
-    if let Some(request) = model.requester(&name) {
+    if let Some(request) = unit.request {
         parts.push(format!(
             "asked for by {} [{}] (inferred)",
             escape::arguments(&request.words),
             request.pid
         ));
     }
+    let was_stopped = off.as_ref().is_some_and(|off| off.was_stopped);
     match unit.running {
-        0 if unit.began => parts.push("not running".to_owned()),
+        0 if unit.began || was_stopped => parts.push("not running".to_owned()),
         0 => {}
         1 => parts.push("1 process".to_owned()),
         count => parts.push(format!("{count} processes")),
     }
+    let (author, is_inferred) = match &off {
+        Some(off) => (Some(off.author), off.is_inferred),
+        None => (author, false),
+    };
     Change {
         detail: parts.join(", "),
         author,
-        attention: attention(&name, unit),
+        is_inferred,
+        attention: off.map(|off| off.reason()).or(attention(&name, &unit)),
+        facts: Facts::Unit(Box::new(unit)),
         ..Change::new(Kind::Service, action, name)
     }
 }
 
-/// A service runs something else when its file is another.
-fn attention(name: &[u8], unit: &Unit) -> Option<&'static str> {
-    let file = unit.file.as_ref().filter(|_| name.ends_with(b".service"))?;
+/// A service runs something else when its file is another; one that masks it makes it run nothing.
+fn attention(name: &[u8], unit: &Unit<'_>) -> Option<&'static str> {
+    let is_service = name.ends_with(b".service") && !unit.is_masked();
+    let file = unit.file.as_ref().filter(|_| is_service)?;
     match file.action {
         Action::New => Some("new service"),
         Action::Changed => Some("changed service"),
         Action::Gone | Action::Touched => None,
     }
+}
+
+fn is_masked(state: &Option<Vec<u8>>) -> bool {
+    let state = state.as_deref();
+    state.is_some_and(|state| state.starts_with(b"masked"))
 }
 
 /// The unit that a unit file is of: it lies right in a directory of unit files.
@@ -172,7 +232,7 @@ fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, FileOf, Unit, attention, enabled_by, unit_of};
+    use super::{Action, Difference, FileOf, Unit, attention, enabled_by, unit_of};
 
     #[test]
     fn services_that_run_something_else() {
@@ -192,6 +252,15 @@ mod tests {
             assert_eq!(attention(b"a.service", &unit(action)), reason);
         }
         assert_eq!(attention(b"a.timer", &unit(Action::Changed)), None);
+        let masked = Difference {
+            after: Some(b"masked".to_vec()),
+            ..Difference::default()
+        };
+        let masked = Unit {
+            state: Some(&masked),
+            ..unit(Action::New)
+        };
+        assert_eq!(attention(b"a.service", &masked), None);
         // Enabled only.
         assert_eq!(attention(b"a.service", &Unit::default()), None);
     }

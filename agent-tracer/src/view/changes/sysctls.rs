@@ -6,8 +6,8 @@ use super::{Change, Kind};
 const FORWARD: &[u8] = b"net.ipv4.ip_forward";
 
 /// The changes, with what follows from forwarding in its own row.
-pub(super) fn folded(changes: Vec<Change>) -> Vec<Change> {
-    let is_sysctl = |change: &&Change| change.kind == Kind::Sysctl && change.what == FORWARD;
+pub(super) fn folded(changes: Vec<Change<'_>>) -> Vec<Change<'_>> {
+    let is_sysctl = |change: &&Change<'_>| change.kind == Kind::Sysctl && change.what == FORWARD;
     let Some(forward) = changes.iter().find(is_sysctl) else {
         return changes;
     };
@@ -16,13 +16,13 @@ pub(super) fn folded(changes: Vec<Change>) -> Vec<Change> {
         "1 → 0" => ("1 → 0", "0 → 1"),
         _ => return changes,
     };
-    let follows = |change: &Change| {
+    let follows = |change: &Change<'_>| {
         let is_of_device = change.what.starts_with(b"net.ipv4.conf.");
         let is_forwarding = is_of_device && change.what.ends_with(b".forwarding");
         let is_redirects = change.what == b"net.ipv4.conf.all.accept_redirects";
         is_forwarding && change.detail == same || is_redirects && change.detail == opposite
     };
-    let (following, mut others): (Vec<Change>, Vec<Change>) =
+    let (following, mut others): (Vec<Change<'_>>, Vec<Change<'_>>) =
         changes.into_iter().partition(follows);
     let count = following.len();
     if let Some(forward) = others.iter_mut().find(|change| change.what == FORWARD)
@@ -53,7 +53,7 @@ mod tests {
             ..Change::new(Kind::Sysctl, Action::Changed, *what)
         };
         let told = folded(all.iter().map(change).collect());
-        let text = |change: &Change| {
+        let text = |change: &Change<'_>| {
             let what = String::from_utf8_lossy(&change.what);
             format!("{what}: {}", change.detail)
         };

@@ -9,6 +9,7 @@ use crate::{
 
 use super::{
     Action, Change, Kind, Within, attention,
+    facts::Facts,
     files::{FEW, is_cron, parent},
 };
 
@@ -16,8 +17,8 @@ use super::{
 const UNKNOWN: &str = "what became of it is not known";
 
 /// What was touched; nothing where the files were compared.
-pub(super) fn collect(model: &Model, all: bool) -> Vec<Change> {
-    let mut groups: BTreeMap<(&[u8], Option<ProcessIndex>), Vec<Change>> = BTreeMap::new();
+pub(super) fn collect(model: &Model, all: bool) -> Vec<Change<'_>> {
+    let mut groups: BTreeMap<(&[u8], Option<ProcessIndex>), Vec<Change<'_>>> = BTreeMap::new();
     if model.files_were_compared() {
         return Vec::new();
     }
@@ -40,7 +41,7 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change> {
     changes
 }
 
-fn single(path: &[u8], touches: Touches) -> Change {
+fn single(path: &[u8], touches: Touches) -> Change<'static> {
     let kind = match is_cron(path) {
         true => Kind::Cron,
         false => Kind::File,
@@ -61,19 +62,25 @@ fn single(path: &[u8], touches: Touches) -> Change {
     }
 }
 
-fn together(directory: &[u8], author: Option<ProcessIndex>, members: Vec<Change>) -> Change {
+fn together(
+    directory: &[u8],
+    author: Option<ProcessIndex>,
+    members: Vec<Change<'_>>,
+) -> Change<'static> {
     let count = members.len();
     let within = members.into_iter().filter_map(|member| {
         Some(Within {
             reason: member.attention?,
             author: member.author.map(|author| (author, false)),
             path: member.what,
+            file: None,
         })
     });
     Change {
         detail: format!("{count} files and directories, {UNKNOWN}"),
         author,
         within: within.collect(),
+        facts: Facts::Files(None),
         count,
         ..Change::new(Kind::File, Action::Touched, [directory, b"/"].concat())
     }

@@ -15,9 +15,9 @@ use crate::{
     view::{Clock, process},
 };
 
-pub(super) struct ConnectionObject<'a> {
-    pub(super) model: &'a Model,
-    pub(super) connection: &'a Connection,
+pub(in crate::view) struct ConnectionObject<'a> {
+    pub(in crate::view) model: &'a Model,
+    pub(in crate::view) connection: &'a Connection,
 }
 
 impl Serialize for ConnectionObject<'_> {

@@ -44,7 +44,7 @@ impl serde_json::ser::Formatter for Visible {
     }
 }
 
-pub(super) fn entry<M: SerializeMap>(
+pub(in crate::view) fn entry<M: SerializeMap>(
     map: &mut M,
     key: &'static str,
     value: Option<impl Serialize>,
@@ -69,7 +69,7 @@ pub(super) fn error<M: SerializeMap>(map: &mut M, error: u32) -> Result<(), M::E
     }
 }
 
-pub(super) fn bytes<M: SerializeMap>(
+pub(in crate::view) fn bytes<M: SerializeMap>(
     map: &mut M,
     key: &'static str,
     twin: &'static str,
@@ -83,7 +83,7 @@ pub(super) fn bytes<M: SerializeMap>(
     Ok(())
 }
 
-pub(super) fn list<M: SerializeMap, T: AsRef<[u8]>>(
+pub(in crate::view) fn list<M: SerializeMap, T: AsRef<[u8]>>(
     map: &mut M,
     key: &'static str,
     twin: &'static str,

@@ -40,7 +40,7 @@ pub(super) fn unit<M: SerializeMap>(
 }
 
 /// Whoever asked for what happens to a unit, by inference.
-struct RequesterObject<'a>(&'a Request);
+pub(in crate::view) struct RequesterObject<'a>(pub(in crate::view) &'a Request);
 
 impl Serialize for RequesterObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -28,7 +28,7 @@ pub struct Entry {
 }
 
 /// What deserves attention, and all changes but those that have a part of their own in a report.
-pub fn findings(model: &Model, changes: &[Change]) -> (Vec<Entry>, Vec<Entry>) {
+pub fn findings(model: &Model, changes: &[Change<'_>]) -> (Vec<Entry>, Vec<Entry>) {
     let mut attention = Vec::new();
     let mut others = Vec::new();
     for change in changes {

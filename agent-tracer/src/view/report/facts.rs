@@ -181,8 +181,13 @@ fn circumstances(report: &Report<'_>) -> Vec<(&'static str, String)> {
         let count = report.of_others;
         format!("{count} that the system itself made are not shown (--tree {SYSTEM} shows them)")
     });
+    let nobodys = (report.of_nobody > 0).then(|| {
+        let count = report.of_nobody;
+        format!("{count} by somebody who was not seen are not shown (without filters they are)")
+    });
     let changes = unknown.into_iter().chain(looked_at(report.model));
-    all.extend(changes.chain(others).map(|value| ("changes", value)));
+    let hidden = others.into_iter().chain(nobodys);
+    all.extend(changes.chain(hidden).map(|value| ("changes", value)));
     if !report.shown.is_everything {
         let total = report.model.processes().count();
         let shown = report.processes().count();
