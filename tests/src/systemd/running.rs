@@ -2,18 +2,22 @@
 //! where it comes from, is in the trace from the start.
 
 use std::{
+    fs,
     io::Write,
     net::{TcpListener, TcpStream},
     process::Command,
 };
 
+use serde_json::Value;
+
 use super::stage::call;
-use crate::harness::{Recording, Test, Trace, live, run, within_limit};
+use crate::harness::{Recording, Test, Trace, live, run, within_limit, words};
 
 pub(super) fn tests() -> Vec<Test> {
     vec![
         live!(a_unit_is_recorded_with_what_it_has),
         live!(a_process_is_recorded_with_what_it_has),
+        live!(a_service_that_is_turned_off_is_looked_at),
     ]
 }
 
@@ -116,4 +120,68 @@ fn a_process_is_recorded_with_what_it_has() {
         .run()
         .trace();
     daemon.is_in(&trace);
+}
+
+/// Units that run and would be started again, until the next boot at most.
+struct Services(Vec<String>);
+
+impl Services {
+    fn start<const N: usize>(names: [&str; N]) -> Services {
+        let unit = |name| format!("tracer-test-{name}-{}.service", std::process::id());
+        let services = Services(names.map(unit).to_vec());
+        for unit in &services.0 {
+            let text =
+                "[Service]\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy=multi-user.target\n";
+            fs::write(format!("/run/systemd/system/{unit}"), text).expect("a unit");
+        }
+        call(&["systemctl", "daemon-reload"]);
+        for unit in &services.0 {
+            call(&["systemctl", "enable", "--runtime", "--now", unit]);
+        }
+        services
+    }
+}
+
+impl Drop for Services {
+    fn drop(&mut self) {
+        for unit in &self.0 {
+            call(&["systemctl", "unmask", "--runtime", unit]);
+            call(&["systemctl", "disable", "--runtime", "--now", unit]);
+            // One that was masked has none any more.
+            drop(fs::remove_file(format!("/run/systemd/system/{unit}")));
+        }
+        call(&["systemctl", "daemon-reload"]);
+    }
+}
+
+/// A restart is nothing; what is stopped, disabled or both is named, with whoever asked systemd for it.
+fn a_service_that_is_turned_off_is_looked_at() {
+    let services = Services::start(["off", "stopped", "disabled", "restarted"]);
+    let [off, stopped, disabled, restarted] = services.0.as_slice() else {
+        unreachable!("there are four");
+    };
+    let script = format!(
+        "systemctl disable --runtime --now {off}; systemctl stop {stopped}; \
+         systemctl disable --runtime {disabled}; systemctl restart {restarted}"
+    );
+    let trace = Recording::of(words(["sh", "-c", &script])).run().trace();
+    let rows = trace.lives("changes", []);
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let mut told: Vec<[String; 3]> = rows
+        .iter()
+        .filter(|row| row["kind"] == "service" && row["attention"] != Value::Null)
+        .map(|row| {
+            let author = &row["process"]["name"];
+            [text(&row["name"]), text(&row["attention"]), text(author)]
+        })
+        .collect();
+    told.sort();
+    let mut expected = [
+        (off, "service turned off"),
+        (stopped, "stopped service"),
+        (disabled, "disabled service"),
+    ]
+    .map(|(unit, reason)| [unit.clone(), reason.to_owned(), "systemctl".to_owned()]);
+    expected.sort();
+    assert_eq!(told, expected);
 }
