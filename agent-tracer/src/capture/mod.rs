@@ -14,6 +14,7 @@ mod launch;
 mod load;
 mod losses;
 mod memory;
+mod mounts;
 mod observe;
 mod packed;
 mod plan;
