@@ -8,6 +8,7 @@ mod crontab;
 mod error;
 mod files;
 mod hierarchy;
+mod homes;
 mod hosts;
 mod inventory;
 mod launch;
