@@ -25,7 +25,8 @@ const PASSWD_LIMIT: u64 = 1 << 20;
 /// Bytes read of mountinfo(5): some 50,000 mounts.
 const MOUNTS_LIMIT: u64 = 8 << 20;
 
-/// Homes at most, of one passwd(5). Each costs some 4 µs, 200 bytes and up to two marks of fanotify(7), of which there are 8192.
+/// Homes at most, of one passwd(5). Each takes 3 µs to find, and one with keys 9 µs to look into and 3 µs to watch; besides 200
+/// bytes and up to two marks of fanotify(7), of which there are 8192.
 const HOMES: usize = 2048;
 
 /// Homes at most, of all that there were: who rewrites passwd(5) over and over must not make the recorder grow.

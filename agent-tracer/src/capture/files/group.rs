@@ -35,6 +35,8 @@ pub(super) struct Group {
     /// A directory of it, to call it by.
     pub(super) place: PathBuf,
     fanotify: Fanotify,
+    /// The root, which marks are relative to: their paths are absolute.
+    here: fs::File,
     /// Where the names of directories that are gone come from.
     removals: Option<Removals>,
     pub(super) names: Names,
@@ -78,6 +80,7 @@ impl Group {
             device,
             place: directory.to_owned(),
             fanotify,
+            here,
             removals,
             names,
             whole,
@@ -95,6 +98,7 @@ impl Group {
             device,
             place: directory.to_owned(),
             fanotify: begin(true)?,
+            here: fs::File::open("/")?,
             removals: None,
             names: Names::without_hold(directory),
             whole: Err("nothing is wanted of it but .ssh in homes".to_owned()),
@@ -194,12 +198,12 @@ impl Group {
     }
 
     fn mark_one(&mut self, mask: MaskFlags, directory: &Path) -> io::Result<()> {
-        let here = fs::File::open("/")?;
         // Whoever has put a link in its place since means another.
         let flags =
             MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_ONLYDIR | MarkFlags::FAN_MARK_DONT_FOLLOW;
         let mask = mask | MaskFlags::FAN_EVENT_ON_CHILD;
-        self.fanotify.mark(flags, mask, &here, Some(directory))?;
+        self.fanotify
+            .mark(flags, mask, &self.here, Some(directory))?;
         self.marked += 1;
         Ok(())
     }
@@ -208,25 +212,24 @@ impl Group {
     /// is much, and is not wanted.
     pub(super) fn mark_way(&mut self, directory: &Path) -> io::Result<()> {
         let key = handle(directory)?;
-        let here = fs::File::open("/")?;
         let flags = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_DONT_FOLLOW;
         let mask = entries() & !MaskFlags::FAN_CLOSE_WRITE;
-        self.fanotify.mark(flags, mask, &here, Some(directory))?;
+        self.fanotify
+            .mark(flags, mask, &self.here, Some(directory))?;
         self.names.learn(key, directory.to_owned());
         Ok(())
     }
 
     /// Is told of attributes everywhere, and lets go of single directories.
     fn widen(&mut self) -> io::Result<()> {
-        let here = fs::File::open("/")?;
         let whole = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_FILESYSTEM;
         let place = Some(self.place.as_path());
         self.fanotify
-            .mark(whole, entries() | attributes(), &here, place)?;
+            .mark(whole, entries() | attributes(), &self.here, place)?;
         self.are_attributes_whole = true;
         let none = MaskFlags::empty();
         self.fanotify
-            .mark(MarkFlags::FAN_MARK_FLUSH, none, &here, place)?;
+            .mark(MarkFlags::FAN_MARK_FLUSH, none, &self.here, place)?;
         Ok(())
     }
 
