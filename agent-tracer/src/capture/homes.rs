@@ -72,6 +72,15 @@ pub(super) struct Homes {
 }
 
 impl Homes {
+    /// That of one user, for tests.
+    #[cfg(test)]
+    pub(super) fn of(home: &Path) -> Homes {
+        let mut homes = Homes::default();
+        let line = [b"a:x:1:1::", home.as_os_str().as_bytes(), b":\n"].concat();
+        homes.take(&line, b"", |_| true);
+        homes
+    }
+
     /// Takes the users that there are now to those that there were; what is new of it. Not those that are not wanted.
     pub(super) fn find(&mut self, is_wanted: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
         let read = |path: &str, limit| regular::read(regular::open(Path::new(path))?, limit);

@@ -79,6 +79,16 @@ impl Roots {
         })
     }
 
+    /// Only the `.ssh` of one user, for tests.
+    #[cfg(test)]
+    pub(super) fn of_home(home: &Path) -> Roots {
+        Roots {
+            directories: Vec::new(),
+            ignored: Vec::new(),
+            homes: Homes::of(home),
+        }
+    }
+
     /// Takes the `.ssh` of each user that there is now besides, and says which are new. Those of users that are gone stay.
     pub fn find_homes(&mut self) -> Vec<PathBuf> {
         let mut homes = std::mem::take(&mut self.homes);

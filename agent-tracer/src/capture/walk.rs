@@ -299,6 +299,44 @@ mod tests {
         }
     }
 
+    #[test]
+    fn of_a_home_only_keys_and_not_too_many() {
+        let place = tempfile::tempdir().expect("a directory");
+        let home = fs::canonicalize(place.path()).expect("its path");
+        let roots = Roots::of_home(&home);
+        let at = |name: &str| home.join(".ssh").join(name);
+        let none = Files::look(&roots);
+        fs::create_dir(at("")).expect("a directory");
+        fs::write(home.join("other"), "x").expect("a file");
+        fs::write(at("rc"), "x").expect("a file");
+        assert_eq!(names(&none.compare(&roots), &place), [".ssh", ".ssh/rc"]);
+        let few = Files::look(&roots);
+        for number in 0..1000 {
+            fs::write(at(&format!("{number}")), "x").expect("a file");
+        }
+        let many = Files::look(&roots);
+        fs::write(at("rc"), "longer").expect("a file");
+        // Which of them are come to is chance: none is taken for gone.
+        for before in [&few, &many] {
+            let told = before.compare(&roots);
+            let is_gone =
+                |part: &FilesCompared| part.differences.iter().any(|it| it.after.is_none());
+            assert!(!told.iter().any(is_gone));
+            assert!(told[0].problem.contains("more than 1000 files"));
+        }
+        for number in 0..1000 {
+            fs::remove_file(at(&format!("{number}"))).expect("a file less");
+        }
+        let told = many.compare(&roots);
+        let is_new = |part: &FilesCompared| part.differences.iter().any(|it| it.before.is_none());
+        assert!(!told.iter().any(is_new));
+        // A link in its place is one, and leads nowhere.
+        fs::rename(at(""), home.join("kept")).expect("another name");
+        symlink("kept", home.join(".ssh")).expect("a link");
+        let told = few.compare(&roots);
+        assert_eq!(names(&told, &place), [".ssh", ".ssh/rc"]);
+    }
+
     fn place() -> (tempfile::TempDir, Roots) {
         let place = tempfile::tempdir().expect("a directory");
         let mut roots = Roots::new(&[], &[]).expect("roots");
