@@ -15,6 +15,7 @@ mod exec;
 mod files;
 mod filter;
 mod harness;
+mod homes;
 mod hooks;
 mod launch;
 mod listening;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         schedule::tests(),
         systemd::tests(),
         connect::tests(),
+        homes::tests(),
         hooks::tests(),
         matrix::tests(),
         udp::tests(),

@@ -4,6 +4,7 @@
 
 mod arrivals;
 mod group;
+mod keys;
 mod names;
 mod records;
 mod removals;
@@ -22,6 +23,7 @@ use nix::libc;
 use super::{
     attach::is_left_out,
     crontab,
+    homes::{PASSWD, is_within_keys},
     hook::Hook,
     plan::{Choice, Fact},
     regular,
@@ -30,6 +32,7 @@ use super::{
 use crate::event::FileAction;
 use arrivals::{Arrival, Young};
 use group::Group;
+use keys::Keys;
 use records::Events;
 
 /// Directories whose files are told of whatever the roots are: those of cron, as of cron(8) of Debian and cronie, and those
@@ -89,6 +92,7 @@ pub struct FileWatch {
     overflows: u64,
     /// Roots that are not watched, with the reasons.
     unwatched: Vec<String>,
+    keys: Keys,
 }
 
 impl FileWatch {
@@ -105,6 +109,7 @@ impl FileWatch {
             young: Young::default(),
             overflows: 0,
             unwatched: Vec::new(),
+            keys: Keys::default(),
         };
         let mut refused = None;
         let here = std::env::current_dir().unwrap_or_default();
@@ -123,6 +128,9 @@ impl FileWatch {
                 let _ = watch.group(&place, metadata.dev());
             }
         }
+        // Last: a file system that is watched anyway is best for them, too.
+        let keys: Vec<PathBuf> = watch.roots.homes().keys().map(Path::to_owned).collect();
+        watch.add_keys(&keys);
         match refused {
             Some(error) if watch.groups.is_empty() => Err(error),
             Some(_) | None => Ok(watch),
@@ -144,7 +152,8 @@ impl FileWatch {
     /// What it does not see: of a file system that is watched directory by directory, what is done in a new directory before
     /// that is watched, too.
     fn caveat(&self) -> Option<String> {
-        let piecemeal = self.groups.iter().filter_map(|group| {
+        let groups = self.groups.iter().filter(|group| !group.is_for_homes);
+        let piecemeal = groups.filter_map(|group| {
             let reason = group.whole.as_ref().err()?;
             let place = group.place.display();
             Some(format!(
@@ -153,7 +162,8 @@ impl FileWatch {
         });
         let unwatched = self.unwatched.iter();
         let unwatched = unwatched.map(|reason| format!("not watched: {reason}"));
-        let all: Vec<String> = piecemeal.chain(unwatched).collect();
+        let all = piecemeal.chain(unwatched).chain(self.caveats_of_keys());
+        let all: Vec<String> = all.collect();
         (!all.is_empty()).then(|| all.join("; "))
     }
 
@@ -161,6 +171,7 @@ impl FileWatch {
     pub fn drain(&mut self, mut take: impl FnMut(FileChange)) {
         let own = std::process::id();
         let mut arrived = Vec::new();
+        let mut are_users_others = false;
         let mut buffer = vec![0; BUFFER];
         let (told, roots) = (&self.told, &self.roots);
         let mut tell = |path: PathBuf, mask: u64, pid: u32, is_whole: bool| {
@@ -173,7 +184,8 @@ impl FileWatch {
                 });
             }
             let makes_run = !is_directory && is_told(told, &path);
-            let is_below_root = roots.contains(&path);
+            let is_below_root = roots.concern(&path);
+            are_users_others |= !is_directory && path == Path::new(PASSWD);
             for action in actions(mask) {
                 take(FileChange {
                     jobs: match makes_run {
@@ -218,6 +230,7 @@ impl FileWatch {
             }
         }
         self.follow(arrived);
+        self.follow_users(are_users_others);
     }
 
     /// Watches what came to be.
@@ -236,15 +249,23 @@ impl FileWatch {
                     let _ = self.add(place);
                 }
             }
+            let keys = self.roots.homes().keys_below(&path);
+            self.add_keys(&keys);
+            let is_key = is_within_keys(&path);
             let mut roots = self.roots.directories().iter();
-            if self.roots.contains(&path) && is_empty {
+            if (is_key || self.roots.contains(&path)) && is_empty {
                 self.young.add(path);
+            } else if is_key {
+                let _ = self.mark_keys(&path);
             } else if roots.any(|root| root.starts_with(&path)) || self.roots.contains(&path) {
                 let _ = self.add(&path);
             }
         }
         while let Some(directory) = self.young.settled() {
-            let _ = self.mark(directory, false);
+            let _ = match is_within_keys(&directory) {
+                true => self.mark_keys(&directory),
+                false => self.mark(directory, false),
+            };
         }
     }
 

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::homes::{self, Homes};
 use crate::glob::{Glob, Scope};
 
 /// Where installers leave what stays, as far as it is not for packages alone to keep in order; and two places where a few
@@ -27,6 +28,7 @@ pub struct Roots {
     /// Canonical, none below another; those that are not there yet as they were given.
     pub(super) directories: Vec<PathBuf>,
     ignored: Vec<Glob>,
+    homes: Homes,
 }
 
 impl Roots {
@@ -36,6 +38,7 @@ impl Roots {
         Roots::new(&[], &[]).unwrap_or(Roots {
             directories: Vec::new(),
             ignored: Vec::new(),
+            homes: Homes::default(),
         })
     }
 
@@ -72,17 +75,61 @@ impl Roots {
         Ok(Roots {
             directories,
             ignored: ignored.collect::<Result<_, _>>()?,
+            homes: Homes::default(),
         })
     }
 
-    /// The directories.
+    /// Only the `.ssh` of one user, for tests.
+    #[cfg(test)]
+    pub(super) fn of_home(home: &Path) -> Roots {
+        Roots {
+            directories: Vec::new(),
+            ignored: Vec::new(),
+            homes: Homes::of(home),
+        }
+    }
+
+    /// Takes the `.ssh` of each user that there is now besides, and says which are new. Those of users that are gone stay.
+    pub fn find_homes(&mut self) -> Vec<PathBuf> {
+        let mut homes = std::mem::take(&mut self.homes);
+        let new = homes.find(|key| !self.is_below(key) && !self.leaves_out(key));
+        self.homes = homes;
+        new
+    }
+
+    /// The directories, without those in homes.
     pub fn directories(&self) -> &[PathBuf] {
         &self.directories
     }
 
+    pub(super) fn homes(&self) -> &Homes {
+        &self.homes
+    }
+
+    /// All of them, in the order of their paths, none below another.
+    pub(super) fn all(&self) -> Vec<PathBuf> {
+        let keys = self.homes.keys().map(Path::to_owned);
+        let others = self.directories.iter();
+        let others = others.filter(|directory| !self.homes.contains(directory));
+        let mut all: Vec<PathBuf> = keys.chain(others.cloned()).collect();
+        all.sort();
+        all
+    }
+
     /// Whether a path is in one of them, and not left out.
     pub fn contains(&self, path: &Path) -> bool {
-        self.directories.iter().any(|root| path.starts_with(root)) && !self.leaves_out(path)
+        (self.is_below(path) || self.homes.contains(path)) && !self.leaves_out(path)
+    }
+
+    /// Whether it is to be told what is done there: also in a `.ssh` whose user is yet to come, and to what leads to another.
+    pub(super) fn concern(&self, path: &Path) -> bool {
+        let is_concerned =
+            self.is_below(path) || homes::is_within_keys(path) || self.homes.are_below(path);
+        is_concerned && !self.leaves_out(path)
+    }
+
+    fn is_below(&self, path: &Path) -> bool {
+        self.directories.iter().any(|root| path.starts_with(root))
     }
 
     /// Whether a path is left out, whatever root it is in.

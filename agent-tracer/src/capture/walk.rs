@@ -7,7 +7,7 @@ use std::{
     ffi::OsStr,
     io::{self, Read},
     os::unix::ffi::OsStrExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use seen::{Seen, Walk};
@@ -36,6 +36,8 @@ const AT_ONCE: usize = 500;
 pub struct Files {
     seen: Packed<Seen>,
     is_cut: bool,
+    /// Directories of whose files some are not in it.
+    cut: Vec<PathBuf>,
     problem: String,
 }
 
@@ -54,6 +56,7 @@ impl Files {
         Files {
             seen: seen.finish(),
             is_cut: walk.is_cut,
+            cut: walk.cut,
             problem: walk.problem,
         }
     }
@@ -81,9 +84,13 @@ impl Files {
             };
             // What one of the two did not come to is not known to be new or gone.
             let is_known = match order {
-                Ordering::Less => after.is_some() || !walk.is_cut,
+                Ordering::Less => {
+                    (after.is_some() || !walk.is_cut) && !is_below(before.as_ref(), &walk.cut)
+                }
                 Ordering::Equal => true,
-                Ordering::Greater => before.is_some() || !noted.is_cut,
+                Ordering::Greater => {
+                    (before.is_some() || !noted.is_cut) && !is_below(after.as_ref(), &self.cut)
+                }
             };
             let was = match order {
                 Ordering::Greater => None,
@@ -128,6 +135,16 @@ impl<I: Iterator<Item = Result<Seen, String>>> Iterator for Noted<I> {
     }
 }
 
+/// Whether a file is in one of some directories.
+fn is_below(seen: Option<&Seen>, directories: &[PathBuf]) -> bool {
+    seen.is_some_and(|seen| {
+        let path = seen.path();
+        directories
+            .iter()
+            .any(|above| path != above && path.starts_with(above))
+    })
+}
+
 /// A file that is not as it was, with a digest of what it is now.
 fn difference(before: Option<Seen>, after: Option<Seen>) -> Option<FileDifference> {
     let path = after.as_ref().or(before.as_ref())?.path.clone();
@@ -154,6 +171,8 @@ fn in_parts(
         entries,
         differences: Vec::new(),
         problem,
+        homes: roots.homes().count() as u64,
+        homes_left_out: roots.homes().left_out() as u64,
     };
     let mut parts = differences.chunks(AT_ONCE);
     first.differences = parts.next().unwrap_or_default().to_vec();
@@ -278,6 +297,44 @@ mod tests {
             assert_eq!(names(&told, &place), ["a"]);
             assert!(told[0].problem.starts_with("there are more than 2 files"));
         }
+    }
+
+    #[test]
+    fn of_a_home_only_keys_and_not_too_many() {
+        let place = tempfile::tempdir().expect("a directory");
+        let home = fs::canonicalize(place.path()).expect("its path");
+        let roots = Roots::of_home(&home);
+        let at = |name: &str| home.join(".ssh").join(name);
+        let none = Files::look(&roots);
+        fs::create_dir(at("")).expect("a directory");
+        fs::write(home.join("other"), "x").expect("a file");
+        fs::write(at("rc"), "x").expect("a file");
+        assert_eq!(names(&none.compare(&roots), &place), [".ssh", ".ssh/rc"]);
+        let few = Files::look(&roots);
+        for number in 0..1000 {
+            fs::write(at(&format!("{number}")), "x").expect("a file");
+        }
+        let many = Files::look(&roots);
+        fs::write(at("rc"), "longer").expect("a file");
+        // Which of them are come to is chance: none is taken for gone.
+        for before in [&few, &many] {
+            let told = before.compare(&roots);
+            let is_gone =
+                |part: &FilesCompared| part.differences.iter().any(|it| it.after.is_none());
+            assert!(!told.iter().any(is_gone));
+            assert!(told[0].problem.contains("more than 1000 files"));
+        }
+        for number in 0..1000 {
+            fs::remove_file(at(&format!("{number}"))).expect("a file less");
+        }
+        let told = many.compare(&roots);
+        let is_new = |part: &FilesCompared| part.differences.iter().any(|it| it.before.is_none());
+        assert!(!told.iter().any(is_new));
+        // A link in its place is one, and leads nowhere.
+        fs::rename(at(""), home.join("kept")).expect("another name");
+        symlink("kept", home.join(".ssh")).expect("a link");
+        let told = few.compare(&roots);
+        assert_eq!(names(&told, &place), [".ssh", ".ssh/rc"]);
     }
 
     fn place() -> (tempfile::TempDir, Roots) {

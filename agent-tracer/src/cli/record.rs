@@ -89,7 +89,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     service_tags: Vec<PathBuf>,
     /// Look at the files below this directory, too; may be given several times [always: /opt /var/opt /etc /usr/local
-    /// /usr/lib/systemd /lib/systemd /usr/lib/udev /root/.ssh /var/spool/cron]
+    /// /usr/lib/systemd /lib/systemd /usr/lib/udev /root/.ssh /var/spool/cron, and .ssh in the homes of
+    /// all users]
     #[arg(long, value_name = "DIR")]
     watch: Vec<PathBuf>,
     /// Leave out files whose path matches this glob; may be given several times

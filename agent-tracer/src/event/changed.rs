@@ -96,6 +96,12 @@ pub struct FilesCompared {
     /// Why they could not be looked through, or not wholly; else empty.
     #[prost(string, tag = "4")]
     pub problem: String,
+    /// In how many homes of users `.ssh` was looked through besides; in the first of several events.
+    #[prost(uint64, tag = "5")]
+    pub homes: u64,
+    /// In how many it was not, because they are not on file systems of the machine, or not to be found.
+    #[prost(uint64, tag = "6")]
+    pub homes_left_out: u64,
 }
 
 /// A file at the start and at the end.

@@ -24,12 +24,22 @@ pub struct Touches {
     pub holds: Option<ProcessIndex>,
 }
 
+/// Homes of users, of which nothing but `.ssh` is looked through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Homes {
+    /// How many there are.
+    pub looked_into: u64,
+    /// How many more there are.
+    pub left_out: u64,
+}
+
 /// All of it.
 #[derive(Default)]
 pub(super) struct Changes {
     touches: BTreeMap<Vec<u8>, Touches>,
     files: Vec<FileDifference>,
     roots: Vec<Vec<u8>>,
+    homes: Homes,
     lists: BTreeMap<Subject, Vec<Difference>>,
     /// Everybody who wrote one of [`REGISTERS`], in order.
     registrars: BTreeMap<Vec<u8>, Vec<ProcessIndex>>,
@@ -91,6 +101,9 @@ impl Model {
             .files
             .extend(compared.differences.iter().cloned());
         self.changes.roots.extend(compared.roots.iter().cloned());
+        let homes = &mut self.changes.homes;
+        homes.looked_into = homes.looked_into.saturating_add(compared.homes);
+        homes.left_out = homes.left_out.saturating_add(compared.homes_left_out);
         if !compared.problem.is_empty() {
             let problem = format!("files were not all compared: {}", compared.problem);
             self.ledger.not_compared(problem);
@@ -116,6 +129,11 @@ impl Model {
     /// The directories that were looked through.
     pub fn watched_roots(&self) -> &[Vec<u8>] {
         &self.changes.roots
+    }
+
+    /// In how many homes of users `.ssh` was looked through besides.
+    pub fn homes(&self) -> Homes {
+        self.changes.homes
     }
 
     /// Files that are new, changed or gone, in the order of their paths.

@@ -25,7 +25,7 @@ use std::{
 };
 
 pub use activation::{Activation, Cause};
-pub use change::{Given, Touches};
+pub use change::{Given, Homes, Touches};
 pub use connection::{Connection, State};
 pub use download::Download;
 pub use ledger::Ledger;

@@ -144,7 +144,7 @@ impl Recording {
     /// # Errors
     ///
     /// Nothing was recorded, and the command did not run.
-    pub fn run(self, observer: &mut dyn Observer) -> Result<Recorded, RecordError> {
+    pub fn run(mut self, observer: &mut dyn Observer) -> Result<Recorded, RecordError> {
         if let Target::Command { command, .. } = &self.target {
             // Before the file is made: it may replace one that is still wanted.
             capture::find_command(command)?;
@@ -153,6 +153,7 @@ impl Recording {
             capture::check_process(pid)?;
         }
         capture::be_sparing();
+        self.roots.find_homes();
         let before = self
             .compare
             .then(|| inventory::look_at_files(observer, &self.roots));

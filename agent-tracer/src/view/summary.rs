@@ -268,7 +268,19 @@ pub fn looked_at(model: &Model) -> Option<String> {
     let roots: Vec<String> = roots.map(|root| escape::text(root)).collect();
     (!roots.is_empty()).then(|| {
         let roots = roots.join(", ");
-        format!("files were looked at below {roots}; what is elsewhere was not")
+        let homes = model.homes();
+        // There may be thousands of them.
+        let into = match homes.looked_into {
+            0 => String::new(),
+            1 => ", and in .ssh of one home".to_owned(),
+            count => format!(", and in .ssh of {count} homes"),
+        };
+        let but = match homes.left_out {
+            0 => String::new(),
+            1 => ", nor was .ssh of one more home".to_owned(),
+            count => format!(", nor was .ssh of {count} more homes"),
+        };
+        format!("files were looked at below {roots}{into}; what is elsewhere was not{but}")
     })
 }
 

@@ -20,6 +20,7 @@ use super::{
     records::{Handle, Seen, handle},
     removals::{Removals, read},
 };
+use crate::capture::homes::is_missing;
 
 /// Directories that are marked one by one at most: each pins an inode, and before Linux 5.13 the kernel allows no more.
 const DIRECTORIES: usize = 8192;
@@ -34,14 +35,18 @@ pub(super) struct Group {
     /// A directory of it, to call it by.
     pub(super) place: PathBuf,
     fanotify: Fanotify,
+    /// The root, which marks are relative to: their paths are absolute.
+    here: fs::File,
     /// Where the names of directories that are gone come from.
     removals: Option<Removals>,
     pub(super) names: Names,
     /// Whether the whole of it is watched; else why not.
     pub(super) whole: Result<(), String>,
+    /// Whether nothing is wanted of it but what is in homes.
+    pub(super) is_for_homes: bool,
     /// Whether attributes are told of in the whole of it, too.
     are_attributes_whole: bool,
-    marked: usize,
+    pub(super) marked: usize,
     /// What happened in directories that had no name any more, in order.
     waiting: Vec<Waiting>,
 }
@@ -60,26 +65,17 @@ struct Waiting {
 impl Group {
     /// Watches the file system that a directory is in.
     pub(super) fn begin(directory: &Path, device: u64) -> io::Result<Group> {
-        let flags = InitFlags::FAN_CLOEXEC
-            | InitFlags::FAN_NONBLOCK
-            | InitFlags::FAN_CLASS_NOTIF
-            | InitFlags::from_bits_retain(libc::FAN_REPORT_DFID_NAME);
-        // The unpacking of an archive makes events faster than any reader takes them. Whoever may not have an unlimited
-        // queue may not watch whole file systems either, and gets by with a short one.
-        let unlimited = flags | InitFlags::FAN_UNLIMITED_QUEUE;
-        let removals = Removals::begin(directory, unlimited).ok();
-        // Since Linux 5.17 all events can tell the handle of what they happened to, too.
-        let target = match removals {
-            Some(_) => InitFlags::empty(),
-            None => InitFlags::from_bits_retain(libc::FAN_REPORT_DFID_NAME_TARGET),
+        let is_lasting = has_lasting_handles(directory);
+        let unlimited = flags() | InitFlags::FAN_UNLIMITED_QUEUE;
+        let removals = match is_lasting {
+            true => Removals::begin(directory, unlimited).ok(),
+            false => None,
         };
-        let fanotify = Fanotify::init(unlimited | target, EventFFlags::O_RDONLY)
-            .or_else(|_| Fanotify::init(unlimited, EventFFlags::O_RDONLY))
-            .or_else(|_| Fanotify::init(flags, EventFFlags::O_RDONLY))?;
+        let fanotify = begin(removals.is_none())?;
         let names = Names::of(directory)?;
         let here = fs::File::open("/")?;
         let marks = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_FILESYSTEM;
-        let whole = match has_lasting_handles(directory) {
+        let whole = match is_lasting {
             true => fanotify
                 .mark(marks, entries(), &here, Some(directory))
                 .map_err(|error| error.to_string()),
@@ -89,9 +85,29 @@ impl Group {
             device,
             place: directory.to_owned(),
             fanotify,
+            here,
             removals,
             names,
             whole,
+            is_for_homes: false,
+            are_attributes_whole: false,
+            marked: 0,
+            waiting: Vec::new(),
+        })
+    }
+
+    /// Watches single directories of a file system of which nothing else is wanted: what is done elsewhere in it costs
+    /// nothing, and it can be unmounted.
+    pub(super) fn begin_for_homes(directory: &Path, device: u64) -> io::Result<Group> {
+        Ok(Group {
+            device,
+            place: directory.to_owned(),
+            fanotify: begin(true)?,
+            here: fs::File::open("/")?,
+            removals: None,
+            names: Names::without_hold(directory),
+            whole: Err("nothing is wanted of it but .ssh in homes".to_owned()),
+            is_for_homes: true,
             are_attributes_whole: false,
             marked: 0,
             waiting: Vec::new(),
@@ -181,31 +197,44 @@ impl Group {
             return self.widen();
         }
         match self.mark_one(attributes(), directory) {
-            Err(error) if !is_gone(&error) => self.widen(),
+            Err(error) if !is_missing(&error) => self.widen(),
             done => done,
         }
     }
 
     fn mark_one(&mut self, mask: MaskFlags, directory: &Path) -> io::Result<()> {
-        let here = fs::File::open("/")?;
-        let flags = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_ONLYDIR;
+        // Whoever has put a link in its place since means another.
+        let flags =
+            MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_ONLYDIR | MarkFlags::FAN_MARK_DONT_FOLLOW;
         let mask = mask | MaskFlags::FAN_EVENT_ON_CHILD;
-        self.fanotify.mark(flags, mask, &here, Some(directory))?;
+        self.fanotify
+            .mark(flags, mask, &self.here, Some(directory))?;
         self.marked += 1;
+        Ok(())
+    }
+
+    /// Watches for what comes and goes in one directory, and not for what is done to files in it: of a home, or /dev, that
+    /// is much, and is not wanted.
+    pub(super) fn mark_way(&mut self, directory: &Path) -> io::Result<()> {
+        let key = handle(directory)?;
+        let flags = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_DONT_FOLLOW;
+        let mask = entries() & !MaskFlags::FAN_CLOSE_WRITE;
+        self.fanotify
+            .mark(flags, mask, &self.here, Some(directory))?;
+        self.names.learn(key, directory.to_owned());
         Ok(())
     }
 
     /// Is told of attributes everywhere, and lets go of single directories.
     fn widen(&mut self) -> io::Result<()> {
-        let here = fs::File::open("/")?;
         let whole = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_FILESYSTEM;
         let place = Some(self.place.as_path());
         self.fanotify
-            .mark(whole, entries() | attributes(), &here, place)?;
+            .mark(whole, entries() | attributes(), &self.here, place)?;
         self.are_attributes_whole = true;
         let none = MaskFlags::empty();
         self.fanotify
-            .mark(MarkFlags::FAN_MARK_FLUSH, none, &here, place)?;
+            .mark(MarkFlags::FAN_MARK_FLUSH, none, &self.here, place)?;
         Ok(())
     }
 
@@ -224,7 +253,7 @@ impl Group {
             }
             match self.mark(&directory) {
                 // Its names come and go while they are read.
-                Err(error) if self.whole.is_ok() && is_gone(&error) => continue,
+                Err(error) if self.whole.is_ok() && is_missing(&error) => continue,
                 done => done?,
             }
             let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
@@ -241,6 +270,27 @@ impl Group {
     pub(super) fn read<'a>(&self, buffer: &'a mut [u8]) -> &'a [u8] {
         read(&self.fanotify, buffer)
     }
+}
+
+fn flags() -> InitFlags {
+    InitFlags::FAN_CLOEXEC
+        | InitFlags::FAN_NONBLOCK
+        | InitFlags::FAN_CLASS_NOTIF
+        | InitFlags::from_bits_retain(libc::FAN_REPORT_DFID_NAME)
+}
+
+/// Since Linux 5.17 all events can tell the handle of what they happened to, too.
+fn begin(tells_handles: bool) -> io::Result<Fanotify> {
+    // The unpacking of an archive makes events faster than any reader takes them. Whoever may not have an unlimited
+    // queue may not watch whole file systems either, and gets by with a short one.
+    let unlimited = flags() | InitFlags::FAN_UNLIMITED_QUEUE;
+    let target = match tells_handles {
+        false => InitFlags::empty(),
+        true => InitFlags::from_bits_retain(libc::FAN_REPORT_DFID_NAME_TARGET),
+    };
+    Ok(Fanotify::init(unlimited | target, EventFFlags::O_RDONLY)
+        .or_else(|_| Fanotify::init(unlimited, EventFFlags::O_RDONLY))
+        .or_else(|_| Fanotify::init(flags(), EventFFlags::O_RDONLY))?)
 }
 
 /// A directory of an overlay gets another handle when something is first written into it, and from then on is told of
@@ -263,13 +313,6 @@ fn has_lasting_handles(directory: &Path) -> bool {
         .filter(|(place, _)| directory.starts_with(place))
         .max_by_key(|(place, _)| place.len());
     mount.is_some_and(|(_, line)| line.contains("nfs_export=on"))
-}
-
-fn is_gone(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
 }
 
 fn entries() -> MaskFlags {

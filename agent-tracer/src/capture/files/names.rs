@@ -15,6 +15,7 @@ use std::{
 use nix::{errno::Errno, libc};
 
 use super::records::Handle;
+use crate::capture::homes::open_directory;
 
 /// Directories that are remembered: each some 200 bytes. When there are more, all are asked for anew.
 const LIMIT: usize = 32 * 1024;
@@ -22,7 +23,9 @@ const LIMIT: usize = 32 * 1024;
 /// The directories of one file system.
 pub(super) struct Names {
     /// Some directory of it, by which the kernel knows which file system is meant.
-    mount: File,
+    place: PathBuf,
+    /// The same, open, where nobody minds: nobody can unmount the file system meanwhile.
+    mount: Option<File>,
     known: HashMap<Handle, Option<PathBuf>>,
 }
 
@@ -30,9 +33,19 @@ impl Names {
     /// Of the file system that a directory is in.
     pub(super) fn of(directory: &Path) -> io::Result<Names> {
         Ok(Names {
-            mount: File::open(directory)?,
+            place: directory.to_owned(),
+            mount: Some(File::open(directory)?),
             known: HashMap::new(),
         })
+    }
+
+    /// Of one that is not to be held.
+    pub(super) fn without_hold(directory: &Path) -> Names {
+        Names {
+            place: directory.to_owned(),
+            mount: None,
+            known: HashMap::new(),
+        }
     }
 
     /// Takes a name that is known.
@@ -51,8 +64,13 @@ impl Names {
             self.known.clear();
         }
         if !self.known.contains_key(handle) {
-            self.known
-                .insert(handle.clone(), ask(&self.mount, handle).ok());
+            let name = match &self.mount {
+                Some(mount) => ask(mount, handle),
+                None => {
+                    open_directory(&self.place).and_then(|mount| ask(&File::from(mount), handle))
+                }
+            };
+            self.known.insert(handle.clone(), name.ok());
         }
         self.known.get(handle)?.as_deref()
     }

@@ -1,6 +1,7 @@
 //! Modules of the kernel, and mounts as this process sees them. Options of mounts are not looked at.
 
 use super::look::{Look, lines, of_file};
+use crate::capture::mounts;
 
 const LIMIT: u64 = 64 << 20;
 
@@ -15,44 +16,14 @@ pub(super) fn modules() -> Option<Look> {
 
 /// Mounts: mount point; type and source. What is mounted over another has a number.
 pub(super) fn mounts() -> Option<Look> {
-    of_file("/proc/self/mountinfo", LIMIT, parse_mounts)
+    of_file(mounts::OWN, LIMIT, parse_mounts)
 }
 
 fn parse_mounts(text: &[u8]) -> Look {
-    Look::of(lines(text).filter_map(|line| {
-        let mut fields = line.split(|byte| *byte == b' ');
-        let point = fields.nth(4)?;
-        // Options end with a dash: there is any number of them.
-        fields.find(|field| *field == b"-")?;
-        let (kind, source) = (fields.next()?, fields.next().unwrap_or_default());
-        let value = [kind, &unescaped(source)].join(&b' ');
-        Some((unescaped(point), value))
+    Look::of(mounts::mounts(text).map(|mount| {
+        let value = [mount.kind, &mount.source].join(&b' ');
+        (mount.point, value)
     }))
-}
-
-/// Bytes that would end a field or a line are there as `\040`.
-fn unescaped(text: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let [first, tail @ ..] = rest {
-        if let (
-            b'\\',
-            [
-                high @ b'0'..=b'3',
-                middle @ b'0'..=b'7',
-                low @ b'0'..=b'7',
-                ..,
-            ],
-        ) = (first, tail)
-        {
-            bytes.push((high - b'0') << 6 | (middle - b'0') << 3 | (low - b'0'));
-            rest = &tail[3..];
-        } else {
-            bytes.push(*first);
-            rest = tail;
-        }
-    }
-    bytes
 }
 
 #[cfg(test)]

@@ -11,9 +11,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{lgetxattr, statfs};
+use rustix::fs::{Dir, lgetxattr, statfs};
 
-use crate::{capture::roots::Roots, event::FileState};
+use crate::{
+    capture::{homes, roots::Roots},
+    event::FileState,
+};
+
+/// Files in the `.ssh` of one user that are looked at: whoever that is may make as many as there is room for.
+const KEYS: usize = 1000;
 
 /// File systems that are views of the kernel's, by the numbers of statfs(2).
 const VIEWS: [i64; 12] = [
@@ -56,39 +62,64 @@ pub(super) struct Walk<'a> {
     limit: usize,
     /// Whether there are more than the limit.
     pub(super) is_cut: bool,
+    /// Directories of whose files some were not come to.
+    pub(super) cut: Vec<PathBuf>,
+    /// How many more there may be in the `.ssh` that is looked at.
+    keys_left: usize,
     pub(super) problem: String,
 }
 
 impl Walk<'_> {
     pub(super) fn new(roots: &Roots, limit: usize) -> Walk<'_> {
-        let mut waiting = roots.directories().to_vec();
-        waiting.sort_by(|one, other| other.cmp(one));
+        let mut waiting = roots.all();
+        waiting.reverse();
         Walk {
             roots,
             waiting,
             count: 0,
             limit,
             is_cut: false,
+            cut: Vec::new(),
+            keys_left: KEYS,
             problem: String::new(),
         }
     }
 
     fn enter(&mut self, directory: &Path) {
-        match fs::read_dir(directory) {
-            Ok(entries) => {
-                let first = self.waiting.len();
-                for entry in entries {
-                    match entry {
-                        Ok(entry) => self.waiting.push(entry.path()),
-                        Err(error) => self.cannot("read", directory, &error),
-                    }
-                }
-                // They differ in their last component only.
-                self.waiting[first..]
-                    .sort_unstable_by(|one, other| other.as_os_str().cmp(one.as_os_str()));
-            }
-            Err(error) => self.cannot("read", directory, &error),
+        let first = self.waiting.len();
+        let read = match self.roots.homes().contains(directory) {
+            true => self.read_keys(directory),
+            false => self.read(directory),
+        };
+        if let Err(error) = read {
+            self.cannot("read", directory, &error);
+            self.cut.push(directory.to_owned());
         }
+        // They differ in their last component only.
+        self.waiting[first..].sort_unstable_by(|one, other| other.as_os_str().cmp(one.as_os_str()));
+    }
+
+    fn read(&mut self, directory: &Path) -> io::Result<()> {
+        for entry in fs::read_dir(directory)? {
+            self.waiting.push(entry?.path());
+        }
+        Ok(())
+    }
+
+    /// The same of a directory that is somebody else's.
+    fn read_keys(&mut self, directory: &Path) -> io::Result<()> {
+        for entry in Dir::new(homes::open_directory(directory)?)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if matches!(name, b"." | b"..") {
+                continue;
+            }
+            self.keys_left = self.keys_left.checked_sub(1).ok_or_else(|| {
+                io::Error::other(format!("there are more than {KEYS} files in one .ssh"))
+            })?;
+            self.waiting.push(directory.join(OsStr::from_bytes(name)));
+        }
+        Ok(())
     }
 
     fn cannot(&mut self, act: &str, path: &Path, error: &io::Error) {
@@ -101,14 +132,19 @@ impl Iterator for Walk<'_> {
 
     fn next(&mut self) -> Option<Seen> {
         while let Some(path) = self.waiting.pop() {
-            if self.roots.leaves_out(&path) {
+            let homes = self.roots.homes();
+            let is_not_entered = homes.contains(&path) && homes.is_foreign(&path);
+            if self.roots.leaves_out(&path) || is_not_entered {
                 continue;
+            }
+            if homes.is_key(&path) {
+                self.keys_left = KEYS;
             }
             let metadata = match fs::symlink_metadata(&path) {
                 Ok(metadata) => metadata,
                 Err(error) => {
                     // It may be gone, or was never there.
-                    if error.kind() != io::ErrorKind::NotFound {
+                    if !homes::is_missing(&error) {
                         self.cannot("look at", &path, &error);
                     }
                     continue;

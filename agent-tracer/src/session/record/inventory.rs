@@ -66,9 +66,11 @@ fn unhurried<T: Send + 'static>(
 impl Recorder<'_> {
     /// Takes what is different below the roots, if they were looked at before.
     pub(super) fn compare_files(&mut self) {
-        let Some((roots, before)) = self.files_before.take() else {
+        let Some((mut roots, before)) = self.files_before.take() else {
             return;
         };
+        // The keys of a user who is new are new, whenever they were put there.
+        roots.find_homes();
         self.flush();
         let before = Arc::new(before);
         let parts = unhurried(self.observer, FILES, move || before.compare(&roots));

@@ -256,6 +256,8 @@ pub(super) fn kind() -> impl Strategy<Value = EventKind> {
                     }),
                     ..FileDifference::default()
                 }],
+                homes: long,
+                homes_left_out: number.into(),
                 ..FilesCompared::default()
             }),
             _ => EventKind::Shutdown(Shutdown {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Files that decide who may do what, or what runs by itself.
-const PLACES: [(&str, &str); 28] = [
+const PLACES: [(&str, &str); 34] = [
     ("/etc/sudoers", "who may become root"),
     ("/etc/sudoers.d/*", "who may become root"),
     ("/etc/cron.d/*", "cron runs it"),
@@ -21,6 +21,13 @@ const PLACES: [(&str, &str); 28] = [
     ("/etc/ld.so.conf", "where programs find libraries"),
     ("/etc/ld.so.conf.d/*", "where programs find libraries"),
     ("/**/authorized_keys", "who may log in over ssh"),
+    ("/**/authorized_keys2", "who may log in over ssh"),
+    // Itself, as of sshd(8) and ssh_config(5): whose it is, and where it leads to when it is a link.
+    ("/**/.ssh", "who may log in over ssh"),
+    ("/**/.ssh/rc", "runs at a login over ssh"),
+    ("/**/.ssh/environment", "what a login over ssh begins with"),
+    ("/**/.ssh/config", "where ssh goes, and what it runs"),
+    ("/etc/ssh/sshrc", "runs at a login over ssh"),
     ("/etc/ssh/sshd_config", "who may log in over ssh"),
     ("/etc/ssh/sshd_config.d/*", "who may log in over ssh"),
     ("/etc/profile", "every shell runs it"),
@@ -198,6 +205,9 @@ mod tests {
             ("/etc/sudoers.d/omsagent", "who may become root"),
             ("/etc/cron.daily/x", "cron runs it"),
             ("/root/.ssh/authorized_keys", "who may log in over ssh"),
+            ("/home/a/.ssh/authorized_keys2", "who may log in over ssh"),
+            ("/var/opt/agent/.ssh/rc", "runs at a login over ssh"),
+            ("/.ssh/config", "where ssh goes, and what it runs"),
             ("/etc/udev/rules.d/9.rules", "udev runs what it says"),
             ("/usr/lib/udev/rules.d/9.rules", "udev runs what it says"),
             ("/lib/udev/rules.d/9.rules", "udev runs what it says"),
@@ -252,6 +262,11 @@ mod tests {
         assert_eq!(why("/etc/sudoers.d/x", Some(&gone), None), places);
         assert_eq!(why("/etc/sudoers.d", Some(&directory), Some(&link)), places);
         assert_eq!(why("/etc/sudoers.d", None, Some(&link)), places);
+        let ssh = Some("who may log in over ssh");
+        assert_eq!(why("/home/a/.ssh", Some(&directory), Some(&link)), ssh);
+        assert_eq!(why("/home/a/.ssh", None, Some(&link)), ssh);
+        assert_eq!(why("/home/a/.ssh", None, Some(&directory)), None);
+        assert_eq!(why("/home/a/.ssh/known_hosts", None, Some(&gone)), None);
         let drop_ins = "/etc/systemd/system/ssh.service.d";
         let told = why(drop_ins, Some(&directory), Some(&link));
         assert_eq!(told, Some("changes a service"));

@@ -26,6 +26,14 @@ pub(super) fn files<M: SerializeMap>(
     compared: &FilesCompared,
 ) -> Result<(), M::Error> {
     list(map, "roots", "roots_base64", &compared.roots)?;
+    for (key, count) in [
+        ("homes", compared.homes),
+        ("homes_left_out", compared.homes_left_out),
+    ] {
+        if count > 0 {
+            map.serialize_entry(key, &count)?;
+        }
+    }
     map.serialize_entry("entries", &compared.entries)?;
     let all: Vec<_> = compared
         .differences
