@@ -37,6 +37,7 @@ mod udp;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
+use nix::sys::signal::{SigHandler, Signal, signal};
 
 /// Names the only modules whose tests are run, with commas; where it is not set, all are. A guest in which
 /// most would say the same as in another is so done sooner.
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
     if words.next().is_some_and(|word| word == harness::ACT) {
         return actor::run(words.collect());
     }
+    heed_interrupts();
     let arguments = Arguments::from_args();
     let tests = [
         exec::tests(),
@@ -88,4 +90,10 @@ fn main() -> ExitCode {
         .map(Trial::from)
         .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// What a shell starts in the background ignores SIGINT, and so would every recorder here, as it has to.
+fn heed_interrupts() {
+    // SAFETY: no handler is set.
+    unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }.expect("SIGINT can be heeded");
 }
