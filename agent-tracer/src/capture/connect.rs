@@ -54,7 +54,7 @@ pub(super) fn settle(
 }
 
 /// Whether entries of the kernel's functions are likely to be hooked with success: a kernel that has kprobes has a kind of
-/// perf events for them. To load everything for nothing takes 25 ms.
+/// perf events for them. To load everything for nothing takes some 20 ms.
 fn functions_can_be_hooked() -> bool {
     Path::new("/sys/bus/event_source/devices/kprobe").exists()
 }

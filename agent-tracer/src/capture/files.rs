@@ -10,6 +10,7 @@ mod records;
 mod removals;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::{
     collections::HashSet,

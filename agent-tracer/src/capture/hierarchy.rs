@@ -2,13 +2,16 @@
 //! no mount that others see.
 
 use std::{
+    ffi::OsString,
     fs::{self, File},
     io,
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::ffi::OsStringExt},
     path::PathBuf,
 };
 
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
+
+use super::mounts;
 
 /// Opens it: where it is mounted or, where it is not (hosts that use cgroup v1 alone), by a mount of our own that is in
 /// no directory.
@@ -34,12 +37,7 @@ pub(super) fn root() -> io::Result<OwnedFd> {
 
 /// Where the whole of it is mounted, by /proc/self/mountinfo (proc_pid_mountinfo(5)).
 fn mounted() -> Option<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-    mounts.lines().find_map(|line| {
-        let (mount, filesystem) = line.split_once(" - ")?;
-        let mut fields = mount.split(' ').skip(3);
-        let (root, place) = (fields.next()?, fields.next()?);
-        // A place with a space in it is written with an escape, and not worth one here.
-        (root == "/" && filesystem.starts_with("cgroup2 ")).then(|| PathBuf::from(place))
-    })
+    let text = fs::read(mounts::OWN).ok()?;
+    let whole = mounts::mounts(&text).find(|mount| mount.root == b"/" && mount.kind == b"cgroup2");
+    whole.map(|mount| PathBuf::from(OsString::from_vec(mount.point)))
 }

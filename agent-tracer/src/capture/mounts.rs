@@ -5,11 +5,24 @@ pub(super) const OWN: &str = "/proc/self/mountinfo";
 
 /// One mount.
 pub(super) struct Mount<'a> {
+    /// What of its file system it shows.
+    pub(super) root: &'a [u8],
     /// Where it is, as it is called.
     pub(super) point: Vec<u8>,
     /// The type of its file system.
     pub(super) kind: &'a [u8],
     pub(super) source: Vec<u8>,
+    /// Of the file system, with commas.
+    options: &'a [u8],
+}
+
+impl Mount<'_> {
+    /// Whether its file system has an option.
+    pub(super) fn has_option(&self, option: &[u8]) -> bool {
+        self.options
+            .split(|byte| *byte == b',')
+            .any(|it| it == option)
+    }
 }
 
 /// All that can be read of a text.
@@ -19,14 +32,16 @@ pub(super) fn mounts(text: &[u8]) -> impl Iterator<Item = Mount<'_>> {
 
 fn mount(line: &[u8]) -> Option<Mount<'_>> {
     let mut fields = line.split(|byte| *byte == b' ');
-    let point = fields.nth(4)?;
+    let (root, point) = (fields.nth(3)?, fields.next()?);
     // Options end with a dash: there is any number of them.
     fields.find(|field| *field == b"-")?;
     let (kind, source) = (fields.next()?, fields.next().unwrap_or_default());
     Some(Mount {
+        root,
         point: unescaped(point),
         kind,
         source: unescaped(source),
+        options: fields.next().unwrap_or_default(),
     })
 }
 

@@ -19,14 +19,12 @@ use super::{
     names::Names,
     records::{Handle, Seen, handle},
     removals::{Removals, read},
+    waiting::Waiting,
 };
-use crate::capture::homes::is_missing;
+use crate::capture::{homes::is_missing, mounts};
 
 /// Directories that are marked one by one at most: each pins an inode, and before Linux 5.13 the kernel allows no more.
 const DIRECTORIES: usize = 8192;
-
-/// Events that wait for the name of their directory at most, each some 150 bytes. Those of more are left out.
-const WAITING: usize = 16 * 1024;
 
 /// A file system, and how it is watched.
 pub(super) struct Group {
@@ -47,19 +45,17 @@ pub(super) struct Group {
     /// Whether attributes are told of in the whole of it, too.
     are_attributes_whole: bool,
     pub(super) marked: usize,
-    /// What happened in directories that had no name any more, in order.
-    waiting: Vec<Waiting>,
+    /// What happened in directories that had no name any more.
+    waiting: Waiting<Nameless>,
 }
 
 /// Something that happened, without the path.
-struct Waiting {
+struct Nameless {
     directory: Handle,
     name: Vec<u8>,
     itself: Option<Handle>,
     mask: u64,
     pid: u32,
-    /// Whether it has waited for all that was to be read then.
-    is_old: bool,
 }
 
 impl Group {
@@ -92,7 +88,7 @@ impl Group {
             is_for_homes: false,
             are_attributes_whole: false,
             marked: 0,
-            waiting: Vec::new(),
+            waiting: Waiting::new(),
         })
     }
 
@@ -110,22 +106,22 @@ impl Group {
             is_for_homes: true,
             are_attributes_whole: false,
             marked: 0,
-            waiting: Vec::new(),
+            waiting: Waiting::new(),
         })
     }
 
     /// The path of what an event is of. One in a directory that is gone waits for the event that tells of that.
     pub(super) fn path(&mut self, seen: Seen<'_>) -> Option<PathBuf> {
         let directory = seen.handle?;
-        let path = self.named(&directory, seen.name, seen.itself.as_ref(), seen.mask);
-        if path.is_none() && self.waiting.len() < WAITING {
-            self.waiting.push(Waiting {
+        let (names, itself) = (&mut self.names, seen.itself.as_ref());
+        let path = named(names, &directory, seen.name, itself, seen.mask);
+        if path.is_none() {
+            self.waiting.add(Nameless {
                 directory,
                 name: seen.name.to_vec(),
                 itself: seen.itself,
                 mask: seen.mask,
                 pid: seen.pid,
-                is_old: false,
             });
         }
         path
@@ -137,43 +133,11 @@ impl Group {
         if let Some(removals) = &mut self.removals {
             removals.learn(&mut self.names, buffer);
         }
-        let mut named = Vec::new();
-        let mut left = Vec::new();
-        // A directory is removed after what is in it.
-        while let Some(mut it) = self.waiting.pop() {
-            match self.named(&it.directory, &it.name, it.itself.as_ref(), it.mask) {
-                Some(path) => named.push((path, it.mask, it.pid)),
-                None if !it.is_old => {
-                    it.is_old = true;
-                    left.push(it);
-                }
-                None => {}
-            }
-        }
-        left.reverse();
-        self.waiting = left;
-        named.reverse();
-        named
-    }
-
-    fn named(
-        &mut self,
-        directory: &Handle,
-        name: &[u8],
-        itself: Option<&Handle>,
-        mask: u64,
-    ) -> Option<PathBuf> {
-        let above = self.names.find(directory)?;
-        let path = match name {
-            // What is done to a directory itself, when the one above is not marked.
-            b"." => above.to_owned(),
-            name => above.join(OsStr::from_bytes(name)),
-        };
-        let is_removed = mask & libc::FAN_ONDIR != 0 && mask & libc::FAN_DELETE != 0;
-        if let Some(itself) = itself.filter(|_| is_removed) {
-            self.names.learn(itself.clone(), path.clone());
-        }
-        Some(path)
+        let Group { names, waiting, .. } = self;
+        waiting.try_again(|it| {
+            let path = named(names, &it.directory, &it.name, it.itself.as_ref(), it.mask)?;
+            Some((path, it.mask, it.pid))
+        })
     }
 
     /// Watches one directory: what is done in it to attributes, and all else where the file system is not watched as a whole.
@@ -272,6 +236,27 @@ impl Group {
     }
 }
 
+/// The path of what has a name in a directory. What is removed is remembered by its handle, where that is told.
+fn named(
+    names: &mut Names,
+    directory: &Handle,
+    name: &[u8],
+    itself: Option<&Handle>,
+    mask: u64,
+) -> Option<PathBuf> {
+    let above = names.find(directory)?;
+    let path = match name {
+        // What is done to a directory itself, when the one above is not marked.
+        b"." => above.to_owned(),
+        name => above.join(OsStr::from_bytes(name)),
+    };
+    let is_removed = mask & libc::FAN_ONDIR != 0 && mask & libc::FAN_DELETE != 0;
+    if let Some(itself) = itself.filter(|_| is_removed) {
+        names.learn(itself.clone(), path.clone());
+    }
+    Some(path)
+}
+
 fn flags() -> InitFlags {
     InitFlags::FAN_CLOEXEC
         | InitFlags::FAN_NONBLOCK
@@ -303,16 +288,12 @@ fn has_lasting_handles(directory: &Path) -> bool {
     if system.f_type != OVERLAY {
         return true;
     }
-    let Ok(mounts) = fs::read_to_string("/proc/self/mountinfo") else {
-        return false;
-    };
+    let text = fs::read(mounts::OWN).unwrap_or_default();
     // The mount with the longest place that it is below.
-    let mount = mounts
-        .lines()
-        .filter_map(|line| Some((line.split(' ').nth(4)?, line)))
-        .filter(|(place, _)| directory.starts_with(place))
-        .max_by_key(|(place, _)| place.len());
-    mount.is_some_and(|(_, line)| line.contains("nfs_export=on"))
+    let mount = mounts::mounts(&text)
+        .filter(|mount| directory.starts_with(OsStr::from_bytes(&mount.point)))
+        .max_by_key(|mount| mount.point.len());
+    mount.is_some_and(|mount| mount.has_option(b"nfs_export=on"))
 }
 
 fn entries() -> MaskFlags {

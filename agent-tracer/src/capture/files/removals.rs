@@ -16,24 +16,20 @@ use nix::{
 use super::{
     names::Names,
     records::{Events, Handle},
+    waiting::Waiting,
 };
-
-/// Directories that wait for the name of the one above at most, each some 150 bytes.
-const WAITING: usize = 16 * 1024;
 
 /// The directories of one file system that are removed.
 pub(super) struct Removals {
     fanotify: Fanotify,
-    /// Those above which had no name when they were told of, in order.
-    waiting: Vec<Removed>,
+    /// Those of which the one above had no name when they were told of.
+    waiting: Waiting<Removed>,
 }
 
 struct Removed {
     above: Handle,
     name: Vec<u8>,
     itself: Handle,
-    /// Whether it has waited for all that was to be read then.
-    is_old: bool,
 }
 
 impl Removals {
@@ -51,7 +47,7 @@ impl Removals {
         fanotify.mark(files, MaskFlags::FAN_DELETE, &here, Some(directory))?;
         Ok(Removals {
             fanotify,
-            waiting: Vec::new(),
+            waiting: Waiting::new(),
         })
     }
 
@@ -63,35 +59,20 @@ impl Removals {
                 break;
             }
             for seen in Events(events) {
-                if let (Some(above), Some(itself)) = (seen.handle, seen.itself)
-                    && self.waiting.len() < WAITING
-                {
-                    self.waiting.push(Removed {
+                if let (Some(above), Some(itself)) = (seen.handle, seen.itself) {
+                    self.waiting.add(Removed {
                         above,
                         name: seen.name.to_vec(),
                         itself,
-                        is_old: false,
                     });
                 }
             }
         }
-        let mut left = Vec::new();
-        // A directory is removed after what is in it.
-        while let Some(mut it) = self.waiting.pop() {
-            match names.find(&it.above) {
-                Some(above) => {
-                    let path = above.join(OsStr::from_bytes(&it.name));
-                    names.learn(it.itself, path);
-                }
-                None if !it.is_old => {
-                    it.is_old = true;
-                    left.push(it);
-                }
-                None => {}
-            }
-        }
-        left.reverse();
-        self.waiting = left;
+        self.waiting.try_again(|it| {
+            let path = names.find(&it.above)?.join(OsStr::from_bytes(&it.name));
+            names.learn(it.itself.clone(), path);
+            Some(())
+        });
     }
 }
 

@@ -48,16 +48,17 @@ pub(super) fn of(model: &Model, name: &[u8], unit: &Unit<'_>) -> Option<Off> {
     let unlinked = unlinked.and_then(|(_, by)| by);
     let request = unit.request.filter(|_| was_stopped);
     let request = request.map(|request| request.by);
-    let asked = model.asked_to_turn_off(name);
-    let candidates = [
+    let seen = [
         (file.filter(|_| was_disabled), false),
         (unlinked.filter(|_| was_disabled), false),
         (request, true),
-        (asked, true),
     ];
+    // To find out who asked takes a look at every process.
+    let asked = std::iter::once_with(|| (model.asked_to_turn_off(name), true));
     // The manager does to files what it is asked to.
-    let (author, is_inferred) = candidates
+    let (author, is_inferred) = seen
         .into_iter()
+        .chain(asked)
         .filter_map(|(author, is_inferred)| Some((author?, is_inferred)))
         .find(|(author, _)| !model.is_beside(&model.process(*author).tree))?;
     Some(Off {
