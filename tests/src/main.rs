@@ -17,6 +17,7 @@ mod filter;
 mod harness;
 mod homes;
 mod hooks;
+mod hostile;
 mod launch;
 mod listening;
 mod lockdown;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         connect::tests(),
         homes::tests(),
         hooks::tests(),
+        hostile::tests(),
         matrix::tests(),
         udp::tests(),
         listening::tests(),
