@@ -7,7 +7,7 @@ use agent_tracer::{
     rules::{Glob, Scope},
     select::{Filter, Phase, Remote},
 };
-use clap::ValueEnum;
+use clap::{ValueEnum, builder::PossibleValuesParser};
 use jiff::SignedDuration;
 
 use super::output::{Format, Paper, Time};
@@ -54,7 +54,12 @@ struct Filters {
     #[arg(long)]
     descendants: bool,
     /// Events of these kinds
-    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = EventKind::NAMES)]
+    #[arg(
+        long,
+        value_name = "KIND",
+        value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(EventKind::NAMES)
+    )]
     event: Vec<String>,
     /// Connections to these: 40.79.0.0/16, an address, a glob of ADDRESS or ADDRESS:PORT, or of a service tag
     #[arg(long, value_name = "CIDR|GLOB|TAG", value_parser = Remote::parse)]

@@ -147,3 +147,22 @@ fn slot(pid: u32) -> usize {
     let [low, ..] = pid.to_le_bytes();
     usize::from(low)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The derive takes the list of tags as a literal, so nothing else holds it to the table.
+    #[test]
+    fn every_tag_of_the_table_is_read_as_its_kind() {
+        for row in EventKind::TABLE {
+            let tag: u32 = row.tag.parse().expect("a number");
+            let mut message = Vec::new();
+            prost::encoding::encode_varint(u64::from(tag << 3 | 2), &mut message);
+            message.push(0);
+            let envelope = Envelope::decode(&message[..]).expect("well-formed");
+            let kind = envelope.kind.expect("tag is missing in Envelope");
+            assert_eq!(kind.name(), row.name);
+        }
+    }
+}

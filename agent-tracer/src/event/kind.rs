@@ -1,0 +1,135 @@
+//! Declares the event kinds, one row a kind. Enum, tags, names and groups all come of these rows.
+
+use super::{
+    AddressTagged, Cgroup, Close, CommandEnded, CommandStarted, Compared, Connect, ConnectFailed,
+    Counted, Dns, End, Established, Exec, Exit, File, FilesCompared, Fork, Hosts, HttpRequest,
+    KernelLog, Listen, Lost, Rename, Shutdown, Snapshot, SnapshotSocket, Sockets, TlsHello, Unit,
+    UnitFollowed, Units, Unreadable, UserNamed,
+};
+
+/// Declares [`EventKind`] from its rows.
+///
+/// A row is `TAG Variant(Message) "name" GROUP [connection]: "meaning";`. The word `connection`
+/// marks kinds whose message has a field of that name, which says what they are about.
+macro_rules! event_kinds {
+    ($(
+        $tag:tt $variant:ident($message:ident) $name:literal
+        $group:ident $($connection:ident)?: $doc:literal;
+    )*) => {
+        /// What can happen. A new kind gets the next free tag; a tag is never used again.
+        #[derive(Clone, PartialEq, prost::Oneof)]
+        pub enum EventKind {
+            $(
+                #[doc = $doc]
+                #[prost(message, tag = $tag)]
+                $variant($message),
+            )*
+        }
+
+        impl EventKind {
+            /// The name of every kind, in the order of the groups.
+            pub const NAMES: &[&str] = &[$($name),*];
+
+            /// The tag, name, group and meaning of every kind.
+            pub const TABLE: &[KindRow] = &[$(KindRow {
+                tag: $tag,
+                name: $name,
+                group: Group::$group,
+                meaning: $doc,
+            }),*];
+
+            /// Returns the name of the kind in filters and in jsonl.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(EventKind::$variant(_) => $name,)*
+                }
+            }
+
+            /// Returns the one connection that it is about.
+            fn connection(&self) -> Option<u64> {
+                match self {
+                    $(EventKind::$variant(_message) => {
+                        None::<u64>$(.or(Some(_message.$connection)))?
+                    })*
+                }
+            }
+        }
+    };
+}
+
+/// Describes one kind of event.
+#[derive(Clone, Copy, Debug)]
+pub struct KindRow {
+    /// Its protobuf tag in a trace, in decimal.
+    pub tag: &'static str,
+    /// Its name in filters and in jsonl.
+    pub name: &'static str,
+    /// The subject that it belongs to.
+    pub group: Group,
+    /// What happened, in a sentence.
+    pub meaning: &'static str,
+}
+
+/// Sorts event kinds by subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Processes and what they run.
+    Processes,
+    /// Connections and listeners.
+    Connections,
+    /// What hosts and addresses are called.
+    Names,
+    /// Units, files and settings.
+    Machine,
+    /// The recording itself.
+    Recording,
+}
+
+event_kinds! {
+    "10" Fork(Fork) "fork" Processes: "A process came to be.";
+    "11" Exec(Exec) "exec" Processes: "A process became another program.";
+    "12" Exit(Exit) "exit" Processes: "The last thread of a process ended.";
+    "13" Rename(Rename) "rename" Processes: "A thread changed its comm.";
+    "26" Cgroup(Cgroup) "cgroup" Processes: "A process was moved to a cgroup.";
+    "14" Connect(Connect) "connect" Connections connection: "A process asked for a connection.";
+    "15" Established(Established) "established" Connections connection: "The peer answered.";
+    "16" ConnectFailed(ConnectFailed) "connect_failed" Connections connection: "An attempt failed.";
+    "25" Shutdown(Shutdown) "shutdown" Connections connection: "The owner's side is done sending.";
+    "17" Close(Close) "close" Connections connection: "A connection or a listener ended.";
+    "33" Listen(Listen) "listen" Connections connection: "A process began to listen for TCP.";
+    "34" Bind(Listen) "bind" Connections connection: "A process bound a UDP socket.";
+    "35" Counted(Counted) "counted" Connections connection: "Datagrams of a UDP socket so far.";
+    "36" Dns(Dns) "dns" Names connection: "A DNS server answered.";
+    "37" TlsHello(TlsHello) "tls_hello" Names connection: "A client began a TLS handshake.";
+    "38" HttpRequest(HttpRequest) "http_request" Names connection: "A client sent an HTTP request.";
+    "40" Unreadable(Unreadable) "unreadable" Names connection: "Bytes that no parser understood.";
+    "28" Unit(Unit) "unit" Machine: "Something happened to a unit.";
+    "29" File(File) "file" Machine: "A process changed a file.";
+    "18" Snapshot(Snapshot) "snapshot" Machine: "The processes that ran at the start.";
+    "27" Units(Units) "units" Machine: "The units that were loaded at the start.";
+    "31" Sockets(Sockets) "sockets" Machine: "The sockets that existed at the start.";
+    "39" Hosts(Hosts) "hosts" Names: "The content of /etc/hosts.";
+    "41" Compared(Compared) "compared" Machine: "What differs at the end.";
+    "42" FilesCompared(FilesCompared) "files_compared" Machine: "Which files differ.";
+    "32" AddressTagged(AddressTagged) "address_tagged" Names: "The service tags of an address.";
+    "19" UserNamed(UserNamed) "user_named" Machine: "The name of a user id.";
+    "20" CommandStarted(CommandStarted) "command_started" Recording: "The recorded command starts.";
+    "21" CommandEnded(CommandEnded) "command_ended" Recording: "The recorded command ended.";
+    "30" UnitFollowed(UnitFollowed) "unit_followed" Recording: "The recording follows a unit.";
+    "22" Lost(Lost) "lost" Recording: "Events that happened and are not in the trace.";
+    "23" KernelLog(KernelLog) "kernel_log" Recording: "A line that a kernel program logged.";
+    "24" End(End) "end" Recording: "The recording ended well.";
+}
+
+impl EventKind {
+    /// Lists the connections that it is about.
+    pub fn connections(&self) -> impl Iterator<Item = u64> {
+        let several: &[SnapshotSocket] = if let EventKind::Sockets(sockets) = self {
+            &sockets.sockets
+        } else {
+            &[]
+        };
+        let several = several.iter().map(|socket| socket.connection);
+        self.connection().into_iter().chain(several)
+    }
+}
