@@ -6,7 +6,7 @@ mod firewall;
 mod kernel;
 mod look;
 mod packages;
-mod program;
+mod rpm;
 mod sysctl;
 mod unit_files;
 mod units;
@@ -53,7 +53,7 @@ const GLANCES: [Glance; 5] = [
         found([(Subject::Sysctls, sysctl::look())])
     }),
     (&[Subject::RpmPackages], || {
-        found([(Subject::RpmPackages, packages::rpm())])
+        found([(Subject::RpmPackages, rpm::look())])
     }),
     (&[Subject::Firewall], || {
         found([(Subject::Firewall, firewall::look())])
