@@ -17,10 +17,19 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// Records a script in a mount and a network namespace of its own.
-fn in_namespaces(place: &Path, script: &str) -> Recording {
-    Recording::of(words(["sh", "-e", "-c", script]))
+fn in_namespaces(place: &Path, script: &str) -> Trace {
+    let recording = Recording::of(words(["sh", "-e", "-c", script]))
         .through(words(["unshare", "--mount", "--net"]))
-        .environment("PLACE", &place.to_string_lossy())
+        .environment("PLACE", &place.to_string_lossy());
+    // What else runs on the machine may be missing from a trace: only the command's is judged.
+    let recorded = recording.run();
+    assert_eq!(
+        recorded.ended.code,
+        Some(0),
+        "{}",
+        recorded.ended.messages()
+    );
+    Trace::read(recorded)
 }
 
 /// Lists the rules that are there at the end and were not before.
@@ -51,9 +60,7 @@ fn planted_programs_never_run() {
             if real=$(command -v $name); then mount --bind \"$PLACE/evil\" \"$real\"; fi
         done
         touch \"$PLACE/planted\"",
-    )
-    .run()
-    .trace();
+    );
     assert!(place.path().join("planted").exists(), "they were planted");
     let ran = fs::read_to_string(place.path().join("ran"));
     assert!(ran.is_err(), "a planted program ran: {ran:?}");
@@ -70,9 +77,7 @@ fn rules_are_seen_without_nft() {
         nft 'add rule inet acme in tcp dport 4444 accept'
         : >\"$PLACE/nothing\"
         mount --bind \"$PLACE/nothing\" \"$(command -v nft)\"",
-    )
-    .run()
-    .trace();
+    );
     let rules = [
         "inet acme in: type filter hook input priority filter; policy drop",
         "inet acme in: tcp dport 4444 accept",
@@ -170,9 +175,7 @@ fn rules_read_as_nft_lists_them() {
     let trace = in_namespaces(
         place.path(),
         "nft -f \"$PLACE/rules\" && nft -s list ruleset >\"$PLACE/list\"",
-    )
-    .run()
-    .trace();
+    );
     let list = fs::read_to_string(place.path().join("list")).expect("nft lists its rules");
     let (ours, theirs) = (new_rules(&trace), listed(&list));
     assert!(theirs.len() > 40, "{theirs:#?}");
@@ -195,9 +198,7 @@ fn older_rules_read_as_iptables_save_lists_them() {
         iptables-legacy -A OUTPUT -o eth+ -m comment --comment 'a b'
         iptables-legacy -P FORWARD DROP
         iptables-legacy-save >\"$PLACE/list\"",
-    )
-    .run()
-    .trace();
+    );
     let list = fs::read_to_string(place.path().join("list")).expect("it lists its rules");
     let mut theirs = BTreeSet::new();
     for line in list.lines() {
@@ -262,8 +263,10 @@ fn nothing_is_executed_or_loaded_after_the_start() {
         looked |= line.contains("/etc/passwd");
         assert!(!line.starts_with("exec"), "it executes: {line}");
         assert!(!line.contains("PROT_EXEC"), "it maps code: {line}");
+        // Directories are looked through, those of the loader's settings among them.
+        let is_library = line.contains(".so\"") || line.contains(".so.");
         assert!(
-            !line.contains(".so\"") && !line.contains(".so."),
+            !is_library || line.contains("O_DIRECTORY"),
             "it loads: {line}"
         );
         assert!(!line.contains("nsswitch.conf"), "it asks NSS: {line}");
@@ -281,7 +284,7 @@ fn what_starts_during_the_last_look_is_in_the_trace() {
     let script = "cp -a /etc \"$PLACE/etc\" && mount --bind \"$PLACE/etc\" /etc
         for number in $(seq 60000); do echo \"user$number:x:$number:1:::/bin/sh\"; done >>/etc/passwd
         (for number in $(seq 300); do /bin/true LATE; done) >/dev/null 2>&1 &";
-    let trace = in_namespaces(place.path(), script).run().trace();
+    let trace = in_namespaces(place.path(), script);
     let position = |kind: &str| trace.events.iter().position(|event| event.kind() == kind);
     let ended = position("command_ended").expect("the command's end");
     let compared = position("compared").expect("a comparison");
