@@ -1,9 +1,11 @@
-//! User names. A user that an installer adds in its own mount namespace or root directory
-//! is looked up there.
+//! User names, as passwd(5) says. A user that an installer adds in its own mount namespace or root directory is looked up
+//! there. Other directories (NSS) are libraries and settings that a recorded command may replace: they are asked only before.
 
 use std::{
     collections::{HashMap, HashSet},
     ffi::CString,
+    fs::File,
+    io,
     path::Path,
 };
 
@@ -15,15 +17,24 @@ use super::regular;
 /// about to add it, and a storm of its processes must not read a file each.
 const TRY_AGAIN_AFTER: u64 = 100_000_000;
 
+const PASSWD: &str = "/etc/passwd";
+
 /// Looks up each user id until it has a name.
 #[derive(Default)]
 pub struct UserLookup {
     known: HashSet<u32>,
+    /// Whether the C library may not be asked any more: it would load what the machine has now.
+    only_files: bool,
     /// When those without a name may be asked for again, nanoseconds since boot.
     nameless: HashMap<u32, u64>,
 }
 
 impl UserLookup {
+    /// From now on asks nothing but files: a user of a directory elsewhere stays a number.
+    pub fn ask_only_files(&mut self) {
+        self.only_files = true;
+    }
+
     /// The name of `user`, the first time that it has one; `pid` is a process of that user, which
     /// may be gone.
     pub fn name(&mut self, user: u32, pid: u32, boot_ns: u64) -> Option<Vec<u8>> {
@@ -35,12 +46,11 @@ impl UserLookup {
         {
             return None;
         }
-        let name = match User::from_uid(Uid::from_raw(user)) {
-            Ok(Some(found)) => Some(found.name.into_bytes()),
-            // A user that is not there yet, or only where that process is: another of its
-            // processes may be there to ask next time.
-            Ok(None) | Err(_) => name_seen_by(pid, user),
-        };
+        // A user that is not there yet, or only where that process is: another of its processes may
+        // be there to ask next time.
+        let name = name_in(regular::open(Path::new(PASSWD)), user)
+            .or_else(|| name_in(regular::open_in_root_of(pid, Path::new(PASSWD)), user))
+            .or_else(|| self.name_elsewhere(user));
         if name.is_some() {
             self.known.insert(user);
             self.nameless.remove(&user);
@@ -49,13 +59,20 @@ impl UserLookup {
         }
         name
     }
+
+    fn name_elsewhere(&self, user: u32) -> Option<Vec<u8>> {
+        if self.only_files {
+            return None;
+        }
+        let found = User::from_uid(Uid::from_raw(user)).ok().flatten()?;
+        Some(found.name.into_bytes())
+    }
 }
 
-/// `passwd(5)` of the root directory of a process.
-fn name_seen_by(pid: u32, user: u32) -> Option<Vec<u8>> {
+/// Finds a name in a table of users. Its root directory, and so the table, may be of a hostile command.
+fn name_in(file: io::Result<File>, user: u32) -> Option<Vec<u8>> {
     const LIMIT: u64 = 4 * 1024 * 1024;
-    // Whoever made that root directory may have put anything there.
-    let file = regular::open_in_root_of(pid, Path::new("/etc/passwd")).ok()?;
+    let file = file.ok()?;
     let text = regular::read(file, LIMIT).ok()?;
     let wanted = user.to_string();
     text.split(|byte| *byte == b'\n').find_map(|line| {
@@ -74,7 +91,7 @@ pub struct Login {
     pub groups: Vec<nix::unistd::Gid>,
 }
 
-/// Looks up a user by name.
+/// Looks up a user by name, before anything is recorded.
 pub fn login(name: &str) -> Result<Login, String> {
     let user = User::from_name(name)
         .map_err(|error| format!("cannot look up user {name}: {error}"))?

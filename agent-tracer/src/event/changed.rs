@@ -33,13 +33,13 @@ pub enum Subject {
     Groups = 2,
     /// Packages of dpkg(1): `name:architecture`; version and state.
     DebianPackages = 3,
-    /// Packages of rpm(8): `name.architecture`; version and release.
+    /// Packages of rpm: `name.architecture`; version and release.
     RpmPackages = 4,
     /// Kernel modules (`/proc/modules`): name; nothing.
     Modules = 5,
     /// Kernel parameters (sysctl(8)): name with dots; value.
     Sysctls = 6,
-    /// Rules of the firewall (nft(8), iptables-save(8)): the rule, after where it is; nothing.
+    /// Rules of the firewall (nf_tables, older iptables): the rule, after where it is; nothing.
     Firewall = 7,
     /// Unit files of systemd: name; `enabled`, `disabled` and so on.
     UnitFiles = 8,

@@ -232,6 +232,7 @@ impl Recording {
             boot_now(),
             EventKind::Snapshot(capture::snapshot()),
         ));
+        recorder.users.ask_only_files();
         if let Some(units) = units {
             recorder.take(Event::of_recording(boot_now(), EventKind::Units(units)));
         }

@@ -320,11 +320,15 @@ impl Recorder<'_> {
     pub(super) fn finish(mut self, ended: Ended, command: Vec<Vec<u8>>) -> Recorded {
         self.drain_all();
         self.take_files();
+        self.compare_files();
+        self.compare();
+        // All looks are over: what happened during them is taken now, and nothing is done after that.
+        self.take_files();
+        self.take_hosts();
+        self.drain_all();
         self.take_units(u64::MAX);
         self.settle(true);
-        self.compare_files();
         self.report_losses();
-        self.compare();
         let end = EventKind::End(End {
             reason: ended.reason.into(),
         });
