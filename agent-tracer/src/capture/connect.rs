@@ -14,7 +14,7 @@ use super::{
 
 /// Loads all programs, attaches those for connections where `tcp_connect` can be hooked, and says what was settled for what.
 /// Where it went otherwise than expected, all is loaded a second time.
-pub(super) fn settle(
+pub(super) fn load(
     mut settings: Settings,
     places: &Places,
 ) -> Result<(Ebpf, Vec<Choice>), EbpfError> {
@@ -40,11 +40,11 @@ pub(super) fn settle(
             attach_first(&mut programs, &mut connect, &hooks, places);
         }
         if connect.hook.is_some() == is_expected {
-            let settled = match is_expected {
+            let choices = match is_expected {
                 true => vec![outcome, connect],
                 false => vec![connect],
             };
-            return Ok((programs, settled));
+            return Ok((programs, choices));
         }
         is_expected = !is_expected;
         if is_expected {

@@ -19,7 +19,7 @@ use netlink_sys::{Socket, SocketAddr as NetlinkAddress, protocols::NETLINK_SOCK_
 
 use super::{
     attach::is_left_out,
-    descriptors,
+    files::descriptors,
     hook::Hook,
     plan::{Choice, Fact},
 };
@@ -47,22 +47,22 @@ pub struct FoundSocket {
 const ANSWER: usize = 64 * 1024;
 
 /// The sockets of this network namespace, with what that is as choices of the plan.
-pub fn settle() -> (Vec<FoundSocket>, [Choice; 2]) {
+pub fn earlier_sockets() -> (Vec<FoundSocket>, [Choice; 2]) {
     let mut found = Vec::new();
     let mut ask = |fact, hook, protocol| {
         let asked = match is_left_out(hook) {
             true => Err("left out by TRACER_WITHOUT_HOOKS".to_owned()),
             false => sockets(protocol).map_err(|error| error.to_string()),
         };
-        let settled = asked.map(|sockets| found.extend(sockets));
-        Choice::watched(fact, hook, settled)
+        let outcome = asked.map(|sockets| found.extend(sockets));
+        Choice::watched(fact, hook, outcome)
     };
     let choices = [
         ask(Fact::Earlier, Hook::SockDiag, Protocol::Tcp),
         ask(Fact::EarlierDatagrams, Hook::UdpDiag, Protocol::Udp),
     ];
     name_holders(&mut found);
-    forget_those_that_are_gone(&mut found);
+    forget_closed(&mut found);
     (found, choices)
 }
 
@@ -91,7 +91,7 @@ fn sockets(protocol: Protocol) -> io::Result<Vec<FoundSocket>> {
 }
 
 /// Whoever held a socket may have closed it meanwhile, or it has none any more and is waiting for its peer.
-fn forget_those_that_are_gone(found: &mut Vec<FoundSocket>) {
+fn forget_closed(found: &mut Vec<FoundSocket>) {
     if found.iter().all(|socket| !socket.holders.is_empty()) {
         return;
     }

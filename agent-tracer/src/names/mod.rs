@@ -14,25 +14,13 @@
 //! ```
 
 mod build;
-#[cfg(feature = "capture")]
-pub mod dns;
 mod error;
-#[cfg(all(test, feature = "capture"))]
-mod fixtures;
-#[cfg(feature = "capture")]
-mod host;
-#[cfg(feature = "capture")]
-pub mod http;
 mod lists;
-#[cfg(feature = "capture")]
-pub mod opening;
 mod read;
 mod special;
 mod tags;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "capture")]
-pub mod tls;
 
 pub use error::TagError;
 pub use lists::{Published, published};

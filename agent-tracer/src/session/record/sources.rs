@@ -28,7 +28,7 @@ pub(super) struct Sources {
 impl Sources {
     /// Starts them, and notes in the plan what came of it; with the units that systemd has.
     pub(super) async fn start(capture: &mut Capture, roots: &Roots) -> (Sources, Option<Units>) {
-        let (files, choice) = FileWatch::settle(roots);
+        let (files, choice) = FileWatch::start_or_explain(roots);
         capture.add_choice(choice);
         let (earlier, choices) = capture::earlier_sockets();
         for choice in choices {
@@ -48,8 +48,8 @@ impl Sources {
             }
             Err(error) => Err(error.to_string()),
         };
-        let settled = units.as_ref().map(|_| ()).map_err(Clone::clone);
-        capture.add_choice(Choice::watched(Fact::Units, Hook::Systemd, settled));
+        let outcome = units.as_ref().map(|_| ()).map_err(Clone::clone);
+        capture.add_choice(Choice::watched(Fact::Units, Hook::Systemd, outcome));
         (sources, units.ok())
     }
 

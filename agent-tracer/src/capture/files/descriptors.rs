@@ -1,0 +1,100 @@
+//! What processes hold open, as /proc tells it (proc_pid_fd(5)). Nothing of it is opened.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use nix::libc;
+
+/// How long a look at all descriptors may take: there may be hundreds of thousands, and somebody is waiting.
+const SEARCH: Duration = Duration::from_millis(500);
+
+/// Hands over each descriptor of each process, as far as time allows: the process, what `/proc/PID/fd` has for it, and
+/// what that leads to.
+pub(in crate::capture) fn each(mut take: impl FnMut(u32, &Path, &Path)) {
+    let deadline = Instant::now() + SEARCH;
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
+            continue;
+        };
+        let descriptors = fs::read_dir(entry.path().join("fd"));
+        for descriptor in descriptors.into_iter().flatten().flatten() {
+            if let Ok(target) = fs::read_link(descriptor.path()) {
+                take(pid, &descriptor.path(), &target);
+            }
+        }
+        if Instant::now() > deadline {
+            break;
+        }
+    }
+}
+
+/// Who has one of these files open for writing, each process once a file.
+pub fn writers(files: &BTreeSet<PathBuf>) -> BTreeSet<(u32, PathBuf)> {
+    let mut found = BTreeSet::new();
+    if files.is_empty() {
+        return found;
+    }
+    each(|pid, descriptor, target| {
+        if files.contains(target) && is_for_writing(descriptor) && is_same(descriptor, target) {
+            found.insert((pid, target.to_owned()));
+        }
+    });
+    found
+}
+
+/// As of `/proc/PID/fdinfo/FD`, where the flags of open(2) are, in octal.
+fn is_for_writing(descriptor: &Path) -> bool {
+    let (Some(process), Some(number)) = (
+        descriptor.parent().and_then(Path::parent),
+        descriptor.file_name(),
+    ) else {
+        return false;
+    };
+    let told = fs::read_to_string(process.join("fdinfo").join(number)).unwrap_or_default();
+    let flags = told.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|octal| i32::from_str_radix(octal.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY)
+}
+
+/// Whoever has another root may call another file that.
+fn is_same(descriptor: &Path, path: &Path) -> bool {
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let (Ok(open), Ok(named)) = (fs::metadata(descriptor), fs::symlink_metadata(path)) else {
+        return false;
+    };
+    identity(open) == identity(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{File, OpenOptions};
+
+    use super::*;
+
+    #[test]
+    fn writers_are_those_who_could_write() {
+        let place = tempfile::tempdir().expect("a directory");
+        let place = fs::canonicalize(place.path()).expect("its name");
+        let (read, written) = (place.join("read"), place.join("written"));
+        fs::write(&read, "").expect("a file");
+        let _reader = File::open(&read).expect("a reader");
+        let _writer = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&written)
+            .expect("a writer");
+        let files = BTreeSet::from([read, written.clone()]);
+        let own = std::process::id();
+        assert_eq!(writers(&files), BTreeSet::from([(own, written)]));
+        assert_eq!(writers(&BTreeSet::new()), BTreeSet::new());
+    }
+}

@@ -1,0 +1,62 @@
+//! What was told of directories that have no name any more, or not yet. Each waits once for all that is to be read.
+
+/// How many wait at most, each some 150 bytes. Those of more are left out.
+const LIMIT: usize = 16 * 1024;
+
+/// In the order in which they were told, each with whether it has waited before.
+pub(super) struct Pending<T>(Vec<(T, bool)>);
+
+impl<T> Pending<T> {
+    pub(super) fn new() -> Pending<T> {
+        Pending(Vec::new())
+    }
+
+    pub(super) fn add(&mut self, it: T) {
+        if self.0.len() < LIMIT {
+            self.0.push((it, false));
+        }
+    }
+
+    /// Tries each again, the last one first, since a directory is removed after what is in it; what came of it, in order. To
+    /// be asked for when nothing more is to be read.
+    pub(super) fn retry<R>(&mut self, mut name: impl FnMut(&T) -> Option<R>) -> Vec<R> {
+        let mut named = Vec::new();
+        let mut left = Vec::new();
+        while let Some((it, is_old)) = self.0.pop() {
+            match name(&it) {
+                Some(result) => named.push(result),
+                None if !is_old => left.push((it, true)),
+                None => {}
+            }
+        }
+        left.reverse();
+        self.0 = left;
+        named.reverse();
+        named
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LIMIT, Pending};
+
+    #[test]
+    fn each_is_tried_twice_and_the_last_first() {
+        let mut pending = Pending::new();
+        for number in 0..LIMIT + 5 {
+            pending.add(number);
+        }
+        assert_eq!(pending.retry(|it| Some(*it)).len(), LIMIT);
+        (1..=3).for_each(|number| pending.add(number));
+        let mut tried = Vec::new();
+        let odd = pending.retry(|number| {
+            tried.push(*number);
+            (number % 2 == 1).then_some(*number)
+        });
+        assert_eq!((odd, tried), (vec![1, 3], vec![3, 2, 1]));
+        pending.add(4);
+        assert_eq!(pending.retry(|_| None::<()>), []);
+        assert_eq!(pending.retry(|it| Some(*it)).len(), 1);
+        assert_eq!(pending.retry(|it| Some(*it)).len(), 0);
+    }
+}

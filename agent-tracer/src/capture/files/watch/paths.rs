@@ -1,0 +1,115 @@
+//! What directories are called that fanotify tells by their handles: remembered, or asked of the kernel. A directory that
+//! is gone before it is asked for has no name any more.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io,
+    os::{
+        fd::{AsRawFd, FromRawFd, OwnedFd},
+        unix::ffi::{OsStrExt, OsStringExt},
+    },
+    path::{Path, PathBuf},
+};
+
+use nix::{errno::Errno, libc};
+
+use super::records::Handle;
+use crate::capture::files::homes::open_directory;
+
+/// Directories that are remembered: each some 200 bytes. When there are more, all are asked for anew.
+const LIMIT: usize = 32 * 1024;
+
+/// The directories of one file system.
+pub(super) struct DirectoryPaths {
+    /// Some directory of it, by which the kernel knows which file system is meant.
+    place: PathBuf,
+    /// The same, open, where nobody minds: nobody can unmount the file system meanwhile.
+    mount: Option<File>,
+    known: HashMap<Handle, Option<PathBuf>>,
+}
+
+impl DirectoryPaths {
+    /// Of the file system that a directory is in.
+    pub(super) fn of(directory: &Path) -> io::Result<DirectoryPaths> {
+        Ok(DirectoryPaths {
+            place: directory.to_owned(),
+            mount: Some(File::open(directory)?),
+            known: HashMap::new(),
+        })
+    }
+
+    /// Of one that is not to be held.
+    pub(super) fn without_hold(directory: &Path) -> DirectoryPaths {
+        DirectoryPaths {
+            place: directory.to_owned(),
+            mount: None,
+            known: HashMap::new(),
+        }
+    }
+
+    /// Takes a name that is known.
+    pub(super) fn learn(&mut self, handle: Handle, directory: PathBuf) {
+        self.known.insert(handle, Some(directory));
+    }
+
+    /// Forgets all: a directory has another name, and so have all below it.
+    pub(super) fn forget(&mut self) {
+        self.known.clear();
+    }
+
+    /// The name of a directory, if it has one.
+    pub(super) fn find(&mut self, handle: &Handle) -> Option<&Path> {
+        if self.known.len() > LIMIT {
+            self.known.clear();
+        }
+        if !self.known.contains_key(handle) {
+            let name = match &self.mount {
+                Some(mount) => ask(mount, handle),
+                None => {
+                    open_directory(&self.place).and_then(|mount| ask(&File::from(mount), handle))
+                }
+            };
+            self.known.insert(handle.clone(), name.ok());
+        }
+        self.known.get(handle)?.as_deref()
+    }
+}
+
+/// What the kernel calls a directory now (open_by_handle_at(2)).
+fn ask(mount: &File, (kind, bytes): &Handle) -> io::Result<PathBuf> {
+    const BYTES: usize = 128; // MAX_HANDLE_SZ
+    #[repr(C, align(8))]
+    struct Buffer {
+        bytes: u32,
+        kind: i32,
+        handle: [u8; BYTES],
+    }
+    let mut buffer = Buffer {
+        bytes: u32::try_from(bytes.len()).unwrap_or(0),
+        kind: *kind,
+        handle: [0; BYTES],
+    };
+    let Some(place) = buffer.handle.get_mut(..bytes.len()) else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
+    place.copy_from_slice(bytes);
+    // SAFETY: `Buffer` begins like `struct file_handle`, and its first field says how many bytes follow.
+    let opened = unsafe {
+        libc::open_by_handle_at(
+            mount.as_raw_fd(),
+            (&raw mut buffer).cast(),
+            libc::O_PATH | libc::O_CLOEXEC,
+        )
+    };
+    // SAFETY: the call answered a descriptor that nobody else has.
+    let opened = unsafe { OwnedFd::from_raw_fd(Errno::result(opened)?) };
+    let name = std::fs::read_link(format!("/proc/self/fd/{}", opened.as_raw_fd()))?;
+    let name = name.into_os_string().into_vec();
+    // It is gone, but was called that.
+    let name = name.strip_suffix(b" (deleted)").unwrap_or(&name);
+    if !name.starts_with(b"/") {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    Ok(PathBuf::from(std::ffi::OsStr::from_bytes(name)))
+}

@@ -1,0 +1,6 @@
+//! Text tables of the running system, parsed: mounts and host names. It interprets no entry.
+
+pub(in crate::capture) mod hosts;
+pub(in crate::capture) mod mounts;
+
+pub use hosts::HostsFile;

@@ -1,0 +1,181 @@
+//! What a ClientHello says of the host that is meant: server_name and ALPN. It decrypts nothing, and takes a hello whole or
+//! not at all: a host that stands in half of one may be contradicted by the other half.
+
+use tls_parser::{
+    SNIType, TlsClientHelloContents, TlsExtension, TlsExtensionType, TlsRecordType,
+    parse_tls_extension_alpn_content, parse_tls_extension_sni_content, parse_tls_extension_unknown,
+    parse_tls_handshake_client_hello, parse_tls_record_header,
+};
+
+use super::{client_message::Progress, host};
+
+/// RFC 8446 5.1 and the 256 bytes of RFC 5246 6.2.3; what is not encrypted has no use for the latter, but some send them.
+const RECORD_LIMIT: usize = tls_parser::MAX_RECORD_LEN as usize;
+
+/// Each of its parts as long as its length can say: version and random, session, cipher suites, compressions, extensions.
+const HELLO_LIMIT: usize = 34 + 1 + 32 + 2 + 0xffff + 1 + 0xff + 2 + 0xffff;
+
+const CLIENT_HELLO: u8 = 1;
+
+/// RFC 9849: `encrypted_client_hello`.
+const ENCRYPTED_HELLO: u16 = 0xfe0d;
+
+/// What a client says first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// The host that it asks for.
+    pub server_name: ServerName,
+    /// The protocols that it offers, in its order; what is no visible ASCII as `\ddd`. Those of RFC 8701, which are made to be
+    /// ignored, are left out.
+    pub alpn: Vec<String>,
+    /// Whether it has an encrypted hello inside. Then `server_name` can be that of a front, and the host that is meant stands
+    /// in the encrypted one. It can as well be a dummy, as browsers send it to anybody: nobody on the way can tell them apart.
+    pub encrypted_hello_offered: bool,
+}
+
+/// The host that a client asks for, in clear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerName {
+    /// None.
+    Absent,
+    /// A host name in lower case, without a dot at the end.
+    Host(String),
+    /// Something that is no host name: an address, which RFC 6066 forbids, several names, or garbage. It is not kept.
+    NoHostName,
+}
+
+impl ServerName {
+    /// The host name, where there is one.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            ServerName::Host(name) => Some(name),
+            ServerName::Absent | ServerName::NoHostName => None,
+        }
+    }
+}
+
+/// The hello that a stream begins with. It may be spread over records, as RFC 8446 5.1 allows, anywhere in it.
+pub(super) fn read(stream: &[u8]) -> Progress<Hello> {
+    match *stream {
+        [] | [0x16] | [0x16, 3] | [0x16, 3, 0..=4] => return Progress::Perhaps,
+        [0x16, 3, 0..=4, high, ..] if usize::from(high) << 8 > RECORD_LIMIT => {
+            return Progress::Other;
+        }
+        [0x16, 3, 0..=4, _] => return Progress::Perhaps,
+        [0x16, 3, 0..=4, 0, 0, ..] => return Progress::Other,
+        [0x16, 3, 0..=4, _, _] => return Progress::Perhaps,
+        [0x16, 3, 0..=4, _, _, CLIENT_HELLO, ..] => {}
+        [..] => return Progress::Other,
+    }
+    // No longer than the stream, of which it is made.
+    let mut message = Vec::with_capacity(stream.len());
+    let mut rest = stream;
+    loop {
+        // It is only ever too short.
+        let Ok((payload, header)) = parse_tls_record_header(rest) else {
+            return Progress::Begun;
+        };
+        let length = usize::from(header.len);
+        let continues = header.record_type == TlsRecordType::Handshake
+            && header.version.0 >> 8 == 3
+            && (1..=RECORD_LIMIT).contains(&length);
+        if !continues {
+            return Progress::Broken;
+        }
+        let Some((fragment, after)) = payload.split_at_checked(length) else {
+            return Progress::Begun;
+        };
+        message.extend_from_slice(fragment);
+        rest = after;
+        if let [CLIENT_HELLO, high, middle, low, body @ ..] = message.as_slice() {
+            let length = usize::from(*high) << 16 | usize::from(*middle) << 8 | usize::from(*low);
+            if length > HELLO_LIMIT {
+                return Progress::Broken;
+            }
+            if let Some(body) = body.get(..length) {
+                return hello(body).map_or(Progress::Broken, Progress::Whole);
+            }
+        }
+    }
+}
+
+fn hello(body: &[u8]) -> Option<Hello> {
+    let (rest, contents) = parse_tls_handshake_client_hello(body).ok()?;
+    // Also says that the extensions, if there are any, are as long as they say: the parser has none where they are not.
+    if !rest.is_empty() || contents.version.0 >> 8 != 3 {
+        return None;
+    }
+    extensions(&contents)
+}
+
+/// Each is only looked at where it is needed: others may be of a kind, or of a version, that the parser has no idea of.
+fn extensions(contents: &TlsClientHelloContents<'_>) -> Option<Hello> {
+    let mut server_name = None;
+    let mut alpn = None;
+    let mut encrypted_hello_offered = false;
+    let mut rest = contents.ext.unwrap_or_default();
+    while !rest.is_empty() {
+        let (after, extension) = parse_tls_extension_unknown(rest).ok()?;
+        rest = after;
+        let TlsExtension::Unknown(kind, data) = extension else {
+            return None;
+        };
+        // RFC 8446 4.2: not more than one of a kind. Which of two counts is a server's choice.
+        match kind {
+            TlsExtensionType::ServerName => {
+                if server_name.replace(read_server_name(data)?).is_some() {
+                    return None;
+                }
+            }
+            TlsExtensionType::ApplicationLayerProtocolNegotiation => {
+                if alpn.replace(read_alpn(data)?).is_some() {
+                    return None;
+                }
+            }
+            TlsExtensionType(ENCRYPTED_HELLO) => encrypted_hello_offered = true,
+            TlsExtensionType(_) => {}
+        }
+    }
+    Some(Hello {
+        server_name: server_name.unwrap_or(ServerName::Absent),
+        alpn: alpn.unwrap_or_default(),
+        encrypted_hello_offered,
+    })
+}
+
+fn read_server_name(data: &[u8]) -> Option<ServerName> {
+    let (rest, extension) = parse_tls_extension_sni_content(data).ok()?;
+    let TlsExtension::SNI(list) = extension else {
+        return None;
+    };
+    // The parser stops at an entry that it cannot read, and does not say so.
+    let length: usize = list.iter().map(|(_, name)| 3 + name.len()).sum();
+    if !rest.is_empty() || length + 2 != data.len() {
+        return None;
+    }
+    let mut hosts = list.iter().filter(|(kind, _)| *kind == SNIType::HostName);
+    Some(match (hosts.next(), hosts.next()) {
+        (Some((_, name)), None) => {
+            host::name(name).map_or(ServerName::NoHostName, ServerName::Host)
+        }
+        (Some(_), Some(_)) | (None, _) => ServerName::NoHostName,
+    })
+}
+
+fn read_alpn(data: &[u8]) -> Option<Vec<String>> {
+    let (rest, extension) = parse_tls_extension_alpn_content(data).ok()?;
+    let TlsExtension::ALPN(list) = extension else {
+        return None;
+    };
+    let length: usize = list.iter().map(|name| 1 + name.len()).sum();
+    if !rest.is_empty() || length + 2 != data.len() {
+        return None;
+    }
+    let reserved = |name: &[u8]| matches!(name, [a, b] if a == b && a & 0xf == 0xa);
+    let offered = list.iter().filter(|name| !reserved(name));
+    Some(offered.map(|name| host::escaped(name)).collect())
+}
+
+#[cfg(test)]
+mod tests;
