@@ -22,7 +22,7 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(a_socket_that_another_process_closes),
         live!(a_connection_that_is_open_at_the_end),
         live!(a_v4_address_in_a_v6_socket_is_shown_as_v4),
-        live!(a_connection_that_nobody_answers),
+        live!(a_connection_without_an_answer),
         live!(events_of_a_connection_come_in_order),
         live!(a_listener_is_no_connection),
         live!(a_connection_from_before_is_followed_to_its_end),
@@ -134,14 +134,14 @@ fn destinations_are_those_that_strace_sees() {
     ]);
     let (ended, calls) = strace(&command);
     ended.success();
-    let mut told: Vec<String> = calls
+    let mut reported: Vec<String> = calls
         .into_iter()
         .filter_map(|call| match call {
             Call::Connect(address) => Some(address.to_string()),
             Call::Exec { .. } => None,
         })
         .collect();
-    assert_eq!(told.len(), 13);
+    assert_eq!(reported.len(), 13);
     // The last of the server's ends may come after the command.
     let trace = Recording::of(command).lingers(500).run().trace();
     let mut asked: Vec<String> = trace
@@ -149,9 +149,9 @@ fn destinations_are_those_that_strace_sees() {
         .iter()
         .map(|event| event.remote().to_owned())
         .collect();
-    told.sort();
+    reported.sort();
     asked.sort();
-    assert_eq!(asked, told);
+    assert_eq!(asked, reported);
     let states: Vec<Value> = mine(&trace)
         .into_iter()
         .map(|row| row["state"].clone())
@@ -267,7 +267,7 @@ fn a_v4_address_in_a_v6_socket_is_shown_as_v4() {
     assert_eq!(network.len(), 1, "a v4 network has it");
 }
 
-fn a_connection_that_nobody_answers() {
+fn a_connection_without_an_answer() {
     let mut command = act(["within", "net", "--"]);
     command.extend(act(["dial", "impatient", "192.0.2.7:4242"]));
     let trace = record(command);

@@ -215,13 +215,13 @@ fn connections_have_owner_tree_and_outcome() {
 /// What people find by comparing lists of before and after, and with each the process that they cannot find so.
 fn what_is_new_on_the_machine() {
     let rows = lives("changes", &[]);
-    let mut told: Vec<String> = Vec::new();
+    let mut reported: Vec<String> = Vec::new();
     for row in &rows {
         assert_ne!(text(row, "tree"), "system", "{row}");
         assert_ne!(text(row, "tree"), "", "nobody is behind {row}");
         let name = text(row, "name");
         let name = name.split(" [").next().unwrap_or_default();
-        told.push(format!("{} {name}", text(row, "kind")));
+        reported.push(format!("{} {name}", text(row, "kind")));
     }
     const WORKSPACE: &str = "6f1d2c3b-8a47-4e59-9b0c-5d2e7f1a4c86";
     let expected = [
@@ -248,16 +248,19 @@ fn what_is_new_on_the_machine() {
     ];
     for expected in expected {
         assert!(
-            told.iter().any(|row| row == expected),
-            "{expected}: {told:#?}"
+            reported.iter().any(|row| row == expected),
+            "{expected}: {reported:#?}"
         );
     }
-    let agents = told.iter().filter(|row| *row == "process omiagent").count();
+    let agents = reported
+        .iter()
+        .filter(|row| *row == "process omiagent")
+        .count();
     assert_eq!(agents, 2, "one as root, one as omsagent");
 }
 
 fn who_listens() {
-    let told: Vec<String> = lives("connections", &["--listening"])
+    let reported: Vec<String> = lives("connections", &["--listening"])
         .iter()
         .map(|row| {
             assert_eq!(text(row, "tree"), "omsagent", "{row}");
@@ -271,7 +274,7 @@ fn who_listens() {
         })
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             "127.0.0.1:25224/udp listening",
             "0.0.0.0:25324/tcp listening"
@@ -305,7 +308,7 @@ fn what_a_firewall_has_to_allow_the_agent() {
         "connections",
         &["--by", "destination", "--tree", "omsagent"],
     );
-    let mut told: Vec<(String, &str, bool)> = rows
+    let mut reported: Vec<(String, &str, bool)> = rows
         .iter()
         .map(|row| {
             let name = ["tag", "note"]
@@ -326,9 +329,9 @@ fn what_a_firewall_has_to_allow_the_agent() {
         })
         .collect();
     // Several threads talk at the same time.
-    told.sort_unstable();
+    reported.sort_unstable();
     assert_eq!(
-        told,
+        reported,
         [
             ("168.63.129.16:32526/tcp", "Azure platform WireServer"),
             ("168.63.129.16:53/udp", "Azure platform DNS"),

@@ -67,7 +67,7 @@ fn recorded(trace: &Trace) -> (Vec<Exec>, Vec<Vec<u8>>) {
     (execs, scripts)
 }
 
-fn told(calls: Vec<Call>, scripts: &[Vec<u8>]) -> Vec<Exec> {
+fn reported(calls: Vec<Call>, scripts: &[Vec<u8>]) -> Vec<Exec> {
     calls
         .into_iter()
         .filter_map(|call| match call {
@@ -94,10 +94,14 @@ fn compare(command: Vec<OsString>, prepare: impl Fn(), at_least: usize) {
     let trace = record(command);
     assert_eq!(trace.ended.code, Some(0), "{}", trace.ended.messages());
     let (recorded, scripts) = recorded(&trace);
-    let told = told(calls, &scripts);
-    assert!(told.len() >= at_least, "strace saw {} execs", told.len());
+    let reported = reported(calls, &scripts);
+    assert!(
+        reported.len() >= at_least,
+        "strace saw {} execs",
+        reported.len()
+    );
     let mut counts: BTreeMap<&Exec, i32> = BTreeMap::new();
-    for exec in &told {
+    for exec in &reported {
         *counts.entry(exec).or_default() += 1;
     }
     for exec in &recorded {
@@ -293,9 +297,9 @@ fn exec_with(bytes: &str, strict_code: i32) -> (u64, Vec<Vec<u8>>, bool, String)
 
 fn arguments_of_128_kib_are_whole() {
     for bytes in [4096, 32767, 32768, 65536, 131_071, 131_072] {
-        let (told, argv, truncated, _) = exec_with(&bytes.to_string(), 0);
+        let (reported, argv, truncated, _) = exec_with(&bytes.to_string(), 0);
         assert!(!truncated, "{bytes}");
-        assert_eq!(told, bytes);
+        assert_eq!(reported, bytes);
         let whole: usize = argv.iter().map(|word| word.len() + 1).sum();
         assert_eq!(whole as u64, bytes);
         assert!(argv.iter().flatten().all(|byte| *byte == b'y'), "{bytes}");
@@ -304,9 +308,9 @@ fn arguments_of_128_kib_are_whole() {
 
 fn longer_arguments_are_cut_and_said_to_be() {
     for bytes in [131_073, 600_000] {
-        let (told, argv, truncated, messages) = exec_with(&bytes.to_string(), 4);
+        let (reported, argv, truncated, messages) = exec_with(&bytes.to_string(), 4);
         assert!(truncated, "{bytes}");
-        assert_eq!(told, bytes);
+        assert_eq!(reported, bytes);
         let kept: usize = argv.iter().map(|word| word.len() + 1).sum();
         assert!((131_000..=131_072 + 1).contains(&kept), "{kept}");
         assert!(argv.iter().flatten().all(|byte| *byte == b'y'), "{bytes}");

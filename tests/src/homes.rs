@@ -9,10 +9,10 @@ use crate::harness::{Recording, Test, Trace, live, words};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
-        live!(keys_are_told_with_whoever_puts_them_there),
+        live!(keys_are_reported_with_their_author),
         live!(a_file_system_of_homes_is_not_held),
         live!(many_homes_are_few_words),
-        live!(what_is_ignored_is_not_told),
+        live!(ignored_files_are_not_reported),
     ]
 }
 
@@ -51,7 +51,7 @@ fn keys(trace: &Trace, place: &Path) -> Vec<[String; 4]> {
     keys.collect()
 }
 
-fn keys_are_told_with_whoever_puts_them_there() {
+fn keys_are_reported_with_their_author() {
     let place = tempfile::tempdir().expect("a directory");
     let prepare = "
         for name in has moved owns linked; do
@@ -146,7 +146,7 @@ fn many_homes_are_few_words() {
     assert!(!said.contains("/home/u"), "{said}");
 }
 
-fn what_is_ignored_is_not_told() {
+fn ignored_files_are_not_reported() {
     let place = tempfile::tempdir().expect("a directory");
     let prepare = "user a /home/a; mkdir -p /home/a/.ssh";
     let script =
@@ -154,8 +154,8 @@ fn what_is_ignored_is_not_told() {
     let recording = recording(place.path(), prepare, script);
     let trace = recording.option(["--ignore", "/home/**"]).run().trace();
     assert_eq!(keys(&trace, place.path()), Vec::<[String; 4]>::new());
-    let told = trace
+    let reported = trace
         .all("file")
         .filter(|event| event.text("path").starts_with("/home/"));
-    assert_eq!(told.count(), 0);
+    assert_eq!(reported.count(), 0);
 }

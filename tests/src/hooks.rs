@@ -8,11 +8,11 @@ use crate::harness::{Recording, Test, act, live, run, tracer};
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         live!(fentry_gives_the_same_picture).only_where(
-            || tells(FENTRY),
-            "this kernel lets nobody attach to functions",
+            || is_in_use(FENTRY),
+            "this kernel allows no program at functions",
         ),
         live!(kprobe_gives_the_same_picture)
-            .only_where(|| tells(KPROBE), "this kernel has no kprobes"),
+            .only_where(|| is_in_use(KPROBE), "this kernel has no kprobes"),
         live!(tracepoint_gives_the_same_picture),
     ]
 }
@@ -28,12 +28,12 @@ const TRACEPOINT: Forced = (
 );
 
 /// Whether the hook is the one that tells of connects when others are left out.
-fn tells((hook, left_out): Forced) -> bool {
-    let told = run(tracer()
+fn is_in_use((hook, left_out): Forced) -> bool {
+    let reported = run(tracer()
         .args(["doctor", "--format", "json"])
         .env("TRACER_WITHOUT_HOOKS", left_out));
-    let told: Value = serde_json::from_str(told.text()).unwrap_or_default();
-    let facts = told["facts"].as_array().cloned().unwrap_or_default();
+    let reported: Value = serde_json::from_str(reported.text()).unwrap_or_default();
+    let facts = reported["facts"].as_array().cloned().unwrap_or_default();
     facts
         .iter()
         .any(|fact| fact["fact"] == "connect" && fact["hook"] == hook)
@@ -87,7 +87,7 @@ fn picture(left_out: &str) -> Vec<String> {
 /// As what this kernel takes by itself does.
 fn same(forced: Forced) {
     let (hook, left_out) = forced;
-    assert!(tells(forced), "{hook} is in use without {left_out}");
+    assert!(is_in_use(forced), "{hook} is in use without {left_out}");
     let own = picture("");
     assert_eq!(own.len(), 5, "{own:#?}");
     assert_eq!(picture(left_out), own, "{hook}");

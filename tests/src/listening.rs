@@ -17,7 +17,7 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         on_the_wire(live!(every_listener_is_a_row_with_its_owner)),
         on_the_wire(live!(ss_shows_what_still_listens)).needs("ss"),
-        on_the_wire(live!(a_port_that_nobody_chose_is_told))
+        on_the_wire(live!(a_port_that_the_kernel_chose_is_reported))
             .lacking("a port yet when a socket that was not bound begins to listen"),
         on_the_wire(live!(who_may_not_listen_is_no_listener))
             .lacking("a word from the kernel that listen(2) failed after it had begun"),
@@ -126,10 +126,10 @@ fn play(table: &[Line]) -> Scene {
         .lingers(300)
         .run();
     let said = said(recorded.ended.text());
-    let staying = Staying::new(said.values().map(|one| one.holder.unwrap_or(one.owner)));
+    let kept_alive = Staying::new(said.values().map(|one| one.holder.unwrap_or(one.owner)));
     let line = wire.near(words(["ss", "-H", "-lntup"]));
     let sockets = run(Command::new(&line[0]).args(&line[1..]));
-    drop(staying);
+    drop(kept_alive);
     let mut wanted = Vec::new();
     let mut clients = BTreeSet::new();
     for (name, (kind, deed, address, count, state)) in table.iter().enumerate() {
@@ -214,7 +214,7 @@ fn a_listener_of_several_paths_is_one_of_tcp() {
     ]));
 }
 
-fn a_port_that_nobody_chose_is_told() {
+fn a_port_that_the_kernel_chose_is_reported() {
     rows_are_as_wanted(&play(&[
         ("tcp-unbound", "stay", "0.0.0.0:0", 1, "listening"),
         ("tcp-unbound", "stay", "[::]:0", 1, "listening"),

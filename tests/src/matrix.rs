@@ -34,7 +34,7 @@ pub(crate) fn tests() -> Vec<Test> {
         ))
         .needs("tcpdump"),
         on_the_wire(live!(a_router_that_answers_at_once_is_the_reason))
-            .lacking("what told a process of an error that its socket keeps no record of"),
+            .lacking("the notice to a process of an error that its socket keeps no record of"),
         on_the_wire(live!(what_a_filter_stops_is_a_row_with_its_end)).needs("nft"),
         live!(attempts_through_io_uring_are_no_different)
             .needs("ip")
@@ -52,7 +52,7 @@ fn scene() -> &'static Scene {
 }
 
 /// A row in the words of the table.
-fn told(row: &Value) -> String {
+fn reported(row: &Value) -> String {
     let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
     format!(
         "{} {} {} {} answered {} bytes {} {} syn {} owner {}",
@@ -97,7 +97,7 @@ fn rows_are_those_of_the_table(scene: &Scene) {
         .iter()
         .map(|case| expected(scene, case))
         .collect();
-    let mut rows: Vec<String> = scene.rows.iter().map(told).collect();
+    let mut rows: Vec<String> = scene.rows.iter().map(reported).collect();
     wanted.sort();
     rows.sort();
     let without = |all: &[String], others: &[String]| -> Vec<String> {

@@ -54,7 +54,7 @@ fn real_clients() {
     for row in &rows {
         let remote = row["remote"].as_str().unwrap_or_default();
         if !expected.contains(remote) && !is_to_nameserver(row) {
-            wrong.push(format!("nobody goes there: {}", brief(row)));
+            wrong.push(format!("no client connects there: {}", brief(row)));
         }
     }
     wrong.extend(named_nameserver(&rows));
@@ -216,7 +216,7 @@ fn named_nameserver(rows: &[Value]) -> Vec<String> {
     let named = |row: &&Value| is_to_nameserver(row) && !names(row, "names").is_empty();
     let named = rows.iter().filter(named);
     named
-        .map(|row| format!("nobody's name: {}", brief(row)))
+        .map(|row| format!("a name without a client: {}", brief(row)))
         .collect()
 }
 

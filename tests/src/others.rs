@@ -34,7 +34,7 @@ const CONNECTS: usize = 240;
 const ENOUGH: usize = 200;
 
 /// What all of them saw.
-struct Seen {
+struct Observations {
     trace: Trace,
     execsnoop: Ended,
     tcpconnect: Ended,
@@ -43,7 +43,7 @@ struct Seen {
 
 /// Runs the scenario under all of them. The recorder is there first and goes last, so that it has no
 /// excuse for anything that they report.
-fn look(servers: [SocketAddr; 2]) -> Seen {
+fn observe(servers: [SocketAddr; 2]) -> Observations {
     let recorder = Recording::of(Vec::new())
         .option(["--system"])
         .start()
@@ -79,7 +79,7 @@ fn look(servers: [SocketAddr; 2]) -> Seen {
     let seen = (execsnoop.stop(), tcpconnect.stop(), tcplife.stop());
     recorder.send(Signal::SIGINT);
     let (execsnoop, tcpconnect, tcplife) = seen;
-    Seen {
+    Observations {
         trace: recorder.finish().trace(),
         execsnoop,
         tcpconnect,
@@ -88,11 +88,11 @@ fn look(servers: [SocketAddr; 2]) -> Seen {
 }
 
 /// One process that connects in so many ways.
-fn dial(ways: &[&str], remote: SocketAddr) {
+fn dial(methods: &[&str], remote: SocketAddr) {
     let remote = remote.to_string();
     let mut line = act(["dial"]);
-    for way in ways {
-        line.extend([way.into(), remote.clone().into()]);
+    for method in methods {
+        line.extend([method.into(), remote.clone().into()]);
     }
     run(Command::new(&line[0]).args(&line[1..])).success();
 }
@@ -168,13 +168,13 @@ fn lost(output: &Ended) -> usize {
 
 fn what_libbpf_tools_see_is_in_the_trace() {
     let servers = ["127.0.0.1", "::1"].map(|address| server(address, Duration::ZERO));
-    let seen = look(servers);
+    let seen = observe(servers);
     compare_execs(&seen);
     compare_connects(&seen);
     compare_lives(&seen, servers);
 }
 
-fn compare_execs(seen: &Seen) {
+fn compare_execs(seen: &Observations) {
     let theirs = execs(&seen.execsnoop);
     let ours: Vec<&crate::harness::Event> = seen.trace.all("exec").collect();
     none_missing(
@@ -214,7 +214,7 @@ fn compare_execs(seen: &Seen) {
         theirs.len(),
         jobs.len()
     );
-    let told = |event: &&crate::harness::Event| {
+    let reported = |event: &&crate::harness::Event| {
         let words: Vec<String> = event
             .argv()
             .iter()
@@ -222,11 +222,11 @@ fn compare_execs(seen: &Seen) {
             .collect();
         format!("{} {}", event.pid(), words.join("|"))
     };
-    none_missing("execsnoop", jobs, ours.iter().map(told).collect());
+    none_missing("execsnoop", jobs, ours.iter().map(reported).collect());
 }
 
 /// `%-6d %-16s %-2d %-16s %-16s %-5d`: PID, COMM, IP, SADDR, DADDR, DPORT.
-fn compare_connects(seen: &Seen) {
+fn compare_connects(seen: &Observations) {
     let connect = |line: &[u8]| {
         let line = String::from_utf8_lossy(line).into_owned();
         let mut words = line.split_ascii_whitespace();
@@ -257,7 +257,7 @@ fn compare_connects(seen: &Seen) {
 
 /// `PID COMM LADDR LPORT RADDR RPORT TX_KB RX_KB MS`. It tells the other side's view of a connection too,
 /// which is none of the trace's.
-fn compare_lives(seen: &Seen, servers: [SocketAddr; 2]) {
+fn compare_lives(seen: &Observations, servers: [SocketAddr; 2]) {
     let life = |line: &[u8]| {
         let line = String::from_utf8_lossy(line).into_owned();
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -279,14 +279,14 @@ fn compare_lives(seen: &Seen, servers: [SocketAddr; 2]) {
             Some(SocketAddr::new(address.parse().ok()?, port.parse().ok()?))
         };
         let remote = address(remote, remote_port)?;
-        let told = format!("{pid} {} {remote} {received}", address(local, local_port)?);
-        Some((servers.contains(&remote), told))
+        let reported = format!("{pid} {} {remote} {received}", address(local, local_port)?);
+        Some((servers.contains(&remote), reported))
     };
     let theirs: Vec<String> = lines(&seen.tcplife)
         .map(|line| {
             life(line).unwrap_or_else(|| panic!("no life: {}", String::from_utf8_lossy(line)))
         })
-        .filter_map(|(is_ours, told)| is_ours.then_some(told))
+        .filter_map(|(is_ours, reported)| is_ours.then_some(reported))
         .collect();
     println!("tcplife saw {} of the scenario", theirs.len());
     // It forgets some itself where a machine is slow, and says nothing of it.

@@ -237,27 +237,27 @@ fn lines_fit_a_narrow_terminal() {
     let recorded = scene(&[]);
     for columns in [60, 80, 120] {
         for mut command in printing(&recorded) {
-            let told = format!("{command:?}");
+            let reported = format!("{command:?}");
             if ["json", "completions", "man", "--tree", "--help"]
                 .iter()
-                .any(|word| told.contains(word))
+                .any(|word| reported.contains(word))
             {
                 continue;
             }
             let (code, shown) = on_terminal(command.env("TERM", "xterm"), columns);
-            assert_eq!(code, Some(0), "{told}");
+            assert_eq!(code, Some(0), "{reported}");
             let plain = plainly(&shown);
             assert!(
-                plain.lines().count() > usize::from(!told.contains("version")),
+                plain.lines().count() > usize::from(!reported.contains("version")),
                 "{plain}"
             );
             for line in plain.lines() {
                 let width = line.trim_end_matches('\r').chars().count();
                 // What doctor names cannot be broken where it is to be copied.
-                let is_one_word = told.contains("doctor") && !line.trim().contains(' ');
+                let is_one_word = reported.contains("doctor") && !line.trim().contains(' ');
                 assert!(
                     width <= usize::from(columns) || is_one_word,
-                    "{told}: {width} columns: {line}"
+                    "{reported}: {width} columns: {line}"
                 );
             }
         }

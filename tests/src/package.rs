@@ -25,8 +25,8 @@ pub(crate) fn tests() -> Vec<Test> {
             .prepared(possible)
     };
     vec![
-        on_stage(live!(an_installed_package_is_told_file_by_file)),
-        on_stage(live!(the_author_is_whom_strace_saw_last)).needs("strace"),
+        on_stage(live!(an_installed_package_is_reported_file_by_file)),
+        on_stage(live!(the_author_is_the_last_one_in_strace)).needs("strace"),
     ]
 }
 
@@ -64,7 +64,7 @@ fn install(package: &'static str) -> Vec<OsString> {
 }
 
 /// Since Linux 6.13 an overlay, too, tells the handle of a directory that is removed, by which what was in it is known.
-fn tells_what_is_removed() -> bool {
+fn reports_removed_files() -> bool {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("this kernel's release");
     let mut numbers = release
         .split(['.', '-'])
@@ -101,7 +101,7 @@ fn first(stage: &Stage) -> &'static First {
     })
 }
 
-fn an_installed_package_is_told_file_by_file() {
+fn an_installed_package_is_reported_file_by_file() {
     let stage = stage();
     let First { changed, unpacked } = first(&stage);
     let rows = changed.rows(&stage);
@@ -145,7 +145,7 @@ fn an_installed_package_is_told_file_by_file() {
     assert!(packages.any(|row| text(row, "name").starts_with(FIRST)));
 }
 
-fn the_author_is_whom_strace_saw_last() {
+fn the_author_is_the_last_one_in_strace() {
     let stage = stage();
     // All that came with it is removed again now. What else nobody needs stays: the second may, and that is not fetched.
     let new = first(&stage).changed.of_kind("package");
@@ -160,8 +160,8 @@ fn the_author_is_whom_strace_saw_last() {
     let changed = Changed::by(&stage, watched(&log, words(["sh", "-c", &script])));
     let acts = acts(&log, [&changed.before, &changed.after]);
     let rows = changed.rows(&stage);
-    let is_told = |row: &&Value| row["action"] != "gone" || tells_what_is_removed();
-    most_are_seen(stage.is_whole, rows.values().copied().filter(is_told));
+    let is_reported = |row: &&Value| row["action"] != "gone" || reports_removed_files();
+    most_are_seen(stage.is_whole, rows.values().copied().filter(is_reported));
     let mut wrong = Vec::new();
     for (path, row) in rows.iter().filter(|(_, row)| was_seen(row)) {
         let authors = acts.authors(path, changed.action(path) == "gone");

@@ -17,7 +17,7 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(every_name_of_a_process_finds_it),
         live!(processes_of_a_millisecond_are_whole),
         live!(a_process_id_that_is_used_again),
-        live!(ends_are_told_by_code_or_signal),
+        live!(ends_are_reported_by_code_or_signal),
         live!(seen_from_within_a_pid_namespace),
     ]
 }
@@ -154,7 +154,7 @@ fn a_process_ends_with_its_last_thread() {
     assert_eq!(exits[0].0["code"], 5);
     let exec = trace.of_command("exec")[0].number("boot_ns");
     let lived = exits[0].number("boot_ns") - exec;
-    assert!(lived >= 300_000_000, "told after {lived} ns");
+    assert!(lived >= 300_000_000, "reported after {lived} ns");
 }
 
 fn every_name_of_a_process_finds_it() {
@@ -246,7 +246,7 @@ fn a_process_id_that_is_used_again() {
     assert_eq!(of_both.count(), 2);
 }
 
-fn ends_are_told_by_code_or_signal() {
+fn ends_are_reported_by_code_or_signal() {
     let script =
         "sh -c 'exit 3' first; sh -c 'kill -KILL $$' second; sh -c 'kill -SEGV $$' third; exit 0";
     let trace = record(words(["sh", "-c", script]));

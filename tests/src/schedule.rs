@@ -9,7 +9,7 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         live!(a_job_is_of_the_one_who_wrote_its_table),
         live!(a_table_of_before_explains_nothing),
-        live!(what_is_done_to_files_is_told),
+        live!(changes_of_files_are_reported),
     ]
 }
 
@@ -77,12 +77,12 @@ fn a_table_of_before_explains_nothing() {
     assert!(because.starts_with("child of cron ["), "{because}");
 }
 
-fn what_is_done_to_files_is_told() {
+fn changes_of_files_are_reported() {
     let trace = record(
         "",
         "cd /etc/cron.hourly && echo x >one && mv one two && rm two && mkdir below && : >below/x; sleep 0.2",
     );
-    let told: Vec<(String, String, String)> = trace
+    let reported: Vec<(String, String, String)> = trace
         .all("file")
         .map(|event| {
             (
@@ -104,5 +104,5 @@ fn what_is_done_to_files_is_told() {
         ("sh", "written", "/etc/cron.hourly/below/x"),
     ];
     let expected = expected.map(|(who, action, path)| (who.into(), action.into(), path.into()));
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
 }

@@ -36,7 +36,7 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(requests_in_other_words_are_found),
         live!(requests_for_several_units_are_found),
         live!(requests_through_other_programs_are_found),
-        live!(what_becomes_of_units_is_told),
+        live!(unit_events_are_reported),
         live!(units_are_compared_as_systemd_has_them),
     ];
     of_scene
@@ -351,9 +351,9 @@ fn requests_through_other_programs_are_found() {
     none(&wrong);
 }
 
-fn what_becomes_of_units_is_told() {
+fn unit_events_are_reported() {
     let scene = scene();
-    let told = |unit: &str| -> Vec<&Event> {
+    let reported = |unit: &str| -> Vec<&Event> {
         let events = scene.trace.all("unit");
         // What came of it, without what systemd was about to do and what it said that the unit is.
         let wanted = |event: &&Event| {
@@ -367,7 +367,7 @@ fn what_becomes_of_units_is_told() {
             .map(|event| event.text("action").to_owned())
             .collect()
     };
-    let omi = told("omid.service");
+    let omi = reported("omid.service");
     let seen = actions(&omi);
     assert_eq!(
         seen.first().map(String::as_str),
@@ -384,7 +384,7 @@ fn what_becomes_of_units_is_told() {
         assert_eq!(words[0], "systemctl", "{event:?}");
         assert_eq!(words[2], "omid", "{event:?}");
     }
-    let seen = actions(&told("acme-agent.service"));
+    let seen = actions(&reported("acme-agent.service"));
     let mut rest = seen.iter();
     for action in ["started", "failed", "restarted"] {
         assert!(rest.any(|seen| seen == action), "{action}: {seen:?}");
@@ -394,8 +394,10 @@ fn what_becomes_of_units_is_told() {
 fn units_are_compared_as_systemd_has_them() {
     let scene = scene();
     for (subject, state) in [("unit file", "enabled"), ("unit", "active")] {
-        let told = scene.trace.all("compared");
-        let parts: Vec<&Event> = told.filter(|it| it.text("subject") == subject).collect();
+        let reported = scene.trace.all("compared");
+        let parts: Vec<&Event> = reported
+            .filter(|it| it.text("subject") == subject)
+            .collect();
         assert!(!parts.is_empty(), "{subject}");
         for part in &parts {
             assert_eq!(part.0["problem"], Value::Null, "{part:?}");

@@ -45,7 +45,7 @@ const PEERS: u16 = 30;
 /// For each line and family: its script, its port, its remote address, and what is expected of each of its peers.
 struct Case {
     name: u16,
-    way: &'static str,
+    pattern: &'static str,
     script: String,
     peers: Vec<(String, [u64; 4])>,
 }
@@ -53,16 +53,16 @@ struct Case {
 fn cases() -> Vec<Case> {
     let mut name = 24_000;
     let mut cases = Vec::new();
-    for (way, count, size, counts) in TABLE {
+    for (pattern, count, size, counts) in TABLE {
         for family in ["v4", "v6", "mapped"] {
-            let ip = match (way, family) {
+            let ip = match (pattern, family) {
                 ("unsent", "v6") => "[2001:db8:3::1]",
                 ("unsent", _) => "203.0.113.1",
                 (_, "v6") => "[2001:db8:1::2]",
                 _ => "192.0.2.2",
             };
             let socket = if family == "mapped" { "mapped" } else { "own" };
-            let peers = match way {
+            let peers = match pattern {
                 "unsent" => Vec::new(),
                 "many" => (0..count)
                     .map(|peer| {
@@ -77,8 +77,8 @@ fn cases() -> Vec<Case> {
             };
             cases.push(Case {
                 name,
-                way,
-                script: format!("{name} {way} {socket} {ip}:{name} {count} {size}"),
+                pattern,
+                script: format!("{name} {pattern} {socket} {ip}:{name} {count} {size}"),
                 peers,
             });
             name += PEERS;
@@ -128,7 +128,7 @@ fn port_of(row: &Value) -> Option<u16> {
     row["local"].as_str()?.rsplit(':').next()?.parse().ok()
 }
 
-fn told(row: &Value) -> String {
+fn reported(row: &Value) -> String {
     let is_v4 = |key: &str| row[key].as_str().map(|end| !end.starts_with('['));
     assert_eq!(is_v4("local"), is_v4("remote"), "{row}");
     assert!(row["connect_ms"].is_null(), "{row}");
@@ -147,9 +147,9 @@ fn told(row: &Value) -> String {
 
 fn every_peer_is_a_row_with_its_counts() {
     let cases = cases();
-    let peers = cases.iter().map(|case| (case.way, case.name));
+    let peers = cases.iter().map(|case| (case.pattern, case.name));
     let servers: Vec<(&str, u16)> = peers
-        .flat_map(|(way, name)| match way {
+        .flat_map(|(pattern, name)| match pattern {
             "unsent" => 0..0,
             "many" => name..name + PEERS,
             _ => name..name + 1,
@@ -163,9 +163,9 @@ fn every_peer_is_a_row_with_its_counts() {
         .lingers(300)
         .run();
     let said = said(recorded.ended.text());
-    let kept = cases.iter().filter(|case| case.way == "kept");
-    let staying = Staying::new(kept.map(|case| said[&case.name].owner));
-    drop(staying);
+    let kept = cases.iter().filter(|case| case.pattern == "kept");
+    let kept_alive = Staying::new(kept.map(|case| said[&case.name].owner));
+    drop(kept_alive);
     let trace = recorded.trace();
     let mut wanted = Vec::new();
     for case in &cases {
@@ -183,7 +183,11 @@ fn every_peer_is_a_row_with_its_counts() {
             case.script,
             own.counted
         );
-        let state = if case.way == "kept" { "open" } else { "closed" };
+        let state = if case.pattern == "kept" {
+            "open"
+        } else {
+            "closed"
+        };
         for (remote, counts) in &case.peers {
             wanted.push((remote.clone(), own.port, state, *counts, own.owner));
         }
@@ -198,7 +202,7 @@ fn every_peer_is_a_row_with_its_counts() {
             format!("{remote} udp {state} - {counts:?} from port {port:?} owner {owner}")
         })
         .collect();
-    let mut rows: Vec<String> = rows.iter().map(told).collect();
+    let mut rows: Vec<String> = rows.iter().map(reported).collect();
     wanted.sort();
     rows.sort();
     let missing: Vec<&String> = wanted.iter().filter(|it| !rows.contains(it)).collect();
@@ -233,10 +237,10 @@ fn strangers_count_where_they_send_to() {
     let name = |line: usize| 25_000 + u16::try_from(line).expect("a port");
     let mut script = String::new();
     let mut theirs = String::new();
-    for (line, (way, socket, own, at)) in BOUND.iter().enumerate() {
+    for (line, (pattern, socket, own, at)) in BOUND.iter().enumerate() {
         let port = name(line);
-        script += &format!("{port} {way} {socket} {own}:{port} {count} 0\n");
-        let manner = if *way == "server" {
+        script += &format!("{port} {pattern} {socket} {own}:{port} {count} 0\n");
+        let manner = if *pattern == "server" {
             "connected"
         } else {
             "quiet"
@@ -263,9 +267,9 @@ fn strangers_count_where_they_send_to() {
     let mut wanted: Vec<String> = BOUND
         .iter()
         .enumerate()
-        .map(|(line, (way, _, own, _))| {
+        .map(|(line, (pattern, _, own, _))| {
             let [datagrams, bytes] = received;
-            let counts = match *way {
+            let counts = match *pattern {
                 "server" => [datagrams, bytes, datagrams, bytes],
                 _ => [0, 0, datagrams, bytes],
             };
@@ -333,6 +337,10 @@ fn more_peers_than_the_kernel_side_counts_at_once() {
         rows.len(),
         trace.replayed.messages()
     );
-    let told = run(crate::harness::tracer().arg("connections").arg(&trace.file));
-    assert!(told.code == Some(0) || !is_complete, "{}", told.messages());
+    let reported = run(crate::harness::tracer().arg("connections").arg(&trace.file));
+    assert!(
+        reported.code == Some(0) || !is_complete,
+        "{}",
+        reported.messages()
+    );
 }

@@ -28,7 +28,7 @@ const PROGRAMS: [&str; 12] = [
 ];
 
 /// Tells of so many processes.
-pub(crate) fn tell(story: &mut Story, processes: u32) {
+pub(crate) fn compose(story: &mut Story, processes: u32) {
     for (user, name) in [
         (0, "root"),
         (100, "omi"),
@@ -84,7 +84,7 @@ fn service(story: &mut Story, manager: ProcessId, which: u32) -> ProcessId {
     let name = format!("service-{which}");
     let process = story.fork(manager, 0, b"systemd");
     let path = format!("/system.slice/{name}.service").into_bytes();
-    story.tell(process, 0, EventKind::Cgroup(Cgroup { path }));
+    story.emit(process, 0, EventKind::Cgroup(Cgroup { path }));
     let program = format!("/opt/{name}/bin/{name}");
     let words = [program.as_bytes(), b"--config", b"/etc/service.conf"];
     story.exec(process, 0, &name.as_bytes()[..name.len().min(15)], &words);
@@ -132,7 +132,7 @@ fn connect(story: &mut Story, process: ProcessId, user: u32, bits: u32) {
         addresses: vec![octets.to_vec()],
         ..Dns::default()
     };
-    story.tell(process, user, EventKind::Dns(dns));
+    story.emit(process, user, EventKind::Dns(dns));
     let remote = SocketAddr::from((Ipv4Addr::from(octets), 443));
     let connection = story.connect(process, user, remote);
     story.now += 30_000;
@@ -141,13 +141,13 @@ fn connect(story: &mut Story, process: ProcessId, user: u32, bits: u32) {
         local_address: vec![10, 0, 0, 4],
         local_port: 40_000,
     };
-    story.tell(process, user, EventKind::Established(established));
+    story.emit(process, user, EventKind::Established(established));
     let hello = TlsHello {
         connection,
         server_name: question,
         ..TlsHello::default()
     };
-    story.tell(process, user, EventKind::TlsHello(hello));
+    story.emit(process, user, EventKind::TlsHello(hello));
     story.now += 900_000;
     story.close(process, user, connection);
 }

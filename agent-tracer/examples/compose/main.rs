@@ -16,14 +16,18 @@ fn main() -> ExitCode {
     let number = |word: &OsString| word.to_str()?.parse().ok();
     let done = match &words[..] {
         [kind, file] if kind == "busy" => {
-            Story::write(file, &[], |story| busy::tell(story, 100_000))
+            Story::write(file, &[], |story| busy::compose(story, 100_000))
         }
         [kind, file, count] if kind == "busy" => match number(count) {
-            Some(count) => Story::write(file, &[], |story| busy::tell(story, count)),
+            Some(count) => Story::write(file, &[], |story| busy::compose(story, count)),
             None => Err("how many processes?".into()),
         },
-        [kind, file] if kind == "changed" => Story::write(file, &changed::COMMAND, changed::tell),
-        [kind, file] if kind == "hostile" => Story::write(file, &hostile::COMMAND, hostile::tell),
+        [kind, file] if kind == "changed" => {
+            Story::write(file, &changed::COMMAND, changed::compose)
+        }
+        [kind, file] if kind == "hostile" => {
+            Story::write(file, &hostile::COMMAND, hostile::compose)
+        }
         _ => Err(
             "usage: compose busy FILE [PROCESSES] | compose changed FILE | compose hostile FILE"
                 .into(),

@@ -25,7 +25,7 @@ impl Story {
     pub(crate) fn write(
         file: &OsStr,
         command: &[&[u8]],
-        tell: impl FnOnce(&mut Story),
+        compose: impl FnOnce(&mut Story),
     ) -> Result<u64, Box<dyn Error>> {
         let entry = |fact: &str, hook: &str| PlanEntry {
             fact: fact.to_owned(),
@@ -64,11 +64,11 @@ impl Story {
             pids: 100,
             connections: 0,
         };
-        tell(&mut story);
+        compose(&mut story);
         Ok(story.writer.finish()?.events)
     }
 
-    pub(crate) fn tell(&mut self, process: ProcessId, user: u32, kind: EventKind) {
+    pub(crate) fn emit(&mut self, process: ProcessId, user: u32, kind: EventKind) {
         let event = Event {
             boot_ns: self.now,
             process,
@@ -79,7 +79,7 @@ impl Story {
     }
 
     pub(crate) fn of_recording(&mut self, kind: EventKind) {
-        self.tell(ProcessId::default(), 0, kind);
+        self.emit(ProcessId::default(), 0, kind);
     }
 
     /// A process that `parent` forks now.
@@ -94,7 +94,7 @@ impl Story {
             parent_start_ns: parent.start_ns,
             comm: comm.to_vec(),
         };
-        self.tell(child, user, EventKind::Fork(fork));
+        self.emit(child, user, EventKind::Fork(fork));
         child
     }
 
@@ -113,11 +113,11 @@ impl Story {
             former_tid: 0,
             path_cut: false,
         };
-        self.tell(process, user, EventKind::Exec(exec));
+        self.emit(process, user, EventKind::Exec(exec));
     }
 
     pub(crate) fn exit(&mut self, process: ProcessId, user: u32, status: u32) {
-        self.tell(process, user, EventKind::Exit(Exit { status }));
+        self.emit(process, user, EventKind::Exit(Exit { status }));
     }
 
     /// A connection that it asks for; its number.
@@ -135,7 +135,7 @@ impl Story {
             remote_port: remote.port().into(),
             protocol: Protocol::Tcp.into(),
         };
-        self.tell(process, user, EventKind::Connect(connect));
+        self.emit(process, user, EventKind::Connect(connect));
         self.connections
     }
 
@@ -146,6 +146,6 @@ impl Story {
             bytes_received: 54_321,
             ..Close::default()
         };
-        self.tell(process, user, EventKind::Close(close));
+        self.emit(process, user, EventKind::Close(close));
     }
 }

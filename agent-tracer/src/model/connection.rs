@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Model, Name, ProcessIndex, Source};
+use super::{Model, Name, NameSource, ProcessIndex};
 use crate::event::{
     Close, Connect, ConnectFailed, Counted, Established, Event, HttpRequest, Protocol, Shutdown,
     SocketState, Sockets, TlsHello,
@@ -258,13 +258,13 @@ impl Model {
     }
 
     pub(super) fn tls_hello(&mut self, hello: &TlsHello) {
-        self.client_says(hello.connection, &hello.server_name, Source::Sni);
+        self.name_by_client(hello.connection, &hello.server_name, NameSource::Sni);
     }
 
     pub(super) fn http_request(&mut self, request: &HttpRequest) {
         if request.destination_host.is_empty() {
             let host = host_alone(&request.host);
-            self.client_says(request.connection, host, Source::HttpHost);
+            self.name_by_client(request.connection, host, NameSource::HttpHost);
         } else if let Some(connection) = self.connection_mut(request.connection) {
             let port = u16::try_from(request.destination_port).unwrap_or(0);
             connection.destination = Some((request.destination_host.clone(), port));
@@ -272,7 +272,7 @@ impl Model {
     }
 
     /// The client itself says what host it wants.
-    fn client_says(&mut self, connection: u64, host: &str, source: Source) {
+    fn name_by_client(&mut self, connection: u64, host: &str, source: NameSource) {
         let remote = self.connection(connection).and_then(|known| known.remote);
         let is_in_hosts = remote.is_some_and(|remote| self.names.is_in_hosts(remote.ip(), host));
         let Some(connection) = self.connection_mut(connection) else {
@@ -284,7 +284,7 @@ impl Model {
         if is_in_hosts {
             // Then it is this one of the names there that was meant.
             for known in &mut connection.names {
-                if known.source == Source::Hosts {
+                if known.source == NameSource::Hosts {
                     known.name = host.into();
                 }
             }

@@ -75,7 +75,7 @@ impl Model {
     /// Notes what was done to a file, as far as it is of a download.
     pub(super) fn note_download(&mut self, event: &Event, file: &File, by: Option<ProcessIndex>) {
         let moment = Moment {
-            told_ns: event.boot_ns,
+            reported_ns: event.boot_ns,
             by,
         };
         match file.action() {
@@ -273,13 +273,13 @@ impl Model {
         let by = moment.by.map(|by| self.process(by));
         let forked_ns = by.and_then(|by| by.forked_ns).unwrap_or(0);
         let ended_ns = by.and_then(|by| by.ended).map(|(ended_ns, _)| ended_ns);
-        if time_ns >= moment.told_ns {
+        if time_ns >= moment.reported_ns {
             Some(true)
         } else if time_ns <= forked_ns {
             Some(false)
         } else if ended_ns.is_some_and(|ended_ns| ended_ns <= time_ns) {
             Some(true)
-        } else if time_ns.saturating_add(LAG_NS) < moment.told_ns {
+        } else if time_ns.saturating_add(LAG_NS) < moment.reported_ns {
             Some(false)
         } else {
             None

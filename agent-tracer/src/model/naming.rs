@@ -12,7 +12,7 @@ use crate::event::{Dns, Event, Hosts};
 
 /// Who says what a remote end is called; the most certain first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
+pub enum NameSource {
     /// The TLS ClientHello of this connection.
     Sni,
     /// The Host header of this connection.
@@ -25,15 +25,15 @@ pub enum Source {
     DnsOther,
 }
 
-impl Source {
+impl NameSource {
     /// The name in views and jsonl.
     pub fn name(self) -> &'static str {
         match self {
-            Source::Sni => "sni",
-            Source::HttpHost => "http_host",
-            Source::Dns => "dns",
-            Source::Hosts => "hosts",
-            Source::DnsOther => "dns_other",
+            NameSource::Sni => "sni",
+            NameSource::HttpHost => "http_host",
+            NameSource::Dns => "dns",
+            NameSource::Hosts => "hosts",
+            NameSource::DnsOther => "dns_other",
         }
     }
 }
@@ -44,7 +44,7 @@ pub struct Name {
     /// As it was sent, in lower case.
     pub name: Arc<str>,
     /// Who says it.
-    pub source: Source,
+    pub source: NameSource,
 }
 
 /// How many lookups that lead to one address are remembered: hosts of a content network have hundreds of names in common.
@@ -86,14 +86,14 @@ type Outcome = (Option<ProcessIndex>, Arc<str>, Arc<str>, Arc<str>);
 #[derive(Default)]
 pub(super) struct Names {
     /// The last ones that led to an address, the newest first.
-    lookups: BTreeMap<IpAddr, VecDeque<Lookup>>,
+    lookups: BTreeMap<IpAddr, VecDeque<Resolved>>,
     hosts: BTreeMap<IpAddr, Vec<Arc<str>>>,
     /// Everything that was looked up, in the order of the first answer.
     all: Vec<NameLookup>,
     places: HashMap<Outcome, usize>,
 }
 
-struct Lookup {
+struct Resolved {
     name: Arc<str>,
     asker: Option<ProcessIndex>,
 }
@@ -108,7 +108,7 @@ impl Names {
             distinct(wanted.map(|lookup| &lookup.name))
         };
         let mut names: Vec<Name> = Vec::new();
-        let mut add = |found: Vec<Arc<str>>, source: Source| {
+        let mut add = |found: Vec<Arc<str>>, source: NameSource| {
             names.extend(found.into_iter().map(|name| Name { name, source }));
         };
         let own = of(true);
@@ -116,11 +116,11 @@ impl Names {
             true => of(false),
             false => Vec::new(),
         };
-        add(own, Source::Dns);
+        add(own, NameSource::Dns);
         // The first one is the canonical one; the others are as good, and no contradiction.
         let canonical = self.hosts.get(&address).and_then(|names| names.first());
-        add(canonical.cloned().into_iter().collect(), Source::Hosts);
-        add(others, Source::DnsOther);
+        add(canonical.cloned().into_iter().collect(), NameSource::Hosts);
+        add(others, NameSource::DnsOther);
         names
     }
 }
@@ -176,7 +176,7 @@ impl Model {
         for address in dns.leads_to() {
             let lookups = self.names.lookups.entry(address).or_default();
             lookups.retain(|known| known.name != name || known.asker != asker);
-            lookups.push_front(Lookup {
+            lookups.push_front(Resolved {
                 name: Arc::clone(&name),
                 asker,
             });

@@ -72,7 +72,7 @@ pub(super) struct UnitLife {
     /// Whoever asked for the job that it has.
     pub(super) pending: Option<Request>,
     /// Whoever asked for what the last event told.
-    pub(super) told: Option<Request>,
+    pub(super) reported: Option<Request>,
 }
 
 impl UnitLife {
@@ -84,12 +84,12 @@ impl UnitLife {
     /// Takes in what systemd says of it. What it does not say, because the unit is gone already, stays.
     pub(super) fn describe(&mut self, unit: &Unit) {
         self.job.clone_from(&unit.job);
-        for (own, told) in [
+        for (own, reported) in [
             (&mut self.aliases, &unit.aliases),
             (&mut self.triggered_by, &unit.triggered_by),
             (&mut self.pulled_in_by, &unit.pulled_in_by),
         ] {
-            for name in told {
+            for name in reported {
                 if !own.contains(name) {
                     own.push(name.clone());
                 }

@@ -9,7 +9,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::{
     lists::Published,
-    tags::{Group, NONE, Source, Tag, Tags},
+    tags::{NONE, Tag, TagGroup, TagList, Tags},
 };
 
 /// Ten times the longest list that is published. 24 bytes each while they are gathered.
@@ -18,7 +18,7 @@ pub(super) const PREFIX_LIMIT: usize = 1_000_000;
 /// Lists that are being read.
 #[derive(Default)]
 pub(super) struct Builder {
-    sources: Vec<Source>,
+    sources: Vec<TagList>,
     tags: HashMap<Tag, u32>,
     /// Prefixes with the number of their tag.
     entries: Vec<(IpNet, u32)>,
@@ -37,7 +37,7 @@ pub(super) struct Description<'a> {
 impl Builder {
     /// What is added from now on is of this file.
     pub(super) fn begin(&mut self, file: &str) {
-        self.sources.push(Source {
+        self.sources.push(TagList {
             file: file.to_owned(),
             cloud: String::new(),
             version: String::new(),
@@ -45,7 +45,7 @@ impl Builder {
     }
 
     /// The list that is being read.
-    pub(super) fn source(&mut self) -> Option<&mut Source> {
+    pub(super) fn source(&mut self) -> Option<&mut TagList> {
         self.sources.last_mut()
     }
 
@@ -129,7 +129,7 @@ impl Builder {
             // Both are below PREFIX_LIMIT.
             let position = u32::try_from(found.groups.len()).unwrap_or(NONE);
             let count = u32::try_from(same.len()).unwrap_or(NONE);
-            found.groups.push(Group {
+            found.groups.push(TagGroup {
                 first,
                 count,
                 parent: around.last().map_or(NONE, |(_, group)| *group),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// What a list consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Form {
+pub(super) enum ListFormat {
     /// Tags, each with its prefixes.
     Tags,
     /// Prefixes under keys such as `ip_prefix`.
@@ -20,7 +20,7 @@ pub(super) enum Form {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Published {
-    pub(super) form: Form,
+    pub(super) form: ListFormat,
     /// Whose prefixes it has.
     pub cloud: String,
     #[serde(default)]
@@ -51,9 +51,9 @@ pub fn published() -> &'static [Published] {
 
 impl Published {
     /// The list that has a form.
-    pub(super) fn of(form: Form) -> &'static Published {
+    pub(super) fn of(form: ListFormat) -> &'static Published {
         static UNKNOWN: Published = Published {
-            form: Form::Tags,
+            form: ListFormat::Tags,
             cloud: String::new(),
             whole: Vec::new(),
             nowhere: String::new(),

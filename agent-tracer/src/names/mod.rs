@@ -25,4 +25,4 @@ mod tests;
 pub use error::TagError;
 pub use lists::{Published, published};
 pub use special::note;
-pub use tags::{Match, Matches, Source, Tags};
+pub use tags::{Match, Matches, TagList, Tags};

@@ -24,7 +24,7 @@ struct Port {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct SpecialFile {
     address: Vec<Special>,
 }
 
@@ -45,7 +45,7 @@ fn specials() -> &'static [Special] {
     static SPECIALS: LazyLock<Vec<Special>> = LazyLock::new(|| {
         let file = toml::from_str(include_str!("../../names/addresses.toml"));
         // Cannot fail: a test reads this very file.
-        let mut specials = file.map_or_else(|_| Vec::new(), |file: File| file.address);
+        let mut specials = file.map_or_else(|_| Vec::new(), |file: SpecialFile| file.address);
         specials.sort_by_key(|special| std::cmp::Reverse(special.prefix.prefix_len()));
         specials
     });

@@ -17,10 +17,10 @@ use super::{TagError, build::Builder, read};
 /// The tags of any number of lists.
 #[derive(Clone, Default)]
 pub struct Tags {
-    pub(super) sources: Vec<Source>,
+    pub(super) sources: Vec<TagList>,
     /// By rank: of two with the same prefix the first is the more telling.
     pub(super) tags: Vec<Tag>,
-    pub(super) groups: Vec<Group>,
+    pub(super) groups: Vec<TagGroup>,
     /// The tags of each group, by position.
     pub(super) members: Vec<u32>,
     /// The groups, by prefix.
@@ -30,7 +30,7 @@ pub struct Tags {
 
 /// One prefix with all its tags.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Group {
+pub(super) struct TagGroup {
     pub(super) first: u32,
     pub(super) count: u32,
     /// The longest prefix that this one lies in, `NONE` where there is none: so one walk down the trie finds all.
@@ -53,7 +53,7 @@ pub(super) struct Tag {
 
 /// A list that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct TagList {
     /// The file, as it was named.
     pub file: String,
     /// Whose prefixes it lists.
@@ -128,7 +128,7 @@ impl Tags {
 
     /// The lists that were read, in their order.
     #[must_use]
-    pub fn sources(&self) -> &[Source] {
+    pub fn sources(&self) -> &[TagList] {
         &self.sources
     }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{
     Tags,
     build::PREFIX_LIMIT,
-    lists::{Form, published},
+    lists::{ListFormat, published},
     read::SIZE_LIMIT,
 };
 
@@ -176,13 +176,13 @@ fn the_other_forms() {
 
 #[test]
 fn every_form_is_in_the_data_file() {
-    for form in [Form::Tags, Form::Snake, Form::Camel] {
+    for form in [ListFormat::Tags, ListFormat::Snake, ListFormat::Camel] {
         assert!(published().iter().any(|list| list.form == form));
     }
 }
 
 #[test]
-fn what_is_no_list_is_told_apart() {
+fn other_files_are_recognized() {
     let whole =
         r#"{"values": [{"name": "A", "properties": {"addressPrefixes": ["192.0.2.0/24"]}}]}"#;
     let torn = &whole[..whole.len() - 20];

@@ -1,8 +1,8 @@
 //! Attempts to connect, each with what is done afterwards; and what each of them came to as its process saw it.
 
+mod method;
 mod passing;
 mod ring;
-mod way;
 
 use std::{
     io::Read,
@@ -17,7 +17,7 @@ use nix::{
 };
 
 use super::script::{Kept, Line, say};
-use way::Way;
+use method::ConnectMethod;
 
 pub(crate) use ring::is_there as ring_is_there;
 
@@ -39,12 +39,12 @@ enum Deed {
     Stay,
 }
 
-/// `WAY DEED own|mapped ADDRESS`; see [`Way`] for ways.
+/// `WAY DEED own|mapped ADDRESS`; see [`ConnectMethod`] for ways.
 ///
 /// Says `saw LOCAL ERROR` where its process lives to see it, `-` for what is not there, and `taken-over PID` where another
 /// process connects.
 pub(super) struct Attempt {
-    way: Way,
+    method: ConnectMethod,
     deed: Deed,
     /// Whether a v4 address is asked for as one of v6.
     mapped: bool,
@@ -53,11 +53,11 @@ pub(super) struct Attempt {
 
 impl Line for Attempt {
     fn read(words: &[&str]) -> Option<Attempt> {
-        let [way, deed, socket, remote] = words else {
+        let [method, deed, socket, remote] = words else {
             return None;
         };
         Some(Attempt {
-            way: Way::of(way)?,
+            method: ConnectMethod::of(method)?,
             deed: match *deed {
                 "exchange" => Deed::Exchange,
                 "read" => Deed::Read,
@@ -78,21 +78,21 @@ impl Line for Attempt {
     }
 
     fn play(self, name: &str) -> Option<Kept> {
-        let (socket, asked) = match self.way {
-            Way::Pass => {
+        let (socket, asked) = match self.method {
+            ConnectMethod::Pass => {
                 passing::pass(&self, name);
                 return None;
             }
-            Way::Lend => {
+            ConnectMethod::Lend => {
                 passing::lend(&self, name);
                 return None;
             }
-            Way::Thread => std::thread::scope(|scope| {
-                let other = scope.spawn(|| way::ask(&self));
+            ConnectMethod::Thread => std::thread::scope(|scope| {
+                let other = scope.spawn(|| method::ask(&self));
                 other.join().expect("the thread")
             }),
-            Way::Again | Way::Redial => way::ask_twice(&self),
-            _ => way::ask(&self),
+            ConnectMethod::Again | ConnectMethod::Redial => method::ask_twice(&self),
+            _ => method::ask(&self),
         };
         if self.deed == Deed::Leave {
             // Nothing is done that takes time: not even what a Rust program does at its end.
@@ -134,7 +134,7 @@ impl Attempt {
             Deed::Read => exchange(socket, false),
             Deed::Close | Deed::Leave => Ok(None),
             Deed::Slam => {
-                way::close_hard(&socket);
+                method::close_hard(&socket);
                 Ok(None)
             }
             Deed::Half => {

@@ -18,7 +18,7 @@ use super::{
 
 /// How it talks.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Pattern {
     /// To a peer that the socket is connected to.
     Connected,
     /// The same, and keeps the socket until the process is ended.
@@ -50,7 +50,7 @@ enum Way {
 /// `WAY own|mapped ADDRESS COUNT SIZE`. Says `counted LOCAL SENT BYTES RECEIVED BYTES`, and of those that wait for others
 /// first `waits`, on stderr.
 pub(super) struct Talk {
-    way: Way,
+    pattern: Pattern,
     mapped: bool,
     address: SocketAddr,
     count: usize,
@@ -78,24 +78,24 @@ impl Count {
 
 impl Line for Talk {
     fn read(words: &[&str]) -> Option<Talk> {
-        let [way, socket, address, count, size] = words else {
+        let [pattern, socket, address, count, size] = words else {
             return None;
         };
         Some(Talk {
-            way: match *way {
-                "connected" => Way::Connected,
-                "kept" => Way::Kept,
-                "unsent" => Way::Unsent,
-                "scan" => Way::Scan,
-                "addressed" => Way::Addressed,
-                "thread" => Way::Thread,
-                "quiet" => Way::Quiet,
-                "leave" => Way::Leave,
-                "many" => Way::Many,
-                "corked" => Way::Corked,
-                "segmented" => Way::Segmented,
-                "bound" => Way::Bound,
-                "server" => Way::Server,
+            pattern: match *pattern {
+                "connected" => Pattern::Connected,
+                "kept" => Pattern::Kept,
+                "unsent" => Pattern::Unsent,
+                "scan" => Pattern::Scan,
+                "addressed" => Pattern::Addressed,
+                "thread" => Pattern::Thread,
+                "quiet" => Pattern::Quiet,
+                "leave" => Pattern::Leave,
+                "many" => Pattern::Many,
+                "corked" => Pattern::Corked,
+                "segmented" => Pattern::Segmented,
+                "bound" => Pattern::Bound,
+                "server" => Pattern::Server,
                 _ => return None,
             },
             mapped: *socket == "mapped",
@@ -106,13 +106,13 @@ impl Line for Talk {
     }
 
     fn stays(&self) -> bool {
-        self.way == Way::Kept
+        self.pattern == Pattern::Kept
     }
 
     fn play(self, name: &str) -> Option<Kept> {
         let socket = self.socket();
-        let count = match self.way {
-            Way::Thread => std::thread::scope(|scope| {
+        let count = match self.pattern {
+            Pattern::Thread => std::thread::scope(|scope| {
                 let other = scope.spawn(|| self.talk(name, &socket));
                 other.join().expect("the thread")
             }),
@@ -155,46 +155,46 @@ impl Talk {
         let descriptor = socket.as_raw_fd();
         let none = MsgFlags::empty();
         let connected = || connect(descriptor, &self.peer(0)).expect("a peer");
-        match self.way {
-            Way::Connected | Way::Kept => {
+        match self.pattern {
+            Pattern::Connected | Pattern::Kept => {
                 connected();
                 for _ in 0..self.count {
                     count.sends(send(descriptor, &question, none).expect("a question"));
                     count.receives(answer(socket));
                 }
             }
-            Way::Addressed | Way::Thread => {
+            Pattern::Addressed | Pattern::Thread => {
                 for _ in 0..self.count {
                     let sent = sendto(descriptor, &question, &self.peer(0), none);
                     count.sends(sent.expect("a question"));
                     count.receives(answer(socket));
                 }
             }
-            Way::Quiet | Way::Leave => {
+            Pattern::Quiet | Pattern::Leave => {
                 // The peer keeps what begins so.
                 let question = vec![b'0'; self.size];
                 for _ in 0..self.count {
                     let sent = sendto(descriptor, &question, &self.peer(0), none);
                     count.sends(sent.expect("a question"));
                 }
-                if self.way == Way::Leave {
+                if self.pattern == Pattern::Leave {
                     // SAFETY: it only ends the process.
                     unsafe { libc::_exit(0) };
                 }
             }
-            Way::Unsent => {
+            Pattern::Unsent => {
                 for _ in 0..self.count {
                     let sent = sendto(descriptor, &question, &self.peer(0), none);
-                    sent.expect_err("no way there");
+                    sent.expect_err("no pattern there");
                 }
             }
-            Way::Scan => {
+            Pattern::Scan => {
                 for peer in 0..u16::try_from(self.count).expect("a port") {
                     let sent = sendto(descriptor, &question, &self.peer(peer), none);
                     count.sends(sent.expect("a question"));
                 }
             }
-            Way::Many => {
+            Pattern::Many => {
                 for peer in 0..u16::try_from(self.count).expect("a port") {
                     for _ in 0..=peer {
                         let sent = sendto(descriptor, &question, &self.peer(peer), none);
@@ -203,7 +203,7 @@ impl Talk {
                     }
                 }
             }
-            Way::Corked => {
+            Pattern::Corked => {
                 connected();
                 for _ in 0..self.count {
                     let more = MsgFlags::from_bits_retain(libc::MSG_MORE);
@@ -215,7 +215,7 @@ impl Talk {
                     count.receives(answer(socket));
                 }
             }
-            Way::Segmented => {
+            Pattern::Segmented => {
                 connected();
                 let size = i32::try_from(self.size).expect("a size");
                 setsockopt(socket, sockopt::UdpGsoSegment, &size).expect("an option");
@@ -226,7 +226,7 @@ impl Talk {
                     count.receives(answer(socket));
                 }
             }
-            Way::Bound | Way::Server => {
+            Pattern::Bound | Pattern::Server => {
                 bind(descriptor, &self.peer(0)).expect("a port");
                 // For whoever is to send to it; in one piece, as `say` does.
                 let line = format!("{name} waits\n");
@@ -238,7 +238,7 @@ impl Talk {
                     let (bytes, from) =
                         recvfrom::<SockaddrStorage>(descriptor, &mut question).expect("a question");
                     count.receives(bytes);
-                    if self.way == Way::Server {
+                    if self.pattern == Pattern::Server {
                         let question = question.get(..bytes).expect("what came");
                         let from = from.expect("a peer");
                         let sent = sendto(descriptor, question, &from, none);

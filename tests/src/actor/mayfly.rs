@@ -46,7 +46,7 @@ pub(super) fn mayflies(words: &[OsString]) -> ExitCode {
     let services: Vec<Service> = words.iter().skip(1).map(look_up).collect();
     let (answers, telling) = pipe().expect("a pipe");
     let mut answers = File::from(answers);
-    let mut told = String::new();
+    let mut reported = String::new();
     let mut short = 0;
     for service in services.iter().cycle().take(PATIENCE * count) {
         if short == count {
@@ -57,11 +57,11 @@ pub(super) fn mayflies(words: &[OsString]) -> ExitCode {
         let (pid, port) = one(service, &telling, &mut answers);
         short += usize::from(before.elapsed() < SHORT);
         let Service { name, address, .. } = service;
-        writeln!(told, "{pid} {port} {address} {name}").expect("memory");
+        writeln!(reported, "{pid} {port} {address} {name}").expect("memory");
     }
     // Only now: what is written meanwhile would slow it down.
     std::io::stdout()
-        .write_all(told.as_bytes())
+        .write_all(reported.as_bytes())
         .expect("stdout");
     ExitCode::SUCCESS
 }
@@ -83,9 +83,9 @@ fn one(service: &Service, telling: &OwnedFd, answers: &mut File) -> (Pid, u16) {
     match unsafe { fork() }.expect("a process") {
         ForkResult::Child => {
             let port = live(service).unwrap_or_default();
-            let told = write(telling, &port.to_ne_bytes());
+            let reported = write(telling, &port.to_ne_bytes());
             // SAFETY: it ends the process and runs nothing before, which would only take time.
-            unsafe { libc::_exit(i32::from(told != Ok(size_of::<u16>()))) }
+            unsafe { libc::_exit(i32::from(reported != Ok(size_of::<u16>()))) }
         }
         ForkResult::Parent { child } => {
             let mut port = [0; size_of::<u16>()];

@@ -14,7 +14,7 @@ use std::{
 
 use nix::sched::{CloneFlags, setns, unshare};
 
-use super::far;
+use super::peer;
 
 /// Both ends of the wire, and what the near one has no way to. Addresses of documents all of them.
 ///
@@ -136,12 +136,12 @@ pub(super) fn far(servers: &[OsString]) -> ExitCode {
         };
         let port: u16 = super::number(Some(port));
         if name == "echo" {
-            far::echo(port);
+            peer::echo(port);
             continue;
         }
-        let manner = far::Manner::of(name).expect("a manner");
+        let manner = peer::Manner::of(name).expect("a manner");
         let listener = TcpListener::bind(("::", port)).expect("a listener");
-        thread::spawn(move || far::serve(&listener, manner));
+        thread::spawn(move || peer::serve(&listener, manner));
     }
     println!("ready");
     wait_for_end_of_stdin();

@@ -11,13 +11,13 @@ pub(super) enum Place {
     /// The far end, with a server in this manner.
     Server(&'static str),
     /// The far end, with nobody on that port.
-    Nobody,
+    NoListener,
     /// A router drops what is for it.
     Dropped,
     /// A router finds out that nobody is there.
     Lost,
     /// A router has no way there, and says so.
-    NoWayThere,
+    UnreachableThere,
     /// A router does not let anybody there, and says so.
     ForbiddenThere,
     /// A router knows of no route there, and says so.
@@ -31,7 +31,7 @@ pub(super) enum Place {
     /// This end has no route there.
     Unknown,
     /// This end has a route that says that there is no way.
-    NoWay,
+    Unreachable,
     /// This end lets nobody there.
     Forbidden,
     /// This end itself.
@@ -41,8 +41,8 @@ pub(super) enum Place {
 /// An end of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
-    Near,
-    Far,
+    Recorded,
+    Peer,
 }
 
 /// What is to be seen of its SYN.
@@ -89,7 +89,7 @@ pub(super) const fn answered(
 
 /// What its process saw of it.
 #[derive(Clone, Copy)]
-pub(super) enum Saw {
+pub(super) enum Observed {
     /// The same error, or none.
     That,
     Other(&'static str),
@@ -99,29 +99,29 @@ pub(super) enum Saw {
 
 /// A line of a table.
 pub(super) struct Line {
-    ways: &'static [&'static str],
+    methods: &'static [&'static str],
     deed: &'static str,
     place: Place,
     ends: [End; 2],
     syn: Syn,
-    saw: Saw,
+    observed: Observed,
 }
 
 pub(super) const fn line(
-    ways: &'static [&'static str],
+    methods: &'static [&'static str],
     deed: &'static str,
     place: Place,
     ends: [End; 2],
     syn: Syn,
-    saw: Saw,
+    observed: Observed,
 ) -> Line {
     Line {
-        ways,
+        methods,
         deed,
         place,
         ends,
         syn,
-        saw,
+        observed,
     }
 }
 
@@ -145,7 +145,7 @@ pub(super) struct Case {
     pub(super) bytes: Option<(u64, u64)>,
     pub(super) syn: Syn,
     /// The error that its process saw; none where it saw no outcome.
-    pub(super) saw: Option<&'static str>,
+    pub(super) observed: Option<&'static str>,
 }
 
 /// All cases of a table.
@@ -155,9 +155,9 @@ pub(super) fn cases(table: &[Line]) -> Vec<Case> {
     let mut cases = Vec::new();
     for line in table {
         for family in ["v4", "v6", "mapped"] {
-            for way in line.ways {
-                let case = line.case(family, way, port);
-                let before = BEFORE.iter().find(|(name, _, _)| name == way);
+            for method in line.methods {
+                let case = line.case(family, method, port);
+                let before = BEFORE.iter().find(|(name, _, _)| name == method);
                 if let Some((_, place, end)) = before {
                     cases.push(Case {
                         owner: case.name,
@@ -173,18 +173,18 @@ pub(super) fn cases(table: &[Line]) -> Vec<Case> {
 }
 
 impl Line {
-    fn case(&self, family: &str, way: &str, port: u16) -> Case {
+    fn case(&self, family: &str, method: &str, port: u16) -> Case {
         let end = self.ends[usize::from(family == "v6")];
         let case = Case::of(family, self.place, end, port);
         let socket = if family == "mapped" { "mapped" } else { "own" };
         let (deed, remote) = (self.deed, case.remote);
         Case {
-            script: Some(format!("{port} {way} {deed} {socket} {remote}")),
+            script: Some(format!("{port} {method} {deed} {socket} {remote}")),
             syn: self.syn,
-            saw: match self.saw {
-                Saw::That => Some(end.error),
-                Saw::Other(error) => Some(error),
-                Saw::Nothing => None,
+            observed: match self.observed {
+                Observed::That => Some(end.error),
+                Observed::Other(error) => Some(error),
+                Observed::Nothing => None,
             },
             ..case
         }
@@ -208,8 +208,8 @@ impl Case {
                 _ => None,
             },
             filter: match place {
-                Place::FilteredHere(verdict) => Some((Side::Near, verdict)),
-                Place::FilteredThere(verdict) => Some((Side::Far, verdict)),
+                Place::FilteredHere(verdict) => Some((Side::Recorded, verdict)),
+                Place::FilteredThere(verdict) => Some((Side::Peer, verdict)),
                 _ => None,
             },
             remote: SocketAddr::new(address, port),
@@ -218,7 +218,7 @@ impl Case {
             answered: end.answered,
             bytes: end.bytes,
             syn: Syn::OnTheWire,
-            saw: None,
+            observed: None,
         }
     }
 }
@@ -227,17 +227,18 @@ impl Place {
     /// For v4 and v6.
     fn addresses(self) -> (&'static str, &'static str) {
         match self {
-            Place::Server(_) | Place::Nobody | Place::FilteredThere(_) | Place::FilteredHere(_) => {
-                ("192.0.2.2", "2001:db8:1::2")
-            }
+            Place::Server(_)
+            | Place::NoListener
+            | Place::FilteredThere(_)
+            | Place::FilteredHere(_) => ("192.0.2.2", "2001:db8:1::2"),
             Place::Silent => ("192.0.2.77", "2001:db8:1::77"),
             Place::Dropped => ("198.51.100.1", "2001:db8:2::1"),
-            Place::NoWayThere => ("198.51.100.2", "2001:db8:2::2"),
+            Place::UnreachableThere => ("198.51.100.2", "2001:db8:2::2"),
             Place::ForbiddenThere => ("198.51.100.3", "2001:db8:2::3"),
             Place::UnknownThere => ("198.51.100.4", "2001:db8:2::4"),
             Place::Lost => ("198.51.100.200", "2001:db8:4::200"),
             Place::Unknown => ("203.0.113.1", "2001:db8:3::1"),
-            Place::NoWay => ("203.0.113.2", "2001:db8:3::2"),
+            Place::Unreachable => ("203.0.113.2", "2001:db8:3::2"),
             Place::Forbidden => ("203.0.113.3", "2001:db8:3::3"),
             Place::Itself => ("127.0.0.1", "::1"),
         }

@@ -58,7 +58,7 @@ impl Scene {
             .run();
         let said = read(recorded.ended.text());
         let stay = |case: &&Case| matches!(case.state, "open" | "closing" | "connecting");
-        let staying = Staying::new(
+        let kept_alive = Staying::new(
             cases
                 .iter()
                 .filter(stay)
@@ -66,7 +66,7 @@ impl Scene {
         );
         let sockets = oracle::sockets(&wire);
         let syns = capture.map(oracle::Capture::stop);
-        drop(staying);
+        drop(kept_alive);
         let trace = recorded.trace();
         let scene = Scene {
             rows: trace.connections(["--tree", "command"]),
@@ -85,7 +85,7 @@ impl Scene {
         for case in self.cases.iter().filter(|case| case.script.is_some()) {
             let seen = self.said.get(&case.name).and_then(|it| it.error.as_deref());
             assert!(
-                case.saw.is_none() || seen == case.saw,
+                case.observed.is_none() || seen == case.observed,
                 "{case:?}: its process saw {seen:?}"
             );
         }
@@ -101,7 +101,7 @@ fn filter(wire: &Wire, cases: &[Case]) {
             .map(|(verdict, case)| format!("tcp dport {} {verdict}\n", case.remote.port()))
             .collect()
     };
-    for (side, hook) in [(Side::Near, "output"), (Side::Far, "input")] {
+    for (side, hook) in [(Side::Recorded, "output"), (Side::Peer, "input")] {
         let rules = rules(side);
         if rules.is_empty() {
             continue;
@@ -111,8 +111,8 @@ fn filter(wire: &Wire, cases: &[Case]) {
         );
         let nft = words(["nft", "-f", "-"]);
         let line = match side {
-            Side::Near => wire.near(nft),
-            Side::Far => wire.far(nft),
+            Side::Recorded => wire.near(nft),
+            Side::Peer => wire.far(nft),
         };
         run_with(Command::new(&line[0]).args(&line[1..]), script.as_bytes()).success();
     }

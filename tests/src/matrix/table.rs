@@ -3,11 +3,11 @@
 
 use super::case::{
     End, Line,
+    Observed::{Nothing, Other, That},
     Place::{
-        Dropped, FilteredHere, FilteredThere, Forbidden, ForbiddenThere, Itself, Lost, NoWay,
-        NoWayThere, Nobody, Server, Silent, Unknown, UnknownThere,
+        Dropped, FilteredHere, FilteredThere, Forbidden, ForbiddenThere, Itself, Lost, NoListener,
+        Server, Silent, Unknown, UnknownThere, Unreachable, UnreachableThere,
     },
-    Saw::{Nothing, Other, That},
     Syn::{Elsewhere, Never, OnTheWire},
     answered, failed, line,
 };
@@ -35,17 +35,17 @@ const RINGS: &[&str] = &["ring", "ring-polled", "ring-worker"];
 #[rustfmt::skip]
 pub(super) const PLAIN: [Line; 37] = [
     line(BOTH, "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
-    line(BOTH, "close", Nobody, [REFUSED; 2], OnTheWire, That),
+    line(BOTH, "close", NoListener, [REFUSED; 2], OnTheWire, That),
     line(BOTH, "close", Dropped, [TIMED_OUT; 2], OnTheWire, That),
     line(BOTH, "close", Lost, [NO_HOST; 2], OnTheWire, That),
     // The first answer comes too soon, while the process is in the system call; the second one counts.
-    line(ONE, "close", NoWayThere, [NO_HOST, NO_NET], OnTheWire, That),
+    line(ONE, "close", UnreachableThere, [NO_HOST, NO_NET], OnTheWire, That),
     line(ONE, "close", UnknownThere, [NO_NET; 2], OnTheWire, That),
     line(ONE, "close", ForbiddenThere, [NO_HOST, BLOCKED], OnTheWire, That),
     // The SYN waits for the neighbour's hardware address.
     line(BOTH, "close", Silent, [NO_HOST; 2], Elsewhere, That),
     line(BOTH, "close", Unknown, [NO_NET; 2], Never, That),
-    line(BOTH, "close", NoWay, [NO_HOST; 2], Never, That),
+    line(BOTH, "close", Unreachable, [NO_HOST; 2], Never, That),
     line(BOTH, "close", Forbidden, [BLOCKED; 2], Never, That),
     line(BOTH, "exchange", Server("reset"), [RESET; 2], OnTheWire, That),
     line(BOTH, "slam", Server("hear"), [EMPTY; 2], OnTheWire, That),
@@ -59,12 +59,12 @@ pub(super) const PLAIN: [Line; 37] = [
     // Owners that are gone at once.
     line(&["hasty"], "leave", Dropped, [ABORTED; 2], OnTheWire, Nothing),
     line(ONE, "leave", Server("hear"), [EMPTY; 2], OnTheWire, Nothing),
-    line(ONE, "leave", Nobody, [REFUSED; 2], OnTheWire, Nothing),
+    line(ONE, "leave", NoListener, [REFUSED; 2], OnTheWire, Nothing),
     line(BOTH, "leave", Unknown, [NO_NET; 2], Never, Nothing),
     line(BOTH, "leave", Forbidden, [BLOCKED; 2], Never, Nothing),
     // What its thread does next is nothing to an attempt that sent nothing.
     line(&["sounding"], "close", Unknown, [NO_NET; 2], Never, That),
-    line(&["sounding"], "close", NoWay, [NO_HOST; 2], Never, That),
+    line(&["sounding"], "close", Unreachable, [NO_HOST; 2], Never, That),
     line(&["sounding"], "close", Forbidden, [BLOCKED; 2], Never, That),
     // Another thread.
     line(&["thread"], "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
@@ -87,14 +87,14 @@ pub(super) const PLAIN: [Line; 37] = [
 /// `SO_ERROR` takes it away; the process closes the socket, in whose end nothing is left of it.
 #[rustfmt::skip]
 pub(super) const TOO_SOON: [Line; 3] = [
-    line(&["nonblocking"], "close", NoWayThere, [NO_HOST, NO_NET], OnTheWire, That),
+    line(&["nonblocking"], "close", UnreachableThere, [NO_HOST, NO_NET], OnTheWire, That),
     line(&["nonblocking"], "close", UnknownThere, [NO_NET; 2], OnTheWire, That),
     line(&["nonblocking"], "close", ForbiddenThere, [NO_HOST, BLOCKED], OnTheWire, That),
 ];
 
 /// What comes of the first attempt of ways that ask at the next port first, with the same socket.
 pub(super) const BEFORE: [(&str, super::case::Place, End); 2] = [
-    ("again", Nobody, REFUSED),
+    ("again", NoListener, REFUSED),
     ("redial", Server("hear"), GIVEN_UP),
 ];
 
@@ -103,7 +103,7 @@ pub(super) const BEFORE: [(&str, super::case::Place, End); 2] = [
 #[rustfmt::skip]
 pub(super) const RING: [Line; 5] = [
     line(RINGS, "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
-    line(RINGS, "close", Nobody, [REFUSED; 2], OnTheWire, Nothing),
+    line(RINGS, "close", NoListener, [REFUSED; 2], OnTheWire, Nothing),
     line(RINGS, "close", Dropped, [TIMED_OUT; 2], OnTheWire, Nothing),
     line(RINGS, "close", Unknown, [NO_NET; 2], Never, Nothing),
     line(RINGS, "close", Forbidden, [BLOCKED; 2], Never, Nothing),

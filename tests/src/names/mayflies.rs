@@ -40,8 +40,8 @@ pub(super) fn judge() {
         .lingers(500)
         .run()
         .trace();
-    let told = trace.ended.text();
-    let mayflies: Vec<Mayfly> = told.lines().map(read).collect();
+    let reported = trace.ended.text();
+    let mayflies: Vec<Mayfly> = reported.lines().map(read).collect();
     assert!(mayflies.len() >= COUNT, "{}", trace.ended.messages());
     report(&trace, &mayflies);
 

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use super::stage::Look;
+use super::stage::Listing;
 use crate::harness::{
     strace::{string, whole},
     words,
@@ -15,7 +15,7 @@ use crate::harness::{
 
 /// In which way a process had to do with a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Operation {
     /// Opened it for writing.
     Opened,
     /// Made it, or gave it its name.
@@ -30,13 +30,13 @@ pub(super) enum Way {
 #[derive(Default)]
 pub(super) struct Acts {
     /// What was done to each path, in order.
-    paths: BTreeMap<Vec<u8>, Vec<(u64, Way)>>,
+    paths: BTreeMap<Vec<u8>, Vec<(u64, Operation)>>,
     /// Of processes.
     parents: HashMap<u64, u64>,
 }
 
 impl Acts {
-    pub(super) fn of_path(&self, path: &[u8]) -> &[(u64, Way)] {
+    pub(super) fn of_path(&self, path: &[u8]) -> &[(u64, Operation)] {
         self.paths.get(path).map_or(&[], Vec::as_slice)
     }
 
@@ -45,17 +45,23 @@ impl Acts {
     /// opened it before.
     pub(super) fn authors(&self, path: &[u8], is_gone: bool) -> Vec<u64> {
         let all = self.of_path(path);
-        let last = |ways: &[Way]| all.iter().rfind(|(_, way)| ways.contains(way));
-        let last = match is_gone {
-            true => last(&[Way::Removed]),
-            false => last(&[Way::Opened, Way::Made]).or_else(|| last(&[Way::Set])),
+        let last = |operations: &[Operation]| {
+            all.iter()
+                .rfind(|(_, operation)| operations.contains(operation))
         };
-        let Some((last, way)) = last else {
+        let last = match is_gone {
+            true => last(&[Operation::Removed]),
+            false => {
+                last(&[Operation::Opened, Operation::Made]).or_else(|| last(&[Operation::Set]))
+            }
+        };
+        let Some((last, operation)) = last else {
             return Vec::new();
         };
         let above = std::iter::successors(Some(last), |process| self.parents.get(process));
         let keeps_open = |process: &&u64| {
-            *way == Way::Opened && all.contains(&(**process, Way::Opened)) || *process == last
+            *operation == Operation::Opened && all.contains(&(**process, Operation::Opened))
+                || *process == last
         };
         above.filter(keeps_open).copied().collect()
     }
@@ -84,10 +90,10 @@ pub(super) fn watched(log: &Path, command: Vec<OsString>) -> Vec<OsString> {
 }
 
 /// Reads what was written down. Links on the way to a file are followed by what lay there before and afterwards.
-pub(super) fn acts(log: &Path, looks: [&Look; 2]) -> Acts {
+pub(super) fn acts(log: &Path, listings: [&Listing; 2]) -> Acts {
     let text = fs::read_to_string(log).expect("strace wrote its log");
     let mut reader = Reader {
-        links: Links::of(looks),
+        links: Links::of(listings),
         directories: HashMap::new(),
         leaders: HashMap::new(),
         acts: Acts::default(),
@@ -148,47 +154,47 @@ impl Reader {
                 let writes = ["O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC"];
                 if name == "creat" || writes.iter().any(|flag| arguments.contains(flag)) {
                     let path = opened(result).expect("the path of what was opened");
-                    self.act(thread, Way::Opened, path);
+                    self.act(thread, Operation::Opened, path);
                 }
             }
             "rename" | "renameat" | "renameat2" => {
                 let (old, new) = (paths.next(name != "rename"), paths.next(name != "rename"));
                 let (old, new) = (self.path(thread, old), self.path(thread, new));
-                self.act(thread, Way::Removed, old);
-                self.act(thread, Way::Made, new);
+                self.act(thread, Operation::Removed, old);
+                self.act(thread, Operation::Made, new);
             }
             "link" | "linkat" => {
                 paths.next(name == "linkat");
                 let new = self.path(thread, paths.next(name == "linkat"));
-                self.act(thread, Way::Made, new);
+                self.act(thread, Operation::Made, new);
             }
             "symlink" | "symlinkat" => {
                 paths.next(false);
                 let new = self.path(thread, paths.next(name == "symlinkat"));
-                self.act(thread, Way::Made, new);
+                self.act(thread, Operation::Made, new);
             }
             "ftruncate" | "fchmod" | "fchown" | "fsetxattr" => {
-                let way = if name == "ftruncate" {
-                    Way::Made
+                let operation = if name == "ftruncate" {
+                    Operation::Made
                 } else {
-                    Way::Set
+                    Operation::Set
                 };
                 let path = opened(arguments).expect("the path of a descriptor");
-                self.act(thread, way, path);
+                self.act(thread, operation, path);
             }
             // futimens(3) names no path.
             "utimensat" if arguments.contains(">, NULL, ") => {
                 let path = opened(arguments).expect("the path of a descriptor");
-                self.act(thread, Way::Set, path);
+                self.act(thread, Operation::Set, path);
             }
             _ => {
-                let way = match name {
-                    "mkdir" | "mkdirat" | "mknod" | "mknodat" | "truncate" => Way::Made,
-                    "unlink" | "unlinkat" | "rmdir" => Way::Removed,
-                    _ => Way::Set,
+                let operation = match name {
+                    "mkdir" | "mkdirat" | "mknod" | "mknodat" | "truncate" => Operation::Made,
+                    "unlink" | "unlinkat" | "rmdir" => Operation::Removed,
+                    _ => Operation::Set,
                 };
                 let path = self.path(thread, paths.next(name.ends_with("at")));
-                self.act(thread, way, path);
+                self.act(thread, operation, path);
             }
         }
     }
@@ -197,10 +203,14 @@ impl Reader {
         self.leaders.get(&thread).copied().unwrap_or(thread)
     }
 
-    fn act(&mut self, thread: u64, way: Way, path: Vec<u8>) {
+    fn act(&mut self, thread: u64, operation: Operation, path: Vec<u8>) {
         let path = self.links.followed(&path);
         let leader = self.leader(thread);
-        self.acts.paths.entry(path).or_default().push((leader, way));
+        self.acts
+            .paths
+            .entry(path)
+            .or_default()
+            .push((leader, operation));
     }
 
     fn path(&self, thread: u64, (at, path): (Option<Vec<u8>>, Vec<u8>)) -> Vec<u8> {
@@ -237,8 +247,8 @@ impl Paths<'_> {
 pub(super) struct Links(BTreeMap<Vec<u8>, Vec<u8>>);
 
 impl Links {
-    pub(super) fn of(looks: [&Look; 2]) -> Links {
-        let all = looks.into_iter().flatten();
+    pub(super) fn of(listings: [&Listing; 2]) -> Links {
+        let all = listings.into_iter().flatten();
         let links = all.filter(|(_, file)| file.kind == b'l');
         Links(
             links
@@ -254,10 +264,10 @@ impl Links {
             let names = path.split(|byte| *byte == b'/').map(<[u8]>::to_vec);
             names.rev().collect()
         };
-        let mut waiting = split(path);
+        let mut pending = split(path);
         let mut done: Vec<u8> = Vec::new();
         for _ in 0..AT_MOST {
-            let Some(name) = waiting.pop() else { break };
+            let Some(name) = pending.pop() else { break };
             match name.as_slice() {
                 b"" | b"." => continue,
                 b".." => {
@@ -269,11 +279,11 @@ impl Links {
             }
             let next = [done.as_slice(), b"/", &name].concat();
             match self.0.get(&next) {
-                Some(target) if !waiting.is_empty() => {
+                Some(target) if !pending.is_empty() => {
                     if target.starts_with(b"/") {
                         done.clear();
                     }
-                    waiting.extend(split(target));
+                    pending.extend(split(target));
                 }
                 Some(_) | None => done = next,
             }

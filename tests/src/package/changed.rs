@@ -10,13 +10,13 @@ use std::{
 
 use serde_json::Value;
 
-use super::stage::{Look, Stage};
+use super::stage::{Listing, Stage};
 use crate::harness::Trace;
 
 /// Both of them.
 pub(super) struct Changed {
-    pub(super) before: Look,
-    pub(super) after: Look,
+    pub(super) before: Listing,
+    pub(super) after: Listing,
     /// Paths that are not the machine's, before or afterwards.
     layer: BTreeSet<Vec<u8>>,
     /// The directories that the recording has looked through, as it says itself.
@@ -30,9 +30,9 @@ pub(super) struct Changed {
 impl Changed {
     /// By a command, which has to end well.
     pub(super) fn by(stage: &Stage, command: Vec<OsString>) -> Changed {
-        let (before, mut layer) = (stage.look(), stage.layer());
+        let (before, mut layer) = (stage.list(), stage.layer());
         let recorded = stage.recording(command).run();
-        let after = stage.look();
+        let after = stage.list();
         layer.extend(stage.layer());
         let messages = recorded.ended.messages();
         assert_eq!(recorded.ended.code, Some(0), "it failed: {messages}");
@@ -56,16 +56,21 @@ impl Changed {
             let is_below = self.roots.iter().any(|root| path.starts_with(root));
             is_below && (is_own || !stage.is_of_machine(path))
         };
-        let (differing, told) = (self.differing(), self.told());
+        let (differing, reported) = (self.differing(), self.reported());
         let wanted: BTreeSet<&[u8]> = differing.iter().copied().filter(is_inside).collect();
         let rows: BTreeMap<&[u8], &Value> = wanted
             .iter()
-            .filter_map(|path| Some((*path, told.get(path).or_else(|| told.get(unit(path)))?)))
+            .filter_map(|path| {
+                Some((
+                    *path,
+                    reported.get(path).or_else(|| reported.get(unit(path)))?,
+                ))
+            })
             .map(|(path, row)| (path, *row))
             .collect();
         let missing = wanted.iter().filter(|path| !rows.contains_key(*path));
         let missing: Vec<_> = missing.map(|path| String::from_utf8_lossy(path)).collect();
-        let more = told.keys().filter(|path| path.starts_with(b"/"));
+        let more = reported.keys().filter(|path| path.starts_with(b"/"));
         let more = more.filter(|path| !wanted.contains(*path));
         let more: Vec<_> = more
             .copied()
@@ -79,7 +84,7 @@ impl Changed {
         );
         assert!(
             missing.is_empty() && more.is_empty(),
-            "not told: {missing:#?}\ntold, but no different: {more:#?}"
+            "not reported: {missing:#?}\nreported, but not different: {more:#?}"
         );
         for (path, row) in &rows {
             // A unit is more than one file.
@@ -123,7 +128,7 @@ impl Changed {
     }
 
     /// Rows of files by their paths, and of units, with whose files they are told, by their names.
-    fn told(&self) -> BTreeMap<&[u8], &Value> {
+    fn reported(&self) -> BTreeMap<&[u8], &Value> {
         let is_wanted = |row: &&Value| {
             let kind = row["kind"].as_str();
             kind.is_some_and(|kind| ["file", "cron", "service"].contains(&kind))

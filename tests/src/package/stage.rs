@@ -29,10 +29,10 @@ pub(super) struct Stage {
 }
 
 /// Whatever lies there: for each path its type and all else that tells that it is another.
-pub(super) type Look = BTreeMap<Vec<u8>, File>;
+pub(super) type Listing = BTreeMap<Vec<u8>, FileFacts>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct File {
+pub(super) struct FileFacts {
     /// The letter of find(1).
     pub(super) kind: u8,
     state: Vec<u8>,
@@ -125,11 +125,11 @@ impl Stage {
     }
 
     /// Looks at all files, by find(1). Of directories nothing counts that changes with what is in them.
-    pub(super) fn look(&self) -> Look {
+    pub(super) fn list(&self) -> Listing {
         let form = "%p\\0%y\\0%m %U %G\\0%s %T@ %i\\0%l\\0";
         let printed = self.call(["find", "/", "-xdev", "-printf", form]);
         let mut fields = printed.split(|byte| *byte == 0);
-        let mut look = Look::new();
+        let mut listing = Listing::new();
         while let (Some(path), Some(kind)) = (fields.next(), fields.next()) {
             let mut next = || fields.next().expect("five fields a file");
             let (rights, content, target) = (next(), next(), next());
@@ -139,16 +139,16 @@ impl Stage {
                 _ => [rights, b" ", content].concat(),
             };
             let target = target.to_vec();
-            look.insert(
+            listing.insert(
                 path.to_vec(),
-                File {
+                FileFacts {
                     kind,
                     state,
                     target,
                 },
             );
         }
-        look
+        listing
     }
 
     /// The paths that are in the layer.

@@ -25,7 +25,7 @@ pub(crate) fn tests() -> Vec<Test> {
         .map(|test| {
             let test = test.needs("chromedriver").needs("chromium");
             test.only_where(
-                is_beside_its_source,
+                is_near_its_source,
                 "a copy of the tests comes without a browser",
             )
         })
@@ -33,7 +33,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// Guests are given the corpus beside the tests, and have no browser.
-fn is_beside_its_source() -> bool {
+fn is_near_its_source() -> bool {
     std::env::var_os("TRACER_TESTS_CORPUS").is_none()
 }
 

@@ -17,7 +17,7 @@ pub(super) fn tests() -> Vec<Test> {
         plain!(lists_of_every_form_together),
         plain!(a_list_lies_where_users_and_machines_have_theirs),
         without_lists(plain!(without_a_list_platform_addresses_have_names)),
-        plain!(what_is_no_list_is_told_in_a_sentence),
+        plain!(other_files_are_refused_in_a_sentence),
         plain!(a_list_may_come_through_a_pipe),
     ]
 }
@@ -166,7 +166,7 @@ fn without_a_list_platform_addresses_have_names() {
     }
 }
 
-fn what_is_no_list_is_told_in_a_sentence() {
+fn other_files_are_refused_in_a_sentence() {
     let lists = Lists::new();
     let whole = FIXTURES[0].1;
     let write = |name: &str, text: &[u8]| fs::write(lists.path(name), text).expect("a file");

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_tell_bytes_apart() {
+    fn escapes_separate_bytes() {
         let mut text = String::new();
         push_label(&mut text, b"A.b\\\x1b\xff*");
         assert_eq!(text, "a\\046b\\092\\027\\255\\042");

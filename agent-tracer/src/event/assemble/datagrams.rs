@@ -39,14 +39,14 @@ impl Datagrams {
         owned: Owned,
         boot_ns: u64,
         count: TakeCount<'_>,
-        tell: &mut dyn FnMut(Told),
+        emit: &mut dyn FnMut(Told),
     ) {
         let key = key(cookie, peer.and_then(Ends::remote));
         if self.peers.len() >= LIMIT
             && let Some((oldest, known)) = self.peers.pop_first()
         {
             self.unlist(known.key.cookie, oldest);
-            known.told(boot_ns, count, tell);
+            known.report(boot_ns, count, emit);
             self.uncounted += 1;
         }
         self.adopt(key, owned);
@@ -73,7 +73,7 @@ impl Datagrams {
         cookie: u64,
         boot_ns: u64,
         count: TakeCount<'_>,
-        tell: &mut dyn FnMut(Told),
+        emit: &mut dyn FnMut(Told),
     ) {
         for number in self.by_cookie.remove(&cookie).unwrap_or_default() {
             let Some(known) = self.peers.remove(&number) else {
@@ -92,7 +92,7 @@ impl Datagrams {
                 datagrams_sent: counted.sent,
                 datagrams_received: counted.received,
             };
-            tell(Told::Event(
+            emit(Told::Event(
                 known.owned.event(boot_ns, EventKind::Close(close)),
             ));
         }
@@ -103,10 +103,10 @@ impl Datagrams {
         &mut self,
         boot_ns: u64,
         count: TakeCount<'_>,
-        tell: &mut dyn FnMut(Told),
+        emit: &mut dyn FnMut(Told),
     ) {
         for known in self.peers.values() {
-            self.uncounted += u64::from(!known.told(boot_ns, count, tell));
+            self.uncounted += u64::from(!known.report(boot_ns, count, emit));
         }
     }
 
@@ -147,7 +147,7 @@ pub(super) fn key(cookie: u64, peer: Option<SocketAddr>) -> PeerKey {
 
 impl Known {
     /// False where the kernel side had no room for it any more, and nothing is known.
-    fn told(&self, boot_ns: u64, count: TakeCount<'_>, tell: &mut dyn FnMut(Told)) -> bool {
+    fn report(&self, boot_ns: u64, count: TakeCount<'_>, emit: &mut dyn FnMut(Told)) -> bool {
         let Some(counted) = count(&self.key, false) else {
             return false;
         };
@@ -158,7 +158,7 @@ impl Known {
             datagrams_sent: counted.sent,
             datagrams_received: counted.received,
         };
-        tell(Told::Event(
+        emit(Told::Event(
             self.owned.event(boot_ns, EventKind::Counted(counted)),
         ));
         true

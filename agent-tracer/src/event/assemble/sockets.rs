@@ -43,7 +43,7 @@ pub(super) struct Attempt {
 
 impl Attempt {
     /// It sent nothing: that is a connection too, asked for and failed.
-    pub(super) fn fail(self, owned: Owned, tell: &mut dyn FnMut(Told)) {
+    pub(super) fn fail(self, owned: Owned, emit: &mut dyn FnMut(Told)) {
         let connect = self.ends.connect(owned.connection, Protocol::Tcp);
         let failed = ConnectFailed {
             connection: owned.connection,
@@ -60,7 +60,7 @@ impl Attempt {
             EventKind::Connect(connect),
             EventKind::ConnectFailed(failed),
         ] {
-            tell(Told::Event(owned.event(self.boot_ns, kind)));
+            emit(Told::Event(owned.event(self.boot_ns, kind)));
         }
     }
 }

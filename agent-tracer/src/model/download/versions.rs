@@ -39,7 +39,7 @@ pub(super) enum End {
 /// When something was told of a file, which is a little later than it was done.
 #[derive(Clone, Copy)]
 pub(super) struct Moment {
-    pub(super) told_ns: u64,
+    pub(super) reported_ns: u64,
     pub(super) by: Option<ProcessIndex>,
 }
 

@@ -11,7 +11,7 @@ use serde::{
 use super::super::{
     build::{Builder, Description, PREFIX_LIMIT},
     error::shortened,
-    lists::{Form, Published},
+    lists::{ListFormat, Published},
 };
 
 /// The object that a file is. Answers whether it is a list at all.
@@ -130,7 +130,7 @@ struct Properties<'a> {
 
 impl Item for Value<'_> {
     fn give(self, builder: &mut Builder) -> Result<(), &'static str> {
-        let list = Published::of(Form::Tags);
+        let list = Published::of(ListFormat::Tags);
         let tag = Description {
             name: &self.name,
             region: self.properties.region.as_deref().unwrap_or_default(),
@@ -165,8 +165,8 @@ impl Item for Single<'_> {
         let snake = self.ip_prefix.or(self.ipv6_prefix);
         let camel = self.ipv4_prefix_camel.or(self.ipv6_prefix_camel);
         let (list, prefix) = match (snake, camel) {
-            (Some(prefix), _) => (Published::of(Form::Snake), prefix),
-            (None, Some(prefix)) => (Published::of(Form::Camel), prefix),
+            (Some(prefix), _) => (Published::of(ListFormat::Snake), prefix),
+            (None, Some(prefix)) => (Published::of(ListFormat::Camel), prefix),
             (None, None) => return Err("a prefix is neither under `ip_prefix` nor `ipv4Prefix`"),
         };
         let service = self.service.as_deref().unwrap_or_default();

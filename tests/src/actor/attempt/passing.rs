@@ -17,13 +17,13 @@ use nix::{
     unistd::{ForkResult, fork},
 };
 
-use super::{Attempt, say_owner, way};
+use super::{Attempt, method, say_owner};
 
 /// Connects, and leaves the rest to another process.
 pub(super) fn pass(attempt: &Attempt, name: &str) {
     between(
         || {
-            let (socket, answer) = way::ask(attempt);
+            let (socket, answer) = method::ask(attempt);
             answer.expect("a connection");
             socket
         },
@@ -35,10 +35,10 @@ pub(super) fn pass(attempt: &Attempt, name: &str) {
 pub(super) fn lend(attempt: &Attempt, name: &str) {
     let address = attempt.address();
     between(
-        || way::new_socket(address),
+        || method::new_socket(address),
         |socket| {
             say_owner(name);
-            let answer: Result<(), Errno> = way::plain(&socket, address);
+            let answer: Result<(), Errno> = method::plain(&socket, address);
             attempt.finish(name, socket, answer);
         },
     );

@@ -33,7 +33,7 @@ fn a_part_is_neither_named_nor_refused() {
 }
 
 #[test]
-fn what_is_cut_is_told_from_what_is_something_else() {
+fn cut_messages_differ_from_other_protocols() {
     let all = |bytes: &[u8]| read_client_message(bytes, true);
     assert_eq!(all(b""), Reading::SomethingElse);
     assert_eq!(all(b"GET"), Reading::SomethingElse);

@@ -8,26 +8,26 @@ use crate::event::{Event, Unit, UnitAction};
 
 impl Model {
     /// systemd told of something that happened to a unit.
-    pub(in crate::model) fn unit(&mut self, event: &Event, told: &Unit) {
-        let unit: Arc<[u8]> = told.name.as_slice().into();
-        match told.action() {
+    pub(in crate::model) fn unit(&mut self, event: &Event, change: &Unit) {
+        let unit: Arc<[u8]> = change.name.as_slice().into();
+        match change.action() {
             UnitAction::Queued => self.queued(&unit, event.boot_ns),
             UnitAction::Described => {
                 let life = self.units.entry(Arc::clone(&unit)).or_default();
-                life.describe(told);
+                life.describe(change);
                 self.described(&unit, event.boot_ns);
-                for pulled in &told.pulls_in {
+                for pulled in &change.pulls_in {
                     let pulled: Arc<[u8]> = pulled.as_slice().into();
                     let life = self.units.entry(Arc::clone(&pulled)).or_default();
-                    if !life.pulled_in_by.contains(&told.name) {
-                        life.pulled_in_by.push(told.name.clone());
+                    if !life.pulled_in_by.contains(&change.name) {
+                        life.pulled_in_by.push(change.name.clone());
                         self.described(&pulled, event.boot_ns);
                     }
                 }
             }
             UnitAction::Started | UnitAction::Restarted => {
-                self.told(&unit, true);
-                self.note_turn(&unit, told.action(), event.boot_ns);
+                self.close_job(&unit, true);
+                self.note_turn(&unit, change.action(), event.boot_ns);
             }
             UnitAction::Stopped | UnitAction::Failed => {
                 let life = self.units.entry(Arc::clone(&unit)).or_default();
@@ -36,17 +36,17 @@ impl Model {
                 if !goes_on {
                     life.current = None;
                 }
-                self.told(&unit, !goes_on);
-                self.note_turn(&unit, told.action(), event.boot_ns);
+                self.close_job(&unit, !goes_on);
+                self.note_turn(&unit, change.action(), event.boot_ns);
             }
             UnitAction::Unknown => {}
         }
     }
 
     /// Notes on whose request the last event was; a request is done once its job is.
-    fn told(&mut self, unit: &Arc<[u8]>, is_done: bool) {
+    fn close_job(&mut self, unit: &Arc<[u8]>, is_done: bool) {
         let life = self.units.entry(Arc::clone(unit)).or_default();
-        life.told.clone_from(&life.pending);
+        life.reported.clone_from(&life.pending);
         if is_done {
             life.pending = None;
             life.job.clear();
@@ -73,7 +73,7 @@ impl Model {
         }
         let life = self.units.entry(Arc::clone(unit)).or_default();
         life.pending.clone_from(&request);
-        life.told = request;
+        life.reported = request;
     }
 
     /// What is known by now may tell what a name alone did not.
@@ -101,7 +101,7 @@ impl Model {
                 life.last = last;
                 if request.is_some() {
                     life.pending.clone_from(&request);
-                    life.told = request;
+                    life.reported = request;
                 }
             }
         }

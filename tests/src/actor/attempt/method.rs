@@ -24,7 +24,7 @@ use super::{Attempt, ring};
 
 /// How it asks.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum ConnectMethod {
     /// And waits in the system call.
     Blocking,
     /// And waits in poll(2).
@@ -63,27 +63,27 @@ pub(super) enum Way {
     RingWorker,
 }
 
-impl Way {
-    pub(super) fn of(name: &str) -> Option<Way> {
+impl ConnectMethod {
+    pub(super) fn of(name: &str) -> Option<ConnectMethod> {
         Some(match name {
-            "blocking" => Way::Blocking,
-            "nonblocking" => Way::Nonblocking,
-            "hasty" => Way::Hasty,
-            "thread" => Way::Thread,
-            "repeated" => Way::Repeated,
-            "interrupted" => Way::Interrupted,
-            "killed" => Way::Killed,
-            "fast" => Way::Fast,
-            "sounding" => Way::Sounding,
-            "itself" => Way::Itself,
-            "again" => Way::Again,
-            "redial" => Way::Redial,
-            "pass" => Way::Pass,
-            "lend" => Way::Lend,
-            "persistent" => Way::Persistent,
-            "ring" => Way::Ring,
-            "ring-polled" => Way::RingPolled,
-            "ring-worker" => Way::RingWorker,
+            "blocking" => ConnectMethod::Blocking,
+            "nonblocking" => ConnectMethod::Nonblocking,
+            "hasty" => ConnectMethod::Hasty,
+            "thread" => ConnectMethod::Thread,
+            "repeated" => ConnectMethod::Repeated,
+            "interrupted" => ConnectMethod::Interrupted,
+            "killed" => ConnectMethod::Killed,
+            "fast" => ConnectMethod::Fast,
+            "sounding" => ConnectMethod::Sounding,
+            "itself" => ConnectMethod::Itself,
+            "again" => ConnectMethod::Again,
+            "redial" => ConnectMethod::Redial,
+            "pass" => ConnectMethod::Pass,
+            "lend" => ConnectMethod::Lend,
+            "persistent" => ConnectMethod::Persistent,
+            "ring" => ConnectMethod::Ring,
+            "ring-polled" => ConnectMethod::RingPolled,
+            "ring-worker" => ConnectMethod::RingWorker,
             _ => return None,
         })
     }
@@ -101,10 +101,10 @@ pub(super) fn new_socket(address: SocketAddr) -> OwnedFd {
 pub(super) fn ask(attempt: &Attempt) -> (OwnedFd, Result<(), Errno>) {
     let address = attempt.address();
     let socket = new_socket(address);
-    let answer = match attempt.way {
-        Way::Nonblocking => nonblocking(&socket, address),
-        Way::Hasty | Way::Persistent => {
-            if attempt.way == Way::Persistent {
+    let answer = match attempt.method {
+        ConnectMethod::Nonblocking => nonblocking(&socket, address),
+        ConnectMethod::Hasty | ConnectMethod::Persistent => {
+            if attempt.method == ConnectMethod::Persistent {
                 persist(&socket);
             }
             set_blocking(&socket, false);
@@ -113,8 +113,8 @@ pub(super) fn ask(attempt: &Attempt) -> (OwnedFd, Result<(), Errno>) {
                 other => other,
             }
         }
-        Way::Repeated => repeated(&socket, address),
-        Way::Interrupted => {
+        ConnectMethod::Repeated => repeated(&socket, address),
+        ConnectMethod::Interrupted => {
             let nothing =
                 SigAction::new(SigHandler::Handler(hear), SaFlags::empty(), SigSet::empty());
             // SAFETY: the handler does nothing at all.
@@ -122,18 +122,18 @@ pub(super) fn ask(attempt: &Attempt) -> (OwnedFd, Result<(), Errno>) {
             alarm::set(1);
             plain(&socket, address)
         }
-        Way::Killed => {
+        ConnectMethod::Killed => {
             alarm::set(1);
             plain(&socket, address)
         }
-        Way::Fast => sendto(
+        ConnectMethod::Fast => sendto(
             socket.as_raw_fd(),
             &[b'q'; 1000],
             &SockaddrStorage::from(address),
             MsgFlags::from_bits_retain(libc::MSG_FASTOPEN),
         )
         .map(drop),
-        Way::Sounding => {
+        ConnectMethod::Sounding => {
             let answer = plain(&socket, address);
             for peer in ["192.0.2.2:9", "[2001:db8:1::2]:9"] {
                 let family = match peer.starts_with('[') {
@@ -145,16 +145,19 @@ pub(super) fn ask(attempt: &Attempt) -> (OwnedFd, Result<(), Errno>) {
             }
             answer
         }
-        Way::Itself => {
+        ConnectMethod::Itself => {
             bind(socket.as_raw_fd(), &SockaddrStorage::from(address)).expect("a port");
             plain(&socket, address)
         }
-        Way::Ring => ring::connect(&socket, address, ring::By::Caller),
-        Way::RingPolled => ring::connect(&socket, address, ring::By::Poller),
-        Way::RingWorker => ring::connect(&socket, address, ring::By::Worker),
-        Way::Blocking | Way::Thread | Way::Again | Way::Redial | Way::Pass | Way::Lend => {
-            plain(&socket, address)
-        }
+        ConnectMethod::Ring => ring::connect(&socket, address, ring::By::Caller),
+        ConnectMethod::RingPolled => ring::connect(&socket, address, ring::By::Poller),
+        ConnectMethod::RingWorker => ring::connect(&socket, address, ring::By::Worker),
+        ConnectMethod::Blocking
+        | ConnectMethod::Thread
+        | ConnectMethod::Again
+        | ConnectMethod::Redial
+        | ConnectMethod::Pass
+        | ConnectMethod::Lend => plain(&socket, address),
     };
     (socket, answer)
 }
@@ -166,7 +169,7 @@ pub(super) fn ask_twice(attempt: &Attempt) -> (OwnedFd, Result<(), Errno>) {
     other.set_port(address.port() + 1);
     let socket = new_socket(address);
     let first = plain(&socket, other);
-    if attempt.way == Way::Redial {
+    if attempt.method == ConnectMethod::Redial {
         first.expect("a connection");
         nix::unistd::write(&socket, b"never mind").expect("a word");
         disconnect(&socket);
