@@ -1,5 +1,5 @@
-//! Connections: with strace as the oracle for where they go; their owners, outcomes and bytes. No
-//! packet leaves the loopback, which is one of a namespace where nobody is to answer.
+//! Tests connections: destinations against strace, owners, outcomes and bytes. No packet leaves the
+//! loopback, in some tests one of a namespace without servers.
 
 use std::{
     collections::BTreeSet,
@@ -30,19 +30,19 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// A server on the loopback, that answers each client with 5,000 bytes after it has heard it out
-/// or has waited for so long.
+/// Runs a server on the loopback, which answers each client with 5,000 bytes after its end of data,
+/// or a limited wait.
 pub(crate) fn server(address: &str, patience: Duration) -> SocketAddr {
     let listener = TcpListener::bind((address, 0)).expect("a listener");
     let own = listener.local_addr().expect("its address");
-    // It ends with the tests: nobody waits for it.
+    // It ends with the tests, without a join.
     let _server: JoinHandle<()> = thread::spawn(move || {
         for client in listener.incoming() {
             let Ok(mut client) = client else { return };
             thread::spawn(move || {
                 let mut question = [0; 1000];
                 drop(client.set_read_timeout(Some(Duration::from_secs(5))));
-                // A client that has nothing to say is none to answer.
+                // A client without a request gets no answer.
                 if client.read_exact(&mut question).is_ok() {
                     drop(client.write_all(&[b'a'; 5000]));
                 }
@@ -53,7 +53,7 @@ pub(crate) fn server(address: &str, patience: Duration) -> SocketAddr {
     own
 }
 
-/// An address where nobody listens, as long as this is held.
+/// Returns an address without a listener, while this is held.
 fn refusing(
     address: &str,
 ) -> (
@@ -71,7 +71,7 @@ fn refusing(
     } else {
         AddressFamily::Inet6
     };
-    // Bound, so that nobody else gets the port; not listening, so that it refuses.
+    // Bound, so that no other process gets the port; not listening, so that it refuses.
     let holder = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).expect("a socket");
     bind(holder.as_raw_fd(), &SockaddrStorage::from(wanted)).expect("a port");
     let own: SockaddrStorage = getsockname(holder.as_raw_fd()).expect("its address");
@@ -83,7 +83,7 @@ fn refusing(
     (own, holder, SocketAddr::new(wanted.ip(), port))
 }
 
-/// The connections of the recorded command.
+/// Returns the connections of the recorded command.
 fn mine(trace: &Trace) -> Vec<Value> {
     trace.connections(["--tree", "command"])
 }
@@ -205,8 +205,8 @@ fn a_refusal_has_its_reason() {
     }
 }
 
-/// The server closes last, long after the client has ended; what is left of the client's side then
-/// is a socket without an owner, as in TIME_WAIT.
+/// Makes the server close last, long after the client has ended. The client's side is then a socket
+/// without an owner, as in TIME_WAIT.
 fn an_owner_that_ends_first_stays_the_owner() {
     let remote = server("127.0.0.1", Duration::from_millis(500)).to_string();
     let trace = Recording::of(act(["dial", "drop", &remote]))
@@ -306,7 +306,7 @@ fn events_of_a_connection_come_in_order() {
     }
 }
 
-/// The side that was called shows up in the tree of its process only when it calls somebody.
+/// Checks that the called side appears in its tree only when it calls a peer itself.
 fn a_listener_is_no_connection() {
     let remote = server("127.0.0.1", Duration::ZERO).to_string();
     let trace = record(act(["dial", "exchange", &remote]));
@@ -327,8 +327,9 @@ fn a_listener_is_no_connection() {
     assert!(mine(&nothing).is_empty());
 }
 
-/// Packets that another processor sends interrupt the programs for changes of state, which the kernel does not run twice at a
-/// time. Under such a load some kernels do not even reach the tracepoint, and perf(1) misses the same: then it is said.
+/// Packets from another processor interrupt the programs for changes of state, and the kernel never
+/// nests those. Under such a load some kernels miss the tracepoint itself, and so does perf(1); the
+/// trace must then report it.
 fn interrupts_take_nothing_away_unsaid() {
     const PAIRS: usize = 4;
     const COUNT: usize = 1000;
@@ -360,7 +361,7 @@ fn interrupts_take_nothing_away_unsaid() {
         "{gap:?} in {}",
         trace.file.display()
     );
-    // Sockets of servers take the memory of those whose end was missed.
+    // Servers' sockets reuse the memory of those whose end was missed.
     let servers: BTreeSet<&str> = rows
         .iter()
         .filter_map(|row| row["remote"].as_str())

@@ -1,5 +1,5 @@
-//! Programs that were executed, against strace as the oracle: the same command gives the same
-//! multiset of successful execs, byte for byte. It does not look at who executed them.
+//! Compares executed programs with strace: the same command gives the same multiset of successful
+//! execs, byte for byte. Their processes are not compared.
 
 use std::{collections::BTreeMap, ffi::OsString, fs, path::Path, process::Command};
 
@@ -29,8 +29,8 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// A successful exec as both sides can tell it. Of a script, strace knows the arguments before the
-/// kernel puts the interpreter in front, so `argv[0]` of a script is left out.
+/// A successful exec, in the terms of both sides. For a script, strace sees the arguments before
+/// the kernel adds the interpreter, so `argv[0]` of a script is left out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Exec {
     path: Vec<u8>,
@@ -84,7 +84,7 @@ fn reported(calls: Vec<Call>, scripts: &[Vec<u8>]) -> Vec<Exec> {
         .collect()
 }
 
-/// Runs a command twice, and compares. `prepare` is what makes both runs alike.
+/// Runs a command twice, and compares. `prepare` makes both runs alike.
 #[track_caller]
 fn compare(command: Vec<OsString>, prepare: impl Fn(), at_least: usize) {
     prepare();
@@ -164,7 +164,7 @@ fn a_script_run_by_a_script() {
     compare(vec![outer.into(), "one".into(), "t w o".into()], || {}, 2);
 }
 
-/// A tiny package with scripts of its own goes into a directory, and nowhere else.
+/// Installs a tiny package with its own scripts, confined to a directory.
 fn a_dpkg_install() {
     let files = directory(&[
         (
@@ -244,7 +244,7 @@ for thread in threads: thread.start()
 for thread in threads: thread.join()
 ",
     )]);
-    // What `python3` names can be a script that looks for one.
+    // The name `python3` can be a script that searches for the interpreter.
     let question = ["-c", "import sys; print(sys.executable, end='')"];
     let python = run(Command::new("python3").args(question)).success();
     let script = files.path().join("it.py");
@@ -274,7 +274,7 @@ fn an_exec_by_descriptor() {
     compare(act(["by-descriptor"]), || {}, 3);
 }
 
-/// The exec of `/bin/true` by the actor that starts it with arguments of so many bytes in all.
+/// Returns the exec of `/bin/true` by the actor, with arguments of so many bytes in all.
 fn exec_with(bytes: &str, strict_code: i32) -> (u64, Vec<Vec<u8>>, bool, String) {
     let recorded = Recording::of(act(["long-argument", bytes])).run();
     assert_eq!(recorded.ended.code, Some(0));

@@ -1,5 +1,5 @@
-//! Who did what to which files: many at a time, in one recording. The oracle is what lies there afterwards. All files are in a
-//! memory of the test's own.
+//! Tests changes of files with their authors: many at a time, in one recording. The oracle is the
+//! final state. All files are in a tmpfs of the test.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,7 +38,7 @@ fn recorded(prepare: &str, script: &str) -> Recorded {
         .run()
 }
 
-/// The rows of one kind, without what is elsewhere.
+/// Returns the rows of one kind within the test's directory.
 fn changes(trace: &Trace, kind: &str) -> Vec<Value> {
     let rows = trace.lives("changes", ["--all"]);
     rows.into_iter()
@@ -143,7 +143,7 @@ fn every_way_to_change_a_file_has_its_author() {
     }
 }
 
-/// A daemon with a log, and one that only reads.
+/// A daemon with a log, and a reader.
 fn a_process_that_keeps_a_file_open_has_written_it() {
     let trace = record(
         "echo x >log; echo x >closed",
@@ -219,7 +219,7 @@ urllib.request.urlretrieve(\"http://127.0.0.1:8080/script\", \"/opt/fetched.sh\"
     assert!(detail.contains(" executions, the first"), "{detail}");
 }
 
-/// Also where no file is watched.
+/// Also checks places where no file is watched.
 fn downloads_are_followed_through_their_names() {
     let place = tempfile::tempdir().expect("a directory");
     let script = "python3 -c 'import os, urllib.request

@@ -1,5 +1,5 @@
-//! The filters that all reading commands have, each against a plain reading of the same events. A
-//! filter never changes what is shown of what is left.
+//! Tests the filters of all reading commands, each against a plain reading of the same events. A
+//! filter never changes the display of the remaining rows.
 
 use std::{collections::BTreeSet, net::TcpListener, thread};
 
@@ -23,8 +23,8 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// A command that runs a program, talks as nobody, is refused as root, and leaves an orphan that
-/// talks later.
+/// A command that runs a program, connects as user nobody, is refused as root, and leaves an orphan
+/// that connects later.
 struct Scene {
     trace: Trace,
     answering: String,
@@ -98,7 +98,7 @@ impl Scene {
         })
     }
 
-    /// The processes that ran `program`.
+    /// Returns the processes that ran `program`.
     fn pids(&self, program: &str) -> Vec<u64> {
         let pids: Vec<u64> = self
             .trace
@@ -212,7 +212,7 @@ fn by_event() {
         scene.replay(["--event", "exec", "--event", "exit"]),
         scene.replay(["--event", "exec,exit"])
     );
-    // Of the tree, what such an event is about.
+    // The events of the tree about connections.
     let connected = scene
         .trace
         .processes(["--event", "connect_failed", "--tree", "command"]);
@@ -244,7 +244,7 @@ fn by_remote() {
 
 fn by_time() {
     let scene = scene();
-    // Seconds since the start are what the text shows first.
+    // The text begins with seconds since the start.
     let text = scene.trace.read("replay", []).success();
     let times: Vec<f64> = text
         .text()

@@ -63,7 +63,8 @@ fn keys_are_reported_with_their_author() {
         user will /home/will; mkdir /home/will
         user alone \"$PLACE/own/alone\"; mkdir \"$PLACE/own/alone\"
         rm -r /home/linked/.ssh; ln -s \"$PLACE/elsewhere\" /home/linked/.ssh";
-    // A pause is for the recorder to see what only it knows where to look for: in a file system of homes alone.
+    // A pause lets the recorder find directories that only it looks for: in a file system of homes
+    // alone.
     let script = "
         echo more >>/home/has/.ssh/authorized_keys
         mkdir /home/will/.ssh; cp /etc/hostname /home/will/.ssh/authorized_keys
@@ -123,7 +124,7 @@ fn a_file_system_of_homes_is_not_held() {
 
 fn many_homes_are_few_words() {
     let place = tempfile::tempdir().expect("a directory");
-    // What is mounted there is none of this machine's disks.
+    // The mount there is not one of this machine's disks.
     let prepare = "
         mkdir /home/net && mount -t proc proc /home/net
         for number in $(seq 500); do user u$number /home/u$number; done
@@ -133,7 +134,7 @@ fn many_homes_are_few_words() {
     let compared = trace.all("files_compared").next().expect("a comparison");
     let (homes, left_out) = (compared.number("homes"), compared.number("homes_left_out"));
     assert!((500..600).contains(&homes), "{homes}");
-    // And what else this machine has.
+    // Plus the homes that this machine has already.
     assert!((3..100).contains(&left_out), "{left_out}");
     let read = trace.read("changes", []);
     let said = read.messages();

@@ -1,5 +1,5 @@
-//! The same scenario under each hook that can tell of a connect: the picture must not depend on
-//! which one a kernel takes.
+//! Plays the same scenario under each hook that can report a connect: the picture must not depend
+//! on the kernel's choice.
 
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// A hook that tells of connects, and what is left out so that it does.
+/// A hook that reports connects, and the hooks left out to make it do so.
 type Forced = (&'static str, &'static str);
 
 const FENTRY: Forced = ("fentry tcp_connect", "kprobe_tcp_connect");
@@ -27,7 +27,7 @@ const TRACEPOINT: Forced = (
     "fentry_tcp_connect,kprobe_tcp_connect",
 );
 
-/// Whether the hook is the one that tells of connects when others are left out.
+/// Checks whether a hook is in use when others are left out.
 fn is_in_use((hook, left_out): Forced) -> bool {
     let reported = run(tracer()
         .args(["doctor", "--format", "json"])
@@ -39,7 +39,7 @@ fn is_in_use((hook, left_out): Forced) -> bool {
         .any(|fact| fact["fact"] == "connect" && fact["hook"] == hook)
 }
 
-/// What each connection came to, without times and without the ports that the kernel chose.
+/// Lists the outcome of each connection, without times and ports chosen by the kernel.
 fn picture(left_out: &str) -> Vec<String> {
     let remote = crate::connect::server("127.0.0.1", std::time::Duration::ZERO).to_string();
     let remote6 = crate::connect::server("::1", std::time::Duration::ZERO).to_string();
@@ -84,7 +84,7 @@ fn picture(left_out: &str) -> Vec<String> {
         .collect()
 }
 
-/// As what this kernel takes by itself does.
+/// Compares with the kernel's own choice.
 fn same(forced: Forced) {
     let (hook, left_out) = forced;
     assert!(is_in_use(forced), "{hook} is in use without {left_out}");

@@ -1,6 +1,6 @@
-//! Programs by others that look at the same kernel at the same time: execsnoop, tcpconnect and tcplife of
-//! libbpf-tools. All that they report has to be in the trace. What only the trace has is not judged:
-//! they lose events, and cut arguments.
+//! Runs other observers of the same kernel at the same time: execsnoop, tcpconnect and tcplife of
+//! libbpf-tools. The trace must contain all of their reports. Extra events in the trace are not
+//! judged: those tools lose events, and cut arguments.
 
 use std::{collections::BTreeMap, net::SocketAddr, process::Command, time::Duration};
 
@@ -30,10 +30,10 @@ pub(crate) fn tests() -> Vec<Test> {
 const EXECS: usize = 500;
 const CONNECTS: usize = 240;
 
-/// What a tool must have seen at the least to be an oracle.
+/// Least count of events that makes a tool an oracle.
 const ENOUGH: usize = 200;
 
-/// What all of them saw.
+/// The reports of all of them.
 struct Observations {
     trace: Trace,
     execsnoop: Ended,
@@ -70,7 +70,7 @@ fn observe(servers: [SocketAddr; 2]) -> Observations {
             dial(&["plain", "nonblocking", "exchange"].repeat(10), remote);
         }
     }
-    // A port of nobody's.
+    // A port without a listener.
     dial(
         &["plain", "nonblocking"],
         "127.0.0.1:1".parse().expect("an address"),
@@ -87,7 +87,7 @@ fn observe(servers: [SocketAddr; 2]) -> Observations {
     }
 }
 
-/// One process that connects in so many ways.
+/// Connects by several methods in one process.
 fn dial(methods: &[&str], remote: SocketAddr) {
     let remote = remote.to_string();
     let mut line = act(["dial"]);
@@ -97,7 +97,7 @@ fn dial(methods: &[&str], remote: SocketAddr) {
     run(Command::new(&line[0]).args(&line[1..])).success();
 }
 
-/// The lines that tell of something; the first one is a head.
+/// Returns the lines with events, without the heading.
 fn lines(output: &Ended) -> impl Iterator<Item = &[u8]> {
     output
         .stdout
@@ -134,7 +134,7 @@ fn execs(output: &Ended) -> Vec<Exec> {
         .collect()
 }
 
-/// Everything in `theirs` is as often in `ours`.
+/// Checks that each entry of `theirs` is as often in `ours`.
 #[track_caller]
 fn none_missing(what: &str, theirs: Vec<String>, ours: Vec<String>) {
     let mut left: BTreeMap<String, i64> = BTreeMap::new();
@@ -152,7 +152,7 @@ fn none_missing(what: &str, theirs: Vec<String>, ours: Vec<String>) {
     assert!(missing.is_empty(), "{what} saw more of: {missing:#?}");
 }
 
-/// `Lost 12 events on CPU #1!`
+/// Parses `Lost 12 events on CPU #1!`.
 fn lost(output: &Ended) -> usize {
     String::from_utf8_lossy(&output.stderr)
         .lines()
@@ -225,7 +225,7 @@ fn compare_execs(seen: &Observations) {
     none_missing("execsnoop", jobs, ours.iter().map(reported).collect());
 }
 
-/// `%-6d %-16s %-2d %-16s %-16s %-5d`: PID, COMM, IP, SADDR, DADDR, DPORT.
+/// Parses `%-6d %-16s %-2d %-16s %-16s %-5d`: PID, COMM, IP, SADDR, DADDR, DPORT.
 fn compare_connects(seen: &Observations) {
     let connect = |line: &[u8]| {
         let line = String::from_utf8_lossy(line).into_owned();
@@ -255,8 +255,8 @@ fn compare_connects(seen: &Observations) {
     none_missing("tcpconnect", theirs, ours);
 }
 
-/// `PID COMM LADDR LPORT RADDR RPORT TX_KB RX_KB MS`. It tells the other side's view of a connection too,
-/// which is none of the trace's.
+/// Parses `PID COMM LADDR LPORT RADDR RPORT TX_KB RX_KB MS`. It also reports the server's side of a
+/// connection, which the trace does not.
 fn compare_lives(seen: &Observations, servers: [SocketAddr; 2]) {
     let life = |line: &[u8]| {
         let line = String::from_utf8_lossy(line).into_owned();
@@ -289,7 +289,7 @@ fn compare_lives(seen: &Observations, servers: [SocketAddr; 2]) {
         .filter_map(|(is_ours, reported)| is_ours.then_some(reported))
         .collect();
     println!("tcplife saw {} of the scenario", theirs.len());
-    // It forgets some itself where a machine is slow, and says nothing of it.
+    // On a slow machine the tool drops some itself, silently.
     assert!(
         theirs.len() + lost(&seen.tcplife) >= ENOUGH,
         "tcplife saw {} of {CONNECTS} connections: {}",

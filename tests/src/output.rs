@@ -1,5 +1,5 @@
-//! What the views are on: a pipe, a terminal, a narrow one, one that is gone. What they show is the
-//! other tests' subject.
+//! Tests the views on different outputs: a pipe, a terminal, a narrow one, a closed one. The
+//! content is the other tests' subject.
 
 use std::{
     fs::{File, OpenOptions},
@@ -25,7 +25,7 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// A recording with something of everything: odd arguments, a connection, a refusal.
+/// Records a bit of everything: odd arguments, a connection, a refusal.
 fn scene(options: &[&str]) -> Recorded {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
     let remote = listener.local_addr().expect("its address").to_string();
@@ -49,7 +49,7 @@ fn live_lines_are_the_lines_of_replay() {
         let mut again = tracer();
         again.arg("replay").arg(&recorded.file).args(options);
         let replayed = run(&mut again).success();
-        // What is no event: progress, on a slow machine, and that it is over.
+        // Skips lines that are not events: progress on a slow machine, and the end.
         let live: String = recorded
             .ended
             .messages()
@@ -77,7 +77,7 @@ fn live_lines_on_a_terminal_are_those_of_replay_on_one() {
     for columns in [60, 132] {
         let file = directory.path().join(format!("{columns}.trace"));
         let mut live = tracer();
-        // Progress, on a slow machine, is no line of it.
+        // Progress on a slow machine is not part of the view.
         live.args(["record", "--live", "--no-changes", "-o"])
             .arg(&file)
             .args([
@@ -125,7 +125,7 @@ fn a_recorded_command_in_a_pipeline() {
     assert_eq!(seen.messages(), "status 141\n");
 }
 
-/// Every verb that prints, with the arguments it needs.
+/// Returns every verb that prints, with its arguments.
 fn printing(recorded: &Recorded) -> Vec<Command> {
     let with_file = |words: &[&str]| {
         let mut command = tracer();
@@ -156,7 +156,7 @@ fn printing(recorded: &Recorded) -> Vec<Command> {
     ]
 }
 
-/// `tracer replay T | head -1`, at its worst: the pipe is closed before the first byte.
+/// Plays `tracer replay T | head -1` at its worst: the pipe is closed before the first byte.
 fn a_reader_that_has_seen_enough_is_no_error() {
     let recorded = scene(&[]);
     for mut command in printing(&recorded) {
@@ -218,7 +218,7 @@ fn a_stderr_that_is_gone_stops_nothing() {
     run(tracer().args(["replay", "--strict"]).arg(&file)).success();
 }
 
-/// What is on a terminal without its escape sequences.
+/// Strips a terminal's text of its escape sequences.
 fn plainly(shown: &str) -> String {
     let mut plain = String::new();
     let mut characters = shown.chars();
@@ -253,7 +253,7 @@ fn lines_fit_a_narrow_terminal() {
             );
             for line in plain.lines() {
                 let width = line.trim_end_matches('\r').chars().count();
-                // What doctor names cannot be broken where it is to be copied.
+                // Names in doctor's output must stay whole for copying.
                 let is_one_word = reported.contains("doctor") && !line.trim().contains(' ');
                 assert!(
                     width <= usize::from(columns) || is_one_word,

@@ -1,5 +1,4 @@
-//! Whose a process is, whatever it does: the hard cases. What a rules file says about trees is the
-//! demo's subject.
+//! Tests the hard cases of a process's ancestry. Trees by rules are the demo's subject.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +21,7 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// The processes of tree `command`.
+/// Returns the processes of tree `command`.
 fn mine(trace: &Trace) -> Vec<Value> {
     trace.processes(["--tree", "command"])
 }
@@ -263,7 +262,7 @@ fn ends_are_reported_by_code_or_signal() {
     assert_eq!(end("third"), (Value::Null, "SIGSEGV".into()));
 }
 
-/// Ids are those of the recorder's own namespace, and what is outside has none.
+/// Ids are those of the recorder's namespace; processes outside have none.
 fn seen_from_within_a_pid_namespace() {
     let script = "echo $$; sh -c '/bin/true; exit 0'";
     let trace = Recording::of(words(["sh", "-c", script]))

@@ -34,7 +34,7 @@ fn record(before: &str, script: &str) -> Trace {
         .trace()
 }
 
-/// Has it run a job that is known by a word. It is no child of the writer's.
+/// Makes cron run a job with a known word. It is not a child of the writer.
 fn run(word: &str) -> String {
     format!(
         "( setsid \"$1\" -c \"/bin/sh -c '/bin/echo {word} >/dev/null'; :\" & )

@@ -1,5 +1,6 @@
-//! UDP: every peer that a process sent to is a row, with exactly so many datagrams and bytes each way as its process
-//! counted; and what came from strangers is counted where they sent it. No packet leaves the test's own wire.
+//! Tests UDP: every peer that a process sent to is a row with the process's own counts of datagrams
+//! and bytes each way. Traffic of strangers is counted at its destination. No packet leaves the
+//! test's own wire.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +18,8 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// A way to talk, how often, how long; and what has to be counted: datagrams and bytes each way. The far end answers
-/// with twice as much, but for what is not to be answered.
+/// A pattern, the count and size of datagrams, and the expected datagrams and bytes each way. The
+/// far end answers with twice the bytes, unless the pattern forbids it.
 type Line = (&'static str, u16, usize, [u64; 4]);
 
 /// The ways are those of `actor/datagram.rs`.
@@ -36,13 +37,14 @@ const TABLE: [Line; 12] = [
     ("addressed", 3, 0, [3, 0, 3, 0]),
     ("connected", 2, 20_000, [2, 40_000, 2, 80_000]),
     ("unsent", 2, 10, [0; 4]),
-    // One socket, and peers of which each gets one more than the one before.
+    // One socket, and each peer gets one more than the one before.
     ("many", PEERS, 10, [0; 4]),
 ];
 
 const PEERS: u16 = 30;
 
-/// For each line and family: its script, its port, its remote address, and what is expected of each of its peers.
+/// For each line and family: its script, port, remote address, and the expected counts of each
+/// peer.
 struct Case {
     name: u16,
     pattern: &'static str,
@@ -87,7 +89,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// What actors say of themselves: owners, and `LOCAL SENT BYTES RECEIVED BYTES`.
+/// The actors' own reports: owners, and `LOCAL SENT BYTES RECEIVED BYTES`.
 #[derive(Default)]
 struct Said {
     owner: u64,
@@ -170,7 +172,7 @@ fn every_peer_is_a_row_with_its_counts() {
     let mut wanted = Vec::new();
     for case in &cases {
         let own = &said[&case.name];
-        // The scene itself: every process counted what its peers are to come to together.
+        // The scene itself: every process counted the sum of its peers.
         let all = case.peers.iter().fold([0; 4], |mut all, (_, counts)| {
             all.iter_mut()
                 .zip(counts)
@@ -193,7 +195,7 @@ fn every_peer_is_a_row_with_its_counts() {
         }
     }
     let rows = trace.connections(["--tree", "command"]);
-    // Of a process that was gone before it could say so, the port is whatever the row says.
+    // For a process that ended too early to report, the row's port is accepted.
     let mut wanted: Vec<String> = wanted
         .into_iter()
         .map(|(remote, port, state, counts, owner)| {
@@ -216,7 +218,7 @@ fn every_peer_is_a_row_with_its_counts() {
     );
 }
 
-/// Two strangers to each of these: what is bound, where it is, and whether they are answered.
+/// Two strangers for each of these: kind, place, and whether they get an answer.
 const BOUND: [(&str, &str, &str, &str); 8] = [
     ("bound", "own", "192.0.2.1", "192.0.2.1"),
     ("bound", "own", "[2001:db8:1::1]", "[2001:db8:1::1]"),
@@ -293,7 +295,7 @@ fn strangers_count_where_they_send_to() {
     wanted.sort();
     rows.sort();
     assert_eq!(rows, wanted);
-    // Whom they answered is nobody that they asked.
+    // Strangers that get answers are not peers.
     let peers = trace.connections(["--tree", "command"]);
     assert!(peers.is_empty(), "{peers:?}");
 }
@@ -305,7 +307,7 @@ fn listeners(trace: &Trace) -> Vec<Value> {
 /// More than the 16,384 of `PEER_LIMIT`.
 const SCANNED: u16 = 20_000;
 
-/// Either each of them is a row with its one datagram, or it is said that something is missing.
+/// Either each peer is a row with its one datagram, or the trace reports a gap.
 fn more_peers_than_the_kernel_side_counts_at_once() {
     let wire = Wire::with(&[]);
     // The router drops all of it.

@@ -1,5 +1,5 @@
-//! Two hours of a whole machine: services that fork workers, shells that run small programs, a tenth of which connect
-//! somewhere. The same every time.
+//! Composes two hours of a whole machine: services that fork workers, and shells that run small
+//! programs. A tenth of them connect somewhere. Every run yields the same trace.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -27,7 +27,7 @@ const PROGRAMS: [&str; 12] = [
     "logger",
 ];
 
-/// Tells of so many processes.
+/// Emits the life of `processes` processes.
 pub(crate) fn compose(story: &mut Story, processes: u32) {
     for (user, name) in [
         (0, "root"),
@@ -102,7 +102,7 @@ fn run(story: &mut Story, process: ProcessId, user: u32, number: u32, is_shell: 
     let file = format!("/var/lib/service/{}/state-{:08x}.json", bits % 97, bits);
     let words = [path.as_bytes(), b"--quiet", b"--output", file.as_bytes()];
     story.now += 300_000;
-    // One of ten goes on as what it was.
+    // One fork in ten keeps its parent's program.
     if bits % 10 != 3 {
         story.exec(process, user, program.as_bytes(), &words);
     }
@@ -152,7 +152,7 @@ fn connect(story: &mut Story, process: ProcessId, user: u32, bits: u32) {
     story.close(process, user, connection);
 }
 
-/// Different numbers for different ones, in no order.
+/// Maps each number to a distinct one, in no visible order.
 fn spread(number: u32) -> u32 {
     number.wrapping_mul(0x9e37_79b1) >> 3
 }

@@ -1,5 +1,5 @@
-//! An installer that leaves something of every kind behind: what is compared at the end, with who did it, and what nobody was
-//! seen to do.
+//! Composes an installer that leaves a change of every kind: each compared subject, with its
+//! author, and changes without an observed author.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -55,7 +55,7 @@ pub(crate) fn compose(story: &mut Story) {
     }));
 }
 
-/// One program fetches it, another gives it its place, and a third runs.
+/// Fetches a file with one program, moves it with another, and runs it with a third.
 fn download(story: &mut Story, shell: ProcessId) {
     let wget = run(
         story,
@@ -115,8 +115,8 @@ fn accounts(story: &mut Story, shell: ProcessId) {
     story.exit(dpkg, 0, 0);
 }
 
-/// One is stopped and never started again, another restarted; of a third a link is removed, and what masks a fourth the
-/// manager makes itself.
+/// Stops one service for good, restarts another, and removes a link of a third. The manager itself
+/// makes the link that masks a fourth.
 fn services(story: &mut Story, shell: ProcessId) {
     for (words, unit, actions) in [
         (

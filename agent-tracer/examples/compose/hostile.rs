@@ -1,5 +1,5 @@
-//! Processes, hosts, users and units whose names are markup, ends of scripts, escapes of terminals and characters that nobody
-//! sees.
+//! Composes processes, hosts, users and units with hostile names: markup, ends of scripts, terminal
+//! escapes and invisible characters.
 
 use std::net::{Ipv4Addr, SocketAddr};
 

@@ -1,5 +1,9 @@
-//! Writes traces that nobody recorded, through the library's own writer: a long one of a busy machine, to measure with, one of an
-//! installer that changes something of every kind, and one whose every text tries to break out of whatever shows it.
+//! Writes synthetic traces through the library's own writer.
+//!
+//! - `busy`: a long trace of a busy machine, for measurements.
+//! - `changed`: an installer that changes a thing of every kind.
+//! - `hostile`: texts that try to break out of every view.
+//!
 //! `cargo run --example compose -- busy FILE [PROCESSES]`, `changed FILE`, or `hostile FILE`.
 
 mod busy;

@@ -7,7 +7,7 @@ use agent_tracer::{
     trace::{Header, Mode, PlanEntry, Writer},
 };
 
-/// When it begins, nanoseconds since boot.
+/// Start of the recording, in nanoseconds since boot.
 pub(crate) const START: u64 = 1_000_000_000_000;
 
 /// A trace in the making.
@@ -21,7 +21,7 @@ pub(crate) struct Story {
 }
 
 impl Story {
-    /// Makes a file of what is told.
+    /// Writes the composed events to a file.
     pub(crate) fn write(
         file: &OsStr,
         command: &[&[u8]],
@@ -82,7 +82,7 @@ impl Story {
         self.emit(ProcessId::default(), 0, kind);
     }
 
-    /// A process that `parent` forks now.
+    /// Forks a process from `parent`.
     pub(crate) fn fork(&mut self, parent: ProcessId, user: u32, comm: &[u8]) -> ProcessId {
         self.pids += 1;
         let child = ProcessId {
@@ -98,7 +98,7 @@ impl Story {
         child
     }
 
-    /// It becomes another program.
+    /// Replaces the program of a process.
     pub(crate) fn exec(&mut self, process: ProcessId, user: u32, comm: &[u8], argv: &[&[u8]]) {
         let program = argv.first().copied().unwrap_or_default().to_vec();
         let exec = Exec {
@@ -120,7 +120,7 @@ impl Story {
         self.emit(process, user, EventKind::Exit(Exit { status }));
     }
 
-    /// A connection that it asks for; its number.
+    /// Opens a connection, and returns its number.
     pub(crate) fn connect(&mut self, process: ProcessId, user: u32, remote: SocketAddr) -> u64 {
         self.connections += 1;
         let bytes = |end: SocketAddr| match end {

@@ -1,5 +1,5 @@
-//! Files as a source of events: the watch by fanotify, the walk before and after, and the ways to
-//! open files that a hostile process may have placed. It interprets no change.
+//! Observes files: the watch by fanotify, and the walk before and after. It also opens files that a
+//! hostile process may have placed. It interprets no change.
 
 pub(in crate::capture) mod baseline;
 mod crontab;

@@ -1,5 +1,5 @@
-//! Places where the kernel tells what happens, by the names that users know them by, and what a kernel needs to have them.
-//! Which tells what, and which is preferred, is the plan's.
+//! Names the places where the kernel reports events, as users know them, and the requirements of
+//! each. Their use and order are the plan's.
 
 use std::fmt;
 
@@ -41,7 +41,7 @@ pub enum Hook {
 }
 
 impl Hook {
-    /// Its name, for whoever leaves it out.
+    /// Returns the name that `TRACER_WITHOUT_HOOKS` uses.
     pub fn name(self) -> &'static str {
         match self {
             Hook::CgroupConnect => "cgroup_connect",
@@ -90,7 +90,7 @@ impl Hook {
         }
     }
 
-    /// What to do to have it, where a kernel does not.
+    /// Advises on how a kernel gets this hook.
     pub fn remedy(self) -> &'static str {
         match self {
             Hook::FentryTcpConnect => {

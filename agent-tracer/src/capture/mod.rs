@@ -1,5 +1,5 @@
-//! The running kernel as a source of events. It never prints and decides nothing: it loads
-//! the programs, reads their records, listens to fanotify and systemd, and looks at /proc where nothing tells.
+//! Captures events of the running kernel. It loads the programs, reads their records, listens to
+//! fanotify and systemd, and reads /proc for the rest. It prints nothing and interprets nothing.
 
 mod attach;
 mod btf;

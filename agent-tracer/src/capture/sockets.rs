@@ -1,5 +1,5 @@
-//! Sockets that are there already, asked of the kernel through sock_diag(7), and the processes that hold them. Of
-//! connections that were accepted from a listener nothing is told: they do not go out.
+//! Lists existing sockets by sock_diag(7), with the processes that hold them. Connections accepted
+//! from a listener are left out: they are incoming.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -25,14 +25,14 @@ use super::{
 };
 use crate::event::{Protocol, SocketState};
 
-/// A socket as the kernel tells it.
+/// A socket as the kernel describes it.
 #[derive(Clone, Debug)]
 pub struct FoundSocket {
-    /// Which kind.
+    /// Its protocol.
     pub protocol: Protocol,
-    /// What the kernel calls it (`sock_gen_cookie`).
+    /// The kernel's cookie for it (`sock_gen_cookie`).
     pub cookie: u64,
-    /// Where it stands.
+    /// Its state.
     pub state: SocketState,
     /// The local end.
     pub local: SocketAddr,
@@ -46,7 +46,7 @@ pub struct FoundSocket {
 /// Answers of the kernel are at most this long (`NLMSG_GOODSIZE` is less).
 const ANSWER: usize = 64 * 1024;
 
-/// The sockets of this network namespace, with what that is as choices of the plan.
+/// Returns the sockets of this network namespace, with the outcome as choices of the plan.
 pub fn earlier_sockets() -> (Vec<FoundSocket>, [Choice; 2]) {
     let mut found = Vec::new();
     let mut ask = |fact, hook, protocol| {
@@ -66,11 +66,11 @@ pub fn earlier_sockets() -> (Vec<FoundSocket>, [Choice; 2]) {
     (found, choices)
 }
 
-/// The sockets of one protocol that listen or go out, as far as can be told.
+/// Returns the sockets of one protocol that listen or are outgoing, as far as known.
 ///
 /// # Errors
 ///
-/// The kernel does not tell.
+/// The kernel refuses the request.
 fn sockets(protocol: Protocol) -> io::Result<Vec<FoundSocket>> {
     let mut all = Vec::new();
     for family in [AF_INET, AF_INET6] {
@@ -90,7 +90,8 @@ fn sockets(protocol: Protocol) -> io::Result<Vec<FoundSocket>> {
     Ok(all.iter().filter(goes_out).filter_map(found).collect())
 }
 
-/// Whoever held a socket may have closed it meanwhile, or it has none any more and is waiting for its peer.
+/// Drops closed sockets. A holder may have closed one meanwhile; others wait for their peer without
+/// a holder.
 fn forget_closed(found: &mut Vec<FoundSocket>) {
     if found.iter().all(|socket| !socket.holders.is_empty()) {
         return;
@@ -196,7 +197,7 @@ fn dump(family: u8, protocol: Protocol) -> io::Result<Vec<InetResponseHeader>> {
     }
 }
 
-/// Finds out who holds them, as far as time allows.
+/// Finds the holders of sockets, until the time limit.
 fn name_holders(found: &mut [FoundSocket]) {
     let mut by_inode: HashMap<u32, usize> = HashMap::new();
     for (position, socket) in found.iter().enumerate() {

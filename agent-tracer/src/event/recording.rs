@@ -3,15 +3,15 @@
 /// The recorded command is about to run. The event's process is the one it will run in.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub struct CommandStarted {
-    /// Whether it ran before the recording began (`--pid`).
+    /// True if it ran before the recording began (`--pid`).
     #[prost(bool, tag = "1")]
     pub attached: bool,
 }
 
-/// The recording was asked to follow a unit (`--unit`): what is in its cgroup now, and what comes into it.
+/// A unit to follow (`--unit`): the present processes of its cgroup, and all that join it.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct UnitFollowed {
-    /// Such as `omid.service`.
+    /// Its name, such as `omid.service`.
     #[prost(bytes = "vec", tag = "1")]
     pub unit: Vec<u8>,
 }
@@ -22,7 +22,7 @@ pub struct CommandEnded {
     /// As `wait(2)` reports it.
     #[prost(uint32, tag = "1")]
     pub status: u32,
-    /// Whether the status is known: nobody but its parent learns that of a process.
+    /// True if the status is known: only its parent learns that of a process.
     #[prost(bool, tag = "2")]
     pub status_known: bool,
 }
@@ -33,7 +33,7 @@ pub struct Lost {
     /// Kind of the events, or `sockets` for connections whose outcome will be missed.
     #[prost(string, tag = "1")]
     pub what: String,
-    /// How many, since the last event of this kind.
+    /// Count since the last event of this kind.
     #[prost(uint64, tag = "2")]
     pub count: u64,
 }
@@ -49,12 +49,12 @@ pub struct KernelLog {
 /// The recording ended well.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub struct End {
-    /// Why.
+    /// The reason.
     #[prost(enumeration = "EndReason", tag = "1")]
     pub reason: i32,
 }
 
-/// Why a recording ended.
+/// Reasons for the end of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
 #[repr(i32)]
 pub enum EndReason {
@@ -69,7 +69,7 @@ pub enum EndReason {
 }
 
 impl EndReason {
-    /// The reason in words.
+    /// Returns the reason in words.
     pub fn describe(self) -> &'static str {
         match self {
             EndReason::Unknown => "unknown",

@@ -1,5 +1,5 @@
-//! What addresses are called, as far as lookups, /etc/hosts and the clients themselves tell. Which of several names is
-//! meant is not decided here: each is kept with its source.
+//! Maps addresses to names from lookups, /etc/hosts and the clients themselves. It chooses none of
+//! several names: each is kept with its source.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -10,14 +10,14 @@ use std::{
 use super::{Model, ProcessIndex};
 use crate::event::{Dns, Event, Hosts};
 
-/// Who says what a remote end is called; the most certain first.
+/// Sources of a remote end's name, the most certain first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NameSource {
     /// The TLS ClientHello of this connection.
     Sni,
     /// The Host header of this connection.
     HttpHost,
-    /// A DNS lookup of the same process led to the address.
+    /// The address came from a DNS lookup of the same process.
     Dns,
     /// /etc/hosts.
     Hosts,
@@ -26,7 +26,7 @@ pub enum NameSource {
 }
 
 impl NameSource {
-    /// The name in views and jsonl.
+    /// Returns the name in views and jsonl.
     pub fn name(self) -> &'static str {
         match self {
             NameSource::Sni => "sni",
@@ -38,22 +38,22 @@ impl NameSource {
     }
 }
 
-/// A name with whoever says it.
+/// A name with its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
     /// As it was sent, in lower case.
     pub name: Arc<str>,
-    /// Who says it.
+    /// The source of the name.
     pub source: NameSource,
 }
 
-/// How many lookups that lead to one address are remembered: hosts of a content network have hundreds of names in common.
+/// Limit of lookups kept for one address: hosts of a content network share hundreds of names.
 const LOOKUPS: usize = 32;
 
-/// How many names of one source a connection has at most.
+/// Limit of names of one source for a connection.
 const NAMES: usize = 4;
 
-/// A name that a process looked up, as often as it did with the same outcome.
+/// A process's lookups of one name with one outcome.
 #[derive(Clone, Debug)]
 pub struct NameLookup {
     /// The process that asked, where that is known.
@@ -66,23 +66,23 @@ pub struct NameLookup {
     pub rcode: Arc<str>,
     /// The addresses that it led to the first time.
     pub addresses: Vec<IpAddr>,
-    /// When it was first answered, nanoseconds since boot.
+    /// Time of the first answer, nanoseconds since boot.
     pub first_ns: u64,
-    /// How often.
+    /// Count of these lookups.
     pub count: u64,
 }
 
 impl NameLookup {
-    /// Whether there is no such name, or nobody could say.
+    /// Checks whether the name does not exist, or no server could answer.
     pub fn has_failed(&self) -> bool {
         *self.rcode != *"NOERROR"
     }
 }
 
-/// Who asked for what, and what the outcome was.
+/// A process, its question, and the outcome.
 type Outcome = (Option<ProcessIndex>, Arc<str>, Arc<str>, Arc<str>);
 
-/// What is known so far.
+/// The lookups so far.
 #[derive(Default)]
 pub(super) struct Names {
     /// The last ones that led to an address, the newest first.
@@ -99,7 +99,8 @@ struct Resolved {
 }
 
 impl Names {
-    /// What an address is called for a process: by its own lookups or, where it made none, by those of others.
+    /// Returns the names of an address for a process: from its own lookups or, without any, from
+    /// those of others.
     pub(super) fn of(&self, address: IpAddr, process: ProcessIndex) -> Vec<Name> {
         let lookups = self.lookups.get(&address);
         let of = |is_own: bool| {
@@ -126,7 +127,7 @@ impl Names {
 }
 
 impl Names {
-    /// Whether /etc/hosts has that name for an address.
+    /// Checks whether /etc/hosts has a name for an address.
     pub(super) fn is_in_hosts(&self, address: IpAddr, name: &str) -> bool {
         let names = self.hosts.get(&address);
         names.is_some_and(|names| names.iter().any(|known| **known == *name))
@@ -184,7 +185,7 @@ impl Model {
         }
     }
 
-    /// Every name that was looked up, in the order of the first answer.
+    /// Returns all lookups, in the order of their first answers.
     pub fn lookups(&self) -> &[NameLookup] {
         &self.names.all
     }

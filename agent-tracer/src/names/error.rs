@@ -1,5 +1,5 @@
-//! Why a list of tags cannot be used: which file, what it looks like, what to do. Refuses to quote at length: a hostile file
-//! must not fill the terminal with its own text.
+//! Explains why a list of tags is unusable: the file, its likely format, a remedy. Quotations are
+//! short: a hostile file must not fill the terminal with its own text.
 
 use std::io;
 
@@ -13,7 +13,7 @@ pub enum TagError {
     Read {
         /// The file.
         file: String,
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
     /// It is longer than any list.
@@ -31,9 +31,9 @@ pub enum TagError {
     Other {
         /// The file.
         file: String,
-        /// What it looks like.
+        /// The likely format.
         looks: &'static str,
-        /// What to do.
+        /// The remedy.
         remedy: String,
     },
     /// It ends before its end.
@@ -44,7 +44,7 @@ pub enum TagError {
     Truncated {
         /// The file.
         file: String,
-        /// How long it is.
+        /// Its length.
         bytes: usize,
     },
     /// Something in it is not understood.
@@ -59,10 +59,10 @@ pub enum TagError {
         line: usize,
         /// The column in bytes, counted from 1.
         column: usize,
-        /// What is wrong.
+        /// The parser's message.
         message: String,
     },
-    /// It is JSON, and none of the lists that are understood.
+    /// It is JSON, but not a known list.
     #[error(
         "{file} is JSON but no tag file, for it has neither `values` nor `prefixes`: {}",
         fetch("download one")
@@ -91,13 +91,13 @@ pub enum TagError {
     },
 }
 
-/// What to do, with what can be had.
+/// Advises on a download of a list.
 pub(super) fn fetch(what: &str) -> String {
     let files: Vec<&str> = published().iter().map(|list| list.file.as_str()).collect();
     format!("{what} ({})", files.join(", "))
 }
 
-/// Part of a message, so short that it can be shown.
+/// Shortens a part of a message for display.
 pub(super) fn shortened(text: &str) -> String {
     const SHOWN: usize = 120;
     let mut shown: String = text.chars().take(SHOWN).collect();

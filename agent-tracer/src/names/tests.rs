@@ -1,4 +1,5 @@
-//! Lookups against a plain scan of all prefixes, the order of matches, and what is refused.
+//! Compares lookups with a plain scan of all prefixes, and tests the order of matches and the
+//! refused lists.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -268,7 +269,7 @@ fn prefix() -> impl Strategy<Value = IpNet> {
     prop_oneof![v4, v6]
 }
 
-/// The ends of a prefix and their neighbours.
+/// Returns the ends of a prefix and their neighbours.
 fn around(prefix: IpNet) -> Vec<IpAddr> {
     match prefix {
         IpNet::V4(v4) => [v4.network(), v4.broadcast()]

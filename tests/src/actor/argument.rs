@@ -14,7 +14,7 @@ use nix::{
 
 use super::number;
 
-/// What is started: it does not look at its arguments.
+/// The program to start: it ignores its arguments.
 const PROGRAM: &CStr = c"/bin/true";
 
 /// Starts a program with each of a series of odd argument lists. The words are lengths of single
@@ -80,7 +80,8 @@ fn start(list: Vec<Vec<u8>>) {
     }
 }
 
-/// Starts a program by an open file instead of a name, and one by a name from where it is.
+/// Starts a program by an open file instead of a name, and another by a name relative to its
+/// directory.
 pub(super) fn by_descriptor() -> ExitCode {
     let file = File::open("/bin/true").expect("a program");
     // SAFETY: this process has only this one thread.

@@ -1,4 +1,5 @@
-//! Attempts to connect, each with what is done afterwards; and what each of them came to as its process saw it.
+//! Plays attempts to connect, each with a later action, and prints the outcome that its process
+//! saw.
 
 mod method;
 mod passing;
@@ -21,7 +22,7 @@ use method::ConnectMethod;
 
 pub(crate) use ring::is_there as ring_is_there;
 
-/// What is done with a connection.
+/// Actions on a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Deed {
     /// Sends 1,000 bytes, reads to the end, and closes.
@@ -33,20 +34,20 @@ enum Deed {
     Slam,
     /// Ends the process at once.
     Leave,
-    /// Says that it is done with 1,000 bytes, but does not close.
+    /// Shuts down after 1,000 bytes, without a close.
     Half,
     /// Keeps it as it is until the process is ended.
     Stay,
 }
 
-/// `WAY DEED own|mapped ADDRESS`; see [`ConnectMethod`] for ways.
+/// `METHOD DEED own|mapped ADDRESS`; see [`ConnectMethod`] for methods.
 ///
-/// Says `saw LOCAL ERROR` where its process lives to see it, `-` for what is not there, and `taken-over PID` where another
-/// process connects.
+/// Prints `saw LOCAL ERROR` if its process lives to see it, with `-` for missing values, and
+/// `taken-over PID` where another process connects.
 pub(super) struct Attempt {
     method: ConnectMethod,
     deed: Deed,
-    /// Whether a v4 address is asked for as one of v6.
+    /// True for a v4 address requested as a v6 one.
     mapped: bool,
     remote: SocketAddr,
 }
@@ -95,7 +96,7 @@ impl Line for Attempt {
             _ => method::ask(&self),
         };
         if self.deed == Deed::Leave {
-            // Nothing is done that takes time: not even what a Rust program does at its end.
+            // No slow step comes first: not even a Rust program's own cleanup.
             // SAFETY: it only ends the process.
             unsafe { libc::_exit(0) };
         }
@@ -114,7 +115,7 @@ impl Attempt {
         }
     }
 
-    /// Does what is to be done, and says what it came to.
+    /// Performs the action, and prints the outcome.
     fn finish(&self, name: &str, socket: OwnedFd, asked: Result<(), Errno>) -> Option<Kept> {
         let local = asked.is_ok().then(|| local_of(&socket)).flatten();
         let done = asked.and_then(|()| self.act(socket));
@@ -127,7 +128,7 @@ impl Attempt {
         done.ok().flatten()
     }
 
-    /// With what it keeps.
+    /// Performs the action, and returns the sockets to keep.
     fn act(&self, socket: OwnedFd) -> Result<Option<Kept>, Errno> {
         match self.deed {
             Deed::Exchange => exchange(socket, true),
@@ -163,7 +164,7 @@ fn exchange(socket: OwnedFd, asks: bool) -> Result<Option<Kept>, Errno> {
     }
 }
 
-/// The local end as a program sees it, but for a mapped address.
+/// Returns the local end as a program sees it, except for a mapped address.
 pub(super) fn local_of(socket: &OwnedFd) -> Option<SocketAddr> {
     let own: SockaddrStorage = getsockname(socket.as_raw_fd()).ok()?;
     let local = match (own.as_sockaddr_in(), own.as_sockaddr_in6()) {
@@ -174,7 +175,7 @@ pub(super) fn local_of(socket: &OwnedFd) -> Option<SocketAddr> {
     Some(local)
 }
 
-/// For an owner of an attempt's socket that is not its first process.
+/// Prints the owner of an attempt's socket, when it is not the first process.
 fn say_owner(name: &str) {
     say(&format!("{name} taken-over {}", getpid()));
 }

@@ -16,12 +16,12 @@ use super::{
     script::{Kept, Line, say},
 };
 
-/// How it talks.
+/// Patterns of traffic.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pattern {
     /// To a peer that the socket is connected to.
     Connected,
-    /// The same, and keeps the socket until the process is ended.
+    /// The same, with the socket kept until the process ends.
     Kept,
     /// To a peer that each datagram is addressed to.
     Addressed,
@@ -31,7 +31,7 @@ enum Pattern {
     Quiet,
     /// And ends at once.
     Leave,
-    /// To where there is no way: it must not be sent.
+    /// To an unreachable address: it must not be sent.
     Unsent,
     /// To so many peers, at ports in a row, one to each, without waiting for answers.
     Scan,
@@ -41,14 +41,14 @@ enum Pattern {
     Corked,
     /// In one call for all of them, that the kernel takes apart (UDP_SEGMENT).
     Segmented,
-    /// From a port of its own choice; counts what comes.
+    /// From a port of its own choice; counts the datagrams received.
     Bound,
-    /// Sends what comes back.
+    /// Echoes datagrams.
     Server,
 }
 
-/// `WAY own|mapped ADDRESS COUNT SIZE`. Says `counted LOCAL SENT BYTES RECEIVED BYTES`, and of those that wait for others
-/// first `waits`, on stderr.
+/// `PATTERN own|mapped ADDRESS COUNT SIZE`. Prints `counted LOCAL SENT BYTES RECEIVED BYTES`. Those
+/// that wait for others print `waits` on stderr first.
 pub(super) struct Talk {
     pattern: Pattern,
     mapped: bool,
@@ -137,7 +137,7 @@ impl Talk {
         socket(family, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).expect("a socket")
     }
 
-    /// So many ports further than the script says.
+    /// Returns the peer at a later port than the script's.
     fn peer(&self, further: u16) -> SockaddrStorage {
         let port = self.address.port() + further;
         let address = match self.address.ip() {
@@ -171,7 +171,7 @@ impl Talk {
                 }
             }
             Pattern::Quiet | Pattern::Leave => {
-                // The peer keeps what begins so.
+                // The peer does not echo a datagram with this prefix.
                 let question = vec![b'0'; self.size];
                 for _ in 0..self.count {
                     let sent = sendto(descriptor, &question, &self.peer(0), none);
@@ -228,7 +228,7 @@ impl Talk {
             }
             Pattern::Bound | Pattern::Server => {
                 bind(descriptor, &self.peer(0)).expect("a port");
-                // For whoever is to send to it; in one piece, as `say` does.
+                // For its senders; in one piece, as `say` does.
                 let line = format!("{name} waits\n");
                 std::io::stderr()
                     .write_all(line.as_bytes())

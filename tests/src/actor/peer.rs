@@ -1,4 +1,5 @@
-//! What answers at the far end of a wire: servers that each have one manner to treat clients, and keep no account.
+//! Runs servers at the remote end of a wire. Each treats clients in one manner, and keeps no
+//! account.
 
 use std::{
     ffi::OsStr,
@@ -9,7 +10,7 @@ use std::{
 
 use nix::sys::socket::{setsockopt, sockopt};
 
-/// How a server treats a client.
+/// Manners of a server.
 #[derive(Clone, Copy)]
 pub(super) enum Manner {
     /// Answers 1,000 bytes with 5,000, and closes.
@@ -42,7 +43,7 @@ pub(super) fn serve(listener: &TcpListener, manner: Manner) {
     }
 }
 
-/// A client that ends early is nothing to complain of: some are there for that.
+/// Treats a client. One that ends early is not an error: some are made for that.
 fn treat(mut client: TcpStream, manner: Manner) {
     let mut thousand = [0; 1000];
     match manner {
@@ -65,7 +66,7 @@ fn treat(mut client: TcpStream, manner: Manner) {
     }
 }
 
-/// Sends each datagram back where it came from, doubled; one that begins with `0` it keeps.
+/// Echoes each datagram, doubled, except those that begin with `0`.
 pub(super) fn echo(port: u16) {
     let socket = UdpSocket::bind(("::", port)).expect("a port");
     thread::spawn(move || {

@@ -1,5 +1,5 @@
-//! What every attempt has to come to, as data: each line of a table is tried with v4, with v6, and with a v4 address
-//! through a v6 socket, in each of its ways. Nothing is run here.
+//! States the expected result of every attempt, as data. Each line is tried by each of its methods
+//! with v4, with v6, and with a v4 address through a v6 socket.
 
 use super::case::{
     End, Line,
@@ -30,8 +30,8 @@ const ONE: &[&str] = &["blocking"];
 const BOTH: &[&str] = &["blocking", "nonblocking"];
 const RINGS: &[&str] = &["ring", "ring-polled", "ring-worker"];
 
-/// What every machine with two namespaces can play. Ways and deeds are those of `actor/attempt.rs`; of two ends the first
-/// is that of v4, whose routers use other words.
+/// Cases for every machine with two namespaces. Methods and deeds are those of `actor/attempt.rs`.
+/// The first of two ends is that of v4, where routers answer differently.
 #[rustfmt::skip]
 pub(super) const PLAIN: [Line; 37] = [
     line(BOTH, "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
@@ -62,7 +62,7 @@ pub(super) const PLAIN: [Line; 37] = [
     line(ONE, "leave", NoListener, [REFUSED; 2], OnTheWire, Nothing),
     line(BOTH, "leave", Unknown, [NO_NET; 2], Never, Nothing),
     line(BOTH, "leave", Forbidden, [BLOCKED; 2], Never, Nothing),
-    // What its thread does next is nothing to an attempt that sent nothing.
+    // The thread's next act does not concern an attempt that sent nothing.
     line(&["sounding"], "close", Unknown, [NO_NET; 2], Never, That),
     line(&["sounding"], "close", Unreachable, [NO_HOST; 2], Never, That),
     line(&["sounding"], "close", Forbidden, [BLOCKED; 2], Never, That),
@@ -76,15 +76,16 @@ pub(super) const PLAIN: [Line; 37] = [
     // Two rows of one socket; see `BEFORE` for the first.
     line(&["again"], "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
     line(&["redial"], "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
-    // Whoever connects is the owner, whoever made the socket or closes it.
+    // The process that connects is the owner, not the one that makes or closes the socket.
     line(&["pass"], "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
     line(&["lend"], "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
     // Both ends at once.
     line(&["itself"], "close", Itself, [EMPTY; 2], Elsewhere, That),
 ];
 
-/// What is known to be told wrong: a router's answer to a SYN that comes before `connect(2)` has returned. Since Linux 6.2 poll(2) wakes up for it, and
-/// `SO_ERROR` takes it away; the process closes the socket, in whose end nothing is left of it.
+/// Known errors: a router's answer to a SYN before `connect(2)` has returned. Since Linux 6.2
+/// poll(2) wakes up for it, and `SO_ERROR` takes it away. The process then closes the socket, whose
+/// end shows nothing of it.
 #[rustfmt::skip]
 pub(super) const TOO_SOON: [Line; 3] = [
     line(&["nonblocking"], "close", UnreachableThere, [NO_HOST, NO_NET], OnTheWire, That),
@@ -92,14 +93,15 @@ pub(super) const TOO_SOON: [Line; 3] = [
     line(&["nonblocking"], "close", ForbiddenThere, [NO_HOST, BLOCKED], OnTheWire, That),
 ];
 
-/// What comes of the first attempt of ways that ask at the next port first, with the same socket.
+/// Results of the first attempt, for methods that try the next port first with the same socket.
 pub(super) const BEFORE: [(&str, super::case::Place, End); 2] = [
     ("again", NoListener, REFUSED),
     ("redial", Server("hear"), GIVEN_UP),
 ];
 
-/// What needs io_uring. What that tells its caller of a failure is not always right, so no process is asked; of a router's
-/// answer it may even make a success, upon which the process gives up what has not failed yet (Linux 6.18).
+/// Cases for io_uring. Its error to the caller is not always right, so the processes' results are
+/// not compared. Linux 6.18 may even turn a router's answer into a success, and the process then
+/// gives up a pending attempt.
 #[rustfmt::skip]
 pub(super) const RING: [Line; 5] = [
     line(RINGS, "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
@@ -113,7 +115,8 @@ const PROHIBIT: &str = "reject with icmpx type admin-prohibited";
 const NO_PORT: &str = "reject with icmpx type port-unreachable";
 const NO: &str = "reject with tcp reset";
 
-/// What needs nft(8), at the far end and at this one. What is stopped at this one was sent as far as TCP knows.
+/// Cases for nft(8), at the far end and at the near one. TCP counts a packet stopped at the near
+/// end as sent.
 #[rustfmt::skip]
 pub(super) const FILTERED: [Line; 8] = [
     line(ONE, "close", FilteredThere(PROHIBIT), [NO_HOST, BLOCKED], OnTheWire, That),

@@ -1,4 +1,5 @@
-//! The oracle for authors: what strace(1) saw each process do to which path. It knows nothing of traces.
+//! Provides the oracle for authors: strace(1)'s record of each process and path. It knows nothing
+//! of traces.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -29,7 +30,7 @@ pub(super) enum Operation {
 /// All that was seen.
 #[derive(Default)]
 pub(super) struct Acts {
-    /// What was done to each path, in order.
+    /// The operations on each path, in order.
     paths: BTreeMap<Vec<u8>, Vec<(u64, Operation)>>,
     /// Of processes.
     parents: HashMap<u64, u64>,
@@ -40,9 +41,9 @@ impl Acts {
         self.paths.get(path).map_or(&[], Vec::as_slice)
     }
 
-    /// Who did it last: removed what is gone, wrote what is not, or else set something about it. And who else may be taken
-    /// for that one: a file is written until it is closed, and so somebody above the last may be the last as well, who has
-    /// opened it before.
+    /// Returns the last author: the remover of a missing file; else its last writer, or the last to
+    /// set an attribute. Ancestors that opened the file before count, too: a file is written until
+    /// it is closed, so any of them may be the last.
     pub(super) fn authors(&self, path: &[u8], is_gone: bool) -> Vec<u64> {
         let all = self.of_path(path);
         let last = |operations: &[Operation]| {
@@ -67,10 +68,10 @@ impl Acts {
     }
 }
 
-/// Makes a command line one whose doings are written down.
+/// Makes strace log the file operations of a command line.
 pub(super) fn watched(log: &Path, command: Vec<OsString>) -> Vec<OsString> {
-    // With a filter in the kernel only these calls are slower. Strings are in hexadecimal and whole, descriptors have
-    // the paths of what they are open for.
+    // With a filter in the kernel only these calls are slower. Strings are in hexadecimal and
+    // complete; descriptors have their paths.
     const CALLS: &str = "trace=/^open,creat,/^rename,/^link,/^symlink,/^mkdir,/^mknod,/chmod,/chown,/^unlink,rmdir,/utime,\
         /truncate,/setxattr,chdir,fchdir,clone,clone3,fork,vfork";
     let mut line = words(["strace", "-f", "--seccomp-bpf", "-qq", "-y", "-xx"]);
@@ -89,7 +90,7 @@ pub(super) fn watched(log: &Path, command: Vec<OsString>) -> Vec<OsString> {
     line
 }
 
-/// Reads what was written down. Links on the way to a file are followed by what lay there before and afterwards.
+/// Reads the log. Links on a path are resolved by the listings before and after.
 pub(super) fn acts(log: &Path, listings: [&Listing; 2]) -> Acts {
     let text = fs::read_to_string(log).expect("strace wrote its log");
     let mut reader = Reader {
@@ -111,7 +112,7 @@ pub(super) fn acts(log: &Path, listings: [&Listing; 2]) -> Acts {
 
 struct Reader {
     links: Links,
-    /// Where threads are, as far as it was seen.
+    /// The directories of threads, as far as observed.
     directories: HashMap<u64, Vec<u8>>,
     /// The processes of threads that are not the first of theirs.
     leaders: HashMap<u64, u64>,
@@ -138,7 +139,7 @@ impl Reader {
                     false => self.acts.parents.insert(child, leader),
                 };
                 if let Some(here) = self.directories.get(&thread).cloned() {
-                    // What it has told itself meanwhile counts more.
+                    // The child's own calls in the meantime take precedence.
                     self.directories.entry(child).or_insert(here);
                 }
             }
@@ -222,7 +223,7 @@ impl Reader {
     }
 }
 
-/// `<PATH>` in hexadecimal, behind a descriptor.
+/// Parses `<PATH>` in hexadecimal, behind a descriptor.
 fn opened(text: &str) -> Option<Vec<u8>> {
     let (_, rest) = text.split_once('<')?;
     let (path, _) = rest.split_once('>')?;
@@ -233,7 +234,7 @@ fn opened(text: &str) -> Option<Vec<u8>> {
 struct Paths<'a>(&'a str);
 
 impl Paths<'_> {
-    /// The next, with the directory it is relative to where that is an argument, too.
+    /// Returns the next path, with the directory it is relative to where that is an argument, too.
     fn next(&mut self, has_directory: bool) -> (Option<Vec<u8>>, Vec<u8>) {
         let quote = self.0.find('"').expect("a path");
         let directory = has_directory.then(|| opened(&self.0[..quote])).flatten();
@@ -243,7 +244,7 @@ impl Paths<'_> {
     }
 }
 
-/// Symbolic links, by what lies there.
+/// Symbolic links, by path.
 pub(super) struct Links(BTreeMap<Vec<u8>, Vec<u8>>);
 
 impl Links {
@@ -257,7 +258,7 @@ impl Links {
         )
     }
 
-    /// A path without links on the way, `.` and `..`; whether it is one itself is left.
+    /// Resolves links, `.` and `..` on the way to a path, but not a link at its end.
     pub(super) fn followed(&self, path: &[u8]) -> Vec<u8> {
         const AT_MOST: usize = 200; // names in all, so that no circle of links has no end
         let split = |path: &[u8]| -> Vec<Vec<u8>> {

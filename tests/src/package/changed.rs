@@ -1,5 +1,5 @@
-//! What differs by two looks of find(1), beside what a recording made in between tells of files. That both are the same is
-//! judged here; who is the author is not.
+//! Compares two listings of find(1) with the file events of a recording between them. It checks
+//! that both agree; authors are checked elsewhere.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,16 +19,16 @@ pub(super) struct Changed {
     pub(super) after: Listing,
     /// Paths that are not the machine's, before or afterwards.
     layer: BTreeSet<Vec<u8>>,
-    /// The directories that the recording has looked through, as it says itself.
+    /// The directories that the recording covered, by its own account.
     roots: Vec<PathBuf>,
-    /// All that `changes` says.
+    /// All rows of `changes`.
     rows: Vec<Value>,
     /// Of each process its parent and its name.
     processes: BTreeMap<u64, (u64, String)>,
 }
 
 impl Changed {
-    /// By a command, which has to end well.
+    /// Records a command, which must succeed.
     pub(super) fn by(stage: &Stage, command: Vec<OsString>) -> Changed {
         let (before, mut layer) = (stage.list(), stage.layer());
         let recorded = stage.recording(command).run();
@@ -47,8 +47,8 @@ impl Changed {
         }
     }
 
-    /// The row of each path that differs. Every one has one, unless the tool says that it is outside its roots, and no
-    /// other path has any. What the machine itself has changed meanwhile is left out.
+    /// Returns the row of each path that differs. Each has one unless it is outside the tool's
+    /// roots, and no other path has one. Changes by the machine itself are left out.
     pub(super) fn rows(&self, stage: &Stage) -> BTreeMap<&[u8], &Value> {
         let is_inside = |path: &&[u8]| {
             let is_own = self.layer.contains(*path);
@@ -100,7 +100,7 @@ impl Changed {
         self.rows.iter().filter(move |row| row["kind"] == kind)
     }
 
-    /// Whether a process is one of that name, or was started by one, through however many others.
+    /// Checks whether a process, or any of its ancestors, has that name.
     pub(super) fn is_within(&self, process: &Value, name: &str) -> bool {
         let pid = process["pid"].as_u64().unwrap_or_default();
         let above = |pid: &u64| self.processes.get(pid).map(|(parent, _)| *parent);
@@ -108,7 +108,7 @@ impl Changed {
         line.any(|pid| self.processes.get(&pid).is_some_and(|(_, it)| it == name))
     }
 
-    /// What became of a path that differs.
+    /// Returns the action that the listings imply for a path.
     pub(super) fn action(&self, path: &[u8]) -> &'static str {
         match (
             self.before.contains_key(path),
@@ -127,7 +127,7 @@ impl Changed {
             .collect()
     }
 
-    /// Rows of files by their paths, and of units, with whose files they are told, by their names.
+    /// Returns rows of files by path, and of units, whose rows include their files, by name.
     fn reported(&self) -> BTreeMap<&[u8], &Value> {
         let is_wanted = |row: &&Value| {
             let kind = row["kind"].as_str();
@@ -139,7 +139,7 @@ impl Changed {
     }
 }
 
-/// The last name of a path.
+/// Returns the last component of a path.
 fn unit(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! The page in a browser: nothing leaves it, nothing in it becomes markup, search and keys do what they say. With
-//! TRACER_TESTS_PICTURES set to a directory, pictures of it are left there for somebody to look at.
+//! Tests the page in a browser: no request leaves it, no text becomes markup, search and keys work.
+//! With TRACER_TESTS_PICTURES set to a directory, it leaves screenshots there for review.
 
 use std::{fs, path::PathBuf};
 
@@ -48,7 +48,7 @@ impl Shown {
         Shown::with(trace, |page| page)
     }
 
-    /// The page after it was changed.
+    /// Shows the page after a change.
     fn with(trace: &str, change: impl FnOnce(String) -> String) -> Shown {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("report.html");
@@ -144,7 +144,7 @@ fn nothing_leaves_the_page_and_no_text_is_markup() {
         hosts.contains(&"</script><script>alert(2)</script>".to_owned()),
         "{hosts:#?}"
     );
-    // What it says of one process, too.
+    // And its details of one process.
     shown
         .browser
         .run("document.querySelectorAll('#forest .who').forEach((who) => who.click());");

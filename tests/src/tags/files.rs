@@ -1,4 +1,4 @@
-//! Lists of service tags: of every form, in every place, and what is said of files that are none.
+//! Tests lists of service tags: every format, every place, and the messages about other files.
 
 use std::{
     fs::{self, File},
@@ -9,7 +9,7 @@ use std::{
 use super::{FIXTURES, Lists};
 use crate::harness::{Test, plain, run, says, tracer};
 
-/// What a default list is called.
+/// Name of the default list.
 const NAME: &str = "service-tags.json";
 
 pub(super) fn tests() -> Vec<Test> {
@@ -22,7 +22,7 @@ pub(super) fn tests() -> Vec<Test> {
     ]
 }
 
-/// On a machine that has a list for everybody, none is hard to come by.
+/// Skips a test on machines with a global list.
 fn without_lists(test: Test) -> Test {
     let places = ["/etc/tracer", "/usr/share/tracer"].map(Path::new);
     if places.iter().any(|place| place.join(NAME).exists()) {
@@ -183,7 +183,7 @@ fn other_files_are_refused_in_a_sentence() {
         br#"{"values": [{"name": "A", "properties": {"addressPrefixes": ["192.0.2.0/33"]}}]}"#,
     );
     write("text", b"192.0.2.0/24\n");
-    // 200 MB, of which no byte is on the disk.
+    // 200 MB, without a byte on the disk.
     File::create(lists.path("huge"))
         .and_then(|file| file.set_len(200_000_000))
         .expect("a file");

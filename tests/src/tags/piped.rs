@@ -1,4 +1,4 @@
-//! What is asked for: addresses from arguments and from stdin, and what is no address.
+//! Tests the input: addresses from arguments and from stdin, and invalid ones.
 
 use std::process::Command;
 
@@ -71,7 +71,7 @@ fn a_flood_of_bad_lines_is_counted() {
     assert!(last.contains("4900 more"), "{last}");
 }
 
-/// Wherever a pipe happens to end, the same addresses make the same table.
+/// The same addresses make the same table, regardless of how the pipe splits them.
 fn rows_line_up_in_blocks() {
     let lists = Lists::new();
     let input = format!("{}2001:db8:40::1\n", "192.0.2.1\n".repeat(3000));

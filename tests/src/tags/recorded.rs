@@ -35,7 +35,7 @@ fn what_a_list_called_an_address_is_in_the_trace() {
     .option(["--service-tags", list.to_str().expect("a path")])
     .run()
     .trace();
-    // Nobody needs it any more.
+    // No reader needs it any more.
     drop(directory);
     let reported: Vec<_> = trace.all("address_tagged").collect();
     let ours: Vec<_> = reported

@@ -1,12 +1,12 @@
-//! Messages that are kept until the end of a recording: compressed, because there may be a million of them, and in memory,
-//! because they are nobody's business and a disk may be full.
+//! Keeps messages until the end of a recording: compressed, because there may be a million, and in
+//! memory, because they are confidential and a disk may be full.
 
 use std::marker::PhantomData;
 
 use prost::Message;
 use zstd::bulk::{Compressor, decompress};
 
-/// Bytes that are compressed at a time. Paths that follow one another are much alike.
+/// Bytes compressed at a time. Neighbouring paths are much alike.
 const BLOCK: usize = 128 << 10;
 
 /// The fastest of the usual ones; the next ones save a tenth.
@@ -28,7 +28,7 @@ enum Block {
 pub(in crate::capture) struct BaselineBuilder<M> {
     baseline: Baseline<M>,
     pending: Vec<u8>,
-    /// None where there is no memory for it; then nothing is compressed.
+    /// `None` where memory is short; then nothing is compressed.
     compressor: Option<Compressor<'static>>,
 }
 
@@ -69,7 +69,7 @@ impl<M: Message + Default> BaselineBuilder<M> {
 }
 
 impl<M: Message + Default> Baseline<M> {
-    /// All of them, one block decoded at a time. After an error there are no more.
+    /// Iterates over all messages, one decoded block at a time, and ends after an error.
     pub(in crate::capture) fn iter(&self) -> impl Iterator<Item = Result<M, String>> {
         Reader {
             blocks: self.blocks.iter(),

@@ -1,9 +1,9 @@
-//! The command lines in a table of cron jobs, as crontab(5) defines them: what cron will pass to a
-//! shell. When a job runs, and as whom, is not looked at.
+//! Extracts the command lines from a table of cron jobs, as crontab(5) defines them: the text that
+//! cron passes to a shell. Times and users are skipped.
 
 use std::path::Path;
 
-/// Whether a line says who runs the job.
+/// Kinds of tables: with or without a user in each line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableKind {
     /// A user's own table.
@@ -12,7 +12,7 @@ pub enum TableKind {
     System,
 }
 
-/// The form of the table that a path is of; nothing where it is no table.
+/// Returns the kind of the table at a path, or `None` for any other file.
 pub fn table_kind(path: &Path) -> Option<TableKind> {
     let directory = path.parent()?;
     if path == Path::new("/etc/crontab") || directory == Path::new("/etc/cron.d") {
@@ -24,7 +24,7 @@ pub fn table_kind(path: &Path) -> Option<TableKind> {
     }
 }
 
-/// The commands, in the order of their lines. A line that is none of a job's is passed over.
+/// Returns the commands in the order of their lines. Other lines are skipped.
 pub fn commands(table: &[u8], kind: TableKind) -> Vec<Vec<u8>> {
     table
         .split(|byte| *byte == b'\n')
@@ -34,7 +34,7 @@ pub fn commands(table: &[u8], kind: TableKind) -> Vec<Vec<u8>> {
 
 fn command(line: &[u8], kind: TableKind) -> Option<Vec<u8>> {
     let line = line.trim_ascii_start();
-    // Comments, and `NAME = value`, which begins with what no time begins with.
+    // Skips comments and `NAME = value`: no time begins like either.
     let times = match line.first()? {
         b'@' => 1,
         b'0'..=b'9' | b'*' | b'~' => 5,
@@ -53,7 +53,7 @@ fn command(line: &[u8], kind: TableKind) -> Option<Vec<u8>> {
     (!command.is_empty()).then_some(command)
 }
 
-/// A `%` ends the command; what follows it is for its stdin. `\%` is one that does not.
+/// Cuts a command at its first `%`: the rest is its stdin. `\%` is a literal percent sign.
 fn until_percent(text: &[u8]) -> Vec<u8> {
     let mut command = Vec::with_capacity(text.len());
     let mut bytes = text.iter().copied().peekable();

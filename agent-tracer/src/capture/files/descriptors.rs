@@ -1,4 +1,5 @@
-//! What processes hold open, as /proc tells it (proc_pid_fd(5)). Nothing of it is opened.
+//! Lists the open descriptors of processes from /proc (proc_pid_fd(5)). It opens none of their
+//! files.
 
 use std::{
     collections::BTreeSet,
@@ -10,11 +11,12 @@ use std::{
 
 use nix::libc;
 
-/// How long a look at all descriptors may take: there may be hundreds of thousands, and somebody is waiting.
+/// Time limit for one pass over all descriptors: there may be hundreds of thousands, and the user
+/// is waiting.
 const SEARCH: Duration = Duration::from_millis(500);
 
-/// Hands over each descriptor of each process, as far as time allows: the process, what `/proc/PID/fd` has for it, and
-/// what that leads to.
+/// Passes each descriptor of each process on, until the time limit: the process, its path in
+/// `/proc/PID/fd`, and the target.
 pub(in crate::capture) fn each(mut take: impl FnMut(u32, &Path, &Path)) {
     let deadline = Instant::now() + SEARCH;
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -37,7 +39,7 @@ pub(in crate::capture) fn each(mut take: impl FnMut(u32, &Path, &Path)) {
     }
 }
 
-/// Who has one of these files open for writing, each process once a file.
+/// Returns the processes that have one of these files open for writing, once per file.
 pub fn writers(files: &BTreeSet<PathBuf>) -> BTreeSet<(u32, PathBuf)> {
     let mut found = BTreeSet::new();
     if files.is_empty() {
@@ -65,7 +67,7 @@ fn is_for_writing(descriptor: &Path) -> bool {
     flags.is_some_and(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY)
 }
 
-/// Whoever has another root may call another file that.
+/// Compares the open file with the named one: a process with another root may mean another file.
 fn is_same(descriptor: &Path, path: &Path) -> bool {
     let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
     let (Ok(open), Ok(named)) = (fs::metadata(descriptor), fs::symlink_metadata(path)) else {

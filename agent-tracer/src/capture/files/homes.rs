@@ -1,5 +1,7 @@
-//! Whose `.ssh` there is to look at: that in the home of each user of passwd(5). No home is read, nothing is mounted by asking
-//! for it, and no file system is entered that is not this machine's own; homes that are left out for that are counted.
+//! Finds the `.ssh` in the home of each user of passwd(5).
+//!
+//! It reads no home, causes no mount, and enters only file systems of this machine. It counts the
+//! homes that it leaves out for that.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -14,10 +16,10 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use super::safe_open;
 use crate::capture::mounts;
 
-/// Where users are. A directory service is not asked: it may have a million of them.
+/// The list of users. Directory services are not asked: one may have a million users.
 pub(super) const PASSWD: &str = "/etc/passwd";
 
-/// What says who may log in, in a home.
+/// The directory in a home that decides about logins.
 const SSH: &str = ".ssh";
 
 /// Bytes read of passwd(5): some 15,000 users.
@@ -26,21 +28,22 @@ const PASSWD_LIMIT: u64 = 1 << 20;
 /// Bytes read of mountinfo(5): some 50,000 mounts.
 const MOUNTS_LIMIT: u64 = 8 << 20;
 
-/// Homes at most, of one passwd(5). Each takes 3 µs to find, and one with keys 9 µs to look into and 3 µs to watch; besides 200
-/// bytes and up to two marks of fanotify(7), of which there are 8192.
+/// Limit of homes in one passwd(5). Finding a home takes 3 µs; one with keys takes 9 µs more to
+/// walk and 3 µs to watch. Each costs 200 bytes and up to two marks of fanotify(7), out of 8192.
 const HOMES: usize = 2048;
 
-/// Homes at most, of all that there were: who rewrites passwd(5) over and over must not make the recorder grow.
+/// Limit of homes over all versions of passwd(5): rewriting it over and over must not make the
+/// recorder grow.
 const ALL_HOMES: usize = 2 * HOMES;
 
 /// Bytes of the path of a home.
 const LENGTH: usize = 1024;
 
-/// Components that are looked at for one home, with those of links.
+/// Limit of components resolved for one home, those of links included.
 const STEPS: usize = 64;
 
-/// File systems on disks and in the memory of this machine. Whatever else there is may ask a network, a user's own program, or
-/// mount something when it is looked at.
+/// File systems on disks and in the memory of this machine. Any other may ask a network or a user's
+/// own program, or mount something on access.
 const LOCAL: [&[u8]; 16] = [
     b"bcachefs",
     b"btrfs",
@@ -60,7 +63,7 @@ const LOCAL: [&[u8]; 16] = [
     b"zfs",
 ];
 
-/// What is looked at in homes.
+/// The `.ssh` directories of all known users.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Homes {
     /// [`SSH`] in each home, there or not, without links on the way.
@@ -73,7 +76,7 @@ pub(super) struct Homes {
 }
 
 impl Homes {
-    /// That of one user, for tests.
+    /// Makes the list for one user, for tests.
     #[cfg(test)]
     pub(super) fn of(home: &Path) -> Homes {
         let mut homes = Homes::default();
@@ -82,7 +85,7 @@ impl Homes {
         homes
     }
 
-    /// Takes the users that there are now to those that there were; what is new of it. Not those that are not wanted.
+    /// Adds the wanted `.ssh` of each current user, and returns the new ones.
     pub(super) fn find(&mut self, is_wanted: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
         let read = |path: &str, limit| safe_open::read(safe_open::open(Path::new(path))?, limit);
         let Ok(mounts) = read(mounts::OWN, MOUNTS_LIMIT) else {
@@ -129,7 +132,7 @@ impl Homes {
         new
     }
 
-    /// What is to be looked at in a home as passwd(5) has it.
+    /// Resolves the `.ssh` in a home as passwd(5) names it.
     fn ssh_directory(
         &self,
         home: &[u8],
@@ -144,7 +147,7 @@ impl Homes {
             // The root itself, or a home that ends with `..`.
             _ => (home, Path::new("")),
         };
-        // Most homes have the same directory above.
+        // Most homes share one parent directory.
         let parent = match above.get(parent) {
             Some(known) => known.clone(),
             None => {
@@ -157,7 +160,7 @@ impl Homes {
         (!self.foreign.contains(&directory)).then_some(directory)
     }
 
-    /// Where a path leads to, without links. What is not there yet is as it is written.
+    /// Resolves all links of a path. A missing component stays as it is written.
     fn resolve(&self, mut at: PathBuf, path: &Path) -> Option<PathBuf> {
         // The next one last.
         let mut left: Vec<OsString> = Vec::new();
@@ -171,7 +174,8 @@ impl Homes {
                 continue;
             }
             let next = at.join(component);
-            // Before it is looked at: that alone may mount something, or wait for a server.
+            // Checked before the first access: that alone may mount something, or wait for a
+            // server.
             if self.foreign.contains(&next) {
                 return None;
             }
@@ -183,7 +187,7 @@ impl Homes {
                     }
                     push(&mut left, &target);
                 }
-                // What is no directory, such as /dev/null, has nothing in it yet.
+                // A non-directory such as /dev/null has no entries yet.
                 Ok(_) => at = next,
                 Err(error) if is_missing(&error) => at = next,
                 Err(_) => return None,
@@ -192,12 +196,12 @@ impl Homes {
         None
     }
 
-    /// What is looked at, in no order.
+    /// Iterates over the `.ssh` directories, in no order.
     pub(super) fn ssh_directories(&self) -> impl Iterator<Item = &Path> {
         self.ssh_directories.iter().map(PathBuf::as_path)
     }
 
-    /// The same below a directory.
+    /// Returns the `.ssh` directories below a directory.
     pub(super) fn ssh_directories_below(&self, directory: &Path) -> Vec<PathBuf> {
         if !self.ancestors.contains(directory) {
             return Vec::new();
@@ -208,12 +212,12 @@ impl Homes {
         below.map(Path::to_owned).collect()
     }
 
-    /// Whether it is such a `.ssh` itself.
+    /// Checks whether a path is a known `.ssh`.
     pub(super) fn is_ssh_directory(&self, path: &Path) -> bool {
         is_within_ssh(path) && self.ssh_directories.contains(path)
     }
 
-    /// Whether a path is, or is in, what is looked at.
+    /// Checks whether a path is, or is in, a known `.ssh`.
     pub(super) fn contains(&self, path: &Path) -> bool {
         is_within_ssh(path)
             && path
@@ -221,12 +225,12 @@ impl Homes {
                 .any(|above| self.ssh_directories.contains(above))
     }
 
-    /// Whether a path is on the way to what is looked at.
+    /// Checks whether a path is an ancestor of a known `.ssh`.
     pub(super) fn is_ancestor(&self, path: &Path) -> bool {
         self.ancestors.contains(path)
     }
 
-    /// Whether something is mounted there that is not entered.
+    /// Checks whether a mount that the walk must not enter is at a path.
     pub(super) fn is_foreign(&self, path: &Path) -> bool {
         self.foreign.contains(path)
     }
@@ -241,7 +245,7 @@ impl Homes {
     }
 }
 
-/// Whether a path is, or is in, any `.ssh`, whosever.
+/// Checks whether a path is, or is in, any user's `.ssh`.
 pub(super) fn is_within_ssh(path: &Path) -> bool {
     const PART: &[u8] = b"/.ssh";
     let path = path.as_os_str().as_bytes();
@@ -249,7 +253,7 @@ pub(super) fn is_within_ssh(path: &Path) -> bool {
         .any(|at| matches!(path.get(at + PART.len()), None | Some(b'/')))
 }
 
-/// Whether there is nothing, and nothing is wrong.
+/// Checks whether an error only says that the file does not exist.
 pub(super) fn is_missing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -257,15 +261,15 @@ pub(super) fn is_missing(error: &io::Error) -> bool {
     )
 }
 
-/// Opens a directory to read it, with no link anywhere on the way, since such a path has none: its owner may put one there
-/// at any time.
+/// Opens a directory without following any link. A resolved path has none, but its owner may put
+/// one there at any time.
 pub(super) fn open_directory(path: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     Ok(openat2(CWD, path, flags, Mode::empty(), resolve)?)
 }
 
-/// The homes of whole lines; not of those of nobody.
+/// Iterates over the homes of complete lines, without those of nameless users.
 fn homes(passwd: &[u8]) -> impl Iterator<Item = &[u8]> {
     let is_cut = passwd.len() as u64 >= PASSWD_LIMIT;
     let end = match is_cut {

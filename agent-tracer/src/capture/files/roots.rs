@@ -1,4 +1,4 @@
-//! Which parts of the file system a recording looks at. It looks at nothing itself.
+//! Selects the parts of the file system that a recording compares. It accesses none of them.
 
 use std::{
     fs,
@@ -8,8 +8,8 @@ use std::{
 use super::homes::{self, Homes};
 use crate::glob::{Glob, Scope};
 
-/// Where installers leave what stays, as far as it is not for packages alone to keep in order; and two places where a few
-/// bytes mean much.
+/// Directories where installers leave lasting files that no package manager looks after, and two
+/// places where a few bytes mean much.
 pub const USUAL_ROOTS: [&str; 9] = [
     "/opt",
     "/var/opt",
@@ -22,7 +22,7 @@ pub const USUAL_ROOTS: [&str; 9] = [
     "/var/spool/cron",
 ];
 
-/// Directories, without what is left out below them.
+/// Directories, except for the parts that are left out.
 #[derive(Clone, Debug)]
 pub struct Roots {
     /// Canonical, none below another; those that are not there yet as they were given.
@@ -32,9 +32,9 @@ pub struct Roots {
 }
 
 impl Roots {
-    /// The usual ones.
+    /// Returns the usual roots.
     pub fn usual() -> Roots {
-        // What could be wrong is with what is added.
+        // Only added roots can be wrong.
         Roots::new(&[], &[]).unwrap_or(Roots {
             directories: Vec::new(),
             ignored: Vec::new(),
@@ -42,11 +42,11 @@ impl Roots {
         })
     }
 
-    /// The usual ones and more, without whatever a glob matches.
+    /// Adds roots to the usual ones, and leaves out all paths that a glob matches.
     ///
     /// # Errors
     ///
-    /// What is wrong with a glob, or with a directory: it must be absolute.
+    /// A glob is invalid, or a directory is not absolute.
     pub fn new(more: &[PathBuf], ignored: &[String]) -> Result<Roots, String> {
         let mut all: Vec<PathBuf> = Vec::new();
         for directory in USUAL_ROOTS
@@ -79,7 +79,7 @@ impl Roots {
         })
     }
 
-    /// Only the `.ssh` of one user, for tests.
+    /// Makes roots of one user's `.ssh` alone, for tests.
     #[cfg(test)]
     pub(super) fn of_home(home: &Path) -> Roots {
         Roots {
@@ -89,7 +89,7 @@ impl Roots {
         }
     }
 
-    /// Takes the `.ssh` of each user that there is now besides, and says which are new. Those of users that are gone stay.
+    /// Adds the `.ssh` of each current user, and returns the new ones. Those of former users stay.
     pub fn find_homes(&mut self) -> Vec<PathBuf> {
         let mut homes = std::mem::take(&mut self.homes);
         let new = homes.find(|directory| !self.is_below(directory) && !self.leaves_out(directory));
@@ -97,7 +97,7 @@ impl Roots {
         new
     }
 
-    /// The directories, without those in homes.
+    /// Returns the directories, without those in homes.
     pub fn directories(&self) -> &[PathBuf] {
         &self.directories
     }
@@ -106,7 +106,7 @@ impl Roots {
         &self.homes
     }
 
-    /// All of them, in the order of their paths, none below another.
+    /// Returns all roots in the order of their paths, none below another.
     pub(super) fn all(&self) -> Vec<PathBuf> {
         let ssh_directories = self.homes.ssh_directories().map(Path::to_owned);
         let others = self.directories.iter();
@@ -116,12 +116,13 @@ impl Roots {
         all
     }
 
-    /// Whether a path is in one of them, and not left out.
+    /// Checks whether a path is in a root and not left out.
     pub fn contains(&self, path: &Path) -> bool {
         (self.is_below(path) || self.homes.contains(path)) && !self.leaves_out(path)
     }
 
-    /// Whether it is to be told what is done there: also in a `.ssh` whose user is yet to come, and to what leads to another.
+    /// Checks whether changes at a path are recorded. That includes a `.ssh` of a future user, and
+    /// every ancestor of a known one.
     pub(super) fn concerns(&self, path: &Path) -> bool {
         let is_concerned =
             self.is_below(path) || homes::is_within_ssh(path) || self.homes.is_ancestor(path);
@@ -132,7 +133,7 @@ impl Roots {
         self.directories.iter().any(|root| path.starts_with(root))
     }
 
-    /// Whether a path is left out, whatever root it is in.
+    /// Checks whether a path is left out of every root.
     pub fn leaves_out(&self, path: &Path) -> bool {
         use std::os::unix::ffi::OsStrExt;
         self.ignored

@@ -1,5 +1,5 @@
-//! Files whose names others may choose, opened only where they are regular ones: the opening of a FIFO waits for its other end,
-//! and that of a device may set something going. Nothing is read here.
+//! Opens files whose names others may choose, but only regular ones. Opening a FIFO waits for its
+//! other end; opening a device may trigger an action. Reading is left to the caller.
 
 use std::{
     fs::File,
@@ -10,11 +10,11 @@ use std::{
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2};
 
-/// Opens a file, or what a link leads to.
+/// Opens a file, or the target of a link.
 ///
 /// # Errors
 ///
-/// There is none, or it is no regular file, or the system says no (open(2)).
+/// The file is missing or not regular, or open(2) fails.
 pub(in crate::capture) fn open(path: &Path) -> io::Result<File> {
     reopen(&openat(CWD, path, place(), Mode::empty())?)
 }
@@ -33,7 +33,8 @@ pub(in crate::capture) fn open_no_follow(path: &Path) -> io::Result<File> {
     )?)
 }
 
-/// Opens a file below the root directory of a process, whatever links are on the way (openat2(2), since Linux 5.6).
+/// Opens a file below the root directory of a process, with all links resolved in that root
+/// (openat2(2), since Linux 5.6).
 ///
 /// # Errors
 ///
@@ -44,7 +45,7 @@ pub(in crate::capture) fn open_in_root_of(pid: u32, path: &Path) -> io::Result<F
     reopen(&openat2(root, path, place(), Mode::empty(), resolve)?)
 }
 
-/// What a file has, up to a limit.
+/// Reads a file up to a limit.
 ///
 /// # Errors
 ///
@@ -55,7 +56,7 @@ pub(in crate::capture) fn read(file: File, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A place in a file system, by which nothing is opened yet.
+/// Returns the flags that locate a file without opening it.
 fn place() -> OFlags {
     OFlags::PATH | OFlags::CLOEXEC
 }

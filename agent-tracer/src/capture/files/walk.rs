@@ -1,4 +1,5 @@
-//! The files below the watched roots, looked at twice: what is new, changed or gone. Contents are read for a digest alone.
+//! Compares the files below the watched roots at two times: new, changed or gone. It reads contents
+//! for a digest alone.
 
 mod entry;
 
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::event::{FileDifference, FileState, FilesCompared};
 
-/// Files of which one is told at most. Each takes some 20 bytes until the end.
+/// Limit of files in one walk. Each takes some 20 bytes until the end.
 const FILES: usize = 1_000_000;
 
 /// Content that a digest is made of at most.
@@ -32,11 +33,11 @@ const DIGEST_BYTES: usize = 16;
 /// Differences in one event.
 const PER_EVENT: usize = 500;
 
-/// The files as they were at one time, in the order in which a walk comes to them.
+/// The files at one time, in the order of the walk.
 pub struct Files {
     seen: Baseline<Entry>,
     is_cut: bool,
-    /// Directories of whose files some are not in it.
+    /// Directories that were read in part only.
     cut: Vec<PathBuf>,
     problem: String,
 }
@@ -61,7 +62,8 @@ impl Files {
         }
     }
 
-    /// Looks again, and tells what is different. Both come in the same order, so neither is held as a whole.
+    /// Walks again, and returns the differences. Both walks have the same order, so neither is held
+    /// as a whole.
     pub fn compare(&self, roots: &Roots) -> Vec<FilesCompared> {
         self.compare_with(roots, FILES)
     }
@@ -82,7 +84,7 @@ impl Files {
                 (None, Some(_)) => Ordering::Greater,
                 (Some(before), Some(after)) => before.path().cmp(after.path()),
             };
-            // What one of the two did not come to is not known to be new or gone.
+            // A file that one of the two walks did not reach is not known to be new or gone.
             let is_known = match order {
                 Ordering::Less => {
                     (after.is_some() || !walk.is_cut) && !is_below(before.as_ref(), &walk.cut)
@@ -135,7 +137,7 @@ impl<I: Iterator<Item = Result<Entry, String>>> Iterator for Before<I> {
     }
 }
 
-/// Whether a file is in one of some directories.
+/// Checks whether a file is below one of some directories.
 fn is_below(seen: Option<&Entry>, directories: &[PathBuf]) -> bool {
     seen.is_some_and(|seen| {
         let path = seen.path();
@@ -145,7 +147,7 @@ fn is_below(seen: Option<&Entry>, directories: &[PathBuf]) -> bool {
     })
 }
 
-/// A file that is not as it was, with a digest of what it is now.
+/// Makes a difference of two states, with a digest of the present content.
 fn difference(before: Option<Entry>, after: Option<Entry>) -> Option<FileDifference> {
     let path = after.as_ref().or(before.as_ref())?.path.clone();
     let after = after.map(|seen| with_digest(&path, seen.state));
@@ -156,7 +158,7 @@ fn difference(before: Option<Entry>, after: Option<Entry>) -> Option<FileDiffere
     })
 }
 
-/// At least one event, and no large one.
+/// Splits differences into events of limited size, at least one.
 fn in_parts(
     differences: Vec<FileDifference>,
     roots: &Roots,
@@ -184,7 +186,7 @@ fn in_parts(
 }
 
 fn with_digest(path: &[u8], mut state: FileState) -> FileState {
-    // What not everybody may read is not to be guessed from its digest either.
+    // A digest must not reveal the content of a file with restricted access.
     let is_public = state.mode & 0o004 != 0;
     let is_small = state.kind() == "file" && state.size <= DIGEST_LIMIT;
     if is_small
@@ -261,7 +263,7 @@ mod tests {
                 "new/link: - link 777",
             ]
         );
-        // And the root, "same" and "old" with what is in it.
+        // Plus the root, "same", and "old" with its file.
         assert_eq!(parts[0].entries, 8);
         let parts = Files::look(&roots).compare(&roots);
         assert!(parts.len() == 1 && parts[0].differences.is_empty());
@@ -316,7 +318,7 @@ mod tests {
         }
         let many = Files::look(&roots);
         fs::write(at("rc"), "longer").expect("a file");
-        // Which of them are come to is chance: none is taken for gone.
+        // Chance decides which of them are reached; none may count as gone.
         for before in [&few, &many] {
             let parts = before.compare(&roots);
             let is_gone =

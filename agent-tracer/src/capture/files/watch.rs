@@ -1,6 +1,8 @@
-//! Who changes files: below the watched roots, and those that make programs run later, tables of cron jobs and unit files,
-//! told by fanotify(7) with directory handles and names. No file is changed, and no content leaves this module but the
-//! command lines of cron jobs, for a digest.
+//! Watches changes of files by fanotify(7), with directory handles and names.
+//!
+//! It covers the watched roots, and files that make programs run later: tables of cron jobs and
+//! unit files. It changes no file. The only content that leaves this module is the command lines of
+//! cron jobs, for a digest.
 
 mod file_system;
 mod nameless;
@@ -40,8 +42,8 @@ use new_directories::{NewDirectory, Unmarked};
 use records::Events;
 use ssh_directories::SshDirectories;
 
-/// Directories whose files are told of whatever the roots are: those of cron, as of cron(8) of Debian and cronie, and those
-/// that units are read from, as of systemd.unit(5).
+/// Directories that are watched regardless of the roots: those of cron, by cron(8) of Debian and
+/// cronie, and those of units, by systemd.unit(5).
 const WATCHED: [&str; 14] = [
     "/etc/cron.d",
     "/etc/cron.daily",
@@ -59,26 +61,26 @@ const WATCHED: [&str; 14] = [
     "/var/spool/cron/tabs",
 ];
 
-/// Single files in directories of which nothing else is told.
+/// Single files in directories that are otherwise not watched.
 const FILES: [&str; 1] = ["/etc/crontab"];
 
 /// Bytes read of a table of cron jobs.
 const TABLE_LIMIT: u64 = 1024 * 1024;
 
-/// Events are up to 24 + 12 + 128 + 256 bytes long; 64 KiB of them are read at once.
+/// Size of one read: an event has up to 24 + 12 + 128 + 256 bytes.
 const BUFFER: usize = 64 * 1024;
 
 /// A change of a file.
 pub struct FileChange {
     /// Its absolute path; directories by the names that they have now.
     pub path: PathBuf,
-    /// What was done.
+    /// The action.
     pub action: FileAction,
     /// The process that did it, in the recorder's PID namespace; 0 for one outside.
     pub pid: u32,
-    /// Whether it is a directory.
+    /// True for a directory.
     pub is_directory: bool,
-    /// Whether it is below a root, or makes a program run later.
+    /// True if the file is below a root, or makes a program run later.
     pub is_wanted: bool,
     /// Of a table of cron jobs, the command lines in it.
     pub jobs: Vec<Vec<u8>>,
@@ -87,7 +89,7 @@ pub struct FileChange {
 /// Directories that downloads commonly go to, besides the one that the recorder runs in.
 const DOWNLOADS: [&str; 5] = ["/tmp", "/var/tmp", "/dev/shm", "/root", "/home"];
 
-/// What is watched, a file_system a file system: handles of directories are unique only within one.
+/// All watches, one for each file system: handles of directories are unique only within one.
 pub struct FileWatch {
     file_systems: Vec<FileSystem>,
     roots: Roots,
@@ -128,7 +130,8 @@ impl FileWatch {
             }
         }
         for place in DOWNLOADS.into_iter().map(PathBuf::from).chain([here]) {
-            // Only to know what is executed later; where the file system is not watched as a whole, that is left.
+            // Only for downloads that run later, so a file system that cannot be watched as a whole
+            // is skipped.
             if let Ok(metadata) = fs::metadata(&place) {
                 let _ = watch.file_system(&place, metadata.dev());
             }
@@ -147,7 +150,7 @@ impl FileWatch {
         }
     }
 
-    /// The same as a choice of the plan.
+    /// Starts the watch, and returns the outcome as a choice of the plan.
     pub fn start_or_explain(roots: &Roots) -> (Option<FileWatch>, Choice) {
         let started = match is_left_out(Hook::Fanotify) {
             true => Err("left out by TRACER_WITHOUT_HOOKS".to_owned()),
@@ -159,8 +162,8 @@ impl FileWatch {
         (started.ok(), choice)
     }
 
-    /// What it does not see: of a file system that is watched directory by directory, what is done in a new directory before
-    /// that is watched, too.
+    /// Describes the blind spots. On a file system watched directory by directory, early actions in
+    /// a new directory are missed.
     fn caveat(&self) -> Option<String> {
         let file_systems = self
             .file_systems
@@ -180,7 +183,7 @@ impl FileWatch {
         (!all.is_empty()).then(|| all.join("; "))
     }
 
-    /// Hands over what was changed since the last call.
+    /// Passes on all changes since the last call.
     pub fn drain(&mut self, mut take: impl FnMut(FileChange)) {
         let own = std::process::id();
         let mut new_directories = Vec::new();
@@ -246,7 +249,7 @@ impl FileWatch {
         self.follow_users(have_users_changed);
     }
 
-    /// Watches what came to be.
+    /// Watches new directories.
     fn follow(&mut self, new_directories: Vec<NewDirectory>) {
         let leads_to_watched = |new: &NewDirectory| {
             let mut places = WATCHED.iter().map(Path::new);
@@ -255,7 +258,7 @@ impl FileWatch {
         if new_directories.iter().any(leads_to_watched) {
             self.watched = watched_directories();
         }
-        // One that is gone again is no more to be watched.
+        // A directory that is gone again needs no watch.
         for NewDirectory { path, is_empty } in new_directories {
             for place in WATCHED.into_iter().map(Path::new) {
                 if place.starts_with(&path) {
@@ -282,13 +285,13 @@ impl FileWatch {
         }
     }
 
-    /// How often the kernel's queue was full since the last call: so often an unknown number of changes
-    /// was lost.
+    /// Returns the count of queue overflows since the last call. Each lost an unknown number of
+    /// changes.
     pub fn take_overflows(&mut self) -> u64 {
         std::mem::take(&mut self.overflows)
     }
 
-    /// Watches a directory with all below it, or what is there of the way to it.
+    /// Watches a directory with all below it, or its nearest existing ancestor.
     fn add(&mut self, place: &Path) -> io::Result<()> {
         let mut directory = place;
         loop {
@@ -332,7 +335,7 @@ impl FileWatch {
     }
 }
 
-/// As they are written, and as what they lead to.
+/// Returns the watched directories as written, and with links resolved.
 fn watched_directories() -> HashSet<PathBuf> {
     let written = WATCHED.into_iter().map(PathBuf::from);
     let real = WATCHED
@@ -348,7 +351,8 @@ fn runs_later(directories: &HashSet<PathBuf>, path: &Path) -> bool {
             .is_some_and(|parent| directories.contains(parent))
 }
 
-/// The kernel merges events of one file and process, in this order whatever happened first.
+/// Splits a mask into actions. The kernel merges events of one file and process, so the order is
+/// fixed.
 fn actions(mask: u64) -> impl Iterator<Item = FileAction> {
     [
         (libc::FAN_CREATE, FileAction::Created),

@@ -1,5 +1,5 @@
-//! /etc/hosts (hosts(5)) of the recorder's mount namespace, whenever it is another than before. What its names are good
-//! for is not known here.
+//! Reads /etc/hosts (hosts(5)) of the recorder's mount namespace after each change. It uses none of
+//! its names.
 
 use std::{fs, net::IpAddr, os::unix::fs::MetadataExt, path::Path};
 
@@ -8,12 +8,12 @@ use crate::event::{Hosts, HostsEntry};
 
 const PATH: &str = "/etc/hosts";
 
-/// Some lists of hosts to be blocked have a hundred thousand lines of the same address; of those the first are enough.
+/// Limits: block lists have a hundred thousand names of one address, and the first are enough.
 const BYTES: u64 = 1 << 20;
 const ENTRIES: usize = 10_000;
 const NAMES: usize = 32;
 
-/// The file, as it was last looked at.
+/// The file at its last read.
 #[derive(Default)]
 pub struct HostsFile {
     seen: Option<Identity>,
@@ -27,7 +27,7 @@ struct Identity {
 }
 
 impl HostsFile {
-    /// What is in it, unless that was told already. No file is one without lines.
+    /// Returns the entries if the file changed since the last call. A missing file has no entries.
     pub fn changed(&mut self) -> Option<Hosts> {
         self.changed_at(Path::new(PATH))
     }
@@ -61,7 +61,7 @@ fn parse(text: &str) -> Hosts {
         .map(|line| line.split('#').next().unwrap_or(""));
     let entries = lines.filter_map(|line| {
         let mut words = line.split_ascii_whitespace();
-        // A zone, as in fe80::1%eth0, is none of an address's.
+        // A zone, as in fe80::1%eth0, is not part of the address.
         let address = words.next()?.split('%').next()?;
         let address: IpAddr = address.parse().ok()?;
         let is_plain = |word: &&str| {

@@ -1,13 +1,13 @@
-//! Lines of mountinfo(5), whatever bytes they are. What is mounted where is judged elsewhere.
+//! Parses mountinfo(5), from any bytes. It judges no mount.
 
-/// As the kernel tells a process what it sees.
+/// The mount table of the recorder's own namespace.
 pub(in crate::capture) const OWN: &str = "/proc/self/mountinfo";
 
 /// One mount.
 pub(in crate::capture) struct Mount<'a> {
-    /// What of its file system it shows.
+    /// The part of its file system that it shows.
     pub(in crate::capture) root: &'a [u8],
-    /// Where it is, as it is called.
+    /// The mount point.
     pub(in crate::capture) point: Vec<u8>,
     /// The type of its file system.
     pub(in crate::capture) kind: &'a [u8],
@@ -17,7 +17,7 @@ pub(in crate::capture) struct Mount<'a> {
 }
 
 impl Mount<'_> {
-    /// Whether its file system has an option.
+    /// Checks whether its file system has an option.
     pub(in crate::capture) fn has_option(&self, option: &[u8]) -> bool {
         self.options
             .split(|byte| *byte == b',')
@@ -25,7 +25,7 @@ impl Mount<'_> {
     }
 }
 
-/// All that can be read of a text.
+/// Iterates over the readable lines of a text.
 pub(in crate::capture) fn mounts(text: &[u8]) -> impl Iterator<Item = Mount<'_>> {
     text.split(|byte| *byte == b'\n').filter_map(mount)
 }

@@ -1,19 +1,20 @@
-//! The first bytes that a client sends, in whatever segments: a TLS hello, the head of an HTTP/1 request, or something else.
-//! It guesses nothing: what is not certainly one of the two is something else, and what is not whole names nothing.
+//! Recognizes the first message of a client, in any segments: a TLS hello, the head of an HTTP/1
+//! request, or another protocol. It never guesses: a doubtful message is another protocol, and a
+//! partial one names nothing.
 
 use std::ops::Range;
 
 use super::{http, tls};
 
-/// No more of a stream is kept: a hello with a key share against quantum computers has less than 2 KiB, with a session
-/// ticket full of certificates 6; servers commonly take heads of 8.
+/// Limit of bytes kept of a stream. A hello with a post-quantum key share has less than 2 KiB, with
+/// a session ticket full of certificates 6. Servers commonly accept heads of 8.
 pub const STREAM_LIMIT: usize = 8 << 10;
 
-/// Pieces with a hole before them that are remembered. A sender has no more segments than that on the way so early: a
-/// window of 10 at first, of 1,460 bytes each, where 8 KiB are 6.
+/// Limit of pieces with a gap before them. A sender has no more segments under way so early: a
+/// first window of 10 segments of 1,460 bytes, and 8 KiB are 6.
 const PIECE_LIMIT: usize = 64;
 
-/// What a client says first.
+/// The first message of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientMessage {
     /// A ClientHello of TLS.
@@ -22,20 +23,20 @@ pub enum ClientMessage {
     Request(http::Request),
 }
 
-/// What the bytes so far are.
+/// The state of a message in the bytes so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// Not to be told yet.
+    /// The bytes so far do not decide.
     NeedsMore,
     /// This.
     Is(ClientMessage),
-    /// It begins as one, but then is none, or ends before its end: a `TLS hello` or an `HTTP request`.
+    /// It begins as a `TLS hello` or an `HTTP request`, but breaks the rules or ends too early.
     Malformed(&'static str),
-    /// Neither. HTTP/2 without TLS is among it, and whatever begins with the server's words.
+    /// Another protocol, such as HTTP/2 without TLS, or any protocol where the server speaks first.
     SomethingElse,
 }
 
-/// How far one of the two parsers has come.
+/// The progress of one of the two parsers.
 pub(super) enum Progress<T> {
     /// It is another.
     Other,
@@ -49,7 +50,7 @@ pub(super) enum Progress<T> {
     Whole(T),
 }
 
-/// Reads all bytes so far of what a client sends; `is_all` when no more of them will ever be given.
+/// Reads all bytes so far of a client's stream; `is_all` says that no more will follow.
 #[must_use]
 pub fn read_client_message(bytes: &[u8], is_all: bool) -> Reading {
     // No token of HTTP begins with a control character, so never both.
@@ -80,19 +81,19 @@ fn conclude<T>(
     }
 }
 
-/// Segments of a stream, which may come repeated, overlapping or out of order, put into one row of at most
-/// [`STREAM_LIMIT`] bytes. Where two say different things of a byte, the first holds: a sender repeats what it sent.
+/// Reassembles segments of a stream, up to [`STREAM_LIMIT`] bytes. They may be repeated,
+/// overlapping or out of order. The first version of a byte holds: a sender repeats its bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Reassembly {
     /// As long as the farthest segment reaches; zero where none has been.
     bytes: Vec<u8>,
-    /// What of them is known: in order, with holes between.
+    /// The known ranges, in order, with gaps between.
     known: Vec<Range<usize>>,
 }
 
 impl Reassembly {
-    /// Puts a segment in its place, counted from the first byte of the stream. What lies past the limit is left out, as
-    /// is a segment behind one hole too many.
+    /// Adds a segment at its offset in the stream. Bytes past the limit are dropped, and so is a
+    /// segment behind one gap too many.
     pub fn add(&mut self, offset: u64, bytes: &[u8]) {
         let Some(start) = usize::try_from(offset)
             .ok()
@@ -138,7 +139,7 @@ impl Reassembly {
         }
     }
 
-    /// The bytes up to the first hole.
+    /// Returns the bytes up to the first gap.
     #[must_use]
     pub fn contiguous(&self) -> &[u8] {
         match self.known.first() {
@@ -147,7 +148,7 @@ impl Reassembly {
         }
     }
 
-    /// Whether there will never be more of them.
+    /// Checks whether the limit is reached.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.contiguous().len() == STREAM_LIMIT

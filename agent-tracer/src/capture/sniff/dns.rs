@@ -1,6 +1,6 @@
-//! What an answer of DNS says: which name was asked for, and which addresses it leads to. It resolves nothing, believes no
-//! record that the question does not lead to, and of what is sent along with the answers takes no more than the upper bits of
-//! the response code.
+//! Parses answers of DNS: the name asked for, and its addresses. It resolves nothing, and believes
+//! only records that the question leads to. Of the additional records it uses the upper bits of the
+//! response code alone.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -25,24 +25,24 @@ use domain::{
 
 use super::host;
 
-/// A datagram of 4,096 bytes, the most that is commonly asked for, has room for 255. A name of 255 bytes can be written in 2,
-/// so the memory for those that 64 KiB have room for would be a hundred times as much.
+/// Limit of records. A datagram of 4,096 bytes, the usual maximum, has room for 255. A name of 255
+/// bytes can take 2, so the records of 64 KiB could need a hundred times that memory.
 const ANSWER_LIMIT: usize = 1024;
 
 /// Names from the question to an address. Resolvers give up after 8 to 17.
 const CHAIN_LIMIT: usize = 32;
 
-/// An answer. Names in it are in lower case, without the dot at the end (the root is `.`); bytes that no host name has are
-/// `\ddd` as in a zone file.
+/// An answer. Names are in lower case, without the final dot (the root is `.`). Bytes outside of
+/// host names are `\ddd`, as in a zone file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// The name that was asked for.
     pub question: String,
-    /// What was asked for it: `A`, `AAAA`, `HTTPS`, or `TYPE65280` where the number has no name.
+    /// The type asked for: `A`, `AAAA`, `HTTPS`, or `TYPE65280` where the number has no name.
     pub kind: String,
-    /// How it went: `NOERROR`, `NXDOMAIN`, `SERVFAIL`, or a number without a name.
+    /// The result: `NOERROR`, `NXDOMAIN`, `SERVFAIL`, or a number without a name.
     pub rcode: String,
-    /// Whether the server said that it left something out.
+    /// The server's truncation flag.
     pub truncated: bool,
     /// The answers, in their order; those of another class than the internet's are left out.
     pub answers: Vec<Answer>,
@@ -53,26 +53,26 @@ pub struct Response {
 pub struct Answer {
     /// The name that it is about.
     pub name: String,
-    /// What it says of it, as [`Response::kind`].
+    /// The type of the record, as [`Response::kind`].
     pub kind: String,
-    /// What that is.
+    /// The record's data.
     pub data: Data,
     /// For how many seconds it holds.
     pub ttl: u32,
 }
 
-/// What a record says.
+/// Data of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Data {
     /// An address: A, AAAA.
     Address(IpAddr),
     /// A name: CNAME, DNAME, PTR, NS, MX, SRV.
     Name(String),
-    /// How a service is reached: HTTPS, SVCB.
+    /// The way to a service: HTTPS, SVCB.
     Hints {
-        /// The name of who offers it, which is often the record's own. `.` where there is none.
+        /// The name of the provider, often the record's own; `.` where there is none.
         target: String,
-        /// Addresses of it. Nothing is in here, nor in `alpn`, where the record is only another name.
+        /// Its addresses. An alias record has neither these nor `alpn`.
         addresses: Vec<IpAddr>,
         /// The protocols offered, escaped as in a hello.
         alpn: Vec<String>,
@@ -81,7 +81,7 @@ pub enum Data {
     Other(usize),
 }
 
-/// Why a message cannot be read.
+/// Reasons against a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// It is not even a header.
@@ -95,13 +95,13 @@ pub enum Malformed {
     TooMany,
 }
 
-/// Reads an answer. Nothing when the message is none to a single question about a name of the internet: a query, an update,
-/// none or several questions, which no server answers. What a server left out, or what came damaged, behind the last whole
-/// answer does no harm where the message says that it is truncated.
+/// Reads an answer to one question about a name of the internet. Returns `None` for a query, an
+/// update, or another count of questions, which no server answers. In a truncated message, missing
+/// or damaged bytes behind the last whole record do no harm.
 ///
 /// # Errors
 ///
-/// It is malformed. Then nothing in it is believed.
+/// The message is malformed; then nothing in it is believed.
 pub fn read_answer(message: &[u8]) -> Result<Option<Response>, Malformed> {
     let message = Message::from_octets(message).map_err(|_| Malformed::NoHeader)?;
     let header = message.header();
@@ -135,8 +135,8 @@ pub fn read_answer(message: &[u8]) -> Result<Option<Response>, Malformed> {
     }))
 }
 
-/// The first message of a TCP stream, without the two bytes before it that say its length (RFC 1035 4.2.2), and how many bytes
-/// are done with it. Nothing when it is not whole.
+/// Returns the first complete message of a TCP stream, without its two bytes of length (RFC 1035
+/// 4.2.2), and the bytes consumed.
 #[must_use]
 pub fn first_message(stream: &[u8]) -> Option<(&[u8], usize)> {
     let (length, rest) = stream.split_first_chunk()?;
@@ -145,8 +145,8 @@ pub fn first_message(stream: &[u8]) -> Option<(&[u8], usize)> {
 }
 
 impl Response {
-    /// The addresses that the question's name leads to, over aliases in whatever order they stand. Of other names none, and
-    /// none at all where the server says that it failed.
+    /// Returns the addresses of the question's name, over aliases in any order. A failed answer has
+    /// none.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         let names = self.names();
         let mut found = Vec::new();
@@ -165,7 +165,7 @@ impl Response {
         found.into_iter()
     }
 
-    /// The name that was asked for and those that are the same by the answers. An alias that leads back adds none.
+    /// Returns the question's name and its aliases. A circular alias adds nothing.
     fn names(&self) -> Vec<&str> {
         let mut names = Vec::new();
         if self.rcode != "NOERROR" {
@@ -191,7 +191,7 @@ impl Response {
 
 type Record<'a> = ParsedRecord<'a, &'a [u8]>;
 
-/// Nothing when it is of another class.
+/// Reads a record; `None` for another class.
 fn read_record(record: &Record<'_>) -> Result<Option<Answer>, ParseError> {
     if record.class() != Class::IN {
         return Ok(None);
@@ -210,7 +210,7 @@ fn read_record(record: &Record<'_>) -> Result<Option<Answer>, ParseError> {
         Rtype::SVCB => hints(&owner, &data::<Svcb<_, _>>(record)?)?,
         Rtype { .. } => Data::Other(usize::from(record.rdlen())),
     };
-    // RFC 2181 8: the uppermost bit is none.
+    // RFC 2181 8: the uppermost bit is ignored.
     let ttl = i32::try_from(record.ttl().as_secs()).map_or(0, i32::unsigned_abs);
     Ok(Some(Answer {
         name: owner,
@@ -233,7 +233,7 @@ fn hints<Variant>(
 ) -> Result<Data, ParseError> {
     let target = name(record.target());
     if record.is_alias() {
-        // RFC 9460 2.4.2: parameters are to be ignored.
+        // RFC 9460 2.4.2: an alias ignores its parameters.
         return Ok(Data::Hints {
             target,
             addresses: Vec::new(),

@@ -1,6 +1,6 @@
-//! Bytes as programs sent them, for tests: in hex, below a line that says how they were made.
+//! Holds bytes as programs sent them, for tests: in hex, below a line about their origin.
 
-/// What real clients say first.
+/// First messages of real clients.
 pub(super) const HELLOS: [&str; 7] = [
     include_str!("fixtures/hello-openssl.hex"),
     include_str!("fixtures/hello-openssl-no-name.hex"),
@@ -11,7 +11,7 @@ pub(super) const HELLOS: [&str; 7] = [
     include_str!("fixtures/hello-browser.hex"),
 ];
 
-/// What a proxy and a server were sent by curl 7.88.
+/// Requests of curl 7.88 to a proxy and a server.
 pub(super) const REQUESTS: [&str; 3] = [
     "GET /path/a?token=secret HTTP/1.1\r\nHost: plain.example.com:56603\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n",
     "GET http://Target.Example.com:8080/x?k=v HTTP/1.1\r\nHost: Target.Example.com:8080\r\nProxy-Authorization: Basic \
@@ -33,7 +33,7 @@ pub(super) fn bytes(hex: &str) -> Vec<u8> {
         .collect()
 }
 
-/// All of them.
+/// Returns all first messages.
 pub(super) fn client_messages() -> Vec<Vec<u8>> {
     let hellos = HELLOS.iter().map(|hex| bytes(hex));
     let requests = REQUESTS.iter().map(|text| text.as_bytes().to_vec());

@@ -1,5 +1,5 @@
-//! What may be shown as a host: a name, an address literal, an authority `host:port`; and bytes of others, escaped. Refuses
-//! to repair: what a peer sent is a host, lower-cased, or it is none.
+//! Validates hosts: names, address literals, and `host:port`. Other bytes are escaped. It repairs
+//! nothing: a peer's text is a host, lower-cased, or rejected.
 
 use std::{
     fmt,
@@ -11,8 +11,8 @@ use std::{
 const NAME_LIMIT: usize = 253;
 const LABEL_LIMIT: usize = 63;
 
-/// A host name in lower case, without the dot at the end. `_` is taken, for it is used. A last label of digits alone is not:
-/// such a name is an IPv4 address, in one of its spellings, and none that DNS has.
+/// Returns a host name in lower case, without the final dot. `_` is accepted, as it is in use. A
+/// last label of digits alone is rejected: resolvers take it for an IPv4 address.
 pub(super) fn name(text: &[u8]) -> Option<String> {
     let text = text.strip_suffix(b".").unwrap_or(text);
     let of_host = |byte: &u8| is_of_host(*byte);
@@ -30,7 +30,7 @@ fn is_of_host(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
-/// Where a URL, a CONNECT or a Host header points to.
+/// The target of a URL, a CONNECT or a Host header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Authority {
     /// A name, or an address without brackets.
@@ -39,7 +39,7 @@ pub(super) struct Authority {
 }
 
 impl Authority {
-    /// `host`, `host:port`, or the same with an address; a user in front of it makes it none.
+    /// Parses `host`, `host:port`, or an address in place of the host. A user in front is refused.
     pub(super) fn parse(text: &[u8]) -> Option<Authority> {
         let (host, port) = match text.strip_prefix(b"[") {
             Some(literal) => {
@@ -97,8 +97,8 @@ fn number(port: &[u8]) -> Option<u16> {
     (port != 0).then_some(port)
 }
 
-/// A label of a name in DNS, in lower case: what no host name has is `\ddd`, as in a zone file, also the dot that is in a
-/// label. So two names are the same when their texts are.
+/// Appends a label of DNS in lower case. Bytes outside of host names, a dot included, become `\ddd`
+/// as in a zone file. So equal names have equal texts.
 pub(super) fn push_label(text: &mut String, label: &[u8]) {
     for byte in label {
         if is_of_host(*byte) {
@@ -109,7 +109,7 @@ pub(super) fn push_label(text: &mut String, label: &[u8]) {
     }
 }
 
-/// Text of a peer: what is no visible ASCII, and the escape itself, is `\ddd`.
+/// Escapes a peer's text: the escape itself, and all but visible ASCII, become `\ddd`.
 pub(super) fn escaped(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for byte in bytes {

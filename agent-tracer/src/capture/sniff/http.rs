@@ -1,5 +1,5 @@
-//! What the head of an HTTP/1 request says of the host that is meant, directly or through a proxy. It reads no body, and
-//! refuses what RFC 9112 has a server refuse: a head that two readers understand differently names nothing.
+//! Parses the head of an HTTP/1 request for the intended host, direct or through a proxy. It reads
+//! no body. It refuses what RFC 9112 has a server refuse: an ambiguous head names nothing.
 
 use std::str;
 
@@ -19,20 +19,21 @@ const HEADER_LIMIT: usize = 100;
 pub struct Request {
     /// Any token.
     pub method: String,
-    /// What is asked for, as it was sent, but without what commonly is secret: a query or a fragment is `?…` or `#…`, and
-    /// a user in front of a host is `…@`. The path is kept, though it can hold a secret as well. What is not visible ASCII
-    /// is `\ddd`. An authority that cannot be read is `…`, with all that follows: where a password in it ends is unknown.
+    /// The target as sent, without its usual secrets. A query or fragment is `?…` or `#…`; a user
+    /// in front of a host is `…@`. The path stays, though it can hold a secret. Invisible bytes are
+    /// `\ddd`. An unreadable authority is `…` with all that follows, since the end of a password in
+    /// it is unknown.
     pub target: String,
-    /// The host that is meant, with the port when one is given: of the target where that has one, for RFC 9112 3.2.2 has it
-    /// precede, or else of the Host header. Nothing when that is missing or no host.
+    /// The intended host, with its port if given. A host in the target precedes the Host header
+    /// (RFC 9112 3.2.2). `None` where it is missing or invalid.
     pub host: Option<String>,
-    /// Whether it is made to a proxy: it has the method CONNECT or, which only proxies are asked, a URL as its target.
+    /// True for a request to a proxy: one with CONNECT, or with a URL as its target.
     pub is_proxy: bool,
-    /// Where a proxy is asked to connect to: host (an IPv6 address without brackets) and port.
+    /// The destination that a proxy is asked for: host (an IPv6 address without brackets) and port.
     pub destination: Option<(String, u16)>,
 }
 
-/// The request that a stream begins with.
+/// Reads the request at the start of a stream.
 pub(super) fn read(stream: &[u8]) -> Progress<Request> {
     match begins(stream) {
         Begins::No => return Progress::Other,
@@ -56,7 +57,8 @@ enum Begins {
     Yes,
 }
 
-/// Whether a stream begins with a method, a target and ` HTTP/1.`; many protocols begin with a word, and some with two.
+/// Checks whether a stream begins with a method, a target and ` HTTP/1.`. Many protocols begin with
+/// one word, and some with two.
 fn begins(stream: &[u8]) -> Begins {
     let is_token = |byte: &u8| {
         byte.is_ascii_alphanumeric() || memchr::memchr(*byte, b"!#$%&'*+-.^_`|~").is_some()
@@ -94,7 +96,7 @@ fn request(head: &httparse::Request<'_, '_>) -> Option<Request> {
         .iter()
         .filter(|header| header.name.eq_ignore_ascii_case("host"));
     let header = hosts.next().map(|header| header.value.trim_ascii());
-    // RFC 9112 3.2: with more than one, it is to be refused.
+    // RFC 9112 3.2: a server refuses more than one.
     if hosts.next().is_some() {
         return None;
     }
@@ -121,7 +123,7 @@ fn request(head: &httparse::Request<'_, '_>) -> Option<Request> {
     })
 }
 
-/// What is asked for, in the forms of RFC 9112 3.2.
+/// The target, in the forms of RFC 9112 3.2.
 struct Target {
     form: TargetForm,
     shown: String,
@@ -140,10 +142,10 @@ enum TargetForm {
 }
 
 impl Target {
-    /// Nothing when it has none of the forms.
+    /// Parses a target; `None` for an unknown form.
     fn read(method: &str, target: &str) -> Option<Target> {
         if method == "CONNECT" {
-            // RFC 9110 9.3.6: there is no default port.
+            // RFC 9110 9.3.6: CONNECT has no default port.
             let authority = Authority::parse(target.as_bytes()).filter(|to| to.port.is_some());
             let shown = authority.as_ref().map(Authority::to_string);
             return Some(Target {
@@ -190,7 +192,7 @@ impl Target {
     }
 }
 
-/// A path, escaped, with a mark in the place of its query or fragment.
+/// Escapes a path, with a mark in place of its query or fragment.
 fn without_query(path: &str) -> String {
     let end = path.find(['?', '#']).unwrap_or(path.len());
     let (kept, cut) = path.split_at_checked(end).unwrap_or((path, ""));

@@ -1,5 +1,5 @@
-//! What a ClientHello says of the host that is meant: server_name and ALPN. It decrypts nothing, and takes a hello whole or
-//! not at all: a host that stands in half of one may be contradicted by the other half.
+//! Parses a ClientHello for the intended host: server_name and ALPN. It decrypts nothing. It takes
+//! a hello as a whole or not at all: the second half may contradict a host in the first.
 
 use tls_parser::{
     SNIType, TlsClientHelloContents, TlsExtension, TlsExtensionType, TlsRecordType,
@@ -9,7 +9,8 @@ use tls_parser::{
 
 use super::{client_message::Progress, host};
 
-/// RFC 8446 5.1 and the 256 bytes of RFC 5246 6.2.3; what is not encrypted has no use for the latter, but some send them.
+/// RFC 8446 5.1, plus the 256 bytes of RFC 5246 6.2.3. Unencrypted records have no use for the
+/// latter, but some clients send them.
 const RECORD_LIMIT: usize = tls_parser::MAX_RECORD_LEN as usize;
 
 /// Each of its parts as long as its length can say: version and random, session, cipher suites, compressions, extensions.
@@ -20,16 +21,17 @@ const CLIENT_HELLO: u8 = 1;
 /// RFC 9849: `encrypted_client_hello`.
 const ENCRYPTED_HELLO: u16 = 0xfe0d;
 
-/// What a client says first.
+/// The first message of a TLS client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
     /// The host that it asks for.
     pub server_name: ServerName,
-    /// The protocols that it offers, in its order; what is no visible ASCII as `\ddd`. Those of RFC 8701, which are made to be
-    /// ignored, are left out.
+    /// The offered protocols, in order, with invisible bytes as `\ddd`. Those of RFC 8701, which
+    /// servers must ignore, are left out.
     pub alpn: Vec<String>,
-    /// Whether it has an encrypted hello inside. Then `server_name` can be that of a front, and the host that is meant stands
-    /// in the encrypted one. It can as well be a dummy, as browsers send it to anybody: nobody on the way can tell them apart.
+    /// True for an encrypted hello inside. Then `server_name` can be that of a front, and the
+    /// intended host is in the encrypted one. Browsers also send dummies; an observer cannot
+    /// distinguish the two.
     pub encrypted_hello_offered: bool,
 }
 
@@ -40,12 +42,13 @@ pub enum ServerName {
     Absent,
     /// A host name in lower case, without a dot at the end.
     Host(String),
-    /// Something that is no host name: an address, which RFC 6066 forbids, several names, or garbage. It is not kept.
+    /// An invalid host name, which is not kept: an address, which RFC 6066 forbids, several names,
+    /// or garbage.
     NoHostName,
 }
 
 impl ServerName {
-    /// The host name, where there is one.
+    /// Returns the host name, if there is one.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         match self {
@@ -55,7 +58,8 @@ impl ServerName {
     }
 }
 
-/// The hello that a stream begins with. It may be spread over records, as RFC 8446 5.1 allows, anywhere in it.
+/// Reads the hello at the start of a stream. It may be spread over records at any byte (RFC 8446
+/// 5.1).
 pub(super) fn read(stream: &[u8]) -> Progress<Hello> {
     match *stream {
         [] | [0x16] | [0x16, 3] | [0x16, 3, 0..=4] => return Progress::Perhaps,
@@ -68,7 +72,7 @@ pub(super) fn read(stream: &[u8]) -> Progress<Hello> {
         [0x16, 3, 0..=4, _, _, CLIENT_HELLO, ..] => {}
         [..] => return Progress::Other,
     }
-    // No longer than the stream, of which it is made.
+    // At most as long as the stream that it is copied from.
     let mut message = Vec::with_capacity(stream.len());
     let mut rest = stream;
     loop {
@@ -102,14 +106,14 @@ pub(super) fn read(stream: &[u8]) -> Progress<Hello> {
 
 fn hello(body: &[u8]) -> Option<Hello> {
     let (rest, contents) = parse_tls_handshake_client_hello(body).ok()?;
-    // Also says that the extensions, if there are any, are as long as they say: the parser has none where they are not.
+    // Also ensures that the extensions have their stated length: the parser drops them otherwise.
     if !rest.is_empty() || contents.version.0 >> 8 != 3 {
         return None;
     }
     extensions(&contents)
 }
 
-/// Each is only looked at where it is needed: others may be of a kind, or of a version, that the parser has no idea of.
+/// Parses the needed extensions only: others may be of a kind or version unknown to the parser.
 fn extensions(contents: &TlsClientHelloContents<'_>) -> Option<Hello> {
     let mut server_name = None;
     let mut alpn = None;

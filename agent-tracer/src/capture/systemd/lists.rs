@@ -1,4 +1,4 @@
-//! What systemd has, asked once: its units and their files. What happens to them is not listened to.
+//! Asks systemd once for its units and their files. It does not listen to later changes.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ pub(in crate::capture) struct ListedUnit {
     pub(in crate::capture) name: String,
     /// `active`, `inactive`, `failed` …
     pub(in crate::capture) active: String,
-    /// What that is for its kind: `running`, `exited`, `waiting` …
+    /// The state in terms of its kind: `running`, `exited`, `waiting` …
     pub(in crate::capture) sub: String,
 }
 

@@ -1,4 +1,5 @@
-//! systemd's signals to events: what a change of state comes to, and what a unit is, which has to be asked.
+//! Translates systemd's signals to events: the meaning of each change of state, and the description
+//! of each unit, by a question.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -42,7 +43,7 @@ impl SignalTranslator {
         }
     }
 
-    /// What a change of state comes to.
+    /// Derives actions from a change of state.
     async fn actions(
         &mut self,
         unit: &str,
@@ -50,7 +51,7 @@ impl SignalTranslator {
         (now, sub): &(String, String),
     ) -> Vec<UnitAction> {
         let runs = |state: &str| matches!(state, "active" | "reloading");
-        // Between two runs: how the first one ended has been told.
+        // Between two runs: the end of the first one is reported by then.
         let waits = |sub: &str| sub.starts_with("auto-restart");
         match now.as_str() {
             "active" if !runs(before) => vec![self.begins(unit)],
@@ -87,13 +88,13 @@ impl SignalTranslator {
     }
 
     fn emit(&self, boot_ns: u64, unit: Unit) {
-        // Nobody listens any more when the recording is over.
+        // The receiver is gone when the recording is over.
         let _ = self
             .sender
             .send(Event::of_recording(boot_ns, EventKind::Unit(unit)));
     }
 
-    /// `Result` of a service: `success`, `exit-code`, `signal` …
+    /// Asks for the `Result` of a service: `success`, `exit-code`, `signal` …
     async fn result(&self, unit: &str) -> Option<String> {
         self.property(&object_path(unit), SERVICE, "Result").await
     }
@@ -112,7 +113,7 @@ impl SignalTranslator {
         value.try_into().ok()
     }
 
-    /// What systemd knows of a unit, as far as that tells why it runs.
+    /// Asks systemd for the facts about a unit that explain its start.
     async fn describe(&self, name: &str, job: &OwnedObjectPath) -> Unit {
         let mut unit = Unit {
             name: name.into(),

@@ -18,7 +18,7 @@ pub(super) struct Datagrams {
     peers: BTreeMap<u64, Known>,
     /// The numbers of one socket's peers, the bound end among them.
     by_cookie: HashMap<u64, Vec<u64>>,
-    /// Peers of which it is not known how much went to and fro, or how much in the end.
+    /// Peers with an unknown or incomplete count of traffic.
     uncounted: u64,
 }
 
@@ -31,7 +31,8 @@ struct Known {
 const LIMIT: usize = PEER_LIMIT as usize;
 
 impl Datagrams {
-    /// A peer of a socket; without one, the end that it is bound to. Where there are too many, the oldest is counted and forgotten.
+    /// Adds a peer of a socket; without one, the bound end. Past the limit, the oldest is counted
+    /// and dropped.
     pub(super) fn add(
         &mut self,
         cookie: u64,
@@ -52,7 +53,7 @@ impl Datagrams {
         self.adopt(key, owned);
     }
 
-    /// One more, whether or not there are too many.
+    /// Adds a peer regardless of the limit.
     pub(super) fn adopt(&mut self, key: PeerKey, owned: Owned) {
         self.by_cookie
             .entry(key.cookie)
@@ -61,13 +62,14 @@ impl Datagrams {
         self.peers.insert(owned.connection, Known { key, owned });
     }
 
-    /// Whose a socket is that an answer came to: the last of its peers is the one that was asked.
+    /// Returns the owner of the socket that an answer came to: that of its last peer, who was
+    /// asked.
     pub(super) fn owner(&self, cookie: u64) -> Option<Owned> {
         let last = self.by_cookie.get(&cookie)?.last()?;
         Some(self.peers.get(last)?.owned)
     }
 
-    /// The socket is gone.
+    /// Releases a closed socket.
     pub(super) fn release(
         &mut self,
         cookie: u64,
@@ -110,7 +112,7 @@ impl Datagrams {
         }
     }
 
-    /// How many peers were not counted to their end, since the last call.
+    /// Returns the number of peers without a complete count, since the last call.
     pub(super) fn take_uncounted(&mut self) -> u64 {
         std::mem::take(&mut self.uncounted)
     }
@@ -125,7 +127,8 @@ impl Datagrams {
     }
 }
 
-/// Where the kernel side counts what goes between a socket and a peer; without one, between it and strangers.
+/// Returns the kernel-side key for the traffic between a socket and a peer; without one, that with
+/// strangers.
 pub(super) fn key(cookie: u64, peer: Option<SocketAddr>) -> PeerKey {
     let mut address = [0; 16];
     match peer.map(|peer| peer.ip().to_canonical()) {
@@ -146,7 +149,8 @@ pub(super) fn key(cookie: u64, peer: Option<SocketAddr>) -> PeerKey {
 }
 
 impl Known {
-    /// False where the kernel side had no room for it any more, and nothing is known.
+    /// Reports the counts of a peer. Returns false where the kernel side had no room, and they are
+    /// unknown.
     fn report(&self, boot_ns: u64, count: TakeCount<'_>, emit: &mut dyn FnMut(Told)) -> bool {
         let Some(counted) = count(&self.key, false) else {
             return false;

@@ -1,4 +1,4 @@
-//! What is a download, by what names it goes on, and until when it is one.
+//! Tests which files are downloads, under which names, and until when.
 
 use super::absolute;
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 /// Milliseconds.
 const MS: u64 = 1_000_000;
 
-/// Events one after the other, 10 ms apart; those of files are told 5 ms after they happened.
+/// Events in a row, 10 ms apart; those of files are reported 5 ms after the change.
 #[derive(Default)]
 struct Story {
     events: Vec<Event>,
@@ -46,7 +46,7 @@ impl Story {
         self.add(pid, EventKind::Fork(fork))
     }
 
-    /// A new process that executes that in /d.
+    /// Runs a command line in /d, in a new process.
     fn runs(self, pid: u32, line: &str) -> Story {
         self.forks(pid).executes(pid, line)
     }
@@ -129,7 +129,7 @@ impl Story {
             .ends(10)
     }
 
-    /// `path writer carrier runner executions`, 0 for no carrier.
+    /// Lists `path writer carrier runner executions`, with 0 for no carrier.
     fn reported(&self) -> Vec<String> {
         let model = self.model();
         let pid = |index| model.process(index).id.pid;
@@ -215,10 +215,10 @@ fn what_another_wrote_is_no_download_any_more() {
     assert_eq!(anew.runs(20, "./x").reported(), NOTHING);
     assert_eq!(other(&[Renamed]).runs(20, "./x").reported(), NOTHING);
     assert_eq!(other(&[Removed]).runs(20, "sh x").reported(), NOTHING);
-    // Nobody knows who.
+    // Without a known process.
     let unseen = story().gets("/d/x").file(0, Written, "/d/x");
     assert_eq!(unseen.runs(20, "./x").reported(), NOTHING);
-    // What was executed before is one all the same.
+    // An earlier execution counts all the same.
     let before = story().gets("/d/x").runs(20, "./x").ends(20);
     let before = before.runs(30, "rm x").file(30, Removed, "/d/x").ends(30);
     assert_eq!(before.reported(), ["/d/x 10 0 20 1"]);
@@ -228,7 +228,7 @@ fn what_another_wrote_is_no_download_any_more() {
 
 #[test]
 fn what_is_reported_late_was_executed_all_the_same() {
-    // The file is told of when it runs already.
+    // The file's event comes after the execution.
     let late = story()
         .runs(10, "curl -O")
         .connects(10, 443)
@@ -238,10 +238,10 @@ fn what_is_reported_late_was_executed_all_the_same() {
         .runs(20, "./x")
         .file(10, Written, "/d/x");
     assert_eq!(late.reported(), ["/d/x 10 0 20 1"]);
-    // But not by who ran before whoever wrote it.
+    // But not for a process that ran before the writer.
     let earlier = story().runs(20, "sh ./x").gets("/d/x");
     assert_eq!(earlier.reported(), NOTHING);
-    // Who has become another program did execute it.
+    // A process that has become another program did execute it.
     let became = story().gets("/d/x").runs(20, "sh x").executes(20, "true");
     assert_eq!(became.reported(), ["/d/x 10 0 20 1"]);
 }
@@ -329,7 +329,7 @@ fn reports_without_roots() {
     let model = story().gets("/d/x").file(30, Removed, "/d/x").model();
     let by = |pid| model.latest(pid);
     assert!(model.concerns_download(by(10), b"/tmp/y", Written));
-    // The name that the removed one may get, and what would part the two.
+    // The new name of the removed file, and an event that would separate the two.
     assert!(model.concerns_download(by(30), b"/tmp/y", Renamed));
     assert!(model.concerns_download(by(30), b"/tmp/y", Removed));
     assert!(!model.concerns_download(None, b"/tmp/y", Written));

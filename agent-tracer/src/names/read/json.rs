@@ -14,7 +14,7 @@ use super::super::{
     lists::{ListFormat, Published},
 };
 
-/// The object that a file is. Answers whether it is a list at all.
+/// Visits the top-level object, and reports whether it is a list at all.
 pub(super) struct Root<'b> {
     pub(super) builder: &'b mut Builder,
 }
@@ -145,7 +145,7 @@ impl Item for Value<'_> {
     }
 }
 
-/// A prefix with what it is for.
+/// A prefix with its purpose.
 #[derive(Deserialize)]
 struct Single<'a> {
     ip_prefix: Option<Prefix>,
@@ -175,7 +175,7 @@ impl Item for Single<'_> {
             .as_deref()
             .filter(|region| *region != list.nowhere)
             .unwrap_or_default();
-        // Such lists have no names of tags: made as lists of tags make theirs.
+        // These lists have no tag names, so names are formed like those of lists with tags.
         let mut name = match service {
             "" => list.cloud.clone(),
             service => service.replace(' ', ""),

@@ -1,5 +1,5 @@
-//! The ways in which a program can ask for a connection, each with the system calls that it is about. What is done with the
-//! connection afterwards is decided elsewhere.
+//! Connects by different methods, each with the system calls under test. Later actions are the
+//! caller's.
 
 use std::{
     net::SocketAddr,
@@ -22,7 +22,7 @@ use nix::{
 
 use super::{Attempt, ring};
 
-/// How it asks.
+/// Methods to connect.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConnectMethod {
     /// And waits in the system call.
@@ -47,7 +47,7 @@ pub(super) enum ConnectMethod {
     Itself,
     /// First at the next port, where it fails; then with the same socket.
     Again,
-    /// First at the next port, where it is connected and gives that up; then with the same socket.
+    /// First at the next port, where it connects and gives that up; then with the same socket.
     Redial,
     /// Connects, and another process goes on with the socket.
     Pass,
@@ -162,7 +162,7 @@ pub(super) fn ask(attempt: &Attempt) -> (OwnedFd, Result<(), Errno>) {
     (socket, answer)
 }
 
-/// Asks at the next port first, with the same socket.
+/// Connects at the next port first, with the same socket.
 pub(super) fn ask_twice(attempt: &Attempt) -> (OwnedFd, Result<(), Errno>) {
     let address = attempt.address();
     let mut other = address;
@@ -228,7 +228,7 @@ fn set_blocking(socket: &OwnedFd, blocking: bool) {
     fcntl(socket, FcntlArg::F_SETFL(flags)).expect("a flag");
 }
 
-/// The peer will get a reset instead of an end.
+/// Makes the peer receive a reset instead of an end.
 pub(super) fn close_hard(socket: &OwnedFd) {
     let at_once = libc::linger {
         l_onoff: 1,

@@ -44,7 +44,7 @@ pub(super) fn lend(attempt: &Attempt, name: &str) {
     );
 }
 
-/// One process makes a socket, another, that is there before the socket, uses it. The first one has closed it by then.
+/// Passes a socket from the process that makes it to an older one. The first has closed it by then.
 fn between(make: impl FnOnce() -> OwnedFd, take: impl FnOnce(OwnedFd)) {
     let (near, far) = socketpair(
         AddressFamily::Unix,

@@ -1,4 +1,4 @@
-//! Text that passwd(5) may have, also by whoever means harm, and what is looked at for it.
+//! Tests homes with the text that passwd(5) may hold, hostile text included.
 
 use std::{
     ffi::OsStr,
@@ -13,7 +13,7 @@ use super::{ALL_HOMES, HOMES, Homes, LENGTH, PASSWD_LIMIT, is_within_ssh};
 
 const MOUNTS: &str = "27 1 254:0 / / rw - ext4 /dev/vda rw\n28 27 0:25 / /proc rw - proc proc rw\n";
 
-/// What is looked at, and how many homes are not.
+/// Returns the `.ssh` directories found, and the count of homes left out.
 fn found(passwd: impl AsRef<[u8]>, mounts: &str) -> (Vec<String>, usize) {
     let mut homes = Homes::default();
     let new = homes.take(passwd.as_ref(), mounts.as_bytes(), |_| true);
@@ -59,7 +59,7 @@ fn what_is_no_place_for_a_home_is_left_out() {
         let shown = String::from_utf8_lossy(&home).into_owned();
         assert_eq!(found(line(home), MOUNTS), (Vec::new(), 1), "{shown}");
     }
-    // In what is no directory there is nothing yet.
+    // A non-directory has no entries yet.
     assert_eq!(found(line("/dev/null"), MOUNTS).0, ["/dev/null/.ssh"]);
     // Up from the root is the root.
     assert_eq!(found(line("/../.."), MOUNTS).0, ["/.ssh"]);
@@ -117,7 +117,7 @@ fn there_is_an_end_to_homes() {
         homes.take(text.as_bytes(), MOUNTS.as_bytes(), |_| true);
     }
     assert_eq!((homes.count(), homes.left_out()), (ALL_HOMES, HOMES));
-    // Half a line at the limit is none.
+    // A line cut at the limit does not count.
     let limit = usize::try_from(PASSWD_LIMIT).expect("a length");
     let mut text = line("/no-such-place/a");
     let half = b"a:x:1:1::/no-such";

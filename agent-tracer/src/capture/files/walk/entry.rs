@@ -1,4 +1,4 @@
-//! One walk through all files below the watched roots, always in the same order. Nothing is opened.
+//! Walks all files below the watched roots, always in the same order. It opens none of them.
 
 use std::{
     ffi::OsStr,
@@ -18,7 +18,7 @@ use crate::{
     event::FileState,
 };
 
-/// Files in the `.ssh` of one user that are looked at: whoever that is may make as many as there is room for.
+/// Limit of files in one user's `.ssh`: that user may make as many as the disk holds.
 const SSH_FILES: usize = 1000;
 
 /// File systems that are views of the kernel's, by the numbers of statfs(2).
@@ -44,7 +44,7 @@ pub(super) struct Entry {
     pub(super) path: Vec<u8>,
     #[prost(message, required, tag = "2")]
     pub(super) state: FileState,
-    // What tells that a file is another, or was written to; nothing of directories.
+    // Evidence of a replacement or a write; zero for directories.
     #[prost(uint64, tag = "3")]
     inode: u64,
     #[prost(int64, tag = "4")]
@@ -60,11 +60,11 @@ pub(super) struct Walk<'a> {
     pending: Vec<PathBuf>,
     pub(super) count: usize,
     limit: usize,
-    /// Whether there are more than the limit.
+    /// True if the limit cut the walk short.
     pub(super) is_cut: bool,
-    /// Directories of whose files some were not come to.
+    /// Directories that were read in part only.
     pub(super) cut: Vec<PathBuf>,
-    /// How many more there may be in the `.ssh` that is looked at.
+    /// Remaining budget of the current `.ssh`.
     ssh_files_left: usize,
     pub(super) problem: String,
 }
@@ -106,7 +106,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The same of a directory that is somebody else's.
+    /// Reads a directory that belongs to an untrusted user.
     fn read_ssh_directory(&mut self, directory: &Path) -> io::Result<()> {
         for entry in Dir::new(homes::open_directory(directory)?)? {
             let entry = entry?;

@@ -1,5 +1,5 @@
-//! One file system under fanotify(7): as a whole where it allows that, else directory by directory. Of attributes it is told
-//! directory by directory in either case, as long as there are not too many.
+//! Watches one file system by fanotify(7): as a whole where possible, else directory by directory.
+//! Attributes are always watched by directory, up to a limit.
 
 use std::{
     ffi::OsStr,
@@ -23,29 +23,29 @@ use super::{
 };
 use crate::capture::{files::homes::is_missing, mounts};
 
-/// Directories that are marked one by one at most: each pins an inode, and before Linux 5.13 the kernel allows no more.
+/// Limit of single marks: each pins an inode, and kernels before Linux 5.13 allow no more.
 const DIRECTORIES: usize = 8192;
 
 /// A file system, and how it is watched.
 pub(super) struct FileSystem {
     /// `st_dev` of its files.
     pub(super) device: u64,
-    /// A directory of it, to call it by.
+    /// A directory in it, which names it in messages.
     pub(super) place: PathBuf,
     fanotify: Fanotify,
     /// The root, which marks are relative to: their paths are absolute.
     here: fs::File,
-    /// Where the names of directories that are gone come from.
+    /// The source of names for removed directories.
     removed: Option<RemovedDirectories>,
     pub(super) paths: DirectoryPaths,
-    /// Whether the whole of it is watched; else why not.
+    /// The success of a watch on the whole file system, or the reason against it.
     pub(super) whole: Result<(), String>,
-    /// Whether nothing is wanted of it but what is in homes.
+    /// True if only homes are wanted of it.
     pub(super) is_for_homes: bool,
-    /// Whether attributes are told of in the whole of it, too.
+    /// True if attributes are watched in the whole file system, too.
     are_attributes_whole: bool,
     pub(super) marked: usize,
-    /// What happened in directories that had no name any more.
+    /// Events in directories whose names are gone.
     pending: Pending<Nameless>,
 }
 
@@ -92,8 +92,8 @@ impl FileSystem {
         })
     }
 
-    /// Watches single directories of a file system of which nothing else is wanted: what is done elsewhere in it costs
-    /// nothing, and it can be unmounted.
+    /// Watches single directories of a file system. Actions elsewhere in it cost nothing, and it
+    /// can be unmounted.
     pub(super) fn begin_for_homes(directory: &Path, device: u64) -> io::Result<FileSystem> {
         Ok(FileSystem {
             device,
@@ -110,7 +110,8 @@ impl FileSystem {
         })
     }
 
-    /// The path of what an event is of. One in a directory that is gone waits for the event that tells of that.
+    /// Returns the path of an event. An event in a removed directory waits for the removal's own
+    /// event.
     pub(super) fn path(&mut self, event: RawEvent<'_>) -> Option<PathBuf> {
         let directory = event.handle?;
         let (paths, itself) = (&mut self.paths, event.itself.as_ref());
@@ -127,8 +128,8 @@ impl FileSystem {
         path
     }
 
-    /// What has waited and has a path now, each with its mask and process, in the order in which it happened. To be asked
-    /// for when nothing more is to be read.
+    /// Returns pending events that have a path by now, each with its mask and process, in their
+    /// order. The caller must have read all events before.
     pub(super) fn take_named(&mut self, buffer: &mut [u8]) -> Vec<(PathBuf, u64, u32)> {
         if let Some(removed) = &mut self.removed {
             removed.learn(&mut self.paths, buffer);
@@ -140,7 +141,7 @@ impl FileSystem {
         })
     }
 
-    /// Watches one directory: what is done in it to attributes, and all else where the file system is not watched as a whole.
+    /// Watches one directory: its attributes, and all else unless the whole file system is watched.
     pub(super) fn mark(&mut self, directory: &Path) -> io::Result<()> {
         if self.whole.is_ok() {
             return self.mark_attributes(directory);
@@ -151,8 +152,8 @@ impl FileSystem {
         Ok(())
     }
 
-    /// An unpacker sets time, owner and permissions of each file that it makes, and pays for being told of: so they are told
-    /// of where files were before.
+    /// Marks a directory for attributes. An unpacker sets time, owner and permissions of each new
+    /// file and pays for each event, so only older directories are marked.
     fn mark_attributes(&mut self, directory: &Path) -> io::Result<()> {
         if self.are_attributes_whole {
             return Ok(());
@@ -167,7 +168,7 @@ impl FileSystem {
     }
 
     fn mark_one(&mut self, mask: MaskFlags, directory: &Path) -> io::Result<()> {
-        // Whoever has put a link in its place since means another.
+        // A link put in its place since then means another directory.
         let flags =
             MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_ONLYDIR | MarkFlags::FAN_MARK_DONT_FOLLOW;
         let mask = mask | MaskFlags::FAN_EVENT_ON_CHILD;
@@ -177,8 +178,8 @@ impl FileSystem {
         Ok(())
     }
 
-    /// Watches for what comes and goes in one directory, and not for what is done to files in it: of a home, or /dev, that
-    /// is much, and is not wanted.
+    /// Watches entries of one directory, but no writes to its files. In a home or /dev writes are
+    /// many and unwanted.
     pub(super) fn mark_ancestor(&mut self, directory: &Path) -> io::Result<()> {
         let key = handle(directory)?;
         let flags = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_DONT_FOLLOW;
@@ -189,7 +190,7 @@ impl FileSystem {
         Ok(())
     }
 
-    /// Is told of attributes everywhere, and lets go of single directories.
+    /// Watches attributes everywhere, and drops the marks of single directories.
     fn widen(&mut self) -> io::Result<()> {
         let whole = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_FILESYSTEM;
         let place = Some(self.place.as_path());
@@ -202,7 +203,7 @@ impl FileSystem {
         Ok(())
     }
 
-    /// The same for all directories below it, of the same file system.
+    /// Marks all directories below one, within its file system.
     pub(super) fn mark_all(&mut self, directory: &Path) -> io::Result<()> {
         use std::os::unix::fs::MetadataExt;
         let mut pending: Vec<PathBuf> = vec![directory.to_owned()];
@@ -230,13 +231,14 @@ impl FileSystem {
         Ok(())
     }
 
-    /// Reads what happened since, as much as fits.
+    /// Reads pending events, as many as fit.
     pub(super) fn read<'a>(&self, buffer: &'a mut [u8]) -> &'a [u8] {
         read(&self.fanotify, buffer)
     }
 }
 
-/// The path of what has a name in a directory. What is removed is remembered by its handle, where that is told.
+/// Returns the path of a name in a directory. A removed directory is remembered by its handle,
+/// where the event has one.
 fn named(
     paths: &mut DirectoryPaths,
     directory: &Handle,
@@ -246,7 +248,7 @@ fn named(
 ) -> Option<PathBuf> {
     let above = paths.find(directory)?;
     let path = match name {
-        // What is done to a directory itself, when the one above is not marked.
+        // An action on the directory itself, while its parent is not marked.
         b"." => above.to_owned(),
         name => above.join(OsStr::from_bytes(name)),
     };
@@ -264,10 +266,10 @@ fn flags() -> InitFlags {
         | InitFlags::from_bits_retain(libc::FAN_REPORT_DFID_NAME)
 }
 
-/// Since Linux 5.17 all events can tell the handle of what they happened to, too.
+/// Opens a fanotify group. Since Linux 5.17 events can include the handle of their object.
 fn begin(reports_handles: bool) -> io::Result<Fanotify> {
-    // The unpacking of an archive makes events faster than any reader takes them. Whoever may not have an unlimited
-    // queue may not watch whole file systems either, and gets by with a short one.
+    // Unpacking an archive makes events faster than any reader takes them. A user without the right
+    // to an unlimited queue cannot watch whole file systems either, so a short queue is enough.
     let unlimited = flags() | InitFlags::FAN_UNLIMITED_QUEUE;
     let target = match reports_handles {
         false => InitFlags::empty(),
@@ -278,8 +280,8 @@ fn begin(reports_handles: bool) -> io::Result<Fanotify> {
         .or_else(|_| Fanotify::init(flags(), EventFFlags::O_RDONLY))?)
 }
 
-/// A directory of an overlay gets another handle when something is first written into it, and from then on is told of
-/// without a name; unless the overlay is made to be exported.
+/// Checks whether directories keep their handles. On an overlay the first write into a directory
+/// changes its handle, and later events have no name; an exported overlay is exempt.
 fn has_lasting_handles(directory: &Path) -> bool {
     const OVERLAY: i64 = 0x794c_7630;
     let Ok(system) = statfs(directory) else {

@@ -1,9 +1,10 @@
-//! What was told of directories that have no name any more, or not yet. Each waits once for all that is to be read.
+//! Holds events of directories that have no name any more, or not yet. Each waits for one complete
+//! read.
 
-/// How many wait at most, each some 150 bytes. Those of more are left out.
+/// Limit of pending events, each some 150 bytes. Further ones are dropped.
 const LIMIT: usize = 16 * 1024;
 
-/// In the order in which they were told, each with whether it has waited before.
+/// Pending events in their order, each with a flag for a past retry.
 pub(super) struct Pending<T>(Vec<(T, bool)>);
 
 impl<T> Pending<T> {
@@ -17,8 +18,8 @@ impl<T> Pending<T> {
         }
     }
 
-    /// Tries each again, the last one first, since a directory is removed after what is in it; what came of it, in order. To
-    /// be asked for when nothing more is to be read.
+    /// Retries each event, the last one first, since a directory is removed after its entries.
+    /// Returns the results in order. The caller must have read all events before.
     pub(super) fn retry<R>(&mut self, mut name: impl FnMut(&T) -> Option<R>) -> Vec<R> {
         let mut named = Vec::new();
         let mut left = Vec::new();

@@ -1,6 +1,6 @@
-//! Directories that came to be while others are watched, and when it is their turn. What an unpacker does to the attributes
-//! of files in a directory that it has just made is not worth what being told of it costs it: whatever is in there is new,
-//! and its author is whoever made it.
+//! Delays the marks of new directories. An unpacker sets the attributes of files in a directory
+//! that it has just made. Those events cost more than they are worth: all files in there are new,
+//! and their author is known.
 
 use std::{
     collections::VecDeque,
@@ -8,13 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a new directory is left alone.
+/// Delay before a new directory is marked.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// A directory that was told of.
+/// A new directory.
 pub(super) struct NewDirectory {
     pub(super) path: PathBuf,
-    /// Whether it was made here, empty, in a file system that is watched as a whole: what is made in it is told of anyway.
+    /// True if it was created empty, in a file system that is watched as a whole: then its later
+    /// entries are reported anyway.
     pub(super) is_empty: bool,
 }
 
@@ -27,7 +28,7 @@ impl Unmarked {
         self.0.push_back((Instant::now(), directory));
     }
 
-    /// One whose time has come.
+    /// Returns one directory whose delay is over.
     pub(super) fn take_due(&mut self) -> Option<PathBuf> {
         let (since, _) = self.0.front()?;
         if since.elapsed() < GRACE {

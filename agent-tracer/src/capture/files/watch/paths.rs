@@ -1,5 +1,5 @@
-//! What directories are called that fanotify tells by their handles: remembered, or asked of the kernel. A directory that
-//! is gone before it is asked for has no name any more.
+//! Maps directory handles of fanotify to paths, from memory or by a question to the kernel. A
+//! directory removed before the question has no path any more.
 
 use std::{
     collections::HashMap,
@@ -22,15 +22,15 @@ const LIMIT: usize = 32 * 1024;
 
 /// The directories of one file system.
 pub(super) struct DirectoryPaths {
-    /// Some directory of it, by which the kernel knows which file system is meant.
+    /// A directory of it, which identifies the file system to the kernel.
     place: PathBuf,
-    /// The same, open, where nobody minds: nobody can unmount the file system meanwhile.
+    /// The same, open, where holding it is harmless: an open file prevents an unmount.
     mount: Option<File>,
     known: HashMap<Handle, Option<PathBuf>>,
 }
 
 impl DirectoryPaths {
-    /// Of the file system that a directory is in.
+    /// Maps handles of the file system that a directory is in.
     pub(super) fn of(directory: &Path) -> io::Result<DirectoryPaths> {
         Ok(DirectoryPaths {
             place: directory.to_owned(),
@@ -39,7 +39,7 @@ impl DirectoryPaths {
         })
     }
 
-    /// Of one that is not to be held.
+    /// Maps handles of a file system that must stay unmountable.
     pub(super) fn without_hold(directory: &Path) -> DirectoryPaths {
         DirectoryPaths {
             place: directory.to_owned(),
@@ -58,7 +58,7 @@ impl DirectoryPaths {
         self.known.clear();
     }
 
-    /// The name of a directory, if it has one.
+    /// Returns the path of a directory, if known.
     pub(super) fn find(&mut self, handle: &Handle) -> Option<&Path> {
         if self.known.len() > LIMIT {
             self.known.clear();
@@ -76,7 +76,7 @@ impl DirectoryPaths {
     }
 }
 
-/// What the kernel calls a directory now (open_by_handle_at(2)).
+/// Asks the kernel for the present path of a directory (open_by_handle_at(2)).
 fn ask(mount: &File, (kind, bytes): &Handle) -> io::Result<PathBuf> {
     const BYTES: usize = 128; // MAX_HANDLE_SZ
     #[repr(C, align(8))]
@@ -94,7 +94,8 @@ fn ask(mount: &File, (kind, bytes): &Handle) -> io::Result<PathBuf> {
         return Err(io::ErrorKind::InvalidData.into());
     };
     place.copy_from_slice(bytes);
-    // SAFETY: `Buffer` begins like `struct file_handle`, and its first field says how many bytes follow.
+    // SAFETY: `Buffer` begins like `struct file_handle`, and its first field is the count of bytes
+    // behind it.
     let opened = unsafe {
         libc::open_by_handle_at(
             mount.as_raw_fd(),
@@ -102,7 +103,7 @@ fn ask(mount: &File, (kind, bytes): &Handle) -> io::Result<PathBuf> {
             libc::O_PATH | libc::O_CLOEXEC,
         )
     };
-    // SAFETY: the call answered a descriptor that nobody else has.
+    // SAFETY: the call returned a descriptor that has no other owner.
     let opened = unsafe { OwnedFd::from_raw_fd(Errno::result(opened)?) };
     let name = std::fs::read_link(format!("/proc/self/fd/{}", opened.as_raw_fd()))?;
     let name = name.into_os_string().into_vec();

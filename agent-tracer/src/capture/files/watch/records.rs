@@ -1,16 +1,17 @@
-//! What fanotify(7) says and calls directories, as bytes. Whatever the bytes are, they are read without a
-//! panic; what is done with them is not known here.
+//! Parses records and directory handles of fanotify(7). Any bytes are parsed without a panic, and
+//! none are interpreted here.
 
 use std::{io, os::unix::ffi::OsStringExt, path::Path};
 
 use nix::{errno::Errno, libc};
 
-/// A directory as the kernel tells it, type and bytes (name_to_handle_at(2)).
+/// A directory handle: type and bytes (name_to_handle_at(2)).
 pub(super) type Handle = (i32, Vec<u8>);
 
-/// What fanotify calls a directory.
+/// Returns the handle that fanotify uses for a directory.
 pub(super) fn handle(directory: &Path) -> io::Result<Handle> {
-    /// Since Linux 6.5: a handle to compare with, also of a file system whose files cannot be opened by one.
+    /// Since Linux 6.5: a handle for comparison, also on file systems that cannot open files by
+    /// handle.
     const AT_HANDLE_FID: i32 = 0x200;
     handle_with(directory, AT_HANDLE_FID).or_else(|_| handle_with(directory, 0))
 }
@@ -31,8 +32,8 @@ fn handle_with(directory: &Path, flags: i32) -> io::Result<Handle> {
     let mut mount = 0;
     let mut path = directory.as_os_str().to_owned().into_vec();
     path.push(0);
-    // SAFETY: the path ends with a NUL; `Buffer` begins like `struct file_handle`, and its first field says how
-    // many bytes follow, which the kernel does not exceed.
+    // SAFETY: the path ends with a NUL. `Buffer` begins like `struct file_handle`; its first field
+    // is the count of bytes behind it, and the kernel does not exceed it.
     let done = unsafe {
         libc::name_to_handle_at(
             libc::AT_FDCWD,
@@ -55,11 +56,11 @@ pub(super) struct RawEvent<'a> {
     /// Of the directory that it happened in.
     pub(super) handle: Option<Handle>,
     pub(super) name: &'a [u8],
-    /// Of what was made, removed or given another name itself, since Linux 5.17.
+    /// Handle of the created, removed or renamed object itself, since Linux 5.17.
     pub(super) itself: Option<Handle>,
 }
 
-/// Reads `struct fanotify_event_metadata` and what follows each, see fanotify(7).
+/// Iterates over `struct fanotify_event_metadata` with its information records, see fanotify(7).
 pub(super) struct Events<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for Events<'a> {
@@ -110,7 +111,7 @@ impl<'a> RawEvent<'a> {
     }
 }
 
-/// The kind of the first information record, what is in it, and those behind it.
+/// Splits off the first information record: its kind, its content, and the rest.
 fn first(records: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     const HEADER: usize = 4;
     let kind = *records.first()?;
@@ -119,7 +120,7 @@ fn first(records: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((kind, record, records.get(length..)?))
 }
 
-/// A `struct file_handle` behind the id of a file system, and what follows it.
+/// Parses a `struct file_handle` behind a file system id, and returns the rest.
 fn handle_and_rest(record: &[u8]) -> Option<(Handle, &[u8])> {
     let rest = record.get(8..)?;
     let bytes = usize::try_from(u32::from_ne_bytes(rest.get(..4)?.try_into().ok()?)).ok()?;

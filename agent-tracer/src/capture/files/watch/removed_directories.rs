@@ -1,5 +1,6 @@
-//! What directories were called that are gone: told by a group of its own, which hears of nothing else. To have every event
-//! tell the handle of what it happened to would do as well, and costs an unpacker 4 % (of 50,000 files in memory).
+//! Learns the paths of removed directories from a fanotify group of its own.
+//!
+//! Handles in every event would do as well, but cost an unpacker 4 % (of 50,000 files in memory).
 
 use std::{
     ffi::OsStr,
@@ -22,7 +23,7 @@ use super::{
 /// The directories of one file system that are removed.
 pub(super) struct RemovedDirectories {
     fanotify: Fanotify,
-    /// Those of which the one above had no name when they were told of.
+    /// Removals whose parent directory had no name at that time.
     pending: Pending<Removed>,
 }
 
@@ -33,9 +34,11 @@ struct Removed {
 }
 
 impl RemovedDirectories {
-    /// Of the file system that a directory is in. Needs Linux 6.0, and a file system that can be watched as a whole.
+    /// Watches the file system that a directory is in. Needs Linux 6.0, and a file system that can
+    /// be watched as a whole.
     pub(super) fn begin(directory: &Path, flags: InitFlags) -> io::Result<RemovedDirectories> {
-        /// Since Linux 6.0: unlike FAN_MARK_IGNORED_MASK it leaves alone what happens to directories, unless asked to.
+        /// Since Linux 6.0: unlike FAN_MARK_IGNORED_MASK it ignores no event of a directory, unless
+        /// asked to.
         const FAN_MARK_IGNORE: MarkFlags = MarkFlags::from_bits_retain(0x400);
         let target = InitFlags::from_bits_retain(libc::FAN_REPORT_DFID_NAME_TARGET);
         let fanotify = Fanotify::init(flags | target, EventFFlags::O_RDONLY)?;
@@ -51,7 +54,7 @@ impl RemovedDirectories {
         })
     }
 
-    /// Takes the names of what was removed since.
+    /// Learns the paths of directories removed since the last call.
     pub(super) fn learn(&mut self, paths: &mut DirectoryPaths, buffer: &mut [u8]) {
         loop {
             let events = read(&self.fanotify, buffer);
@@ -76,7 +79,7 @@ impl RemovedDirectories {
     }
 }
 
-/// Reads what happened since, as much as fits.
+/// Reads pending events, as many as fit.
 pub(super) fn read<'a>(fanotify: &Fanotify, buffer: &'a mut [u8]) -> &'a [u8] {
     // Anything else than bytes is "nothing more for now".
     let length = nix::unistd::read(fanotify.as_fd(), buffer).unwrap_or(0);

@@ -1,5 +1,5 @@
-//! How `.ssh` in the homes of users is watched. Where its file system is watched as a whole, only attributes are left to be told
-//! of; no other file system is for its sake.
+//! Watches `.ssh` in the homes of users. On a file system watched as a whole, it adds only
+//! attributes. No whole file system is watched for its sake.
 
 use std::{
     collections::HashSet,
@@ -12,24 +12,25 @@ use std::{
 use super::{FileWatch, file_system::FileSystem};
 use crate::capture::files::homes::is_missing;
 
-/// File systems at most of which nothing but homes is watched: each takes a file_system, of which a user may have 128.
+/// Limit of file systems watched for homes alone: each takes a fanotify group, and a user may have
+/// 128.
 const FILE_SYSTEMS: usize = 8;
 
-/// How often it is looked who the users are, at most: thousands of homes take some 10 ms.
+/// Shortest interval between two reads of passwd(5): thousands of homes take some 10 ms.
 const USERS_EVERY: Duration = Duration::from_millis(100);
 
-/// What is known of them besides.
+/// The state of this part of the watch.
 #[derive(Default)]
 pub(super) struct SshDirectories {
-    /// How many are not watched, and why the last one is not.
+    /// Count of unwatched directories, with the last error.
     unwatched: Option<(usize, io::Error)>,
-    /// Whether users may have come that were not looked for.
+    /// True if passwd(5) changed since the last read.
     have_users_changed: bool,
     looked: Option<Instant>,
 }
 
 impl FileWatch {
-    /// Watches each `.ssh` that is there. Where one is not, its coming is to be told.
+    /// Watches each existing `.ssh`, and the nearest ancestor of a missing one.
     pub(super) fn add_ssh_directories(&mut self, directories: &[PathBuf]) {
         let mut ancestors = HashSet::new();
         for directory in directories {
@@ -68,7 +69,7 @@ impl FileWatch {
                 }
                 ancestors.insert(directory.to_owned());
             }
-            // One that is watched itself may yet go and come again, of which only the one above tells.
+            // A watched directory may be removed and come again; only its parent reports that.
             if is_whole || !is_ssh {
                 return Ok(());
             }
@@ -87,7 +88,7 @@ impl FileWatch {
         }
     }
 
-    /// Looks who the users are when that may have changed.
+    /// Reads passwd(5) again after a change.
     pub(super) fn follow_users(&mut self, have_changed: bool) {
         self.ssh.have_users_changed |= have_changed;
         let looked = self.ssh.looked;
@@ -100,7 +101,7 @@ impl FileWatch {
         }
     }
 
-    /// What is not event of them, in a few words: there may be thousands.
+    /// Describes the blind spots briefly: there may be thousands of homes.
     pub(super) fn ssh_caveats(&self) -> impl Iterator<Item = String> {
         let has_marks =
             |file_system: &&FileSystem| file_system.is_for_homes && file_system.marked > 0;

@@ -1,4 +1,4 @@
-//! Files are changed, and what is told of it is compared. That needs root; the live tests insist on it.
+//! Changes files, and compares the reported events. That needs root; the live tests insist on it.
 
 use super::*;
 

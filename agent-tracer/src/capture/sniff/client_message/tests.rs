@@ -80,7 +80,7 @@ fn a_row_has_no_more_holes_than_its_limit() {
         stream.add(1 + 2 * piece, b"a");
     }
     assert_eq!(stream.known.len(), PIECE_LIMIT);
-    // What closes holes is still taken.
+    // A segment that closes gaps is still accepted.
     stream.add(0, &[b'b'; 4 * PIECE_LIMIT]);
     assert_eq!(stream.contiguous().len(), 4 * PIECE_LIMIT);
     assert_eq!(stream.known.len(), 1);
@@ -158,7 +158,7 @@ proptest! {
             let place = place.index(damaged.len());
             damaged[place] = byte;
         }
-        // Whatever it then names stands in it, in upper or lower case, and is a host.
+        // Any name that it then has is a host, and is in the bytes, in upper or lower case.
         if let Reading::Is(ClientMessage::Hello(hello)) = read_client_message(&damaged, is_all)
             && let Some(host) = hello.server_name.host()
         {

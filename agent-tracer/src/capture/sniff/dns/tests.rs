@@ -1,4 +1,4 @@
-//! Answers as servers send them, as they must not, and as somebody hostile would.
+//! Tests answers as servers send them, malformed ones, and hostile ones.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -15,7 +15,7 @@ const NO_NAME: &str = include_str!("../fixtures/answer-no-name.hex");
 const ANSWERED: u16 = 0x8180;
 const TRUNCATED: u16 = 0x0200;
 
-/// The name of the question, where it stands in a message.
+/// A pointer to the question's name in a message.
 const QUESTION: &[u8] = &[0xc0, 12];
 
 fn response(message: &[u8]) -> Response {
@@ -63,7 +63,7 @@ fn alias(owner: &str, target: &str) -> Vec<u8> {
     record(&labels(owner), 5, &labels(target))
 }
 
-/// The last bytes of the addresses that `a.example` leads to.
+/// Returns the last bytes of the addresses of `a.example`.
 fn found(answers: &[Vec<u8>]) -> Vec<u8> {
     response(&message(ANSWERED, &labels("A.Example"), 1, answers))
         .addresses()
@@ -147,7 +147,7 @@ fn only_what_the_question_leads_to_is_named() {
         found(&[address("a.example", 1), address("b.example", 2)]),
         [1]
     );
-    // Case, order, several aliases, the same twice.
+    // Case, order, several aliases, and a duplicate.
     let chain = [
         address("C.example", 3),
         alias("B.eXample", "c.example"),
@@ -169,7 +169,7 @@ fn only_what_the_question_leads_to_is_named() {
     ];
     assert_eq!(found(&looped), [2]);
     assert!(found(&[alias("b.example", "a.example"), address("b.example", 2)]).is_empty());
-    // Names of servers are no aliases, and a dot in a label is none between labels.
+    // Server names are not aliases, and a dot within a label does not separate labels.
     let server = record(&labels("a.example"), 2, &labels("ns.example"));
     assert!(found(&[server, address("ns.example", 5)]).is_empty());
     assert!(found(&[record(b"\x09a.example\0", 1, &[192, 0, 2, 6])]).is_empty());
@@ -210,7 +210,7 @@ fn a_service_under_another_name() {
         "only another name: hints in it are to be ignored"
     );
     assert_eq!(found(&[of(1, "pool.example", &hint)]), [8]);
-    // No such service; parameters that are none.
+    // A missing service, and malformed parameters.
     assert!(found(&[of(0, "", &[])]).is_empty());
     for params in [
         &[0, 4, 0, 3, 192, 0, 2][..],

@@ -1,4 +1,4 @@
-//! Requests of every form, and what only looks like one.
+//! Tests requests of every form, and texts that only resemble one.
 
 use super::{Progress, Request, read};
 use crate::capture::sniff::fixtures::REQUESTS;
@@ -12,7 +12,7 @@ fn whole(text: &str) -> Request {
     }
 }
 
-/// Host, destination and target in one line.
+/// Joins host, destination and target in one line.
 fn said(text: &str) -> String {
     let request = whole(text);
     let destination = request

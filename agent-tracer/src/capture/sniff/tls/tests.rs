@@ -1,4 +1,4 @@
-//! Hellos of real programs, and such as none sends.
+//! Tests hellos of real programs, and invalid ones.
 
 use super::{Hello, Progress, ServerName, read};
 use crate::capture::sniff::fixtures::{HELLOS, bytes};
@@ -39,7 +39,7 @@ fn message(body: &[u8]) -> Vec<u8> {
     [&[1, 0][..], &with_length(body)].concat()
 }
 
-/// In as many records as there are pieces between the cuts.
+/// Splits a message into one record per piece between the cuts.
 fn records(message: &[u8], cuts: &[usize]) -> Vec<u8> {
     let mut stream = Vec::new();
     let mut from = 0;
@@ -120,7 +120,7 @@ fn a_list_of_names_has_one_of_a_host() {
     assert_eq!(of(&[(9, b"a")]), ServerName::NoHostName);
     assert_eq!(of(&[]), ServerName::NoHostName);
     assert_eq!(whole(&hello(&[])).server_name, ServerName::Absent);
-    // As a server has it, where it means that the name was used.
+    // The empty form of a server that used the name.
     assert!(is_broken(&hello(&[(0, b"")])));
 }
 
@@ -194,11 +194,11 @@ fn other_records_and_messages_are_none() {
     // Longer than a hello can be; a version in it that TLS never had.
     assert!(matches!(with(6, 0xff), Progress::Broken));
     assert!(matches!(with(9, 9), Progress::Broken));
-    // Something else in the middle of it.
+    // Another protocol in the middle of it.
     let mut interrupted = records(&intact[5..], &[20]);
     interrupted[25] = 0x17;
     assert!(is_broken(&interrupted));
-    // What follows is not looked at.
+    // Later bytes are ignored.
     let more = [&intact[..], b"\x14\x03\x03\x00\x01\x01garbage"].concat();
     assert_eq!(whole(&more), whole(&intact));
 }

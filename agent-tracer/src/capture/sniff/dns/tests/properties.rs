@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The labels of a name as it is shown, as they stand in a message.
+/// Returns the encoded labels of a displayed name.
 fn raw_labels(name: &str) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for label in name.split('.').filter(|label| !label.is_empty()) {
@@ -80,7 +80,7 @@ proptest! {
         }
     }
 
-    /// Against a search that goes on until nothing is new.
+    /// Compares the result with an exhaustive search.
     #[test]
     fn what_a_name_leads_to(answers in proptest::collection::vec(answer(), 0..12)) {
         let response = response(&message(ANSWERED, &labels("a.example"), 1, &answers));
