@@ -8,7 +8,8 @@
 //! Here a glob costs about as much as its text, and bytes need no detour over a platform's path
 //! type.
 
-/// Far past any path worth naming; keeps the worst comparison (length of glob × length of text) harmless.
+/// Far past any path worth naming; keeps the worst comparison (length of glob × length of text)
+/// harmless.
 const LENGTH_LIMIT: usize = 1024;
 
 /// Subjects of a glob, which decide on the reach of `*`.
@@ -34,7 +35,7 @@ enum Token {
     Star,
     /// `**`, and `*` in other text.
     Any,
-    /// `**/` at the start of a component: any number of whole components, also none.
+    /// `**/` at the start of a component: any number of whole components, or none.
     Components,
 }
 
@@ -101,7 +102,7 @@ impl Glob {
     /// last `**` takes one more. An earlier one need never move again: any text that it could take,
     /// the later one can take too.
     pub fn matches(&self, text: &[u8]) -> bool {
-        // Settles nearly every argument that `*/name` is held against, at any length.
+        // Decides nearly every comparison with `*/name`, at any length.
         if let Some(Token::Literal(end)) = self.tokens.last()
             && !text.ends_with(end)
         {
@@ -197,7 +198,8 @@ fn tokens(written: &str, scope: Scope) -> Result<Vec<Token>, String> {
             '[' => class(&mut characters)?,
             '{' | '}' => {
                 return Err(format!(
-                    "`{character}` in a glob: alternatives are not supported; write one [[tree.match]] for each, \
+                    "`{character}` in a glob: alternatives are not supported; write one \
+                     [[tree.match]] for each, \
                      or `\\{character}` for the character itself"
                 ));
             }

@@ -353,7 +353,7 @@ fn interrupts_take_nothing_away_unsaid() {
         "{whole} of {} are whole, complete: {is_complete}",
         rows.len()
     );
-    // That it was answered is missing, and it is known that it was.
+    // The answer itself is lost, but known to have happened.
     let known = |row: &&Value| row["state"] != "connecting" && !row["connect_ms"].is_number();
     let gap = rows.iter().find(known);
     assert!(

@@ -219,7 +219,7 @@ fn what_is_new_on_the_machine() {
     let mut reported: Vec<String> = Vec::new();
     for row in &rows {
         assert_ne!(text(row, "tree"), "system", "{row}");
-        assert_ne!(text(row, "tree"), "", "nobody is behind {row}");
+        assert_ne!(text(row, "tree"), "", "no process is behind {row}");
         let name = text(row, "name");
         let name = name.split(" [").next().unwrap_or_default();
         reported.push(format!("{} {name}", text(row, "kind")));
@@ -298,7 +298,8 @@ fn every_endpoint_has_its_host() {
                 .flatten()
                 .map(|name| text(name, "source"))
                 .collect();
-            // The replica asks by itself, over UDP, as a language without the C library's resolver does.
+            // The replica asks by itself, over UDP, as a language without the C library's resolver
+            // does.
             assert_eq!(sources, [source, "dns"], "{row}");
         }
     }

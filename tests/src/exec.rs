@@ -38,7 +38,7 @@ struct Exec {
     rest: Vec<Vec<u8>>,
 }
 
-/// Execs of a trace, in the tree of the command; and the paths among them that are scripts'.
+/// Returns the execs of a trace in the command's tree, and the paths of scripts among them.
 fn recorded(trace: &Trace) -> (Vec<Exec>, Vec<Vec<u8>>) {
     let mut scripts = Vec::new();
     let execs = trace
@@ -225,7 +225,8 @@ fn a_fan_out() {
 fn a_fan_out_by_make() {
     let files = directory(&[(
         "Makefile",
-        "all: $(addprefix job-,$(shell seq 60))\njob-%:\n\t@/bin/true $@\n\t@echo $@ | cat >/dev/null\n",
+        "all: $(addprefix job-,$(shell seq 60))\njob-%:\n\t@/bin/true $@\n\t@echo $@ | cat \
+         >/dev/null\n",
     )]);
     let mut command = words(["make", "-j4", "-C"]);
     command.push(files.path().into());

@@ -19,7 +19,7 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// Records a script in a directory of its own, which is watched, after it was prepared by another.
+/// Records a script in a watched directory of its own, prepared by another script.
 fn record(prepare: &str, script: &str) -> Trace {
     recorded(prepare, script).trace()
 }
@@ -98,8 +98,10 @@ for d in range(250):
 
 fn every_way_to_change_a_file_has_its_author() {
     let trace = record(
-        "echo x >written; echo x >mode; echo x >gone; echo x >moved; mkdir full; echo x >full/x; ln -s a link; echo x >untouched",
-        "echo longer >written; chmod 4755 mode; rm gone; mv moved elsewhere; rm -r full; ln -sf b link
+        "echo x >written; echo x >mode; echo x >gone; echo x >moved; mkdir full; echo x >full/x; \
+         ln -s a link; echo x >untouched",
+        "echo longer >written; chmod 4755 mode; rm gone; mv moved elsewhere; rm -r full; ln -sf b \
+         link
          mkdir made; mkfifo made/pipe; cp written made/copy; mv made kept; true",
     );
     let mut reported: Vec<(String, String, String)> = changes(&trace, "file")
@@ -172,9 +174,11 @@ fn a_process_that_keeps_a_file_open_has_written_it() {
 
 fn rights_are_compared_with_their_author() {
     let trace = record(
-        "for name in written owned same; do cp /bin/true $name; chmod 4755 $name; done; chown 65534 owned; chmod 4755 owned
+        "for name in written owned same; do cp /bin/true $name; chmod 4755 $name; done; chown \
+         65534 owned; chmod 4755 owned
          echo equal >equal; sleep 0.1",
-        "cp /bin/true given; chmod 4755 given; echo more >>written; chown 0 owned; chmod 4755 owned; echo equal >equal; true",
+        "cp /bin/true given; chmod 4755 given; echo more >>written; chown 0 owned; chmod 4755 \
+         owned; echo equal >equal; true",
     );
     let rows = changes(&trace, "file");
     let attention: Vec<[&str; 3]> = rows
@@ -205,7 +209,8 @@ fn what_was_downloaded_and_executed_is_a_chain() {
         SERVER,
         "python3 -c 'import urllib.request
 urllib.request.urlretrieve(\"http://127.0.0.1:8080/script\", \"/opt/fetched.sh\")
-'; sh -eu -o pipefail ./fetched.sh || sh ./fetched.sh; sh ../opt/fetched.sh; rm fetched.sh; kill $SERVER",
+'; sh -eu -o pipefail ./fetched.sh || sh ./fetched.sh; sh ../opt/fetched.sh; rm fetched.sh; kill \
+$SERVER",
     );
     let rows = changes(&trace, "download");
     assert_eq!(rows.len(), 1, "{rows:?}");
@@ -225,7 +230,8 @@ fn downloads_are_followed_through_their_names() {
     let script = "python3 -c 'import os, urllib.request
 urllib.request.urlretrieve(\"http://127.0.0.1:8080/script\", \"PLACE/a.part\")
 os.rename(\"PLACE/a.part\", \"PLACE/a\")
-'; cd PLACE; sh a; mv a b; chmod +x b; ./b || true; cp b c; sh c; echo exit >other; cp --remove-destination other c; sh c; kill $SERVER";
+'; cd PLACE; sh a; mv a b; chmod +x b; ./b || true; cp b c; sh c; echo exit >other; cp \
+--remove-destination other c; sh c; kill $SERVER";
     let place = place.path().to_string_lossy();
     let trace = record(SERVER, &script.replace("PLACE", &place));
     let rows = trace.lives("changes", ["--all"]);

@@ -44,7 +44,8 @@ fn scene() -> Scene {
         \"$1\" act as-user 65534 65534 /bin/sh -c '/bin/true as-nobody; exit'
         sleep 0.3
         \"$1\" act dial plain 127.0.0.1:1
-        \"$1\" act orphan /bin/sh -c 'sleep 0.4; /bin/true late; \"$0\" act dial plain \"$1\"' \"$1\" \"$2\"";
+        \"$1\" act orphan /bin/sh -c 'sleep 0.4; /bin/true late; \"$0\" act dial \
+        plain \"$1\"' \"$1\" \"$2\"";
     let mut command = words(["sh", "-c", script, "sh"]);
     command.extend([own.into(), answering.clone().into()]);
     let trace = Recording::of(command).lingers(1500).run().trace();

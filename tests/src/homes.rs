@@ -1,5 +1,5 @@
-//! Keys of ssh in the homes of users: of those that are there, and of those that come. All that is changed is a namespace's own:
-//! its copy of /etc, its /home in memory, and a file system for homes alone.
+//! Tests keys of ssh in the homes of users, existing and new ones. All changes are confined to a
+//! namespace: its copy of /etc, its /home in memory, and a file system for homes alone.
 
 use std::path::Path;
 
@@ -34,7 +34,7 @@ fn recording(place: &Path, prepare: &str, script: &str) -> Recording {
         .environment("BEFORE", prepare)
 }
 
-/// Files that differ in any `.ssh`: name, action, author, why they deserve attention.
+/// Returns files that differ in any `.ssh`: name, action, author, and the reason for attention.
 fn keys(trace: &Trace, place: &Path) -> Vec<[String; 4]> {
     let rows = trace.lives("changes", ["--all"]);
     let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
@@ -72,8 +72,10 @@ fn keys_are_reported_with_their_author() {
         echo more >>\"$PLACE/own/owns/.ssh/authorized_keys\"
         mkdir \"$PLACE/own/alone/.ssh\"; sleep 0.3; cp /etc/hostname \"$PLACE/own/alone/.ssh/rc\"
         user new /home/new; mkdir -p /home/new/.ssh; cp /etc/hostname /home/new/.ssh/authorized_keys
-        mkdir -p /home/early/.ssh; cp /etc/hostname /home/early/.ssh/authorized_keys2; user early /home/early
-        user late \"$PLACE/own/late\"; sleep 0.3; mkdir \"$PLACE/own/late\"; sleep 0.3; mkdir \"$PLACE/own/late/.ssh\"
+        mkdir -p /home/early/.ssh; cp /etc/hostname /home/early/.ssh/authorized_keys2; user early \
+        /home/early
+        user late \"$PLACE/own/late\"; sleep 0.3; mkdir \"$PLACE/own/late\"; sleep 0.3; \
+        mkdir \"$PLACE/own/late/.ssh\"
         sleep 0.3; cp /etc/hostname \"$PLACE/own/late/.ssh/authorized_keys\"
         mkdir -p /home/nobodys/.ssh; cp /etc/hostname /home/nobodys/.ssh/authorized_keys
         echo more >>\"$PLACE/elsewhere/authorized_keys\"";
@@ -139,7 +141,8 @@ fn many_homes_are_few_words() {
     let read = trace.read("changes", []);
     let said = read.messages();
     let words = format!(
-        "and in .ssh of {homes} homes; what is elsewhere was not, nor was .ssh of {left_out} more homes"
+        "and in .ssh of {homes} homes; what is elsewhere was not, nor was .ssh of {left_out} more \
+         homes"
     );
     let said: Vec<&str> = said.split_whitespace().collect();
     let said = said.join(" ");

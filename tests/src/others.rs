@@ -41,8 +41,8 @@ struct Observations {
     tcplife: Ended,
 }
 
-/// Runs the scenario under all of them. The recorder is there first and goes last, so that it has no
-/// excuse for anything that they report.
+/// Runs the scenario under all of them. The recorder starts first and ends last, so it must have
+/// all of their events.
 fn observe(servers: [SocketAddr; 2]) -> Observations {
     let recorder = Recording::of(Vec::new())
         .option(["--system"])

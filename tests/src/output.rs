@@ -266,7 +266,10 @@ fn lines_fit_a_narrow_terminal() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let mut command = tracer();
     command.args(["record", "-o", "a.trace", "--", "sh", "-c"]);
-    command.arg("(sleep 1 'and a half, as one would write in a longer text' 2>/dev/null &); : and more text, so much that it does not fit");
+    command.arg(
+        "(sleep 1 'and a half, as one would write in a longer text' 2>/dev/null &); : and \
+        more text, so much that it does not fit",
+    );
     let (_, shown) = on_terminal(
         command.env("TERM", "xterm").current_dir(directory.path()),
         60,

@@ -38,7 +38,7 @@ fn two_thousand_orphans_are_all_the_commands() {
             (setsid sh -c 'exec sleep 0.01' &)
             i=$((i + 1))
         done
-        # Orphans belong to somebody else by now, so there is nothing to wait for.
+        # Orphans have another parent by now, so there is nothing to wait for.
         sleep 2";
     let trace = Recording::of(words(["sh", "-c", script]))
         .lingers(1000)
@@ -54,7 +54,7 @@ fn two_thousand_orphans_are_all_the_commands() {
     assert_eq!(count("/setsid"), 2000);
     assert_eq!(count("/sh"), 2001);
     assert_eq!(count("/sleep"), 2001);
-    // Wherever they were put: no sleep of theirs is in another tree.
+    // In any place: none of its sleeps is in another tree.
     let strangers = trace
         .all("exec")
         .filter(|event| event.tree() != "command" && event.argv() == [&b"sleep"[..], b"0.01"])

@@ -74,7 +74,7 @@ fn a_file_is_private_and_never_replaced_unasked() {
     let link = directory.path().join("link.html");
     symlink(&file, &link).expect("a link");
     says(&write(&link, &["--force"]), 1, &["symbolic link"]);
-    // A trace that cannot be read costs no report that was there.
+    // An unreadable trace does not replace an existing report.
     let mut broken = tracer();
     broken
         .arg("report")

@@ -1,5 +1,6 @@
-//! Files that make programs run later, and the programs that cron then runs. The directories are a mount
-//! namespace's own, and so is the cron: a shell of that name. Nothing is scheduled on this machine.
+//! Tests files that make programs run later, and the programs that cron then runs. Directories and
+//! cron, a shell of that name, are confined to a mount namespace. Nothing is scheduled on this
+//! machine.
 
 use std::{ffi::OsString, fs};
 
@@ -13,7 +14,7 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// Runs a script where cron's directories are empty, and recorded from inside.
+/// Runs a script with empty cron directories, recorded from inside.
 fn record(before: &str, script: &str) -> Trace {
     let place = tempfile::tempdir().expect("a directory");
     let cron = place.path().join("cron");
@@ -80,7 +81,8 @@ fn a_table_of_before_explains_nothing() {
 fn changes_of_files_are_reported() {
     let trace = record(
         "",
-        "cd /etc/cron.hourly && echo x >one && mv one two && rm two && mkdir below && : >below/x; sleep 0.2",
+        "cd /etc/cron.hourly && echo x >one && mv one two && rm two && mkdir below && : >below/x; \
+         sleep 0.2",
     );
     let reported: Vec<(String, String, String)> = trace
         .all("file")

@@ -55,7 +55,7 @@ fn because(life: &Value) -> &str {
 /// Describes a process in a few words.
 fn who(life: &Value) -> String {
     let Value::Object(life) = life else {
-        return "nobody".to_owned();
+        return "no process".to_owned();
     };
     let keys = ["pid", "ppid", "argv", "unit", "tree", "because"];
     let parts: Vec<String> = keys.iter().map(|key| life[*key].to_string()).collect();

@@ -22,7 +22,7 @@ pub(crate) fn tests() -> Vec<Test> {
 /// far end answers with twice the bytes, unless the pattern forbids it.
 type Line = (&'static str, u16, usize, [u64; 4]);
 
-/// The ways are those of `actor/datagram.rs`.
+/// Patterns are those of `actor/datagram.rs`.
 const TABLE: [Line; 12] = [
     ("connected", 3, 100, [3, 300, 3, 600]),
     ("addressed", 3, 100, [3, 300, 3, 600]),

@@ -1,4 +1,4 @@
-//! Events one after the other, on a clock that goes on by itself. It invents nothing.
+//! Emits events in a row, on a clock that advances by itself.
 
 use std::{error::Error, ffi::OsStr, fs::File, net::SocketAddr, time::Instant};
 

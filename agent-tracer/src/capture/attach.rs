@@ -15,7 +15,7 @@ use super::{
     plan::{Choice, HookFailure},
 };
 
-/// Reads the object in, as often as need be.
+/// Loads the object, as often as needed.
 pub(super) struct Loader<'a> {
     loader: EbpfLoader<'a>,
 }
@@ -29,7 +29,7 @@ impl<'a> Loader<'a> {
         Loader { loader }
     }
 
-    /// Reads it in, with the settings sealed.
+    /// Loads the programs, with the settings sealed.
     pub(super) fn load(&mut self, settings: &'a [u32]) -> Result<Ebpf, EbpfError> {
         self.loader
             .override_global("SETTINGS", settings, true)
@@ -41,7 +41,7 @@ impl<'a> Loader<'a> {
 pub(super) struct Places {
     /// The number of the function `tcp_connect` among the kernel's types.
     pub(super) tcp_connect: Option<u32>,
-    /// The root of the cgroup2 hierarchy, or why it is not to be had.
+    /// The root of the cgroup2 hierarchy, or the reason for its absence.
     pub(super) cgroup: Result<OwnedFd, String>,
 }
 
@@ -130,7 +130,7 @@ fn beside_others(
     attach(CgroupAttachMode::AllowMultiple).or_else(|_| attach(CgroupAttachMode::Single))
 }
 
-/// Has the verifier look at a program.
+/// Makes the verifier check a program.
 pub(super) fn load_program(program: &mut Program, places: &Places) -> Result<(), ProgramError> {
     match program {
         Program::FEntry(program) => program.load(
@@ -201,13 +201,15 @@ mod tests {
 
     #[test]
     fn the_verifier_is_quoted_with_its_complaint() {
-        let text = "the `BPF_PROG_LOAD` syscall returned Invalid argument (os error 22). Verifier output: \
+        let text = "the `BPF_PROG_LOAD` syscall returned Invalid argument (os error 22). Verifier \
+            output: \
             0: R1=ctx() R10=fp0\n1: (85) call bpf_probe_read_kernel#113\n\
             unknown func bpf_probe_read_kernel#113\nverification time 20 usec\nstack depth 0\n\
             processed 2 insns (limit 1000000)\n\n";
         assert_eq!(
             briefly(text),
-            "the `BPF_PROG_LOAD` syscall returned Invalid argument (os error 22): unknown func bpf_probe_read_kernel#113"
+            "the `BPF_PROG_LOAD` syscall returned Invalid argument (os error 22): unknown func \
+             bpf_probe_read_kernel#113"
         );
         assert_eq!(
             briefly("it returned that. Verifier output: \n"),

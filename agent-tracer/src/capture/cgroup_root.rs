@@ -1,5 +1,5 @@
-//! The root of the cgroup2 hierarchy, which cgroup programs are attached to so that they see all processes. It changes
-//! no mount that others see.
+//! Opens the root of the cgroup2 hierarchy, so that cgroup programs attached to it see all
+//! processes. It changes no mount that others see.
 
 use std::{
     ffi::OsString,
@@ -13,8 +13,8 @@ use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, 
 
 use super::mounts;
 
-/// Opens it: where it is mounted or, where it is not (hosts that use cgroup v1 alone), by a mount of our own that is in
-/// no directory.
+/// Opens the root where it is mounted. On hosts that use cgroup v1 alone, it makes a detached mount
+/// of its own.
 ///
 /// # Errors
 ///
@@ -35,7 +35,7 @@ pub(super) fn open() -> io::Result<OwnedFd> {
     )?)
 }
 
-/// Where the whole of it is mounted, by /proc/self/mountinfo (proc_pid_mountinfo(5)).
+/// Finds a mount of the whole hierarchy in /proc/self/mountinfo (proc_pid_mountinfo(5)).
 fn mounted() -> Option<PathBuf> {
     let text = fs::read(mounts::OWN).ok()?;
     let whole = mounts::mounts(&text).find(|mount| mount.root == b"/" && mount.kind == b"cgroup2");

@@ -9,7 +9,7 @@ pub enum CaptureError {
     /// The privileges are missing.
     #[error(transparent)]
     Unprivileged(#[from] Unprivileged),
-    /// The kernel's types are not known.
+    /// The kernel's types are unknown.
     #[error(transparent)]
     Btf(#[from] BtfError),
     /// The kernel lacks a feature of Linux 5.8.
@@ -24,12 +24,14 @@ pub enum CaptureError {
     },
     /// Lockdown forbids every read of kernel memory.
     #[error(
-        "the kernel is locked down for confidentiality, which keeps BPF from reading its memory: boot it with lockdown=integrity, or without lockdown="
+        "the kernel is locked down for confidentiality, which keeps BPF from reading its memory: \
+         boot it with lockdown=integrity, or without lockdown="
     )]
     LockedDown,
     /// The kernel, or the container around it, forbids the use of BPF.
     #[error(
-        "this kernel does not let root use BPF ({0}): check that it has CONFIG_BPF_SYSCALL, and, in a container, that its seccomp profile allows bpf(2), as --privileged does"
+        "this kernel does not let root use BPF ({0}): check that it has CONFIG_BPF_SYSCALL, and, \
+         in a container, that its seccomp profile allows bpf(2), as --privileged does"
     )]
     NoBpf(String),
     /// The hooks that follow processes cannot be attached.
@@ -42,7 +44,7 @@ pub enum CaptureError {
         /// The kernel's answer.
         error: String,
     },
-    /// The programs are loaded, but the way back from them does not open.
+    /// The programs are loaded, but the channel from them does not open.
     #[error("cannot read from the eBPF programs: {0}")]
     Channel(String),
 }

@@ -94,7 +94,8 @@ impl Hook {
     pub fn remedy(self) -> &'static str {
         match self {
             Hook::FentryTcpConnect => {
-                "needs CONFIG_FUNCTION_TRACER and CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, and a kernel policy that lets BPF attach to functions"
+                "needs CONFIG_FUNCTION_TRACER and CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, and a \
+                 kernel policy that lets BPF attach to functions"
             }
             Hook::KprobeTcpConnect => "needs CONFIG_KPROBES",
             Hook::SockDiag => "needs CONFIG_INET_DIAG (`modprobe tcp_diag`)",

@@ -1,4 +1,4 @@
-//! Text tables of the running system, parsed: mounts and host names. It interprets no entry.
+//! Parses text tables of the running system: mounts and host names. It interprets no entry.
 
 pub(in crate::capture) mod hosts;
 pub(in crate::capture) mod mounts;

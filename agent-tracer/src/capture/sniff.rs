@@ -1,5 +1,5 @@
-//! Protocol parsers: the host that the first bytes of a connection name, and the answers of DNS.
-//! The parsers are pure functions of bytes; they open no socket and keep no payload.
+//! Parses protocols: the host in the first bytes of a connection, and answers of DNS. The parsers
+//! are pure functions of bytes; they open no socket and keep no payload.
 
 mod client_message;
 pub mod dns;

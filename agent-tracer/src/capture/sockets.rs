@@ -38,7 +38,7 @@ pub struct FoundSocket {
     pub local: SocketAddr,
     /// The remote end.
     pub remote: SocketAddr,
-    /// Processes that hold it open, in ascending order; none where that could not be found out.
+    /// Processes that hold it open, in ascending order; empty if they are unknown.
     pub holders: Vec<u32>,
     inode: u32,
 }
@@ -120,7 +120,8 @@ fn found(socket: &InetResponseHeader) -> Option<FoundSocket> {
     Some(as_found(socket, Protocol::Tcp, state))
 }
 
-/// Sockets of the kernel's own have no inode, and those without a port were never used.
+/// Converts a UDP socket. The kernel's own sockets have no inode, and those without a port were
+/// never used.
 fn found_datagrams(socket: &InetResponseHeader) -> Option<FoundSocket> {
     if socket.inode == 0 || socket.socket_id.source_port == 0 {
         return None;

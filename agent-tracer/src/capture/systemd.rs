@@ -1,8 +1,8 @@
-//! systemd as a source of events: which units it has, and what happens to them, over the system bus. Who
-//! asked for what is not looked at: D-Bus does not tell.
+//! Listens to systemd over the system bus: its units, and events of them. D-Bus does not report who
+//! asked for an action, so that is left to the model.
 //!
-//! Interfaces as of org.freedesktop.systemd1(5). Not over systemd's private socket, which needs no bus: what it sends there
-//! names a sender that the D-Bus specification does not allow, and zbus panics on it.
+//! Interfaces as of org.freedesktop.systemd1(5). systemd's private socket would need no bus, but
+//! its messages name a sender that the D-Bus specification forbids, and zbus panics on it.
 
 mod lists;
 mod translator;
@@ -25,7 +25,7 @@ pub(super) use lists::ListedUnit;
 pub(super) use lists::{Lists, lists};
 use translator::SignalTranslator;
 
-/// There where systemd is PID 1, see sd_booted(3).
+/// Exists where systemd is PID 1, see sd_booted(3).
 const BOOTED: &str = "/run/systemd/system";
 const SYSTEMD: &str = "org.freedesktop.systemd1";
 const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
@@ -36,38 +36,38 @@ const SERVICE: &str = "org.freedesktop.systemd1.Service";
 const JOB: &str = "org.freedesktop.systemd1.Job";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
-/// Messages that may wait: a boot's worth of them, so that PID 1 is never held up by us.
+/// Limit of queued messages: as many as a boot makes, so that the recorder never blocks PID 1.
 const WAITING: usize = 16 * 1024;
 
-/// How long PID 1 may take for its first answer. While a slow machine starts that is seconds; longer only where a recording is
-/// no help.
+/// Time limit for PID 1's first answer. It takes seconds while a slow machine starts, and longer
+/// only where a recording is no help.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Why nothing is known of units.
+/// Reasons for missing units.
 #[derive(Debug, thiserror::Error)]
 pub enum UnitsError {
-    /// systemd refuses, or speaks differently.
+    /// systemd refuses, or its answer has an unknown form.
     #[error("{0}")]
     Refused(#[from] zbus::Error),
-    /// It does not answer.
+    /// systemd does not answer.
     #[error("systemd does not answer")]
     Silent,
 }
 
-/// systemd's messages on their way to being events.
+/// The queue of systemd's messages, translated to events.
 pub struct UnitWatch {
     events: mpsc::UnboundedReceiver<Event>,
-    /// The next one, where it was looked at and is too late.
+    /// The next event, if its time has not come yet.
     next: Option<Event>,
     tasks: [JoinHandle<()>; 2],
 }
 
 impl UnitWatch {
-    /// Begins to listen, and asks which units there are. Nothing where systemd is not PID 1.
+    /// Starts to listen, and asks for the loaded units. Returns `None` where systemd is not PID 1.
     ///
     /// # Errors
     ///
-    /// There is a systemd, but it does not tell.
+    /// systemd runs, but does not answer.
     pub async fn start() -> Result<Option<(Units, UnitWatch)>, UnitsError> {
         if !Path::new(BOOTED).is_dir() || is_left_out(Hook::Systemd) {
             return Ok(None);
@@ -81,7 +81,7 @@ impl UnitWatch {
     async fn listen() -> Result<(Units, UnitWatch), UnitsError> {
         let mut connection = connection::Builder::system()?.build().await?;
         connection.set_max_queued(WAITING);
-        // Before the question, so that nothing between the two is missed.
+        // Before the question, so that no message between the two is missed.
         let mut messages = MessageStream::from(&connection);
         let rule = MatchRule::builder()
             .msg_type(Type::Signal)
@@ -97,8 +97,8 @@ impl UnitWatch {
         let (sender, events) = mpsc::unbounded_channel();
         let end_sender = sender.clone();
         let (pass, signals) = mpsc::unbounded_channel();
-        // Two tasks: one that asks while it listens would wait for an answer behind the messages that it
-        // does not take.
+        // Two tasks: a single one would wait for an answer queued behind messages that it does not
+        // take.
         let listener = tokio::spawn(async move {
             while let Some(message) = messages.next().await {
                 let signal = message.ok().and_then(|message| Signal::read(&message));
@@ -136,7 +136,7 @@ impl UnitWatch {
         Ok((Units { units: loaded }, watch))
     }
 
-    /// The next event that is there already, if it is of a time before that.
+    /// Returns the next queued event, if it is older than a time.
     pub fn take_before(&mut self, boot_ns: u64) -> Option<Event> {
         let next = self.next.take().or_else(|| self.events.try_recv().ok())?;
         if next.boot_ns < boot_ns {
@@ -159,7 +159,8 @@ fn unit_name(unit: &LoadedUnit) -> String {
     String::from_utf8_lossy(&unit.name).into_owned()
 }
 
-/// Name, description, load state, active state, sub state, unit that it follows, path, job, its type, its path.
+/// Name, description, load state, active state, sub state, followed unit, path, job, its type, its
+/// path.
 type Listed = (
     String,
     String,
@@ -200,7 +201,7 @@ async fn ask(
         .await
 }
 
-/// What systemd tells without being asked, as far as it is looked at.
+/// The signals of systemd that matter here.
 enum Signal {
     JobNew {
         job: OwnedObjectPath,
@@ -250,8 +251,8 @@ impl Signal {
     }
 }
 
-/// Where a unit is on the bus, see sd_bus_path_encode(3): what is neither letter nor digit, and a digit in front, becomes
-/// `_` and two hexadecimal digits.
+/// Returns the bus path of a unit, see sd_bus_path_encode(3): a leading digit, and all but letters
+/// and digits, become `_` and two hexadecimal digits.
 fn object_path(unit: &str) -> String {
     let mut path = UNIT_PATH.to_owned();
     for (position, byte) in unit.bytes().enumerate() {
@@ -264,7 +265,7 @@ fn object_path(unit: &str) -> String {
     path
 }
 
-/// The unit of such a path's last part.
+/// Decodes the last part of such a path.
 fn unescaped(label: &str) -> String {
     let mut bytes = Vec::with_capacity(label.len());
     let mut rest = label.as_bytes();

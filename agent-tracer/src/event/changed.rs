@@ -84,7 +84,7 @@ pub struct Difference {
 /// Files under the watched roots that are new, changed or gone. Many come in several events.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct FilesCompared {
-    /// The directories that were looked through, in the first of several events.
+    /// The compared directories, in the first of several events.
     #[prost(bytes = "vec", repeated, tag = "1")]
     pub roots: Vec<Vec<u8>>,
     /// Count of files and directories at the end; 0 in all events but the first.
@@ -96,7 +96,7 @@ pub struct FilesCompared {
     /// The reason for a missing or partial comparison; else empty.
     #[prost(string, tag = "4")]
     pub problem: String,
-    /// In how many homes of users `.ssh` was looked through besides; in the first of several events.
+    /// Count of homes whose `.ssh` was compared, too; in the first of several events.
     #[prost(uint64, tag = "5")]
     pub homes: u64,
     /// Count of homes left out, because they are missing or not on a file system of the machine.

@@ -42,7 +42,7 @@ pub struct Connect {
     /// Remote port.
     #[prost(uint32, tag = "5")]
     pub remote_port: u32,
-    /// TCP in all traces that do not say.
+    /// TCP in older traces, which lack it.
     #[prost(enumeration = "Protocol", tag = "6")]
     pub protocol: i32,
 }
@@ -90,7 +90,7 @@ impl Established {
     }
 }
 
-/// The connection never came to be.
+/// The connection failed.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct ConnectFailed {
     /// As in [`Connect`].
@@ -184,7 +184,7 @@ pub struct Listen {
     /// Numbered with the connections of the trace.
     #[prost(uint64, tag = "1")]
     pub connection: u64,
-    /// Local address, 4 or 16 bytes; all zero for every one of the machine's.
+    /// Local address, 4 or 16 bytes; all zero for every address of the machine.
     #[prost(bytes = "vec", tag = "2")]
     pub local_address: Vec<u8>,
     /// Local port.
@@ -212,7 +212,7 @@ pub struct Sockets {
     pub sockets: Vec<SnapshotSocket>,
 }
 
-/// A connection that was there before.
+/// An earlier connection.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct SnapshotSocket {
     /// As in [`Connect`].
@@ -236,7 +236,7 @@ pub struct SnapshotSocket {
     /// Processes that held it open, in ascending order; the one that asked for it is unknown.
     #[prost(uint32, repeated, tag = "7")]
     pub holders: Vec<u32>,
-    /// TCP in all traces that do not say.
+    /// TCP in older traces, which lack it.
     #[prost(enumeration = "Protocol", tag = "8")]
     pub protocol: i32,
 }
@@ -257,7 +257,7 @@ impl SnapshotSocket {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
 #[repr(i32)]
 pub enum SocketState {
-    /// A newer `tracer` had a state that this one does not know.
+    /// A state of a newer `tracer`, unknown to this one.
     Unknown = 0,
     /// SYN_SENT.
     Connecting = 1,

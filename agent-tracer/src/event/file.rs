@@ -1,10 +1,10 @@
 //! Events of files: action, author and path. File contents are never included.
 
-/// A process changed a file (fanotify(7)). The event's process is the one that did; its pid is 0 where
-/// that is not known.
+/// A process changed a file (fanotify(7)). The event's process is the author; its pid is 0 if
+/// unknown.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct File {
-    /// The absolute path, as of the name that it had then.
+    /// The absolute path, with the name of that time.
     #[prost(bytes = "vec", tag = "1")]
     pub path: Vec<u8>,
     /// The action.
@@ -24,17 +24,17 @@ pub struct File {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
 #[repr(i32)]
 pub enum FileAction {
-    /// A newer `tracer` had an action that this one does not know.
+    /// An action of a newer `tracer`, unknown to this one.
     Unknown = 0,
-    /// It came to be.
+    /// Created.
     Created = 1,
-    /// A writer closed it.
+    /// Closed after writing.
     Written = 2,
-    /// It got this name.
+    /// Renamed to this path.
     Renamed = 3,
-    /// It is gone, or has another name now.
+    /// Removed, or renamed to another path.
     Removed = 4,
-    /// Its permissions, owner, times or extended attributes were set.
+    /// Permissions, owner, times or extended attributes were set.
     Attributes = 5,
     /// The file differs at the end without an observed writer, and this process has it open for
     /// writing.

@@ -5,16 +5,16 @@ use std::net::IpAddr;
 
 use super::connection::endpoint;
 
-/// A DNS server answered. The process is the one that asked, where that is known.
+/// A DNS server answered. The process is the one that asked, if known.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Dns {
     /// The socket that received the answer, as in [`super::Connect`]; 0 if unknown.
     #[prost(uint64, tag = "1")]
     pub connection: u64,
-    /// The name that was asked for.
+    /// The name asked for.
     #[prost(string, tag = "2")]
     pub question: String,
-    /// The type of record that was asked for: `A`, `AAAA`, `HTTPS` and so on.
+    /// The record type asked for: `A`, `AAAA`, `HTTPS` and so on.
     #[prost(string, tag = "3")]
     pub kind: String,
     /// `NOERROR`, `NXDOMAIN`, `SERVFAIL` and so on.
@@ -23,7 +23,7 @@ pub struct Dns {
     /// The answers, in the order of the message.
     #[prost(message, repeated, tag = "5")]
     pub answers: Vec<DnsAnswer>,
-    /// Addresses, of 4 or 16 bytes, that the question leads to.
+    /// The addresses of the question, of 4 or 16 bytes.
     #[prost(bytes = "vec", repeated, tag = "6")]
     pub addresses: Vec<Vec<u8>>,
     /// The server's truncation flag: more than a datagram holds.
@@ -55,7 +55,7 @@ pub struct DnsAnswer {
     /// The data: an address, a name, or a short description.
     #[prost(string, tag = "3")]
     pub data: String,
-    /// For how many seconds it holds.
+    /// Its lifetime in seconds.
     #[prost(uint32, tag = "4")]
     pub ttl: u32,
 }
@@ -96,7 +96,7 @@ pub struct HttpRequest {
     /// The target, without anything behind a question mark.
     #[prost(string, tag = "4")]
     pub target: String,
-    /// Of a request to a proxy: the host that the proxy is to talk to, else empty.
+    /// The destination of a request to a proxy; else empty.
     #[prost(string, tag = "5")]
     pub destination_host: String,
     /// Likewise, its port.
@@ -104,7 +104,7 @@ pub struct HttpRequest {
     pub destination_port: u32,
 }
 
-/// /etc/hosts, as it stood: when the recording began, and whenever it was changed.
+/// The content of /etc/hosts: when the recording began, and after each change.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Hosts {
     /// In the order of the file.

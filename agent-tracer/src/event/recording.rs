@@ -1,6 +1,6 @@
 //! Events of the recording itself: its phases, its losses, its end.
 
-/// The recorded command is about to run. The event's process is the one it will run in.
+/// The recorded command is about to run. The event's process is the one that will run it.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub struct CommandStarted {
     /// True if it ran before the recording began (`--pid`).
@@ -27,7 +27,7 @@ pub struct CommandEnded {
     pub status_known: bool,
 }
 
-/// Events that happened and are not in the trace.
+/// Events that happened, but are missing in the trace.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Lost {
     /// Kind of the events, or `sockets` for connections whose outcome will be missed.
@@ -46,7 +46,7 @@ pub struct KernelLog {
     pub line: String,
 }
 
-/// The recording ended well.
+/// The recording ended properly.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub struct End {
     /// The reason.
@@ -58,13 +58,13 @@ pub struct End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
 #[repr(i32)]
 pub enum EndReason {
-    /// A newer `tracer` had a reason that this one does not know.
+    /// A reason of a newer `tracer`, unknown to this one.
     Unknown = 0,
-    /// The command ended, and the time of `--linger` was over.
+    /// The command ended, and the time of `--linger` passed.
     CommandEnded = 1,
-    /// The time of `--for` was over.
+    /// The time of `--for` passed.
     TimeOver = 2,
-    /// A signal asked for it.
+    /// A signal asked for the end.
     Interrupted = 3,
 }
 

@@ -2,11 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// An address that a connection goes to is in published prefixes. It comes ahead of the first event with that
+/// A connection's address is in published prefixes. Comes ahead of the first event with that
 /// address.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct AddressTagged {
-    /// 4 or 16 bytes; an IPv4 address in an IPv6 one is the IPv4 address.
+    /// 4 or 16 bytes; IPv4 within IPv6 counts as IPv4.
     #[prost(bytes = "vec", tag = "1")]
     pub address: Vec<u8>,
     /// The tags, most specific first; at least one.
@@ -34,10 +34,10 @@ pub struct AddressTag {
     /// The prefix that contains the address, such as `40.79.194.104/29`.
     #[prost(string, tag = "2")]
     pub prefix: String,
-    /// As the list has it; empty where the tag is of no region.
+    /// The list's region; empty if not given.
     #[prost(string, tag = "3")]
     pub region: String,
-    /// As the list has it; empty where the tag is of no service.
+    /// The list's service; empty if not given.
     #[prost(string, tag = "4")]
     pub system_service: String,
     /// The cloud that owns the prefix.

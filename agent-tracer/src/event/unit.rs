@@ -9,7 +9,7 @@ pub struct Units {
     pub units: Vec<LoadedUnit>,
 }
 
-/// One of them.
+/// One of these units.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct LoadedUnit {
     /// Its name, such as `omid.service`.
@@ -20,7 +20,7 @@ pub struct LoadedUnit {
     pub active: String,
 }
 
-/// Something happened to a unit.
+/// An action on a unit.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Unit {
     /// Its name, such as `omid.service`.
@@ -40,7 +40,7 @@ pub struct Unit {
     /// start this one with them.
     #[prost(bytes = "vec", repeated, tag = "5")]
     pub pulled_in_by: Vec<Vec<u8>>,
-    /// `FragmentPath`, or `SourcePath` of a generated unit; empty of one that is in no file.
+    /// `FragmentPath`, or `SourcePath` of a generated unit; empty without a file.
     #[prost(bytes = "vec", tag = "6")]
     pub file: Vec<u8>,
     /// `Wants`, `Requires`, `Requisite`, `BindsTo`, `Upholds`: units that start with this one.
@@ -57,13 +57,13 @@ pub struct Unit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
 #[repr(i32)]
 pub enum UnitAction {
-    /// A newer `tracer` had an action that this one does not know.
+    /// An action of a newer `tracer`, unknown to this one.
     Unknown = 0,
     /// systemd accepted a job for it (`JobNew`).
     Queued = 1,
     /// systemd described the unit: its names, triggers and file.
     Described = 2,
-    /// It runs, for the first time since the recording began, and did not before.
+    /// It runs for the first time since the recording began, and did not run before.
     Started = 3,
     /// It runs again.
     Restarted = 4,

@@ -23,7 +23,7 @@ pub enum State {
     Refused,
     /// No peer answered (`ETIMEDOUT`).
     TimedOut,
-    /// No way there (`EHOSTUNREACH`, `ENETUNREACH`).
+    /// Unreachable (`EHOSTUNREACH`, `ENETUNREACH`).
     Unreachable,
     /// Forbidden on this machine (`EPERM`, `EACCES`).
     Blocked,
@@ -75,7 +75,7 @@ pub struct Connection {
     pub remote: Option<SocketAddr>,
     /// Its state.
     pub state: State,
-    /// errno of its failure or of its end, 0 if none.
+    /// errno of its failure or end; 0 for a clean one.
     pub error: u32,
     /// Time of the request, nanoseconds since boot; of an earlier connection, the time of its first
     /// sight.
@@ -96,7 +96,7 @@ pub struct Connection {
     pub never_sent: bool,
     /// Names of the remote end, the most certain first.
     pub names: Vec<Name>,
-    /// Host and port that the remote end, a proxy, was asked to talk to.
+    /// The host and port that the remote end, a proxy, was asked for.
     pub destination: Option<(String, u16)>,
 }
 
@@ -283,7 +283,7 @@ impl Model {
             return;
         }
         if is_in_hosts {
-            // Then it is this one of the names there that was meant.
+            // Then the client meant this one of the names there.
             for known in &mut connection.names {
                 if known.source == NameSource::Hosts {
                     known.name = host.into();

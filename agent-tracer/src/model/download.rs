@@ -31,7 +31,7 @@ pub struct Download {
     pub executions: u64,
 }
 
-/// Connections of one writer that are named: the last ones.
+/// Limit of connections kept for one writer: the last ones.
 const SOURCES: usize = 8;
 
 /// Longest delay between a change of a file and its event; no measurement came near it.
@@ -40,10 +40,10 @@ const LAG_NS: u64 = 1_000_000_000;
 /// Limit of renamings that wait for their second half.
 const TAKEN_LIMIT: usize = 1024;
 
-/// Executions kept of processes that became other programs.
+/// Limit of executions kept of processes that became other programs.
 const FORMER_LIMIT: usize = 4096;
 
-/// Ports of DNS servers: names, and no files, come from there.
+/// Ports of DNS servers: they send names, not files.
 const DNS_PORTS: [u16; 2] = [53, 853];
 
 /// Programs that copy their arguments to the last one, or into it.

@@ -21,7 +21,7 @@ pub enum NameSource {
     Dns,
     /// /etc/hosts.
     Hosts,
-    /// A DNS lookup of another process did.
+    /// A DNS lookup of another process led to the address.
     DnsOther,
 }
 
@@ -41,7 +41,7 @@ impl NameSource {
 /// A name with its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
-    /// As it was sent, in lower case.
+    /// The name as sent, in lower case.
     pub name: Arc<str>,
     /// The source of the name.
     pub source: NameSource,
@@ -56,7 +56,7 @@ const NAMES: usize = 4;
 /// A process's lookups of one name with one outcome.
 #[derive(Clone, Debug)]
 pub struct NameLookup {
-    /// The process that asked, where that is known.
+    /// The process that asked, if known.
     pub asker: Option<ProcessIndex>,
     /// The name.
     pub question: Arc<str>,
@@ -64,7 +64,7 @@ pub struct NameLookup {
     pub kind: Arc<str>,
     /// `NOERROR`, `NXDOMAIN`, `SERVFAIL` and so on.
     pub rcode: Arc<str>,
-    /// The addresses that it led to the first time.
+    /// The addresses of the first answer.
     pub addresses: Vec<IpAddr>,
     /// Time of the first answer, nanoseconds since boot.
     pub first_ns: u64,
@@ -85,10 +85,10 @@ type Outcome = (Option<ProcessIndex>, Arc<str>, Arc<str>, Arc<str>);
 /// The lookups so far.
 #[derive(Default)]
 pub(super) struct Names {
-    /// The last ones that led to an address, the newest first.
+    /// The last lookups of an address, the newest first.
     lookups: BTreeMap<IpAddr, VecDeque<Resolved>>,
     hosts: BTreeMap<IpAddr, Vec<Arc<str>>>,
-    /// Everything that was looked up, in the order of the first answer.
+    /// All lookups, in the order of their first answers.
     all: Vec<NameLookup>,
     places: HashMap<Outcome, usize>,
 }
@@ -118,7 +118,7 @@ impl Names {
             false => Vec::new(),
         };
         add(own, NameSource::Dns);
-        // The first one is the canonical one; the others are as good, and no contradiction.
+        // The first one is canonical; the others are equally valid, and do not contradict it.
         let canonical = self.hosts.get(&address).and_then(|names| names.first());
         add(canonical.cloned().into_iter().collect(), NameSource::Hosts);
         add(others, NameSource::DnsOther);

@@ -29,7 +29,7 @@ pub struct Writer {
 /// Files written so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Schedule {
-    /// By path, without `/usr` in front: in most systems the directories there are also those of the root.
+    /// By path, without a leading `/usr`: most systems have the same directories at the root.
     writers: BTreeMap<Vec<u8>, Writer>,
     /// Jobs of cron by digest, with the last table that had them.
     jobs: BTreeMap<Vec<u8>, Writer>,
@@ -38,7 +38,8 @@ pub(super) struct Schedule {
 /// Programs that run jobs, by the names of their executables.
 const RUNNERS: [&[u8]; 5] = [b"cron", b"crond", b"anacron", b"atd", b"fcron"];
 
-/// Between cron and a script in one of its directories: a child of cron's, a shell, run-parts.
+/// Generations between cron and a script in one of its directories: cron's child, a shell,
+/// run-parts.
 const GENERATIONS: usize = 6;
 
 /// Returns the beginning of the SHA-256 of a command line, as in the table and as cron runs it.

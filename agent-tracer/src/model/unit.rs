@@ -51,7 +51,7 @@ impl Model {
 pub(super) struct UnitLife {
     /// It had processes when the recording began.
     pub(super) ran_before: bool,
-    /// systemd had it loaded then: it ran, or something that did referred to it.
+    /// systemd had it loaded then: it ran, or an active unit referred to it.
     pub(super) was_loaded: bool,
     /// Other names.
     pub(super) aliases: Vec<Vec<u8>>,

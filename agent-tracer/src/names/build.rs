@@ -1,4 +1,4 @@
-//! Gathers tags and their prefixes and orders them for lookups. Refuses to read anything.
+//! Gathers tags and their prefixes, and orders them for lookups. It reads no files.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,7 +12,7 @@ use super::{
     tags::{NONE, Tag, TagGroup, TagList, Tags},
 };
 
-/// Ten times the longest list that is published. 24 bytes each while they are gathered.
+/// Ten times the longest published list. Each takes 24 bytes during the build.
 pub(super) const PREFIX_LIMIT: usize = 1_000_000;
 
 /// Lists that are being read.
@@ -61,7 +61,7 @@ impl Builder {
 
     /// Adds prefixes of a tag, which may be known already.
     pub(super) fn add(&mut self, list: &Published, tag: &Description<'_>, prefixes: &[IpNet]) {
-        // Nothing would ever be in it.
+        // It would stay empty.
         if prefixes.is_empty() {
             return;
         }

@@ -18,7 +18,8 @@ pub enum TagError {
     },
     /// It is longer than any list.
     #[error(
-        "{file} is too large for a tag file: at most {} MiB are read, and published lists have less than 10; check that it \
+        "{file} is too large for a tag file: at most {} MiB are read, and published lists have \
+         less than 10; check that it \
          is the file you meant",
         SIZE_LIMIT >> 20
     )]
@@ -26,7 +27,7 @@ pub enum TagError {
         /// The file.
         file: String,
     },
-    /// It is plainly something else.
+    /// It has another format.
     #[error("{file} is no tag file but {looks}: {remedy}")]
     Other {
         /// The file.
@@ -36,7 +37,7 @@ pub enum TagError {
         /// The remedy.
         remedy: String,
     },
-    /// It ends before its end.
+    /// It is cut short.
     #[error(
         "{file} ends in the middle, after {bytes} bytes: {}",
         fetch("download it again")
@@ -47,7 +48,7 @@ pub enum TagError {
         /// Its length.
         bytes: usize,
     },
-    /// Something in it is not understood.
+    /// It has an unknown part.
     #[error(
         "{file}:{line}:{column}: {message}: {}",
         fetch("download it again, or correct it there")
@@ -71,7 +72,7 @@ pub enum TagError {
         /// The file.
         file: String,
     },
-    /// There is nothing in it.
+    /// It is empty.
     #[error(
         "{file} is a tag file without a prefix, so it names nothing: {}",
         fetch("download one")
@@ -80,9 +81,10 @@ pub enum TagError {
         /// The file.
         file: String,
     },
-    /// There is more in it than in any list.
+    /// It has more entries than any list.
     #[error(
-        "{file} has more than {PREFIX_LIMIT} prefixes, or those before it had: leave a file out, or check that it is the one \
+        "{file} has more than {PREFIX_LIMIT} prefixes, or those before it had: leave a file out, \
+         or check that it is the one \
          you meant"
     )]
     TooMany {

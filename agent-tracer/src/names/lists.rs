@@ -17,7 +17,7 @@ pub(super) enum ListFormat {
     Camel,
 }
 
-/// A list that can be had.
+/// A published list.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Published {
@@ -61,7 +61,7 @@ impl Published {
             file: String::new(),
             url: String::new(),
         };
-        // A test finds every form in the data file.
+        // A test finds every format in the data file.
         published()
             .iter()
             .find(|list| list.form == form)

@@ -1,7 +1,7 @@
 //! Reads a list: a file, then JSON in one pass, without a copy in memory.
 //!
 //! It knows three formats and skips unneeded keys. It refuses files longer than any list, and lists
-//! with an unknown entry: an address left out silently would get a wrong name from the next larger
+//! with an unknown entry: a skipped address would get a wrong name from the next larger
 //! prefix.
 
 mod json;
@@ -18,7 +18,7 @@ use super::{
 };
 use json::Root;
 
-/// Far more than any list has: the longest of 2025 has 4 MB.
+/// Far above any list: the longest of 2025 has 4 MB.
 pub(super) const SIZE_LIMIT: u64 = 64 << 20;
 
 /// Reads a file up to a limit. It may be endless, or a pipe.

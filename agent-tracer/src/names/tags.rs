@@ -56,7 +56,7 @@ pub(super) struct Tag {
 /// A list that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagList {
-    /// The file, as it was named.
+    /// The file, as given.
     pub file: String,
     /// The cloud that owns the prefixes.
     pub cloud: String,
@@ -64,16 +64,16 @@ pub struct TagList {
     pub version: String,
 }
 
-/// A tag that an address is in.
+/// A tag of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Match<'a> {
     /// The name of the tag.
     pub name: &'a str,
     /// The prefix that contains the address.
     pub prefix: IpNet,
-    /// As the list has it; empty where the tag is of no region.
+    /// The list's region; empty if not given.
     pub region: &'a str,
-    /// As the list has it; empty where the tag is of no service.
+    /// The list's service; empty if not given.
     pub system_service: &'a str,
     /// The cloud that owns the prefix.
     pub cloud: &'a str,
@@ -169,7 +169,7 @@ impl<'a> Iterator for Matches<'a> {
 
     fn next(&mut self) -> Option<Match<'a>> {
         let mut group = self.tags.groups.get(self.group as usize)?;
-        // No group is without tags, so one step is enough.
+        // Every group has a tag, so one step is enough.
         if self.taken >= group.count {
             self.group = group.parent;
             self.taken = 0;

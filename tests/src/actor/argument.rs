@@ -1,4 +1,4 @@
-//! Programs that are started with unusual arguments, or by an unusual name.
+//! Starts programs with unusual arguments, or by an unusual name.
 
 use std::{
     ffi::{CStr, CString, OsString},
@@ -47,7 +47,7 @@ pub(super) fn odd(lengths: &[OsString]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Starts a program with arguments that take so many bytes together, their ends included.
+/// Starts a program with arguments of so many bytes together, their ends included.
 pub(super) fn long(words: &[OsString]) -> ExitCode {
     const AT_ONCE: usize = 100_000;
     let mut left: usize = number(words.first());

@@ -105,7 +105,7 @@ impl Line for Attempt {
 }
 
 impl Attempt {
-    /// As the system call is to have it.
+    /// Returns the address in the form for the system call.
     fn address(&self) -> SocketAddr {
         match self.remote.ip() {
             IpAddr::V4(v4) if self.mapped => {
@@ -152,7 +152,7 @@ fn write(socket: &OwnedFd) -> Result<(), Errno> {
     nix::unistd::write(socket, &[b'q'; 1000]).map(drop)
 }
 
-/// Sends the question, unless it is sent, and reads to the end.
+/// Sends the question, if still unsent, and reads to the end.
 fn exchange(socket: OwnedFd, asks: bool) -> Result<Option<Kept>, Errno> {
     if asks {
         write(&socket)?;

@@ -1,4 +1,4 @@
-//! Programs that send and receive datagrams, each socket used in one way; and how many they were.
+//! Plays programs that send and receive datagrams, each socket in one pattern, and counts them.
 
 use std::{
     io::Write,
@@ -29,7 +29,7 @@ enum Pattern {
     Thread,
     /// To a peer that does not answer.
     Quiet,
-    /// And ends at once.
+    /// Ends at once after that.
     Leave,
     /// To an unreachable address: it must not be sent.
     Unsent,
@@ -251,7 +251,7 @@ impl Talk {
     }
 }
 
-/// Takes one answer; how long it is.
+/// Receives one answer, and returns its length.
 fn answer(socket: &OwnedFd) -> usize {
     let mut answer = vec![0; 65_536];
     recv(socket.as_raw_fd(), &mut answer, MsgFlags::empty()).expect("an answer")

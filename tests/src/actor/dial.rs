@@ -1,4 +1,4 @@
-//! Clients: connections that are made in different ways and end in different ways.
+//! Plays clients: connections that begin and end in different ways.
 
 use std::{
     ffi::OsString,

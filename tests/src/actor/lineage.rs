@@ -94,8 +94,8 @@ pub(super) fn born_into(words: &[OsString]) -> ExitCode {
         // SAFETY: plain numbers, for which zero means "none".
         ..unsafe { std::mem::zeroed() }
     };
-    // SAFETY: without CLONE_VM the child has memory of its own, as after fork(2), and this process has
-    // one thread only.
+    // SAFETY: without CLONE_VM the child has memory of its own, as after fork(2), and this process
+    // has one thread only.
     let child = unsafe {
         libc::syscall(
             libc::SYS_clone3,

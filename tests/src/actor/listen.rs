@@ -1,4 +1,4 @@
-//! Sockets that wait for others: TCP ones that listen, UDP ones that are bound.
+//! Plays sockets that wait for others: listening TCP ones, bound UDP ones.
 
 use std::{
     net::{Ipv6Addr, SocketAddr},
@@ -34,7 +34,7 @@ enum Kind {
     /// Of several paths (MPTCP).
     Mptcp,
     Udp,
-    /// And hears from another socket.
+    /// Receives from another socket.
     UdpHeard,
     /// Two that share a port.
     UdpShared,

@@ -74,7 +74,7 @@ fn look_up(word: &OsString) -> Service {
     let address = word.to_socket_addrs().ok().and_then(|mut all| all.next());
     Service {
         name: name.to_owned(),
-        address: address.unwrap_or_else(|| panic!("nobody is called {name}")),
+        address: address.unwrap_or_else(|| panic!("no host is called {name}")),
         head: format!("GET /mayfly HTTP/1.1\r\nHost: {name}\r\n\r\n").into(),
     }
 }

@@ -15,7 +15,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 pub(super) enum Manner {
     /// Answers 1,000 bytes with 5,000, and closes.
     Answer,
-    /// Hears it out, and closes when it does.
+    /// Reads until the client closes, and closes.
     Hear,
     /// Takes 1,000 bytes, and resets.
     Reset,
@@ -35,7 +35,7 @@ impl Manner {
     }
 }
 
-/// Treats every client so, each in a thread of its own.
+/// Serves every client in this manner, each in its own thread.
 pub(super) fn serve(listener: &TcpListener, manner: Manner) {
     for client in listener.incoming() {
         let Ok(client) = client else { return };

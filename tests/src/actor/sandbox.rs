@@ -1,4 +1,4 @@
-//! Namespaces of a program's own, so that nothing that a test needs to break is the machine's.
+//! Runs programs in their own namespaces, so that no test breaks the machine's.
 
 use std::{
     ffi::OsString,
@@ -144,7 +144,7 @@ fn network() {
     route.rt_dev = device.as_mut_ptr().cast();
     // SAFETY: the request is one for this call; it and the name live until it returns.
     let routed = unsafe { libc::ioctl(descriptor, libc::SIOCADDRT as _, &route) };
-    assert_eq!(routed, 0, "a route to nobody");
+    assert_eq!(routed, 0, "a route to no host");
     // Not two minutes of SYNs.
     fs::write("/proc/sys/net/ipv4/tcp_syn_retries", "1").expect("a setting of this namespace");
 }

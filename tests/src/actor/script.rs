@@ -28,7 +28,7 @@ pub(super) trait Line: Sized {
 /// Sockets held by a process that stays.
 pub(super) type Kept = Vec<std::os::fd::OwnedFd>;
 
-/// A process that stays, or waits in vain, ends by itself at last, after so many seconds.
+/// Seconds after which a process ends by itself, whether it stays or waits in vain.
 const PATIENCE: u32 = 300;
 
 /// Plays the lines `NAME …`, and prints `NAME owner PID` for each. Ends when every process has
@@ -39,7 +39,7 @@ pub(super) fn play<L: Line>() -> ExitCode {
         .lines()
         .map(|line| line.expect("a line"))
         .collect();
-    let (mut settled, settles) = pipe().expect("a pipe");
+    let (mut ready_read, ready_write) = pipe().expect("a pipe");
     let mut children = Vec::new();
     for line in &lines {
         let words: Vec<&str> = line.split(' ').collect();
@@ -49,11 +49,11 @@ pub(super) fn play<L: Line>() -> ExitCode {
         // SAFETY: this process has only this one thread.
         match unsafe { fork() }.expect("a process") {
             ForkResult::Child => {
-                drop(settled);
+                drop(ready_read);
                 alarm::set(PATIENCE);
                 let kept = part.play(name);
                 if stays {
-                    drop(settles);
+                    drop(ready_write);
                     stay(kept);
                 }
                 std::process::exit(0);
@@ -70,8 +70,8 @@ pub(super) fn play<L: Line>() -> ExitCode {
         waitpid(child, None).expect("its child");
     }
     // Each process that stays has dropped its end by then.
-    drop(settles);
-    settled.read_to_end(&mut Vec::new()).expect("nothing");
+    drop(ready_write);
+    ready_read.read_to_end(&mut Vec::new()).expect("nothing");
     ExitCode::SUCCESS
 }
 

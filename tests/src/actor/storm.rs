@@ -1,4 +1,4 @@
-//! Connections by the thousand, with both ends in one process.
+//! Makes thousands of connections, with both ends in one process.
 
 use std::{
     ffi::OsString,

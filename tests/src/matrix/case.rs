@@ -93,7 +93,7 @@ pub(super) enum Observed {
     /// The row's error, or none.
     That,
     Other(&'static str),
-    /// It does not live to see it, or is not to be believed.
+    /// It does not live to see it, or its report is unreliable.
     Nothing,
 }
 

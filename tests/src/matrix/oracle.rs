@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::SocketAddr, process::Command, time::Durati
 
 use crate::harness::{Beside, Wire, run, words};
 
-/// From where to where.
+/// Source and destination.
 pub(super) type Flow = (SocketAddr, SocketAddr);
 
 fn is_installed(program: &str) -> bool {

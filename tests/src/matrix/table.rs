@@ -38,7 +38,8 @@ pub(super) const PLAIN: [Line; 37] = [
     line(BOTH, "close", NoListener, [REFUSED; 2], OnTheWire, That),
     line(BOTH, "close", Dropped, [TIMED_OUT; 2], OnTheWire, That),
     line(BOTH, "close", Lost, [NO_HOST; 2], OnTheWire, That),
-    // The first answer comes too soon, while the process is in the system call; the second one counts.
+    // The first answer comes too soon, while the process is in the system call; the second one
+    // counts.
     line(ONE, "close", UnreachableThere, [NO_HOST, NO_NET], OnTheWire, That),
     line(ONE, "close", UnknownThere, [NO_NET; 2], OnTheWire, That),
     line(ONE, "close", ForbiddenThere, [NO_HOST, BLOCKED], OnTheWire, That),
@@ -51,7 +52,7 @@ pub(super) const PLAIN: [Line; 37] = [
     line(BOTH, "slam", Server("hear"), [EMPTY; 2], OnTheWire, That),
     line(BOTH, "stay", Server("hold"), [OPEN; 2], OnTheWire, That),
     line(BOTH, "half", Server("hold"), [CLOSING; 2], OnTheWire, That),
-    // Given up by its own process, in each way that there is.
+    // Given up by its own process, in every way.
     line(&["hasty"], "close", Dropped, [ABORTED; 2], OnTheWire, That),
     line(&["interrupted"], "close", Dropped, [ABORTED; 2], OnTheWire, Other("EINTR")),
     line(&["killed"], "close", Dropped, [ABORTED; 2], OnTheWire, Nothing),

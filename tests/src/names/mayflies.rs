@@ -21,7 +21,7 @@ const SERVICES: [(&str, &str); 6] = [
     ("mayfly-6.names.test:8000", "dns_other"),
 ];
 
-/// One child, as its parent knows it.
+/// One child, by its parent's knowledge.
 #[derive(Debug)]
 struct Mayfly<'a> {
     pid: u64,
@@ -80,7 +80,7 @@ pub(super) fn judge() {
         mayflies.len(),
         mayflies.len() - wrong.len()
     );
-    // No more than one wants to read.
+    // Limited to a readable number.
     wrong.truncate(12);
     none(&wrong);
     // And no more of them than there were.

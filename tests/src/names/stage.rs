@@ -40,7 +40,7 @@ pub(super) const NEEDED: [&str; 5] = ["ip", "git", "nsenter", "openssl", PYTHON]
 /// The network, for as long as this is held.
 pub(super) struct Stage {
     directory: TempDir,
-    /// In the namespaces; it has the servers.
+    /// The servers' process, in the namespaces.
     servers: Child,
 }
 
@@ -103,7 +103,7 @@ fn inner(place: &Path) -> Vec<OsString> {
         line.extend(["over".into(), place.join(name).into()]);
         line.push(format!("/etc/{name}").into());
     }
-    // A cache of names is asked by a socket that is in no network namespace, and knows other names.
+    // A name cache's socket is outside network namespaces, and would answer with other names.
     for cache in ["/run/nscd", "/var/run/nscd"] {
         if Path::new(cache).is_dir() {
             line.extend(words(["hide", cache]));

@@ -14,12 +14,12 @@ use crate::harness::{
     words,
 };
 
-/// In which way a process had to do with a path.
+/// Operations of a process on a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     /// Opened it for writing.
     Opened,
-    /// Made it, or gave it its name.
+    /// Created it, or gave it its name.
     Made,
     /// Set its rights, owner, times or attributes.
     Set,
@@ -27,12 +27,12 @@ pub(super) enum Operation {
     Removed,
 }
 
-/// All that was seen.
+/// All operations.
 #[derive(Default)]
 pub(super) struct Acts {
     /// The operations on each path, in order.
     paths: BTreeMap<Vec<u8>, Vec<(u64, Operation)>>,
-    /// Of processes.
+    /// The parents of processes.
     parents: HashMap<u64, u64>,
 }
 
@@ -72,7 +72,8 @@ impl Acts {
 pub(super) fn watched(log: &Path, command: Vec<OsString>) -> Vec<OsString> {
     // With a filter in the kernel only these calls are slower. Strings are in hexadecimal and
     // complete; descriptors have their paths.
-    const CALLS: &str = "trace=/^open,creat,/^rename,/^link,/^symlink,/^mkdir,/^mknod,/chmod,/chown,/^unlink,rmdir,/utime,\
+    const CALLS: &str = "trace=/^open,creat,/^rename,/^link,/^symlink,/^mkdir,/^mknod,\
+        /chmod,/chown,/^unlink,rmdir,/utime,\
         /truncate,/setxattr,chdir,fchdir,clone,clone3,fork,vfork";
     let mut line = words(["strace", "-f", "--seccomp-bpf", "-qq", "-y", "-xx"]);
     line.extend(words([

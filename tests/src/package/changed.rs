@@ -13,11 +13,11 @@ use serde_json::Value;
 use super::stage::{Listing, Stage};
 use crate::harness::Trace;
 
-/// Both of them.
+/// Listings and the recording's rows.
 pub(super) struct Changed {
     pub(super) before: Listing,
     pub(super) after: Listing,
-    /// Paths that are not the machine's, before or afterwards.
+    /// Paths in the layer, before or after.
     layer: BTreeSet<Vec<u8>>,
     /// The directories that the recording covered, by its own account.
     roots: Vec<PathBuf>,
@@ -95,7 +95,7 @@ impl Changed {
         rows
     }
 
-    /// Rows that are of other things than files.
+    /// Returns the rows of another kind than files.
     pub(super) fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Value> {
         self.rows.iter().filter(move |row| row["kind"] == kind)
     }

@@ -15,7 +15,7 @@ use std::{
 
 use crate::harness::{Recording, run, tracer, words};
 
-/// The packages that are fetched.
+/// The fetched packages.
 pub(super) const FIRST: &str = "munin-node";
 pub(super) const SECOND: &str = "nginx-light";
 

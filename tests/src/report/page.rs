@@ -95,7 +95,8 @@ impl Shown {
     fn texts(&self, selector: &str) -> Vec<String> {
         let selector = json!(selector);
         let all = self.browser.value(&format!(
-            "[...document.querySelectorAll({selector})].filter((one) => one.checkVisibility()).map((one) => one.textContent)"
+            "[...document.querySelectorAll({selector})].filter((one) => \
+             one.checkVisibility()).map((one) => one.textContent)"
         ));
         serde_json::from_value(all).expect("texts")
     }
@@ -103,7 +104,8 @@ impl Shown {
     fn press(&self, key: &str) {
         let key = json!(key);
         self.browser.run(&format!(
-            "document.getElementById('canvas').dispatchEvent(new KeyboardEvent('keydown', {{ key: {key}, cancelable: true }}));"
+            "document.getElementById('canvas').dispatchEvent(new KeyboardEvent('keydown', {{ key: \
+             {key}, cancelable: true }}));"
         ));
     }
 }
@@ -127,7 +129,8 @@ fn nothing_leaves_the_page_and_no_text_is_markup() {
                 "document.documentElement.scrollWidth - document.documentElement.clientWidth";
             assert_eq!(shown.browser.value(overflow), 0, "{trace} at {width}");
         }
-        let made = "document.querySelectorAll('img, svg, u, b, i, iframe, object, link, style:not(head style), [onerror], [onload]').length";
+        let made = "document.querySelectorAll('img, svg, u, b, i, iframe, object, link, \
+            style:not(head style), [onerror], [onload]').length";
         assert_eq!(shown.browser.value(made), 0, "{trace}");
         shown.is_clean();
     }
@@ -293,7 +296,8 @@ fn thousands_of_trees_are_cut_and_can_be_searched() {
         "{height}"
     );
     let drawn = "(() => { const canvas = document.getElementById('canvas');
-        return canvas.getContext('2d').getImageData(0, canvas.height - 100, canvas.width, 90).data.some((one) => one > 0); })()";
+        return canvas.getContext('2d').getImageData(0, canvas.height - 100, canvas.width, \
+        90).data.some((one) => one > 0); })()";
     assert_eq!(shown.browser.value(drawn), true);
     let said = shown.texts("#too-many").concat();
     assert!(
@@ -357,7 +361,8 @@ fn what_a_screen_reader_needs_is_there() {
     ] {
         assert!(roles.contains_key(role), "no {role}: {roles:?}");
     }
-    let twice = "(() => { const ids = [...document.querySelectorAll('[id]')].map((one) => one.id); return ids.length - new Set(ids).size; })()";
+    let twice = "(() => { const ids = [...document.querySelectorAll('[id]')].map((one) => one.id); \
+        return ids.length - new Set(ids).size; })()";
     assert_eq!(shown.browser.value(twice), 0, "an id stands for one thing");
     let levels = shown
         .browser

@@ -98,7 +98,8 @@ fn a_list_lies_where_users_and_machines_have_theirs() {
         let directory = home.path().join(directory).join("tracer");
         fs::create_dir_all(&directory).expect("a directory");
         let list = format!(
-            r#"{{"values": [{{"name": "{cloud}", "properties": {{"addressPrefixes": ["0.0.0.0/0"]}}}}]}}"#
+            r#"{{"values": [{{"name": "{cloud}", "properties":
+                {{"addressPrefixes": ["0.0.0.0/0"]}}}}]}}"#
         );
         fs::write(directory.join(NAME), list).expect("a list");
     };
@@ -134,7 +135,7 @@ fn a_list_lies_where_users_and_machines_have_theirs() {
     let given = lists.path("goog.json");
     let given = ["--service-tags", given.to_str().expect("a path")];
     assert_eq!(tag(&[("HOME", home.path())], &given), "Google");
-    // One that is there and no list is not passed over.
+    // A file that exists but is not a list is reported.
     fs::write(xdg.join("tracer").join(NAME), "<html>").expect("a file");
     let mut command = tracer();
     command

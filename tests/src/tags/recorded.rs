@@ -1,4 +1,4 @@
-//! Tags of the addresses that a recording saw: they are in the trace, and readers need no list.
+//! Tests tags of recorded addresses: they are in the trace, and readers need no list.
 
 use std::{fs, time::Duration};
 

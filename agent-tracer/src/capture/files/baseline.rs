@@ -1,5 +1,5 @@
-//! Keeps messages until the end of a recording: compressed, because there may be a million, and in
-//! memory, because they are confidential and a disk may be full.
+//! Keeps messages until the end of a recording. They are compressed, because there may be a
+//! million, and in memory, because they are confidential and a disk may be full.
 
 use std::marker::PhantomData;
 
@@ -9,10 +9,10 @@ use zstd::bulk::{Compressor, decompress};
 /// Bytes compressed at a time. Neighbouring paths are much alike.
 const BLOCK: usize = 128 << 10;
 
-/// The fastest of the usual ones; the next ones save a tenth.
+/// The fastest of the usual levels; the next ones save a tenth.
 const LEVEL: i32 = 1;
 
-/// Messages in the order in which they came.
+/// Messages in their order.
 pub(in crate::capture) struct Baseline<M> {
     blocks: Vec<Block>,
     messages: PhantomData<fn() -> M>,
@@ -20,11 +20,11 @@ pub(in crate::capture) struct Baseline<M> {
 
 enum Block {
     Plain(Vec<u8>),
-    /// With the length that it has when it is not.
+    /// With its uncompressed length.
     Compressed(Box<[u8]>, usize),
 }
 
-/// Takes messages in.
+/// Adds messages.
 pub(in crate::capture) struct BaselineBuilder<M> {
     baseline: Baseline<M>,
     pending: Vec<u8>,
@@ -147,7 +147,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_goes_in_comes_out(names in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..9), 0..99)) {
+        fn what_goes_in_comes_out(
+            names in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..9), 0..99),
+        ) {
             let messages: Vec<Difference> = names.into_iter().map(named).collect();
             let decoded: Result<Vec<Difference>, String> = baseline(&messages).iter().collect();
             prop_assert_eq!(decoded, Ok(messages));

@@ -53,7 +53,7 @@ pub fn writers(files: &BTreeSet<PathBuf>) -> BTreeSet<(u32, PathBuf)> {
     found
 }
 
-/// As of `/proc/PID/fdinfo/FD`, where the flags of open(2) are, in octal.
+/// Reads the flags of open(2) from `/proc/PID/fdinfo/FD`, where they are octal.
 fn is_for_writing(descriptor: &Path) -> bool {
     let (Some(process), Some(number)) = (
         descriptor.parent().and_then(Path::parent),
@@ -61,8 +61,8 @@ fn is_for_writing(descriptor: &Path) -> bool {
     ) else {
         return false;
     };
-    let told = fs::read_to_string(process.join("fdinfo").join(number)).unwrap_or_default();
-    let flags = told.lines().find_map(|line| line.strip_prefix("flags:"));
+    let fdinfo = fs::read_to_string(process.join("fdinfo").join(number)).unwrap_or_default();
+    let flags = fdinfo.lines().find_map(|line| line.strip_prefix("flags:"));
     let flags = flags.and_then(|octal| i32::from_str_radix(octal.trim(), 8).ok());
     flags.is_some_and(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY)
 }

@@ -66,11 +66,11 @@ const LOCAL: [&[u8]; 16] = [
 /// The `.ssh` directories of all known users.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Homes {
-    /// [`SSH`] in each home, there or not, without links on the way.
+    /// [`SSH`] in each home, existing or not, with all links resolved.
     ssh_directories: HashSet<PathBuf>,
-    /// All that is above of them, but the root.
+    /// Their ancestors, except for the root.
     ancestors: HashSet<PathBuf>,
-    /// Mount points of file systems that are not entered.
+    /// Mount points of file systems that the walk does not enter.
     foreign: HashSet<PathBuf>,
     left_out: usize,
 }
@@ -239,7 +239,7 @@ impl Homes {
         self.ssh_directories.len()
     }
 
-    /// Homes of the last look that are not looked into.
+    /// Returns the number of homes left out at the last read.
     pub(super) fn left_out(&self) -> usize {
         self.left_out
     }

@@ -25,7 +25,7 @@ pub const USUAL_ROOTS: [&str; 9] = [
 /// Directories, except for the parts that are left out.
 #[derive(Clone, Debug)]
 pub struct Roots {
-    /// Canonical, none below another; those that are not there yet as they were given.
+    /// Canonical, none below another; missing ones stay as given.
     pub(super) directories: Vec<PathBuf>,
     ignored: Vec<Glob>,
     homes: Homes,

@@ -19,7 +19,7 @@ pub(in crate::capture) fn open(path: &Path) -> io::Result<File> {
     reopen(&openat(CWD, path, place(), Mode::empty())?)
 }
 
-/// Opens a file, and no link.
+/// Opens a file, but no link.
 ///
 /// # Errors
 ///

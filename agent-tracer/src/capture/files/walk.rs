@@ -24,10 +24,10 @@ use crate::event::{FileDifference, FileState, FilesCompared};
 /// Limit of files in one walk. Each takes some 20 bytes until the end.
 const FILES: usize = 1_000_000;
 
-/// Content that a digest is made of at most.
+/// Largest content that gets a digest.
 const DIGEST_LIMIT: u64 = 1 << 20;
 
-/// Bytes of a digest that are kept.
+/// Length of a kept digest, in bytes.
 const DIGEST_BYTES: usize = 16;
 
 /// Differences in one event.
@@ -43,7 +43,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// Looks at all of them. Nothing is opened.
+    /// Walks all files, without opening any.
     pub fn look(roots: &Roots) -> Files {
         Files::look_at(roots, FILES)
     }
@@ -115,7 +115,7 @@ impl Files {
     }
 }
 
-/// The files that were seen before.
+/// The files of the earlier walk.
 struct Before<I> {
     seen: I,
     is_cut: bool,

@@ -72,7 +72,7 @@ const BUFFER: usize = 64 * 1024;
 
 /// A change of a file.
 pub struct FileChange {
-    /// Its absolute path; directories by the names that they have now.
+    /// Its absolute path, with the present names of directories.
     pub path: PathBuf,
     /// The action.
     pub action: FileAction,
@@ -82,28 +82,28 @@ pub struct FileChange {
     pub is_directory: bool,
     /// True if the file is below a root, or makes a program run later.
     pub is_wanted: bool,
-    /// Of a table of cron jobs, the command lines in it.
+    /// The command lines in a table of cron jobs.
     pub jobs: Vec<Vec<u8>>,
 }
 
-/// Directories that downloads commonly go to, besides the one that the recorder runs in.
+/// Common directories of downloads, besides the recorder's working directory.
 const DOWNLOADS: [&str; 5] = ["/tmp", "/var/tmp", "/dev/shm", "/root", "/home"];
 
 /// All watches, one for each file system: handles of directories are unique only within one.
 pub struct FileWatch {
     file_systems: Vec<FileSystem>,
     roots: Roots,
-    /// [`WATCHED`], by all names.
+    /// [`WATCHED`], under all their names.
     watched: HashSet<PathBuf>,
     unmarked: Unmarked,
     overflows: u64,
-    /// Roots that are not watched, with the reasons.
+    /// Unwatched roots, with the reasons.
     unwatched: Vec<String>,
     ssh: SshDirectories,
 }
 
 impl FileWatch {
-    /// Begins to watch.
+    /// Starts to watch.
     ///
     /// # Errors
     ///
@@ -173,7 +173,8 @@ impl FileWatch {
             let reason = file_system.whole.as_ref().err()?;
             let place = file_system.place.display();
             Some(format!(
-                "the file system of {place} is watched directory by directory ({reason}): who does what in a new one at once is concluded"
+                "the file system of {place} is watched directory by directory ({reason}): who does \
+                 what in a new one at once is concluded"
             ))
         });
         let unwatched = self.unwatched.iter();

@@ -94,8 +94,10 @@ mod tests {
     #[test]
     fn lines_as_the_resolver_reads_them() {
         let hosts = parse(
-            "127.0.0.1\tlocalhost # the machine\n\n# 10.0.0.9 not.one\n::1 localhost ip6-localhost\n\
-             10.0.0.7  API.Example. api\nnonsense here\nfe80::1%eth0 router\n10.0.0.8\n10.0.0.9 \u{1b}[31m ok\n",
+            "127.0.0.1\tlocalhost # the machine\n\n# 10.0.0.9 not.one\n::1 localhost \
+             ip6-localhost\n\
+             10.0.0.7  API.Example. api\nnonsense here\nfe80::1%eth0 \
+             router\n10.0.0.8\n10.0.0.9 \u{1b}[31m ok\n",
         );
         let lines: Vec<String> = hosts
             .entries

@@ -12,7 +12,7 @@ pub(in crate::capture) struct Mount<'a> {
     /// The type of its file system.
     pub(in crate::capture) kind: &'a [u8],
     pub(in crate::capture) source: Vec<u8>,
-    /// Of the file system, with commas.
+    /// Options of the file system, with commas.
     options: &'a [u8],
 }
 
@@ -33,7 +33,7 @@ pub(in crate::capture) fn mounts(text: &[u8]) -> impl Iterator<Item = Mount<'_>>
 fn mount(line: &[u8]) -> Option<Mount<'_>> {
     let mut fields = line.split(|byte| *byte == b' ');
     let (root, point) = (fields.nth(3)?, fields.next()?);
-    // Options end with a dash: there is any number of them.
+    // A dash ends the optional fields: there is any number of them.
     fields.find(|field| *field == b"-")?;
     let (kind, source) = (fields.next()?, fields.next().unwrap_or_default());
     Some(Mount {
@@ -45,7 +45,7 @@ fn mount(line: &[u8]) -> Option<Mount<'_>> {
     })
 }
 
-/// Bytes that would end a field or a line are there as `\040`.
+/// Decodes `\040` and the like, which replace separators.
 fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;

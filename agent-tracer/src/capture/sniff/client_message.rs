@@ -28,7 +28,7 @@ pub enum ClientMessage {
 pub enum Reading {
     /// The bytes so far do not decide.
     NeedsMore,
-    /// This.
+    /// A complete message.
     Is(ClientMessage),
     /// It begins as a `TLS hello` or an `HTTP request`, but breaks the rules or ends too early.
     Malformed(&'static str),
@@ -38,15 +38,15 @@ pub enum Reading {
 
 /// The progress of one of the two parsers.
 pub(super) enum Progress<T> {
-    /// It is another.
+    /// Another protocol.
     Other,
-    /// It can still become one.
+    /// Still possible.
     Perhaps,
-    /// It is one, so far.
+    /// Begun, and valid so far.
     Begun,
-    /// It was one until now.
+    /// Begun, but invalid by now.
     Broken,
-    /// It is one.
+    /// Complete.
     Whole(T),
 }
 
@@ -85,7 +85,7 @@ fn conclude<T>(
 /// overlapping or out of order. The first version of a byte holds: a sender repeats its bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Reassembly {
-    /// As long as the farthest segment reaches; zero where none has been.
+    /// Up to the end of the farthest segment; unknown bytes are zero.
     bytes: Vec<u8>,
     /// The known ranges, in order, with gaps between.
     known: Vec<Range<usize>>,
@@ -103,7 +103,7 @@ impl Reassembly {
         };
         let bytes = bytes.get(..STREAM_LIMIT - start).unwrap_or(bytes);
         let end = start + bytes.len();
-        // Those that it touches become one with it.
+        // Adjacent and overlapping pieces merge with it.
         let first = self.known.partition_point(|piece| piece.end < start);
         let after = self.known.partition_point(|piece| piece.start <= end);
         let is_apart = first == after;
@@ -125,7 +125,7 @@ impl Reassembly {
         self.known.insert(first, joined);
     }
 
-    /// Copies one hole's part of a segment; a hole that ends before it starts has none.
+    /// Copies a segment's part that fills one gap; a gap that ends before it starts is empty.
     fn fill(&mut self, hole: Range<usize>, start: usize, segment: &[u8]) {
         let Some(part) = hole
             .start

@@ -44,20 +44,20 @@ pub struct Response {
     pub rcode: String,
     /// The server's truncation flag.
     pub truncated: bool,
-    /// The answers, in their order; those of another class than the internet's are left out.
+    /// The answers, in order, of the internet's class alone.
     pub answers: Vec<Answer>,
 }
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// The name that it is about.
+    /// The owner name of the record.
     pub name: String,
     /// The type of the record, as [`Response::kind`].
     pub kind: String,
     /// The record's data.
     pub data: Data,
-    /// For how many seconds it holds.
+    /// Its lifetime in seconds.
     pub ttl: u32,
 }
 
@@ -87,10 +87,10 @@ pub enum Malformed {
     /// It is not even a header.
     #[error("a DNS message of fewer than 12 bytes")]
     NoHeader,
-    /// A name or a length in it leads nowhere.
+    /// A name or a length in it is invalid.
     #[error("a DNS message whose {0} cannot be read")]
     Part(&'static str),
-    /// There is more in it than in any answer.
+    /// There are more records than in any answer.
     #[error("a DNS message with more than {ANSWER_LIMIT} answers")]
     TooMany,
 }

@@ -13,11 +13,15 @@ pub(super) const HELLOS: [&str; 7] = [
 
 /// Requests of curl 7.88 to a proxy and a server.
 pub(super) const REQUESTS: [&str; 3] = [
-    "GET /path/a?token=secret HTTP/1.1\r\nHost: plain.example.com:56603\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n",
-    "GET http://Target.Example.com:8080/x?k=v HTTP/1.1\r\nHost: Target.Example.com:8080\r\nProxy-Authorization: Basic \
-     dXNlcjpwdw==\r\nAuthorization: Basic dTpw\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\nProxy-Connection: \
+    "GET /path/a?token=secret HTTP/1.1\r\nHost: plain.example.com:56603\r\nUser-Agent: \
+     curl/7.88.1\r\nAccept: */*\r\n\r\n",
+    "GET http://Target.Example.com:8080/x?k=v HTTP/1.1\r\nHost: \
+     Target.Example.com:8080\r\nProxy-Authorization: Basic \
+     dXNlcjpwdw==\r\nAuthorization: Basic dTpw\r\nUser-Agent: curl/7.88.1\r\nAccept: \
+     */*\r\nProxy-Connection: \
      Keep-Alive\r\n\r\n",
-    "CONNECT target.example.com:443 HTTP/1.1\r\nHost: target.example.com:443\r\nProxy-Authorization: Basic \
+    "CONNECT target.example.com:443 HTTP/1.1\r\nHost: \
+     target.example.com:443\r\nProxy-Authorization: Basic \
      dXNlcjpwdw==\r\nUser-Agent: curl/7.88.1\r\nProxy-Connection: Keep-Alive\r\n\r\n",
 ];
 

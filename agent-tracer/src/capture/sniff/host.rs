@@ -62,7 +62,7 @@ impl Authority {
             }
         };
         let port = match port {
-            // RFC 3986 3.2.3: nothing behind the colon is the default.
+            // RFC 3986 3.2.3: an empty port means the default.
             None | Some([]) => None,
             Some(port) => Some(number(port)?),
         };
@@ -90,7 +90,7 @@ fn address_or_name(host: &[u8]) -> Option<String> {
         .or_else(|| name(host))
 }
 
-/// Digits alone: the standard library's number may have a sign.
+/// Parses digits alone: the standard library accepts a sign.
 fn number(port: &[u8]) -> Option<u16> {
     let digits = port.iter().all(u8::is_ascii_digit);
     let port = str::from_utf8(port).ok().filter(|_| digits)?.parse().ok()?;

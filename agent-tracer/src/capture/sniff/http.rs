@@ -8,7 +8,7 @@ use super::{
     host::{self, Authority},
 };
 
-/// Longer than any that is registered (17) or seen; a text without a blank is not waited for.
+/// Longer than any registered method (17) or any in use; a text without a space is given up then.
 const METHOD_LIMIT: usize = 32;
 
 /// As many as servers commonly take.
@@ -137,7 +137,7 @@ enum TargetForm {
         authority: Option<Authority>,
         port: Option<u16>,
     },
-    /// `host:port`, to be connected to.
+    /// `host:port`, as the target of a tunnel.
     Connect(Option<Authority>),
 }
 

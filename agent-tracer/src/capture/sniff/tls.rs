@@ -13,7 +13,8 @@ use super::{client_message::Progress, host};
 /// latter, but some clients send them.
 const RECORD_LIMIT: usize = tls_parser::MAX_RECORD_LEN as usize;
 
-/// Each of its parts as long as its length can say: version and random, session, cipher suites, compressions, extensions.
+/// The sum of its parts' longest lengths: version and random, session, cipher suites, compressions,
+/// extensions.
 const HELLO_LIMIT: usize = 34 + 1 + 32 + 2 + 0xffff + 1 + 0xff + 2 + 0xffff;
 
 const CLIENT_HELLO: u8 = 1;
@@ -24,7 +25,7 @@ const ENCRYPTED_HELLO: u16 = 0xfe0d;
 /// The first message of a TLS client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
-    /// The host that it asks for.
+    /// The intended host.
     pub server_name: ServerName,
     /// The offered protocols, in order, with invisible bytes as `\ddd`. Those of RFC 8701, which
     /// servers must ignore, are left out.
@@ -35,10 +36,10 @@ pub struct Hello {
     pub encrypted_hello_offered: bool,
 }
 
-/// The host that a client asks for, in clear.
+/// The intended host, in clear text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerName {
-    /// None.
+    /// No extension.
     Absent,
     /// A host name in lower case, without a dot at the end.
     Host(String),
@@ -76,7 +77,7 @@ pub(super) fn read(stream: &[u8]) -> Progress<Hello> {
     let mut message = Vec::with_capacity(stream.len());
     let mut rest = stream;
     loop {
-        // It is only ever too short.
+        // The only possible error is a short input.
         let Ok((payload, header)) = parse_tls_record_header(rest) else {
             return Progress::Begun;
         };
@@ -125,7 +126,7 @@ fn extensions(contents: &TlsClientHelloContents<'_>) -> Option<Hello> {
         let TlsExtension::Unknown(kind, data) = extension else {
             return None;
         };
-        // RFC 8446 4.2: not more than one of a kind. Which of two counts is a server's choice.
+        // RFC 8446 4.2: at most one of a kind; with two, servers differ in their choice.
         match kind {
             TlsExtensionType::ServerName => {
                 if server_name.replace(read_server_name(data)?).is_some() {
@@ -153,7 +154,7 @@ fn read_server_name(data: &[u8]) -> Option<ServerName> {
     let TlsExtension::SNI(list) = extension else {
         return None;
     };
-    // The parser stops at an entry that it cannot read, and does not say so.
+    // The parser stops at an unreadable entry without an error.
     let length: usize = list.iter().map(|(_, name)| 3 + name.len()).sum();
     if !rest.is_empty() || length + 2 != data.len() {
         return None;

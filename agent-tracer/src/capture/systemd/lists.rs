@@ -23,7 +23,8 @@ pub(in crate::capture) struct Lists {
     pub(in crate::capture) units: Vec<ListedUnit>,
 }
 
-/// Asks, and waits for the answers; so it is not to be called within a runtime. Nothing where systemd is not PID 1.
+/// Asks systemd, and blocks until it answers; so it must not run within a runtime. Returns `None`
+/// where systemd is not PID 1.
 pub(in crate::capture) fn lists() -> Option<Result<Lists, UnitsError>> {
     if !Path::new(BOOTED).is_dir() || is_left_out(Hook::Systemd) {
         return None;

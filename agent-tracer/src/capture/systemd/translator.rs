@@ -12,7 +12,7 @@ use zbus::{
 use super::{JOB, PROPERTIES, SERVICE, Signal, UNIT, ask, object_path};
 use crate::event::{Event, EventKind, Unit, UnitAction};
 
-/// Makes events of signals, in their order.
+/// Translates signals to events, in their order.
 pub(super) struct SignalTranslator {
     pub(super) connection: Connection,
     pub(super) sender: mpsc::UnboundedSender<Event>,
@@ -56,7 +56,7 @@ impl SignalTranslator {
         match now.as_str() {
             "active" if !runs(before) => vec![self.begins(unit)],
             "inactive" if waits(sub_before) => Vec::new(),
-            // It ran and has ended between two looks of systemd's.
+            // It ran and ended between two checks by systemd.
             "inactive" if before == "activating" => vec![self.begins(unit), UnitAction::Stopped],
             "inactive" if runs(before) || before == "deactivating" => vec![UnitAction::Stopped],
             "failed" if before != "failed" => vec![UnitAction::Failed],

@@ -1,5 +1,5 @@
-//! UDP sockets and their peers, until the socket is gone. How much went to and fro the kernel side counts; it is asked
-//! once nothing more is to come.
+//! Tracks UDP sockets and their peers until the socket is closed. The kernel side counts their
+//! traffic; the counts are fetched once they are final.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -27,7 +27,7 @@ struct Known {
     owned: Owned,
 }
 
-/// As many as the kernel side counts.
+/// The limit of the kernel side, too.
 const LIMIT: usize = PEER_LIMIT as usize;
 
 impl Datagrams {
@@ -82,7 +82,7 @@ impl Datagrams {
                 continue;
             };
             let counted = count(&known.key, true).unwrap_or_else(|| {
-                // It had made room for others.
+                // Removed before, to make room for others.
                 self.uncounted += 1;
                 Traffic::default()
             });
@@ -100,7 +100,7 @@ impl Datagrams {
         }
     }
 
-    /// Counts all of them.
+    /// Reports the counts of all peers.
     pub(super) fn count_all(
         &mut self,
         boot_ns: u64,

@@ -25,7 +25,7 @@ pub(super) struct Sockets {
     /// By the address of the socket, with its cookie.
     by_address: HashMap<u64, (u64, Owned)>,
     by_cookie: HashMap<u64, Owned>,
-    /// Those that were there before, by their cookie.
+    /// Earlier sockets, by cookie.
     earlier: HashMap<u64, Owned>,
     /// The last attempt of each thread, until its fate is known.
     attempts: BTreeMap<u32, Attempt>,
@@ -50,7 +50,7 @@ impl Attempt {
             connection: owned.connection,
             local_address: Vec::new(),
             local_port: 0,
-            // No table knows a way.
+            // No table has a route.
             error: match self.error {
                 EAGAIN => ENETUNREACH,
                 error => error,
@@ -94,13 +94,14 @@ impl Sockets {
 
     /// Notes a SYN of a thread. Returns its pending attempt from another socket.
     pub(super) fn attempt_went_out(&mut self, thread: u32, cookie: u64) -> Option<Attempt> {
-        // Nothing asked for a cookie where cgroup programs do not run; then nothing is here either.
+        // Without cgroup programs no cookie was made; then there is no attempt here either.
         let is_own = |attempt: &Attempt| attempt.cookie == cookie;
         let former = self.attempts.remove(&thread);
         if former.as_ref().is_some_and(is_own) {
             return None;
         }
-        // With TCP Fast Open, the SYN goes out with the first bytes, which another thread may write.
+        // With TCP Fast Open, the SYN goes out with the first bytes, which another thread may
+        // write.
         self.attempts.retain(|_, attempt| !is_own(attempt));
         former
     }

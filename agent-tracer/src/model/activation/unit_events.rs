@@ -1,5 +1,5 @@
-//! What systemd tells of its units and jobs, which may be before or after what comes of it is seen. Which request is behind a
-//! job is decided elsewhere.
+//! Applies systemd's events of units and jobs, which may come before or after their effects. The
+//! request behind a job is inferred elsewhere.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::{ActivationIndex, Cause, JOB_IS_LATE, Model, is_newer};
 use crate::event::{Event, Unit, UnitAction};
 
 impl Model {
-    /// systemd told of something that happened to a unit.
+    /// Applies an event of a unit.
     pub(in crate::model) fn unit(&mut self, event: &Event, change: &Unit) {
         let unit: Arc<[u8]> = change.name.as_slice().into();
         match change.action() {
@@ -31,7 +31,7 @@ impl Model {
             }
             UnitAction::Stopped | UnitAction::Failed => {
                 let life = self.units.entry(Arc::clone(&unit)).or_default();
-                // A restart is one job, and goes on.
+                // A restart is one job, and continues.
                 let goes_on = matches!(life.job.as_str(), "restart" | "try-restart" | "start");
                 if !goes_on {
                     life.current = None;
@@ -43,7 +43,7 @@ impl Model {
         }
     }
 
-    /// Notes on whose request the last event was; a request is done once its job is.
+    /// Stores the request behind the last event, and drops it when its job is done.
     fn close_job(&mut self, unit: &Arc<[u8]>, is_done: bool) {
         let life = self.units.entry(Arc::clone(unit)).or_default();
         life.reported.clone_from(&life.pending);
@@ -60,7 +60,7 @@ impl Model {
         match current
             .and_then(|ActivationIndex(position)| self.activations.get_mut(position as usize))
         {
-            // Its first process was told of before its job was.
+            // Its first process came before its job.
             Some(open) if !open.has_job && open.opened_ns + JOB_IS_LATE > boot_ns => {
                 open.has_job = true;
                 if is_newer(request.as_ref(), open) || open.cause.request().is_none() {
@@ -76,7 +76,8 @@ impl Model {
         life.reported = request;
     }
 
-    /// What is known by now may tell what a name alone did not.
+    /// Repeats the search for a request with the unit's description, which may match where the name
+    /// did not.
     fn described(&mut self, unit: &Arc<[u8]>, boot_ns: u64) {
         // It may be over already.
         let latest = self
@@ -92,7 +93,7 @@ impl Model {
             let is_again = matches!(open.cause, Cause::Again(_));
             let request = self.request_for(unit, opened_ns);
             if request.is_some() || !is_again {
-                // Its own beginning is not what was before it.
+                // Its own start must not count as a previous one.
                 let life = self.units.entry(Arc::clone(unit)).or_default();
                 let last = life.last.take();
                 let cause = self.cause_of(unit, request.clone());

@@ -119,7 +119,7 @@ impl Story {
         self.add(pid, EventKind::File(file))
     }
 
-    /// Process 10 gets that.
+    /// Makes process 10 download to a path.
     fn gets(self, path: &str) -> Story {
         self.runs(10, "curl -O")
             .connects(10, 443)
@@ -175,7 +175,7 @@ fn what_brought_nothing_is_no_source() {
     assert_eq!(writes(silent).reported(), NOTHING);
     let open = writes(curl().answered());
     assert_eq!(open.reported(), ["/d/x 10 0 20 1"]);
-    // Only at its end it is known that it brought something.
+    // Only its end shows that it brought data.
     assert_eq!(open.has_received(0).reported(), NOTHING);
     let late = writes(curl().answered()).has_received(1);
     assert_eq!(late.reported(), ["/d/x 10 0 20 1"]);
@@ -262,7 +262,7 @@ fn renamed_downloads_are_followed() {
         .file(10, Removed, "/d/b")
         .file(10, Renamed, "/d/c");
     assert_eq!(itself.runs(20, "sh c").reported(), ["/d/c 10 0 20 1"]);
-    // Something else came between: it is not that which got the name.
+    // Another event came between: the new name belongs to another file.
     let other = story()
         .gets("/d/x")
         .file(30, Removed, "/d/x")

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use crate::model::ProcessIndex;
 
-/// Versions of one path that are kept, the last ones.
+/// Limit of versions kept for one path: the last ones.
 const VERSIONS: usize = 16;
 
-/// All that may turn out to be one.
+/// All possible downloads.
 #[derive(Default)]
 pub(in crate::model) struct Downloads {
     /// The versions of each path, in order.
@@ -19,7 +19,7 @@ pub(in crate::model) struct Downloads {
     pub(super) former: Vec<Run>,
 }
 
-/// Content of a file, from when it was there until it was another or gone.
+/// One content of a file, until its replacement or removal.
 #[derive(Clone)]
 pub(super) struct Version {
     pub(super) writer: ProcessIndex,

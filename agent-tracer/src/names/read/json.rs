@@ -1,4 +1,5 @@
-//! The three forms of lists, as JSON. Each tag or prefix goes to the builder as soon as it is read; nothing else is kept.
+//! Parses the three formats of lists from JSON. Each tag or prefix goes to the builder as soon as
+//! it is read; nothing else is kept.
 
 use std::{borrow::Cow, fmt, marker::PhantomData, net::IpAddr};
 
@@ -66,12 +67,12 @@ impl<'de> Visitor<'de> for Root<'_> {
     }
 }
 
-/// Something that has prefixes.
+/// An entry with prefixes.
 trait Item {
     fn give(self, builder: &mut Builder) -> Result<(), &'static str>;
 }
 
-/// An array of them.
+/// An array of entries.
 struct Items<'b, T> {
     builder: &'b mut Builder,
     item: PhantomData<T>,
@@ -193,7 +194,7 @@ impl Item for Single<'_> {
     }
 }
 
-/// The prefixes of a tag; of more than there may be, only so many that the builder notices.
+/// The prefixes of a tag; past the limit, just enough to let the builder notice.
 struct Prefixes(Vec<IpNet>);
 
 impl<'de> Deserialize<'de> for Prefixes {
@@ -249,7 +250,7 @@ impl<'de> Deserialize<'de> for Prefix {
     }
 }
 
-/// The edition of a list: a number in one form, text in another.
+/// The edition of a list: a number in one format, text in another.
 struct Version(Option<String>);
 
 impl<'de> Deserialize<'de> for Version {

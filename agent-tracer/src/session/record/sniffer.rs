@@ -1,5 +1,5 @@
-//! Bytes of connections to what they say: the host that a client means, and what a DNS server answers. The bytes end
-//! here; no event has any of them.
+//! Derives events from bytes of connections: the intended host, and answers of DNS servers. The
+//! bytes end here; no event contains any of them.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,42 +18,42 @@ use crate::{
     event::{Dns, DnsAnswer, Event, EventKind, HttpRequest, Payload, TlsHello, Unreadable},
 };
 
-/// Connections whose first bytes are looked at or were: each is forgotten when it ends. More than that at the same time,
-/// and the oldest is.
+/// Limit of tracked connections. Each is dropped when it ends, and the oldest when there are too
+/// many.
 const STREAMS: usize = 32 * 1024;
 
-/// A DNS message over UDP that came in parts is at most that long.
+/// Longest DNS message over UDP that is put together from parts.
 const DATAGRAM: usize = 4096;
 
-/// Sockets of which a part of a datagram is waiting for the rest.
+/// Limit of sockets with an incomplete datagram.
 const PARTS: usize = 256;
 
-/// What connections have said so far.
+/// The first bytes of connections so far.
 #[derive(Default)]
 pub(super) struct Sniffer {
     /// By the number of the connection, and so by age.
     sent: BTreeMap<u64, Sent>,
-    /// What DNS servers answer over TCP.
+    /// Answers of DNS servers over TCP.
     received: BTreeMap<u64, Answers>,
-    /// Datagrams of which the rest is to come.
+    /// Incomplete datagrams.
     parts: HashMap<u64, Vec<u8>>,
 }
 
 enum Sent {
-    /// Not to be told yet.
+    /// Undecided so far.
     Pending(Reassembly, Owner),
-    /// It has been told; what comes again is a repetition.
+    /// Reported already; further bytes are repetitions.
     Done,
 }
 
 #[derive(Default)]
 struct Answers {
     stream: Reassembly,
-    /// How many bytes are done with.
+    /// Count of bytes consumed.
     read: usize,
 }
 
-/// What all events of a payload have in common.
+/// The common fields of all events of a payload.
 #[derive(Clone, Copy)]
 struct Owner {
     process: crate::event::ProcessId,
@@ -61,18 +61,18 @@ struct Owner {
 }
 
 impl Sniffer {
-    /// Looks at bytes; what they say, where that is clear now.
+    /// Adds bytes, and returns the events that they complete.
     pub(super) fn take(&mut self, payload: Payload) -> Vec<Event> {
         match (payload.is_datagram, payload.is_sent) {
             (true, _) => self.datagram(payload),
-            // What a server sends, or a connection whose beginning is missing.
+            // A server's bytes, or a connection without a known beginning.
             (false, _) if payload.connection == 0 => Vec::new(),
             (false, true) => self.sent(&payload).into_iter().collect(),
             (false, false) => self.received(&payload),
         }
     }
 
-    /// An event that may be the last of its connection: what it said until then, where that is clear only now.
+    /// Handles a possible end of a connection, and returns the event that only the end decides.
     pub(super) fn ended(&mut self, event: &Event) -> Option<Event> {
         let connection = match &event.kind {
             EventKind::Close(close) => close.connection,

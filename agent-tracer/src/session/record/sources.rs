@@ -20,7 +20,7 @@ use crate::{
 pub(super) struct Sources {
     pub(super) units: Option<UnitWatch>,
     pub(super) files: Option<FileWatch>,
-    /// Connections that are there already.
+    /// Earlier connections.
     pub(super) earlier: Vec<FoundSocket>,
     pub(super) hosts: HostsFile,
 }
@@ -58,7 +58,7 @@ impl Sources {
         self.units.as_mut()?.take_before(before_ns)
     }
 
-    /// Changes of files that are waiting, and how often some were lost.
+    /// Returns pending changes of files, and the count of overflows.
     pub(super) fn changes(&mut self) -> (Vec<FileChange>, u64) {
         let mut changes = Vec::new();
         let Some(files) = &mut self.files else {

@@ -25,15 +25,15 @@ use super::{Attempt, ring};
 /// Methods to connect.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConnectMethod {
-    /// And waits in the system call.
+    /// Waits in the system call.
     Blocking,
-    /// And waits in poll(2).
+    /// Waits in poll(2).
     Nonblocking,
-    /// Without waiting for anything.
+    /// Does not wait for anything.
     Hasty,
     /// In a thread that is not the first.
     Thread,
-    /// Without blocking, and again while it is under way, and again when it is done.
+    /// Does not block, calls again while it is under way, and again when it is done.
     Repeated,
     /// Is interrupted by a signal, with an answer still to come.
     Interrupted,
@@ -41,7 +41,7 @@ pub(super) enum ConnectMethod {
     Killed,
     /// With the question in the system call that asks for the connection.
     Fast,
-    /// And then looks which way a datagram to the far end would go, without sending one.
+    /// Then asks for the route of a datagram to the far end, without sending one.
     Sounding,
     /// From the address and port that it asks for.
     Itself,
@@ -97,7 +97,7 @@ pub(super) fn new_socket(address: SocketAddr) -> OwnedFd {
     socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).expect("a socket")
 }
 
-/// Asks, with a new socket.
+/// Connects with a new socket.
 pub(super) fn ask(attempt: &Attempt) -> (OwnedFd, Result<(), Errno>) {
     let address = attempt.address();
     let socket = new_socket(address);
@@ -237,7 +237,7 @@ pub(super) fn close_hard(socket: &OwnedFd) {
     setsockopt(socket, sockopt::Linger, &at_once).expect("an option");
 }
 
-/// Gives the connection up and keeps the socket: connect(2) to the family of none.
+/// Disconnects, and keeps the socket: connect(2) with AF_UNSPEC.
 fn disconnect(socket: &OwnedFd) {
     // SAFETY: zeroes are a valid value of this structure of integers, and stand for that family.
     let none: libc::sockaddr = unsafe { std::mem::zeroed() };
@@ -247,7 +247,7 @@ fn disconnect(socket: &OwnedFd) {
     assert_eq!(done, 0, "the socket is free again");
 }
 
-/// Has the kernel send SYNs for minutes.
+/// Makes the kernel send SYNs for minutes.
 fn persist(socket: &OwnedFd) {
     let count: libc::c_int = 100;
     // SAFETY: the number lives until the call returns, and the length is its own.
@@ -263,5 +263,5 @@ fn persist(socket: &OwnedFd) {
     assert_eq!(set, 0, "an option");
 }
 
-/// Only that a signal does not end the process.
+/// Handles the signal, so that it does not end the process.
 extern "C" fn hear(_: libc::c_int) {}

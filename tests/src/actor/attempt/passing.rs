@@ -1,4 +1,4 @@
-//! Sockets that go from one process to another over a local one: connected, or to be connected there.
+//! Passes sockets between processes over a local socket: connected ones, and some to connect there.
 
 use std::{
     io::{IoSlice, IoSliceMut},

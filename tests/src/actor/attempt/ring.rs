@@ -1,4 +1,5 @@
-//! connect(2) without the system call of that name: through io_uring, which no hook on system calls sees.
+//! Connects without the system call connect(2): through io_uring, which no hook on system calls
+//! sees.
 
 use std::{
     net::SocketAddr,

@@ -28,8 +28,10 @@ fn line(home: impl AsRef<[u8]>) -> Vec<u8> {
 
 #[test]
 fn a_home_is_where_passwd_says() {
-    let text = "a:x:1:1::/no-such-place/a:/bin/sh\nb:x:2:2::/no-such-place//b/./:\nc:x:3:3::/no-such-place/a\n\
-                # d:x:4:4::/no-such-place/d:\n+::::::\n:x:5:5::/no-such-place/e:\nf:x:6:6::\nshort:x:/no-such-place/g\n\
+    let text = "a:x:1:1::/no-such-place/a:/bin/sh\n\
+                b:x:2:2::/no-such-place//b/./:\nc:x:3:3::/no-such-place/a\n\
+                # d:x:4:4::/no-such-place/d:\n+::::::\n:x:5:5::/no-such-place/e:\n\
+                f:x:6:6::\nshort:x:/no-such-place/g\n\
                 h:x:7:7::/:/sbin/nologin\ni:x:8:8::/no-such-place/x/../i:\n\n::::::::::\n";
     let ssh_directories = [
         "/.ssh",
@@ -61,7 +63,7 @@ fn what_is_no_place_for_a_home_is_left_out() {
     }
     // A non-directory has no entries yet.
     assert_eq!(found(line("/dev/null"), MOUNTS).0, ["/dev/null/.ssh"]);
-    // Up from the root is the root.
+    // The parent of the root is the root.
     assert_eq!(found(line("/../.."), MOUNTS).0, ["/.ssh"]);
 }
 
@@ -170,14 +172,18 @@ fn whatever_is_called_ssh() {
 
 proptest! {
     #[test]
-    fn any_bytes(text in prop::collection::vec(any::<u8>(), 0..400), mounts in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn any_bytes(
+        text in prop::collection::vec(any::<u8>(), 0..400),
+        mounts in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
         Homes::default().take(&text, &mounts, |_| true);
     }
 
     #[test]
     fn any_home(home in "[/.a-z\\x00~]{0,80}") {
         let (ssh_directories, _) = found(line(&home), MOUNTS);
-        prop_assert!(ssh_directories.iter().all(|directory| directory.ends_with("/.ssh") && !directory.contains("/../")));
+        let is_plain = |it: &String| it.ends_with("/.ssh") && !it.contains("/../");
+        prop_assert!(ssh_directories.iter().all(is_plain));
         prop_assert!(ssh_directories.iter().all(|directory| !directory.starts_with("/proc")));
     }
 }

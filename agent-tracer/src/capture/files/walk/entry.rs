@@ -21,7 +21,7 @@ use crate::{
 /// Limit of files in one user's `.ssh`: that user may make as many as the disk holds.
 const SSH_FILES: usize = 1000;
 
-/// File systems that are views of the kernel's, by the numbers of statfs(2).
+/// File systems that present kernel state, by the numbers of statfs(2).
 const VIEWS: [i64; 12] = [
     0x9fa0,      // proc
     0x6265_6572, // sysfs
@@ -53,7 +53,7 @@ pub(super) struct Entry {
     modified_ns: i64,
 }
 
-/// Goes through all files, in the order of their paths, component by component.
+/// Walks all files, in the order of their paths, component by component.
 pub(super) struct Walk<'a> {
     roots: &'a Roots,
     /// The next one last.

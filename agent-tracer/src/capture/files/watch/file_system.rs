@@ -26,7 +26,7 @@ use crate::capture::{files::homes::is_missing, mounts};
 /// Limit of single marks: each pins an inode, and kernels before Linux 5.13 allow no more.
 const DIRECTORIES: usize = 8192;
 
-/// A file system, and how it is watched.
+/// A file system, and its kind of watch.
 pub(super) struct FileSystem {
     /// `st_dev` of its files.
     pub(super) device: u64,
@@ -49,7 +49,7 @@ pub(super) struct FileSystem {
     pending: Pending<Nameless>,
 }
 
-/// Something that happened, without the path.
+/// An event without its path.
 struct Nameless {
     directory: Handle,
     name: Vec<u8>,
@@ -217,7 +217,7 @@ impl FileSystem {
                 )));
             }
             match self.mark(&directory) {
-                // Its names come and go while they are read.
+                // Names come and go during the read.
                 Err(error) if self.whole.is_ok() && is_missing(&error) => continue,
                 done => done?,
             }
@@ -291,7 +291,7 @@ fn has_lasting_handles(directory: &Path) -> bool {
         return true;
     }
     let text = fs::read(mounts::OWN).unwrap_or_default();
-    // The mount with the longest place that it is below.
+    // The mount with the longest point above the directory.
     let mount = mounts::mounts(&text)
         .filter(|mount| directory.starts_with(OsStr::from_bytes(&mount.point)))
         .max_by_key(|mount| mount.point.len());

@@ -81,7 +81,8 @@ mod tests {
         };
         run(
             place,
-            "mkdir root/new && touch root/new/file && mv elsewhere root/moved && chmod 600 root/old/deep/file",
+            "mkdir root/new && touch root/new/file && mv elsewhere root/moved && chmod 600 \
+             root/old/deep/file",
         );
         assert_eq!(attributes(&mut watch, &root), ["old/deep/file"]);
         run(place, "chmod 600 root/moved/in/file");

@@ -17,7 +17,7 @@ use nix::{errno::Errno, libc};
 use super::records::Handle;
 use crate::capture::files::homes::open_directory;
 
-/// Directories that are remembered: each some 200 bytes. When there are more, all are asked for anew.
+/// Limit of paths kept, each some 200 bytes. Past it, all are forgotten and asked for again.
 const LIMIT: usize = 32 * 1024;
 
 /// The directories of one file system.
@@ -48,12 +48,12 @@ impl DirectoryPaths {
         }
     }
 
-    /// Takes a name that is known.
+    /// Adds a known path.
     pub(super) fn learn(&mut self, handle: Handle, directory: PathBuf) {
         self.known.insert(handle, Some(directory));
     }
 
-    /// Forgets all: a directory has another name, and so have all below it.
+    /// Forgets all paths: a renamed directory changes every path below it.
     pub(super) fn forget(&mut self) {
         self.known.clear();
     }
@@ -107,7 +107,7 @@ fn ask(mount: &File, (kind, bytes): &Handle) -> io::Result<PathBuf> {
     let opened = unsafe { OwnedFd::from_raw_fd(Errno::result(opened)?) };
     let name = std::fs::read_link(format!("/proc/self/fd/{}", opened.as_raw_fd()))?;
     let name = name.into_os_string().into_vec();
-    // It is gone, but was called that.
+    // The directory is gone; this was its name.
     let name = name.strip_suffix(b" (deleted)").unwrap_or(&name);
     if !name.starts_with(b"/") {
         return Err(io::ErrorKind::NotFound.into());

@@ -53,7 +53,7 @@ fn handle_with(directory: &Path, flags: i32) -> io::Result<Handle> {
 pub(super) struct RawEvent<'a> {
     pub(super) mask: u64,
     pub(super) pid: u32,
-    /// Of the directory that it happened in.
+    /// Handle of the directory of the event.
     pub(super) handle: Option<Handle>,
     pub(super) name: &'a [u8],
     /// Handle of the created, removed or renamed object itself, since Linux 5.17.

@@ -81,7 +81,7 @@ impl RemovedDirectories {
 
 /// Reads pending events, as many as fit.
 pub(super) fn read<'a>(fanotify: &Fanotify, buffer: &'a mut [u8]) -> &'a [u8] {
-    // Anything else than bytes is "nothing more for now".
+    // Any error means "no more for now".
     let length = nix::unistd::read(fanotify.as_fd(), buffer).unwrap_or(0);
     buffer.get(..length).unwrap_or_default()
 }

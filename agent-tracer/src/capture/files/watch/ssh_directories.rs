@@ -77,7 +77,7 @@ impl FileWatch {
         Ok(())
     }
 
-    /// Watches a `.ssh`, or a directory in one, that came to be.
+    /// Watches a new `.ssh`, or a new directory in one.
     pub(super) fn mark_ssh_directory(&mut self, directory: &Path) -> io::Result<()> {
         let it = fs::symlink_metadata(directory)?;
         match it.is_dir() {
@@ -113,7 +113,8 @@ impl FileWatch {
             };
             let place = first.place.display();
             format!(
-                "of the file system of {place}{more} only .ssh in homes is watched, directory by directory: who does what in a new one at once is concluded"
+                "of the file system of {place}{more} only .ssh in homes is watched, directory by \
+                 directory: who does what in a new one at once is concluded"
             )
         });
         let unwatched = self.ssh.unwatched.as_ref();

@@ -35,7 +35,7 @@ fn changes_are_reported_with_their_author() {
         "c/ created",
         "c/ attributes",
         "/ attributes",
-        // By the name that the directory has when it is asked for.
+        // By the directory's name at the time of the question.
         "b/job created",
         "b/job written",
         "b/job attributes",

@@ -1,4 +1,4 @@
-//! Openings in pieces, cut short, damaged.
+//! Tests messages in pieces, cut short, and damaged.
 
 use proptest::prelude::*;
 
@@ -114,17 +114,22 @@ proptest! {
         let mut stream = Reassembly::default();
         for segment in segments {
             if stream.contiguous().len() < message.len() {
-                prop_assert_eq!(read_client_message(stream.contiguous(), false), Reading::NeedsMore);
+                let reading = read_client_message(stream.contiguous(), false);
+                prop_assert_eq!(reading, Reading::NeedsMore);
             }
             stream.add(segment.start as u64, &message[segment]);
         }
         prop_assert_eq!(stream.contiguous(), &message[..]);
-        prop_assert_eq!(read_client_message(stream.contiguous(), false), read_client_message(&message, false));
+        let expected = read_client_message(&message, false);
+        prop_assert_eq!(read_client_message(stream.contiguous(), false), expected);
     }
 
     #[test]
     fn of_two_segments_the_first_holds(
-        segments in proptest::collection::vec((0usize..60, proptest::collection::vec(any::<u8>(), 0..20)), 0..20)
+        segments in proptest::collection::vec(
+            (0usize..60, proptest::collection::vec(any::<u8>(), 0..20)),
+            0..20,
+        )
     ) {
         let mut stream = Reassembly::default();
         let mut expected = [None; 80];
@@ -139,10 +144,14 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), is_all: bool) {
+    fn no_bytes_make_it_panic(
+        bytes in proptest::collection::vec(any::<u8>(), 0..300),
+        is_all: bool,
+    ) {
         let reading = read_client_message(&bytes, is_all);
         prop_assert!(!(is_all && reading == Reading::NeedsMore));
-        for beginning in [&b"\x16\x03\x01\x00\x80\x01\x00\x00\x7c\x03\x03"[..], b"GET / HTTP/1.1\r\n", b"GET http://"] {
+        const HELLO: &[u8] = b"\x16\x03\x01\x00\x80\x01\x00\x00\x7c\x03\x03";
+        for beginning in [HELLO, b"GET / HTTP/1.1\r\n", b"GET http://"] {
             let _ = read_client_message(&[beginning, &bytes].concat(), is_all);
         }
     }

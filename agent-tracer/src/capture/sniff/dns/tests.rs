@@ -11,7 +11,7 @@ const CHAIN: &str = include_str!("../fixtures/answer-chain.hex");
 const HTTPS: &str = include_str!("../fixtures/answer-https.hex");
 const NO_NAME: &str = include_str!("../fixtures/answer-no-name.hex");
 
-/// Of a recursive server that was asked and did not fail.
+/// Flags of a recursive server's successful answer.
 const ANSWERED: u16 = 0x8180;
 const TRUNCATED: u16 = 0x0200;
 
@@ -98,7 +98,8 @@ fn a_chain_of_aliases() {
         answers,
         [
             r#"wsid.oms.monitoring.example 300 CNAME Name("oms-japaneast.trafficmanager.example")"#,
-            r#"oms-japaneast.trafficmanager.example 60 CNAME Name("frontend-7.japaneast.cloudapp.example")"#,
+            "oms-japaneast.trafficmanager.example 60 CNAME \
+             Name(\"frontend-7.japaneast.cloudapp.example\")",
             "frontend-7.japaneast.cloudapp.example 10 A Address(192.0.2.105)",
             "frontend-7.japaneast.cloudapp.example 10 A Address(192.0.2.106)",
         ]
@@ -297,7 +298,7 @@ fn what_is_malformed_is_said() {
     let of = |question: &[u8], answers: &[Vec<u8>]| {
         read_answer(&message(ANSWERED, question, 1, answers)).expect_err("malformed")
     };
-    // A pointer to itself, one forwards, a label of a kind that there is not, a name that is too long.
+    // A pointer to itself, one forwards, a label of an undefined kind, a name that is too long.
     let too_long = labels(&[&*"a".repeat(63); 4].join("."));
     for name in [
         &[0xc0, 12][..],

@@ -49,7 +49,8 @@ fn requests_of_curl() {
         REQUESTS.map(said),
         [
             "plain.example.com:56603 | - | /path/a?…",
-            "target.example.com:8080 | target.example.com 8080 | http://target.example.com:8080/x?…",
+            "target.example.com:8080 | target.example.com 8080 | \
+             http://target.example.com:8080/x?…",
             "target.example.com:443 | target.example.com 443 | target.example.com:443",
         ]
     );

@@ -16,7 +16,7 @@ fn is_broken(stream: &[u8]) -> bool {
     matches!(read(stream), Progress::Broken)
 }
 
-/// Extensions as the body of a hello has them, in a record.
+/// Encodes extensions as the body of a hello, in a record.
 fn hello(extensions: &[(u16, &[u8])]) -> Vec<u8> {
     let mut list = Vec::new();
     for (kind, data) in extensions {
@@ -186,7 +186,8 @@ fn other_records_and_messages_are_none() {
         stream[at] = byte;
         read(&stream)
     };
-    // An alert, an older version of TLS, a newer; a record without content, one that is too long; a server's hello.
+    // An alert, an older version of TLS, a newer; a record without content, one that is too long; a
+    // server's hello.
     for (at, byte) in [(0, 0x15), (1, 2), (2, 9), (3, 0x80), (5, 2)] {
         assert!(matches!(with(at, byte), Progress::Other), "{at}");
     }

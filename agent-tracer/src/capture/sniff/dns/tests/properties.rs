@@ -48,7 +48,8 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(rest in proptest::collection::vec(any::<u8>(), 0..200)) {
         drop(read_answer(&rest));
-        let answers = [&[0, 0, 0x81, 0x80, 0, 1, 0, 3, 0, 0, 0, 0, 1, b'a', 0, 0, 1, 0, 1][..], &rest].concat();
+        let head = [0, 0, 0x81, 0x80, 0, 1, 0, 3, 0, 0, 0, 0, 1, b'a', 0, 0, 1, 0, 1];
+        let answers = [&head[..], &rest].concat();
         drop(read_answer(&answers));
         let _ = first_message(&rest);
     }
@@ -111,7 +112,9 @@ proptest! {
     }
 
     #[test]
-    fn the_case_of_a_name_makes_no_difference(upper in proptest::collection::vec(any::<bool>(), 9)) {
+    fn the_case_of_a_name_makes_no_difference(
+        upper in proptest::collection::vec(any::<bool>(), 9),
+    ) {
         let mixed: String = "a.example"
             .chars()
             .zip(upper)
