@@ -81,7 +81,7 @@ fn conclude<T>(
     }
 }
 
-/// Reassembles segments of a stream, up to [`STREAM_LIMIT`] bytes. They may be repeated,
+/// Reassembles segments of a stream, up to `STREAM_LIMIT` bytes. They may be repeated,
 /// overlapping or out of order. The first version of a byte holds: a sender repeats its bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Reassembly {
