@@ -1,9 +1,8 @@
-//! Traces that were recorded once, and what the views say of them, byte for byte: a trace that was
-//! ever written stays readable, and a view changes only on purpose. Runs anywhere, as anybody, with
-//! a tool that cannot record, too.
+//! Compares the views of old traces byte for byte: every trace stays readable, and views change
+//! only on purpose. It runs on any system as any user, and with a tool that cannot record.
 //!
-//! `TRACER_TESTS_BLESS=1` writes what the views say now. How a trace comes to be here is told in
-//! `corpus/README.md`.
+//! `TRACER_TESTS_BLESS=1` writes the present views. `corpus/README.md` describes how to add a
+//! trace.
 
 use std::{
     fs,
@@ -52,7 +51,7 @@ const VIEWS: [(&str, &[&str]); 18] = [
     ("process.txt", &["changes", "--process", "wget"]),
 ];
 
-/// Views of what only newer traces have.
+/// Views of data in newer traces only.
 const NEW_VIEWS: [&str; 9] = [
     "listening.txt",
     "lookups.txt",
@@ -65,7 +64,8 @@ const NEW_VIEWS: [&str; 9] = [
     "process.txt",
 ];
 
-/// Traces whose other views would be long or say the same again: of many processes, of many arguments, of strange names.
+/// Traces with few views, as others would be long or repetitive: many processes, many arguments,
+/// strange names.
 const SHORT_VIEWS: [(&str, &[&str]); 5] = [
     (
         "oms-install",
@@ -132,7 +132,7 @@ pub(crate) fn tests() -> Vec<Test> {
     tests
 }
 
-/// Where the traces are.
+/// Returns the directory of the traces.
 pub(crate) fn directory() -> PathBuf {
     match std::env::var_os("TRACER_TESTS_CORPUS") {
         Some(given) => given.into(),

@@ -1,6 +1,6 @@
-//! End-to-end tests of the `tracer` binary: what goes in is a command, what comes out is text.
-//! They use nothing of the library, replace nothing by a mock, and need no cargo at run time: the
-//! program can be copied to another machine and run there beside a `tracer`, or with `TRACER` set.
+//! End-to-end tests of the `tracer` binary: a command goes in, and text comes out. They use nothing
+//! of the library, mock nothing, and need no cargo at run time. The program runs on another machine
+//! beside a `tracer`, or with `TRACER` set.
 
 mod actor;
 mod bad_input;
@@ -40,8 +40,8 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 use nix::sys::signal::{SigHandler, Signal, signal};
 
-/// Names the only modules whose tests are run, with commas; where it is not set, all are. A guest in which
-/// most would say the same as in another is so done sooner.
+/// Limits the run to some modules, with commas; unset, all run. It saves time in guests where most
+/// tests would repeat another guest's results.
 const MODULES: &str = "TRACER_TESTS_MODULES";
 
 fn main() -> ExitCode {
@@ -94,7 +94,8 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// What a shell starts in the background ignores SIGINT, and so would every recorder here, as it has to.
+/// Restores SIGINT: a shell's background processes ignore it, and so would every recorder here, as
+/// it must.
 fn heed_interrupts() {
     // SAFETY: no handler is set.
     unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }.expect("SIGINT can be heeded");

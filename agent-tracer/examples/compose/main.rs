@@ -1,5 +1,9 @@
-//! Writes traces that nobody recorded, through the library's own writer: a long one of a busy machine, to measure with, one of an
-//! installer that changes something of every kind, and one whose every text tries to break out of whatever shows it.
+//! Writes synthetic traces through the library's own writer.
+//!
+//! - `busy`: a long trace of a busy machine, for measurements.
+//! - `changed`: an installer that changes a thing of every kind.
+//! - `hostile`: texts that try to break out of every view.
+//!
 //! `cargo run --example compose -- busy FILE [PROCESSES]`, `changed FILE`, or `hostile FILE`.
 
 mod busy;
@@ -16,14 +20,18 @@ fn main() -> ExitCode {
     let number = |word: &OsString| word.to_str()?.parse().ok();
     let done = match &words[..] {
         [kind, file] if kind == "busy" => {
-            Story::write(file, &[], |story| busy::tell(story, 100_000))
+            Story::write(file, &[], |story| busy::compose(story, 100_000))
         }
         [kind, file, count] if kind == "busy" => match number(count) {
-            Some(count) => Story::write(file, &[], |story| busy::tell(story, count)),
+            Some(count) => Story::write(file, &[], |story| busy::compose(story, count)),
             None => Err("how many processes?".into()),
         },
-        [kind, file] if kind == "changed" => Story::write(file, &changed::COMMAND, changed::tell),
-        [kind, file] if kind == "hostile" => Story::write(file, &hostile::COMMAND, hostile::tell),
+        [kind, file] if kind == "changed" => {
+            Story::write(file, &changed::COMMAND, changed::compose)
+        }
+        [kind, file] if kind == "hostile" => {
+            Story::write(file, &hostile::COMMAND, hostile::compose)
+        }
         _ => Err(
             "usage: compose busy FILE [PROCESSES] | compose changed FILE | compose hostile FILE"
                 .into(),

@@ -21,9 +21,8 @@ use aya_log::EbpfLogger;
 use super::{
     attach::{Places, attach_first, load_program},
     btf::{self, Fields},
-    connect,
+    cgroup_root, connect,
     error::CaptureError,
-    hierarchy,
     hook::Hook,
     losses::Losses,
     memory,
@@ -73,12 +72,12 @@ impl Capture {
         };
         let places = Places {
             tcp_connect,
-            cgroup: hierarchy::root().map_err(|error| error.to_string()),
+            cgroup: cgroup_root::open().map_err(|error| error.to_string()),
         };
         settings.pid_namespace = inner_pid_namespace().unwrap_or(0);
         plan.inside_pid_namespace = settings.pid_namespace != 0;
 
-        let settled = connect::settle(settings, &places);
+        let settled = connect::load(settings, &places);
         let (mut programs, mut first) = settled.map_err(|error| refused().without_maps(&error))?;
         for fact in Fact::HOOKED {
             let choice = match first.iter().position(|choice| choice.fact == fact) {

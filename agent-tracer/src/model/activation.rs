@@ -5,7 +5,7 @@
 //! `systemctl start` and the like while systemd made the job; else a timer, socket or path unit that triggers it,
 //! and then whoever wrote that; else, if the unit is back by itself, whoever asked for it before.
 
-mod told;
+mod unit_events;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -85,7 +85,7 @@ impl Model {
 
     /// Who asked for what happens to a unit, as of its last event.
     pub fn requester(&self, unit: &[u8]) -> Option<&Request> {
-        self.units.get(unit)?.told.as_ref()
+        self.units.get(unit)?.reported.as_ref()
     }
 
     /// Whether a unit of this name was ever heard of.

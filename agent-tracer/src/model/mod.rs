@@ -30,7 +30,7 @@ pub use connection::{Connection, State};
 pub use download::Download;
 pub use ledger::Ledger;
 pub use listener::{Listener, Traffic};
-pub use naming::{Name, NameLookup, Source};
+pub use naming::{Name, NameLookup, NameSource};
 pub use process::{Because, Origin, Process, ProcessIndex};
 pub use request::Request;
 pub use schedule::{Writer, job_digest};

@@ -3,9 +3,9 @@
 
 mod inventory;
 mod masking;
-mod openings;
 mod recorder;
 mod signals;
+mod sniffer;
 mod sources;
 mod watch;
 
@@ -14,8 +14,8 @@ use std::{
     process::ExitStatus, time::Duration,
 };
 
-use openings::Openings;
 use recorder::Recorder;
+use sniffer::Sniffer;
 use sources::Sources;
 
 use super::Session;
@@ -216,7 +216,7 @@ impl Recording {
                 model,
                 writer: Some(writer),
             },
-            openings: Openings::default(),
+            sniffer: Sniffer::default(),
             files_before: before.map(|files| (self.roots, files)),
             inventory,
             redactor,

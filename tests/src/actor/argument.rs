@@ -1,4 +1,4 @@
-//! Programs that are started with unusual arguments, or by an unusual name.
+//! Starts programs with unusual arguments, or by an unusual name.
 
 use std::{
     ffi::{CStr, CString, OsString},
@@ -14,7 +14,7 @@ use nix::{
 
 use super::number;
 
-/// What is started: it does not look at its arguments.
+/// The program to start: it ignores its arguments.
 const PROGRAM: &CStr = c"/bin/true";
 
 /// Starts a program with each of a series of odd argument lists. The words are lengths of single
@@ -47,7 +47,7 @@ pub(super) fn odd(lengths: &[OsString]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Starts a program with arguments that take so many bytes together, their ends included.
+/// Starts a program with arguments of so many bytes together, their ends included.
 pub(super) fn long(words: &[OsString]) -> ExitCode {
     const AT_ONCE: usize = 100_000;
     let mut left: usize = number(words.first());
@@ -80,7 +80,8 @@ fn start(list: Vec<Vec<u8>>) {
     }
 }
 
-/// Starts a program by an open file instead of a name, and one by a name from where it is.
+/// Starts a program by an open file instead of a name, and another by a name relative to its
+/// directory.
 pub(super) fn by_descriptor() -> ExitCode {
     let file = File::open("/bin/true").expect("a program");
     // SAFETY: this process has only this one thread.

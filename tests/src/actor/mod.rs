@@ -1,14 +1,14 @@
-//! The programs that tests record: each does one thing that a tracer can get wrong, and nothing
-//! else. They print nothing unless that is what they are for, and judge nothing.
+//! Plays the programs that tests record. Each does one thing that a tracer can get wrong, prints
+//! only its own results, and judges nothing.
 
 mod argument;
 pub(crate) mod attempt;
 mod datagram;
 mod dial;
-mod far;
 mod lineage;
 mod listen;
 mod mayfly;
+mod peer;
 mod sandbox;
 mod script;
 mod storm;
@@ -52,7 +52,7 @@ pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
     }
 }
 
-/// A word as a number.
+/// Parses a word as a number.
 fn number<N: std::str::FromStr>(word: Option<&OsString>) -> N {
     word.and_then(|word| word.to_str())
         .and_then(|word| word.parse().ok())

@@ -1,5 +1,5 @@
-//! The oracle of lookups: every prefix of a published list is tried on every address. The lists are not part of the project;
-//! they are looked for beside it, and where `TRACER_TESTS_LISTS` says.
+//! Provides the oracle of lookups: it tries every prefix of a published list on every address. The
+//! lists are not part of the project: the tests look beside it, and at `TRACER_TESTS_LISTS`.
 
 use std::{
     cmp::Reverse,
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::harness::{Test, plain, run, run_with, tracer};
 
-/// How many addresses each list is asked for.
+/// Count of addresses for each list.
 const ADDRESSES: usize = 100_000;
 
 const LISTS: [&str; 2] = [
@@ -123,7 +123,7 @@ impl List {
         read
     }
 
-    /// The line that there should be for an address.
+    /// Returns the expected line for an address.
     fn line(&self, address: IpAddr) -> String {
         let (family, bits) = match address {
             IpAddr::V4(v4) => (&self.v4, u128::from(u32::from(v4))),
@@ -174,7 +174,7 @@ impl List {
     }
 }
 
-/// The same numbers every time, by xorshift.
+/// Generates the same numbers every time, by xorshift.
 struct Random(u64);
 
 impl Random {
@@ -199,7 +199,7 @@ fn v4(bits: u128) -> IpAddr {
 }
 
 fn v6(bits: u128) -> IpAddr {
-    // What lies in IPv4 written as IPv6 is asked for in another way.
+    // IPv4 written as IPv6 has its own test.
     IpAddr::V6(Ipv6Addr::from(bits)).to_canonical()
 }
 

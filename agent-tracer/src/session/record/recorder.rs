@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     Ended, Observer, Recorded,
-    openings::Openings,
+    sniffer::Sniffer,
     sources::{self, Sources},
 };
 use crate::{
@@ -40,7 +40,7 @@ pub(super) struct Recorder<'a> {
     pub(super) capture: Capture,
     pub(super) sources: Sources,
     pub(super) session: Session,
-    pub(super) openings: Openings,
+    pub(super) sniffer: Sniffer,
     /// The files below the roots as they were before.
     pub(super) files_before: Option<(Roots, Files)>,
     /// What was on the machine before, where that is wanted.
@@ -139,7 +139,7 @@ impl Recorder<'_> {
                 let boot_ns = event.boot_ns;
                 // systemd tells of a job after it was asked for it, and before it forks for it: between the two.
                 self.take_units(boot_ns);
-                if let Some(spoken) = self.openings.ended(&event) {
+                if let Some(spoken) = self.sniffer.ended(&event) {
                     self.take(spoken);
                 }
                 self.take(event);
@@ -147,7 +147,7 @@ impl Recorder<'_> {
             }
             Told::Payload(payload) => {
                 let boot_ns = payload.boot_ns;
-                for event in self.openings.take(payload) {
+                for event in self.sniffer.take(payload) {
                     self.take(event);
                 }
                 boot_ns
