@@ -32,6 +32,20 @@ pub enum CaptureError {
         "this kernel does not let root use BPF ({0}): check that it has CONFIG_BPF_SYSCALL, and, in a container, that its seccomp profile allows bpf(2), as --privileged does"
     )]
     NoBpf(String),
+    /// What the recorder looks processes up in is not there.
+    #[error("cannot read /proc: it is empty, or not mounted\nhint: mount -t proc proc /proc")]
+    NoProc,
+    /// There are too few of them.
+    #[error(
+        "cannot open enough files: {error} (the limit is {limit})\n\
+         hint: raise it: ulimit -n 1024; the kernel's own is fs.file-max"
+    )]
+    Descriptors {
+        /// What the system said.
+        error: std::io::Error,
+        /// `RLIMIT_NOFILE`.
+        limit: u64,
+    },
     /// What follows processes cannot be hooked.
     #[error("cannot hook {fact} ({hook}): {error}. Run `tracer doctor` for the whole picture")]
     Essential {

@@ -23,6 +23,7 @@
 mod block;
 mod compress;
 mod create;
+mod digest;
 mod envelope;
 mod header;
 mod open;
@@ -33,11 +34,12 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use create::{CreateError, create};
+pub use create::{CreateError, NewFile};
+pub use digest::{Digest, NotADigest};
 pub use header::{Header, Mode, PlanEntry, RuleSource, TagList};
 pub use open::OpenError;
 pub use reader::{Gap, Item, ReadError, Reader};
-pub use writer::{FLUSH_AFTER, Finished, Output, WriteFailure, Writer};
+pub use writer::{FLUSH_AFTER, Finished, Output, WriteFailure, Writer, hint};
 
 /// The first bytes of every trace. As in PNG, a byte above 127 tells it from text, and the line
 /// ends and the Ctrl-Z show that a copy went through something that rewrites text.

@@ -76,6 +76,7 @@ fn trace(blocks: u64, each: u64, group: u64) -> (Vec<u8>, Vec<usize>) {
     assert_eq!(
         finished,
         Finished {
+            digest: Digest::of(&file[..]).unwrap(),
             events: blocks * each,
             bytes: file.len() as u64
         }
