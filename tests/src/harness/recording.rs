@@ -36,7 +36,7 @@ pub(crate) fn record(command: Vec<OsString>) -> Trace {
 }
 
 /// How many times longer than usual things take here: an emulated machine says that it is one.
-fn slowness() -> u32 {
+pub(crate) fn slowness() -> u32 {
     match std::env::var_os("TRACER_TESTS_SLOW") {
         Some(_) => 5,
         None => 1,

@@ -10,10 +10,10 @@ use std::{
         mpsc::{self, RecvTimeoutError},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use super::{Observer, recorder::Recorder, sources};
+use super::{Observer, recorder::Recorder, sources, watch::LOOK_EVERY};
 use crate::{
     capture::{self, FileChange, Files, Inventory, KeptInventory, Roots, boot_now},
     event::{Event, EventKind, FileAction, FileState, FilesCompared},
@@ -64,6 +64,36 @@ fn unhurried<T: Send + 'static>(
 }
 
 impl Recorder<'_> {
+    /// Compares on another thread, and goes on recording meanwhile: what happens during a slow
+    /// look is in the file when the recorder is killed in it.
+    fn meanwhile<T: Send + 'static>(
+        &mut self,
+        what: &str,
+        take: impl Fn() -> T + Clone + Send + 'static,
+    ) -> T {
+        let (tell, told) = mpsc::channel();
+        let other = take.clone();
+        let begun = thread::Builder::new()
+            .name("tracer".to_owned())
+            .spawn(move || drop(tell.send(other())));
+        if begun.is_err() {
+            return take();
+        }
+        let since = Instant::now();
+        let mut is_said = false;
+        loop {
+            match told.recv_timeout(LOOK_EVERY) {
+                Ok(taken) => return taken,
+                Err(RecvTimeoutError::Timeout) => self.keep_up(),
+                Err(RecvTimeoutError::Disconnected) => return take(),
+            }
+            if !is_said && since.elapsed() >= UNNOTICED {
+                is_said = true;
+                self.observer.looks(what);
+            }
+        }
+    }
+
     /// Takes what is different below the roots, if they were looked at before.
     pub(super) fn compare_files(&mut self) {
         let Some((mut roots, before)) = self.files_before.take() else {
@@ -73,7 +103,7 @@ impl Recorder<'_> {
         roots.find_homes();
         self.flush();
         let before = Arc::new(before);
-        let parts = unhurried(self.observer, FILES, move || before.compare(&roots));
+        let parts = self.meanwhile(FILES, move || before.compare(&roots));
         self.take_holders(&parts);
         for part in parts {
             let kind = EventKind::FilesCompared(part);
@@ -117,7 +147,7 @@ impl Recorder<'_> {
         self.flush();
         let before = Arc::new(before);
         let look = move || before.back().compare(&Inventory::take());
-        for compared in unhurried(self.observer, MACHINE, look) {
+        for compared in self.meanwhile(MACHINE, look) {
             let kind = EventKind::Compared(compared);
             self.take(Event::of_recording(boot_now(), kind));
         }
