@@ -18,7 +18,7 @@ pub struct Kept {
     pub is_in_force: bool,
 }
 
-/// All of them, each found to be needed by leaving it out.
+/// All of them. What loads and attaches programs is not among them.
 pub const KEPT: [Kept; 9] = [
     Kept {
         set: CapabilitySet::DAC_READ_SEARCH,

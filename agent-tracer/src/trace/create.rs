@@ -56,6 +56,7 @@ pub enum CreateError {
 }
 
 /// A file that was created and is removed again unless it is kept.
+#[derive(Debug)]
 pub struct NewFile {
     file: File,
     /// What it is called so far: beside a file that it is to replace, which stays until then.

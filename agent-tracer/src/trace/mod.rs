@@ -10,7 +10,7 @@
 //! recording that ended well, says that it is the last. The blocks between hold events, each
 //! one a length-delimited protobuf message; see `envelope` for the message and `block` for the
 //! header. Blocks come in groups: within a group, compression and delta coding go on from one
-//! block to the next. That is what lets a block be written every 100 ms without paying for it
+//! block to the next. That is what lets a block be written every 20 ms without paying for it
 //! in size (30 events a block: 20 bytes an event, 34 if each block stood alone; 10 events: 23,
 //! and 50); the price is that damage to one block costs the rest of its group, 256 KiB of
 //! messages at most. Groups stand alone.
