@@ -27,6 +27,9 @@ pub struct Arguments {
     /// Leave out the demo, and the tests that record on the running kernel
     #[arg(long)]
     no_live: bool,
+    /// Repeat kills and enlarge storms to the sizes that are promised; takes half an hour
+    #[arg(long)]
+    thorough: bool,
 }
 
 /// Does what the command line asks for: all steps, even after one that failed.
@@ -131,6 +134,9 @@ impl Programs {
         }
         if arguments.no_live {
             set("TRACER_TESTS_NO_LIVE", Path::new("1"));
+        }
+        if arguments.thorough {
+            set("TRACER_TESTS_THOROUGH", Path::new("1"));
         }
         if let Some(value) = std::env::var_os("CI") {
             set("CI", Path::new(&value));

@@ -13,6 +13,7 @@ use aya_obj::btf::{BtfType, Func, FuncLinkage};
 use super::{
     hook::Hook,
     plan::{Choice, HookFailure},
+    ring::ring_bytes,
 };
 
 /// Loads the object, as often as needed.
@@ -33,6 +34,7 @@ impl<'a> Loader<'a> {
     pub(super) fn load(&mut self, settings: &'a [u32]) -> Result<Ebpf, EbpfError> {
         self.loader
             .override_global("SETTINGS", settings, true)
+            .map_max_entries("EVENTS", ring_bytes())
             .load(OBJECT)
     }
 }

@@ -34,6 +34,20 @@ pub enum CaptureError {
          in a container, that its seccomp profile allows bpf(2), as --privileged does"
     )]
     NoBpf(String),
+    /// /proc is empty, so no process can be looked up.
+    #[error("cannot read /proc: it is empty, or not mounted\nhint: mount -t proc proc /proc")]
+    NoProc,
+    /// The limit of file descriptors is too low.
+    #[error(
+        "cannot open enough files: {error} (the limit is {limit})\n\
+         hint: raise it: ulimit -n 1024; the kernel's own is fs.file-max"
+    )]
+    Descriptors {
+        /// The answer of the system.
+        error: std::io::Error,
+        /// `RLIMIT_NOFILE`.
+        limit: u64,
+    },
     /// The hooks that follow processes cannot be attached.
     #[error("cannot hook {fact} ({hook}): {error}. Run `tracer doctor` for the whole picture")]
     Essential {

@@ -3,12 +3,14 @@
 
 mod attach;
 mod btf;
+mod capabilities;
 mod cgroup_root;
 mod checkup;
 mod connect;
 mod error;
 mod files;
 mod hook;
+mod inherited;
 mod inventory;
 mod launch;
 mod load;
@@ -19,18 +21,22 @@ mod plan;
 mod privileges;
 mod proc;
 mod refusal;
+mod ring;
 pub mod sniff;
 mod sockets;
+mod surroundings;
 mod systemd;
 mod users;
 
 use files::safe_open as regular;
 use proc::mounts;
 
+pub use capabilities::{KEPT, Kept, reduce as reduce_capabilities, with_reserve};
 pub use checkup::Checkup;
 pub use error::CaptureError;
 pub use files::{FileChange, FileWatch, Files, Roots, USUAL_ROOTS, writers as writers_of};
 pub use hook::Hook;
+pub use inherited::Inherited;
 pub use inventory::{Inventory, KeptInventory};
 pub use launch::{Launch, LaunchError, Launched, find_command};
 pub use load::Capture;
@@ -43,4 +49,6 @@ pub use privileges::{Unprivileged, check as check_privileges};
 pub use proc::HostsFile;
 pub use sockets::{FoundSocket, earlier_sockets};
 pub use systemd::{UnitWatch, UnitsError};
+pub use ring::ring_bytes;
+pub use surroundings::check as check_surroundings;
 pub use users::{Login, UserLookup, login};

@@ -120,6 +120,9 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&explain(&error));
+            if error.is::<replay::Unverified>() {
+                return DAMAGED.into();
+            }
             match error.downcast_ref::<ReplayError>() {
                 Some(ReplayError::Open(OpenError::HeaderDamaged { .. })) => DAMAGED.into(),
                 Some(_) | None => ExitCode::FAILURE,

@@ -35,7 +35,9 @@ pub struct Ledger {
 
 impl Ledger {
     pub(super) fn lost(&mut self, what: &str, count: u64) {
-        *self.lost.entry(what.to_owned()).or_default() += count;
+        let lost = self.lost.entry(what.to_owned()).or_default();
+        // A forged count must not come out as a small one.
+        *lost = lost.saturating_add(count);
     }
 
     pub(super) fn unreadable(&mut self, what: &str) {
@@ -149,6 +151,14 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::Ledger;
+
+    #[test]
+    fn counts_of_losses_do_not_wrap() {
+        let mut ledger = Ledger::default();
+        ledger.lost("exec", u64::MAX);
+        ledger.lost("exec", 3);
+        assert_eq!(ledger.entries(), [format!("lost: {} × exec", u64::MAX)]);
+    }
 
     #[test]
     fn what_was_not_compared_is_missing_and_a_caveat_is_not() {

@@ -11,6 +11,7 @@ mod mayfly;
 mod peer;
 mod sandbox;
 mod script;
+pub(crate) mod stamps;
 mod storm;
 mod thread;
 mod wire;
@@ -38,6 +39,7 @@ pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
         Some("serve") => dial::serve(rest),
         Some("hand-over") => dial::hand_over(rest),
         Some("mayflies") => mayfly::mayflies(rest),
+        Some("stamps") => stamps::stamps(rest),
         Some("storm") => storm::storm(rest),
         Some("wire") => wire::near(rest),
         Some("far") => wire::far(rest),

@@ -15,11 +15,11 @@ mod wire;
 pub(crate) use beside::Beside;
 pub(crate) use browser::Browser;
 pub(crate) use program::{Ended, finish, run, run_with, says, tracer, within_limit};
-pub(crate) use recording::{Recorded, Recording, Running, record};
+pub(crate) use recording::{Recorded, Recording, Running, record, slowness};
 pub(crate) use staying::Staying;
 pub(crate) use strace::{Call, strace, tests};
 pub(crate) use terminal::on_terminal;
-pub(crate) use test::{Test, live, plain};
+pub(crate) use test::{Test, live, plain, size};
 pub(crate) use trace::{Event, Trace, base64_or_text};
 pub(crate) use wire::{NO_WIRE, Wire};
 

@@ -226,6 +226,14 @@ impl From<Test> for Trial {
     }
 }
 
+/// The size of a test: what is promised where `cargo xtask test --thorough` asks for it, else less.
+pub(crate) fn size(usual: usize, promised: usize) -> usize {
+    match std::env::var_os("TRACER_TESTS_THOROUGH") {
+        Some(_) => promised,
+        None => usual,
+    }
+}
+
 /// Whether this user can record on this kernel.
 fn can_record() -> Result<(), &'static String> {
     static ANSWER: OnceLock<Result<(), String>> = OnceLock::new();

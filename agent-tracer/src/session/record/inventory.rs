@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Observer, recorder::Recorder, sources};
+use super::{Observer, recorder::Recorder, sources, watch::LOOK_EVERY};
 use crate::{
     capture::{self, FileChange, Files, Inventory, KeptInventory, Roots, boot_now},
     event::{Event, EventKind, FileAction, FileState, FilesCompared},
@@ -21,9 +21,6 @@ use crate::{
 
 /// After how long whoever waits is told what for.
 const UNNOTICED: Duration = Duration::from_millis(500);
-
-/// How often events are taken during a look, as they are before it.
-const EVENTS_EVERY: Duration = Duration::from_millis(20);
 
 /// What is looked at, for whoever waits.
 const MACHINE: &str = "users, packages, units and settings of this machine";
@@ -85,13 +82,12 @@ impl Recorder<'_> {
         let noticed = Instant::now() + UNNOTICED;
         let mut is_noticed = false;
         loop {
-            match result.recv_timeout(EVENTS_EVERY) {
+            match result.recv_timeout(LOOK_EVERY) {
                 Ok(taken) => return taken,
                 Err(RecvTimeoutError::Disconnected) => return take(),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            self.drain_all();
-            self.flush();
+            self.keep_up();
             if !is_noticed && Instant::now() >= noticed {
                 is_noticed = true;
                 self.observer.looks(what);

@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     Ended, Observer, Recorded,
+    evidence::{Evidence, Mended, TraceFailure},
     sniffer::Sniffer,
     sources::{self, Sources},
 };
@@ -40,6 +41,8 @@ pub(super) struct Recorder<'a> {
     pub(super) capture: Capture,
     pub(super) sources: Sources,
     pub(super) session: Session,
+    /// The file of the trace, to be checked at the end.
+    pub(super) evidence: Evidence,
     pub(super) sniffer: Sniffer,
     /// The files below the roots as they were before.
     pub(super) files_before: Option<(Roots, Files)>,
@@ -239,16 +242,13 @@ impl Recorder<'_> {
         }
     }
 
-    /// Writes what is due, and tells if that fails. What is shown is in the file before.
+    /// Writes all that was taken, and tells if that fails. The file has it at once: the recorder
+    /// may be killed at any time, and what is shown is in the file before.
     pub(super) fn flush(&mut self) {
         let Some(writer) = &mut self.session.writer else {
             return;
         };
-        if self.observer.is_waiting() {
-            writer.flush();
-        } else {
-            writer.flush_if_due(Instant::now());
-        }
+        writer.flush();
         if let Some(failure) = writer.failure()
             && !self.write_failed
         {
@@ -292,6 +292,9 @@ impl Recorder<'_> {
             user,
             kind,
         });
+        // It was forked with all of them.
+        capture::reduce_capabilities();
+        self.flush();
         launched.release();
         Ok(launched)
     }
@@ -333,18 +336,7 @@ impl Recorder<'_> {
             reason: ended.reason.into(),
         });
         self.take(Event::of_recording(boot_now(), end));
-        let file = match self.session.writer.take() {
-            Some(writer) => writer.finish(),
-            None => Ok(trace::Finished {
-                events: 0,
-                bytes: 0,
-            }),
-        };
-        if let Err(failure) = &file
-            && !self.write_failed
-        {
-            self.observer.write_failed(failure);
-        }
+        let (file, mended) = self.close();
         self.observer.written();
         Recorded {
             model: self.session.model,
@@ -353,7 +345,28 @@ impl Recorder<'_> {
             events: self.sequence,
             secrets: self.redactor.count(),
             file,
+            mended,
             status: ended.status,
+        }
+    }
+
+    /// Ends the file, and checks that it stands where it was written.
+    fn close(&mut self) -> (Result<trace::Finished, TraceFailure>, Vec<Mended>) {
+        let Some(writer) = self.session.writer.take() else {
+            return (Err(TraceFailure::NotBegun), Vec::new());
+        };
+        let finished = match writer.finish() {
+            Ok(finished) => finished,
+            Err(failure) => {
+                if !self.write_failed {
+                    self.observer.write_failed(&failure);
+                }
+                return (Err(failure.into()), Vec::new());
+            }
+        };
+        match capture::with_reserve(|| self.evidence.check(&finished)) {
+            Ok(mended) => (Ok(finished), mended),
+            Err(failure) => (Err(failure), Vec::new()),
         }
     }
 }
