@@ -5,6 +5,10 @@ pub(super) const OWN: &str = "/proc/self/mountinfo";
 
 /// One mount.
 pub(super) struct Mount<'a> {
+    /// Its number, as statx(2) tells it of a file on it.
+    pub(super) id: u32,
+    /// Major and minor number of its file system.
+    pub(super) device: (u32, u32),
     /// What of its file system it shows.
     pub(super) root: &'a [u8],
     /// Where it is, as it is called.
@@ -32,17 +36,26 @@ pub(super) fn mounts(text: &[u8]) -> impl Iterator<Item = Mount<'_>> {
 
 fn mount(line: &[u8]) -> Option<Mount<'_>> {
     let mut fields = line.split(|byte| *byte == b' ');
-    let (root, point) = (fields.nth(3)?, fields.next()?);
+    let id = number(fields.next()?)?;
+    let mut device = fields.nth(1)?.split(|byte| *byte == b':');
+    let device = (number(device.next()?)?, number(device.next()?)?);
+    let (root, point) = (fields.next()?, fields.next()?);
     // Options end with a dash: there is any number of them.
     fields.find(|field| *field == b"-")?;
     let (kind, source) = (fields.next()?, fields.next().unwrap_or_default());
     Some(Mount {
+        id,
+        device,
         root,
         point: unescaped(point),
         kind,
         source: unescaped(source),
         options: fields.next().unwrap_or_default(),
     })
+}
+
+fn number(text: &[u8]) -> Option<u32> {
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// Bytes that would end a field or a line are there as `\040`.

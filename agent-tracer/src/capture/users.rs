@@ -39,7 +39,7 @@ impl UserLookup {
             Ok(Some(found)) => Some(found.name.into_bytes()),
             // A user that is not there yet, or only where that process is: another of its
             // processes may be there to ask next time.
-            Ok(None) | Err(_) => name_seen_by(pid, user),
+            Ok(None) | Err(_) => name_seen_by(pid, user).filter(|name| is_free(name)),
         };
         if name.is_some() {
             self.known.insert(user);
@@ -49,6 +49,12 @@ impl UserLookup {
         }
         name
     }
+}
+
+/// Whether no user of this machine has that name: a root directory of one's own could call anybody
+/// root.
+fn is_free(name: &[u8]) -> bool {
+    std::str::from_utf8(name).is_ok_and(|name| matches!(User::from_name(name), Ok(None)))
 }
 
 /// `passwd(5)` of the root directory of a process.

@@ -10,6 +10,7 @@ mod assemble;
 mod changed;
 mod connection;
 mod file;
+mod identity;
 mod naming;
 mod process;
 mod recording;
@@ -19,13 +20,14 @@ mod unit;
 use std::fmt;
 
 #[cfg(feature = "capture")]
-pub use assemble::{Assembler, Malformed, Payload, Told};
+pub use assemble::{Assembler, Malformed, Payload, Seen, Told};
 pub use changed::{Compared, Difference, FileDifference, FileState, FilesCompared, Subject};
 pub use connection::{
     Close, Connect, ConnectFailed, Counted, Established, Listen, Protocol, Shutdown,
     SnapshotSocket, SocketState, Sockets,
 };
 pub use file::{File, FileAction, JOB_DIGEST_BYTES};
+pub use identity::{Identity, View};
 pub use naming::{Dns, DnsAnswer, Hosts, HostsEntry, HttpRequest, TlsHello, Unreadable};
 pub use process::{Cgroup, Exec, Exit, Fork, Rename, Snapshot, SnapshotProcess, UserNamed};
 pub use recording::{CommandEnded, CommandStarted, End, EndReason, KernelLog, Lost, UnitFollowed};

@@ -2,6 +2,8 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use crate::event::Identity;
+
 /// What is remembered of each kind, before it is begun anew: all that is lost then is that something is there twice.
 const LIMIT: usize = 8192;
 
@@ -13,6 +15,7 @@ const LONG: usize = 1024;
 pub(super) struct Pool {
     bytes: HashSet<Arc<[u8]>>,
     arguments: HashSet<Arc<[Vec<u8>]>>,
+    identities: HashSet<Arc<Identity>>,
 }
 
 impl Pool {
@@ -26,6 +29,19 @@ impl Pool {
         }
         let new: Arc<[u8]> = bytes.into();
         self.bytes.insert(Arc::clone(&new));
+        new
+    }
+
+    /// Which file an executable is.
+    pub(super) fn identity(&mut self, identity: Identity) -> Arc<Identity> {
+        if let Some(known) = self.identities.get(&identity) {
+            return Arc::clone(known);
+        }
+        if self.identities.len() >= LIMIT {
+            self.identities.clear();
+        }
+        let new = Arc::new(identity);
+        self.identities.insert(Arc::clone(&new));
         new
     }
 
