@@ -112,6 +112,7 @@ impl Story {
             comm: comm.to_vec(),
             former_tid: 0,
             path_cut: false,
+            identity: None,
         };
         self.tell(process, user, EventKind::Exec(exec));
     }

@@ -1,10 +1,22 @@
 //! Where the recorder stands: its namespaces and root directory, and which files it sees. What of
 //! a process is different is said; what that means is judged elsewhere.
 
-use std::{fs, os::unix::ffi::OsStrExt as _, os::unix::fs::MetadataExt, path::Path};
+use std::{
+    ffi::OsStr,
+    fs,
+    os::{
+        fd::{AsFd as _, BorrowedFd},
+        unix::ffi::OsStrExt as _,
+    },
+    path::Path,
+};
 
 use agent_tracer_ebpf::{NO_OFFSET, Settings};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags, openat2, statx};
+use rustix::{
+    fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags, openat2, statx},
+    io::Errno,
+    path::Arg,
+};
 
 use super::mounts;
 use crate::event::{Identity, Seen, View};
@@ -16,7 +28,7 @@ pub struct Standing {
     user_namespace: u32,
     root_mount: u32,
     root_inode: u64,
-    root_device: u64,
+    root_device: u32,
 }
 
 /// How often a lookup without waiting is tried: something else that is renamed makes it fail.
@@ -25,18 +37,13 @@ const TRIES: usize = 8;
 impl Standing {
     /// Looks at what the recorder sees; nothing where the kernel does not say.
     pub fn of_recorder() -> Option<Standing> {
-        let namespace = |name: &str| {
-            let inode = fs::metadata(format!("/proc/self/ns/{name}")).ok()?.ino();
-            u32::try_from(inode).ok()
-        };
-        let mask = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
-        let root = statx(CWD, "/", AtFlags::empty(), mask).ok()?;
+        let root = Found::at("/")?;
         Some(Standing {
-            mount_namespace: namespace("mnt")?,
-            user_namespace: namespace("user")?,
-            root_mount: u32::try_from(root.stx_mnt_id).ok()?,
-            root_inode: root.stx_ino,
-            root_device: fs::metadata("/").ok()?.dev(),
+            mount_namespace: namespace("self", "mnt")?,
+            user_namespace: namespace("self", "user")?,
+            root_mount: u32::try_from(root.mount).ok()?,
+            root_inode: root.inode,
+            root_device: root.device,
         })
     }
 
@@ -66,39 +73,35 @@ impl Standing {
 
     /// Looks a running process up in /proc; nothing for a kernel thread, or where it is gone.
     pub fn look(&self, pid: u32, exe: &[u8], user: u32) -> Option<Identity> {
-        let own = |name: &str| format!("/proc/{pid}/{name}");
-        let namespace = |name: &str| {
-            let inode = fs::metadata(own(name)).ok()?.ino();
-            u32::try_from(inode).ok()
-        };
-        let file = fs::metadata(own("exe")).ok()?;
-        let root = fs::metadata(own("root")).ok()?;
-        let (mount_namespace, user_namespace) = (namespace("ns/mnt")?, namespace("ns/user")?);
-        let device = kernel_device(file.dev());
-        let at_home = mount_namespace == self.mount_namespace
-            && (root.dev(), root.ino()) == (self.root_device, self.root_inode);
-        let is_same =
-            seen_at(exe).is_some_and(|(found, inode)| (found, inode) == (device, file.ino()));
-        // A file that was replaced since is still one of the recorder's where its mount is.
-        let view = match (at_home, is_same) {
+        let file = Found::at(&format!("/proc/{pid}/exe"))?;
+        let root = Found::at(&format!("/proc/{pid}/root"))?;
+        let name = pid.to_string();
+        let mount_namespace = namespace(&name, "mnt")?;
+        let user_namespace = namespace(&name, "user")?;
+        let is_home = mount_namespace == self.mount_namespace
+            && (root.device, root.inode) == (self.root_device, self.root_inode);
+        let is_same = seen_at(exe)
+            .is_some_and(|found| (found.device, found.inode) == (file.device, file.inode));
+        let view = match (is_home, is_same) {
             (true, true) => View::Own,
-            (true, false) if is_mounted_here(&own("exe")) => View::Own,
+            // A file that was replaced since is still one of the recorder's where its mount is.
+            (true, false) if is_mounted_here(file.mount) => View::Own,
             (false, true) => View::SameFile,
-            (_, false) => View::Another,
+            (true | false, false) => View::Another,
         };
         let user_namespace = other(user_namespace, self.user_namespace);
         let inner_user = match user_namespace {
             0 => None,
-            _ => fs::read_to_string(own("uid_map"))
+            _ => fs::read_to_string(format!("/proc/{pid}/uid_map"))
                 .ok()
                 .and_then(|map| inner_user(&map, user)),
         };
         Some(Identity {
-            device,
-            inode: file.ino(),
-            owner: file.uid(),
-            group: file.gid(),
-            mode: file.mode(),
+            device: file.device,
+            inode: file.inode,
+            owner: file.owner,
+            group: file.group,
+            mode: file.mode,
             view: view.into(),
             mount_namespace: other(mount_namespace, self.mount_namespace),
             user_namespace,
@@ -109,12 +112,10 @@ impl Standing {
 
     /// Whether that very file is at that path of the recorder's.
     fn sees(&self, path: &[u8], device: u32, inode: u64) -> bool {
-        match seen_at(path) {
-            Some((found, number)) if number == inode => {
-                found == device || device_of_mount(path) == Some(device)
-            }
-            Some(_) | None => false,
-        }
+        seen_at(path).is_some_and(|found| {
+            found.inode == inode
+                && (found.device == device || device_of_mount(path) == Some(device))
+        })
     }
 }
 
@@ -145,10 +146,45 @@ pub(super) fn is_told(settings: &Settings) -> bool {
     .all(|offset| *offset != NO_OFFSET)
 }
 
-/// Device and inode number of what is at a path. Only what the kernel has in its cache is looked
+/// What statx(2) tells of a file.
+struct Found {
+    device: u32,
+    inode: u64,
+    owner: u32,
+    group: u32,
+    mode: u32,
+    mount: u64,
+}
+
+impl Found {
+    fn at(path: &str) -> Option<Found> {
+        Found::of(CWD, path, AtFlags::NO_AUTOMOUNT)
+    }
+
+    /// Without asking a server: one of the recorded command's own might never answer.
+    fn of(directory: BorrowedFd<'_>, path: impl Arg, flags: AtFlags) -> Option<Found> {
+        let mask = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
+        let found = statx(directory, path, flags | AtFlags::STATX_DONT_SYNC, mask).ok()?;
+        Some(Found {
+            device: kernel_device(found.stx_dev_major, found.stx_dev_minor),
+            inode: found.stx_ino,
+            owner: found.stx_uid,
+            group: found.stx_gid,
+            mode: u32::from(found.stx_mode),
+            mount: found.stx_mnt_id,
+        })
+    }
+}
+
+fn namespace(process: &str, kind: &str) -> Option<u32> {
+    let found = Found::at(&format!("/proc/{process}/ns/{kind}"))?;
+    u32::try_from(found.inode).ok()
+}
+
+/// What is at a path. Only what the kernel has in its cache is looked
 /// up: whoever is recorded chooses the path, and a lookup that waits might mount something or never
 /// return. A file that is being executed is in the cache under its own path.
-fn seen_at(path: &[u8]) -> Option<(u32, u64)> {
+fn seen_at(path: &[u8]) -> Option<Found> {
     if !path.starts_with(b"/") {
         return None;
     }
@@ -156,11 +192,8 @@ fn seen_at(path: &[u8]) -> Option<(u32, u64)> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     for _ in 0..TRIES {
         match openat2(CWD, path, flags, Mode::empty(), resolve) {
-            Ok(file) => {
-                let found = fs::File::from(file).metadata().ok()?;
-                return Some((kernel_device(found.dev()), found.ino()));
-            }
-            Err(rustix::io::Errno::AGAIN) => {}
+            Ok(file) => return Found::of(file.as_fd(), c"", AtFlags::EMPTY_PATH),
+            Err(Errno::AGAIN) => {}
             Err(_) => return None,
         }
     }
@@ -171,29 +204,24 @@ fn seen_at(path: &[u8]) -> Option<(u32, u64)> {
 /// and only mountinfo has the one that the kernel side sees.
 fn device_of_mount(path: &[u8]) -> Option<u32> {
     let text = fs::read(mounts::OWN).ok()?;
-    let path = Path::new(std::ffi::OsStr::from_bytes(path));
-    let covers = |point: &[u8]| path.starts_with(std::ffi::OsStr::from_bytes(point));
+    let path = Path::new(OsStr::from_bytes(path));
+    let covers = |point: &[u8]| path.starts_with(OsStr::from_bytes(point));
     let mounts = mounts::mounts(&text).filter(|mount| covers(&mount.point));
     // Of mounts on one another the last is the one that is seen.
     let mount = mounts.max_by_key(|mount| mount.point.len())?;
-    Some(mount.device.0 << 20 | mount.device.1)
+    Some(kernel_device(mount.device.0, mount.device.1))
 }
 
-/// Whether a file is on a mount that the recorder has, too.
-fn is_mounted_here(path: &str) -> bool {
-    let Ok(found) = statx(CWD, path, AtFlags::empty(), StatxFlags::MNT_ID) else {
-        return false;
-    };
-    let Ok(text) = fs::read(mounts::OWN) else {
-        return false;
-    };
-    mounts::mounts(&text).any(|mount| u64::from(mount.id) == found.stx_mnt_id)
+/// Whether the recorder has the mount with that number.
+fn is_mounted_here(number: u64) -> bool {
+    fs::read(mounts::OWN)
+        .is_ok_and(|text| mounts::mounts(&text).any(|mount| u64::from(mount.id) == number))
 }
 
-/// A device number of stat(2) as the kernel has it.
-fn kernel_device(device: u64) -> u32 {
-    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
-    major << 20 | (minor & 0xF_FFFF)
+/// A device number as the kernel side has it.
+fn kernel_device(major: u32, minor: u32) -> u32 {
+    const MINOR_BITS: u32 = 20;
+    major << MINOR_BITS | (minor & ((1 << MINOR_BITS) - 1))
 }
 
 /// What a user id is called within a namespace, by the lines of its uid_map(5).
@@ -230,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_device_is_written_as_the_kernel_has_it() {
-        let device = kernel_device(rustix::fs::makedev(259, 0x4_2003));
+        let device = kernel_device(259, 0x4_2003);
         assert_eq!(device, 259 << 20 | 0x4_2003);
     }
 

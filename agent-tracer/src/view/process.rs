@@ -18,8 +18,8 @@ pub fn user_of(model: &Model, process: &Process) -> String {
     let name = user(model, process.user);
     match process.inner_root() {
         None => name,
-        Some(true) => format!("{name} (root in a user namespace)"),
-        Some(false) => format!("{name} (in a user namespace)"),
+        Some(true) => format!("{name} (root in userns)"),
+        Some(false) => format!("{name} (in userns)"),
     }
 }
 
