@@ -1,10 +1,11 @@
 //! Writes traces that nobody recorded, through the library's own writer: a long one of a busy machine, to measure with, one of an
 //! installer that changes something of every kind, and one whose every text tries to break out of whatever shows it.
-//! `cargo run --example compose -- busy FILE [PROCESSES]`, `changed FILE`, or `hostile FILE`.
+//! `cargo run --example compose -- busy FILE [PROCESSES]`, `changed FILE`, `hostile FILE`, or `lookalike FILE`.
 
 mod busy;
 mod changed;
 mod hostile;
+mod lookalike;
 mod story;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -24,9 +25,11 @@ fn main() -> ExitCode {
         },
         [kind, file] if kind == "changed" => Story::write(file, &changed::COMMAND, changed::tell),
         [kind, file] if kind == "hostile" => Story::write(file, &hostile::COMMAND, hostile::tell),
+        [kind, file] if kind == "lookalike" => {
+            Story::write(file, &lookalike::COMMAND, lookalike::tell)
+        }
         _ => Err(
-            "usage: compose busy FILE [PROCESSES] | compose changed FILE | compose hostile FILE"
-                .into(),
+            "usage: compose busy FILE [PROCESSES] | compose changed|hostile|lookalike FILE".into(),
         ),
     };
     match done {
