@@ -16,8 +16,10 @@ pub struct Doubt {
     pub another_root: bool,
     /// The script is of another mount namespace; only its interpreter was compared.
     pub other_script: bool,
-    /// The rule names the file, so its owner matters.
-    pub by_file: bool,
+    /// The owner of the file that the rule names, where that is not root.
+    pub owner: Option<u32>,
+    /// Whether others than the owner may write to that file.
+    pub is_writable: bool,
 }
 
 impl Doubt {
@@ -25,10 +27,12 @@ impl Doubt {
     pub(super) fn about(found: &Match<'_>, process: &Process) -> Doubt {
         let view = process.view();
         let is_script = process.filename != process.exe;
+        let file = process.identity.as_deref().filter(|_| found.by_file);
         Doubt {
             another_root: view == View::Another && found.by_program,
             other_script: view == View::SameFile && found.by_filename && is_script,
-            by_file: found.by_file,
+            owner: file.map(|file| file.owner).filter(|owner| *owner != 0),
+            is_writable: file.is_some_and(Identity::others_write),
         }
     }
 }

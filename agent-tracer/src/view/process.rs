@@ -63,13 +63,11 @@ fn doubts(model: &Model, process: &Process) -> String {
     } else if doubt.other_script {
         words.push("script in another mount namespace".to_owned());
     }
-    if let Some(identity) = process.identity.as_deref().filter(|_| doubt.by_file) {
-        if identity.owner != 0 {
-            words.push(format!("executable of {}", user(model, identity.owner)));
-        }
-        if identity.others_write() {
-            words.push("executable that others may write".to_owned());
-        }
+    if let Some(owner) = doubt.owner {
+        words.push(format!("executable of {}", user(model, owner)));
+    }
+    if doubt.is_writable {
+        words.push("executable that others may write".to_owned());
     }
     words.iter().map(|words| format!("; {words}")).collect()
 }

@@ -16,8 +16,8 @@ pub(crate) fn tests() -> Vec<Test> {
             .needs("chroot"),
         live!(a_mount_namespace_alone_is_no_other_root).needs("unshare"),
         live!(the_path_of_another_processs_root).needs("unshare"),
-        live!(a_file_in_memory_has_no_path).needs("python3"),
-        live!(a_program_that_is_called_systemd).needs("python3"),
+        live!(a_file_in_memory_has_no_path).needs("/usr/bin/python3"),
+        live!(a_program_that_is_called_systemd).needs("/usr/bin/python3"),
         live!(a_client_that_is_not_roots),
     ]
 }
@@ -160,7 +160,7 @@ fn the_path_of_another_processs_root() {
 fn a_file_in_memory_has_no_path() {
     let stage = Stage::new();
     let script = r#"
-        python3 -c '
+        /usr/bin/python3 -c '
 import os, sys
 daemon = sys.argv[1] + "/opt/daemon"
 memory = os.memfd_create(daemon)
@@ -187,7 +187,7 @@ fn a_program_that_is_called_systemd() {
         hierarchy=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/self/mounts)
         test -n "$hierarchy" || exit 0
         group="$hierarchy/fake-$$"; mkdir -p "$group/fake.service" || exit
-        cp "$(readlink -f "$(command -v python3)")" "$1/systemd"
+        cp "$(readlink -f /usr/bin/python3)" "$1/systemd"
         "$1/systemd" -c '
 import os, sys
 child = os.fork()
