@@ -64,9 +64,8 @@ const NEW_VIEWS: [&str; 9] = [
     "process.txt",
 ];
 
-/// Traces with few views, as others would be long or repetitive: many processes, many arguments,
-/// strange names.
-const SHORT_VIEWS: [(&str, &[&str]); 5] = [
+/// Traces whose other views would be long or say the same again: of many processes, of many arguments, of strange names.
+const SHORT_VIEWS: [(&str, &[&str]); 6] = [
     (
         "oms-install",
         &[
@@ -102,6 +101,10 @@ const SHORT_VIEWS: [(&str, &[&str]); 5] = [
             "remote.txt",
             "process.txt",
         ],
+    ),
+    (
+        "lookalike",
+        &["jsonl", "tree.txt", "tree.jsonl", "report.txt"],
     ),
     ("cut", &["report.txt", "connections.txt"]),
     (

@@ -52,6 +52,7 @@ pub(crate) fn compose(story: &mut Story, processes: u32) {
         argv: vec![b"/sbin/init".to_vec()],
         cgroup: b"/init.scope".to_vec(),
         truncated: false,
+        identity: None,
     };
     story.of_recording(EventKind::Snapshot(Snapshot {
         processes: vec![init],

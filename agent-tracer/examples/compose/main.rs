@@ -3,12 +3,15 @@
 //! - `busy`: a long trace of a busy machine, for measurements.
 //! - `changed`: an installer that changes a thing of every kind.
 //! - `hostile`: texts that try to break out of every view.
+//! - `lookalike`: programs that pose as a daemon.
 //!
-//! `cargo run --example compose -- busy FILE [PROCESSES]`, `changed FILE`, or `hostile FILE`.
+//! `cargo run --example compose -- busy FILE [PROCESSES]`, `changed FILE`,
+//! `hostile FILE`, or `lookalike FILE`.
 
 mod busy;
 mod changed;
 mod hostile;
+mod lookalike;
 mod story;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -26,15 +29,13 @@ fn main() -> ExitCode {
             Some(count) => Story::write(file, &[], |story| busy::compose(story, count)),
             None => Err("how many processes?".into()),
         },
-        [kind, file] if kind == "changed" => {
-            Story::write(file, &changed::COMMAND, changed::compose)
-        }
-        [kind, file] if kind == "hostile" => {
-            Story::write(file, &hostile::COMMAND, hostile::compose)
+        [kind, file] if kind == "changed" => Story::write(file, &changed::COMMAND, changed::compose),
+        [kind, file] if kind == "hostile" => Story::write(file, &hostile::COMMAND, hostile::compose),
+        [kind, file] if kind == "lookalike" => {
+            Story::write(file, &lookalike::COMMAND, lookalike::compose)
         }
         _ => Err(
-            "usage: compose busy FILE [PROCESSES] | compose changed FILE | compose hostile FILE"
-                .into(),
+            "usage: compose busy FILE [PROCESSES] | compose changed|hostile|lookalike FILE".into(),
         ),
     };
     match done {

@@ -4,11 +4,14 @@ use std::{error::Error, ffi::OsStr, fs::File, net::SocketAddr, time::Instant};
 
 use agent_tracer::{
     event::{Close, Connect, Event, EventKind, Exec, Exit, Fork, ProcessId, Protocol},
-    trace::{Header, Mode, PlanEntry, Writer},
+    trace::{Header, Mode, PlanEntry, RuleSource, Writer},
 };
 
 /// Start of the recording, in nanoseconds since boot.
 pub(crate) const START: u64 = 1_000_000_000_000;
+
+/// The rules of a recording: one daemon.
+const RULES: &str = "[[tree]]\nname = 'omi'\n[[tree.match]]\nexe = '/opt/omi/bin/omiserver'\n";
 
 /// A trace in the making.
 pub(crate) struct Story {
@@ -49,6 +52,10 @@ impl Story {
             .into(),
             recorder_pid: 2,
             cpus: 2,
+            rules: vec![RuleSource {
+                name: "composed".to_owned(),
+                text: RULES.to_owned(),
+            }],
             plan: vec![
                 entry("fork", "raw_tp sched_process_fork"),
                 entry("exec", "raw_tp sched_process_exec"),
@@ -112,6 +119,7 @@ impl Story {
             comm: comm.to_vec(),
             former_tid: 0,
             path_cut: false,
+            identity: None,
         };
         self.emit(process, user, EventKind::Exec(exec));
     }

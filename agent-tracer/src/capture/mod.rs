@@ -26,6 +26,7 @@ pub mod sniff;
 mod sockets;
 mod surroundings;
 mod systemd;
+mod standing;
 mod users;
 
 use files::safe_open as regular;
@@ -48,6 +49,7 @@ pub use plan::{Choice, Fact, HookFailure, Plan};
 pub use privileges::{Unprivileged, check as check_privileges};
 pub use proc::HostsFile;
 pub use sockets::{FoundSocket, earlier_sockets};
+pub use standing::Standing;
 pub use systemd::{UnitWatch, UnitsError};
 pub use ring::ring_bytes;
 pub use surroundings::check as check_surroundings;

@@ -48,8 +48,14 @@ impl UserLookup {
         }
         // A user that is not there yet, or only where that process is: another of its processes may
         // be there to ask next time.
-        let name = name_in(regular::open(Path::new(PASSWD)), user)
-            .or_else(|| name_in(regular::open_in_root_of(pid, Path::new(PASSWD)), user))
+        let own = Table::read(regular::open(Path::new(PASSWD)));
+        let name = own
+            .name(user)
+            .or_else(|| {
+                let table = Table::read(regular::open_in_root_of(pid, Path::new(PASSWD)));
+                // A root directory of one's own could call any user root.
+                table.name(user).filter(|name| !own.has_name(name))
+            })
             .or_else(|| self.name_elsewhere(user));
         if name.is_some() {
             self.known.insert(user);
@@ -69,18 +75,36 @@ impl UserLookup {
     }
 }
 
-/// Finds a name in a table of users. Its root directory, and so the table, may be of a hostile command.
-fn name_in(file: io::Result<File>, user: u32) -> Option<Vec<u8>> {
-    const LIMIT: u64 = 4 * 1024 * 1024;
-    let file = file.ok()?;
-    let text = regular::read(file, LIMIT).ok()?;
-    let wanted = user.to_string();
-    text.split(|byte| *byte == b'\n').find_map(|line| {
-        let mut fields = line.split(|byte| *byte == b':');
-        let name = fields.next()?;
-        let id = fields.nth(1)?;
-        (id == wanted.as_bytes() && !name.is_empty()).then(|| name.to_vec())
-    })
+/// Holds a table of users, passwd(5). A hostile command may have written it.
+struct Table(Vec<u8>);
+
+impl Table {
+    /// Reads a table; one that cannot be read is empty.
+    fn read(file: io::Result<File>) -> Table {
+        const LIMIT: u64 = 4 * 1024 * 1024;
+        let text = file.and_then(|file| regular::read(file, LIMIT));
+        Table(text.unwrap_or_default())
+    }
+
+    /// Lists names and ids, as they are written.
+    fn rows(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.0.split(|byte| *byte == b'\n').filter_map(|line| {
+            let mut fields = line.split(|byte| *byte == b':');
+            let name = fields.next().filter(|name| !name.is_empty())?;
+            Some((name, fields.nth(1)?))
+        })
+    }
+
+    fn name(&self, user: u32) -> Option<Vec<u8>> {
+        let wanted = user.to_string();
+        self.rows()
+            .find(|(_, id)| *id == wanted.as_bytes())
+            .map(|(name, _)| name.to_vec())
+    }
+
+    fn has_name(&self, wanted: &[u8]) -> bool {
+        self.rows().any(|(name, _)| name == wanted)
+    }
 }
 
 /// What a command needs to run as another user.

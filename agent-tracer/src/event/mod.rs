@@ -11,6 +11,7 @@ mod changed;
 mod connection;
 mod file;
 mod kind;
+mod identity;
 mod naming;
 mod process;
 mod recording;
@@ -20,7 +21,7 @@ mod unit;
 use std::fmt;
 
 #[cfg(feature = "capture")]
-pub use assemble::{Assembler, Malformed, Payload, Told};
+pub use assemble::{Assembler, Malformed, Payload, Seen, Told};
 pub use changed::{Compared, Difference, FileDifference, FileState, FilesCompared, Subject};
 pub use connection::{
     Close, Connect, ConnectFailed, Counted, Established, Listen, Protocol, Shutdown,
@@ -28,6 +29,7 @@ pub use connection::{
 };
 pub use file::{File, FileAction, JOB_DIGEST_BYTES};
 pub use kind::{EventKind, Group, KindRow};
+pub use identity::{Identity, View};
 pub use naming::{Dns, DnsAnswer, Hosts, HostsEntry, HttpRequest, TlsHello, Unreadable};
 pub use process::{Cgroup, Exec, Exit, Fork, Rename, Snapshot, SnapshotProcess, UserNamed};
 pub use recording::{CommandEnded, CommandStarted, End, EndReason, KernelLog, Lost, UnitFollowed};

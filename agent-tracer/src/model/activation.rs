@@ -12,7 +12,6 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     Because, Model, Process, ProcessIndex, Request, SYSTEM,
     ledger::Truncation,
-    process::base_name,
     schedule::Writer,
     unit::{UnitLife, own_tree},
 };
@@ -134,17 +133,6 @@ impl Model {
             self.enter(index, &unit, event.boot_ns);
         }
         self.attribute(index);
-    }
-
-    fn is_of_manager(&self, index: ProcessIndex) -> bool {
-        let process = self.process(index);
-        process.parent_pid == 1
-            || process.parent.is_some_and(|parent| {
-                matches!(
-                    base_name(&self.process(parent).exe),
-                    b"systemd" | b"systemd-executor"
-                )
-            })
     }
 
     /// A process of systemd's comes into the cgroup of a unit.

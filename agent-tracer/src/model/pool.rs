@@ -3,6 +3,8 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use crate::event::Identity;
+
 /// Limit of entries of each kind; then the pool starts anew, at the price of a few duplicates.
 const LIMIT: usize = 8192;
 
@@ -14,6 +16,7 @@ const LONG: usize = 1024;
 pub(super) struct Pool {
     bytes: HashSet<Arc<[u8]>>,
     arguments: HashSet<Arc<[Vec<u8>]>>,
+    identities: HashSet<Arc<Identity>>,
 }
 
 impl Pool {
@@ -27,6 +30,19 @@ impl Pool {
         }
         let new: Arc<[u8]> = bytes.into();
         self.bytes.insert(Arc::clone(&new));
+        new
+    }
+
+    /// Stores the identity of an executable.
+    pub(super) fn identity(&mut self, identity: Identity) -> Arc<Identity> {
+        if let Some(known) = self.identities.get(&identity) {
+            return Arc::clone(known);
+        }
+        if self.identities.len() >= LIMIT {
+            self.identities.clear();
+        }
+        let new = Arc::new(identity);
+        self.identities.insert(Arc::clone(&new));
         new
     }
 

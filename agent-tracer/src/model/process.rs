@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Model, activation::ActivationIndex, ledger::Truncation, pool::Pool};
-use crate::event::{Event, Exec, Exit, Fork, ProcessId, Rename, Snapshot};
+use super::{Doubt, Model, activation::ActivationIndex, ledger::Truncation, pool::Pool};
+use crate::event::{Event, Exec, Exit, Fork, Identity, ProcessId, Rename, Snapshot};
 
 /// Names remembered of threads of one process; a program that renames itself all the time is cut
 /// here, at some 16 KiB. Names that come with an exec are always remembered. A compiler names a thread
@@ -86,6 +86,12 @@ pub struct Process {
     pub tree: Arc<str>,
     /// Why it is in that tree.
     pub because: Because,
+    /// What a rule that put it there took for granted.
+    pub doubt: Doubt,
+    /// Which file its executable is; none where that is not known.
+    pub identity: Option<Arc<Identity>>,
+    /// Its user when that was found out.
+    pub(super) identified_as: u32,
     pub(super) activation: Option<ActivationIndex>,
     /// Whether it has asked for a connection.
     pub(super) has_connected: bool,
@@ -187,6 +193,9 @@ impl Model {
                 cgroup: self.pool.bytes(&seen.cgroup),
                 tree: super::SYSTEM.into(),
                 because: Because::RanBefore,
+                doubt: Doubt::default(),
+                identity: seen.identity.map(|identity| self.pool.identity(identity)),
+                identified_as: seen.user,
                 activation: None,
                 has_connected: false,
                 forked_ns: None,
@@ -230,6 +239,8 @@ impl Model {
         if let Some(parent) = parent {
             let parent_process = self.process(parent);
             process.parent = Some(parent);
+            process.identity.clone_from(&parent_process.identity);
+            process.identified_as = parent_process.identified_as;
             process.exe = Arc::clone(&parent_process.exe);
             process.filename = Arc::clone(&parent_process.filename);
             process.argv = Arc::clone(&parent_process.argv);
@@ -273,6 +284,8 @@ impl Model {
         process.filename = self.pool.bytes(&exec.filename);
         process.argv = self.pool.arguments(&exec.argv);
         process.cwd = self.pool.bytes(&exec.cwd);
+        let identity = exec.identity.map(|identity| self.pool.identity(identity));
+        process.identify(identity);
         process.execs += 1;
         process.executed_ns = event.boot_ns;
         process.add_program_names(&mut self.pool);
@@ -353,6 +366,9 @@ impl Model {
             unit: None,
             tree: super::SYSTEM.into(),
             because: Because::ForkUnseen,
+            doubt: Doubt::default(),
+            identity: None,
+            identified_as: user,
             activation: None,
             has_connected: false,
             forked_ns: None,

@@ -39,6 +39,15 @@ const SUFFIXES: [&[u8]; 11] = [
     b".scope",
 ];
 
+/// Programs whose calls are requests, where root owns them: any program may have such a name.
+const CLIENTS: [&[u8]; 5] = [
+    b"systemctl",
+    b"systemd-run",
+    b"busctl",
+    b"dbus-send",
+    b"gdbus",
+];
+
 /// Options of systemctl with a value in the next word.
 const VALUED: [&[u8]; 16] = [
     b"-t",
@@ -86,6 +95,9 @@ impl Model {
     /// Stores the request of a new program to systemd.
     pub(super) fn note_request(&mut self, index: ProcessIndex, boot_ns: u64) {
         let process = self.process(index);
+        if !process.is_system_program(&CLIENTS) {
+            return;
+        }
         let units = match base_name(&process.exe) {
             b"systemctl" => systemctl(&process.argv),
             b"systemd-run" => systemd_run(&process.argv),
@@ -108,7 +120,7 @@ impl Model {
     /// job that systemd would report, and the process changes the files itself.
     pub fn asked_to_turn_off(&self, unit: &[u8]) -> Option<ProcessIndex> {
         let is_asking = |process: &Process| {
-            base_name(&process.exe) == b"systemctl" && turns_off(&process.argv, unit)
+            process.is_system_program(&[b"systemctl"]) && turns_off(&process.argv, unit)
         };
         let asking = self.processes().filter(|(_, process)| is_asking(process));
         asking.last().map(|(index, _)| index)

@@ -124,8 +124,7 @@ impl Model {
         if self.schedule.writers.is_empty() {
             return None;
         }
-        let is_runner =
-            |process: ProcessIndex| RUNNERS.contains(&base_name(&self.process(process).exe));
+        let is_runner = |process: ProcessIndex| self.process(process).is_system_program(&RUNNERS);
         let parent = self.process(index).parent?;
         if let [_, option, command] = exec.argv.as_slice()
             && option == b"-c"

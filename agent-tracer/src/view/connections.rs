@@ -13,7 +13,7 @@ use super::{
     page::{Page, bytes, columns, duration, pad},
     process::name,
     table::table,
-    user,
+    user_of,
 };
 
 const HEADINGS: [&str; 12] = [
@@ -80,7 +80,7 @@ fn row(
         },
         escape::text(owner.tree.as_bytes()),
         format!("{} [{}]", name(owner), owner.id.pid),
-        user(model, owner.user),
+        user_of(model, owner),
         match connection.local {
             Some(local) if local.port() != 0 => local.to_string(),
             Some(_) | None => "-".to_owned(),

@@ -295,7 +295,7 @@ fn by_process(page: &Page, model: &Model, groups: &[Group]) -> Vec<String> {
             Some([
                 format!("{} [{}]", name(owner), owner.id.pid),
                 escape::text(owner.tree.as_bytes()),
-                super::user(model, owner.user),
+                super::user_of(model, owner),
                 group.count.to_string(),
                 group.outcomes(),
                 group.amount(),

@@ -4,6 +4,7 @@
 mod changed;
 mod connection;
 mod fields;
+mod identity;
 mod lookup;
 mod naming;
 mod unit;
@@ -120,7 +121,11 @@ fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<
             bytes(map, "cwd", "cwd_base64", &exec.cwd)?;
             list(map, "argv", "argv_base64", &exec.argv)?;
             map.serialize_entry("argv_bytes", &exec.argv_bytes)?;
-            map.serialize_entry("truncated", &exec.truncated)
+            map.serialize_entry("truncated", &exec.truncated)?;
+            match &exec.identity {
+                Some(identity) => identity::file(map, identity),
+                None => Ok(()),
+            }
         }
         EventKind::Exit(exit) => status(map, *exit),
         EventKind::Rename(rename) => {
@@ -277,6 +282,9 @@ fn process_entries<M: SerializeMap>(
     if let Some(user) = model.user_name(process.user) {
         bytes(map, "user", "user_base64", user)?;
     }
+    if let Some(identity) = process.identity.as_deref() {
+        identity::place(map, identity)?;
+    }
     if let Some(unit) = &process.unit {
         bytes(map, "unit", "unit_base64", unit)?;
     }
@@ -303,6 +311,9 @@ impl Serialize for LifeObject<'_> {
         }
         if let Some(container) = process.container() {
             map.serialize_entry("container", &String::from_utf8_lossy(container))?;
+        }
+        if let Some(identity) = process.identity.as_deref() {
+            identity::file(&mut map, identity)?;
         }
         list(&mut map, "names", "names_base64", &process.names)?;
         list(&mut map, "argv", "argv_base64", &process.argv)?;
@@ -344,6 +355,10 @@ impl Serialize for SeenObject<'_> {
             bytes(&mut map, "exe", "exe_base64", &seen.exe)?;
         }
         map.serialize_entry("uid", &seen.user)?;
+        if let Some(identity) = &seen.identity {
+            identity::place(&mut map, identity)?;
+            identity::file(&mut map, identity)?;
+        }
         list(&mut map, "argv", "argv_base64", &seen.argv)?;
         bytes(&mut map, "cgroup", "cgroup_base64", &seen.cgroup)?;
         map.end()

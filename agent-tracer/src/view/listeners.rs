@@ -10,7 +10,7 @@ use super::{
     page::{Page, bytes, columns, duration, pad},
     process::{because, name},
     table::table,
-    user,
+    user_of,
 };
 
 pub(super) const HEADINGS: [&str; 8] = [
@@ -49,7 +49,7 @@ pub(super) fn row(page: &Page, model: &Model, listener: &Listener) -> [String; H
         },
         escape::text(owner.tree.as_bytes()),
         format!("{} [{}]", name(owner), owner.id.pid),
-        user(model, owner.user),
+        user_of(model, owner),
         format!("{local}/{}", listener.protocol.name()),
         listener.state().to_owned(),
         listener

@@ -12,7 +12,7 @@ use super::{
     escape,
     page::{Emphasis, Page, columns, duration, pad},
     process::name,
-    signal_name, user,
+    signal_name, user_of,
 };
 
 /// Destinations shown of one tree; the rest is a number.
@@ -180,7 +180,7 @@ impl Summary<'_> {
                 "  {} {} {} {}",
                 pad(&format!("{} [{}]", name(process), process.id.pid), 24),
                 pad(&escape::text(process.tree.as_bytes()), 10),
-                pad(&user(self.model, process.user), 9),
+                pad(&user_of(self.model, process), 9),
                 escape::arguments(&process.argv),
             )));
         }

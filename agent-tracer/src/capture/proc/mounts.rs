@@ -5,6 +5,10 @@ pub(in crate::capture) const OWN: &str = "/proc/self/mountinfo";
 
 /// One mount.
 pub(in crate::capture) struct Mount<'a> {
+    /// Its number, as statx(2) returns it for a file on it.
+    pub(in crate::capture) id: u32,
+    /// Major and minor number of its file system.
+    pub(in crate::capture) device: (u32, u32),
     /// The part of its file system that it shows.
     pub(in crate::capture) root: &'a [u8],
     /// The mount point.
@@ -32,17 +36,26 @@ pub(in crate::capture) fn mounts(text: &[u8]) -> impl Iterator<Item = Mount<'_>>
 
 fn mount(line: &[u8]) -> Option<Mount<'_>> {
     let mut fields = line.split(|byte| *byte == b' ');
-    let (root, point) = (fields.nth(3)?, fields.next()?);
+    let id = number(fields.next()?)?;
+    let mut device = fields.nth(1)?.split(|byte| *byte == b':');
+    let device = (number(device.next()?)?, number(device.next()?)?);
+    let (root, point) = (fields.next()?, fields.next()?);
     // A dash ends the optional fields: there is any number of them.
     fields.find(|field| *field == b"-")?;
     let (kind, source) = (fields.next()?, fields.next().unwrap_or_default());
     Some(Mount {
+        id,
+        device,
         root,
         point: unescaped(point),
         kind,
         source: unescaped(source),
         options: fields.next().unwrap_or_default(),
     })
+}
+
+fn number(text: &[u8]) -> Option<u32> {
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// Decodes `\040` and the like, which replace separators.

@@ -13,7 +13,7 @@ use crate::view::{
     escape,
     groups::{By, groups},
     process::name,
-    user,
+    user_of,
 };
 
 /// The changes, by kind; every file by itself where all are wanted, and as destinations those of the given connections.
@@ -88,7 +88,7 @@ fn processes(model: &Model) -> Vec<Change<'_>> {
     left.map(|(index, process)| Change {
         detail: format!(
             "{} {}",
-            user(model, process.user),
+            user_of(model, process),
             escape::arguments(&process.argv)
         ),
         author: Some(index),

@@ -8,7 +8,7 @@ use crate::view::{
     process::{name, program},
     summary::doubt,
     table::table,
-    user,
+    user_of,
 };
 
 use super::{
@@ -145,7 +145,7 @@ fn running(page: &Page, report: &Report<'_>, facts: &Facts<'_>) -> Vec<String> {
             [
                 format!("{} [{}]", name(process), process.id.pid),
                 escape::text(process.tree.as_bytes()),
-                user(model, process.user),
+                user_of(model, process),
                 program(process),
             ]
         })
