@@ -16,7 +16,9 @@ mod wire;
 pub(crate) use beside::Beside;
 pub(crate) use browser::Browser;
 pub(crate) use leftovers::{at_the_end, end_leftovers, mark};
-pub(crate) use program::{Ended, finish, progress, run, run_with, says, tracer, thorough, within_limit};
+pub(crate) use program::{
+    Ended, finish, progress, run, run_with, says, thorough, tracer, within_limit,
+};
 pub(crate) use recording::{Recorded, Recording, Running, record};
 pub(crate) use staying::Staying;
 pub(crate) use strace::{Call, strace, tests};

@@ -35,9 +35,13 @@ pub fn report(workspace: &Path) -> Result<()> {
     let mut words = BTreeMap::new();
     let mut comments = (0, 0);
     for file in &files {
-        let text = fs::read_to_string(file)
-            .with_context(|| format!("cannot read {}", file.display()))?;
-        let name = file.strip_prefix(workspace).unwrap_or(file).display().to_string();
+        let text =
+            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let name = file
+            .strip_prefix(workspace)
+            .unwrap_or(file)
+            .display()
+            .to_string();
         let is_rust = name.ends_with(".rs");
         let lines = match is_rust {
             true => wide_lines(&text, is_exempt_in_rust),
@@ -65,8 +69,12 @@ pub fn report(workspace: &Path) -> Result<()> {
     print("forbidden words", &words);
     let (all, bad) = comments;
     let share = 100.0 * bad as f64 / f64::from(all.max(1));
-    println!("doc comments that begin with {}: {bad} of {all} ({share:.1} %)", OPENINGS.join("/"));
-    let readme = fs::read_to_string(workspace.join("README.md")).context("cannot read README.md")?;
+    println!(
+        "doc comments that begin with {}: {bad} of {all} ({share:.1} %)",
+        OPENINGS.join("/")
+    );
+    let readme =
+        fs::read_to_string(workspace.join("README.md")).context("cannot read README.md")?;
     let lengths = prose::sentence_lengths(&readme);
     println!(
         "README: {} sentences, median {} words, 90th percentile {}",
@@ -103,7 +111,10 @@ fn list(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
             if !LEFT_OUT.iter().any(|out| name == *out) {
                 list(&path, files)?;
             }
-        } else if path.extension().is_some_and(|end| end == "rs" || end == "md") {
+        } else if path
+            .extension()
+            .is_some_and(|end| end == "rs" || end == "md")
+        {
             files.push(path);
         }
     }

@@ -55,7 +55,10 @@ fn paragraphs(text: &str) -> Vec<String> {
 /// Picks a percentile of numbers in ascending order.
 pub fn percentile(sorted: &[usize], percent: usize) -> usize {
     let last = sorted.len().saturating_sub(1);
-    sorted.get(last * percent / 100).copied().unwrap_or_default()
+    sorted
+        .get(last * percent / 100)
+        .copied()
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

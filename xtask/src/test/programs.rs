@@ -140,4 +140,3 @@ impl Programs {
         Ok(Some(trace).filter(|trace| trace.exists()))
     }
 }
-

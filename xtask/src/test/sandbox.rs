@@ -40,7 +40,8 @@ const LAYOUTS: [Layout; 3] = [
 ];
 
 /// The programs that a sandbox needs, besides what each Debian has.
-const NEEDED: [&str; 6] = [
+const NEEDED: [&str; 7] = [
+    "setpriv",
     "unshare",
     "nsenter",
     "systemd-run",
@@ -143,7 +144,9 @@ impl Sandbox {
         }
         let script = place.path().join("sandbox.sh");
         fs::write(&script, include_str!("sandbox.sh")).context("cannot write a script")?;
-        let outer = Command::new("sh")
+        // It ends with this program, also where that is killed.
+        let outer = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "sh"])
             .arg(&script)
             .arg(place.path())
             .arg(layout.name)
@@ -206,7 +209,7 @@ impl Sandbox {
         if arguments.thorough {
             command.arg(format!("{THOROUGH}=1"));
         }
-        // As somebody who is logged in is: in no unit of the system's.
+        // In a scope of users, as a shell of a login is: in no unit of the system.
         command.args(["systemd-run", "--quiet", "--scope", "--slice=user.slice"]);
         command.args(["/tests/tracer-tests", "--color", "never"]);
         command.args(&arguments.filter);
@@ -218,9 +221,12 @@ impl Sandbox {
         let Some(name) = self.place.path().file_name() else {
             return Vec::new();
         };
-        ["", "unified", "systemd"]
-            .map(|hierarchy| Path::new("/sys/fs/cgroup").join(hierarchy).join(name))
-            .into_iter()
+        let root = Path::new("/sys/fs/cgroup");
+        let below = fs::read_dir(root).into_iter().flatten().flatten();
+        let hierarchies = below.map(|entry| entry.path());
+        hierarchies
+            .chain([root.to_owned()])
+            .map(|hierarchy| hierarchy.join(name))
             .filter(|cgroup| cgroup.exists())
             .collect()
     }

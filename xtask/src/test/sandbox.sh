@@ -6,11 +6,18 @@ set -e
 place=$1 layout=$2
 
 if [ -z "$TRACER_SANDBOX_INNER" ]; then
-    # A cgroup namespace shows the cgroups that its creator is in as roots.
-    for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
-        [ -e "$hierarchy/cgroup.procs" ] || continue
-        mkdir "$hierarchy/${place##*/}"
-        echo "$$" >"$hierarchy/${place##*/}/cgroup.procs"
+    # A cgroup namespace shows the cgroups that its creator is in as roots. systemd mounts every
+    # hierarchy, so it gets a cgroup of its own in each.
+    for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*; do
+        [ -w "$hierarchy/cgroup.procs" ] || continue
+        own=$hierarchy/${place##*/}
+        mkdir -p "$own"
+        for list in cpuset.cpus cpuset.mems; do
+            # A new cgroup of version 1 has no processors, and takes nothing in.
+            [ ! -w "$own/$list" ] || [ -n "$(cat "$own/$list")" ] ||
+                cat "$hierarchy/$list" >"$own/$list" || :
+        done
+        echo "$$" >"$own/cgroup.procs"
     done
     TRACER_SANDBOX_INNER=1 exec unshare --mount --net --uts --ipc --pid --cgroup --fork \
         --kill-child sh "$0" "$place" "$layout"
