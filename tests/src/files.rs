@@ -149,8 +149,8 @@ fn every_way_to_change_a_file_has_its_author() {
 fn a_process_that_keeps_a_file_open_has_written_it() {
     let trace = record(
         "echo x >log; echo x >closed",
-        "tail -f log >/dev/null 2>&1 & sh -c 'exec 3>>log; echo x >&3; exec sleep 3' >/dev/null &
-         echo x >>closed; sleep 0.5; kill %1",
+        "tail -f log >/dev/null 2>&1 & trap \"kill $!\" EXIT; sh -c 'exec 3>>log; echo x >&3; exec sleep 3' >/dev/null &
+         echo x >>closed; sleep 0.5",
     );
     let rows = changes(&trace, "file");
     let reported: Vec<(&str, &str, &Value)> = rows

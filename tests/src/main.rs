@@ -44,12 +44,16 @@ use nix::sys::signal::{SigHandler, Signal, signal};
 /// tests would repeat another guest's results.
 const MODULES: &str = "TRACER_TESTS_MODULES";
 
+/// Is `elsewhere` where the tests that need systemd are run in sandboxes of their own, not here.
+const SYSTEMD: &str = "TRACER_TESTS_SYSTEMD";
+
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|word| word == harness::ACT) {
         return actor::run(words.collect());
     }
     heed_interrupts();
+    harness::mark();
     let arguments = Arguments::from_args();
     let tests = [
         exec::tests(),
@@ -85,13 +89,27 @@ fn main() -> ExitCode {
         harness::tests(),
     ];
     let wanted = std::env::var(MODULES).unwrap_or_default();
+    let is_elsewhere = std::env::var_os(SYSTEMD).is_some_and(|value| value == "elsewhere");
     let trials: Vec<Trial> = tests
         .into_iter()
         .flatten()
         .filter(|test| wanted.is_empty() || wanted.split(',').any(|name| test.is_of(name)))
+        .filter(|test| !is_elsewhere || !test.depends_on(systemd::NOT))
         .map(Trial::from)
         .collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if arguments.list {
+        return conclusion.exit_code();
+    }
+    let left = harness::end_leftovers();
+    if left.is_empty() {
+        return conclusion.exit_code();
+    }
+    println!("test no_process_is_left_behind ... FAILED");
+    for process in left {
+        println!("    {process}");
+    }
+    ExitCode::from(101)
 }
 
 /// Restores SIGINT: a shell's background processes ignore it, and so would every recorder here, as

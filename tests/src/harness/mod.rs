@@ -3,6 +3,7 @@
 
 mod beside;
 mod browser;
+mod leftovers;
 mod program;
 mod recording;
 mod staying;
@@ -14,7 +15,10 @@ mod wire;
 
 pub(crate) use beside::Beside;
 pub(crate) use browser::Browser;
-pub(crate) use program::{Ended, finish, run, run_with, says, tracer, within_limit};
+pub(crate) use leftovers::{at_the_end, end_leftovers, mark};
+pub(crate) use program::{
+    Ended, finish, progress, run, run_with, says, thorough, tracer, within_limit,
+};
 pub(crate) use recording::{Recorded, Recording, Running, record, slowness};
 pub(crate) use staying::Staying;
 pub(crate) use strace::{Call, strace, tests};

@@ -163,6 +163,12 @@ impl Test {
         rest.is_some_and(|rest| rest.starts_with("::"))
     }
 
+    /// Tells whether it makes sense only where this condition holds, by what is said otherwise.
+    pub(crate) fn depends_on(&self, otherwise: &str) -> bool {
+        let condition = self.condition.as_ref();
+        condition.is_some_and(|condition| condition.otherwise == otherwise)
+    }
+
     fn run(&self) {
         static MACHINE: RwLock<()> = RwLock::new(());
         // A test that failed while it held the lock leaves nothing behind that others would mind.

@@ -13,7 +13,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use crate::harness::{Recording, run, tracer, words};
+use crate::harness::{Recording, at_the_end, run, tracer, words};
 
 /// The fetched packages.
 pub(super) const FIRST: &str = "munin-node";
@@ -73,6 +73,9 @@ impl Stage {
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| format!("there is no unshare: {error}"))?;
+        // The first program inside reads it, and ends with it.
+        let stdin = inner.stdin.take();
+        at_the_end(move || drop(stdin));
         let mut said = String::new();
         let output = inner.stdout.take().expect("its stdout");
         let read = BufReader::new(output).read_line(&mut said);
