@@ -74,6 +74,8 @@ pub struct Recording {
     pub roots: Roots,
     /// Whether what is on the machine is compared before and after.
     pub compare: bool,
+    /// What masks secrets.
+    pub redactor: Redactor,
 }
 
 /// Is told what happens.
@@ -167,20 +169,24 @@ impl Recording {
     }
 
     async fn record(
-        self,
+        mut self,
         mut capture: Capture,
         before: Option<Files>,
         inventory: Option<KeptInventory>,
         observer: &mut dyn Observer,
     ) -> Result<Recorded, RecordError> {
         let (sources, units) = Sources::start(&mut capture, &self.roots).await;
-        let mut redactor = Redactor::new();
+        let mut redactor = std::mem::take(&mut self.redactor);
+        // Before anything is written: a secret that only the last process gives away is masked in all.
+        let snapshot = capture::snapshot();
+        masking::learn(&mut redactor, snapshot.clone());
         let mut command = Vec::new();
         if let Target::Command { command: given, .. } = &self.target {
             command = given.iter().map(|word| word.clone().into_vec()).collect();
-            redactor.argv(&mut command);
+            redactor.own_command(&mut command);
         }
-        let header = self.header(&capture, &command);
+        let mut header = self.header(&capture, &command);
+        header.unredacted = redactor.is_off();
         let clock = Clock {
             start_ns: header.start_boot_ns,
             offset_ns: header.clock_offset_ns,
@@ -196,6 +202,9 @@ impl Recording {
         })?;
         let mut model = Model::new(self.rules);
         model.set_recorder(std::process::id());
+        if header.unredacted {
+            model.ledger_mut().unmasked();
+        }
         for choice in capture
             .plan()
             .choices
@@ -230,7 +239,7 @@ impl Recording {
         };
         recorder.take(Event::of_recording(
             boot_now(),
-            EventKind::Snapshot(capture::snapshot()),
+            EventKind::Snapshot(snapshot),
         ));
         if let Some(units) = units {
             recorder.take(Event::of_recording(boot_now(), EventKind::Units(units)));
@@ -313,6 +322,7 @@ impl Recording {
             cpus: host.cpus,
             ring_bytes: u64::from(agent_tracer_ebpf::RING_BYTES),
             tag_lists: tag_lists.collect(),
+            unredacted: false,
         }
     }
 }
