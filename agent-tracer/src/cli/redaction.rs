@@ -74,7 +74,9 @@ pub(super) fn redactor(options: &Options) -> anyhow::Result<Redactor> {
 fn text_of(file: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     // The file may be endless.
-    File::open(file)?.take(LIMIT + 1).read_to_string(&mut text)?;
+    File::open(file)?
+        .take(LIMIT + 1)
+        .read_to_string(&mut text)?;
     Ok(text)
 }
 
@@ -134,7 +136,9 @@ fn lines(source: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
         );
     }
     let mut text = Vec::new();
-    file.take(LIMIT).read_to_end(&mut text).with_context(cannot)?;
+    file.take(LIMIT)
+        .read_to_end(&mut text)
+        .with_context(cannot)?;
     let mut values = Vec::new();
     for (at, line) in text.split(|byte| *byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);

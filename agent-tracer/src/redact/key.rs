@@ -153,10 +153,10 @@ pub(super) fn is_long_hex(text: &[u8]) -> bool {
 pub(super) fn is_code(text: &[u8]) -> bool {
     is_strong(text) && !text.contains(&b'.') && text.len() >= 12
         || text.len() >= 10
-        && text.iter().all(|byte| in_alphabet(*byte) || *byte == b'=')
-        && text.iter().any(u8::is_ascii_digit)
-        && text.iter().any(u8::is_ascii_alphabetic)
-        && (text.len() >= 16 || !text.iter().any(u8::is_ascii_lowercase))
+            && text.iter().all(|byte| in_alphabet(*byte) || *byte == b'=')
+            && text.iter().any(u8::is_ascii_digit)
+            && text.iter().any(u8::is_ascii_alphabetic)
+            && (text.len() >= 16 || !text.iter().any(u8::is_ascii_lowercase))
 }
 
 /// Whether `text` stands for a value that a shell would put there.

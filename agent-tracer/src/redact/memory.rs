@@ -124,7 +124,9 @@ impl Memory {
 
     /// The leftmost place, from `from` on, where a remembered value may begin.
     fn next_head(&self, text: &[u8], from: usize) -> Option<usize> {
-        let rest = text.get(from..).filter(|rest| rest.len() >= SHORTEST_GIVEN)?;
+        let rest = text
+            .get(from..)
+            .filter(|rest| rest.len() >= SHORTEST_GIVEN)?;
         match &self.search {
             Some(search) => search.find(rest).map(|found| from + found.start()),
             // Building fails only past 2^31 states; slow is then better than blind.

@@ -32,7 +32,8 @@ const PAIRS: &str = "auth basic-auth credential credentials creds http-auth logi
     userpass userpwd";
 
 /// Options whose value is a secret if it looks like one.
-const CODES: &str = "activation-code cookie licence license registration-code sas serial-number ticket unlock-code";
+const CODES: &str =
+    "activation-code cookie licence license registration-code sas serial-number ticket unlock-code";
 
 /// Words behind that of a secret which make the whole a fact about it: `TOKEN_FILE`, `passwordAuthentication`.
 const ABOUT: &str = "age alg algorithm attempts auth authentication backend callback cmd command complexity count dir \
@@ -71,7 +72,10 @@ pub(super) enum Name {
 pub(super) fn option_name(name: &[u8]) -> Option<Name> {
     let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit());
     let name = name.get(..name.len() - digits.count().min(2))?;
-    let last = name.rsplit(|byte| is_joint(*byte)).next().unwrap_or_default();
+    let last = name
+        .rsplit(|byte| is_joint(*byte))
+        .next()
+        .unwrap_or_default();
     match name {
         _ if is_listed(PAIRS, name) || is_listed("creds userpass", last) => Some(Name::Pair),
         _ if is_listed(CODES, name) => Some(Name::Code),

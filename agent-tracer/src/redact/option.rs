@@ -49,7 +49,9 @@ pub(super) fn find(argv: &[Vec<u8>], rules: &SecretRules) -> Found {
     let mut found = Found::default();
     let words = argv.iter().enumerate();
     let line = Line {
-        words: words.map(|(at, element)| Word::whole(at, element)).collect(),
+        words: words
+            .map(|(at, element)| Word::whole(at, element))
+            .collect(),
         ..Line::default()
     };
     Search { argv, rules }.command(&line.words, 0, &mut found);
@@ -76,7 +78,9 @@ impl Search<'_> {
             rest = after;
             let taken = std::mem::take(&mut is_value);
             let next = after.first();
-            if let Some(text) = next.filter(|_| matches!(&*word.value, b"-c" | b"--command" | b"-Command")) {
+            if let Some(text) =
+                next.filter(|_| matches!(&*word.value, b"-c" | b"--command" | b"-Command"))
+            {
                 // `su -c`, `script -c`; what is one word is no script (`gcc -c file`).
                 if text.value.contains(&b' ') {
                     self.script(text, depth, found);
@@ -101,9 +105,11 @@ impl Search<'_> {
             if let Some(hit) = hit {
                 is_value = hit.takes_next;
                 if hit.is_final {
-                    found.plain.extend(hit.plain.map(|(word, from)| {
-                        (word.element, word.place(from..word.value.len()))
-                    }));
+                    found
+                        .plain
+                        .extend(hit.plain.map(|(word, from)| {
+                            (word.element, word.place(from..word.value.len()))
+                        }));
                     found.add(hit.found);
                     continue;
                 }
@@ -220,9 +226,7 @@ fn option<'w, 'a>(
     match text {
         b"-s" | b"-p" => next.and_then(guess),
         [b'-', b's' | b'p', b'=', _, ..] => glued(3).and_then(guess),
-        [b'-', b's' | b'p', rest @ ..] if key::has_form(rest) => {
-            glued(2).and_then(value::explicit)
-        }
+        [b'-', b's' | b'p', rest @ ..] if key::has_form(rest) => glued(2).and_then(value::explicit),
         [b'-', b's' | b'p', rest @ ..] if key::is_mixed(rest) && !is_known => {
             glued(2).and_then(value::explicit)
         }

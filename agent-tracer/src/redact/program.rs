@@ -113,7 +113,12 @@ pub(super) fn resolve<'a>(words: &'a [Word<'_>]) -> Command<'a> {
 }
 
 /// The options before a script's name are the interpreter's; those after are the script's.
-fn interpreted<'a>(words: &'a [Word<'_>], mut at: usize, shell: bool, valued: &[u8]) -> Command<'a> {
+fn interpreted<'a>(
+    words: &'a [Word<'_>],
+    mut at: usize,
+    shell: bool,
+    valued: &[u8],
+) -> Command<'a> {
     let mut text = false;
     let mut input = false;
     while let Some(word) = words.get(at).map(|word| &*word.value) {

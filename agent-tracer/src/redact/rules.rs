@@ -81,6 +81,9 @@ pub(super) struct Program {
 
 #[derive(Debug, Clone)]
 struct Form {
+    /// What it is, for tests.
+    #[cfg(test)]
+    name: String,
     begins: Vec<String>,
     pattern: String,
     compiled: OnceLock<Option<Regex>>,
@@ -210,16 +213,19 @@ impl SecretRules {
     pub(super) fn compile_all() {
         let mut rules = Self::default();
         for (name, text) in BUILT_IN {
-            rules.add(name, text).expect(name);
+            rules.read(name, text).expect(name);
         }
-        rules.index();
         for form in &rules.forms {
             if let Err(error) = compile(&form.pattern) {
-                panic!("{}: {error}", form.pattern);
-            }
-            for begin in &form.begins {
-                assert!(begin.len() > 1, "{begin}");
+                panic!("{}: {error}", form.name);
             }
         }
+    }
+
+    /// The built-in forms: name, and the literals that they begin with.
+    pub(super) fn forms() -> Vec<(String, Vec<String>)> {
+        let all = SHARED.forms.iter();
+        all.map(|form| (form.name.clone(), form.begins.clone()))
+            .collect()
     }
 }

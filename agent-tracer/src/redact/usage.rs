@@ -62,7 +62,9 @@ impl Uses<'_> {
                 return Some(hit);
             }
             // A use with more words before it may still say otherwise.
-            known = known.filter(|known: &Hit<'_, '_>| known.is_final).or(Some(hit));
+            known = known
+                .filter(|known: &Hit<'_, '_>| known.is_final)
+                .or(Some(hit));
         }
         let takes_next = bundled.is_some_and(|at| at + 1 == word.value.len());
         known.or(takes_next.then_some(Hit {
@@ -100,7 +102,17 @@ impl Uses<'_> {
                     }
                     continue;
                 };
-                found.add(judge(&one.template, (last, 0)));
+                if let Some((word, find)) = judge(&one.template, (last, 0)) {
+                    // The first use that fits an operand counts.
+                    let known = found.finds.iter().any(|(element, known)| {
+                        *element == word.element
+                            && known.at.start < find.at.end
+                            && find.at.start < known.at.end
+                    });
+                    if !known {
+                        found.finds.push((word.element, find));
+                    }
+                }
                 if *first {
                     break;
                 }
@@ -110,13 +122,16 @@ impl Uses<'_> {
 }
 
 fn follows(before: &[Option<Vec<u8>>], window: &[&Word<'_>]) -> bool {
-    before.iter().zip(window).all(|(wanted, word)| match wanted {
-        Some(wanted) => match wanted.strip_suffix(b"*") {
-            Some(begin) => word.value.starts_with(begin),
-            None => word.value.eq_ignore_ascii_case(wanted),
-        },
-        None => true,
-    })
+    before
+        .iter()
+        .zip(window)
+        .all(|(wanted, word)| match wanted {
+            Some(wanted) => match wanted.strip_suffix(b"*") {
+                Some(begin) => word.value.starts_with(begin),
+                None => word.value.eq_ignore_ascii_case(wanted),
+            },
+            None => true,
+        })
 }
 
 /// Whether the words and options stand there that a use goes with.

@@ -308,8 +308,7 @@ pub fn caveats(model: &Model) -> Vec<String> {
 
 /// That the trace was recorded with `--no-redact`, if it was.
 pub fn unmasked(model: &Model) -> Option<&'static str> {
-    model
-        .ledger()
-        .is_unmasked()
-        .then_some("NOT MASKED: recorded with --no-redact, secrets stand in this trace as they were")
+    model.ledger().is_unmasked().then_some(
+        "NOT MASKED: recorded with --no-redact, secrets stand in this trace as they were",
+    )
 }

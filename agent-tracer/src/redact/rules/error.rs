@@ -4,7 +4,10 @@ use std::ops::Range;
 
 /// A table of secrets that cannot be used: `my-secrets.toml:7:3: unknown field …`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot read the secrets in {file}:{line}:{column}: {message}")]
+#[error(
+    "cannot read the secrets in {file}:{line}:{column}: {message}\n\
+     hint: a table has [[form]] with name, begins and pattern, and [[program]] with names and uses"
+)]
 pub struct SecretsError {
     /// The name of the source.
     pub file: String,

@@ -59,7 +59,10 @@ pub(super) struct Table {
 pub(super) fn table(file: &str, text: &str) -> Result<Table, SecretsError> {
     let error = |span: Range<usize>, message: &str| SecretsError::at(file, text, &span, message);
     if text.len() > TEXT_LIMIT {
-        return Err(error(0..0, "over 1 MiB: check that it is the file you meant"));
+        return Err(error(
+            0..0,
+            "over 1 MiB: check that it is the file you meant",
+        ));
     }
     let read: TableText = toml::from_str(text)
         .map_err(|found| error(found.span().unwrap_or(0..0), found.message()))?;
@@ -84,6 +87,8 @@ pub(super) fn table(file: &str, text: &str) -> Result<Table, SecretsError> {
                 .map_err(|found| error(form.pattern.span(), &found.to_string()))?;
         }
         table.forms.push(Form {
+            #[cfg(test)]
+            name: form.name.into_inner(),
             begins: form.begins.into_iter().map(Spanned::into_inner).collect(),
             pattern: form.pattern.into_inner(),
             compiled: OnceLock::new(),

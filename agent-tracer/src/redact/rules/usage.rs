@@ -144,7 +144,10 @@ pub(super) fn parse(written: &str) -> Result<Use, String> {
 
 /// What stands before the value's name, and the rest.
 fn split(word: &str) -> Option<(&str, &str)> {
-    let at = VALUES.iter().filter_map(|(name, _)| word.find(name)).min()?;
+    let at = VALUES
+        .iter()
+        .filter_map(|(name, _)| word.find(name))
+        .min()?;
     word.split_at_checked(at)
 }
 
@@ -155,7 +158,10 @@ fn template_of(before: &str, value: &str) -> Result<Template, String> {
     let Some((close, value)) = found else {
         return Err(format!("`{value}` is no value"));
     };
-    let open: Vec<Vec<u8>> = before.split('*').map(|piece| piece.as_bytes().to_vec()).collect();
+    let open: Vec<Vec<u8>> = before
+        .split('*')
+        .map(|piece| piece.as_bytes().to_vec())
+        .collect();
     if open.iter().skip(1).any(Vec::is_empty) {
         return Err("a `*` needs a sign behind it: `*:SECRET`".to_owned());
     }

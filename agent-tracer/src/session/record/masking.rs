@@ -157,7 +157,10 @@ fn carriers(snapshot: &Snapshot, recorder: u32) -> Vec<u32> {
     let mut carriers = Vec::new();
     let mut next = recorder;
     while !carriers.contains(&next) {
-        let found = snapshot.processes.iter().find(|process| process.pid == next);
+        let found = snapshot
+            .processes
+            .iter()
+            .find(|process| process.pid == next);
         let Some(process) = found else { break };
         carriers.push(next);
         next = process.parent_pid;
