@@ -14,6 +14,8 @@ mod output;
 mod progress;
 #[cfg(feature = "capture")]
 mod record;
+#[cfg(feature = "capture")]
+mod redaction;
 mod replay;
 mod report;
 mod tag_files;
@@ -187,6 +189,8 @@ fn conclude(replay: &Replay, strict: bool, time: Time) -> ExitCode {
         for line in view::completeness(&page, &replay.model) {
             output::note(&line);
         }
+    } else if let Some(line) = view::unmasked(&replay.model) {
+        output::note(line);
     }
     match () {
         () if replay.is_damaged => DAMAGED.into(),

@@ -26,6 +26,7 @@ use super::{
     RECORDER_FAILED, complain, explain,
     filter::duration,
     output::{self, Format, Paper, Time, sudo_caller},
+    redaction,
     tag_files::tag_files,
 };
 
@@ -52,7 +53,9 @@ Examples:
 
 The command keeps its terminal, stdin, stdout and stderr. Ctrl-C goes to it, and
 after its end ends the recording. Values that look like secrets are masked
-before they are written.
+before they are written, as ‹secret 1›; these options say more about it:
+  export DEPLOY=…; tracer record --redact-value-from DEPLOY -- sh install.sh
+  tracer record --redact-value-from ./values.txt --secrets ours.toml -- sh x.sh
 
 Exit status: the command's own (128+N when a signal N ended it); 125 when tracer
 itself failed, 126 when the command cannot be executed, 127 when there is none."
@@ -91,6 +94,8 @@ pub(super) struct Arguments {
     /// A list of service tags, to name addresses by; may be given several times [default: as of `tracer tags`]
     #[arg(long, value_name = "FILE")]
     service_tags: Vec<PathBuf>,
+    #[command(flatten)]
+    redaction: redaction::Options,
     /// Look at the files below this directory, too; may be given several times [always: /opt /var/opt /etc /usr/local
     /// /usr/lib/systemd /lib/systemd /usr/lib/udev /root/.ssh /var/spool/cron, and .ssh in the homes of
     /// all users]
@@ -157,6 +162,7 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
     };
     // Before any file is looked at: without privileges, the first that is not readable would get the blame.
     check_privileges()?;
+    let redactor = redaction::redactor(&arguments.redaction)?;
     let recording = Recording {
         target,
         output: output.clone(),
@@ -168,6 +174,7 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
         tags: Tags::read(&tag_files(&arguments.service_tags))?,
         roots: Roots::new(&arguments.watch, &arguments.ignore).map_err(anyhow::Error::msg)?,
         compare: !arguments.no_changes,
+        redactor,
     };
     let paper = Paper::stderr(arguments.time);
     let mut reporter = Reporter {

@@ -30,6 +30,7 @@ pub struct Ledger {
     missing_facts: Vec<String>,
     not_compared: Vec<String>,
     caveats: Vec<String>,
+    is_unmasked: bool,
     unreadable: BTreeMap<String, u64>,
 }
 
@@ -83,6 +84,16 @@ impl Ledger {
     /// Notes what was not looked at twice, or not all of it, and why.
     pub(super) fn not_compared(&mut self, problem: String) {
         self.not_compared.push(problem);
+    }
+
+    /// Notes that secrets are in the trace as they were.
+    pub fn unmasked(&mut self) {
+        self.is_unmasked = true;
+    }
+
+    /// Whether secrets are in the trace as they were.
+    pub fn is_unmasked(&self) -> bool {
+        self.is_unmasked
     }
 
     /// Notes what a hook does not see for certain.

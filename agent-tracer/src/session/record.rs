@@ -79,6 +79,8 @@ pub struct Recording {
     pub roots: Roots,
     /// Whether what is on the machine is compared before and after.
     pub compare: bool,
+    /// What masks secrets.
+    pub redactor: Redactor,
 }
 
 /// Is told what happens.
@@ -178,7 +180,7 @@ impl Recording {
     }
 
     async fn record(
-        self,
+        mut self,
         mut new: NewFile,
         inherited: Inherited,
         mut capture: Capture,
@@ -187,13 +189,17 @@ impl Recording {
         observer: &mut dyn Observer,
     ) -> Result<Recorded, RecordError> {
         let (sources, units) = Sources::start(&mut capture, &self.roots).await;
-        let mut redactor = Redactor::new();
+        let mut redactor = std::mem::take(&mut self.redactor);
+        // Before anything is written: a secret that only the last process gives away is masked in all.
+        let snapshot = capture::snapshot();
+        masking::learn(&mut redactor, snapshot.clone());
         let mut command = Vec::new();
         if let Target::Command { command: given, .. } = &self.target {
             command = given.iter().map(|word| word.clone().into_vec()).collect();
-            redactor.argv(&mut command);
+            redactor.own_command(&mut command);
         }
-        let header = self.header(&capture, &command);
+        let mut header = self.header(&capture, &command);
+        header.unredacted = redactor.is_off();
         let clock = Clock {
             start_ns: header.start_boot_ns,
             offset_ns: header.clock_offset_ns,
@@ -208,6 +214,9 @@ impl Recording {
         let evidence = Evidence::hold(new.file(), &self.output).map_err(begin)?;
         let mut model = Model::new(self.rules);
         model.set_recorder(std::process::id());
+        if header.unredacted {
+            model.ledger_mut().unmasked();
+        }
         for choice in capture
             .plan()
             .choices
@@ -243,7 +252,7 @@ impl Recording {
         };
         recorder.take(Event::of_recording(
             boot_now(),
-            EventKind::Snapshot(capture::snapshot()),
+            EventKind::Snapshot(snapshot),
         ));
         recorder.users.ask_only_files();
         if let Some(units) = units {
@@ -319,6 +328,7 @@ impl Recording {
             cpus: host.cpus,
             ring_bytes: u64::from(capture::ring_bytes()),
             tag_lists: tag_lists.collect(),
+            unredacted: false,
         }
     }
 }

@@ -84,6 +84,9 @@ pub fn replay(
         writer: None,
     };
     session.model.set_recorder(header.recorder_pid);
+    if header.unredacted {
+        session.model.ledger_mut().unmasked();
+    }
     for name in refused {
         session.model.ledger_mut().gap(format!(
             "rules of the trace are not understood, and nothing is attributed by them: {name}"

@@ -35,6 +35,6 @@ pub use numbers::{errno_name, signal_name};
 pub use page::{Clock, Page, TimeStyle, bytes as size};
 pub use process::{because, user, user_of};
 pub use report::{Entry, Report, Shown, findings};
-pub use summary::{Summary, caveats, completeness, looked_at, why_not_compared};
+pub use summary::{Summary, caveats, completeness, looked_at, unmasked, why_not_compared};
 pub use tags::{Lookup, LookupTable};
 pub use tree::tree;

@@ -297,10 +297,18 @@ pub fn why_not_compared(model: &Model) -> Option<String> {
     }
 }
 
-/// What was not seen for certain, one sentence each.
+/// What was not seen for certain, one sentence each; and whether secrets are there to be seen.
 pub fn caveats(model: &Model) -> Vec<String> {
     let caveats = model.ledger().caveats().iter();
     caveats
         .map(|caveat| format!("not certain: {}", escape::text(caveat.as_bytes())))
+        .chain(unmasked(model).map(str::to_owned))
         .collect()
+}
+
+/// That the trace was recorded with `--no-redact`, if it was.
+pub fn unmasked(model: &Model) -> Option<&'static str> {
+    model.ledger().is_unmasked().then_some(
+        "NOT MASKED: recorded with --no-redact, secrets stand in this trace as they were",
+    )
 }

@@ -3,7 +3,7 @@
 use std::{
     ffi::{CStr, CString, OsString},
     fs::File,
-    os::fd::AsRawFd,
+    os::{fd::AsRawFd, unix::process::CommandExt},
     process::{Command, ExitCode},
 };
 
@@ -99,5 +99,16 @@ pub(super) fn by_descriptor() -> ExitCode {
     let relative = Command::new("./true").current_dir("/bin").status();
     let found = relative.is_ok_and(|status| status.success());
     assert!(file.as_raw_fd() >= 0 && found, "the programs ran");
+    ExitCode::SUCCESS
+}
+
+/// Starts /bin/true once with each command line of the JSON list on stdin.
+pub(super) fn listed() -> ExitCode {
+    let lines: Vec<Vec<String>> = serde_json::from_reader(std::io::stdin()).expect("a list");
+    for line in lines {
+        let (name, rest) = line.split_first().expect("a name");
+        let status = Command::new("/bin/true").arg0(name).args(rest).status();
+        assert!(status.is_ok_and(|status| status.success()), "{line:?}");
+    }
     ExitCode::SUCCESS
 }

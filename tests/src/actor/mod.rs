@@ -26,6 +26,7 @@ pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
     match part.to_str() {
         Some("odd-arguments") => argument::odd(rest),
         Some("long-argument") => argument::long(rest),
+        Some("listed-arguments") => argument::listed(),
         Some("by-descriptor") => argument::by_descriptor(),
         Some("fan-out") => lineage::fan_out(rest),
         Some("orphan") => lineage::orphan(rest),
