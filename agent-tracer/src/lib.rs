@@ -5,6 +5,7 @@
 pub mod capture;
 pub mod event;
 pub mod glob;
+pub mod memory;
 pub mod model;
 pub mod names;
 pub mod redact;

@@ -4,12 +4,13 @@
 //! - `changed`: an installer that changes a thing of every kind.
 //! - `hostile`: texts that try to break out of every view.
 //! - `lookalike`: programs that pose as a daemon.
+//! - `deep`, `circle`, `wide`, `crowd`: forged traces that strain a reader.
 //!
-//! `cargo run --example compose -- busy FILE [PROCESSES]`, `changed FILE`,
-//! `hostile FILE`, or `lookalike FILE`.
+//! `cargo run --example compose -- KIND FILE [PROCESSES]`; `busy` and `deep` take a number.
 
 mod busy;
 mod changed;
+mod forged;
 mod hostile;
 mod lookalike;
 mod story;
@@ -34,9 +35,19 @@ fn main() -> ExitCode {
         [kind, file] if kind == "lookalike" => {
             Story::write(file, &lookalike::COMMAND, lookalike::compose)
         }
-        _ => Err(
-            "usage: compose busy FILE [PROCESSES] | compose changed|hostile|lookalike FILE".into(),
-        ),
+        [kind, file] if kind == "deep" => {
+            Story::write(file, &[], |story| forged::deep(story, 100_000))
+        }
+        [kind, file, count] if kind == "deep" => match number(count) {
+            Some(count) => Story::write(file, &[], |story| forged::deep(story, count)),
+            None => Err("how many processes?".into()),
+        },
+        [kind, file] if kind == "circle" => Story::write(file, &[], forged::circle),
+        [kind, file] if kind == "wide" => Story::write(file, &[], forged::wide),
+        [kind, file] if kind == "crowd" => Story::write(file, &[], forged::crowd),
+        _ => Err("usage: compose busy|deep FILE [PROCESSES] | \
+             compose changed|hostile|lookalike|circle|wide|crowd FILE"
+            .into()),
     };
     match done {
         Ok(events) => {

@@ -219,7 +219,9 @@ impl Model {
                 .ok()
                 .and_then(|found| u32::try_from(first + found).ok())
                 .map(ProcessIndex);
-            self.processes[position].parent = parent;
+            if let (Some(parent), Ok(child)) = (parent, u32::try_from(position)) {
+                self.adopt(ProcessIndex(child), parent);
+            }
         }
         self.note_units(first);
         self.attribute_snapshot(first);
@@ -256,8 +258,11 @@ impl Model {
         match self.find(event.process) {
             // Forked while the snapshot was taken, which then saw it too.
             Some(index) => {
+                self.processes[index.0 as usize].parent = None;
+                if let Some(parent) = process.parent {
+                    self.adopt(index, parent);
+                }
                 let seen = &mut self.processes[index.0 as usize];
-                seen.parent = process.parent;
                 seen.parent_pid = process.parent_pid;
                 seen.forked_ns = process.forked_ns;
                 if !matches!(seen.because, Because::Rule(_)) {
@@ -269,6 +274,15 @@ impl Model {
             None => {
                 self.add(process);
             }
+        }
+    }
+
+    /// Notes the parent of a process, unless it descends from that process: a snapshot is not
+    /// taken at one instant, and a trace may be forged. So no lineage is a circle.
+    fn adopt(&mut self, child: ProcessIndex, parent: ProcessIndex) {
+        let above = |index: &ProcessIndex| self.process(*index).parent;
+        if !std::iter::successors(Some(parent), above).any(|index| index == child) {
+            self.processes[child.0 as usize].parent = Some(parent);
         }
     }
 

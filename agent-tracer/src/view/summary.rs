@@ -10,7 +10,7 @@ use crate::{
 use super::{
     destination::Destination,
     escape,
-    page::{Emphasis, Page, columns, duration, pad},
+    page::{Emphasis, Page, columns, duration, pad, pad_left},
     process::name,
     signal_name, user_of,
 };
@@ -100,10 +100,10 @@ impl Summary<'_> {
         rows.iter()
             .map(|[tree, processes, running, destinations]| {
                 page.fit(format!(
-                    "  {}  {processes:>processes_width$}  {running:>running_width$}  {destinations}",
+                    "  {}  {}  {}  {destinations}",
                     pad(tree, widths[0]),
-                    processes_width = widths[1],
-                    running_width = widths[2],
+                    pad_left(processes, widths[1]),
+                    pad_left(running, widths[2]),
                 ))
             })
             .collect()

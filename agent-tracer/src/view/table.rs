@@ -1,6 +1,6 @@
 //! Rows as lines with aligned columns, on pages of any width. What is in the cells it does not know.
 
-use super::page::{Emphasis, Page, columns, pad};
+use super::page::{Emphasis, Page, WIDEST, columns, pad};
 
 const SPACE: &str = "  ";
 
@@ -18,14 +18,14 @@ pub(super) fn table<const N: usize>(
     let mut widths = headings.map(columns);
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(columns(cell));
+            *width = (*width).max(columns(&page.cell(cell))).min(WIDEST);
         }
     }
     let shown = shown(page, &widths, dispensable);
     let line = |row: &[String; N]| {
         let cells: Vec<String> = shown
             .iter()
-            .map(|column| pad(&row[*column], widths[*column]))
+            .map(|column| pad(&page.cell(&row[*column]), widths[*column]))
             .collect();
         cells.join(SPACE).trim_end().to_owned()
     };

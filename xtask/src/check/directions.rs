@@ -10,9 +10,10 @@ use anyhow::{Context, Result, bail};
 use syn::{UseTree, visit::Visit};
 
 /// A module, and the modules that it may use besides itself.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("event", &[]),
     ("glob", &[]),
+    ("memory", &[]),
     ("names", &[]),
     ("redact", &[]),
     ("rules", &["glob"]),
@@ -24,7 +25,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     (
         "session",
         &[
-            "capture", "event", "model", "names", "redact", "rules", "trace", "view",
+            "capture", "event", "memory", "model", "names", "redact", "rules", "trace", "view",
         ],
     ),
 ];
