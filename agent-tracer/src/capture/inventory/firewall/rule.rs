@@ -156,8 +156,8 @@ impl Reader<'_> {
             "lookup" => self.lookup(data)?,
             "dynset" => self.dynamic(data)?,
             "nat" => self.nat(data)?,
-            "masq" => self.to_ports("masquerade", data, 1, 2, 3)?,
-            "redir" => self.to_ports("redirect", data, 3, 1, 2)?,
+            "masq" => self.port_translation("masquerade", data, 1, 2, 3)?,
+            "redir" => self.port_translation("redirect", data, 3, 1, 2)?,
             "tproxy" => {
                 let to = self.destination(data.number(2), None, data.number(3), None)?;
                 format!("tproxy {}to {to}", self.family_word(data.number(1)))
@@ -598,7 +598,7 @@ impl Reader<'_> {
         Some(format!("{verb} {family}to {to}{options}"))
     }
 
-    fn to_ports(
+    fn port_translation(
         &mut self,
         verb: &str,
         data: &Attributes<'_>,

@@ -320,7 +320,7 @@ pub(super) fn amount(bytes: u64) -> String {
     let units = [(1_u64 << 20, "mbytes"), (1 << 10, "kbytes")];
     match units
         .iter()
-        .find(|(size, _)| bytes >= *size && bytes % size == 0)
+        .find(|(size, _)| bytes >= *size && bytes.is_multiple_of(*size))
     {
         Some((size, unit)) => format!("{} {unit}", bytes / size),
         None => format!("{bytes} bytes"),
