@@ -1,7 +1,7 @@
 #!/bin/sh
 # Boots systemd as PID 1 of namespaces of its own, over a copy-on-write layer of this machine's
 # system. Arguments: a directory, and a layout of cgroups (unified, hybrid or v1). The directory
-# holds `programs`, which is mounted at /tests. Everything ends with this process.
+# holds `programs`, which are copied to /tests. Everything ends with this process.
 set -e
 place=$1 layout=$2
 
@@ -63,7 +63,8 @@ ln -s fd/1 "$root/dev/stdout"
 ln -s fd/2 "$root/dev/stderr"
 mount -t tracefs tracefs "$root/sys/kernel/tracing"
 mount -t bpf bpf "$root/sys/fs/bpf"
-mount --bind "$place/programs" "$root/tests"
+# Copied: a program gets other names there, which no link over a mount can give it.
+cp -a "$place/programs/." "$root/tests/"
 
 words=
 case $layout in
