@@ -48,7 +48,7 @@ pub(crate) fn circle(story: &mut Story) {
             parent_start_ns: parent.start_ns,
             comm: b"circle".to_vec(),
         };
-        story.tell(child, 0, EventKind::Fork(fork));
+        story.emit(child, 0, EventKind::Fork(fork));
         story.exec(child, 0, b"circle", &[b"/bin/circle"]);
     }
 }
@@ -68,14 +68,14 @@ pub(crate) fn wide(story: &mut Story) {
             addresses: vec![address.octets().to_vec()],
             ..Dns::default()
         };
-        story.tell(child, 0, EventKind::Dns(dns));
+        story.emit(child, 0, EventKind::Dns(dns));
         let connection = story.connect(child, 0, SocketAddr::from((address, 443)));
         let hello = TlsHello {
             connection,
             server_name: host.clone(),
             ..TlsHello::default()
         };
-        story.tell(child, 0, EventKind::TlsHello(hello));
+        story.emit(child, 0, EventKind::TlsHello(hello));
     }
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn compose(story: &mut Story) {
     }
     let command = story.fork(manager, 0, b"sh");
     let started = CommandStarted { attached: false };
-    story.tell(command, 0, EventKind::CommandStarted(started));
+    story.emit(command, 0, EventKind::CommandStarted(started));
     exec(story, command, 0, &COMMAND, OWN);
     let in_namespaces = Identity {
         view: View::Another.into(),
@@ -85,7 +85,7 @@ pub(crate) fn compose(story: &mut Story) {
     for (user, identity) in servers {
         let server = story.fork(command, user, b"sh");
         exec(story, server, user, &[SERVER, b"-d"], identity);
-        story.tell(server, user, EventKind::Exit(Exit { status: 0 }));
+        story.emit(server, user, EventKind::Exit(Exit { status: 0 }));
     }
     let client = story.fork(command, 65534, b"sh");
     let words: [&[u8]; 3] = [b"/home/nobody/systemctl", b"start", b"mine.service"];
@@ -97,11 +97,11 @@ pub(crate) fn compose(story: &mut Story) {
     exec(story, client, 65534, &words, mine);
     // A service that starts meanwhile is not its doing.
     enter(story, manager, b"/system.slice/mine.service");
-    story.tell(client, 65534, EventKind::Exit(Exit { status: 0 }));
+    story.emit(client, 65534, EventKind::Exit(Exit { status: 0 }));
     let lookalike = story.fork(command, 0, b"sh");
     exec(story, lookalike, 0, &[b"/tmp/systemd"], OWN);
     enter(story, lookalike, b"/fake/other.service");
-    story.tell(command, 0, EventKind::Exit(Exit { status: 0 }));
+    story.emit(command, 0, EventKind::Exit(Exit { status: 0 }));
     story.of_recording(EventKind::CommandEnded(CommandEnded {
         status: 0,
         status_known: true,
@@ -115,9 +115,9 @@ pub(crate) fn compose(story: &mut Story) {
 fn enter(story: &mut Story, parent: ProcessId, cgroup: &[u8]) {
     let child = story.fork(parent, 0, b"systemd");
     let path = cgroup.to_vec();
-    story.tell(child, 0, EventKind::Cgroup(Cgroup { path }));
+    story.emit(child, 0, EventKind::Cgroup(Cgroup { path }));
     exec(story, child, 0, &[b"/usr/bin/sleep", b"1"], OWN);
-    story.tell(child, 0, EventKind::Exit(Exit { status: 0 }));
+    story.emit(child, 0, EventKind::Exit(Exit { status: 0 }));
 }
 
 fn exec(story: &mut Story, process: ProcessId, user: u32, argv: &[&[u8]], identity: Identity) {
@@ -134,5 +134,5 @@ fn exec(story: &mut Story, process: ProcessId, user: u32, argv: &[&[u8]], identi
         identity: Some(identity),
         ..Exec::default()
     };
-    story.tell(process, user, EventKind::Exec(exec));
+    story.emit(process, user, EventKind::Exec(exec));
 }
