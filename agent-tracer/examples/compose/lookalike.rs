@@ -1,4 +1,4 @@
-//! Programs that are called like a daemon, a service manager and a client of it, beside the real ones.
+//! Programs called like a daemon, a service manager and its client, beside the real ones.
 
 use agent_tracer::event::{
     Cgroup, CommandEnded, CommandStarted, End, EndReason, EventKind, Exec, Exit, Identity,
