@@ -16,7 +16,8 @@
 //!
 //! A use is spelled as in a manual: words that come before, the option, its value. In the value
 //! `SECRET` is masked, `KEY` unless it is a path, `GUESS` unless it is evidently something else,
-//! `PROXY` where it is a part of a URL, `LOGIN` is `user:password` or a token, and `PLAIN` never; what stands before it there (`*:` for any text up to a colon) stays visible.
+//! `PROXY` where it is a part of a URL, `LOGIN` is `user:password` or a token, and `PLAIN` never;
+//! what stands before it there (`*:` for any text up to a colon) stays visible.
 //! Without an option the words are operands in this order (`*` is any, `^` the first of all).
 //! `<` is what is piped into the program by `echo`, or given to it as a here-document.
 

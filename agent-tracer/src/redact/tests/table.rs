@@ -44,7 +44,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("Terraform Cloud token", "abc.atlasv1.<A:60>"),
     ("Pulumi token", "pul-<H:40>"),
     ("Docker swarm join token", "SWMTKN-1-<H:50>-<H:25>"),
-    ("K3s node token", "K10<H:64>::server:<H:32>"),
+    ("K3s node token", "K10<H:64>::server:<A:70>"),
     ("Rancher token", "token-abcde:<H:54>"),
     ("OpenShift token", "sha256~<A:43>"),
     ("Doppler token", "dp.pt.<A:43>"),
