@@ -23,7 +23,7 @@ const READINGS: [&[&str]; 13] = [
     &["tree", "--format", "jsonl"],
     &["connections"],
     &["connections", "--format", "jsonl"],
-    &["connections", "--by-destination"],
+    &["connections", "--by", "destination"],
     &["changes"],
     &["changes", "--format", "jsonl"],
     &["report"],

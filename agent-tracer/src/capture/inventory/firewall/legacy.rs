@@ -89,7 +89,7 @@ impl Family {
             4 => AddressFamily::INET,
             _ => AddressFamily::INET6,
         };
-        let socket = socket(family, SocketType::RAW, Some(ipproto::RAW))
+        let socket = socket(family, SocketType::DGRAM, Some(ipproto::UDP))
             .map_err(|error| failed(error.to_string()))?;
         let mut rules = Vec::new();
         for name in names
