@@ -9,7 +9,7 @@ use std::{fs::File, time::Instant};
 
 #[cfg(feature = "capture")]
 pub use record::{Observer, RecordError, Recorded, Recording, Target};
-pub use replay::{Replay, ReplayError, Seen, replay};
+pub use replay::{Replay, ReplayError, Seen, replay, replay_stream};
 
 use crate::{event::Event, model::Model, trace::Writer};
 

@@ -1,7 +1,11 @@
 //! A trace file as a source of events. The model is built with the rules and facts of the
 //! file's own header, so that the picture is the same everywhere.
 
-use std::{io, path::Path, time::Instant};
+use std::{
+    io::{self, Read},
+    path::Path,
+    time::Instant,
+};
 
 use super::Session;
 use crate::{
@@ -73,9 +77,28 @@ fn clock(header: &Header) -> Clock {
 /// The file cannot be opened or read, or `look` failed. Damage is none: it is shown.
 pub fn replay(
     path: &Path,
+    look: impl FnMut(&Model, Clock, Seen<'_>) -> io::Result<()>,
+) -> Result<Replay, ReplayError> {
+    run(Reader::open(path)?, look)
+}
+
+/// Reads a trace from a stream; `name` stands for it in errors.
+///
+/// # Errors
+///
+/// As of [`replay`].
+pub fn replay_stream(
+    stream: impl Read,
+    name: &str,
+    look: impl FnMut(&Model, Clock, Seen<'_>) -> io::Result<()>,
+) -> Result<Replay, ReplayError> {
+    run(Reader::new(stream, name)?, look)
+}
+
+fn run<R: Read>(
+    mut reader: Reader<R>,
     mut look: impl FnMut(&Model, Clock, Seen<'_>) -> io::Result<()>,
 ) -> Result<Replay, ReplayError> {
-    let mut reader = Reader::open(path)?;
     let header = reader.header().clone();
     let clock = clock(&header);
     let (rules, refused) = rules_of(&header);

@@ -24,6 +24,8 @@ mod block;
 mod compress;
 mod create;
 mod envelope;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod header;
 mod open;
 mod reader;
