@@ -4,6 +4,9 @@
 #[cfg(feature = "capture")]
 pub mod capture;
 pub mod event;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod glob;
 pub mod memory;
 pub mod model;

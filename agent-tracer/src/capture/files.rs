@@ -2,7 +2,7 @@
 //! hostile process may have placed. It interprets no change.
 
 pub(in crate::capture) mod baseline;
-mod crontab;
+pub(in crate::capture) mod crontab;
 pub(in crate::capture) mod descriptors;
 mod homes;
 mod roots;

@@ -9,6 +9,8 @@ mod checkup;
 mod connect;
 mod error;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod hook;
 mod inherited;
 mod inventory;

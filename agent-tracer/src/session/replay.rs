@@ -1,7 +1,11 @@
 //! A trace file as a source of events. The model is built with the rules and facts of the
 //! file's own header, so that the picture is the same everywhere.
 
-use std::{io, path::Path, time::Instant};
+use std::{
+    io::{self, Read},
+    path::Path,
+    time::Instant,
+};
 
 use super::Session;
 use crate::{
@@ -74,12 +78,32 @@ fn clock(header: &Header) -> Clock {
 /// The file cannot be opened or read, or `look` failed. Damage is none: it is shown.
 pub fn replay(
     path: &Path,
-    mut look: impl FnMut(&Model, Clock, Seen<'_>) -> io::Result<()>,
+    look: impl FnMut(&Model, Clock, Seen<'_>) -> io::Result<()>,
 ) -> Result<Replay, ReplayError> {
     let name = view::text(path.as_os_str().as_encoded_bytes());
     let length = std::fs::metadata(path).map_or(0, |file| file.len());
     memory::bound(&name, length);
-    let mut reader = Reader::open(path)?;
+    run(&name, Reader::open(path)?, look)
+}
+
+/// Reads a trace from a stream; `name` stands for it in errors.
+///
+/// # Errors
+///
+/// As of [`replay`].
+pub fn replay_stream(
+    stream: impl Read,
+    name: &str,
+    look: impl FnMut(&Model, Clock, Seen<'_>) -> io::Result<()>,
+) -> Result<Replay, ReplayError> {
+    run(name, Reader::new(stream, name)?, look)
+}
+
+fn run<R: Read>(
+    name: &str,
+    mut reader: Reader<R>,
+    mut look: impl FnMut(&Model, Clock, Seen<'_>) -> io::Result<()>,
+) -> Result<Replay, ReplayError> {
     let header = reader.header().clone();
     let clock = clock(&header);
     let (rules, refused) = rules_of(&header);
@@ -107,7 +131,7 @@ pub fn replay(
     let mut is_damaged = false;
     while let Some(item) = reader.next() {
         // A pipe has no length, and the file of a recording that goes on grows.
-        memory::bound(&name, reader.offset());
+        memory::bound(name, reader.offset());
         match item? {
             Item::Event { sequence, event } => {
                 session.take(&event, now);

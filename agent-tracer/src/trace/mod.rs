@@ -25,6 +25,8 @@ mod compress;
 mod create;
 mod digest;
 mod envelope;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod header;
 mod open;
 mod reader;

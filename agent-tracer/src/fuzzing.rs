@@ -1,0 +1,262 @@
+//! Entry points for fuzzing, one for each parser of bytes that a hostile program can choose.
+//! They are public to the fuzz targets only; plain tests run them on every seed and every find.
+
+use std::path::Path;
+
+#[cfg(feature = "capture")]
+use crate::{capture, event::Assembler, names::Tags};
+use crate::{
+    event::Event,
+    model::Model,
+    redact::Redactor,
+    rules::RuleSet,
+    session,
+    trace::fuzzing as stored,
+    view::{self, Clock, Page},
+};
+
+/// A parser under test.
+pub type Target = fn(&[u8]);
+
+/// Every target by name; the folders of seeds have the same names.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("trace", trace),
+    ("event", event),
+    ("rules", rules),
+    ("argv", argv),
+    #[cfg(feature = "capture")]
+    ("wire", wire),
+    #[cfg(feature = "capture")]
+    ("tags", tags),
+    #[cfg(feature = "capture")]
+    ("dns", dns),
+    #[cfg(feature = "capture")]
+    ("tls", tls),
+    #[cfg(feature = "capture")]
+    ("http", http),
+    #[cfg(feature = "capture")]
+    ("cron", cron),
+    #[cfg(feature = "capture")]
+    ("mounts", mounts),
+];
+
+/// Reads a trace file and draws every view of it.
+pub fn trace(bytes: &[u8]) {
+    let read = session::replay_stream(bytes, "fuzz", |model, clock, seen| {
+        if let session::Seen::Event { sequence, event } = seen {
+            draw_event(&clock, model, sequence, event);
+        }
+        Ok(())
+    });
+    if let Ok(replayed) = read {
+        draw(&replayed.clock(), &replayed.model);
+    }
+}
+
+/// Decodes stored events without the file around them, and applies them.
+pub fn event(bytes: &[u8]) {
+    let mut model = Model::new(RuleSet::built_in());
+    let clock = Clock::default();
+    for (sequence, event) in (1..).zip(stored::events(bytes)) {
+        model.apply(&event);
+        draw_event(&clock, &model, sequence, &event);
+    }
+    draw(&clock, &model);
+}
+
+fn draw_event(clock: &Clock, model: &Model, sequence: u64, event: &Event) {
+    view::event_json(clock, model, sequence, event);
+    view::event_line(&page(*clock), model, event);
+}
+
+fn page(clock: Clock) -> Page {
+    Page {
+        width: Some(80),
+        styled: false,
+        time: view::TimeStyle::Relative,
+        clock,
+    }
+}
+
+fn draw(clock: &Clock, model: &Model) {
+    let page = page(*clock);
+    view::tree(&page, model, &|_| true, true);
+    view::connections(&page, model, model.connections().iter());
+    view::completeness(&page, model);
+    let changes = view::collect_changes(model, true, model.connections().iter());
+    view::changes(&page, model, &changes);
+    for (index, _) in model.processes() {
+        view::process_json(clock, model, index);
+    }
+}
+
+/// Reads a rules file.
+pub fn rules(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let mut rules = RuleSet::empty();
+        if let Err(error) = rules.add("fuzz", text) {
+            let _ = error.to_string();
+        }
+    }
+}
+
+/// Masks a command line, whose arguments end with NUL.
+pub fn argv(bytes: &[u8]) {
+    let mut redactor = Redactor::new();
+    let mut argv: Vec<Vec<u8>> = bytes.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
+    let count = argv.len();
+    redactor.argv(&mut argv);
+    assert_eq!(argv.len(), count, "masking changed the number of arguments");
+    for mut word in argv {
+        redactor.bytes(&mut word);
+    }
+}
+
+/// Decodes records of the ring buffer, each with its length in two bytes before it.
+#[cfg(feature = "capture")]
+pub fn wire(mut bytes: &[u8]) {
+    let mut assembler = Assembler::default();
+    let mut model = Model::new(RuleSet::built_in());
+    while let Some((length, rest)) = bytes.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_le_bytes(*length)).min(rest.len());
+        let (record, rest) = rest.split_at(length);
+        bytes = rest;
+        let mut events = Vec::new();
+        let _ = assembler.record(record, &mut |_, _| None, &mut |one| events.push(one));
+        for one in events {
+            if let crate::event::Told::Event(event) = one {
+                model.apply(&event);
+            }
+        }
+    }
+    draw(&Clock::default(), &model);
+}
+
+/// Reads a published list of service tags.
+#[cfg(feature = "capture")]
+pub fn tags(bytes: &[u8]) {
+    if let Ok(tags) = Tags::parse("fuzz", bytes) {
+        tags.lookup("40.79.194.105".parse().expect("an address"))
+            .count();
+    }
+}
+
+/// Reads a DNS message, and a stream of them.
+#[cfg(feature = "capture")]
+pub fn dns(bytes: &[u8]) {
+    if let Ok(Some(response)) = capture::sniff::dns::read_answer(bytes) {
+        response.addresses().count();
+    }
+    if let Some((message, _)) = capture::sniff::dns::first_message(bytes) {
+        let _ = capture::sniff::dns::read_answer(message);
+    }
+}
+
+/// Reads what begins as a TLS handshake.
+#[cfg(feature = "capture")]
+pub fn tls(bytes: &[u8]) {
+    client(&[b"\x16\x03\x01", bytes].concat());
+    client(bytes);
+}
+
+/// Reads what begins as an HTTP request.
+#[cfg(feature = "capture")]
+pub fn http(bytes: &[u8]) {
+    client(&[b"GET ", bytes].concat());
+    client(bytes);
+}
+
+#[cfg(feature = "capture")]
+fn client(bytes: &[u8]) {
+    use capture::sniff::{Reassembly, read_client_message};
+    let _ = read_client_message(bytes, false);
+    let _ = read_client_message(bytes, true);
+    let mut stream = Reassembly::default();
+    for (number, piece) in bytes.chunks(7).enumerate().rev() {
+        stream.add(number as u64 * 7, piece);
+    }
+    let _ = read_client_message(stream.contiguous(), true);
+}
+
+/// Reads both kinds of cron tables.
+#[cfg(feature = "capture")]
+pub fn cron(bytes: &[u8]) {
+    for path in ["/etc/crontab", "/var/spool/cron/root"] {
+        capture::fuzzing::cron_commands(Path::new(path), bytes);
+    }
+}
+
+/// Reads mountinfo.
+#[cfg(feature = "capture")]
+pub fn mounts(bytes: &[u8]) {
+    capture::fuzzing::mounts(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::PathBuf};
+
+    use super::{TARGETS, stored};
+    use crate::trace::{Item, Reader};
+
+    /// Holds the seeds, and what fuzzing found: `seeds/TARGET/NAME`.
+    fn seeds(target: &str) -> PathBuf {
+        PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds")).join(target)
+    }
+
+    fn files(folder: PathBuf) -> Vec<PathBuf> {
+        let entries = fs::read_dir(&folder).expect("a folder of seeds");
+        entries
+            .map(|entry| entry.expect("an entry").path())
+            .collect()
+    }
+
+    fn corpus() -> Vec<PathBuf> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/corpus");
+        let mut traces = files(PathBuf::from(folder));
+        traces.retain(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "trace")
+        });
+        traces
+    }
+
+    /// Shows that seeds and finds of fuzzing stay harmless: no panic, no failed assertion.
+    #[test]
+    fn every_seed_and_every_find_is_read() {
+        if std::env::var_os("TRACER_TESTS_BLESS").is_some() {
+            make_event_seeds();
+        }
+        for (name, target) in TARGETS {
+            let mut inputs = files(seeds(name));
+            if *name == "trace" {
+                inputs.extend(corpus());
+            }
+            assert!(!inputs.is_empty(), "no seed for {name}");
+            for path in inputs {
+                target(&fs::read(&path).expect("a seed"));
+            }
+        }
+    }
+
+    /// Writes the events of each small trace of the corpus as one seed.
+    fn make_event_seeds() {
+        for path in corpus() {
+            let file = fs::File::open(&path).expect("a trace");
+            let Ok(reader) = Reader::new(file, "corpus") else {
+                continue;
+            };
+            let events = reader.map_while(Result::ok).filter_map(|item| match item {
+                Item::Event { event, .. } => Some(event),
+                Item::Gap(_) => None,
+            });
+            let bytes = stored::bytes(
+                events
+                    .take(100)
+                    .filter(|event| event.kind.name() != "snapshot"),
+            );
+            let seed = seeds("event").join(path.file_stem().expect("a name"));
+            fs::write(seed, bytes).expect("a seed is written");
+        }
+    }
+}
