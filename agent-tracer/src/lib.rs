@@ -4,6 +4,7 @@
 #[cfg(feature = "capture")]
 pub mod capture;
 pub mod event;
+pub mod findings;
 pub mod glob;
 pub mod model;
 pub mod names;

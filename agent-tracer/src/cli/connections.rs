@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use agent_tracer::{
+    findings::{By, groups},
     select::Selection,
     session::Replay,
-    view::{self, By},
+    view,
 };
 use clap::ValueEnum;
 
@@ -105,13 +106,13 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             }
         }
         (Some(by), Format::Text) => {
-            for line in view::group_lines(&page, model, by, &view::groups(by, wanted)) {
+            for line in view::group_lines(&page, model, by, &groups(by, wanted)) {
                 shown = true;
                 lines.line(&line)?;
             }
         }
         (Some(by), Format::Jsonl) => {
-            for group in view::groups(by, wanted) {
+            for group in groups(by, wanted) {
                 shown = true;
                 lines.line(&view::group_json(model, &group))?;
             }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use agent_tracer::{
+    findings::shown_changes,
     select::Selection,
     session::Replay,
     view::{self, Report, Shown},
@@ -15,7 +16,7 @@ use agent_tracer::{
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 
-use super::{changes, conclude, draft::Draft, filter::Reading, output::Lines, replay::read_whole};
+use super::{conclude, draft::Draft, filter::Reading, output::Lines, replay::read_whole};
 
 /// Show the whole story of a trace: what ran and why, whom it talked to, who listens, what is missing
 #[derive(clap::Args)]
@@ -113,7 +114,7 @@ fn report<'a>(path: &Path, replayed: &'a Replay, selection: &Selection) -> Repor
     let connections = model.connections().iter();
     let listeners = model.listeners().iter();
     let lookups = model.lookups().iter();
-    let wanted = changes::wanted(model, selection, false);
+    let wanted = shown_changes(model, selection, false);
     let (attention, changes) = view::findings(model, &wanted.shown);
     let turns = model.unit_turns().iter().enumerate();
     Report {
@@ -145,6 +146,6 @@ fn report<'a>(path: &Path, replayed: &'a Replay, selection: &Selection) -> Repor
         attention,
         changes,
         of_others: wanted.of_system,
-        of_nobody: wanted.of_nobody,
+        without_author: wanted.without_author,
     }
 }

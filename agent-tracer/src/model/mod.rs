@@ -90,6 +90,11 @@ pub struct CommandEnd {
 }
 
 impl Model {
+    /// The rules that it attributes by.
+    pub fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
     /// A model of nothing yet, that attributes by these rules.
     pub fn new(rules: RuleSet) -> Model {
         Model {

@@ -21,12 +21,12 @@ mod table;
 mod tags;
 mod tree;
 
-pub use changes::{Action, Change, Kind, Within, change_json, changes, collect as collect_changes};
+pub use changes::{change_json, changes};
 #[cfg(feature = "capture")]
 pub use checkup::{checkup, checkup_json};
 pub use connections::connections;
 pub use escape::{argument, arguments, text};
-pub use groups::{By, Group, group_json, group_lines, groups};
+pub use groups::{group_json, group_lines};
 pub use json::{connection_json, event_json, gap_json, lookup_json, process_json};
 pub use line::{event_line, gap_line, gap_text};
 pub use listeners::{listener_json, listeners};

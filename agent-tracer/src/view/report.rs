@@ -40,8 +40,8 @@ pub struct Report<'a> {
     pub changes: Vec<Entry>,
     /// How many changes are not among those, for the system itself made them.
     pub of_others: usize,
-    /// How many are not, for nobody was seen to make them, and filters ask for somebody.
-    pub of_nobody: usize,
+    /// How many are left out because filters need an author, and none was seen.
+    pub without_author: usize,
 }
 
 /// What of a model is told.

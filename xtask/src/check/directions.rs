@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use syn::{UseTree, visit::Visit};
 
 /// A module, and the modules that it may use besides itself.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("event", &[]),
     ("glob", &[]),
     ("names", &[]),
@@ -19,7 +19,8 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("trace", &["event"]),
     ("model", &["event", "rules"]),
     ("select", &["event", "model", "rules"]),
-    ("view", &["event", "glob", "model", "names", "trace"]),
+    ("findings", &["event", "model", "rules", "select"]),
+    ("view", &["event", "findings", "model", "names", "trace"]),
     ("capture", &["event", "glob"]),
     (
         "session",

@@ -5,11 +5,13 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::{
     event::Difference,
-    model::{Download, Listener, Model, ProcessIndex},
+    findings::{Change, Downloaded, Facts, Unit, Within},
+    model::{Listener, Model, ProcessIndex},
 };
 
-use super::{Change, Within, facts::Facts, services::Unit};
+use super::words;
 use crate::view::{
+    groups,
     json::{
         ConnectionObject, ProcessObject, RequesterObject, bytes, entry, list, states, to_line,
         values,
@@ -34,8 +36,9 @@ impl Serialize for ChangeObject<'_> {
         map.serialize_entry("kind", change.kind.name())?;
         map.serialize_entry("action", change.action.name())?;
         bytes(&mut map, "name", "name_base64", &change.what)?;
-        if !change.detail.is_empty() {
-            map.serialize_entry("detail", &change.detail)?;
+        let detail = words::detail(model, change);
+        if !detail.is_empty() {
+            map.serialize_entry("detail", &detail)?;
         }
         if let Some(index) = change.author {
             map.serialize_entry("process", &ProcessObject { model, index })?;
@@ -44,9 +47,11 @@ impl Serialize for ChangeObject<'_> {
             map.serialize_entry("because", &because(model, process))?;
             map.serialize_entry("inferred", &change.is_inferred)?;
         }
-        entry(&mut map, "attention", change.attention)?;
-        if !change.first_of.is_empty() {
-            bytes(&mut map, "first_of", "first_of_base64", &change.first_of)?;
+        let reason = change.attention.as_ref().map(words::reason);
+        entry(&mut map, "attention", reason)?;
+        if let Some(first) = &change.first_of {
+            let text = [&first.table, format!(": {} rules", first.rules).as_bytes()].concat();
+            bytes(&mut map, "first_of", "first_of_base64", &text)?;
         }
         if !change.within.is_empty() {
             let within = change.within.iter();
@@ -64,16 +69,16 @@ impl ChangeObject<'_> {
     fn facts<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         let Self { model, change } = *self;
         match &change.facts {
-            Facts::None => Ok(()),
+            Facts::Touched => Ok(()),
             Facts::Process => match change.author {
                 Some(author) => list(map, "argv", "argv_base64", &model.process(author).argv),
                 None => Ok(()),
             },
             Facts::Listener(listener) => self::listener(map, listener),
-            Facts::Destination(group) => group.entries(map, model),
+            Facts::Destination(group) => groups::entries(group, map, model),
             Facts::Download(download) => self::download(map, model, download),
             Facts::Unit(unit) => self::unit(map, model, unit),
-            Facts::Entry(difference) => values(map, difference),
+            Facts::Entry { difference, .. } => values(map, difference),
             Facts::File(difference) => states(map, model, difference),
             Facts::Files(size) => {
                 map.serialize_entry("count", &change.count)?;
@@ -91,8 +96,9 @@ fn listener<M: SerializeMap>(map: &mut M, listener: &Listener) -> Result<(), M::
 fn download<M: SerializeMap>(
     map: &mut M,
     model: &Model,
-    download: &Download,
+    downloaded: &Downloaded,
 ) -> Result<(), M::Error> {
+    let download = &downloaded.download;
     let process = |index: ProcessIndex| ProcessObject { model, index };
     map.serialize_entry("writer", &process(download.writer))?;
     entry(map, "carrier", download.carrier.map(process))?;
@@ -106,8 +112,8 @@ fn download<M: SerializeMap>(
 }
 
 fn unit<M: SerializeMap>(map: &mut M, model: &Model, unit: &Unit<'_>) -> Result<(), M::Error> {
-    if let Some(file) = &unit.file {
-        bytes(map, "file", "file_base64", &file.path)?;
+    if let Some(path) = unit.path() {
+        bytes(map, "file", "file_base64", path)?;
     }
     if let Some(difference) = unit.state {
         values(map, difference)?;
@@ -139,7 +145,7 @@ impl Serialize for WithinObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { model, within } = *self;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("attention", within.reason)?;
+        map.serialize_entry("attention", &words::reason(&within.reason))?;
         bytes(&mut map, "path", "path_base64", &within.path)?;
         let author = within.author.map(|(index, _)| index);
         let process = author.map(|index| ProcessObject { model, index });

@@ -2,9 +2,10 @@
 //! belongs on it; nothing is shown of an empty one.
 
 use crate::{
+    findings::{Change, Kind},
     model::{Model, ProcessIndex},
     view::{
-        changes::{Change, Kind, by},
+        changes::{by, words},
         escape,
         page::Page,
     },
@@ -44,19 +45,24 @@ pub fn findings(model: &Model, changes: &[Change<'_>]) -> (Vec<Entry>, Vec<Entry
             }
         };
         let action = change.action.name();
-        let became = change.became(model);
+        let became = words::became(model, change);
         for to_look_at in change.to_look_at() {
-            let (what, reason) = (escape::text(to_look_at.what), to_look_at.reason);
+            let what = words::to_look_at(&to_look_at);
+            let reason = words::reason(to_look_at.reason);
             let what = match reason.starts_with(&became) {
                 true => what,
                 false => format!("{what} ({became})"),
             };
-            attention.push(entry(reason.to_owned(), what, to_look_at.author));
+            attention.push(entry(reason.into_owned(), what, to_look_at.author));
         }
         match change.kind {
             Kind::Process | Kind::Listener | Kind::Destination => {}
             kind => {
-                let what = format!("{} {}", escape::text(&change.what), change.detail);
+                let what = format!(
+                    "{} {}",
+                    escape::text(&change.what),
+                    words::detail(model, change)
+                );
                 let kind = format!("{action} {}", kind.name());
                 let author = change.author.map(|author| (author, change.is_inferred));
                 others.push(entry(kind, what.trim_end().to_owned(), author));

@@ -9,12 +9,11 @@ use std::{
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::{
+    findings::{Destination, Group},
     model::{Connection, Process, ProcessIndex},
     view::{
         connections::{called, name_of, outcome, remote_end},
-        destination::Destination,
         escape,
-        groups::Group,
         process::{end, name, program, reason, started_for},
         user,
     },

@@ -4,16 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::{
     event::UnitAction,
+    findings::{By, Destination, Group, groups, still_running},
     model::{Connection, Model, ProcessIndex, SYSTEM, State, UnitTurn},
     trace::Mode,
     view::{
-        because,
-        destination::Destination,
-        escape,
-        groups::{By, Group, groups},
+        because, escape,
         page::duration,
         process::{cause, requested},
-        summary::{left_running, looked_at, outcome, why_not_compared},
+        summary::{looked_at, outcome, why_not_compared},
     },
 };
 
@@ -56,7 +54,7 @@ pub(super) fn facts<'a>(report: &'a Report<'_>) -> Facts<'a> {
     let (first, last) = report.model.span();
     let recorded = duration(last.saturating_sub(first));
     let destinations = groups(By::Destination, report.shown.connections.iter().copied());
-    let running: Vec<ProcessIndex> = left_running(report.model)
+    let running: Vec<ProcessIndex> = still_running(report.model)
         .map(|(index, _)| index)
         .filter(|index| report.shows(*index))
         .collect();
@@ -181,12 +179,12 @@ fn circumstances(report: &Report<'_>) -> Vec<(&'static str, String)> {
         let count = report.of_others;
         format!("{count} that the system itself made are not shown (--tree {SYSTEM} shows them)")
     });
-    let nobodys = (report.of_nobody > 0).then(|| {
-        let count = report.of_nobody;
+    let unseen = (report.without_author > 0).then(|| {
+        let count = report.without_author;
         format!("{count} by somebody who was not seen are not shown (without filters they are)")
     });
     let changes = unknown.into_iter().chain(looked_at(report.model));
-    let hidden = others.into_iter().chain(nobodys);
+    let hidden = others.into_iter().chain(unseen);
     all.extend(changes.chain(hidden).map(|value| ("changes", value)));
     if !report.shown.is_everything {
         let total = report.model.processes().count();

@@ -5,17 +5,18 @@ use std::{collections::BTreeSet, io};
 
 use askama::Template;
 
-use crate::view::{
-    Page, TimeStyle,
-    destination::Place,
-    escape,
-    groups::addresses,
-    listeners::{self, HEADINGS as LISTENERS},
-    lookups::{self, HEADINGS as LOOKUPS},
-    page::bytes,
-    process::{name, program},
-    summary::{caveats, doubt},
-    user,
+use crate::{
+    findings::Place,
+    view::{
+        Page, TimeStyle, escape,
+        groups::{addresses, outcomes, owner_names},
+        listeners::{self, HEADINGS as LISTENERS},
+        lookups::{self, HEADINGS as LOOKUPS},
+        page::bytes,
+        process::{name, program},
+        summary::{caveats, doubt},
+        user,
+    },
 };
 
 use super::{
@@ -231,9 +232,9 @@ fn destinations(report: &Report<'_>, facts: &Facts<'_>, data: &Data) -> Grid {
             addresses(group, ADDRESSES),
             tag.unwrap_or_else(|| "-".to_owned()),
             escape::text(group.trees(model).join(", ").as_bytes()),
-            group.owner_names(model).join(", "),
+            owner_names(group, model).join(", "),
             group.count.to_string(),
-            group.outcomes(),
+            outcomes(group),
             bytes(group.sent),
             bytes(group.received),
         ];

@@ -71,7 +71,7 @@ impl Texts<'_> {
             attention: Vec::new(),
             changes,
             of_others: 2,
-            of_nobody: 1,
+            without_author: 1,
         })
     }
 

@@ -1,14 +1,17 @@
 //! The report as text: sections of lines for a terminal of any width, or for a pipe.
 
-use crate::view::{
-    By, completeness, escape, group_lines,
-    listeners::listeners,
-    lookups::lookups,
-    page::{Emphasis, Page, pad},
-    process::{name, program},
-    summary::doubt,
-    table::table,
-    user,
+use crate::{
+    findings::By,
+    view::{
+        completeness, escape, group_lines,
+        listeners::listeners,
+        lookups::lookups,
+        page::{Emphasis, Page, pad},
+        process::{name, program},
+        summary::doubt,
+        table::table,
+        user,
+    },
 };
 
 use super::{
