@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use agent_tracer::{
     findings::{ShownChanges, shown_changes},
     model::SYSTEM,
-    view,
+    view::{self, List},
 };
 
 use super::{
     conclude,
     filter::Reading,
     nothing_matches,
-    output::{self, Format, Lines},
+    output::{self, Lines, TableFormat},
     replay::read_whole,
 };
 
@@ -55,7 +55,7 @@ Fields of --format jsonl, in this order, each where there is something to say:
   module, firewall   before and after, empty: it was there")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    reading: Reading,
+    reading: Reading<TableFormat>,
     /// Show each file by itself, in place of directories
     #[arg(long)]
     all: bool,
@@ -75,20 +75,14 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         of_system,
         without_author,
     } = shown_changes(model, &selection, arguments.all);
+    let page = arguments.reading.paper().page(replayed.clock());
+    let list = List {
+        form: (*format).into(),
+        page: &page,
+        model,
+    };
     let mut lines = Lines::new();
-    match format {
-        Format::Text => {
-            let page = arguments.reading.paper().page(replayed.clock());
-            for line in view::changes(&page, model, &shown) {
-                lines.line(&line)?;
-            }
-        }
-        Format::Jsonl => {
-            for change in &shown {
-                lines.line(&view::change_json(model, change))?;
-            }
-        }
-    }
+    list.changes(&shown, &mut |line| lines.line(line))?;
     lines.finish()?;
     if of_system > 0 {
         output::note(&format!(

@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use agent_tracer::view;
+use agent_tracer::view::List;
 
 use super::{
     conclude,
     filter::Reading,
     nothing_matches,
-    output::{Format, Lines},
+    output::{Lines, TableFormat},
     replay::read_whole,
 };
 
@@ -24,7 +24,7 @@ Examples:
 A filter on events leaves the processes that such an event is about.")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    reading: Reading,
+    reading: Reading<TableFormat>,
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -35,31 +35,19 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         ..
     } = &arguments.reading;
     let (replayed, selection) = read_whole(&arguments.reading)?;
-    let paper = arguments.reading.paper();
     let model = &replayed.model;
+    let page = arguments.reading.paper().page(replayed.clock());
+    let list = List {
+        form: (*format).into(),
+        page: &page,
+        model,
+    };
     let mut lines = Lines::new();
-    let mut shown = false;
-    match format {
-        Format::Text => {
-            let page = paper.page(replayed.clock());
-            let show = |index| selection.shows_process(index);
-            for line in view::tree(&page, model, &show, selection.asks_for_processes()) {
-                shown = true;
-                lines.line(&line)?;
-            }
-        }
-        Format::Jsonl => {
-            for (index, _) in model
-                .processes()
-                .filter(|(index, _)| selection.shows_process(*index))
-            {
-                shown = true;
-                lines.line(&view::process_json(&replayed.clock(), model, index))?;
-            }
-        }
-    }
+    let shows = |index| selection.shows_process(index);
+    let all = selection.asks_for_processes();
+    let has_rows = list.processes(&shows, all, &mut |line| lines.line(line))?;
     lines.finish()?;
-    if !shown {
+    if !has_rows {
         nothing_matches("process", model, &selection);
     }
     Ok(conclude(&replayed, *strict, *time))

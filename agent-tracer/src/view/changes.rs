@@ -10,7 +10,7 @@ use crate::{
     model::{Model, ProcessIndex},
 };
 
-pub use object::change_json;
+pub(super) use object::{WithinObject, fields};
 
 use super::{
     escape,

@@ -11,7 +11,11 @@ use crate::{
     },
 };
 
-use super::{data::Data, grid::Grid, text::section};
+use super::{
+    data::Data,
+    grid::{Grid, Head},
+    text::section,
+};
 
 /// One finding. Every text in it is safe to show: it went through [`crate::view::text`] or the like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,9 +89,16 @@ pub(super) fn lines(page: &Page, title: &str, entries: &[Entry]) -> Vec<String> 
     section(page, title, lines.collect())
 }
 
+const HEADS: [Head; 4] = [
+    Head::new("Kind").subject(),
+    Head::long("What"),
+    Head::new("Tree"),
+    Head::long("Why"),
+];
+
 /// The findings as a table.
 pub(super) fn grid(caption: &str, entries: &[Entry], data: &Data) -> Grid {
-    let mut grid = Grid::new(caption, &["Kind", "What", "Tree", "Why"]);
+    let mut grid = Grid::new(caption, &HEADS);
     for entry in entries {
         let Entry {
             kind,

@@ -3,9 +3,11 @@
 use crate::{
     findings::By,
     view::{
-        completeness, escape, group_lines,
-        listeners::listeners,
-        lookups::lookups,
+        completeness, escape,
+        field::{self, Context, refs},
+        groups,
+        listeners::LISTENER,
+        lookups::LOOKUP,
         page::{Emphasis, Page, pad},
         process::{name, program},
         summary::doubt,
@@ -35,6 +37,10 @@ pub(super) fn lines(report: &Report<'_>, page: &Page) -> Vec<String> {
             .map(|width| width.saturating_sub(INDENT.len()).max(1)),
         ..*page
     };
+    let context = Context {
+        page: &inner,
+        model,
+    };
     let mut lines = head(page, &facts);
     let mut add = |title: &str, rows: Vec<String>| {
         lines.extend(section(page, title, indented(rows)));
@@ -47,13 +53,20 @@ pub(super) fn lines(report: &Report<'_>, page: &Page) -> Vec<String> {
     );
     add(
         "Destinations, as a firewall has to allow them",
-        group_lines(&inner, model, By::Destination, &facts.destinations),
+        field::lines(
+            context,
+            &refs(groups::fields(By::Destination)),
+            facts.destinations.iter(),
+        ),
     );
     let all = report.shown.listeners.iter().copied();
-    add("Listeners", listeners(&inner, model, all));
+    add("Listeners", field::lines(context, &refs(&LISTENER), all));
     let failed = report.shown.lookups.iter().copied();
     let failed = failed.filter(|lookup| lookup.has_failed());
-    add("Lookups that failed", lookups(&inner, model, failed));
+    add(
+        "Lookups that failed",
+        field::lines(context, &refs(&LOOKUP), failed),
+    );
     add("Units that were started or ended", units(&inner, report));
     lines.extend(changes::lines(page, "Changes", &report.changes));
     let told: Vec<_> = hooks(report).map(|[fact, hook, _]| [fact, hook]).collect();
