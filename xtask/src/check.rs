@@ -1,5 +1,5 @@
 //! `cargo xtask check`: everything that can be said about the code without running the tool:
-//! format, lints, docs, dependency directions. It changes no file.
+//! format, lints, docs, dependency directions, the generated reference. It changes no file.
 
 mod directions;
 
@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{demo, ebpf};
+use crate::{demo, ebpf, reference};
 
 /// Checks format, lints, docs and dependency directions
 #[derive(clap::Args)]
@@ -35,6 +35,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     step("lints", lints(&workspace));
     step("docs", docs(&workspace));
     step("dependency directions", directions::check(&workspace));
+    step("reference", reference::check(&workspace));
     if !arguments.no_ebpf {
         step("lints of the kernel programs", ebpf::lint(&workspace));
     }

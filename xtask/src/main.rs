@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod demo;
 mod ebpf;
+mod reference;
 mod test;
 mod vm;
 
@@ -27,6 +28,7 @@ enum Verb {
     Datagrams(bench::DatagramArguments),
     Demo(demo::Arguments),
     Ebpf(ebpf::Arguments),
+    Reference(reference::Arguments),
     #[command(hide = true)]
     Storm(bench::StormArguments),
     #[command(hide = true)]
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Verb::Datagrams(arguments) => bench::run_datagrams(&arguments),
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
+        Verb::Reference(arguments) => reference::run(&arguments),
         Verb::Storm(arguments) => bench::run_storm(&arguments),
         Verb::Stream(arguments) => bench::run_stream(&arguments),
         Verb::Unpack(arguments) => bench::run_unpack(&arguments),

@@ -10,10 +10,10 @@ use agent_tracer::{
 
 use super::{
     conclude,
-    filter::Reading,
+    filter::{HeaderOption, Reading},
     nothing_matches,
     output::{self, Lines, TableFormat},
-    replay::read_whole,
+    replay::{header_line, read_whole},
 };
 
 /// Show what is new, changed and gone on the machine since the recording began, with who did it
@@ -56,6 +56,8 @@ Fields of --format jsonl, in this order, each where there is something to say:
 pub(super) struct Arguments {
     #[command(flatten)]
     reading: Reading<TableFormat>,
+    #[command(flatten)]
+    header: HeaderOption,
     /// Show each file by itself, in place of directories
     #[arg(long)]
     all: bool,
@@ -68,6 +70,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         strict,
         ..
     } = &arguments.reading;
+    let header = arguments.header.is_wanted(*format == TableFormat::Jsonl)?;
     let (replayed, selection) = read_whole(&arguments.reading)?;
     let model = &replayed.model;
     let ShownChanges {
@@ -82,6 +85,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         model,
     };
     let mut lines = Lines::new();
+    if header {
+        lines.line(&header_line(&replayed))?;
+    }
     list.changes(&shown, &mut |line| lines.line(line))?;
     lines.finish()?;
     if of_system > 0 {

@@ -10,10 +10,10 @@ use clap::ValueEnum;
 
 use super::{
     conclude,
-    filter::Reading,
+    filter::{HeaderOption, Reading},
     nothing_matches,
     output::{Lines, TableFormat},
-    replay::read_whole,
+    replay::{header_line, read_whole},
 };
 
 /// Show the connections of a trace, one a row, with owner, outcome and bytes
@@ -32,6 +32,8 @@ Examples:
 pub(super) struct Arguments {
     #[command(flatten)]
     reading: Reading<TableFormat>,
+    #[command(flatten)]
+    header: HeaderOption,
     /// Sum them up: by where they go, which is what a firewall has to allow, or by who asked for them
     #[arg(long, value_enum)]
     by: Option<Key>,
@@ -57,6 +59,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         strict,
         ..
     } = &arguments.reading;
+    let header = arguments.header.is_wanted(*format == TableFormat::Jsonl)?;
     let (replayed, selection) = read_whole(&arguments.reading)?;
     let model = &replayed.model;
     let page = arguments.reading.paper().page(replayed.clock());
@@ -66,6 +69,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         model,
     };
     let mut lines = Lines::new();
+    if header {
+        lines.line(&header_line(&replayed))?;
+    }
     let sink = &mut |line: &str| lines.line(line);
     let (what, has_rows) = if arguments.listening {
         let wanted = model.listeners().iter();

@@ -14,6 +14,7 @@ mod output;
 mod progress;
 #[cfg(feature = "capture")]
 mod record;
+mod reference;
 mod replay;
 mod report;
 mod tag_files;
@@ -80,6 +81,8 @@ enum Verb {
     Doctor(doctor::Arguments),
     Completions(completions::Arguments),
     Man(manual::Arguments),
+    #[command(hide = true)]
+    Reference(reference::Arguments),
 }
 
 /// Runs the command line of this process.
@@ -114,6 +117,7 @@ pub fn main() -> ExitCode {
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments, Cli::command()),
         Verb::Man(arguments) => manual::run(&arguments, Cli::command()),
+        Verb::Reference(arguments) => reference::run(&arguments),
     };
     match done {
         Ok(code) => code,

@@ -7,14 +7,14 @@ use agent_tracer::{
     rules::RuleSet,
     select::{Marks, Selection},
     session::{Replay, Seen, replay},
-    view::{event_json, event_line, gap_json, gap_line},
+    view::{event_json, event_line, gap_json, gap_line, header_json},
 };
 use anyhow::bail;
 use clap::ValueEnum;
 
 use super::{
     conclude,
-    filter::Reading,
+    filter::{HeaderOption, Reading},
     nothing_matches,
     output::{Format, Lines},
     progress::Progress,
@@ -35,6 +35,8 @@ damaged or has no end; 4 when anything is missing from it, under --strict.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     reading: Reading,
+    #[command(flatten)]
+    header: HeaderOption,
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -46,10 +48,12 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         ..
     } = &arguments.reading;
     let filter = arguments.reading.filter();
-    let selection = if filter.asks_for_processes() {
+    let header = arguments.header.is_wanted(*format == Format::Jsonl)?;
+    let mut first_line = None;
+    let selection = if filter.asks_for_processes() || header {
         if !std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file()) && file.exists() {
             bail!(
-                "{} is not a regular file, and filters on processes read a trace twice: \
+                "{} is not a regular file, and filters on processes, as --header, read a trace twice: \
                  save it to a file first",
                 file.display()
             );
@@ -61,6 +65,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             }
             Ok(())
         })?;
+        first_line = header.then(|| header_line(&whole));
         Selection::new(filter, Marks::default(), &whole.model)
     } else {
         Selection::new(filter, Marks::default(), &Model::new(RuleSet::empty()))
@@ -68,6 +73,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
     let paper = arguments.reading.paper();
     let mut lines = Lines::new();
+    if let Some(line) = first_line {
+        lines.line(&line)?;
+    }
     let mut shown = false;
     let replayed = replay(file, |model, clock, seen| {
         let page = paper.page(clock);
@@ -83,7 +91,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 })
             }
             (Seen::Gap(gap), Format::Text) => lines.line(&gap_line(&page, gap)),
-            (Seen::Gap(gap), Format::Jsonl) => lines.line(&gap_json(gap)),
+            (Seen::Gap(gap), Format::Jsonl) => lines.line(&gap_json(model, gap)),
         }
     })?;
     lines.finish()?;
@@ -91,6 +99,17 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         nothing_matches("event", &replayed.model, &selection);
     }
     Ok(conclude(&replayed, *strict, *time))
+}
+
+/// The line about a recording that goes before all others.
+pub(super) fn header_line(replayed: &Replay) -> String {
+    let Replay {
+        header,
+        model,
+        events,
+        ..
+    } = replayed;
+    header_json(&replayed.clock(), header, model, *events)
 }
 
 /// Reads a trace to its end, for views of what became of everything.

@@ -6,10 +6,10 @@ use agent_tracer::view::List;
 
 use super::{
     conclude,
-    filter::Reading,
+    filter::{HeaderOption, Reading},
     nothing_matches,
     output::{Lines, TableFormat},
-    replay::read_whole,
+    replay::{header_line, read_whole},
 };
 
 /// Show the processes of a trace, tree by tree, with the reason why they are in it
@@ -25,6 +25,8 @@ A filter on events leaves the processes that such an event is about.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     reading: Reading<TableFormat>,
+    #[command(flatten)]
+    header: HeaderOption,
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -34,6 +36,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         strict,
         ..
     } = &arguments.reading;
+    let header = arguments.header.is_wanted(*format == TableFormat::Jsonl)?;
     let (replayed, selection) = read_whole(&arguments.reading)?;
     let model = &replayed.model;
     let page = arguments.reading.paper().page(replayed.clock());
@@ -43,6 +46,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         model,
     };
     let mut lines = Lines::new();
+    if header {
+        lines.line(&header_line(&replayed))?;
+    }
     let shows = |index| selection.shows_process(index);
     let all = selection.asks_for_processes();
     let has_rows = list.processes(&shows, all, &mut |line| lines.line(line))?;

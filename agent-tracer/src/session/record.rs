@@ -195,6 +195,7 @@ impl Recording {
             }
         })?;
         let mut model = Model::new(self.rules);
+        model.set_provenance(super::provenance(&header));
         model.set_recorder(std::process::id());
         for choice in capture
             .plan()

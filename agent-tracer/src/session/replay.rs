@@ -83,6 +83,7 @@ pub fn replay(
         model: Model::new(rules),
         writer: None,
     };
+    session.model.set_provenance(super::provenance(&header));
     session.model.set_recorder(header.recorder_pid);
     for name in refused {
         session.model.ledger_mut().gap(format!(

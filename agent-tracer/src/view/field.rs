@@ -12,7 +12,7 @@ use super::{
     table::table,
     value::{Value, harmless},
 };
-use crate::model::Model;
+use crate::model::{Model, Provenance};
 
 /// The form of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,6 +189,20 @@ impl<R> Field<R> {
     }
 }
 
+/// A field in the reference: name, unit, meaning, heading in text.
+pub(super) type Documented = (&'static str, &'static str, &'static str, &'static str);
+
+/// Describes fields for the reference, without those that only text has.
+pub(super) fn documented<R>(fields: &[&Field<R>]) -> Vec<Documented> {
+    let fields = fields.iter().filter(|field| field.has_value());
+    fields
+        .map(|field| {
+            let heading = field.column.as_ref().map_or("", |column| column.heading);
+            (field.name, field.unit.name(), field.meaning, heading)
+        })
+        .collect()
+}
+
 /// The fields as a list of references, to which others may be added.
 pub(super) fn refs<R>(fields: &[Field<R>]) -> Vec<&Field<R>> {
     fields.iter().collect()
@@ -209,6 +223,27 @@ pub(super) fn cells<R>(context: Context<'_>, columns: &[&Column<R>], row: &R) ->
     let cells = columns.iter();
     cells.map(|column| (column.cell)(context, row)).collect()
 }
+
+/// A field that says which recording a row is of.
+pub(super) struct Origin {
+    pub(super) name: &'static str,
+    pub(super) meaning: &'static str,
+    pub(super) get: fn(&Provenance) -> &str,
+}
+
+/// The last fields of every row.
+pub(super) static ORIGIN: [Origin; 2] = [
+    Origin {
+        name: "recording",
+        meaning: "id of the recording: a UUID made of boot id and start time",
+        get: |from| &from.id,
+    },
+    Origin {
+        name: "host",
+        meaning: "name of the machine",
+        get: |from| &from.host,
+    },
+];
 
 /// What stands where a row has nothing.
 pub(super) const EMPTY: &str = "-";
@@ -291,10 +326,13 @@ pub(super) fn write<'r, R: 'r>(
             }
         }
         Form::Csv => {
+            let origin = origin_cells(context.model);
             sink(&record(names(fields))?)?;
             for row in rows {
                 has_rows = true;
-                sink(&record(csv_cells(context, fields, row))?)?;
+                let mut cells = csv_cells(context, fields, row);
+                cells.extend_from_slice(&origin);
+                sink(&record(cells)?)?;
             }
         }
     }
@@ -314,7 +352,17 @@ fn names<R>(fields: &[&Field<R>]) -> Vec<String> {
             false => names.push(field.name.to_owned()),
         }
     }
+    names.extend(ORIGIN.iter().map(|origin| origin.name.to_owned()));
     names
+}
+
+fn origin_cells(model: &Model) -> Vec<String> {
+    let cell = |origin: &Origin| {
+        let provenance = model.provenance()?;
+        Some(Value::text((origin.get)(provenance)).cell())
+    };
+    let cells = ORIGIN.iter().map(cell);
+    cells.map(Option::unwrap_or_default).collect()
 }
 
 /// The cells of a row under those names.

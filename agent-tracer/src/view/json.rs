@@ -4,6 +4,7 @@
 mod changed;
 mod connection;
 mod fields;
+mod header;
 mod lookup;
 mod naming;
 mod nested;
@@ -17,7 +18,9 @@ use crate::{
     trace::Gap,
 };
 
-use super::{Clock, Page, TimeStyle, process, processes::PROCESS};
+use super::{Clock, Page, TimeStyle, field::ORIGIN, process, processes::PROCESS};
+pub(super) use header::FIELDS as HEADER_FIELDS;
+pub use header::header_json;
 pub use lookup::lookup_json;
 
 pub(super) use changed::StateObject;
@@ -31,23 +34,25 @@ pub(super) use unit::RequesterObject;
 
 /// One event, as of now: the model has just taken it in.
 pub fn event_json(clock: &Clock, model: &Model, sequence: u64, event: &Event) -> String {
-    to_line(&EventObject {
+    let object = EventObject {
         clock,
         model,
         sequence,
         event,
-    })
+    };
+    to_row(model, &object)
 }
 
 /// A damaged part of a file.
-pub fn gap_json(gap: &Gap) -> String {
-    to_line(&serde_json::json!({
+pub fn gap_json(model: &Model, gap: &Gap) -> String {
+    let object = serde_json::json!({
         "event": "gap",
         "offset": gap.offset,
         "resumed_at": gap.resumed_at,
         "events_missing": gap.events_missing,
         "reason": gap.reason,
-    }))
+    });
+    to_row(model, &object)
 }
 
 struct EventObject<'a> {
@@ -265,9 +270,22 @@ static PLAIN: Page = Page {
     },
 };
 
-/// A row as a line.
-pub(super) fn to_row(_: &Model, row: &impl Serialize) -> String {
-    to_line(row)
+/// An object as a line that says at its end which recording it is of.
+pub(super) fn to_row(model: &Model, row: &impl Serialize) -> String {
+    let mut line = to_line(row);
+    let Some(provenance) = model.provenance() else {
+        return line;
+    };
+    if line.pop() == Some('}') {
+        for origin in &ORIGIN {
+            line.push_str(if line.len() > 1 { ",\"" } else { "\"" });
+            line.push_str(origin.name);
+            line.push_str("\":");
+            line.push_str(&to_line(&(origin.get)(provenance)));
+        }
+        line.push('}');
+    }
+    line
 }
 
 struct SeenObject<'a>(&'a SnapshotProcess);
