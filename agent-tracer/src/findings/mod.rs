@@ -4,7 +4,10 @@
 mod changes;
 mod destination;
 mod groups;
+mod picture;
 mod running;
+mod totals;
+mod trees;
 
 pub use changes::{
     Action, Change, Downloaded, Facts, FirstOf, Kind, Reason, ShownChanges, ToLookAt, Unit, Within,
@@ -12,4 +15,7 @@ pub use changes::{
 };
 pub use destination::{Destination, Place};
 pub use groups::{By, Group, distinct, groups};
+pub use picture::Picture;
 pub use running::{RunningDoubt, running_doubt, still_running};
+pub use totals::{Totals, has_failed, totals};
+pub use trees::{Tree, trees};

@@ -38,6 +38,6 @@ pub use numbers::{errno_name, signal_name};
 pub use page::{Clock, Page, TimeStyle, bytes as size};
 pub use process::{because, user};
 pub use reference::reference;
-pub use report::{Entry, Report, Shown, findings};
+pub use report::{Entry, Report, findings};
 pub use summary::{Summary, caveats, completeness, looked_at, why_not_compared};
 pub use tags::{Lookup, LookupTable};

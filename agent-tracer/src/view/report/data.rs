@@ -9,7 +9,7 @@ use std::{
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::{
-    findings::{Destination, Group},
+    findings::{Destination, Group, has_failed},
     model::{Connection, Process, ProcessIndex},
     view::{
         connections::{called, name_of, outcome, remote_end},
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-use super::{Report, facts::has_failed};
+use super::Report;
 
 /// What the numbers of a process are. Times are microseconds since the start; -1 stands for what is not there.
 const PROCESS: [&str; 14] = [

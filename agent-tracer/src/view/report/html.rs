@@ -196,11 +196,11 @@ fn trees(facts: &Facts<'_>) -> Grid {
             reasons.push_str(&format!("\nand {} more reasons", tree.more_reasons));
         }
         grid.row([
-            escape::text(tree.name.as_bytes()),
-            tree.processes.to_string(),
-            tree.running.to_string(),
-            tree.connections.to_string(),
-            tree.destinations.len().to_string(),
+            escape::text(tree.sums.name.as_bytes()),
+            tree.sums.processes.to_string(),
+            tree.sums.running.to_string(),
+            tree.sums.connections.to_string(),
+            tree.sums.destinations.len().to_string(),
             reasons,
         ]);
     }

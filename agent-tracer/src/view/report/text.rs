@@ -119,10 +119,10 @@ fn trees(page: &Page, facts: &Facts<'_>) -> Vec<String> {
     for tree in &facts.trees {
         let line = format!(
             "{}: {}, {} running, {}",
-            escape::text(tree.name.as_bytes()),
-            counted(tree.processes, "process", "processes"),
-            tree.running,
-            counted(tree.connections, "connection", "connections"),
+            escape::text(tree.sums.name.as_bytes()),
+            counted(tree.sums.processes, "process", "processes"),
+            tree.sums.running,
+            counted(tree.sums.connections, "connection", "connections"),
         );
         lines.push(page.fit(page.emphasise(Emphasis::Event, &line)));
         for reason in &tree.reasons {
