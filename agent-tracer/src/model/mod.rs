@@ -28,7 +28,7 @@ pub use activation::{Activation, Cause};
 pub use change::{Given, Homes, Touches};
 pub use connection::{Connection, State};
 pub use download::Download;
-pub use ledger::Ledger;
+pub use ledger::{Caveat, Ledger, Missing, NotCompared, Truncation};
 pub use listener::{Listener, Traffic};
 pub use naming::{Name, NameLookup, Source};
 pub use process::{Because, Origin, Process, ProcessIndex};

@@ -13,6 +13,7 @@ mod line;
 mod list;
 mod listeners;
 mod lookups;
+mod missing;
 mod naming;
 mod numbers;
 mod page;

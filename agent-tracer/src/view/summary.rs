@@ -11,6 +11,7 @@ use crate::{
 use super::{
     destination::written,
     escape,
+    missing::{missing, not_certain},
     page::{Emphasis, Page, columns, duration, pad},
     process::name,
     signal_name, user,
@@ -223,7 +224,7 @@ pub(super) fn doubt(model: &Model) -> &'static str {
 
 /// Whether anything is missing, and what.
 pub fn completeness(page: &Page, model: &Model) -> Vec<String> {
-    let entries = model.ledger().entries();
+    let entries = missing(model.ledger());
     let notes: Vec<String> = caveats(model)
         .iter()
         .flat_map(|caveat| page.wrap(caveat, 4))
@@ -291,8 +292,9 @@ pub fn why_not_compared(model: &Model) -> Option<String> {
 
 /// What was not seen for certain, one sentence each.
 pub fn caveats(model: &Model) -> Vec<String> {
-    let caveats = model.ledger().caveats().iter();
+    let caveats = not_certain(model.ledger());
     caveats
+        .iter()
         .map(|caveat| format!("not certain: {}", escape::text(caveat.as_bytes())))
         .collect()
 }

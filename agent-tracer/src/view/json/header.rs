@@ -6,7 +6,10 @@ use super::{fields::list, to_row};
 use crate::{
     model::Model,
     trace::{Header, Mode},
-    view::Clock,
+    view::{
+        Clock,
+        missing::{missing, not_certain},
+    },
 };
 
 /// The fields of the line, for the reference.
@@ -78,8 +81,8 @@ impl Serialize for HeaderObject<'_> {
         map.serialize_entry("events", &events)?;
         let ledger = model.ledger();
         map.serialize_entry("complete", &ledger.is_complete())?;
-        map.serialize_entry("missing", &ledger.entries())?;
-        map.serialize_entry("not_certain", ledger.caveats())?;
+        map.serialize_entry("missing", &missing(ledger))?;
+        map.serialize_entry("not_certain", &not_certain(ledger))?;
         map.end()
     }
 }
