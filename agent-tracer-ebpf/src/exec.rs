@@ -1,7 +1,7 @@
 //! A process becomes another program.
 
 use agent_tracer_ebpf::{
-    ARGV_CHUNK, ARGV_INLINE, ARGV_LIMIT, Arguments, EXEC_PAYLOAD, Exec, Kind, PATH_LIMIT,
+    ARGV_CHUNK, ARGV_INLINE, ARGV_LIMIT, Arguments, EXEC_PAYLOAD, Exec, Identity, Kind, PATH_LIMIT,
 };
 use aya_ebpf::{
     helpers::generated::{bpf_probe_read_kernel_str, bpf_probe_read_user},
@@ -15,7 +15,7 @@ use crate::{
     kernel::{OUTSIDE, Object},
     maps::{EXEC_SCRATCH, ExecScratch, setting},
     path::{self, Place},
-    task,
+    program, task,
 };
 
 /// `prototype: (struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)`
@@ -23,8 +23,8 @@ use crate::{
 pub fn sched_process_exec(context: RawTracePointContext) -> i32 {
     let task = Object(context.arg::<u64>(0));
     let former_tid = context.arg::<u32>(1);
-    let program = Object(context.arg::<u64>(2));
-    let done = try_exec(task, former_tid, program);
+    let binary = Object(context.arg::<u64>(2));
+    let done = try_exec(task, former_tid, binary);
     if let Err(error) = done
         && error != OUTSIDE
     {
@@ -38,7 +38,7 @@ pub fn sched_process_exec(context: RawTracePointContext) -> i32 {
 /// forgets what it knows of a map value, so all ways that lead to the same point arrive in the same
 /// state there. With registers, Linux 6.1 went through 842,000 instructions, of the million that it
 /// allows; newer kernels do not mind.
-fn try_exec(task: Object, former_tid: u32, program: Object) -> Result<(), i32> {
+fn try_exec(task: Object, former_tid: u32, binary: Object) -> Result<(), i32> {
     let header = task::header(Kind::Exec, task)?;
     // By now the thread has the number of its group; the kernel tells the one that it had.
     let former_tid = match task.read::<u32>(setting!(task_pid))? {
@@ -62,14 +62,19 @@ fn try_exec(task: Object, former_tid: u32, program: Object) -> Result<(), i32> {
 
     notes.put(
         Note::Filename,
-        text(payload, 0, program.word(setting!(binprm_filename))),
+        text(payload, 0, binary.word(setting!(binprm_filename))),
     );
     let filename = notes.get(Note::Filename) & (PATH_LIMIT as u32 - 1);
-    let interpreter = text(payload, filename, program.word(setting!(binprm_interp)));
+    let interpreter = text(payload, filename, binary.word(setting!(binprm_interp)));
     notes.put(Note::Interpreter, interpreter);
     let interpreter = notes.get(Note::Interpreter) & (PATH_LIMIT as u32 - 1);
     notes.put(Note::End, filename + interpreter);
     write_places(payload, notes, task, mm);
+    let fs = Object(task.word(setting!(task_fs)));
+    let file = Object(mm.word(setting!(mm_exe_file)));
+    let identity = program::identify(task, fs, file);
+    // SAFETY: as above. Only now: what is sent ahead uses the same space.
+    unsafe { (&raw mut (*scratch).identity).write(identity) };
 
     let after_texts = filename + interpreter;
     let after_paths = notes.get(Note::End);
@@ -113,8 +118,8 @@ fn try_exec(task: Object, former_tid: u32, program: Object) -> Result<(), i32> {
     };
     // SAFETY: as above.
     unsafe { (*scratch).record = record };
-    let length = (size_of::<Exec>() as u32 + position + inline)
-        .min((size_of::<Exec>() + EXEC_PAYLOAD) as u32);
+    let fixed = size_of::<Exec>() + size_of::<Identity>();
+    let length = (fixed as u32 + position + inline).min((fixed + EXEC_PAYLOAD) as u32);
     emit::bytes(Kind::Exec, scratch.cast(), length as usize);
     Ok(())
 }

@@ -47,11 +47,28 @@ impl Object {
                 bpf_probe_read_kernel_raw(
                     (&raw mut word).cast(),
                     size_of::<u64>() as u32,
-                    (self.0 + u64::from(offset)) as *const _,
+                    self.0.wrapping_add(u64::from(offset)) as *const _,
                 );
             }
         }
         word
+    }
+
+    /// The half word at `offset`, likewise.
+    #[inline(always)]
+    pub fn number(self, offset: u32) -> u32 {
+        let mut number = 0_u32;
+        if offset != NO_OFFSET {
+            // SAFETY: the helper checks the address, and writes four bytes or zeros.
+            unsafe {
+                bpf_probe_read_kernel_raw(
+                    (&raw mut number).cast(),
+                    size_of::<u32>() as u32,
+                    self.0.wrapping_add(u64::from(offset)) as *const _,
+                );
+            }
+        }
+        number
     }
 
     /// The object embedded at `offset`.

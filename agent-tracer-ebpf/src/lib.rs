@@ -6,10 +6,12 @@
 //! written to disk: user space turns them into events first.
 #![no_std]
 
+mod identity;
 mod limits;
 mod peers;
 mod settings;
 
+pub use identity::Identity;
 pub use limits::*;
 pub use peers::{Bind, Peer, PeerCount, PeerKey, Released, Traffic};
 pub use settings::Settings;
@@ -147,8 +149,8 @@ pub struct Arguments {
 }
 
 /// A process became another program: raw tracepoint `sched_process_exec`.
-/// After the fixed part come, without separators: file name, interpreter, executable,
-/// directory, argv.
+/// After the fixed part come, without separators: an [`Identity`], file name, interpreter,
+/// executable, directory, argv.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Exec {
@@ -369,5 +371,5 @@ const _: () = {
     assert!(size_of::<PeerKey>() == 32);
     assert!(size_of::<PeerCount>() == 72);
     assert!(size_of::<SocketState>() == 112);
-    assert!(size_of::<Exec>() + EXEC_PAYLOAD <= 32 * 1024);
+    assert!(size_of::<Exec>() + size_of::<Identity>() + EXEC_PAYLOAD <= 32 * 1024);
 };

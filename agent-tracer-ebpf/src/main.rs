@@ -25,6 +25,7 @@ mod packet;
 mod path;
 #[cfg(target_arch = "bpf")]
 mod payload;
+mod program;
 #[cfg(target_arch = "bpf")]
 mod task;
 

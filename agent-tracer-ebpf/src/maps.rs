@@ -1,8 +1,8 @@
 //! What the programs share with the loader: the ring buffer, counters and scratch space.
 
 use agent_tracer_ebpf::{
-    ATTEMPT_LIMIT, Cgroup, EXEC_PAYLOAD, Exec, LOSS_COUNTERS, PATH_LIMIT, PEER_LIMIT, PeerCount,
-    PeerKey, RING_BYTES, SOCKET_LIMIT, Settings,
+    ATTEMPT_LIMIT, Cgroup, EXEC_PAYLOAD, Exec, Identity, LOSS_COUNTERS, PATH_LIMIT, PEER_LIMIT,
+    PeerCount, PeerKey, RING_BYTES, SOCKET_LIMIT, Settings,
 };
 use aya_ebpf::{
     macros::map,
@@ -50,6 +50,7 @@ pub static UDP_PEERS: LruHashMap<PeerKey, PeerCount> = LruHashMap::with_max_entr
 #[repr(C)]
 pub struct ExecScratch {
     pub record: Exec,
+    pub identity: Identity,
     pub payload: [u8; EXEC_PAYLOAD],
     /// Notes of the program, not part of the record: see `exec::Note`.
     pub end: u32,

@@ -1,14 +1,18 @@
-//! One glob of a rule: reads it, compares bytes with it and says how much of it is literal. Refuses alternatives
-//! (`{a,b}`): two matchers say the same, and then the reason given for a match names the half that matched.
+//! Parses a glob of a rule, matches bytes against it, and counts its literal characters.
 //!
-//! Not the globset crate: it compiles each glob to a regular expression. Measured with globset 0.4.21, that is 9 KiB a
-//! glob and 14 KiB after its first use, and one set of 10,000 fails ("error building NFA"). Here a glob costs about what
-//! its text does, and bytes need no detour over a platform's path type.
+//! It refuses alternatives (`{a,b}`): two matchers do the same, and then the reason for a match
+//! names the half that matched.
+//!
+//! Not the globset crate: it compiles each glob to a regular expression. With globset 0.4.21 that
+//! is 9 KiB a glob, 14 KiB after its first use, and one set of 10,000 fails ("error building NFA").
+//! Here a glob costs about as much as its text, and bytes need no detour over a platform's path
+//! type.
 
-/// Far past any path worth naming; keeps the worst comparison (length of glob × length of text) harmless.
+/// Far past any path worth naming; keeps the worst comparison (length of glob × length of text)
+/// harmless.
 const LENGTH_LIMIT: usize = 1024;
 
-/// What a glob is held against, which decides what `*` may cross.
+/// Subjects of a glob, which decide on the reach of `*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// A path: `*`, `?` and classes stop at `/`; `**` does not.
@@ -31,7 +35,7 @@ enum Token {
     Star,
     /// `**`, and `*` in other text.
     Any,
-    /// `**/` at the start of a component: any number of whole components, also none.
+    /// `**/` at the start of a component: any number of whole components, or none.
     Components,
 }
 
@@ -44,7 +48,7 @@ pub struct Glob {
 }
 
 impl Glob {
-    /// Reads a glob. The error is a message for whoever wrote it.
+    /// Parses a glob. The error is a message for its author.
     pub fn new(written: &str, scope: Scope) -> Result<Self, String> {
         if written.is_empty() {
             return Err("an empty glob matches nothing: leave the field out".into());
@@ -66,12 +70,12 @@ impl Glob {
         })
     }
 
-    /// The glob as its author wrote it.
+    /// Returns the glob as its author wrote it.
     pub fn written(&self) -> &str {
         &self.written
     }
 
-    /// The only text that matches, if there is only one.
+    /// Returns the only text that matches, if there is just one.
     pub fn exact(&self) -> Option<&[u8]> {
         match &*self.tokens {
             [Token::Literal(only)] => Some(only),
@@ -79,7 +83,7 @@ impl Glob {
         }
     }
 
-    /// How many characters stand for themselves.
+    /// Counts the characters that stand for themselves.
     pub fn literals(&self) -> usize {
         self.tokens
             .iter()
@@ -92,12 +96,13 @@ impl Glob {
             .sum()
     }
 
-    /// Whether the whole of `text` matches.
+    /// Checks whether the whole of `text` matches.
     ///
-    /// No recursion: on a mismatch only the last `*` or, when that has reached a `/`, the last `**` takes one more. An
-    /// earlier one need never move again, because whatever it could take the later one can take too.
+    /// It does not recurse. On a mismatch only the last `*` or, when that has reached a `/`, the
+    /// last `**` takes one more. An earlier one need never move again: any text that it could take,
+    /// the later one can take too.
     pub fn matches(&self, text: &[u8]) -> bool {
-        // Settles nearly every argument that `*/name` is held against, at any length.
+        // Decides nearly every comparison with `*/name`, at any length.
         if let Some(Token::Literal(end)) = self.tokens.last()
             && !text.ends_with(end)
         {
@@ -193,7 +198,8 @@ fn tokens(written: &str, scope: Scope) -> Result<Vec<Token>, String> {
             '[' => class(&mut characters)?,
             '{' | '}' => {
                 return Err(format!(
-                    "`{character}` in a glob: alternatives are not supported; write one [[tree.match]] for each, \
+                    "`{character}` in a glob: alternatives are not supported; write one \
+                     [[tree.match]] for each, \
                      or `\\{character}` for the character itself"
                 ));
             }

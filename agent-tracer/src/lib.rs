@@ -6,6 +6,7 @@ pub mod capture;
 pub mod event;
 pub mod findings;
 pub mod glob;
+pub mod memory;
 pub mod model;
 pub mod names;
 pub mod redact;

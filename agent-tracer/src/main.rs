@@ -2,6 +2,9 @@
 
 mod cli;
 
+#[global_allocator]
+static ALLOCATOR: agent_tracer::memory::Watched = agent_tracer::memory::Watched;
+
 fn main() -> std::process::ExitCode {
     cli::main()
 }

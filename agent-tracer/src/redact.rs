@@ -8,17 +8,24 @@ mod key;
 mod memory;
 mod name;
 mod option;
+mod own;
 mod pattern;
 mod program;
+mod rules;
 mod script;
 mod shape;
 #[cfg(test)]
 mod tests;
 mod url;
+mod usage;
+mod value;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use memory::Memory;
+pub use memory::SHORTEST_GIVEN as SHORTEST_VALUE;
+pub use rules::{SecretRules, SecretsError};
 
 /// What a mask begins with; its number and [`MARK_CLOSE`] follow.
 const MARK_OPEN: &[u8] = "‹secret ".as_bytes();
@@ -38,9 +45,18 @@ const ROUNDS: usize = 4;
 /// Memory is bounded: 4,096 values or 1 MiB. Past that the oldest are kept, because the keys of an install stand in its
 /// first command lines and a later flood must not drive them out; further secrets are still masked where a rule applies,
 /// all as `‹secret 4097›`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Redactor {
     memory: Memory,
+    rules: Arc<SecretRules>,
+    is_off: bool,
+    own: own::Command,
+}
+
+impl Default for Redactor {
+    fn default() -> Self {
+        Self::with(SecretRules::built_in(), &[])
+    }
 }
 
 /// Whether a masked value is looked for elsewhere.
@@ -50,6 +66,8 @@ enum Keep {
     Here,
     /// Masked wherever it recurs.
     Everywhere,
+    /// The same, however short or plain: the user said so.
+    Given,
 }
 
 /// A secret that a rule found in one byte string.
@@ -78,13 +96,46 @@ impl Redactor {
         Self::default()
     }
 
+    /// A redactor with rules of the user's, and values that are secret wherever they stand.
+    #[must_use]
+    pub fn with(rules: Arc<SecretRules>, values: &[Vec<u8>]) -> Self {
+        let mut memory = Memory::default();
+        for value in values {
+            memory.learn(value, Keep::Given);
+        }
+        Self {
+            memory,
+            rules,
+            is_off: false,
+            own: own::Command::default(),
+        }
+    }
+
+    /// A redactor that masks nothing.
+    #[must_use]
+    pub fn off() -> Self {
+        Self {
+            is_off: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether it masks nothing.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        self.is_off
+    }
+
     /// Masks the secrets of one command line in place; returns true when something was masked. The number of elements
     /// and their order never change.
     pub fn argv(&mut self, argv: &mut [Vec<u8>]) -> bool {
+        if self.is_off {
+            return false;
+        }
         let mut any = false;
         for _ in 0..ROUNDS {
             let mut changed = false;
-            let found = option::find(argv);
+            let found = option::find(argv, &self.rules);
             let mut finds = found.finds.into_iter().peekable();
             let mut scripts = found.scripts.into_iter().peekable();
             for (index, element) in argv.iter_mut().enumerate() {
@@ -96,7 +147,14 @@ impl Redactor {
                 while scripts.next_if(|at| *at <= index).is_some() {
                     extent = pattern::Extent::Text;
                 }
+                self.rules.find(element, &mut here);
+                let known = here.len();
                 pattern::find(element, extent, &mut here);
+                let mut at = 0;
+                here.retain(|find| {
+                    at += 1;
+                    at <= known || !found.plain.contains(&(index, find.at.clone()))
+                });
                 changed |= self.mask(element, here);
             }
             // Only now: a secret may recur in an element before the one that gave it away.
@@ -114,6 +172,9 @@ impl Redactor {
     /// Masks remembered values and self-evident patterns in any other byte string: file names, working directories,
     /// comm, log text. Returns true when something was masked.
     pub fn bytes(&mut self, text: &mut Vec<u8>) -> bool {
+        if self.is_off {
+            return false;
+        }
         let mut any = false;
         let cut = self.memory.cut_name(text);
         if let Some((start, number)) = cut.filter(|_| marks(text).is_empty()) {
@@ -122,6 +183,7 @@ impl Redactor {
         }
         for _ in 0..ROUNDS {
             let mut finds = Vec::new();
+            self.rules.find(text, &mut finds);
             pattern::find(text, pattern::Extent::Text, &mut finds);
             let masked = self.mask(text, finds);
             let recalled = self.recall(text);
@@ -159,16 +221,16 @@ impl Redactor {
             }
             let mut number = None;
             for part in subtract(at, &marks) {
-                let learnt = self
-                    .memory
-                    .learn(text.get(part.clone()).unwrap_or_default(), keep);
+                let value = text.get(part.clone()).unwrap_or_default();
+                let learnt = self.memory.learn(value, keep);
+                self.own.learn(value, learnt);
                 number.get_or_insert(learnt);
                 pieces.push((part, learnt));
             }
             let Some(number) = number else { continue };
             for find in group {
                 let spelled = text.get(find.at.clone()).unwrap_or_default();
-                if find.keep == Keep::Everywhere && !overlaps(&find.at, &marks) {
+                if find.keep >= Keep::Everywhere && !overlaps(&find.at, &marks) {
                     self.memory.alias(spelled, number);
                     if let Some(also) = find.also {
                         self.memory.alias(&also, number);

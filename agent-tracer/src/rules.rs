@@ -119,6 +119,13 @@ pub struct Match<'a> {
     pub tree: &'a str,
     /// The rule as written: `rule omi of azure-monitor: exe /opt/omi/bin/omiengine`.
     pub because: String,
+    /// Whether it asks for an executable, a file name or arguments, and not only for where the
+    /// process belongs.
+    pub by_program: bool,
+    /// Whether it asks for the executable or the file name.
+    pub by_file: bool,
+    /// Whether it asks for the file name.
+    pub by_filename: bool,
 }
 
 impl RuleSet {
@@ -236,7 +243,12 @@ impl RuleSet {
         let (_, rule) = best?;
         let tree = self.trees.get(rule.tree)?;
         let source = self.sources.get(tree.source).map_or("", |(name, _)| name);
+        let by_filename = rule.matcher.filename.is_some();
+        let by_file = by_filename || rule.matcher.exe.is_some();
         Some(Match {
+            by_program: by_file || !rule.matcher.argv.is_empty(),
+            by_file,
+            by_filename,
             tree: &tree.name,
             because: because(&tree.name, source, &rule.matcher),
         })

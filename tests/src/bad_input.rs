@@ -298,10 +298,10 @@ fn a_full_disk_does_not_stop_the_command() {
     assert!(witness.file().exists(), "the command ran to its end");
     let messages = recorded.ended.messages();
     assert_eq!(recorded.ended.code, Some(125), "{messages}");
-    assert_eq!(messages.lines().count(), 1, "said once: {messages}");
+    assert_eq!(messages.lines().count(), 2, "said once: {messages}");
     assert!(messages.starts_with("tracer: "), "{messages}");
     assert!(
-        messages.contains("it.trace") && messages.contains("space"),
+        messages.contains("it.trace") && messages.contains("hint: free disk space"),
         "{messages}"
     );
 }

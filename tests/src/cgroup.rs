@@ -1,5 +1,4 @@
-//! Moves between cgroups, seen as they happen, whichever hierarchies there are. What systemd does in
-//! answer to whom is another module's.
+//! Tests moves between cgroups, live, in any hierarchy. Reactions of systemd are another module's.
 
 use std::{
     fs,
@@ -23,7 +22,7 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// Where the hierarchy of units is mounted, on a host with cgroup2 alone and on one with both.
+/// Returns the mount point of the unit hierarchy, on hosts with cgroup2 alone and with both.
 fn hierarchy() -> PathBuf {
     [
         "/sys/fs/cgroup/systemd",
@@ -36,7 +35,7 @@ fn hierarchy() -> PathBuf {
     .expect("a hierarchy that holds processes")
 }
 
-/// Where cgroup2 is mounted: the only hierarchy that a process can be born into.
+/// Returns the mount point of cgroup2: the only hierarchy that a process can be born into.
 fn unified() -> Option<PathBuf> {
     ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
         .map(PathBuf::from)
@@ -82,7 +81,7 @@ fn a_process_is_of_the_unit_whose_cgroup_it_is_in() {
             Some("outside") => assert_ne!(life["unit"], *unit, "{life}"),
             Some(_) | None => {}
         }
-        // It moved itself: nobody started a unit.
+        // It moved itself: no unit was started.
         assert!(!life["because"].to_string().contains("unit"), "{life}");
     }
 }
@@ -139,8 +138,8 @@ fn a_unit_that_systemd_starts_is_named() {
     }
 }
 
-/// Named as container managers do it, with and without systemd's help. The cgroup lives for as long as its
-/// only process, which is a moment.
+/// Uses the names of container managers, with and without systemd. The cgroup lives as long as its
+/// only process: a moment.
 fn a_container_is_named_by_its_cgroup() {
     let id = format!("{:064x}", std::process::id());
     for name in [id.clone(), format!("docker-{id}.scope")] {

@@ -1,5 +1,5 @@
-//! Connections: with strace as the oracle for where they go; their owners, outcomes and bytes. No
-//! packet leaves the loopback, which is one of a namespace where nobody is to answer.
+//! Tests connections: destinations against strace, owners, outcomes and bytes. No packet leaves the
+//! loopback, in some tests one of a namespace without servers.
 
 use std::{
     collections::BTreeSet,
@@ -22,7 +22,7 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(a_socket_that_another_process_closes),
         live!(a_connection_that_is_open_at_the_end),
         live!(a_v4_address_in_a_v6_socket_is_shown_as_v4),
-        live!(a_connection_that_nobody_answers),
+        live!(a_connection_without_an_answer),
         live!(events_of_a_connection_come_in_order),
         live!(a_listener_is_no_connection),
         live!(a_connection_from_before_is_followed_to_its_end),
@@ -30,19 +30,19 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// A server on the loopback, that answers each client with 5,000 bytes after it has heard it out
-/// or has waited for so long.
+/// Runs a server on the loopback, which answers each client with 5,000 bytes after its end of data,
+/// or a limited wait.
 pub(crate) fn server(address: &str, patience: Duration) -> SocketAddr {
     let listener = TcpListener::bind((address, 0)).expect("a listener");
     let own = listener.local_addr().expect("its address");
-    // It ends with the tests: nobody waits for it.
+    // It ends with the tests, without a join.
     let _server: JoinHandle<()> = thread::spawn(move || {
         for client in listener.incoming() {
             let Ok(mut client) = client else { return };
             thread::spawn(move || {
                 let mut question = [0; 1000];
                 drop(client.set_read_timeout(Some(Duration::from_secs(5))));
-                // A client that has nothing to say is none to answer.
+                // A client without a request gets no answer.
                 if client.read_exact(&mut question).is_ok() {
                     drop(client.write_all(&[b'a'; 5000]));
                 }
@@ -53,7 +53,7 @@ pub(crate) fn server(address: &str, patience: Duration) -> SocketAddr {
     own
 }
 
-/// An address where nobody listens, as long as this is held.
+/// Returns an address without a listener, while this is held.
 fn refusing(
     address: &str,
 ) -> (
@@ -71,7 +71,7 @@ fn refusing(
     } else {
         AddressFamily::Inet6
     };
-    // Bound, so that nobody else gets the port; not listening, so that it refuses.
+    // Bound, so that no other process gets the port; not listening, so that it refuses.
     let holder = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).expect("a socket");
     bind(holder.as_raw_fd(), &SockaddrStorage::from(wanted)).expect("a port");
     let own: SockaddrStorage = getsockname(holder.as_raw_fd()).expect("its address");
@@ -83,7 +83,7 @@ fn refusing(
     (own, holder, SocketAddr::new(wanted.ip(), port))
 }
 
-/// The connections of the recorded command.
+/// Returns the connections of the recorded command.
 fn mine(trace: &Trace) -> Vec<Value> {
     trace.connections(["--tree", "command"])
 }
@@ -134,14 +134,14 @@ fn destinations_are_those_that_strace_sees() {
     ]);
     let (ended, calls) = strace(&command);
     ended.success();
-    let mut told: Vec<String> = calls
+    let mut reported: Vec<String> = calls
         .into_iter()
         .filter_map(|call| match call {
             Call::Connect(address) => Some(address.to_string()),
             Call::Exec { .. } => None,
         })
         .collect();
-    assert_eq!(told.len(), 13);
+    assert_eq!(reported.len(), 13);
     // The last of the server's ends may come after the command.
     let trace = Recording::of(command).lingers(500).run().trace();
     let mut asked: Vec<String> = trace
@@ -149,9 +149,9 @@ fn destinations_are_those_that_strace_sees() {
         .iter()
         .map(|event| event.remote().to_owned())
         .collect();
-    told.sort();
+    reported.sort();
     asked.sort();
-    assert_eq!(asked, told);
+    assert_eq!(asked, reported);
     let states: Vec<Value> = mine(&trace)
         .into_iter()
         .map(|row| row["state"].clone())
@@ -205,8 +205,8 @@ fn a_refusal_has_its_reason() {
     }
 }
 
-/// The server closes last, long after the client has ended; what is left of the client's side then
-/// is a socket without an owner, as in TIME_WAIT.
+/// Makes the server close last, long after the client has ended. The client's side is then a socket
+/// without an owner, as in TIME_WAIT.
 fn an_owner_that_ends_first_stays_the_owner() {
     let remote = server("127.0.0.1", Duration::from_millis(500)).to_string();
     let trace = Recording::of(act(["dial", "drop", &remote]))
@@ -267,7 +267,7 @@ fn a_v4_address_in_a_v6_socket_is_shown_as_v4() {
     assert_eq!(network.len(), 1, "a v4 network has it");
 }
 
-fn a_connection_that_nobody_answers() {
+fn a_connection_without_an_answer() {
     let mut command = act(["within", "net", "--"]);
     command.extend(act(["dial", "impatient", "192.0.2.7:4242"]));
     let trace = record(command);
@@ -306,7 +306,7 @@ fn events_of_a_connection_come_in_order() {
     }
 }
 
-/// The side that was called shows up in the tree of its process only when it calls somebody.
+/// Checks that the called side appears in its tree only when it calls a peer itself.
 fn a_listener_is_no_connection() {
     let remote = server("127.0.0.1", Duration::ZERO).to_string();
     let trace = record(act(["dial", "exchange", &remote]));
@@ -327,8 +327,9 @@ fn a_listener_is_no_connection() {
     assert!(mine(&nothing).is_empty());
 }
 
-/// Packets that another processor sends interrupt the programs for changes of state, which the kernel does not run twice at a
-/// time. Under such a load some kernels do not even reach the tracepoint, and perf(1) misses the same: then it is said.
+/// Packets from another processor interrupt the programs for changes of state, and the kernel never
+/// nests those. Under such a load some kernels miss the tracepoint itself, and so does perf(1); the
+/// trace must then report it.
 fn interrupts_take_nothing_away_unsaid() {
     const PAIRS: usize = 4;
     const COUNT: usize = 1000;
@@ -352,7 +353,7 @@ fn interrupts_take_nothing_away_unsaid() {
         "{whole} of {} are whole, complete: {is_complete}",
         rows.len()
     );
-    // That it was answered is missing, and it is known that it was.
+    // The answer itself is lost, but known to have happened.
     let known = |row: &&Value| row["state"] != "connecting" && !row["connect_ms"].is_number();
     let gap = rows.iter().find(known);
     assert!(
@@ -360,7 +361,7 @@ fn interrupts_take_nothing_away_unsaid() {
         "{gap:?} in {}",
         trace.file.display()
     );
-    // Sockets of servers take the memory of those whose end was missed.
+    // Servers' sockets reuse the memory of those whose end was missed.
     let servers: BTreeSet<&str> = rows
         .iter()
         .filter_map(|row| row["remote"].as_str())

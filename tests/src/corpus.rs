@@ -1,9 +1,8 @@
-//! Traces that were recorded once, and what the views say of them, byte for byte: a trace that was
-//! ever written stays readable, and a view changes only on purpose. Runs anywhere, as anybody, with
-//! a tool that cannot record, too.
+//! Compares the views of old traces byte for byte: every trace stays readable, and views change
+//! only on purpose. It runs on any system as any user, and with a tool that cannot record.
 //!
-//! `TRACER_TESTS_BLESS=1` writes what the views say now. How a trace comes to be here is told in
-//! `corpus/README.md`.
+//! `TRACER_TESTS_BLESS=1` writes the present views. `corpus/README.md` describes how to add a
+//! trace.
 
 use std::{
     fs,
@@ -59,7 +58,7 @@ const VIEWS: [(&str, &[&str]); 22] = [
     ("process.txt", &["changes", "--process", "wget"]),
 ];
 
-/// Views of what only newer traces have.
+/// Views of data in newer traces only.
 const NEW_VIEWS: [&str; 13] = [
     "listening.txt",
     "lookups.txt",
@@ -77,7 +76,7 @@ const NEW_VIEWS: [&str; 13] = [
 ];
 
 /// Traces whose other views would be long or say the same again: of many processes, of many arguments, of strange names.
-const SHORT_VIEWS: [(&str, &[&str]); 5] = [
+const SHORT_VIEWS: [(&str, &[&str]); 6] = [
     (
         "oms-install",
         &[
@@ -117,6 +116,10 @@ const SHORT_VIEWS: [(&str, &[&str]); 5] = [
             "process.txt",
         ],
     ),
+    (
+        "lookalike",
+        &["jsonl", "tree.txt", "tree.jsonl", "report.txt"],
+    ),
     ("cut", &["report.txt", "connections.txt"]),
     (
         "hostile",
@@ -152,7 +155,7 @@ pub(crate) fn tests() -> Vec<Test> {
     tests
 }
 
-/// Where the traces are.
+/// Returns the directory of the traces.
 pub(crate) fn directory() -> PathBuf {
     match std::env::var_os("TRACER_TESTS_CORPUS") {
         Some(given) => given.into(),

@@ -1,5 +1,5 @@
-//! The demo's trace: the replica of an installer whose daemons detach in every way that real ones
-//! do. `cargo xtask test` records it and names it; nothing is recorded here.
+//! Checks the demo's trace: a replica of an installer whose daemons detach in every way that real
+//! ones do. `cargo xtask test` records it and passes its name.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -47,7 +47,7 @@ fn text<'a>(life: &'a Value, key: &str) -> &'a str {
     life[key].as_str().unwrap_or_default()
 }
 
-/// How many processes of a tree have a name and a user.
+/// Counts the processes of a tree by name and user.
 fn census(tree: &str) -> BTreeMap<(String, String), usize> {
     let mut census = BTreeMap::new();
     for life in lives("tree", &["--tree", tree]) {
@@ -66,8 +66,8 @@ fn expected<const N: usize>(rows: [(&str, &str, usize); N]) -> BTreeMap<(String,
         .collect()
 }
 
-/// omiserver forks twice to detach; the third of them forks the engine, which gives up root, and
-/// an agent for each user that asks.
+/// omiserver forks twice to detach. The third process forks the engine, which gives up root, and an
+/// agent for each user that asks.
 fn every_generation_of_omi_is_in_its_tree() {
     let all = lives("tree", &["--tree", "omi"]);
     let started: Vec<&Value> = all
@@ -113,7 +113,7 @@ fn every_generation_of_omi_is_in_its_tree() {
             "{users:?}"
         );
     }
-    // The last one is what `ps` would show.
+    // The last one is the one in `ps`.
     let running = lives("tree", &["--tree", "omi"]);
     let mut running: Vec<(&str, &str)> = running
         .iter()
@@ -132,7 +132,7 @@ fn every_generation_of_omi_is_in_its_tree() {
     );
 }
 
-/// A script of an interpreter, that forks twice.
+/// An interpreter's script that forks twice.
 fn omsagent_is_in_its_tree() {
     let all = lives("tree", &["--tree", "omsagent"]);
     assert_eq!(all.len(), 3, "{all:?}");
@@ -195,7 +195,7 @@ fn connections_have_owner_tree_and_outcome() {
             assert_eq!(text(&row, "state"), "closed", "{row}");
             assert!(row["bytes_sent"].as_u64() > Some(0), "{row}");
             assert!(row["bytes_received"].as_u64() > Some(0), "{row}");
-            // By the list that the recorder had, and by what is known without one.
+            // By the recorder's list, and by the built-in knowledge.
             let named = match remote {
                 "40.79.194.105:443" => text(&row, "tag") == "AzureMonitor.JapanEast",
                 _ => text(&row, "note") == "instance metadata",
@@ -212,16 +212,17 @@ fn connections_have_owner_tree_and_outcome() {
     assert_eq!(text(&refused[0], "tree"), "omsagent");
 }
 
-/// What people find by comparing lists of before and after, and with each the process that they cannot find so.
+/// Checks the results of a comparison of lists before and after, each with the process that such a
+/// comparison cannot find.
 fn what_is_new_on_the_machine() {
     let rows = lives("changes", &[]);
-    let mut told: Vec<String> = Vec::new();
+    let mut reported: Vec<String> = Vec::new();
     for row in &rows {
         assert_ne!(text(row, "tree"), "system", "{row}");
-        assert_ne!(text(row, "tree"), "", "nobody is behind {row}");
+        assert_ne!(text(row, "tree"), "", "no process is behind {row}");
         let name = text(row, "name");
         let name = name.split(" [").next().unwrap_or_default();
-        told.push(format!("{} {name}", text(row, "kind")));
+        reported.push(format!("{} {name}", text(row, "kind")));
     }
     const WORKSPACE: &str = "6f1d2c3b-8a47-4e59-9b0c-5d2e7f1a4c86";
     let expected = [
@@ -248,16 +249,19 @@ fn what_is_new_on_the_machine() {
     ];
     for expected in expected {
         assert!(
-            told.iter().any(|row| row == expected),
-            "{expected}: {told:#?}"
+            reported.iter().any(|row| row == expected),
+            "{expected}: {reported:#?}"
         );
     }
-    let agents = told.iter().filter(|row| *row == "process omiagent").count();
+    let agents = reported
+        .iter()
+        .filter(|row| *row == "process omiagent")
+        .count();
     assert_eq!(agents, 2, "one as root, one as omsagent");
 }
 
 fn who_listens() {
-    let told: Vec<String> = lives("connections", &["--listening"])
+    let reported: Vec<String> = lives("connections", &["--listening"])
         .iter()
         .map(|row| {
             assert_eq!(text(row, "tree"), "omsagent", "{row}");
@@ -271,7 +275,7 @@ fn who_listens() {
         })
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             "127.0.0.1:25224/udp listening",
             "0.0.0.0:25324/tcp listening"
@@ -294,7 +298,8 @@ fn every_endpoint_has_its_host() {
                 .flatten()
                 .map(|name| text(name, "source"))
                 .collect();
-            // The replica asks by itself, over UDP, as a language without the C library's resolver does.
+            // The replica asks by itself, over UDP, as a language without the C library's resolver
+            // does.
             assert_eq!(sources, [source, "dns"], "{row}");
         }
     }
@@ -305,7 +310,7 @@ fn what_a_firewall_has_to_allow_the_agent() {
         "connections",
         &["--by", "destination", "--tree", "omsagent"],
     );
-    let mut told: Vec<(String, &str, bool)> = rows
+    let mut reported: Vec<(String, &str, bool)> = rows
         .iter()
         .map(|row| {
             let name = ["tag", "note"]
@@ -325,10 +330,10 @@ fn what_a_firewall_has_to_allow_the_agent() {
             (place, name.unwrap_or_default(), is_whole)
         })
         .collect();
-    // Several threads talk at the same time.
-    told.sort_unstable();
+    // Several threads connect at the same time.
+    reported.sort_unstable();
     assert_eq!(
-        told,
+        reported,
         [
             ("168.63.129.16:32526/tcp", "Azure platform WireServer"),
             ("168.63.129.16:53/udp", "Azure platform DNS"),
@@ -369,7 +374,7 @@ fn the_agent_is_found_under_both_of_its_names() {
     assert_eq!(events("ruby"), events("omsagent"));
 }
 
-/// cron and an upgrade that happens to run at the same time.
+/// cron and an upgrade run at the same time by chance.
 fn what_is_not_the_installers_is_not_the_commands() {
     for (name, at_least) in [("unattended-upgr*", 1), ("cron", 1)] {
         let found = lives("tree", &["--process", name]);

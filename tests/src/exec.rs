@@ -1,5 +1,5 @@
-//! Programs that were executed, against strace as the oracle: the same command gives the same
-//! multiset of successful execs, byte for byte. It does not look at who executed them.
+//! Compares executed programs with strace: the same command gives the same multiset of successful
+//! execs, byte for byte. Their processes are not compared.
 
 use std::{collections::BTreeMap, ffi::OsString, fs, path::Path, process::Command};
 
@@ -29,8 +29,8 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// A successful exec as both sides can tell it. Of a script, strace knows the arguments before the
-/// kernel puts the interpreter in front, so `argv[0]` of a script is left out.
+/// A successful exec, in the terms of both sides. For a script, strace sees the arguments before
+/// the kernel adds the interpreter, so `argv[0]` of a script is left out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Exec {
     path: Vec<u8>,
@@ -38,7 +38,7 @@ struct Exec {
     rest: Vec<Vec<u8>>,
 }
 
-/// Execs of a trace, in the tree of the command; and the paths among them that are scripts'.
+/// Returns the execs of a trace in the command's tree, and the paths of scripts among them.
 fn recorded(trace: &Trace) -> (Vec<Exec>, Vec<Vec<u8>>) {
     let mut scripts = Vec::new();
     let execs = trace
@@ -67,7 +67,7 @@ fn recorded(trace: &Trace) -> (Vec<Exec>, Vec<Vec<u8>>) {
     (execs, scripts)
 }
 
-fn told(calls: Vec<Call>, scripts: &[Vec<u8>]) -> Vec<Exec> {
+fn reported(calls: Vec<Call>, scripts: &[Vec<u8>]) -> Vec<Exec> {
     calls
         .into_iter()
         .filter_map(|call| match call {
@@ -84,7 +84,7 @@ fn told(calls: Vec<Call>, scripts: &[Vec<u8>]) -> Vec<Exec> {
         .collect()
 }
 
-/// Runs a command twice, and compares. `prepare` is what makes both runs alike.
+/// Runs a command twice, and compares. `prepare` makes both runs alike.
 #[track_caller]
 fn compare(command: Vec<OsString>, prepare: impl Fn(), at_least: usize) {
     prepare();
@@ -94,10 +94,14 @@ fn compare(command: Vec<OsString>, prepare: impl Fn(), at_least: usize) {
     let trace = record(command);
     assert_eq!(trace.ended.code, Some(0), "{}", trace.ended.messages());
     let (recorded, scripts) = recorded(&trace);
-    let told = told(calls, &scripts);
-    assert!(told.len() >= at_least, "strace saw {} execs", told.len());
+    let reported = reported(calls, &scripts);
+    assert!(
+        reported.len() >= at_least,
+        "strace saw {} execs",
+        reported.len()
+    );
     let mut counts: BTreeMap<&Exec, i32> = BTreeMap::new();
-    for exec in &told {
+    for exec in &reported {
         *counts.entry(exec).or_default() += 1;
     }
     for exec in &recorded {
@@ -160,7 +164,7 @@ fn a_script_run_by_a_script() {
     compare(vec![outer.into(), "one".into(), "t w o".into()], || {}, 2);
 }
 
-/// A tiny package with scripts of its own goes into a directory, and nowhere else.
+/// Installs a tiny package with its own scripts, confined to a directory.
 fn a_dpkg_install() {
     let files = directory(&[
         (
@@ -221,7 +225,8 @@ fn a_fan_out() {
 fn a_fan_out_by_make() {
     let files = directory(&[(
         "Makefile",
-        "all: $(addprefix job-,$(shell seq 60))\njob-%:\n\t@/bin/true $@\n\t@echo $@ | cat >/dev/null\n",
+        "all: $(addprefix job-,$(shell seq 60))\njob-%:\n\t@/bin/true $@\n\t@echo $@ | cat \
+         >/dev/null\n",
     )]);
     let mut command = words(["make", "-j4", "-C"]);
     command.push(files.path().into());
@@ -240,7 +245,7 @@ for thread in threads: thread.start()
 for thread in threads: thread.join()
 ",
     )]);
-    // What `python3` names can be a script that looks for one.
+    // The name `python3` can be a script that searches for the interpreter.
     let question = ["-c", "import sys; print(sys.executable, end='')"];
     let python = run(Command::new("python3").args(question)).success();
     let script = files.path().join("it.py");
@@ -270,7 +275,7 @@ fn an_exec_by_descriptor() {
     compare(act(["by-descriptor"]), || {}, 3);
 }
 
-/// The exec of `/bin/true` by the actor that starts it with arguments of so many bytes in all.
+/// Returns the exec of `/bin/true` by the actor, with arguments of so many bytes in all.
 fn exec_with(bytes: &str, strict_code: i32) -> (u64, Vec<Vec<u8>>, bool, String) {
     let recorded = Recording::of(act(["long-argument", bytes])).run();
     assert_eq!(recorded.ended.code, Some(0));
@@ -293,9 +298,9 @@ fn exec_with(bytes: &str, strict_code: i32) -> (u64, Vec<Vec<u8>>, bool, String)
 
 fn arguments_of_128_kib_are_whole() {
     for bytes in [4096, 32767, 32768, 65536, 131_071, 131_072] {
-        let (told, argv, truncated, _) = exec_with(&bytes.to_string(), 0);
+        let (reported, argv, truncated, _) = exec_with(&bytes.to_string(), 0);
         assert!(!truncated, "{bytes}");
-        assert_eq!(told, bytes);
+        assert_eq!(reported, bytes);
         let whole: usize = argv.iter().map(|word| word.len() + 1).sum();
         assert_eq!(whole as u64, bytes);
         assert!(argv.iter().flatten().all(|byte| *byte == b'y'), "{bytes}");
@@ -304,9 +309,9 @@ fn arguments_of_128_kib_are_whole() {
 
 fn longer_arguments_are_cut_and_said_to_be() {
     for bytes in [131_073, 600_000] {
-        let (told, argv, truncated, messages) = exec_with(&bytes.to_string(), 4);
+        let (reported, argv, truncated, messages) = exec_with(&bytes.to_string(), 4);
         assert!(truncated, "{bytes}");
-        assert_eq!(told, bytes);
+        assert_eq!(reported, bytes);
         let kept: usize = argv.iter().map(|word| word.len() + 1).sum();
         assert!((131_000..=131_072 + 1).contains(&kept), "{kept}");
         assert!(argv.iter().flatten().all(|byte| *byte == b'y'), "{bytes}");

@@ -1,5 +1,5 @@
-//! Who did what to which files: many at a time, in one recording. The oracle is what lies there afterwards. All files are in a
-//! memory of the test's own.
+//! Tests changes of files with their authors: many at a time, in one recording. The oracle is the
+//! final state. All files are in a tmpfs of the test.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,15 +11,15 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         live!(fifty_thousand_files_of_an_archive).needs("tar"),
         live!(every_way_to_change_a_file_has_its_author),
-        live!(whoever_keeps_a_file_open_has_written_it),
-        live!(rights_are_looked_at_with_whoever_gave_them),
+        live!(a_process_that_keeps_a_file_open_has_written_it),
+        live!(rights_are_compared_with_their_author),
         live!(what_was_downloaded_and_executed_is_a_chain).needs("python3"),
         live!(downloads_are_followed_through_their_names).needs("python3"),
-        live!(what_came_from_nobody_is_no_download).needs("python3"),
+        live!(files_without_a_network_source_are_no_downloads).needs("python3"),
     ]
 }
 
-/// Records a script in a directory of its own, which is watched, after it was prepared by another.
+/// Records a script in a watched directory of its own, prepared by another script.
 fn record(prepare: &str, script: &str) -> Trace {
     recorded(prepare, script).trace()
 }
@@ -38,7 +38,7 @@ fn recorded(prepare: &str, script: &str) -> Recorded {
         .run()
 }
 
-/// The rows of one kind, without what is elsewhere.
+/// Returns the rows of one kind within the test's directory.
 fn changes(trace: &Trace, kind: &str) -> Vec<Value> {
     let rows = trace.lives("changes", ["--all"]);
     rows.into_iter()
@@ -69,14 +69,14 @@ for d in range(250):
     let there: BTreeSet<String> = recorded.ended.text().lines().map(str::to_owned).collect();
     let trace = recorded.trace();
     let rows = changes(&trace, "file");
-    let told: BTreeSet<String> = rows
+    let reported: BTreeSet<String> = rows
         .iter()
         .map(|row| text(row, "name").to_owned())
         .collect();
-    let different: Vec<&String> = told.symmetric_difference(&there).collect();
+    let different: Vec<&String> = reported.symmetric_difference(&there).collect();
     assert!(
         different.is_empty(),
-        "told or there, but not both: {different:?}"
+        "reported or there, but not both: {different:?}"
     );
     let mut authors: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for row in &rows {
@@ -98,11 +98,13 @@ for d in range(250):
 
 fn every_way_to_change_a_file_has_its_author() {
     let trace = record(
-        "echo x >written; echo x >mode; echo x >gone; echo x >moved; mkdir full; echo x >full/x; ln -s a link; echo x >untouched",
-        "echo longer >written; chmod 4755 mode; rm gone; mv moved elsewhere; rm -r full; ln -sf b link
+        "echo x >written; echo x >mode; echo x >gone; echo x >moved; mkdir full; echo x >full/x; \
+         ln -s a link; echo x >untouched",
+        "echo longer >written; chmod 4755 mode; rm gone; mv moved elsewhere; rm -r full; ln -sf b \
+         link
          mkdir made; mkfifo made/pipe; cp written made/copy; mv made kept; true",
     );
-    let mut told: Vec<(String, String, String)> = changes(&trace, "file")
+    let mut reported: Vec<(String, String, String)> = changes(&trace, "file")
         .iter()
         .map(|row| {
             let name = text(row, "name").trim_start_matches("/opt/").to_owned();
@@ -110,7 +112,7 @@ fn every_way_to_change_a_file_has_its_author() {
             (name, text(row, "action").to_owned(), author)
         })
         .collect();
-    told.sort();
+    reported.sort();
     let expected = [
         ("elsewhere", "new", "mv"),
         ("full", "gone", "rm"),
@@ -124,7 +126,7 @@ fn every_way_to_change_a_file_has_its_author() {
         ("moved", "gone", "mv"),
         ("written", "changed", "sh"),
     ];
-    let named: Vec<(String, String)> = told
+    let named: Vec<(String, String)> = reported
         .iter()
         .map(|(name, action, _)| (name.clone(), action.clone()))
         .collect();
@@ -133,7 +135,7 @@ fn every_way_to_change_a_file_has_its_author() {
         .map(|(name, action, _)| ((*name).to_owned(), (*action).to_owned()))
         .collect();
     assert_eq!(named, expected_names);
-    for ((name, _, author), (_, _, expected)) in told.iter().zip(expected) {
+    for ((name, _, author), (_, _, expected)) in reported.iter().zip(expected) {
         // In a directory that was moved at once, a file can be found by its old or by its new name.
         let is_moved = name.starts_with("kept/");
         assert!(
@@ -143,15 +145,15 @@ fn every_way_to_change_a_file_has_its_author() {
     }
 }
 
-/// A daemon with a log, and one that only reads.
-fn whoever_keeps_a_file_open_has_written_it() {
+/// A daemon with a log, and a reader.
+fn a_process_that_keeps_a_file_open_has_written_it() {
     let trace = record(
         "echo x >log; echo x >closed",
-        "tail -f log >/dev/null 2>&1 & sh -c 'exec 3>>log; echo x >&3; exec sleep 3' >/dev/null &
-         echo x >>closed; sleep 0.5; kill %1",
+        "tail -f log >/dev/null 2>&1 & trap \"kill $!\" EXIT; sh -c 'exec 3>>log; echo x >&3; exec sleep 3' >/dev/null &
+         echo x >>closed; sleep 0.5",
     );
     let rows = changes(&trace, "file");
-    let told: Vec<(&str, &str, &Value)> = rows
+    let reported: Vec<(&str, &str, &Value)> = rows
         .iter()
         .map(|row| {
             let author = text(&row["process"], "name");
@@ -163,18 +165,20 @@ fn whoever_keeps_a_file_open_has_written_it() {
         ("/opt/closed", "sh", &certain),
         ("/opt/log", "sleep", &concluded),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     let open = trace
         .all("file")
         .filter(|event| event.text("action") == "open");
     assert_eq!(open.count(), 1);
 }
 
-fn rights_are_looked_at_with_whoever_gave_them() {
+fn rights_are_compared_with_their_author() {
     let trace = record(
-        "for name in written owned same; do cp /bin/true $name; chmod 4755 $name; done; chown 65534 owned; chmod 4755 owned
+        "for name in written owned same; do cp /bin/true $name; chmod 4755 $name; done; chown \
+         65534 owned; chmod 4755 owned
          echo equal >equal; sleep 0.1",
-        "cp /bin/true given; chmod 4755 given; echo more >>written; chown 0 owned; chmod 4755 owned; echo equal >equal; true",
+        "cp /bin/true given; chmod 4755 given; echo more >>written; chown 0 owned; chmod 4755 \
+         owned; echo equal >equal; true",
     );
     let rows = changes(&trace, "file");
     let attention: Vec<[&str; 3]> = rows
@@ -205,7 +209,8 @@ fn what_was_downloaded_and_executed_is_a_chain() {
         SERVER,
         "python3 -c 'import urllib.request
 urllib.request.urlretrieve(\"http://127.0.0.1:8080/script\", \"/opt/fetched.sh\")
-'; sh -eu -o pipefail ./fetched.sh || sh ./fetched.sh; sh ../opt/fetched.sh; rm fetched.sh; kill $SERVER",
+'; sh -eu -o pipefail ./fetched.sh || sh ./fetched.sh; sh ../opt/fetched.sh; rm fetched.sh; kill \
+$SERVER",
     );
     let rows = changes(&trace, "download");
     assert_eq!(rows.len(), 1, "{rows:?}");
@@ -219,27 +224,28 @@ urllib.request.urlretrieve(\"http://127.0.0.1:8080/script\", \"/opt/fetched.sh\"
     assert!(detail.contains(" executions, the first"), "{detail}");
 }
 
-/// Also where no file is watched.
+/// Also checks places where no file is watched.
 fn downloads_are_followed_through_their_names() {
     let place = tempfile::tempdir().expect("a directory");
     let script = "python3 -c 'import os, urllib.request
 urllib.request.urlretrieve(\"http://127.0.0.1:8080/script\", \"PLACE/a.part\")
 os.rename(\"PLACE/a.part\", \"PLACE/a\")
-'; cd PLACE; sh a; mv a b; chmod +x b; ./b || true; cp b c; sh c; echo exit >other; cp --remove-destination other c; sh c; kill $SERVER";
+'; cd PLACE; sh a; mv a b; chmod +x b; ./b || true; cp b c; sh c; echo exit >other; cp \
+--remove-destination other c; sh c; kill $SERVER";
     let place = place.path().to_string_lossy();
     let trace = record(SERVER, &script.replace("PLACE", &place));
     let rows = trace.lives("changes", ["--all"]);
-    let told: Vec<(&str, &str)> = rows
+    let reported: Vec<(&str, &str)> = rows
         .iter()
         .filter(|row| row["kind"] == "download")
         .map(|row| (text(row, "name"), text(row, "detail")))
         .collect();
-    let names: Vec<&str> = told
+    let names: Vec<&str> = reported
         .iter()
         .filter_map(|(name, _)| name.strip_prefix(&*place))
         .collect();
-    assert_eq!(names, ["/a", "/b", "/c"], "{told:?}");
-    for ((_, detail), carrier) in told.iter().zip(["", "mv", "cp"]) {
+    assert_eq!(names, ["/a", "/b", "/c"], "{reported:?}");
+    for ((_, detail), carrier) in reported.iter().zip(["", "mv", "cp"]) {
         assert!(detail.starts_with("downloaded by python3 ["), "{detail}");
         assert!(!detail.contains("executions"), "{detail}");
         let carried = format!("brought there by {carrier}");
@@ -247,7 +253,7 @@ os.rename(\"PLACE/a.part\", \"PLACE/a\")
     }
 }
 
-fn what_came_from_nobody_is_no_download() {
+fn files_without_a_network_source_are_no_downloads() {
     let trace = record(
         "ip link set lo up 2>/dev/null || true",
         "python3 -c 'import socket

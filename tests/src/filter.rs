@@ -1,5 +1,5 @@
-//! The filters that all reading commands have, each against a plain reading of the same events. A
-//! filter never changes what is shown of what is left.
+//! Tests the filters of all reading commands, each against a plain reading of the same events. A
+//! filter never changes the display of the remaining rows.
 
 use std::{collections::BTreeSet, net::TcpListener, thread};
 
@@ -23,8 +23,8 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// A command that runs a program, talks as nobody, is refused as root, and leaves an orphan that
-/// talks later.
+/// A command that runs a program, connects as user nobody, is refused as root, and leaves an orphan
+/// that connects later.
 struct Scene {
     trace: Trace,
     answering: String,
@@ -44,7 +44,8 @@ fn scene() -> Scene {
         \"$1\" act as-user 65534 65534 /bin/sh -c '/bin/true as-nobody; exit'
         sleep 0.3
         \"$1\" act dial plain 127.0.0.1:1
-        \"$1\" act orphan /bin/sh -c 'sleep 0.4; /bin/true late; \"$0\" act dial plain \"$1\"' \"$1\" \"$2\"";
+        \"$1\" act orphan /bin/sh -c 'sleep 0.4; /bin/true late; \"$0\" act dial \
+        plain \"$1\"' \"$1\" \"$2\"";
     let mut command = words(["sh", "-c", script, "sh"]);
     command.extend([own.into(), answering.clone().into()]);
     let trace = Recording::of(command).lingers(1500).run().trace();
@@ -98,7 +99,7 @@ impl Scene {
         })
     }
 
-    /// The processes that ran `program`.
+    /// Returns the processes that ran `program`.
     fn pids(&self, program: &str) -> Vec<u64> {
         let pids: Vec<u64> = self
             .trace
@@ -212,7 +213,7 @@ fn by_event() {
         scene.replay(["--event", "exec", "--event", "exit"]),
         scene.replay(["--event", "exec,exit"])
     );
-    // Of the tree, what such an event is about.
+    // The events of the tree about connections.
     let connected = scene
         .trace
         .processes(["--event", "connect_failed", "--tree", "command"]);
@@ -244,7 +245,7 @@ fn by_remote() {
 
 fn by_time() {
     let scene = scene();
-    // Seconds since the start are what the text shows first.
+    // The text begins with seconds since the start.
     let text = scene.trace.read("replay", []).success();
     let times: Vec<f64> = text
         .text()

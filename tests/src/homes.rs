@@ -1,5 +1,5 @@
-//! Keys of ssh in the homes of users: of those that are there, and of those that come. All that is changed is a namespace's own:
-//! its copy of /etc, its /home in memory, and a file system for homes alone.
+//! Tests keys of ssh in the homes of users, existing and new ones. All changes are confined to a
+//! namespace: its copy of /etc, its /home in memory, and a file system for homes alone.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use crate::harness::{Recording, Test, Trace, live, words};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
-        live!(keys_are_told_with_whoever_puts_them_there),
+        live!(keys_are_reported_with_their_author),
         live!(a_file_system_of_homes_is_not_held),
         live!(many_homes_are_few_words),
-        live!(what_is_ignored_is_not_told),
+        live!(ignored_files_are_not_reported),
     ]
 }
 
@@ -34,7 +34,7 @@ fn recording(place: &Path, prepare: &str, script: &str) -> Recording {
         .environment("BEFORE", prepare)
 }
 
-/// Files that differ in any `.ssh`: name, action, author, why they deserve attention.
+/// Returns files that differ in any `.ssh`: name, action, author, and the reason for attention.
 fn keys(trace: &Trace, place: &Path) -> Vec<[String; 4]> {
     let rows = trace.lives("changes", ["--all"]);
     let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
@@ -51,7 +51,7 @@ fn keys(trace: &Trace, place: &Path) -> Vec<[String; 4]> {
     keys.collect()
 }
 
-fn keys_are_told_with_whoever_puts_them_there() {
+fn keys_are_reported_with_their_author() {
     let place = tempfile::tempdir().expect("a directory");
     let prepare = "
         for name in has moved owns linked; do
@@ -63,7 +63,8 @@ fn keys_are_told_with_whoever_puts_them_there() {
         user will /home/will; mkdir /home/will
         user alone \"$PLACE/own/alone\"; mkdir \"$PLACE/own/alone\"
         rm -r /home/linked/.ssh; ln -s \"$PLACE/elsewhere\" /home/linked/.ssh";
-    // A pause is for the recorder to see what only it knows where to look for: in a file system of homes alone.
+    // A pause lets the recorder find directories that only it looks for: in a file system of homes
+    // alone.
     let script = "
         echo more >>/home/has/.ssh/authorized_keys
         mkdir /home/will/.ssh; cp /etc/hostname /home/will/.ssh/authorized_keys
@@ -71,8 +72,10 @@ fn keys_are_told_with_whoever_puts_them_there() {
         echo more >>\"$PLACE/own/owns/.ssh/authorized_keys\"
         mkdir \"$PLACE/own/alone/.ssh\"; sleep 0.3; cp /etc/hostname \"$PLACE/own/alone/.ssh/rc\"
         user new /home/new; mkdir -p /home/new/.ssh; cp /etc/hostname /home/new/.ssh/authorized_keys
-        mkdir -p /home/early/.ssh; cp /etc/hostname /home/early/.ssh/authorized_keys2; user early /home/early
-        user late \"$PLACE/own/late\"; sleep 0.3; mkdir \"$PLACE/own/late\"; sleep 0.3; mkdir \"$PLACE/own/late/.ssh\"
+        mkdir -p /home/early/.ssh; cp /etc/hostname /home/early/.ssh/authorized_keys2; user early \
+        /home/early
+        user late \"$PLACE/own/late\"; sleep 0.3; mkdir \"$PLACE/own/late\"; sleep 0.3; \
+        mkdir \"$PLACE/own/late/.ssh\"
         sleep 0.3; cp /etc/hostname \"$PLACE/own/late/.ssh/authorized_keys\"
         mkdir -p /home/nobodys/.ssh; cp /etc/hostname /home/nobodys/.ssh/authorized_keys
         echo more >>\"$PLACE/elsewhere/authorized_keys\"";
@@ -123,7 +126,7 @@ fn a_file_system_of_homes_is_not_held() {
 
 fn many_homes_are_few_words() {
     let place = tempfile::tempdir().expect("a directory");
-    // What is mounted there is none of this machine's disks.
+    // The mount there is not one of this machine's disks.
     let prepare = "
         mkdir /home/net && mount -t proc proc /home/net
         for number in $(seq 500); do user u$number /home/u$number; done
@@ -133,12 +136,13 @@ fn many_homes_are_few_words() {
     let compared = trace.all("files_compared").next().expect("a comparison");
     let (homes, left_out) = (compared.number("homes"), compared.number("homes_left_out"));
     assert!((500..600).contains(&homes), "{homes}");
-    // And what else this machine has.
+    // Plus the homes that this machine has already.
     assert!((3..100).contains(&left_out), "{left_out}");
     let read = trace.read("changes", []);
     let said = read.messages();
     let words = format!(
-        "and in .ssh of {homes} homes; what is elsewhere was not, nor was .ssh of {left_out} more homes"
+        "and in .ssh of {homes} homes; what is elsewhere was not, nor was .ssh of {left_out} more \
+         homes"
     );
     let said: Vec<&str> = said.split_whitespace().collect();
     let said = said.join(" ");
@@ -146,7 +150,7 @@ fn many_homes_are_few_words() {
     assert!(!said.contains("/home/u"), "{said}");
 }
 
-fn what_is_ignored_is_not_told() {
+fn ignored_files_are_not_reported() {
     let place = tempfile::tempdir().expect("a directory");
     let prepare = "user a /home/a; mkdir -p /home/a/.ssh";
     let script =
@@ -154,8 +158,8 @@ fn what_is_ignored_is_not_told() {
     let recording = recording(place.path(), prepare, script);
     let trace = recording.option(["--ignore", "/home/**"]).run().trace();
     assert_eq!(keys(&trace, place.path()), Vec::<[String; 4]>::new());
-    let told = trace
+    let reported = trace
         .all("file")
         .filter(|event| event.text("path").starts_with("/home/"));
-    assert_eq!(told.count(), 0);
+    assert_eq!(reported.count(), 0);
 }

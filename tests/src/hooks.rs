@@ -1,5 +1,5 @@
-//! The same scenario under each hook that can tell of a connect: the picture must not depend on
-//! which one a kernel takes.
+//! Plays the same scenario under each hook that can report a connect: the picture must not depend
+//! on the kernel's choice.
 
 use serde_json::Value;
 
@@ -8,16 +8,16 @@ use crate::harness::{Recording, Test, act, live, run, tracer};
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         live!(fentry_gives_the_same_picture).only_where(
-            || tells(FENTRY),
-            "this kernel lets nobody attach to functions",
+            || is_in_use(FENTRY),
+            "this kernel allows no program at functions",
         ),
         live!(kprobe_gives_the_same_picture)
-            .only_where(|| tells(KPROBE), "this kernel has no kprobes"),
+            .only_where(|| is_in_use(KPROBE), "this kernel has no kprobes"),
         live!(tracepoint_gives_the_same_picture),
     ]
 }
 
-/// A hook that tells of connects, and what is left out so that it does.
+/// A hook that reports connects, and the hooks left out to make it do so.
 type Forced = (&'static str, &'static str);
 
 const FENTRY: Forced = ("fentry tcp_connect", "kprobe_tcp_connect");
@@ -27,19 +27,19 @@ const TRACEPOINT: Forced = (
     "fentry_tcp_connect,kprobe_tcp_connect",
 );
 
-/// Whether the hook is the one that tells of connects when others are left out.
-fn tells((hook, left_out): Forced) -> bool {
-    let told = run(tracer()
+/// Checks whether a hook is in use when others are left out.
+fn is_in_use((hook, left_out): Forced) -> bool {
+    let reported = run(tracer()
         .args(["doctor", "--format", "json"])
         .env("TRACER_WITHOUT_HOOKS", left_out));
-    let told: Value = serde_json::from_str(told.text()).unwrap_or_default();
-    let facts = told["facts"].as_array().cloned().unwrap_or_default();
+    let reported: Value = serde_json::from_str(reported.text()).unwrap_or_default();
+    let facts = reported["facts"].as_array().cloned().unwrap_or_default();
     facts
         .iter()
         .any(|fact| fact["fact"] == "connect" && fact["hook"] == hook)
 }
 
-/// What each connection came to, without times and without the ports that the kernel chose.
+/// Lists the outcome of each connection, without times and ports chosen by the kernel.
 fn picture(left_out: &str) -> Vec<String> {
     let remote = crate::connect::server("127.0.0.1", std::time::Duration::ZERO).to_string();
     let remote6 = crate::connect::server("::1", std::time::Duration::ZERO).to_string();
@@ -84,10 +84,10 @@ fn picture(left_out: &str) -> Vec<String> {
         .collect()
 }
 
-/// As what this kernel takes by itself does.
+/// Compares with the kernel's own choice.
 fn same(forced: Forced) {
     let (hook, left_out) = forced;
-    assert!(tells(forced), "{hook} is in use without {left_out}");
+    assert!(is_in_use(forced), "{hook} is in use without {left_out}");
     let own = picture("");
     assert_eq!(own.len(), 5, "{own:#?}");
     assert_eq!(picture(left_out), own, "{hook}");

@@ -128,7 +128,7 @@ fn the_command_finds_the_world_as_without_a_recorder() {
 
 /// Without signals 32 and 33, which the C library keeps to itself: whoever has had a thread does not
 /// ignore them any more, even where it was started so.
-fn without_own(status: &str) -> String {
+pub(crate) fn without_own(status: &str) -> String {
     let lines = status
         .lines()
         .map(|line| match line.strip_prefix("SigIgn:\t") {

@@ -1,5 +1,5 @@
-//! Sockets that wait for others: each TCP listener and each bound UDP socket is a row, with who made it wait, where, and
-//! whether it still does; and ss sees the same. All of them are in a network of the test's own.
+//! Tests listeners: each TCP listener and each bound UDP socket is a row with its owner, address
+//! and state, and ss agrees. All of them are in a network of the test.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +17,7 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         on_the_wire(live!(every_listener_is_a_row_with_its_owner)),
         on_the_wire(live!(ss_shows_what_still_listens)).needs("ss"),
-        on_the_wire(live!(a_port_that_nobody_chose_is_told))
+        on_the_wire(live!(a_port_that_the_kernel_chose_is_reported))
             .lacking("a port yet when a socket that was not bound begins to listen"),
         on_the_wire(live!(who_may_not_listen_is_no_listener))
             .lacking("a word from the kernel that listen(2) failed after it had begun"),
@@ -26,8 +26,8 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// How it comes to wait, what becomes of it, where; and how many rows there are, in which state. Kinds and deeds are
-/// those of `actor/listen.rs`.
+/// Kind of listener, action, address, count of rows, and their state. Kinds and actions are those
+/// of `actor/listen.rs`.
 type Line = (
     &'static str,
     &'static str,
@@ -53,7 +53,7 @@ const TABLE: [Line; 30] = [
     ("tcp-twice", "stay", "192.0.2.1:0", 1, "listening"),
     ("tcp-shared", "stay", "192.0.2.1:0", 2, "listening"),
     ("tcp-shared", "leave", "[2001:db8:1::1]:0", 2, "closed"),
-    // Whoever began it is the owner, whoever has the socket.
+    // The process that began it is the owner, regardless of later holders.
     ("tcp", "bequeath", "192.0.2.1:0", 1, "listening"),
     // Its process lives on.
     ("tcp", "shut", "192.0.2.1:0", 1, "closed"),
@@ -68,7 +68,7 @@ const TABLE: [Line; 30] = [
     ("udp", "leave", "[2001:db8:1::1]:26017", 1, "closed"),
     ("udp-shared", "stay", "192.0.2.1:26018", 2, "listening"),
     ("udp", "bequeath", "192.0.2.1:26019", 1, "listening"),
-    // At any port, it is a client's end, until somebody else writes to it.
+    // At any port it is a client's end, until a stranger writes to it.
     ("udp", "stay", "192.0.2.1:0", 1, CLIENT),
     ("udp", "leave", "[2001:db8:1::1]:0", 1, CLIENT),
     ("udp-heard", "stay", "192.0.2.1:0", 1, "listening"),
@@ -78,20 +78,20 @@ const TABLE: [Line; 30] = [
 /// No row.
 const CLIENT: &str = "";
 
-/// What is known afterwards.
+/// The results of the recording.
 struct Scene {
     rows: Vec<Value>,
-    /// What has to be among them.
+    /// The expected rows.
     wanted: Vec<String>,
-    /// What waits, but is no row.
+    /// Client ends, which are not rows.
     clients: BTreeSet<SocketAddr>,
     /// The process that has the socket of one that does not.
     holders: BTreeMap<u64, u64>,
-    /// What ss(8) showed after the recording; none where it is not installed.
+    /// Output of ss(8) after the recording; `None` where it is not installed.
     sockets: Option<String>,
 }
 
-/// What an actor said of itself.
+/// An actor's own report.
 #[derive(Default)]
 struct Said {
     owner: u64,
@@ -126,10 +126,10 @@ fn play(table: &[Line]) -> Scene {
         .lingers(300)
         .run();
     let said = said(recorded.ended.text());
-    let staying = Staying::new(said.values().map(|one| one.holder.unwrap_or(one.owner)));
+    let kept_alive = Staying::new(said.values().map(|one| one.holder.unwrap_or(one.owner)));
     let line = wire.near(words(["ss", "-H", "-lntup"]));
     let sockets = run(Command::new(&line[0]).args(&line[1..]));
-    drop(staying);
+    drop(kept_alive);
     let mut wanted = Vec::new();
     let mut clients = BTreeSet::new();
     for (name, (kind, deed, address, count, state)) in table.iter().enumerate() {
@@ -165,7 +165,7 @@ fn play(table: &[Line]) -> Scene {
     }
 }
 
-/// Played once for all who look at it.
+/// Plays the scene once for all tests.
 fn scene() -> &'static Scene {
     static SCENE: OnceLock<Scene> = OnceLock::new();
     SCENE.get_or_init(|| play(&TABLE))
@@ -214,14 +214,14 @@ fn a_listener_of_several_paths_is_one_of_tcp() {
     ]));
 }
 
-fn a_port_that_nobody_chose_is_told() {
+fn a_port_that_the_kernel_chose_is_reported() {
     rows_are_as_wanted(&play(&[
         ("tcp-unbound", "stay", "0.0.0.0:0", 1, "listening"),
         ("tcp-unbound", "stay", "[::]:0", 1, "listening"),
     ]));
 }
 
-/// Two sockets of a process are bound to one port, which they may, and both are to listen, which they may not.
+/// Binds two sockets of a process to one port, which is allowed, and listens on both, which is not.
 fn who_may_not_listen_is_no_listener() {
     rows_are_as_wanted(&play(&[(
         "tcp-too-late",
@@ -232,7 +232,7 @@ fn who_may_not_listen_is_no_listener() {
     )]));
 }
 
-/// `PROTOCOL STATE RECEIVED SENT LOCAL REMOTE users:(("NAME",pid=PID,fd=FD))`.
+/// Parses `PROTOCOL STATE RECEIVED SENT LOCAL REMOTE users:(("NAME",pid=PID,fd=FD))`.
 fn shown(line: &str) -> Option<(String, SocketAddr, u64)> {
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
     let [protocol, _, _, _, local, _, users] = words[..] else {

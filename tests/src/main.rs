@@ -1,6 +1,6 @@
-//! End-to-end tests of the `tracer` binary: what goes in is a command, what comes out is text.
-//! They use nothing of the library, replace nothing by a mock, and need no cargo at run time: the
-//! program can be copied to another machine and run there beside a `tracer`, or with `TRACER` set.
+//! End-to-end tests of the `tracer` binary: a command goes in, and text comes out. They use nothing
+//! of the library, mock nothing, and need no cargo at run time. The program runs on another machine
+//! beside a `tracer`, or with `TRACER` set.
 
 mod actor;
 mod bad_input;
@@ -40,9 +40,12 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 use nix::sys::signal::{SigHandler, Signal, signal};
 
-/// Names the only modules whose tests are run, with commas; where it is not set, all are. A guest in which
-/// most would say the same as in another is so done sooner.
+/// Limits the run to some modules, with commas; unset, all run. It saves time in guests where most
+/// tests would repeat another guest's results.
 const MODULES: &str = "TRACER_TESTS_MODULES";
+
+/// Is `elsewhere` where the tests that need systemd are run in sandboxes of their own, not here.
+const SYSTEMD: &str = "TRACER_TESTS_SYSTEMD";
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         return actor::run(words.collect());
     }
     heed_interrupts();
+    harness::mark();
     let arguments = Arguments::from_args();
     let tests = [
         exec::tests(),
@@ -85,16 +89,31 @@ fn main() -> ExitCode {
         harness::tests(),
     ];
     let wanted = std::env::var(MODULES).unwrap_or_default();
+    let is_elsewhere = std::env::var_os(SYSTEMD).is_some_and(|value| value == "elsewhere");
     let trials: Vec<Trial> = tests
         .into_iter()
         .flatten()
         .filter(|test| wanted.is_empty() || wanted.split(',').any(|name| test.is_of(name)))
+        .filter(|test| !is_elsewhere || !test.depends_on(systemd::NOT))
         .map(Trial::from)
         .collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if arguments.list {
+        return conclusion.exit_code();
+    }
+    let left = harness::end_leftovers();
+    if left.is_empty() {
+        return conclusion.exit_code();
+    }
+    println!("test no_process_is_left_behind ... FAILED");
+    for process in left {
+        println!("    {process}");
+    }
+    ExitCode::from(101)
 }
 
-/// What a shell starts in the background ignores SIGINT, and so would every recorder here, as it has to.
+/// Restores SIGINT: a shell's background processes ignore it, and so would every recorder here, as
+/// it must.
 fn heed_interrupts() {
     // SAFETY: no handler is set.
     unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }.expect("SIGINT can be heeded");

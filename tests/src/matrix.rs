@@ -1,5 +1,5 @@
-//! Every way for an attempt to connect to end, in every way to ask: the rows of `connections` are those of a table, no more
-//! and no fewer, and agree with what ss and tcpdump see. No packet leaves the test's own wire.
+//! Tests every end of a connection attempt with every method. The rows of `connections` match those
+//! of a table exactly, and agree with ss and tcpdump. No packet leaves the test's own wire.
 
 mod case;
 mod oracle;
@@ -34,7 +34,7 @@ pub(crate) fn tests() -> Vec<Test> {
         ))
         .needs("tcpdump"),
         on_the_wire(live!(a_router_that_answers_at_once_is_the_reason))
-            .lacking("what told a process of an error that its socket keeps no record of"),
+            .lacking("the notice to a process of an error that its socket keeps no record of"),
         on_the_wire(live!(what_a_filter_stops_is_a_row_with_its_end)).needs("nft"),
         live!(attempts_through_io_uring_are_no_different)
             .needs("ip")
@@ -45,14 +45,14 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// The table, played once for all who look at it.
+/// Plays the table once for all tests.
 fn scene() -> &'static Scene {
     static SCENE: OnceLock<Scene> = OnceLock::new();
     SCENE.get_or_init(|| Scene::play(cases(&table::PLAIN)))
 }
 
-/// A row in the words of the table.
-fn told(row: &Value) -> String {
+/// Puts a row in the words of the table.
+fn reported(row: &Value) -> String {
     let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
     format!(
         "{} {} {} {} answered {} bytes {} {} syn {} owner {}",
@@ -89,7 +89,7 @@ fn expected(scene: &Scene, case: &Case) -> String {
     )
 }
 
-/// Every case is there once, and nothing else is.
+/// Checks that every case has one row, and that there are no others.
 #[track_caller]
 fn rows_are_those_of_the_table(scene: &Scene) {
     let mut wanted: Vec<String> = scene
@@ -97,7 +97,7 @@ fn rows_are_those_of_the_table(scene: &Scene) {
         .iter()
         .map(|case| expected(scene, case))
         .collect();
-    let mut rows: Vec<String> = scene.rows.iter().map(told).collect();
+    let mut rows: Vec<String> = scene.rows.iter().map(reported).collect();
     wanted.sort();
     rows.sort();
     let without = |all: &[String], others: &[String]| -> Vec<String> {
@@ -114,7 +114,7 @@ fn rows_are_those_of_the_table(scene: &Scene) {
         missing.cloned().collect()
     };
     let (missing, more) = (without(&wanted, &rows), without(&rows, &wanted));
-    // What their processes saw, for whoever has to find out why.
+    // The processes' own results, for the analysis of a failure.
     for case in &scene.cases {
         if missing.contains(&expected(scene, case)) {
             let seen = scene.said.get(&case.name).and_then(|it| it.error.as_ref());
@@ -177,7 +177,7 @@ fn end_of(row: &Value, key: &str) -> Option<SocketAddr> {
     row[key].as_str().and_then(|end| end.parse().ok())
 }
 
-/// The row of a case; that there is just one is for another test to say.
+/// Returns the row of a case; another test checks that there is only one.
 fn row_of<'a>(scene: &'a Scene, case: &Case) -> Option<&'a Value> {
     let remote = case.remote.to_string();
     scene.rows.iter().find(|row| row["remote"] == *remote)
@@ -191,7 +191,7 @@ fn every_row_has_its_local_end() {
         };
         let local = end_of(row, "local");
         if case.syn == Syn::Never {
-            // It got none: whatever is said of it is made up.
+            // It got none: any value would be invented.
             assert_eq!(local, None, "{row}");
             continue;
         }
@@ -208,7 +208,7 @@ fn every_row_has_its_local_end() {
     }
 }
 
-/// Whether it is an address of the near end.
+/// Checks whether an address belongs to the near end.
 fn is_own(address: IpAddr) -> bool {
     [
         "192.0.2.1",
@@ -221,8 +221,8 @@ fn is_own(address: IpAddr) -> bool {
     .any(|own| own.parse() == Ok(address))
 }
 
-/// Both ends of a row. Where the kernel tells of none but the remote one so far, an oracle that knows that one says which
-/// the local one is: it has no other use then.
+/// Returns both ends of a row. Where the kernel reports only the remote end, an oracle that knows
+/// it supplies the local one, and is not compared otherwise.
 fn flow(row: &Value, mut seen: impl Iterator<Item = Flow>) -> Option<Flow> {
     let remote = end_of(row, "remote")?;
     match end_of(row, "local") {
@@ -261,7 +261,7 @@ fn what_is_on_the_wire_is_in_a_row_and_the_other_way_round() {
     rows_are_those_on_the_wire(scene);
 }
 
-/// As far as somebody looked at it.
+/// Compares rows with the wire, where it was observed.
 #[track_caller]
 fn rows_are_those_on_the_wire(scene: &Scene) {
     let Some(seen) = &scene.syns else { return };
@@ -269,7 +269,7 @@ fn rows_are_those_on_the_wire(scene: &Scene) {
         let cases = scene.cases.iter().filter(|case| wanted(case));
         cases.map(|case| case.remote.port()).collect()
     };
-    // The scene itself: what the table says of the wire is so.
+    // The scene itself: the wire agrees with the table.
     let on_the_wire: BTreeSet<u16> = seen.iter().map(|(_, remote)| remote.port()).collect();
     assert_eq!(on_the_wire, ports(&|case| case.syn == Syn::OnTheWire));
 

@@ -1,6 +1,6 @@
-//! What connections are called: real clients with their own resolvers and TLS libraries go to hosts that
-//! only a network of the test knows, straight or through a proxy, and each connection has to have exactly
-//! the names that it should. Without the clients' packages these tests are skipped.
+//! Tests the names of connections. Real clients with their own resolvers and TLS libraries connect
+//! to hosts of the test's network, directly or through a proxy, and each connection must have
+//! exactly the expected names. Without the clients' packages these tests are skipped.
 
 mod clients;
 mod mayflies;
@@ -15,7 +15,7 @@ use crate::harness::{Event, Recording, Test, Trace, live, words};
 use clients::Client;
 use stage::{NEEDED, PYTHON, Stage};
 
-/// Clients that are recorded, besides what the stage needs.
+/// Recorded clients, besides the stage's own needs.
 const CLIENTS: [&str; 6] = ["apt-get", "bash", "curl", "node", "ruby", "wget"];
 const REQUESTS: &str = "/usr/lib/python3/dist-packages/requests/__init__.py";
 
@@ -49,12 +49,13 @@ fn real_clients() {
             proxied.map(|row| format!("{}: there is no proxy: {}", client.name, brief(row))),
         );
     }
-    // Who has a choice of addresses asks the kernel about each by a UDP socket, and sends nothing.
+    // A client with a choice of addresses asks the kernel about each by a UDP socket, and sends
+    // nothing.
     let expected: BTreeSet<&str> = clients::DIRECT.iter().map(|client| client.to).collect();
     for row in &rows {
         let remote = row["remote"].as_str().unwrap_or_default();
         if !expected.contains(remote) && !is_to_nameserver(row) {
-            wrong.push(format!("nobody goes there: {}", brief(row)));
+            wrong.push(format!("no client connects there: {}", brief(row)));
         }
     }
     wrong.extend(named_nameserver(&rows));
@@ -95,7 +96,7 @@ fn the_same_through_a_proxy() {
     }
     let to_itself = of(&|row| row["remote"] == asks_it.to && row["proxy"].is_null());
     wrong.extend(misnamed(asks_it, &to_itself));
-    // Nobody has looked up a service, so whatever is left out above would be seen here.
+    // No client looked up a service, so any skipped name would show here.
     for row in &rows {
         let is_known = row["remote"] == proxied::PROXY || is_to_nameserver(row);
         if !is_known {
@@ -106,7 +107,7 @@ fn the_same_through_a_proxy() {
     none(&wrong);
 }
 
-/// Records all these lines as one script. That each did what it should is a condition of the test.
+/// Records all these lines as one script. Each must do its part.
 #[track_caller]
 fn play<'a>(lines: impl Iterator<Item = &'a str>, proxy: Option<&str>) -> Trace {
     let stage = Stage::set();
@@ -153,7 +154,7 @@ fn play<'a>(lines: impl Iterator<Item = &'a str>, proxy: Option<&str>) -> Trace 
     recorded.trace()
 }
 
-/// What is wrong with the connections of a client.
+/// Lists the errors in the connections of a client.
 fn misnamed(client: &Client, rows: &[&Value]) -> Vec<String> {
     let Client { name, to, .. } = client;
     if rows.is_empty() {
@@ -172,7 +173,7 @@ fn misnamed(client: &Client, rows: &[&Value]) -> Vec<String> {
     rows.iter().filter_map(wrong).collect()
 }
 
-/// A list of names of a connection, each with how it is known.
+/// Returns the names of a connection, each with its source.
 fn names<'a>(row: &'a Value, list: &str) -> BTreeSet<(&'a str, &'a str)> {
     let names = row[list].as_array().map(Vec::as_slice);
     names
@@ -185,7 +186,7 @@ fn names<'a>(row: &'a Value, list: &str) -> BTreeSet<(&'a str, &'a str)> {
         .collect()
 }
 
-/// A connection in a few words.
+/// Describes a connection in a few words.
 fn brief(row: &Value) -> String {
     let exe = &row["process"]["exe"];
     let keys = [
@@ -211,12 +212,12 @@ fn is_to_nameserver(row: &Value) -> bool {
     row["remote"] == "192.0.2.53:53"
 }
 
-/// No name is that of whom everybody asks.
+/// Lists rows named after the shared name server.
 fn named_nameserver(rows: &[Value]) -> Vec<String> {
     let named = |row: &&Value| is_to_nameserver(row) && !names(row, "names").is_empty();
     let named = rows.iter().filter(named);
     named
-        .map(|row| format!("nobody's name: {}", brief(row)))
+        .map(|row| format!("a name without a client: {}", brief(row)))
         .collect()
 }
 
@@ -238,7 +239,7 @@ fn missing_lookups(trace: &Trace) -> Vec<String> {
         .collect()
 }
 
-/// What is missing of what clients said first.
+/// Lists the first messages that are missing.
 fn missing_heads(trace: &Trace) -> Vec<String> {
     let of = |kind: &str, remote: &str| -> Vec<&Event> {
         let events = trace.of_command(kind).into_iter();
@@ -269,7 +270,7 @@ fn missing_heads(trace: &Trace) -> Vec<String> {
     missing
 }
 
-/// Fails with all that is wrong, not with the first of it.
+/// Fails with the list of all errors.
 #[track_caller]
 fn none(wrong: &[String]) {
     assert!(

@@ -1,6 +1,6 @@
-//! Programs by others that look at the same kernel at the same time: execsnoop, tcpconnect and tcplife of
-//! libbpf-tools. All that they report has to be in the trace. What only the trace has is not judged:
-//! they lose events, and cut arguments.
+//! Runs other observers of the same kernel at the same time: execsnoop, tcpconnect and tcplife of
+//! libbpf-tools. The trace must contain all of their reports. Extra events in the trace are not
+//! judged: those tools lose events, and cut arguments.
 
 use std::{collections::BTreeMap, net::SocketAddr, process::Command, time::Duration};
 
@@ -30,20 +30,20 @@ pub(crate) fn tests() -> Vec<Test> {
 const EXECS: usize = 500;
 const CONNECTS: usize = 240;
 
-/// What a tool must have seen at the least to be an oracle.
+/// Least count of events that makes a tool an oracle.
 const ENOUGH: usize = 200;
 
-/// What all of them saw.
-struct Seen {
+/// The reports of all of them.
+struct Observations {
     trace: Trace,
     execsnoop: Ended,
     tcpconnect: Ended,
     tcplife: Ended,
 }
 
-/// Runs the scenario under all of them. The recorder is there first and goes last, so that it has no
-/// excuse for anything that they report.
-fn look(servers: [SocketAddr; 2]) -> Seen {
+/// Runs the scenario under all of them. The recorder starts first and ends last, so it must have
+/// all of their events.
+fn observe(servers: [SocketAddr; 2]) -> Observations {
     let recorder = Recording::of(Vec::new())
         .option(["--system"])
         .start()
@@ -70,7 +70,7 @@ fn look(servers: [SocketAddr; 2]) -> Seen {
             dial(&["plain", "nonblocking", "exchange"].repeat(10), remote);
         }
     }
-    // A port of nobody's.
+    // A port without a listener.
     dial(
         &["plain", "nonblocking"],
         "127.0.0.1:1".parse().expect("an address"),
@@ -79,7 +79,7 @@ fn look(servers: [SocketAddr; 2]) -> Seen {
     let seen = (execsnoop.stop(), tcpconnect.stop(), tcplife.stop());
     recorder.send(Signal::SIGINT);
     let (execsnoop, tcpconnect, tcplife) = seen;
-    Seen {
+    Observations {
         trace: recorder.finish().trace(),
         execsnoop,
         tcpconnect,
@@ -87,17 +87,17 @@ fn look(servers: [SocketAddr; 2]) -> Seen {
     }
 }
 
-/// One process that connects in so many ways.
-fn dial(ways: &[&str], remote: SocketAddr) {
+/// Connects by several methods in one process.
+fn dial(methods: &[&str], remote: SocketAddr) {
     let remote = remote.to_string();
     let mut line = act(["dial"]);
-    for way in ways {
-        line.extend([way.into(), remote.clone().into()]);
+    for method in methods {
+        line.extend([method.into(), remote.clone().into()]);
     }
     run(Command::new(&line[0]).args(&line[1..])).success();
 }
 
-/// The lines that tell of something; the first one is a head.
+/// Returns the lines with events, without the heading.
 fn lines(output: &Ended) -> impl Iterator<Item = &[u8]> {
     output
         .stdout
@@ -134,7 +134,7 @@ fn execs(output: &Ended) -> Vec<Exec> {
         .collect()
 }
 
-/// Everything in `theirs` is as often in `ours`.
+/// Checks that each entry of `theirs` is as often in `ours`.
 #[track_caller]
 fn none_missing(what: &str, theirs: Vec<String>, ours: Vec<String>) {
     let mut left: BTreeMap<String, i64> = BTreeMap::new();
@@ -152,7 +152,7 @@ fn none_missing(what: &str, theirs: Vec<String>, ours: Vec<String>) {
     assert!(missing.is_empty(), "{what} saw more of: {missing:#?}");
 }
 
-/// `Lost 12 events on CPU #1!`
+/// Parses `Lost 12 events on CPU #1!`.
 fn lost(output: &Ended) -> usize {
     String::from_utf8_lossy(&output.stderr)
         .lines()
@@ -168,13 +168,13 @@ fn lost(output: &Ended) -> usize {
 
 fn what_libbpf_tools_see_is_in_the_trace() {
     let servers = ["127.0.0.1", "::1"].map(|address| server(address, Duration::ZERO));
-    let seen = look(servers);
+    let seen = observe(servers);
     compare_execs(&seen);
     compare_connects(&seen);
     compare_lives(&seen, servers);
 }
 
-fn compare_execs(seen: &Seen) {
+fn compare_execs(seen: &Observations) {
     let theirs = execs(&seen.execsnoop);
     let ours: Vec<&crate::harness::Event> = seen.trace.all("exec").collect();
     none_missing(
@@ -214,7 +214,7 @@ fn compare_execs(seen: &Seen) {
         theirs.len(),
         jobs.len()
     );
-    let told = |event: &&crate::harness::Event| {
+    let reported = |event: &&crate::harness::Event| {
         let words: Vec<String> = event
             .argv()
             .iter()
@@ -222,11 +222,11 @@ fn compare_execs(seen: &Seen) {
             .collect();
         format!("{} {}", event.pid(), words.join("|"))
     };
-    none_missing("execsnoop", jobs, ours.iter().map(told).collect());
+    none_missing("execsnoop", jobs, ours.iter().map(reported).collect());
 }
 
-/// `%-6d %-16s %-2d %-16s %-16s %-5d`: PID, COMM, IP, SADDR, DADDR, DPORT.
-fn compare_connects(seen: &Seen) {
+/// Parses `%-6d %-16s %-2d %-16s %-16s %-5d`: PID, COMM, IP, SADDR, DADDR, DPORT.
+fn compare_connects(seen: &Observations) {
     let connect = |line: &[u8]| {
         let line = String::from_utf8_lossy(line).into_owned();
         let mut words = line.split_ascii_whitespace();
@@ -255,9 +255,9 @@ fn compare_connects(seen: &Seen) {
     none_missing("tcpconnect", theirs, ours);
 }
 
-/// `PID COMM LADDR LPORT RADDR RPORT TX_KB RX_KB MS`. It tells the other side's view of a connection too,
-/// which is none of the trace's.
-fn compare_lives(seen: &Seen, servers: [SocketAddr; 2]) {
+/// Parses `PID COMM LADDR LPORT RADDR RPORT TX_KB RX_KB MS`. It also reports the server's side of a
+/// connection, which the trace does not.
+fn compare_lives(seen: &Observations, servers: [SocketAddr; 2]) {
     let life = |line: &[u8]| {
         let line = String::from_utf8_lossy(line).into_owned();
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -279,17 +279,17 @@ fn compare_lives(seen: &Seen, servers: [SocketAddr; 2]) {
             Some(SocketAddr::new(address.parse().ok()?, port.parse().ok()?))
         };
         let remote = address(remote, remote_port)?;
-        let told = format!("{pid} {} {remote} {received}", address(local, local_port)?);
-        Some((servers.contains(&remote), told))
+        let reported = format!("{pid} {} {remote} {received}", address(local, local_port)?);
+        Some((servers.contains(&remote), reported))
     };
     let theirs: Vec<String> = lines(&seen.tcplife)
         .map(|line| {
             life(line).unwrap_or_else(|| panic!("no life: {}", String::from_utf8_lossy(line)))
         })
-        .filter_map(|(is_ours, told)| is_ours.then_some(told))
+        .filter_map(|(is_ours, reported)| is_ours.then_some(reported))
         .collect();
     println!("tcplife saw {} of the scenario", theirs.len());
-    // It forgets some itself where a machine is slow, and says nothing of it.
+    // On a slow machine the tool drops some itself, silently.
     assert!(
         theirs.len() + lost(&seen.tcplife) >= ENOUGH,
         "tcplife saw {} of {CONNECTS} connections: {}",

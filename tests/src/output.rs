@@ -1,5 +1,5 @@
-//! What the views are on: a pipe, a terminal, a narrow one, one that is gone. What they show is the
-//! other tests' subject.
+//! Tests the views on different outputs: a pipe, a terminal, a narrow one, a closed one. The
+//! content is the other tests' subject.
 
 use std::{
     fs::{File, OpenOptions},
@@ -25,7 +25,7 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// A recording with something of everything: odd arguments, a connection, a refusal.
+/// Records a bit of everything: odd arguments, a connection, a refusal.
 fn scene(options: &[&str]) -> Recorded {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
     let remote = listener.local_addr().expect("its address").to_string();
@@ -49,7 +49,7 @@ fn live_lines_are_the_lines_of_replay() {
         let mut again = tracer();
         again.arg("replay").arg(&recorded.file).args(options);
         let replayed = run(&mut again).success();
-        // What is no event: progress, on a slow machine, and that it is over.
+        // Skips lines that are not events: progress on a slow machine, and the end.
         let live: String = recorded
             .ended
             .messages()
@@ -77,7 +77,7 @@ fn live_lines_on_a_terminal_are_those_of_replay_on_one() {
     for columns in [60, 132] {
         let file = directory.path().join(format!("{columns}.trace"));
         let mut live = tracer();
-        // Progress, on a slow machine, is no line of it.
+        // Progress on a slow machine is not part of the view.
         live.args(["record", "--live", "--no-changes", "-o"])
             .arg(&file)
             .args([
@@ -125,7 +125,7 @@ fn a_recorded_command_in_a_pipeline() {
     assert_eq!(seen.messages(), "status 141\n");
 }
 
-/// Every verb that prints, with the arguments it needs.
+/// Returns every verb that prints, with its arguments.
 fn printing(recorded: &Recorded) -> Vec<Command> {
     let with_file = |words: &[&str]| {
         let mut command = tracer();
@@ -156,7 +156,7 @@ fn printing(recorded: &Recorded) -> Vec<Command> {
     ]
 }
 
-/// `tracer replay T | head -1`, at its worst: the pipe is closed before the first byte.
+/// Plays `tracer replay T | head -1` at its worst: the pipe is closed before the first byte.
 fn a_reader_that_has_seen_enough_is_no_error() {
     let recorded = scene(&[]);
     for mut command in printing(&recorded) {
@@ -218,7 +218,7 @@ fn a_stderr_that_is_gone_stops_nothing() {
     run(tracer().args(["replay", "--strict"]).arg(&file)).success();
 }
 
-/// What is on a terminal without its escape sequences.
+/// Strips a terminal's text of its escape sequences.
 fn plainly(shown: &str) -> String {
     let mut plain = String::new();
     let mut characters = shown.chars();
@@ -237,27 +237,27 @@ fn lines_fit_a_narrow_terminal() {
     let recorded = scene(&[]);
     for columns in [60, 80, 120] {
         for mut command in printing(&recorded) {
-            let told = format!("{command:?}");
+            let reported = format!("{command:?}");
             if ["json", "completions", "man", "--tree", "--help"]
                 .iter()
-                .any(|word| told.contains(word))
+                .any(|word| reported.contains(word))
             {
                 continue;
             }
             let (code, shown) = on_terminal(command.env("TERM", "xterm"), columns);
-            assert_eq!(code, Some(0), "{told}");
+            assert_eq!(code, Some(0), "{reported}");
             let plain = plainly(&shown);
             assert!(
-                plain.lines().count() > usize::from(!told.contains("version")),
+                plain.lines().count() > usize::from(!reported.contains("version")),
                 "{plain}"
             );
             for line in plain.lines() {
                 let width = line.trim_end_matches('\r').chars().count();
-                // What doctor names cannot be broken where it is to be copied.
-                let is_one_word = told.contains("doctor") && !line.trim().contains(' ');
+                // Names in doctor's output must stay whole for copying.
+                let is_one_word = reported.contains("doctor") && !line.trim().contains(' ');
                 assert!(
                     width <= usize::from(columns) || is_one_word,
-                    "{told}: {width} columns: {line}"
+                    "{reported}: {width} columns: {line}"
                 );
             }
         }
@@ -266,7 +266,10 @@ fn lines_fit_a_narrow_terminal() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let mut command = tracer();
     command.args(["record", "-o", "a.trace", "--", "sh", "-c"]);
-    command.arg("(sleep 1 'and a half, as one would write in a longer text' 2>/dev/null &); : and more text, so much that it does not fit");
+    command.arg(
+        "(sleep 1 'and a half, as one would write in a longer text' 2>/dev/null &); : and \
+        more text, so much that it does not fit",
+    );
     let (_, shown) = on_terminal(
         command.env("TERM", "xterm").current_dir(directory.path()),
         60,

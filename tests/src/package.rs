@@ -1,6 +1,6 @@
-//! Real packages, installed and removed with all that belongs to it: what `changes` says of files, against find(1) before
-//! and after for what differs, and against dpkg's lists and strace(1) for who did it. The machine's own system is used
-//! for it, under a layer of memory.
+//! Installs and removes real packages with all their dependencies. The file rows of `changes` are
+//! compared with find(1) before and after, and authors with dpkg's lists and strace(1). They use
+//! the machine's own system, under a layer of memory.
 
 mod acts;
 mod changed;
@@ -25,15 +25,15 @@ pub(crate) fn tests() -> Vec<Test> {
             .prepared(possible)
     };
     vec![
-        on_stage(live!(an_installed_package_is_told_file_by_file)),
-        on_stage(live!(the_author_is_whom_strace_saw_last)).needs("strace"),
+        on_stage(live!(an_installed_package_is_reported_file_by_file)),
+        on_stage(live!(the_author_is_the_last_one_in_strace)).needs("strace"),
     ]
 }
 
-/// Of all files so many at least have an author that was seen, where the file system can be watched as a whole.
+/// Least share of files with an observed author, where the file system can be watched as a whole.
 const SEEN: f64 = 0.99;
 
-/// Where apt-get itself keeps what it knows.
+/// Directories of apt-get's own state.
 const APT: [&str; 3] = ["/var/cache/apt/", "/var/lib/apt/", "/var/log/apt/"];
 
 /// Checks that enough authors were seen; all others have to be marked.
@@ -48,7 +48,7 @@ fn most_are_seen<'a>(is_whole: bool, rows: impl Iterator<Item = &'a Value>) {
     assert!(!is_whole || seen >= all * SEEN, "{seen} of {all}");
 }
 
-/// Whether it has an author, who is not concluded.
+/// Checks whether a row has an observed, not inferred, author.
 fn was_seen(row: &Value) -> bool {
     row["process"].is_object() && row["inferred"] == false
 }
@@ -63,8 +63,9 @@ fn install(package: &'static str) -> Vec<OsString> {
     line
 }
 
-/// Since Linux 6.13 an overlay, too, tells the handle of a directory that is removed, by which what was in it is known.
-fn tells_what_is_removed() -> bool {
+/// Since Linux 6.13 an overlay, too, reports the handle of a removed directory, which names the
+/// files in it.
+fn reports_removed_files() -> bool {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("this kernel's release");
     let mut numbers = release
         .split(['.', '-'])
@@ -75,7 +76,7 @@ fn tells_what_is_removed() -> bool {
 /// The first package.
 struct First {
     changed: Changed,
-    /// What is in the lists of the packages that were unpacked: dpkg's work.
+    /// Files in the lists of the unpacked packages: dpkg's work.
     unpacked: BTreeSet<Vec<u8>>,
 }
 
@@ -101,7 +102,7 @@ fn first(stage: &Stage) -> &'static First {
     })
 }
 
-fn an_installed_package_is_told_file_by_file() {
+fn an_installed_package_is_reported_file_by_file() {
     let stage = stage();
     let First { changed, unpacked } = first(&stage);
     let rows = changed.rows(&stage);
@@ -119,7 +120,7 @@ fn an_installed_package_is_told_file_by_file() {
             assert!(author.starts_with("apt"), "{row}");
             by_apt += 1;
         } else {
-            // Directories, and what scripts of packages do.
+            // Directories, and the work of package scripts.
             assert!(changed.is_within(&row["process"], "dpkg"), "{row}");
             by_scripts += u64::from(author != "dpkg");
         }
@@ -127,7 +128,8 @@ fn an_installed_package_is_told_file_by_file() {
     println!("{by_dpkg} unpacked by dpkg, {by_apt} by apt, {by_scripts} by what packages run");
     assert!(by_dpkg >= 50 && by_apt >= 1 && by_scripts >= 5);
 
-    // What is no file: whoever made the entry, and not who ran or looked at something for it.
+    // Rows that are not files: their author made the entry; helpers that ran or looked something up
+    // do not count.
     let entries = [
         ("package", "dpkg"),
         ("user", "useradd"),
@@ -145,9 +147,10 @@ fn an_installed_package_is_told_file_by_file() {
     assert!(packages.any(|row| text(row, "name").starts_with(FIRST)));
 }
 
-fn the_author_is_whom_strace_saw_last() {
+fn the_author_is_the_last_one_in_strace() {
     let stage = stage();
-    // All that came with it is removed again now. What else nobody needs stays: the second may, and that is not fetched.
+    // The dependencies are removed again now. Unneeded packages stay: the second may stay, and is
+    // not fetched.
     let new = first(&stage).changed.of_kind("package");
     let new = new.filter(|row| row["action"] == "new");
     let new: Vec<&str> = new
@@ -160,8 +163,8 @@ fn the_author_is_whom_strace_saw_last() {
     let changed = Changed::by(&stage, watched(&log, words(["sh", "-c", &script])));
     let acts = acts(&log, [&changed.before, &changed.after]);
     let rows = changed.rows(&stage);
-    let is_told = |row: &&Value| row["action"] != "gone" || tells_what_is_removed();
-    most_are_seen(stage.is_whole, rows.values().copied().filter(is_told));
+    let is_reported = |row: &&Value| row["action"] != "gone" || reports_removed_files();
+    most_are_seen(stage.is_whole, rows.values().copied().filter(is_reported));
     let mut wrong = Vec::new();
     for (path, row) in rows.iter().filter(|(_, row)| was_seen(row)) {
         let authors = acts.authors(path, changed.action(path) == "gone");

@@ -1,5 +1,4 @@
-//! Whose a process is, whatever it does: the hard cases. What a rules file says about trees is the
-//! demo's subject.
+//! Tests the hard cases of a process's ancestry. Trees by rules are the demo's subject.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,12 +16,12 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(every_name_of_a_process_finds_it),
         live!(processes_of_a_millisecond_are_whole),
         live!(a_process_id_that_is_used_again),
-        live!(ends_are_told_by_code_or_signal),
+        live!(ends_are_reported_by_code_or_signal),
         live!(seen_from_within_a_pid_namespace),
     ]
 }
 
-/// The processes of tree `command`.
+/// Returns the processes of tree `command`.
 fn mine(trace: &Trace) -> Vec<Value> {
     trace.processes(["--tree", "command"])
 }
@@ -39,7 +38,7 @@ fn two_thousand_orphans_are_all_the_commands() {
             (setsid sh -c 'exec sleep 0.01' &)
             i=$((i + 1))
         done
-        # Orphans belong to somebody else by now, so there is nothing to wait for.
+        # Orphans have another parent by now, so there is nothing to wait for.
         sleep 2";
     let trace = Recording::of(words(["sh", "-c", script]))
         .lingers(1000)
@@ -55,7 +54,7 @@ fn two_thousand_orphans_are_all_the_commands() {
     assert_eq!(count("/setsid"), 2000);
     assert_eq!(count("/sh"), 2001);
     assert_eq!(count("/sleep"), 2001);
-    // Wherever they were put: no sleep of theirs is in another tree.
+    // In any place: none of its sleeps is in another tree.
     let strangers = trace
         .all("exec")
         .filter(|event| event.tree() != "command" && event.argv() == [&b"sleep"[..], b"0.01"])
@@ -154,7 +153,7 @@ fn a_process_ends_with_its_last_thread() {
     assert_eq!(exits[0].0["code"], 5);
     let exec = trace.of_command("exec")[0].number("boot_ns");
     let lived = exits[0].number("boot_ns") - exec;
-    assert!(lived >= 300_000_000, "told after {lived} ns");
+    assert!(lived >= 300_000_000, "reported after {lived} ns");
 }
 
 fn every_name_of_a_process_finds_it() {
@@ -246,7 +245,7 @@ fn a_process_id_that_is_used_again() {
     assert_eq!(of_both.count(), 2);
 }
 
-fn ends_are_told_by_code_or_signal() {
+fn ends_are_reported_by_code_or_signal() {
     let script =
         "sh -c 'exit 3' first; sh -c 'kill -KILL $$' second; sh -c 'kill -SEGV $$' third; exit 0";
     let trace = record(words(["sh", "-c", script]));
@@ -263,7 +262,7 @@ fn ends_are_told_by_code_or_signal() {
     assert_eq!(end("third"), (Value::Null, "SIGSEGV".into()));
 }
 
-/// Ids are those of the recorder's own namespace, and what is outside has none.
+/// Ids are those of the recorder's namespace; processes outside have none.
 fn seen_from_within_a_pid_namespace() {
     let script = "echo $$; sh -c '/bin/true; exit 0'";
     let trace = Recording::of(words(["sh", "-c", script]))

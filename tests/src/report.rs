@@ -1,5 +1,5 @@
-//! `tracer report`: where it goes, what is in the page, and that it fits. What its text says is in the corpus; what a browser
-//! makes of the page is in `page`.
+//! Tests `tracer report`: its output file, the page's content, and its size. Its text is in the
+//! corpus; the page in a browser is in `page`.
 
 mod page;
 
@@ -74,7 +74,7 @@ fn a_file_is_private_and_never_replaced_unasked() {
     let link = directory.path().join("link.html");
     symlink(&file, &link).expect("a link");
     says(&write(&link, &["--force"]), 1, &["symbolic link"]);
-    // A trace that cannot be read costs no report that was there.
+    // An unreadable trace does not replace an existing report.
     let mut broken = tracer();
     broken
         .arg("report")
@@ -103,7 +103,7 @@ fn html_goes_down_a_pipe() {
     assert!(page.starts_with("<!DOCTYPE html>") && page.trim_end().ends_with("</html>"));
 }
 
-/// What matters is text of the page, before any script ran.
+/// Important facts are text of the page, before any script runs.
 fn the_page_stands_without_a_script() {
     let page = html("oms-names", &[]);
     let (before, _) = page.split_once("<script").expect("a script");

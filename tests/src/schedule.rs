@@ -1,5 +1,6 @@
-//! Files that make programs run later, and the programs that cron then runs. The directories are a mount
-//! namespace's own, and so is the cron: a shell of that name. Nothing is scheduled on this machine.
+//! Tests files that make programs run later, and the programs that cron then runs. Directories and
+//! cron, a shell of that name, are confined to a mount namespace. Nothing is scheduled on this
+//! machine.
 
 use std::{ffi::OsString, fs};
 
@@ -9,11 +10,11 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         live!(a_job_is_of_the_one_who_wrote_its_table),
         live!(a_table_of_before_explains_nothing),
-        live!(what_is_done_to_files_is_told),
+        live!(changes_of_files_are_reported),
     ]
 }
 
-/// Runs a script where cron's directories are empty, and recorded from inside.
+/// Runs a script with empty cron directories, recorded from inside.
 fn record(before: &str, script: &str) -> Trace {
     let place = tempfile::tempdir().expect("a directory");
     let cron = place.path().join("cron");
@@ -34,7 +35,7 @@ fn record(before: &str, script: &str) -> Trace {
         .trace()
 }
 
-/// Has it run a job that is known by a word. It is no child of the writer's.
+/// Makes cron run a job with a known word. It is not a child of the writer.
 fn run(word: &str) -> String {
     format!(
         "( setsid \"$1\" -c \"/bin/sh -c '/bin/echo {word} >/dev/null'; :\" & )
@@ -77,12 +78,13 @@ fn a_table_of_before_explains_nothing() {
     assert!(because.starts_with("child of cron ["), "{because}");
 }
 
-fn what_is_done_to_files_is_told() {
+fn changes_of_files_are_reported() {
     let trace = record(
         "",
-        "cd /etc/cron.hourly && echo x >one && mv one two && rm two && mkdir below && : >below/x; sleep 0.2",
+        "cd /etc/cron.hourly && echo x >one && mv one two && rm two && mkdir below && : >below/x; \
+         sleep 0.2",
     );
-    let told: Vec<(String, String, String)> = trace
+    let reported: Vec<(String, String, String)> = trace
         .all("file")
         .map(|event| {
             (
@@ -104,5 +106,5 @@ fn what_is_done_to_files_is_told() {
         ("sh", "written", "/etc/cron.hourly/below/x"),
     ];
     let expected = expected.map(|(who, action, path)| (who.into(), action.into(), path.into()));
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
 }

@@ -1,5 +1,6 @@
-//! Units of a systemd that runs: which is started by whom, and which by nobody that is recorded. All of
-//! it is read from one recording, see `scene`, and compared with what its processes said of themselves.
+//! Tests units under a running systemd: those started for a recorded process, and those started
+//! without one. One recording serves all, see `scene`. It is compared with the reports of its own
+//! processes.
 
 mod running;
 mod scene;
@@ -14,10 +15,10 @@ use crate::harness::{Event, Test, live};
 use scene::{Scene, scene};
 use truth::Line;
 
-/// Why a test is skipped where there is none.
+/// The reason to skip a test elsewhere.
 pub(crate) const NOT: &str = "systemd is not PID 1";
 
-/// Whether systemd starts the units here; the way sd_booted(3) tells.
+/// Checks whether systemd starts the units here, as sd_booted(3) does.
 pub(crate) fn is_manager() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }
@@ -36,7 +37,7 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(requests_in_other_words_are_found),
         live!(requests_for_several_units_are_found),
         live!(requests_through_other_programs_are_found),
-        live!(what_becomes_of_units_is_told),
+        live!(unit_events_are_reported),
         live!(units_are_compared_as_systemd_has_them),
     ];
     of_scene
@@ -51,17 +52,17 @@ fn because(life: &Value) -> &str {
     life["because"].as_str().unwrap_or_default()
 }
 
-/// In a few words.
+/// Describes a process in a few words.
 fn who(life: &Value) -> String {
     let Value::Object(life) = life else {
-        return "nobody".to_owned();
+        return "no process".to_owned();
     };
     let keys = ["pid", "ppid", "argv", "unit", "tree", "because"];
     let parts: Vec<String> = keys.iter().map(|key| life[*key].to_string()).collect();
     parts.join(" ")
 }
 
-/// Fails with what is wrong, not with the first of it, and with no more than one wants to read.
+/// Fails with all errors, up to a readable number.
 #[track_caller]
 fn none(wrong: &[String]) {
     let shown = &wrong[..wrong.len().min(12)];
@@ -73,7 +74,7 @@ fn none(wrong: &[String]) {
     );
 }
 
-/// The numbers of processes that a reason names.
+/// Returns the process ids in a reason.
 fn named(because: &str) -> Vec<u64> {
     let parts = because.split("[pid ").skip(1);
     parts
@@ -81,7 +82,7 @@ fn named(because: &str) -> Vec<u64> {
         .collect()
 }
 
-/// What is wrong with a reason that has to name a unit and its request.
+/// Returns the error in a reason that has to name a unit and its request.
 fn unlinked(life: &Value, unit: &str, request: &Line) -> Option<String> {
     let reason = because(life);
     let is_right = reason.contains(&format!("unit {unit}, started by "))
@@ -90,7 +91,7 @@ fn unlinked(life: &Value, unit: &str, request: &Line) -> Option<String> {
     (!is_right).then(|| format!("not of {}: {}", request.pid, who(life)))
 }
 
-/// The only process of a unit that said something.
+/// Returns the only process of a unit that reported.
 fn only(scene: &Scene, unit: &str) -> Result<Value, String> {
     let said: Vec<&Line> = scene
         .truth
@@ -106,7 +107,7 @@ fn only(scene: &Scene, unit: &str) -> Result<Value, String> {
     }
 }
 
-/// Whether it is this process or one that descends from it.
+/// Checks whether a process is, or descends from, another.
 fn descends(scene: &Scene, pid: u64, from: u64) -> bool {
     let mut pid = pid;
     for _ in 0..8 {
@@ -121,7 +122,7 @@ fn descends(scene: &Scene, pid: u64, from: u64) -> bool {
     false
 }
 
-/// What is wrong with the units that each were asked for once.
+/// Lists the errors of units that were requested once each.
 fn unlinked_units(units: &[&str]) -> Vec<String> {
     let scene = scene();
     let of = |unit: &&str| -> Option<String> {
@@ -301,7 +302,7 @@ fn a_service_of_a_timer_a_socket_or_a_path_is_of_who_wrote_it() {
     none(&wrong);
 }
 
-/// `service`, an alias, an instance of a template, a request that does not wait.
+/// Uses `service`, an alias, an instance of a template, and a request that does not wait.
 fn requests_in_other_words_are_found() {
     none(&unlinked_units(&[
         "ship-service.service",
@@ -311,7 +312,7 @@ fn requests_in_other_words_are_found() {
     ]));
 }
 
-/// Three at once, two requests at once, and one for units that the one that was asked for needs.
+/// Requests three units at once, makes two requests at once, and one for a unit with dependencies.
 fn requests_for_several_units_are_found() {
     none(&unlinked_units(&[
         "ship-a.service",
@@ -325,7 +326,7 @@ fn requests_for_several_units_are_found() {
     ]));
 }
 
-/// These run systemctl themselves, so it is a process below the one that is known.
+/// These programs run systemctl themselves, so it is a process below the known one.
 fn requests_through_other_programs_are_found() {
     let scene = scene();
     let mut wrong = Vec::new();
@@ -351,11 +352,11 @@ fn requests_through_other_programs_are_found() {
     none(&wrong);
 }
 
-fn what_becomes_of_units_is_told() {
+fn unit_events_are_reported() {
     let scene = scene();
-    let told = |unit: &str| -> Vec<&Event> {
+    let reported = |unit: &str| -> Vec<&Event> {
         let events = scene.trace.all("unit");
-        // What came of it, without what systemd was about to do and what it said that the unit is.
+        // The outcome, without queued jobs and descriptions.
         let wanted = |event: &&Event| {
             event.text("unit") == unit && !["queued", "described"].contains(&event.text("action"))
         };
@@ -367,7 +368,7 @@ fn what_becomes_of_units_is_told() {
             .map(|event| event.text("action").to_owned())
             .collect()
     };
-    let omi = told("omid.service");
+    let omi = reported("omid.service");
     let seen = actions(&omi);
     assert_eq!(
         seen.first().map(String::as_str),
@@ -384,7 +385,7 @@ fn what_becomes_of_units_is_told() {
         assert_eq!(words[0], "systemctl", "{event:?}");
         assert_eq!(words[2], "omid", "{event:?}");
     }
-    let seen = actions(&told("acme-agent.service"));
+    let seen = actions(&reported("acme-agent.service"));
     let mut rest = seen.iter();
     for action in ["started", "failed", "restarted"] {
         assert!(rest.any(|seen| seen == action), "{action}: {seen:?}");
@@ -394,8 +395,10 @@ fn what_becomes_of_units_is_told() {
 fn units_are_compared_as_systemd_has_them() {
     let scene = scene();
     for (subject, state) in [("unit file", "enabled"), ("unit", "active")] {
-        let told = scene.trace.all("compared");
-        let parts: Vec<&Event> = told.filter(|it| it.text("subject") == subject).collect();
+        let reported = scene.trace.all("compared");
+        let parts: Vec<&Event> = reported
+            .filter(|it| it.text("subject") == subject)
+            .collect();
         assert!(!parts.is_empty(), "{subject}");
         for part in &parts {
             assert_eq!(part.0["problem"], Value::Null, "{part:?}");

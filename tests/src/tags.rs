@@ -1,4 +1,4 @@
-//! `tracer tags`: how answers look, as rows and as objects, on a pipe and on a terminal.
+//! Tests `tracer tags`: the form of answers, as rows and as objects, on a pipe and on a terminal.
 
 mod files;
 mod piped;
@@ -39,7 +39,7 @@ const FIXTURES: [(&str, &str); 4] = [
     ("goog.json", include_str!("../fixtures/goog.json")),
 ];
 
-/// A directory with a list of every form.
+/// A directory with a list of every format.
 struct Lists(TempDir);
 
 impl Lists {
@@ -205,7 +205,8 @@ fn a_reader_that_has_seen_enough_is_no_error() {
         assert_eq!(messages, "", "{format}");
     }
     let mut command = Command::new("sh");
-    let script = "yes 40.79.194.105 | { \"$1\" tags --service-tags \"$2\"; echo \"status $?\" >&2; } | head -n 1";
+    let script = "yes 40.79.194.105 | { \"$1\" tags --service-tags \"$2\"; echo \"status $?\" >&2; \
+        } | head -n 1";
     command
         .args(["-c", script, "sh"])
         .arg(tracer().get_program());

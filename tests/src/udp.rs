@@ -1,5 +1,6 @@
-//! UDP: every peer that a process sent to is a row, with exactly so many datagrams and bytes each way as its process
-//! counted; and what came from strangers is counted where they sent it. No packet leaves the test's own wire.
+//! Tests UDP: every peer that a process sent to is a row with the process's own counts of datagrams
+//! and bytes each way. Traffic of strangers is counted at its destination. No packet leaves the
+//! test's own wire.
 
 use std::collections::BTreeMap;
 
@@ -17,11 +18,11 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// A way to talk, how often, how long; and what has to be counted: datagrams and bytes each way. The far end answers
-/// with twice as much, but for what is not to be answered.
+/// A pattern, the count and size of datagrams, and the expected datagrams and bytes each way. The
+/// far end answers with twice the bytes, unless the pattern forbids it.
 type Line = (&'static str, u16, usize, [u64; 4]);
 
-/// The ways are those of `actor/datagram.rs`.
+/// Patterns are those of `actor/datagram.rs`.
 const TABLE: [Line; 12] = [
     ("connected", 3, 100, [3, 300, 3, 600]),
     ("addressed", 3, 100, [3, 300, 3, 600]),
@@ -36,16 +37,17 @@ const TABLE: [Line; 12] = [
     ("addressed", 3, 0, [3, 0, 3, 0]),
     ("connected", 2, 20_000, [2, 40_000, 2, 80_000]),
     ("unsent", 2, 10, [0; 4]),
-    // One socket, and peers of which each gets one more than the one before.
+    // One socket, and each peer gets one more than the one before.
     ("many", PEERS, 10, [0; 4]),
 ];
 
 const PEERS: u16 = 30;
 
-/// For each line and family: its script, its port, its remote address, and what is expected of each of its peers.
+/// For each line and family: its script, port, remote address, and the expected counts of each
+/// peer.
 struct Case {
     name: u16,
-    way: &'static str,
+    pattern: &'static str,
     script: String,
     peers: Vec<(String, [u64; 4])>,
 }
@@ -53,16 +55,16 @@ struct Case {
 fn cases() -> Vec<Case> {
     let mut name = 24_000;
     let mut cases = Vec::new();
-    for (way, count, size, counts) in TABLE {
+    for (pattern, count, size, counts) in TABLE {
         for family in ["v4", "v6", "mapped"] {
-            let ip = match (way, family) {
+            let ip = match (pattern, family) {
                 ("unsent", "v6") => "[2001:db8:3::1]",
                 ("unsent", _) => "203.0.113.1",
                 (_, "v6") => "[2001:db8:1::2]",
                 _ => "192.0.2.2",
             };
             let socket = if family == "mapped" { "mapped" } else { "own" };
-            let peers = match way {
+            let peers = match pattern {
                 "unsent" => Vec::new(),
                 "many" => (0..count)
                     .map(|peer| {
@@ -77,8 +79,8 @@ fn cases() -> Vec<Case> {
             };
             cases.push(Case {
                 name,
-                way,
-                script: format!("{name} {way} {socket} {ip}:{name} {count} {size}"),
+                pattern,
+                script: format!("{name} {pattern} {socket} {ip}:{name} {count} {size}"),
                 peers,
             });
             name += PEERS;
@@ -87,7 +89,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// What actors say of themselves: owners, and `LOCAL SENT BYTES RECEIVED BYTES`.
+/// The actors' own reports: owners, and `LOCAL SENT BYTES RECEIVED BYTES`.
 #[derive(Default)]
 struct Said {
     owner: u64,
@@ -128,7 +130,7 @@ fn port_of(row: &Value) -> Option<u16> {
     row["local"].as_str()?.rsplit(':').next()?.parse().ok()
 }
 
-fn told(row: &Value) -> String {
+fn reported(row: &Value) -> String {
     let is_v4 = |key: &str| row[key].as_str().map(|end| !end.starts_with('['));
     assert_eq!(is_v4("local"), is_v4("remote"), "{row}");
     assert!(row["connect_ms"].is_null(), "{row}");
@@ -147,9 +149,9 @@ fn told(row: &Value) -> String {
 
 fn every_peer_is_a_row_with_its_counts() {
     let cases = cases();
-    let peers = cases.iter().map(|case| (case.way, case.name));
+    let peers = cases.iter().map(|case| (case.pattern, case.name));
     let servers: Vec<(&str, u16)> = peers
-        .flat_map(|(way, name)| match way {
+        .flat_map(|(pattern, name)| match pattern {
             "unsent" => 0..0,
             "many" => name..name + PEERS,
             _ => name..name + 1,
@@ -163,14 +165,14 @@ fn every_peer_is_a_row_with_its_counts() {
         .lingers(300)
         .run();
     let said = said(recorded.ended.text());
-    let kept = cases.iter().filter(|case| case.way == "kept");
-    let staying = Staying::new(kept.map(|case| said[&case.name].owner));
-    drop(staying);
+    let kept = cases.iter().filter(|case| case.pattern == "kept");
+    let kept_alive = Staying::new(kept.map(|case| said[&case.name].owner));
+    drop(kept_alive);
     let trace = recorded.trace();
     let mut wanted = Vec::new();
     for case in &cases {
         let own = &said[&case.name];
-        // The scene itself: every process counted what its peers are to come to together.
+        // The scene itself: every process counted the sum of its peers.
         let all = case.peers.iter().fold([0; 4], |mut all, (_, counts)| {
             all.iter_mut()
                 .zip(counts)
@@ -183,13 +185,17 @@ fn every_peer_is_a_row_with_its_counts() {
             case.script,
             own.counted
         );
-        let state = if case.way == "kept" { "open" } else { "closed" };
+        let state = if case.pattern == "kept" {
+            "open"
+        } else {
+            "closed"
+        };
         for (remote, counts) in &case.peers {
             wanted.push((remote.clone(), own.port, state, *counts, own.owner));
         }
     }
     let rows = trace.connections(["--tree", "command"]);
-    // Of a process that was gone before it could say so, the port is whatever the row says.
+    // For a process that ended too early to report, the row's port is accepted.
     let mut wanted: Vec<String> = wanted
         .into_iter()
         .map(|(remote, port, state, counts, owner)| {
@@ -198,7 +204,7 @@ fn every_peer_is_a_row_with_its_counts() {
             format!("{remote} udp {state} - {counts:?} from port {port:?} owner {owner}")
         })
         .collect();
-    let mut rows: Vec<String> = rows.iter().map(told).collect();
+    let mut rows: Vec<String> = rows.iter().map(reported).collect();
     wanted.sort();
     rows.sort();
     let missing: Vec<&String> = wanted.iter().filter(|it| !rows.contains(it)).collect();
@@ -212,7 +218,7 @@ fn every_peer_is_a_row_with_its_counts() {
     );
 }
 
-/// Two strangers to each of these: what is bound, where it is, and whether they are answered.
+/// Two strangers for each of these: kind, place, and whether they get an answer.
 const BOUND: [(&str, &str, &str, &str); 8] = [
     ("bound", "own", "192.0.2.1", "192.0.2.1"),
     ("bound", "own", "[2001:db8:1::1]", "[2001:db8:1::1]"),
@@ -233,10 +239,10 @@ fn strangers_count_where_they_send_to() {
     let name = |line: usize| 25_000 + u16::try_from(line).expect("a port");
     let mut script = String::new();
     let mut theirs = String::new();
-    for (line, (way, socket, own, at)) in BOUND.iter().enumerate() {
+    for (line, (pattern, socket, own, at)) in BOUND.iter().enumerate() {
         let port = name(line);
-        script += &format!("{port} {way} {socket} {own}:{port} {count} 0\n");
-        let manner = if *way == "server" {
+        script += &format!("{port} {pattern} {socket} {own}:{port} {count} 0\n");
+        let manner = if *pattern == "server" {
             "connected"
         } else {
             "quiet"
@@ -263,9 +269,9 @@ fn strangers_count_where_they_send_to() {
     let mut wanted: Vec<String> = BOUND
         .iter()
         .enumerate()
-        .map(|(line, (way, _, own, _))| {
+        .map(|(line, (pattern, _, own, _))| {
             let [datagrams, bytes] = received;
-            let counts = match *way {
+            let counts = match *pattern {
                 "server" => [datagrams, bytes, datagrams, bytes],
                 _ => [0, 0, datagrams, bytes],
             };
@@ -289,7 +295,7 @@ fn strangers_count_where_they_send_to() {
     wanted.sort();
     rows.sort();
     assert_eq!(rows, wanted);
-    // Whom they answered is nobody that they asked.
+    // Strangers that get answers are not peers.
     let peers = trace.connections(["--tree", "command"]);
     assert!(peers.is_empty(), "{peers:?}");
 }
@@ -301,7 +307,7 @@ fn listeners(trace: &Trace) -> Vec<Value> {
 /// More than the 16,384 of `PEER_LIMIT`.
 const SCANNED: u16 = 20_000;
 
-/// Either each of them is a row with its one datagram, or it is said that something is missing.
+/// Either each peer is a row with its one datagram, or the trace reports a gap.
 fn more_peers_than_the_kernel_side_counts_at_once() {
     let wire = Wire::with(&[]);
     // The router drops all of it.
@@ -333,6 +339,10 @@ fn more_peers_than_the_kernel_side_counts_at_once() {
         rows.len(),
         trace.replayed.messages()
     );
-    let told = run(crate::harness::tracer().arg("connections").arg(&trace.file));
-    assert!(told.code == Some(0) || !is_complete, "{}", told.messages());
+    let reported = run(crate::harness::tracer().arg("connections").arg(&trace.file));
+    assert!(
+        reported.code == Some(0) || !is_complete,
+        "{}",
+        reported.messages()
+    );
 }

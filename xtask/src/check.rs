@@ -2,6 +2,8 @@
 //! format, lints, docs, dependency directions, the generated reference. It changes no file.
 
 mod directions;
+mod language;
+mod prose;
 
 use std::{
     path::Path,
@@ -18,11 +20,20 @@ pub struct Arguments {
     /// Leave the kernel programs out, which need a toolchain of their own
     #[arg(long)]
     no_ebpf: bool,
+    /// Only format, one run of the lints and dependency directions: for the inner loop
+    #[arg(long)]
+    fast: bool,
+    /// Only a report on the language of code and documents; it fails no check yet
+    #[arg(long, conflicts_with = "fast")]
+    language: bool,
 }
 
 /// Does what the command line asks for: all steps, even after one that failed.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = demo::workspace()?;
+    if arguments.language {
+        return language::report(&workspace);
+    }
     let mut failed = Vec::new();
     let mut step = |name: &str, result: Result<()>| match &result {
         Ok(()) => eprintln!("check: {name}: ok"),
@@ -32,11 +43,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
     };
     step("format", format(&workspace));
-    step("lints", lints(&workspace));
-    step("docs", docs(&workspace));
     step("dependency directions", directions::check(&workspace));
     step("reference", reference::check(&workspace));
-    if !arguments.no_ebpf {
+    if arguments.fast {
+        step("lints", lints_of_all(&workspace));
+    } else {
+        step("lints", lints(&workspace));
+        step("docs", docs(&workspace));
+    }
+    if !arguments.no_ebpf && !arguments.fast {
         step("lints of the kernel programs", ebpf::lint(&workspace));
     }
     if !failed.is_empty() {
@@ -55,9 +70,10 @@ fn format(workspace: &Path) -> Result<()> {
     )
 }
 
-/// With the running kernel as a source of events, and without it.
-fn lints(workspace: &Path) -> Result<()> {
-    const DENY: [&str; 3] = ["--", "-D", "warnings"];
+const DENY: [&str; 3] = ["--", "-D", "warnings"];
+
+/// Runs clippy on everything, with the running kernel as a source of events.
+fn lints_of_all(workspace: &Path) -> Result<()> {
     let all = [
         "clippy",
         "--quiet",
@@ -65,7 +81,12 @@ fn lints(workspace: &Path) -> Result<()> {
         "--all-targets",
         "--locked",
     ];
-    cargo(workspace, &[&all[..], &DENY[..]].concat(), &[])?;
+    cargo(workspace, &[&all[..], &DENY[..]].concat(), &[])
+}
+
+/// Runs clippy on everything, and on the tool without a kernel as a source of events.
+fn lints(workspace: &Path) -> Result<()> {
+    lints_of_all(workspace)?;
     let replay_only = [
         "clippy",
         "--quiet",

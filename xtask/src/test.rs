@@ -1,68 +1,127 @@
 //! `cargo xtask test`: every test that there is, and one line at the end that counts them: unit and
-//! doc tests, the corpus of old traces, the demo, recordings on the running kernel. What this
-//! machine cannot run is skipped aloud. Programs are built as the current user; only the recordings
-//! run as root.
+//! doc tests, the corpus of old traces, the demo, recordings on the running kernel, and recordings
+//! of a systemd in namespaces of its own. What this machine cannot run is skipped aloud. Programs
+//! are built as the current user; only the recordings run as root.
 
 mod needs;
+mod programs;
+mod sandbox;
 pub mod tally;
 
-use std::{
-    ffi::OsString,
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
-use nix::unistd::Uid;
+use clap::ValueEnum;
 
-use crate::demo::{self, build, elevate};
+use crate::demo::{self, build};
+use programs::Programs;
 use tally::Tally;
 
 /// Runs all tests; the recordings on the running kernel need root, and take it through sudo
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Only tests whose name contains this
+    /// Only tests whose name contains this; only what they need is built
     filter: Option<String>,
+    /// Only tests of this kind
+    #[arg(long, value_enum)]
+    only: Option<Kind>,
     /// Leave out the demo, and the tests that record on the running kernel
     #[arg(long)]
     no_live: bool,
+    /// Repeat kills and enlarge storms to the sizes that are promised; takes half an hour
+    #[arg(long)]
+    thorough: bool,
 }
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// Unit and doc tests
+    Unit,
+    /// Tests of the finished program
+    EndToEnd,
+}
+
+/// Makes tests take their time; they ask for it by this name.
+const THOROUGH: &str = "TRACER_TESTS_THOROUGH";
 
 /// Does what the command line asks for: all steps, even after one that failed.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = demo::workspace()?;
-    needs::look(arguments.no_live);
-    say("building");
-    let programs = Programs::build(&workspace)?;
     let mut tally = Tally::default();
-
-    say("unit tests");
-    tally.run(&mut unit_tests(&workspace, arguments)?, "unit tests")?;
-    if arguments.concerns("corpus") {
-        say("the corpus, read by a tool that cannot record");
-        let mut command = programs.end_to_end(&programs.reader);
-        tally.run(command.arg("corpus"), "the corpus")?;
+    if arguments.wants(Kind::Unit) {
+        say("unit tests");
+        tally.run(&mut unit_tests(&workspace, arguments)?, "unit tests", None)?;
     }
-    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
-    let mut trace = None;
-    if !arguments.no_live && arguments.concerns("demo") {
-        say("the demo");
-        trace = programs.demo(directory.path(), &mut tally)?;
+    if arguments.wants(Kind::EndToEnd) {
+        end_to_end(&workspace, arguments, &mut tally)?;
     }
-    say("end-to-end tests");
-    let mut command = programs.as_root(arguments, trace.as_deref());
-    command.args(&arguments.filter);
-    tally.run(&mut command, "the end-to-end tests")?;
     tally.conclude()
 }
 
+/// Runs the tests of the finished program.
+fn end_to_end(workspace: &Path, arguments: &Arguments, tally: &mut Tally) -> Result<()> {
+    needs::look(arguments.no_live);
+    let plays_demo = !arguments.no_live && arguments.concerns("demo");
+    let in_sandboxes = !arguments.no_live && sandbox::concerns(arguments.filter());
+    let obstacle = match in_sandboxes {
+        true => sandbox::obstacle(),
+        false => None,
+    };
+    let boots_sandboxes = in_sandboxes && obstacle.is_none();
+
+    say("building");
+    let programs = Programs::build(workspace, plays_demo || boots_sandboxes)?;
+    if arguments.concerns("corpus") {
+        say("the corpus, read by a tool that cannot record");
+        let mut command = programs.without_capture(workspace)?;
+        tally.run(command.arg("corpus"), "the corpus", None)?;
+    }
+    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let mut trace = None;
+    if plays_demo {
+        say("the demo");
+        trace = programs.demo(directory.path(), tally)?;
+    }
+    say("end-to-end tests");
+    let mut command = programs.as_root(arguments, trace.as_deref(), boots_sandboxes);
+    command.args(&arguments.filter);
+    tally.run(&mut command, "the end-to-end tests", None)?;
+    if let Some(reason) = obstacle {
+        tally.skip("systemd in namespaces", &reason);
+    }
+    if boots_sandboxes {
+        sandbox::run(workspace, &programs, arguments, tally)?;
+    }
+    Ok(())
+}
+
 impl Arguments {
+    fn filter(&self) -> &str {
+        self.filter.as_deref().unwrap_or_default()
+    }
+
     /// Whether a step with tests of this name has any that are wanted.
     fn concerns(&self, name: &str) -> bool {
-        let filter = self.filter.as_deref().unwrap_or_default();
-        filter.starts_with(name) || name.contains(filter)
+        self.filter().starts_with(name) || name.contains(self.filter())
     }
+
+    /// Tells whether tests of a kind are wanted. A filter with a module in front names its kind.
+    fn wants(&self, kind: Kind) -> bool {
+        if let Some(only) = self.only {
+            return only == kind;
+        }
+        let Some((module, _)) = self.filter().split_once("::") else {
+            return true;
+        };
+        let is_end_to_end = is_module_of_tests(module);
+        is_end_to_end == (kind == Kind::EndToEnd)
+    }
+}
+
+/// Finds a module of the end-to-end tests by its file.
+fn is_module_of_tests(module: &str) -> bool {
+    let sources = demo::workspace().map(|root| root.join("tests/src"));
+    sources.is_ok_and(|sources| sources.join(format!("{module}.rs")).exists())
 }
 
 fn say(what: &str) {
@@ -76,111 +135,10 @@ fn unit_tests(workspace: &Path, arguments: &Arguments) -> Result<Command> {
     command.args(["test", "--quiet", "--workspace", "--no-fail-fast"]);
     command.args(["--exclude", own, "--", "--format", "pretty"]);
     command.args(&arguments.filter);
+    if arguments.thorough {
+        command.env(THOROUGH, "1");
+    }
     Ok(command)
-}
-
-/// What is built before the first test.
-struct Programs {
-    /// The tool.
-    tracer: PathBuf,
-    /// The tool without its kernel side.
-    reader: PathBuf,
-    /// The end-to-end tests.
-    tests: PathBuf,
-    /// Plays the demo.
-    actor: PathBuf,
-}
-
-impl Programs {
-    fn build(workspace: &Path) -> Result<Programs> {
-        let cargo = |arguments: &[&str], name| {
-            let mut cargo = build::cargo(workspace, false)?;
-            cargo.args(["build", "--quiet"]).args(arguments);
-            build::executable(cargo, name)
-        };
-        let plain = ["--package", "agent-tracer", "--no-default-features"];
-        let built = cargo(&plain, "tracer")?;
-        // Its place is where the whole tool goes.
-        let reader = built.with_file_name("tracer-without-capture");
-        fs::copy(&built, &reader).with_context(|| format!("cannot write {}", reader.display()))?;
-        Ok(Programs {
-            tracer: cargo(&["--package", "agent-tracer"], "tracer")?,
-            reader,
-            tests: cargo(&["--package", "tracer-tests"], "tracer-tests")?,
-            actor: build::actor(workspace, true)?,
-        })
-    }
-
-    fn end_to_end(&self, tracer: &Path) -> Command {
-        let mut command = Command::new(&self.tests);
-        command.env("TRACER", tracer);
-        command
-    }
-
-    /// The end-to-end tests with all that they can be given.
-    fn as_root(&self, arguments: &Arguments, trace: Option<&Path>) -> Command {
-        let mut settings: Vec<OsString> = Vec::new();
-        let mut set = |name: &str, value: &Path| {
-            let mut setting = OsString::from(format!("{name}="));
-            setting.push(value);
-            settings.push(setting);
-        };
-        set("TRACER", &self.tracer);
-        if let Some(trace) = trace {
-            set("TRACER_DEMO_TRACE", trace);
-        }
-        if arguments.no_live {
-            set("TRACER_TESTS_NO_LIVE", Path::new("1"));
-        }
-        if let Some(value) = std::env::var_os("CI") {
-            set("CI", Path::new(&value));
-        }
-        let direct = Uid::effective().is_root() || arguments.no_live;
-        let through_sudo = !direct && elevate::find_program("sudo").is_some();
-        if !direct && !through_sudo {
-            println!("test: there is no sudo: run `su -c 'cargo xtask test'` for all of them");
-        }
-        // sudo drops most of the environment, so what counts is on the command line.
-        let mut command = if through_sudo {
-            println!("test: recording needs root: going on through sudo");
-            let mut command = Command::new("sudo");
-            command.args(["--", "env"]);
-            command
-        } else {
-            Command::new("env")
-        };
-        command.args(settings).arg(&self.tests);
-        command
-    }
-
-    /// Runs the demo, which is a test by itself: it fails when the key is anywhere.
-    fn demo(&self, directory: &Path, tally: &mut Tally) -> Result<Option<PathBuf>> {
-        if !Uid::effective().is_root() && elevate::find_program("sudo").is_none() {
-            tally.skip("demo", "it needs root, and there is no sudo");
-            return Ok(None);
-        }
-        if elevate::find_program("dpkg-deb").is_none() {
-            tally.skip("demo", "dpkg is not installed");
-            return Ok(None);
-        }
-        // The sandbox puts an empty directory in the place of the trace's.
-        let inner = directory.join("demo");
-        fs::create_dir(&inner)?;
-        let trace = inner.join("oms-install.trace");
-        let own = std::env::current_exe().context("cannot tell where this program is")?;
-        let status = Command::new(own)
-            .args(["demo", "--quiet", "--trace"])
-            .arg(&trace)
-            .arg("--tracer")
-            .arg(&self.tracer)
-            .arg("--actor")
-            .arg(&self.actor)
-            .stdin(Stdio::null())
-            .status()
-            .context("cannot run the demo")?;
-        tally.note("demo", status.success());
-        Ok(Some(trace).filter(|trace| trace.exists()))
-    }
 }
 
 /// What a run of all of it comes to.
@@ -190,4 +148,25 @@ fn verdict(passed: u64, failed: u64, skipped: u64) -> Result<()> {
         bail!("tests failed; their messages are above");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arguments, Kind};
+
+    #[test]
+    fn a_module_in_front_names_the_kind_of_its_tests() {
+        let wants = |filter: &str| {
+            let arguments = Arguments {
+                filter: Some(filter.to_owned()),
+                only: None,
+                no_live: false,
+                thorough: false,
+            };
+            (arguments.wants(Kind::Unit), arguments.wants(Kind::EndToEnd))
+        };
+        assert_eq!(wants("exec::argv"), (false, true));
+        assert_eq!(wants("model::tree"), (true, false));
+        assert_eq!(wants("argv"), (true, true));
+    }
 }

@@ -109,7 +109,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         tracer: &programs.tracer,
         tests: &programs.tests,
         corpus: &workspace.join("tests/corpus"),
-        replica: &programs.replica(&workspace, work.path())?,
+        replica: &bundle::gather(&workspace, &programs.actor, work.path())?,
     };
     let mut images = BTreeMap::new();
     for guest in &guests {
@@ -277,25 +277,6 @@ impl Programs {
             tests: cargo("tracer-tests", "tracer-tests")?,
             actor: cargo("xtask", "demo-actor")?,
         })
-    }
-
-    /// What the tests install in a guest: the script, what it downloads, the actor.
-    fn replica(&self, workspace: &Path, work: &Path) -> Result<PathBuf> {
-        let replica = work.join("replica");
-        let parts = tempfile::tempdir_in(work).context("cannot make a directory")?;
-        let source = workspace.join("xtask/replica");
-        let bundle = bundle::build(&source, &self.actor, parts.path())?;
-        fs::create_dir(&replica).context("cannot make a directory")?;
-        for (from, name) in [
-            (source.join("onboard_agent.sh"), "onboard_agent.sh"),
-            (source.join("truth.sh"), "truth.sh"),
-            (bundle, "bundle.sh"),
-            (self.actor.clone(), "demo-actor"),
-        ] {
-            fs::copy(&from, replica.join(name))
-                .with_context(|| format!("cannot copy {}", from.display()))?;
-        }
-        Ok(replica)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Two hours of a whole machine: services that fork workers, shells that run small programs, a tenth of which connect
-//! somewhere. The same every time.
+//! Composes two hours of a whole machine: services that fork workers, and shells that run small
+//! programs. A tenth of them connect somewhere. Every run yields the same trace.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -27,8 +27,8 @@ const PROGRAMS: [&str; 12] = [
     "logger",
 ];
 
-/// Tells of so many processes.
-pub(crate) fn tell(story: &mut Story, processes: u32) {
+/// Emits the life of `processes` processes.
+pub(crate) fn compose(story: &mut Story, processes: u32) {
     for (user, name) in [
         (0, "root"),
         (100, "omi"),
@@ -52,6 +52,7 @@ pub(crate) fn tell(story: &mut Story, processes: u32) {
         argv: vec![b"/sbin/init".to_vec()],
         cgroup: b"/init.scope".to_vec(),
         truncated: false,
+        identity: None,
     };
     story.of_recording(EventKind::Snapshot(Snapshot {
         processes: vec![init],
@@ -84,7 +85,7 @@ fn service(story: &mut Story, manager: ProcessId, which: u32) -> ProcessId {
     let name = format!("service-{which}");
     let process = story.fork(manager, 0, b"systemd");
     let path = format!("/system.slice/{name}.service").into_bytes();
-    story.tell(process, 0, EventKind::Cgroup(Cgroup { path }));
+    story.emit(process, 0, EventKind::Cgroup(Cgroup { path }));
     let program = format!("/opt/{name}/bin/{name}");
     let words = [program.as_bytes(), b"--config", b"/etc/service.conf"];
     story.exec(process, 0, &name.as_bytes()[..name.len().min(15)], &words);
@@ -102,7 +103,7 @@ fn run(story: &mut Story, process: ProcessId, user: u32, number: u32, is_shell: 
     let file = format!("/var/lib/service/{}/state-{:08x}.json", bits % 97, bits);
     let words = [path.as_bytes(), b"--quiet", b"--output", file.as_bytes()];
     story.now += 300_000;
-    // One of ten goes on as what it was.
+    // One fork in ten keeps its parent's program.
     if bits % 10 != 3 {
         story.exec(process, user, program.as_bytes(), &words);
     }
@@ -132,7 +133,7 @@ fn connect(story: &mut Story, process: ProcessId, user: u32, bits: u32) {
         addresses: vec![octets.to_vec()],
         ..Dns::default()
     };
-    story.tell(process, user, EventKind::Dns(dns));
+    story.emit(process, user, EventKind::Dns(dns));
     let remote = SocketAddr::from((Ipv4Addr::from(octets), 443));
     let connection = story.connect(process, user, remote);
     story.now += 30_000;
@@ -141,18 +142,18 @@ fn connect(story: &mut Story, process: ProcessId, user: u32, bits: u32) {
         local_address: vec![10, 0, 0, 4],
         local_port: 40_000,
     };
-    story.tell(process, user, EventKind::Established(established));
+    story.emit(process, user, EventKind::Established(established));
     let hello = TlsHello {
         connection,
         server_name: question,
         ..TlsHello::default()
     };
-    story.tell(process, user, EventKind::TlsHello(hello));
+    story.emit(process, user, EventKind::TlsHello(hello));
     story.now += 900_000;
     story.close(process, user, connection);
 }
 
-/// Different numbers for different ones, in no order.
+/// Maps each number to a distinct one, in no visible order.
 fn spread(number: u32) -> u32 {
     number.wrapping_mul(0x9e37_79b1) >> 3
 }

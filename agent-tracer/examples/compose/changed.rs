@@ -1,5 +1,5 @@
-//! An installer that leaves something of every kind behind: what is compared at the end, with who did it, and what nobody was
-//! seen to do.
+//! Composes an installer that leaves a change of every kind: each compared subject, with its
+//! author, and changes without an observed author.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -19,7 +19,7 @@ const MANAGER: ProcessId = ProcessId {
     start_ns: 10_000_000,
 };
 
-pub(crate) fn tell(story: &mut Story) {
+pub(crate) fn compose(story: &mut Story) {
     let init = SnapshotProcess {
         pid: MANAGER.pid,
         start_ns: MANAGER.start_ns,
@@ -38,7 +38,7 @@ pub(crate) fn tell(story: &mut Story) {
     }
     let shell = story.fork(MANAGER, 0, b"sh");
     let started = CommandStarted { attached: false };
-    story.tell(shell, 0, EventKind::CommandStarted(started));
+    story.emit(shell, 0, EventKind::CommandStarted(started));
     story.exec(shell, 0, b"sh", &COMMAND);
     download(story, shell);
     accounts(story, shell);
@@ -55,7 +55,7 @@ pub(crate) fn tell(story: &mut Story) {
     }));
 }
 
-/// One program fetches it, another gives it its place, and a third runs.
+/// Fetches a file with one program, moves it with another, and runs it with a third.
 fn download(story: &mut Story, shell: ProcessId) {
     let wget = run(
         story,
@@ -91,7 +91,7 @@ fn download(story: &mut Story, shell: ProcessId) {
         local_port: 8126,
         any_port: false,
     };
-    story.tell(daemon, 0, EventKind::Listen(listen));
+    story.emit(daemon, 0, EventKind::Listen(listen));
 }
 
 fn accounts(story: &mut Story, shell: ProcessId) {
@@ -115,8 +115,8 @@ fn accounts(story: &mut Story, shell: ProcessId) {
     story.exit(dpkg, 0, 0);
 }
 
-/// One is stopped and never started again, another restarted; of a third a link is removed, and what masks a fourth the
-/// manager makes itself.
+/// Stops one service for good, restarts another, and removes a link of a third. The manager itself
+/// makes the link that masks a fourth.
 fn services(story: &mut Story, shell: ProcessId) {
     for (words, unit, actions) in [
         (
@@ -132,12 +132,12 @@ fn services(story: &mut Story, shell: ProcessId) {
     ] {
         let systemctl = run(story, shell, words);
         for action in [UnitAction::Queued].iter().chain(actions) {
-            let mut told = Unit {
+            let mut unit = Unit {
                 name: unit.into(),
                 ..Unit::default()
             };
-            told.set_action(*action);
-            story.of_recording(EventKind::Unit(told));
+            unit.set_action(*action);
+            story.of_recording(EventKind::Unit(unit));
         }
         story.exit(systemctl, 0, 0);
     }
@@ -303,7 +303,7 @@ fn done(story: &mut Story, process: ProcessId, path: &[u8], action: FileAction) 
         ..File::default()
     };
     file.set_action(action);
-    story.tell(process, 0, EventKind::File(file));
+    story.emit(process, 0, EventKind::File(file));
 }
 
 fn connect(story: &mut Story, process: ProcessId, host: &str, address: Ipv4Addr) {
@@ -314,20 +314,20 @@ fn connect(story: &mut Story, process: ProcessId, host: &str, address: Ipv4Addr)
         addresses: vec![address.octets().to_vec()],
         ..Dns::default()
     };
-    story.tell(process, 0, EventKind::Dns(dns));
+    story.emit(process, 0, EventKind::Dns(dns));
     let connection = story.connect(process, 0, SocketAddr::from((address, 443)));
     let established = Established {
         connection,
         local_address: vec![10, 0, 0, 4],
         local_port: 40_000,
     };
-    story.tell(process, 0, EventKind::Established(established));
+    story.emit(process, 0, EventKind::Established(established));
     let hello = TlsHello {
         connection,
         server_name: host.to_owned(),
         ..TlsHello::default()
     };
-    story.tell(process, 0, EventKind::TlsHello(hello));
+    story.emit(process, 0, EventKind::TlsHello(hello));
     story.now += 900_000;
     story.close(process, 0, connection);
 }

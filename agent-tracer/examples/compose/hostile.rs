@@ -1,5 +1,5 @@
-//! Processes, hosts, users and units whose names are markup, ends of scripts, escapes of terminals and characters that nobody
-//! sees.
+//! Composes processes, hosts, users and units with hostile names: markup, ends of scripts, terminal
+//! escapes and invisible characters.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -25,7 +25,7 @@ const TEXTS: [&str; 9] = [
 /// The command line of the recording.
 pub(crate) const COMMAND: [&[u8]; 3] = [b"/bin/sh", b"-c", b"</title><h1>attack</h1>"];
 
-pub(crate) fn tell(story: &mut Story) {
+pub(crate) fn compose(story: &mut Story) {
     let init = SnapshotProcess {
         pid: 1,
         start_ns: 10_000_000,
@@ -46,13 +46,13 @@ pub(crate) fn tell(story: &mut Story) {
     story.of_recording(EventKind::UserNamed(UserNamed { user: 0, name }));
     let command = story.fork(manager, 0, b"sh");
     let started = CommandStarted { attached: false };
-    story.tell(command, 0, EventKind::CommandStarted(started));
+    story.emit(command, 0, EventKind::CommandStarted(started));
     story.exec(command, 0, b"sh", &COMMAND);
     for (number, text) in TEXTS.iter().enumerate() {
         one(story, manager, command, number, text);
     }
     story.exec(command, 0, b"\xff\xfe</td>", &[b"\xff\xfe<i>", b""]);
-    story.tell(command, 0, EventKind::Exit(Exit { status: 0x100 }));
+    story.emit(command, 0, EventKind::Exit(Exit { status: 0x100 }));
     let ended = CommandEnded {
         status: 0x100,
         status_known: true,
@@ -83,24 +83,24 @@ fn one(story: &mut Story, manager: ProcessId, command: ProcessId, number: usize,
         addresses: vec![address.octets().to_vec()],
         ..Dns::default()
     };
-    story.tell(child, 0, EventKind::Dns(dns));
+    story.emit(child, 0, EventKind::Dns(dns));
     let connection = story.connect(child, 0, SocketAddr::from((address, 443)));
     let hello = TlsHello {
         connection,
         server_name: text.to_owned(),
         ..TlsHello::default()
     };
-    story.tell(child, 0, EventKind::TlsHello(hello));
+    story.emit(child, 0, EventKind::TlsHello(hello));
     let listen = Listen {
         connection: 1000 + number as u64,
         local_address: vec![0, 0, 0, 0],
         local_port: 8000 + number as u32,
         any_port: false,
     };
-    story.tell(child, 0, EventKind::Listen(listen));
+    story.emit(child, 0, EventKind::Listen(listen));
     let daemon = story.fork(manager, 0, b"systemd");
     let path = format!("/system.slice/{text}.service").into_bytes();
-    story.tell(daemon, 0, EventKind::Cgroup(Cgroup { path }));
+    story.emit(daemon, 0, EventKind::Cgroup(Cgroup { path }));
     story.exec(daemon, 0, b"daemon", &[bytes]);
     story.now += 20_000_000;
     story.close(child, 0, connection);

@@ -1,10 +1,18 @@
-//! Writes traces that nobody recorded, through the library's own writer: a long one of a busy machine, to measure with, one of an
-//! installer that changes something of every kind, and one whose every text tries to break out of whatever shows it.
-//! `cargo run --example compose -- busy FILE [PROCESSES]`, `changed FILE`, or `hostile FILE`.
+//! Writes synthetic traces through the library's own writer.
+//!
+//! - `busy`: a long trace of a busy machine, for measurements.
+//! - `changed`: an installer that changes a thing of every kind.
+//! - `hostile`: texts that try to break out of every view.
+//! - `lookalike`: programs that pose as a daemon.
+//! - `deep`, `circle`, `wide`, `crowd`: forged traces that strain a reader.
+//!
+//! `cargo run --example compose -- KIND FILE [PROCESSES]`; `busy` and `deep` take a number.
 
 mod busy;
 mod changed;
+mod forged;
 mod hostile;
+mod lookalike;
 mod story;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -16,18 +24,34 @@ fn main() -> ExitCode {
     let number = |word: &OsString| word.to_str()?.parse().ok();
     let done = match &words[..] {
         [kind, file] if kind == "busy" => {
-            Story::write(file, &[], |story| busy::tell(story, 100_000))
+            Story::write(file, &[], |story| busy::compose(story, 100_000))
         }
         [kind, file, count] if kind == "busy" => match number(count) {
-            Some(count) => Story::write(file, &[], |story| busy::tell(story, count)),
+            Some(count) => Story::write(file, &[], |story| busy::compose(story, count)),
             None => Err("how many processes?".into()),
         },
-        [kind, file] if kind == "changed" => Story::write(file, &changed::COMMAND, changed::tell),
-        [kind, file] if kind == "hostile" => Story::write(file, &hostile::COMMAND, hostile::tell),
-        _ => Err(
-            "usage: compose busy FILE [PROCESSES] | compose changed FILE | compose hostile FILE"
-                .into(),
-        ),
+        [kind, file] if kind == "changed" => {
+            Story::write(file, &changed::COMMAND, changed::compose)
+        }
+        [kind, file] if kind == "hostile" => {
+            Story::write(file, &hostile::COMMAND, hostile::compose)
+        }
+        [kind, file] if kind == "lookalike" => {
+            Story::write(file, &lookalike::COMMAND, lookalike::compose)
+        }
+        [kind, file] if kind == "deep" => {
+            Story::write(file, &[], |story| forged::deep(story, 100_000))
+        }
+        [kind, file, count] if kind == "deep" => match number(count) {
+            Some(count) => Story::write(file, &[], |story| forged::deep(story, count)),
+            None => Err("how many processes?".into()),
+        },
+        [kind, file] if kind == "circle" => Story::write(file, &[], forged::circle),
+        [kind, file] if kind == "wide" => Story::write(file, &[], forged::wide),
+        [kind, file] if kind == "crowd" => Story::write(file, &[], forged::crowd),
+        _ => Err("usage: compose busy|deep FILE [PROCESSES] | \
+             compose changed|hostile|lookalike|circle|wide|crowd FILE"
+            .into()),
     };
     match done {
         Ok(events) => {

@@ -1,14 +1,17 @@
-//! Events one after the other, on a clock that goes on by itself. It invents nothing.
+//! Emits events in a row, on a clock that advances by itself.
 
 use std::{error::Error, ffi::OsStr, fs::File, net::SocketAddr, time::Instant};
 
 use agent_tracer::{
     event::{Close, Connect, Event, EventKind, Exec, Exit, Fork, ProcessId, Protocol},
-    trace::{Header, Mode, PlanEntry, Writer},
+    trace::{Header, Mode, PlanEntry, RuleSource, Writer},
 };
 
-/// When it begins, nanoseconds since boot.
+/// Start of the recording, in nanoseconds since boot.
 pub(crate) const START: u64 = 1_000_000_000_000;
+
+/// The rules of a recording: one daemon.
+const RULES: &str = "[[tree]]\nname = 'omi'\n[[tree.match]]\nexe = '/opt/omi/bin/omiserver'\n";
 
 /// A trace in the making.
 pub(crate) struct Story {
@@ -21,11 +24,11 @@ pub(crate) struct Story {
 }
 
 impl Story {
-    /// Makes a file of what is told.
+    /// Writes the composed events to a file.
     pub(crate) fn write(
         file: &OsStr,
         command: &[&[u8]],
-        tell: impl FnOnce(&mut Story),
+        compose: impl FnOnce(&mut Story),
     ) -> Result<u64, Box<dyn Error>> {
         let entry = |fact: &str, hook: &str| PlanEntry {
             fact: fact.to_owned(),
@@ -49,6 +52,10 @@ impl Story {
             .into(),
             recorder_pid: 2,
             cpus: 2,
+            rules: vec![RuleSource {
+                name: "composed".to_owned(),
+                text: RULES.to_owned(),
+            }],
             plan: vec![
                 entry("fork", "raw_tp sched_process_fork"),
                 entry("exec", "raw_tp sched_process_exec"),
@@ -64,11 +71,11 @@ impl Story {
             pids: 100,
             connections: 0,
         };
-        tell(&mut story);
+        compose(&mut story);
         Ok(story.writer.finish()?.events)
     }
 
-    pub(crate) fn tell(&mut self, process: ProcessId, user: u32, kind: EventKind) {
+    pub(crate) fn emit(&mut self, process: ProcessId, user: u32, kind: EventKind) {
         let event = Event {
             boot_ns: self.now,
             process,
@@ -79,10 +86,10 @@ impl Story {
     }
 
     pub(crate) fn of_recording(&mut self, kind: EventKind) {
-        self.tell(ProcessId::default(), 0, kind);
+        self.emit(ProcessId::default(), 0, kind);
     }
 
-    /// A process that `parent` forks now.
+    /// Forks a process from `parent`.
     pub(crate) fn fork(&mut self, parent: ProcessId, user: u32, comm: &[u8]) -> ProcessId {
         self.pids += 1;
         let child = ProcessId {
@@ -94,11 +101,11 @@ impl Story {
             parent_start_ns: parent.start_ns,
             comm: comm.to_vec(),
         };
-        self.tell(child, user, EventKind::Fork(fork));
+        self.emit(child, user, EventKind::Fork(fork));
         child
     }
 
-    /// It becomes another program.
+    /// Replaces the program of a process.
     pub(crate) fn exec(&mut self, process: ProcessId, user: u32, comm: &[u8], argv: &[&[u8]]) {
         let program = argv.first().copied().unwrap_or_default().to_vec();
         let exec = Exec {
@@ -112,15 +119,16 @@ impl Story {
             comm: comm.to_vec(),
             former_tid: 0,
             path_cut: false,
+            identity: None,
         };
-        self.tell(process, user, EventKind::Exec(exec));
+        self.emit(process, user, EventKind::Exec(exec));
     }
 
     pub(crate) fn exit(&mut self, process: ProcessId, user: u32, status: u32) {
-        self.tell(process, user, EventKind::Exit(Exit { status }));
+        self.emit(process, user, EventKind::Exit(Exit { status }));
     }
 
-    /// A connection that it asks for; its number.
+    /// Opens a connection, and returns its number.
     pub(crate) fn connect(&mut self, process: ProcessId, user: u32, remote: SocketAddr) -> u64 {
         self.connections += 1;
         let bytes = |end: SocketAddr| match end {
@@ -135,7 +143,7 @@ impl Story {
             remote_port: remote.port().into(),
             protocol: Protocol::Tcp.into(),
         };
-        self.tell(process, user, EventKind::Connect(connect));
+        self.emit(process, user, EventKind::Connect(connect));
         self.connections
     }
 
@@ -146,6 +154,6 @@ impl Story {
             bytes_received: 54_321,
             ..Close::default()
         };
-        self.tell(process, user, EventKind::Close(close));
+        self.emit(process, user, EventKind::Close(close));
     }
 }

@@ -1,5 +1,5 @@
-//! One hook at a time: loads its programs, attaches them, and puts what the kernel says against them
-//! into words. Which hooks are tried, and what it means when none works, is not known here.
+//! Attaches one hook at a time: loads its programs, attaches them, and words the kernel's
+//! objections. The order of hooks, and the meaning of a failure, are the plan's.
 
 use std::os::fd::OwnedFd;
 
@@ -13,34 +13,37 @@ use aya_obj::btf::{BtfType, Func, FuncLinkage};
 use super::{
     hook::Hook,
     plan::{Choice, HookFailure},
+    ring::ring_bytes,
 };
 
-/// Reads the object in, as often as need be.
+/// Loads the object, as often as needed.
 pub(super) struct Loader<'a> {
     loader: EbpfLoader<'a>,
 }
 
 impl<'a> Loader<'a> {
-    /// One is enough: each new one of the library's reads all of the kernel's types, unasked.
+    /// Makes the only loader needed: each new one makes the library read all of the kernel's types
+    /// again.
     pub(super) fn new() -> Loader<'a> {
         let mut loader = EbpfLoader::new();
         loader.btf(None);
         Loader { loader }
     }
 
-    /// Reads it in, with the settings sealed.
+    /// Loads the programs, with the settings sealed.
     pub(super) fn load(&mut self, settings: &'a [u32]) -> Result<Ebpf, EbpfError> {
         self.loader
             .override_global("SETTINGS", settings, true)
+            .map_max_entries("EVENTS", ring_bytes())
             .load(OBJECT)
     }
 }
 
-/// What programs are attached to, besides their own names.
+/// Targets of programs, besides the functions that their names imply.
 pub(super) struct Places {
     /// The number of the function `tcp_connect` among the kernel's types.
     pub(super) tcp_connect: Option<u32>,
-    /// The root of the cgroup2 hierarchy, or why it is not to be had.
+    /// The root of the cgroup2 hierarchy, or the reason for its absence.
     pub(super) cgroup: Result<OwnedFd, String>,
 }
 
@@ -66,15 +69,15 @@ pub(super) fn attach_first(
     }
 }
 
-/// For tests of one hook where a better one works: `TRACER_WITHOUT_HOOKS` lists names of hooks, with
-/// commas. The plan tells it like any other failure.
+/// Checks whether `TRACER_WITHOUT_HOOKS`, a list with commas, leaves a hook out. Tests use it to
+/// reach a hook behind a better one; the plan reports it like any failure.
 pub(super) fn is_left_out(hook: Hook) -> bool {
     std::env::var("TRACER_WITHOUT_HOOKS")
         .is_ok_and(|names| names.split(',').any(|name| name == hook.name()))
 }
 
 fn attach(programs: &mut Ebpf, hook: Hook, places: &Places) -> Result<(), String> {
-    // All are loaded before the first is attached: half a hook would tell half of the truth.
+    // All are loaded before the first is attached: half a hook would report half of the truth.
     for name in hook.programs() {
         load_program(program(programs, name)?, places).map_err(|error| briefly(&chain(&error)))?;
     }
@@ -95,7 +98,7 @@ fn try_attach(program: &mut Program, name: &str, places: &Places) -> Result<(), 
     let cgroup = || places.cgroup.as_ref().map_err(Clone::clone);
     match program {
         Program::RawTracePoint(program) => {
-            // Of two programs on one tracepoint, the second has a name that says what it is for.
+            // The name of the second program on one tracepoint has a suffix for its purpose.
             let tracepoint = name.strip_suffix("_in_interrupt").unwrap_or(name);
             program.attach(tracepoint).map(|_| ()).map_err(said)
         }
@@ -120,15 +123,16 @@ fn try_attach(program: &mut Program, name: &str, places: &Places) -> Result<(), 
     }
 }
 
-/// Attaches a program so that others can be there, too. A link allows that by itself, and no flag that says so; the way from
-/// before links, which the library takes where it believes the kernel to be that old, has to be told.
+/// Attaches a program in a way that lets others attach, too. A link allows that by itself and
+/// refuses the flag; the older method needs the flag. The library takes the older method where it
+/// believes the kernel to be that old.
 fn beside_others(
     mut attach: impl FnMut(CgroupAttachMode) -> Result<(), ProgramError>,
 ) -> Result<(), ProgramError> {
     attach(CgroupAttachMode::AllowMultiple).or_else(|_| attach(CgroupAttachMode::Single))
 }
 
-/// Has the verifier look at a program.
+/// Makes the verifier check a program.
 pub(super) fn load_program(program: &mut Program, places: &Places) -> Result<(), ProgramError> {
     match program {
         Program::FEntry(program) => program.load(
@@ -144,8 +148,8 @@ pub(super) fn load_program(program: &mut Program, places: &Places) -> Result<(),
     }
 }
 
-/// What the library wants to look a function up in: types of which only that one is there, with the number
-/// that it has in the kernel's. All of them, read by the library, would take as long as everything else.
+/// Makes types with one function in them, at its number in the kernel's types: the library looks it
+/// up there. Reading all of the kernel's types would take as long as everything else.
 fn types_with(function: &str, number: Option<u32>) -> Btf {
     let mut types = Btf::new();
     if let Some(number) = number {
@@ -158,7 +162,7 @@ fn types_with(function: &str, number: Option<u32>) -> Btf {
     types
 }
 
-/// An error and what caused it, each said once.
+/// Joins an error and its causes, each once.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -172,8 +176,8 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// What the kernel said and, where the verifier had a complaint, that. Its whole log is thousands of lines;
-/// `TRACER_VERIFIER_LOG=1` shows it.
+/// Shortens the kernel's answer to its first line and the verifier's complaint, if any. The whole
+/// log is thousands of lines; `TRACER_VERIFIER_LOG=1` shows it.
 fn briefly(text: &str) -> String {
     if std::env::var_os("TRACER_VERIFIER_LOG").is_some() {
         return text.to_owned();
@@ -199,13 +203,15 @@ mod tests {
 
     #[test]
     fn the_verifier_is_quoted_with_its_complaint() {
-        let text = "the `BPF_PROG_LOAD` syscall returned Invalid argument (os error 22). Verifier output: \
+        let text = "the `BPF_PROG_LOAD` syscall returned Invalid argument (os error 22). Verifier \
+            output: \
             0: R1=ctx() R10=fp0\n1: (85) call bpf_probe_read_kernel#113\n\
             unknown func bpf_probe_read_kernel#113\nverification time 20 usec\nstack depth 0\n\
             processed 2 insns (limit 1000000)\n\n";
         assert_eq!(
             briefly(text),
-            "the `BPF_PROG_LOAD` syscall returned Invalid argument (os error 22): unknown func bpf_probe_read_kernel#113"
+            "the `BPF_PROG_LOAD` syscall returned Invalid argument (os error 22): unknown func \
+             bpf_probe_read_kernel#113"
         );
         assert_eq!(
             briefly("it returned that. Verifier output: \n"),

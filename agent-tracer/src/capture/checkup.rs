@@ -6,16 +6,15 @@ use std::path::Path;
 use super::{
     btf::VMLINUX,
     error::CaptureError,
-    files::FileWatch,
+    files::{FileWatch, Roots},
     hook::Hook,
     load::Capture,
     observe::{HostFacts, host_facts},
     plan::{Choice, Fact, Plan},
     privileges::{self, Unprivileged},
     refusal::Kernel,
-    roots::Roots,
     sockets,
-    units::UnitWatch,
+    systemd::UnitWatch,
 };
 
 /// What was found.
@@ -41,8 +40,8 @@ impl Checkup {
     pub fn take() -> Checkup {
         let (plan, verified_instructions) = match Capture::start() {
             Ok(mut capture) => {
-                capture.add_choice(FileWatch::settle(&Roots::usual()).1);
-                for choice in sockets::settle().1 {
+                capture.add_choice(FileWatch::start_or_explain(&Roots::usual()).1);
+                for choice in sockets::earlier_sockets().1 {
                     capture.add_choice(choice);
                 }
                 if let Some(choice) = units() {

@@ -1,5 +1,5 @@
-//! Whether the entry of `tcp_connect` is hooked, which all programs have to know when they are loaded, and which is known for
-//! certain only when they were.
+//! Finds out whether the entry of `tcp_connect` is hooked. All programs need that setting when they
+//! are loaded, and only a load shows its true value.
 
 use std::path::Path;
 
@@ -12,9 +12,9 @@ use super::{
     plan::{Choice, Fact},
 };
 
-/// Loads all programs, attaches those for connections where `tcp_connect` can be hooked, and says what was settled for what.
-/// Where it went otherwise than expected, all is loaded a second time.
-pub(super) fn settle(
+/// Loads all programs, attaches those for connections where `tcp_connect` can be hooked, and
+/// returns the choices made. An unexpected outcome means a second load.
+pub(super) fn load(
     mut settings: Settings,
     places: &Places,
 ) -> Result<(Ebpf, Vec<Choice>), EbpfError> {
@@ -31,20 +31,21 @@ pub(super) fn settle(
         let mut programs = loader.load(words)?;
         let mut outcome = Choice::open(Fact::Outcome);
         if is_expected {
-            // What becomes of connections before who asks for them: of one that is told, the rest is told too.
+            // Outcomes come before requests: a reported request must have its outcome reported,
+            // too.
             attach_first(&mut programs, &mut outcome, Fact::Outcome.hooks(), places);
         }
-        // What has failed once is not tried again.
+        // A hook that failed once is not tried again.
         if is_wanted && connect.failures.is_empty() {
             let hooks = [Hook::FentryTcpConnect, Hook::KprobeTcpConnect];
             attach_first(&mut programs, &mut connect, &hooks, places);
         }
         if connect.hook.is_some() == is_expected {
-            let settled = match is_expected {
+            let choices = match is_expected {
                 true => vec![outcome, connect],
                 false => vec![connect],
             };
-            return Ok((programs, settled));
+            return Ok((programs, choices));
         }
         is_expected = !is_expected;
         if is_expected {
@@ -53,8 +54,8 @@ pub(super) fn settle(
     }
 }
 
-/// Whether entries of the kernel's functions are likely to be hooked with success: a kernel that has kprobes has a kind of
-/// perf events for them. To load everything for nothing takes some 20 ms.
+/// Checks whether hooks at function entries are likely to work: a kernel with kprobes has a kind of
+/// perf events for them. A load for nothing takes some 20 ms.
 fn functions_can_be_hooked() -> bool {
     Path::new("/sys/bus/event_source/devices/kprobe").exists()
 }

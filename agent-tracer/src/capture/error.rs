@@ -1,48 +1,64 @@
-//! Why there can be no recording here, each with what to do about it. What the kernel answered is put into these words by
-//! `refusal`.
+//! Lists the reasons that make a recording impossible, each with its remedy. `refusal` translates
+//! the kernel's answers into these errors.
 
 use super::{btf::BtfError, hook::Hook, privileges::Unprivileged};
 
-/// Why nothing can be recorded.
+/// Reasons that make a recording impossible.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
     /// The privileges are missing.
     #[error(transparent)]
     Unprivileged(#[from] Unprivileged),
-    /// The kernel's types are not known.
+    /// The kernel's types are unknown.
     #[error(transparent)]
     Btf(#[from] BtfError),
-    /// The kernel does not have what came with Linux 5.8.
+    /// The kernel lacks a feature of Linux 5.8.
     #[error(
         "this kernel, Linux {release}, has no {lacks}: tracer needs Linux 5.8 or newer, with BTF"
     )]
     TooOld {
         /// `uname -r`.
         release: String,
-        /// What was found missing.
+        /// The missing feature.
         lacks: &'static str,
     },
-    /// Nobody may read kernel memory.
+    /// Lockdown forbids every read of kernel memory.
     #[error(
-        "the kernel is locked down for confidentiality, which keeps BPF from reading its memory: boot it with lockdown=integrity, or without lockdown="
+        "the kernel is locked down for confidentiality, which keeps BPF from reading its memory: \
+         boot it with lockdown=integrity, or without lockdown="
     )]
     LockedDown,
-    /// The kernel, or the container around it, does not let anybody use BPF.
+    /// The kernel, or the container around it, forbids the use of BPF.
     #[error(
-        "this kernel does not let root use BPF ({0}): check that it has CONFIG_BPF_SYSCALL, and, in a container, that its seccomp profile allows bpf(2), as --privileged does"
+        "this kernel does not let root use BPF ({0}): check that it has CONFIG_BPF_SYSCALL, and, \
+         in a container, that its seccomp profile allows bpf(2), as --privileged does"
     )]
     NoBpf(String),
-    /// What follows processes cannot be hooked.
+    /// /proc is empty, so no process can be looked up.
+    #[error("cannot read /proc: it is empty, or not mounted\nhint: mount -t proc proc /proc")]
+    NoProc,
+    /// The limit of file descriptors is too low.
+    #[error(
+        "cannot open enough files: {error} (the limit is {limit})\n\
+         hint: raise it: ulimit -n 1024; the kernel's own is fs.file-max"
+    )]
+    Descriptors {
+        /// The answer of the system.
+        error: std::io::Error,
+        /// `RLIMIT_NOFILE`.
+        limit: u64,
+    },
+    /// The hooks that follow processes cannot be attached.
     #[error("cannot hook {fact} ({hook}): {error}. Run `tracer doctor` for the whole picture")]
     Essential {
-        /// What would be missing.
+        /// The facts that would be missing.
         fact: &'static str,
-        /// Where.
+        /// The hook that failed.
         hook: Hook,
-        /// What the kernel said.
+        /// The kernel's answer.
         error: String,
     },
-    /// The programs are loaded, but the way back from them does not open.
+    /// The programs are loaded, but the channel from them does not open.
     #[error("cannot read from the eBPF programs: {0}")]
     Channel(String),
 }

@@ -1,5 +1,5 @@
-//! Places where the kernel tells what happens, by the names that users know them by, and what a kernel needs to have them.
-//! Which tells what, and which is preferred, is the plan's.
+//! Names the places where the kernel reports events, as users know them, and the requirements of
+//! each. Their use and order are the plan's.
 
 use std::fmt;
 
@@ -41,7 +41,7 @@ pub enum Hook {
 }
 
 impl Hook {
-    /// Its name, for whoever leaves it out.
+    /// Returns the name that `TRACER_WITHOUT_HOOKS` uses.
     pub fn name(self) -> &'static str {
         match self {
             Hook::CgroupConnect => "cgroup_connect",
@@ -90,11 +90,12 @@ impl Hook {
         }
     }
 
-    /// What to do to have it, where a kernel does not.
+    /// Advises on how a kernel gets this hook.
     pub fn remedy(self) -> &'static str {
         match self {
             Hook::FentryTcpConnect => {
-                "needs CONFIG_FUNCTION_TRACER and CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, and a kernel policy that lets BPF attach to functions"
+                "needs CONFIG_FUNCTION_TRACER and CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, and a \
+                 kernel policy that lets BPF attach to functions"
             }
             Hook::KprobeTcpConnect => "needs CONFIG_KPROBES",
             Hook::SockDiag => "needs CONFIG_INET_DIAG (`modprobe tcp_diag`)",

@@ -18,7 +18,7 @@ use nix::{
     unistd::Pid,
 };
 
-use super::users::Login;
+use super::{capabilities, inherited::Inherited, users::Login};
 
 /// What to run and as whom.
 pub struct Launch {
@@ -26,6 +26,8 @@ pub struct Launch {
     pub command: Vec<OsString>,
     /// The user to run it as, if not the one of the recorder.
     pub login: Option<Login>,
+    /// What it inherits as if there were no recorder.
+    pub inherited: Inherited,
 }
 
 /// Why the command does not run.
@@ -59,6 +61,7 @@ pub struct Launched {
 
 impl Launch {
     /// Forks. `ended` is called, on another thread, when the command has ended or could not start.
+    /// The command gets the capabilities that this thread has now.
     pub fn fork(self, ended: impl FnOnce() + Send + 'static) -> Result<Launched, LaunchError> {
         let (gate_reader, gate) = io::pipe().map_err(LaunchError::Fork)?;
         let (mut hello, hello_writer) = io::pipe().map_err(LaunchError::Fork)?;
@@ -103,11 +106,12 @@ impl Launch {
                 .env("LOGNAME", &login.user.name)
                 .env("SHELL", &login.user.shell);
         }
-        let login = self.login;
+        let (login, inherited) = (self.login, self.inherited);
         let ignore_children = expect_children().map_err(LaunchError::Fork)?;
         let (gate_number, hello_number) = (gate.as_raw_fd(), hello.as_raw_fd());
         // SAFETY: between fork and exec only async-signal-safe calls are made: write, read,
-        // setgroups, setgid, setuid, close, sigaction. Nothing is allocated.
+        // setgroups, setgid, setuid, close, sigaction, sigprocmask, setrlimit. Nothing is
+        // allocated.
         unsafe {
             command.pre_exec(move || {
                 let pid = nix::unistd::getpid().as_raw().to_ne_bytes();
@@ -118,6 +122,7 @@ impl Launch {
                 if ignore_children {
                     signal(Signal::SIGCHLD, SigHandler::SigIgn)?;
                 }
+                inherited.restore()?;
                 if let Some(login) = &login {
                     nix::unistd::setgroups(&login.groups)?;
                     nix::unistd::setgid(login.user.gid)?;
@@ -128,6 +133,8 @@ impl Launch {
         }
         // Returns once the command has executed or failed to.
         let spawned = command.spawn();
+        // The command has its own by now; this thread only waits.
+        capabilities::reduce();
         drop((gate, hello));
         let mut child = spawned.map_err(|error| match error.kind() {
             // That the program itself is there was checked.

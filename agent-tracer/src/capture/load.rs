@@ -21,9 +21,8 @@ use aya_log::EbpfLogger;
 use super::{
     attach::{Places, attach_first, load_program},
     btf::{self, Fields},
-    connect,
+    cgroup_root, connect,
     error::CaptureError,
-    hierarchy,
     hook::Hook,
     losses::Losses,
     memory,
@@ -31,6 +30,7 @@ use super::{
     plan::{Choice, Fact, Plan},
     privileges,
     refusal::Kernel,
+    standing::{self, Standing},
 };
 use crate::event::{Assembler, Event, EventKind, KernelLog, Lost, ProcessId, Told};
 
@@ -73,12 +73,12 @@ impl Capture {
         };
         let places = Places {
             tcp_connect,
-            cgroup: hierarchy::root().map_err(|error| error.to_string()),
+            cgroup: cgroup_root::open().map_err(|error| error.to_string()),
         };
         settings.pid_namespace = inner_pid_namespace().unwrap_or(0);
         plan.inside_pid_namespace = settings.pid_namespace != 0;
 
-        let settled = connect::settle(settings, &places);
+        let settled = connect::load(settings, &places);
         let (mut programs, mut first) = settled.map_err(|error| refused().without_maps(&error))?;
         for fact in Fact::HOOKED {
             let choice = match first.iter().position(|choice| choice.fact == fact) {
@@ -97,12 +97,27 @@ impl Capture {
             plan.choices.push(choice);
         }
         share_outcome(&mut plan);
-        let capture = Capture::open(programs, plan, places);
+        let standing = Standing::of_recorder().filter(|_| standing::is_told(&settings));
+        if standing.is_none() {
+            miss_identities(&mut plan);
+        }
+        let assembler = match standing {
+            Some(standing) => {
+                Assembler::identifying(Box::new(move |exe, seen| standing.judge(exe, seen)))
+            }
+            None => Assembler::default(),
+        };
+        let capture = Capture::open(programs, plan, places, assembler);
         memory::give_back();
         capture
     }
 
-    fn open(mut programs: Ebpf, plan: Plan, places: Places) -> Result<Capture, CaptureError> {
+    fn open(
+        mut programs: Ebpf,
+        plan: Plan,
+        places: Places,
+        assembler: Assembler,
+    ) -> Result<Capture, CaptureError> {
         let lines = LogLines::default();
         let log = EbpfLogger::init_with_logger(&mut programs, lines.clone())
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
@@ -132,7 +147,7 @@ impl Capture {
             losses,
             log,
             lines,
-            assembler: Assembler::default(),
+            assembler,
             malformed: 0,
             live_ns: boot_now(),
         })
@@ -304,6 +319,19 @@ fn is_too_early(event: &Event, live_ns: u64) -> bool {
             event.kind,
             EventKind::Fork(_) | EventKind::Exec(_) | EventKind::Exit(_) | EventKind::Rename(_)
         )
+}
+
+/// Without the members that tell of it, a file that is only called like a daemon is taken for it.
+fn miss_identities(plan: &mut Plan) {
+    for choice in &mut plan.choices {
+        if choice.fact == Fact::Exec {
+            choice.caveat = Some(
+                "which file an executable is, and in whose root, is not known: this kernel's BTF \
+                 does not say"
+                    .to_owned(),
+            );
+        }
+    }
 }
 
 /// The hook for outcomes tells who listens and, where neither first choice works, connects too.

@@ -68,7 +68,7 @@ impl Losses {
             let Ok(values) = self.counters.get(&counter, 0) else {
                 continue;
             };
-            let total: u64 = values.iter().sum();
+            let total = values.iter().copied().fold(0, u64::saturating_add);
             let name = match Kind::from_number(counter) {
                 Some(Kind::Fork) => "fork",
                 Some(Kind::Arguments) => "argv part",

@@ -2,8 +2,10 @@
 
 use std::{fs, num::NonZeroUsize};
 
-use agent_tracer_ebpf::{EXEC_PAYLOAD, Exec, RING_BYTES};
+use agent_tracer_ebpf::{EXEC_PAYLOAD, Exec};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
+
+use super::ring::ring_bytes;
 
 /// The end of the longest record that begins just before the end of the ring buffer, in whole pages of any size.
 const TAIL: usize = 64 << 10;
@@ -47,13 +49,15 @@ pub(super) fn map_ring_once() {
         return;
     };
     for start in maps.lines().filter_map(superfluous) {
-        let length = RING_BYTES as usize - TAIL;
+        let Some(length) = (ring_bytes() as usize).checked_sub(TAIL + 1) else {
+            return;
+        };
         // SAFETY: these addresses are mapped for the ring buffer, without room for anything else, and by the assertion
         // above nothing reads there: records begin in the first view, and end at most TAIL behind it.
         let _ = unsafe {
             mmap_anonymous(
                 Some(start),
-                NonZeroUsize::MIN.saturating_add(length - 1),
+                NonZeroUsize::MIN.saturating_add(length),
                 ProtFlags::PROT_READ,
                 MapFlags::MAP_PRIVATE | MapFlags::MAP_FIXED | MapFlags::MAP_NORESERVE,
             )
@@ -69,7 +73,7 @@ fn superfluous(line: &str) -> Option<NonZeroUsize> {
     let hexadecimal = |word| usize::from_str_radix(word, 16).ok();
     let (start, end) = (hexadecimal(start)?, hexadecimal(end)?);
     let page = hexadecimal(words.nth(1)?)?;
-    let ring = RING_BYTES as usize;
+    let ring = ring_bytes() as usize;
     let is_ring = words.nth(2)?.contains("bpf-map") && end.checked_sub(start)? == page + 2 * ring;
     NonZeroUsize::new(start + page + ring + TAIL).filter(|_| is_ring)
 }

@@ -1,42 +1,43 @@
-//! The running kernel as a source of events. It never prints and decides nothing: it loads
-//! the programs, reads their records, listens to fanotify and systemd, and looks at /proc where nothing tells.
+//! Captures events of the running kernel. It loads the programs, reads their records, listens to
+//! fanotify and systemd, and reads /proc for the rest. It prints nothing and interprets nothing.
 
 mod attach;
 mod btf;
+mod capabilities;
+mod cgroup_root;
 mod checkup;
 mod connect;
-mod crontab;
-mod descriptors;
 mod error;
 mod files;
-mod hierarchy;
-mod homes;
 mod hook;
-mod hosts;
+mod inherited;
 mod inventory;
 mod launch;
 mod load;
 mod losses;
 mod memory;
-mod mounts;
 mod observe;
-mod packed;
 mod plan;
 mod privileges;
+mod proc;
 mod refusal;
-mod regular;
-mod roots;
+mod ring;
+pub mod sniff;
 mod sockets;
-mod units;
+mod standing;
+mod surroundings;
+mod systemd;
 mod users;
-mod walk;
 
+use files::safe_open as regular;
+use proc::mounts;
+
+pub use capabilities::{KEPT, Kept, reduce as reduce_capabilities, with_reserve};
 pub use checkup::Checkup;
-pub use descriptors::writers as writers_of;
 pub use error::CaptureError;
-pub use files::{FileChange, FileWatch};
+pub use files::{FileChange, FileWatch, Files, Roots, USUAL_ROOTS, writers as writers_of};
 pub use hook::Hook;
-pub use hosts::HostsFile;
+pub use inherited::Inherited;
 pub use inventory::{Inventory, KeptInventory};
 pub use launch::{Launch, LaunchError, Launched, find_command};
 pub use load::Capture;
@@ -46,8 +47,10 @@ pub use observe::{
 };
 pub use plan::{Choice, Fact, HookFailure, Plan};
 pub use privileges::{Unprivileged, check as check_privileges};
-pub use roots::{Roots, USUAL_ROOTS};
-pub use sockets::{FoundSocket, settle as earlier_sockets};
-pub use units::{UnitWatch, UnitsError};
+pub use proc::HostsFile;
+pub use ring::ring_bytes;
+pub use sockets::{FoundSocket, earlier_sockets};
+pub use standing::Standing;
+pub use surroundings::check as check_surroundings;
+pub use systemd::{UnitWatch, UnitsError};
 pub use users::{Login, UserLookup, login};
-pub use walk::Files;

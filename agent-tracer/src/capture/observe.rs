@@ -14,6 +14,7 @@ use nix::{
 
 use agent_tracer_ebpf::ARGV_LIMIT;
 
+use super::standing::Standing;
 use crate::event::{Snapshot, SnapshotProcess};
 
 /// What a trace says of the machine it was made on.
@@ -81,6 +82,7 @@ fn nanoseconds(clock: ClockId) -> u64 {
 
 /// The processes that run now.
 pub fn snapshot() -> Snapshot {
+    let standing = Standing::of_recorder();
     let mut pids: Vec<u32> = fs::read_dir("/proc")
         .into_iter()
         .flatten()
@@ -89,7 +91,10 @@ pub fn snapshot() -> Snapshot {
         .collect();
     pids.sort_unstable();
     Snapshot {
-        processes: pids.into_iter().filter_map(process).collect(),
+        processes: pids
+            .into_iter()
+            .filter_map(|pid| process(pid, standing.as_ref()))
+            .collect(),
     }
 }
 
@@ -98,18 +103,20 @@ pub fn start_of(pid: u32) -> Option<u64> {
     stat(pid).map(|stat| stat.start_ns)
 }
 
-fn process(pid: u32) -> Option<SnapshotProcess> {
+fn process(pid: u32, standing: Option<&Standing>) -> Option<SnapshotProcess> {
     let stat = stat(pid).filter(Stat::is_alive)?;
     let status = fs::read(format!("/proc/{pid}/status")).ok()?;
     let (argv, truncated) = arguments(pid);
     let exe = fs::read_link(format!("/proc/{pid}/exe"))
         .map(|path| path.as_os_str().as_bytes().to_vec())
         .unwrap_or_default();
+    let user = status_field(&status, b"Uid:", 2).unwrap_or(0);
     Some(SnapshotProcess {
+        identity: standing.and_then(|standing| standing.look(pid, &exe, user)),
         pid,
         start_ns: stat.start_ns,
         parent_pid: stat.parent_pid,
-        user: status_field(&status, b"Uid:", 2).unwrap_or(0),
+        user,
         comm: stat.comm,
         exe,
         argv,

@@ -1,5 +1,5 @@
-//! Sockets that are there already, asked of the kernel through sock_diag(7), and the processes that hold them. Of
-//! connections that were accepted from a listener nothing is told: they do not go out.
+//! Lists existing sockets by sock_diag(7), with the processes that hold them. Connections accepted
+//! from a listener are left out: they are incoming.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -19,26 +19,26 @@ use netlink_sys::{Socket, SocketAddr as NetlinkAddress, protocols::NETLINK_SOCK_
 
 use super::{
     attach::is_left_out,
-    descriptors,
+    files::descriptors,
     hook::Hook,
     plan::{Choice, Fact},
 };
 use crate::event::{Protocol, SocketState};
 
-/// A socket as the kernel tells it.
+/// A socket as the kernel describes it.
 #[derive(Clone, Debug)]
 pub struct FoundSocket {
-    /// Which kind.
+    /// Its protocol.
     pub protocol: Protocol,
-    /// What the kernel calls it (`sock_gen_cookie`).
+    /// The kernel's cookie for it (`sock_gen_cookie`).
     pub cookie: u64,
-    /// Where it stands.
+    /// Its state.
     pub state: SocketState,
     /// The local end.
     pub local: SocketAddr,
     /// The remote end.
     pub remote: SocketAddr,
-    /// Processes that hold it open, in ascending order; none where that could not be found out.
+    /// Processes that hold it open, in ascending order; empty if they are unknown.
     pub holders: Vec<u32>,
     inode: u32,
 }
@@ -46,31 +46,31 @@ pub struct FoundSocket {
 /// Answers of the kernel are at most this long (`NLMSG_GOODSIZE` is less).
 const ANSWER: usize = 64 * 1024;
 
-/// The sockets of this network namespace, with what that is as choices of the plan.
-pub fn settle() -> (Vec<FoundSocket>, [Choice; 2]) {
+/// Returns the sockets of this network namespace, with the outcome as choices of the plan.
+pub fn earlier_sockets() -> (Vec<FoundSocket>, [Choice; 2]) {
     let mut found = Vec::new();
     let mut ask = |fact, hook, protocol| {
         let asked = match is_left_out(hook) {
             true => Err("left out by TRACER_WITHOUT_HOOKS".to_owned()),
             false => sockets(protocol).map_err(|error| error.to_string()),
         };
-        let settled = asked.map(|sockets| found.extend(sockets));
-        Choice::watched(fact, hook, settled)
+        let outcome = asked.map(|sockets| found.extend(sockets));
+        Choice::watched(fact, hook, outcome)
     };
     let choices = [
         ask(Fact::Earlier, Hook::SockDiag, Protocol::Tcp),
         ask(Fact::EarlierDatagrams, Hook::UdpDiag, Protocol::Udp),
     ];
     name_holders(&mut found);
-    forget_those_that_are_gone(&mut found);
+    forget_closed(&mut found);
     (found, choices)
 }
 
-/// The sockets of one protocol that listen or go out, as far as can be told.
+/// Returns the sockets of one protocol that listen or are outgoing, as far as known.
 ///
 /// # Errors
 ///
-/// The kernel does not tell.
+/// The kernel refuses the request.
 fn sockets(protocol: Protocol) -> io::Result<Vec<FoundSocket>> {
     let mut all = Vec::new();
     for family in [AF_INET, AF_INET6] {
@@ -90,8 +90,9 @@ fn sockets(protocol: Protocol) -> io::Result<Vec<FoundSocket>> {
     Ok(all.iter().filter(goes_out).filter_map(found).collect())
 }
 
-/// Whoever held a socket may have closed it meanwhile, or it has none any more and is waiting for its peer.
-fn forget_those_that_are_gone(found: &mut Vec<FoundSocket>) {
+/// Drops closed sockets. A holder may have closed one meanwhile; others wait for their peer without
+/// a holder.
+fn forget_closed(found: &mut Vec<FoundSocket>) {
     if found.iter().all(|socket| !socket.holders.is_empty()) {
         return;
     }
@@ -119,7 +120,8 @@ fn found(socket: &InetResponseHeader) -> Option<FoundSocket> {
     Some(as_found(socket, Protocol::Tcp, state))
 }
 
-/// Sockets of the kernel's own have no inode, and those without a port were never used.
+/// Converts a UDP socket. The kernel's own sockets have no inode, and those without a port were
+/// never used.
 fn found_datagrams(socket: &InetResponseHeader) -> Option<FoundSocket> {
     if socket.inode == 0 || socket.socket_id.source_port == 0 {
         return None;
@@ -196,7 +198,7 @@ fn dump(family: u8, protocol: Protocol) -> io::Result<Vec<InetResponseHeader>> {
     }
 }
 
-/// Finds out who holds them, as far as time allows.
+/// Finds the holders of sockets, until the time limit.
 fn name_holders(found: &mut [FoundSocket]) {
     let mut by_inode: HashMap<u32, usize> = HashMap::new();
     for (position, socket) in found.iter().enumerate() {

@@ -1,9 +1,11 @@
-//! User names. A user that an installer adds in its own mount namespace or root directory
-//! is looked up there.
+//! User names, as passwd(5) says. A user that an installer adds in its own mount namespace or root directory is looked up
+//! there. Other directories (NSS) are libraries and settings that a recorded command may replace: they are asked only before.
 
 use std::{
     collections::{HashMap, HashSet},
     ffi::CString,
+    fs::File,
+    io,
     path::Path,
 };
 
@@ -15,15 +17,24 @@ use super::regular;
 /// about to add it, and a storm of its processes must not read a file each.
 const TRY_AGAIN_AFTER: u64 = 100_000_000;
 
+const PASSWD: &str = "/etc/passwd";
+
 /// Looks up each user id until it has a name.
 #[derive(Default)]
 pub struct UserLookup {
     known: HashSet<u32>,
+    /// Whether the C library may not be asked any more: it would load what the machine has now.
+    only_files: bool,
     /// When those without a name may be asked for again, nanoseconds since boot.
     nameless: HashMap<u32, u64>,
 }
 
 impl UserLookup {
+    /// From now on asks nothing but files: a user of a directory elsewhere stays a number.
+    pub fn ask_only_files(&mut self) {
+        self.only_files = true;
+    }
+
     /// The name of `user`, the first time that it has one; `pid` is a process of that user, which
     /// may be gone.
     pub fn name(&mut self, user: u32, pid: u32, boot_ns: u64) -> Option<Vec<u8>> {
@@ -35,12 +46,17 @@ impl UserLookup {
         {
             return None;
         }
-        let name = match User::from_uid(Uid::from_raw(user)) {
-            Ok(Some(found)) => Some(found.name.into_bytes()),
-            // A user that is not there yet, or only where that process is: another of its
-            // processes may be there to ask next time.
-            Ok(None) | Err(_) => name_seen_by(pid, user),
-        };
+        // A user that is not there yet, or only where that process is: another of its processes may
+        // be there to ask next time.
+        let own = Table::read(regular::open(Path::new(PASSWD)));
+        let name = own
+            .name(user)
+            .or_else(|| {
+                let table = Table::read(regular::open_in_root_of(pid, Path::new(PASSWD)));
+                // A root directory of one's own could call any user root.
+                table.name(user).filter(|name| !own.has_name(name))
+            })
+            .or_else(|| self.name_elsewhere(user));
         if name.is_some() {
             self.known.insert(user);
             self.nameless.remove(&user);
@@ -49,21 +65,46 @@ impl UserLookup {
         }
         name
     }
+
+    fn name_elsewhere(&self, user: u32) -> Option<Vec<u8>> {
+        if self.only_files {
+            return None;
+        }
+        let found = User::from_uid(Uid::from_raw(user)).ok().flatten()?;
+        Some(found.name.into_bytes())
+    }
 }
 
-/// `passwd(5)` of the root directory of a process.
-fn name_seen_by(pid: u32, user: u32) -> Option<Vec<u8>> {
-    const LIMIT: u64 = 4 * 1024 * 1024;
-    // Whoever made that root directory may have put anything there.
-    let file = regular::open_in_root_of(pid, Path::new("/etc/passwd")).ok()?;
-    let text = regular::read(file, LIMIT).ok()?;
-    let wanted = user.to_string();
-    text.split(|byte| *byte == b'\n').find_map(|line| {
-        let mut fields = line.split(|byte| *byte == b':');
-        let name = fields.next()?;
-        let id = fields.nth(1)?;
-        (id == wanted.as_bytes() && !name.is_empty()).then(|| name.to_vec())
-    })
+/// Holds a table of users, passwd(5). A hostile command may have written it.
+struct Table(Vec<u8>);
+
+impl Table {
+    /// Reads a table; one that cannot be read is empty.
+    fn read(file: io::Result<File>) -> Table {
+        const LIMIT: u64 = 4 * 1024 * 1024;
+        let text = file.and_then(|file| regular::read(file, LIMIT));
+        Table(text.unwrap_or_default())
+    }
+
+    /// Lists names and ids, as they are written.
+    fn rows(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.0.split(|byte| *byte == b'\n').filter_map(|line| {
+            let mut fields = line.split(|byte| *byte == b':');
+            let name = fields.next().filter(|name| !name.is_empty())?;
+            Some((name, fields.nth(1)?))
+        })
+    }
+
+    fn name(&self, user: u32) -> Option<Vec<u8>> {
+        let wanted = user.to_string();
+        self.rows()
+            .find(|(_, id)| *id == wanted.as_bytes())
+            .map(|(name, _)| name.to_vec())
+    }
+
+    fn has_name(&self, wanted: &[u8]) -> bool {
+        self.rows().any(|(name, _)| name == wanted)
+    }
 }
 
 /// What a command needs to run as another user.
@@ -74,7 +115,7 @@ pub struct Login {
     pub groups: Vec<nix::unistd::Gid>,
 }
 
-/// Looks up a user by name.
+/// Looks up a user by name, before anything is recorded.
 pub fn login(name: &str) -> Result<Login, String> {
     let user = User::from_name(name)
         .map_err(|error| format!("cannot look up user {name}: {error}"))?

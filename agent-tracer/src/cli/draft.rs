@@ -1,70 +1,35 @@
 //! A file that is there whole or not at all, for what can be made again: a disk that is full leaves nothing half.
 
-use std::{
-    fs::{self, File},
-    io,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, io, path::Path};
 
-use agent_tracer::trace::{self, CreateError};
+use agent_tracer::trace::{CreateError, NewFile};
 
 use super::output::sudo_caller;
 
 /// What is being written.
-pub(super) struct Draft<'a> {
-    pub(super) file: File,
-    /// What it is called meanwhile: beside a file that is to be replaced, which stays until then.
-    place: PathBuf,
-    path: &'a Path,
-    is_whole: bool,
-}
+pub(super) struct Draft(NewFile);
 
-impl<'a> Draft<'a> {
-    /// Creates the file, private like a trace.
-    pub(super) fn create(path: &'a Path, overwrite: bool) -> Result<Draft<'a>, CreateError> {
-        let replaces = overwrite && path.symlink_metadata().is_ok_and(|found| found.is_file());
-        let place = match (replaces, path.file_name()) {
-            (true, Some(name)) => {
-                let mut hidden = std::ffi::OsString::from(".");
-                hidden.push(name);
-                hidden.push(format!(".{}.part", std::process::id()));
-                path.with_file_name(hidden)
-            }
-            (true, None) | (false, _) => path.to_path_buf(),
+impl Draft {
+    /// Creates the file, private like a trace. The caller of sudo gets it, where it can be given
+    /// away.
+    pub(super) fn create(path: &Path, overwrite: bool) -> Result<Draft, CreateError> {
+        let new = match NewFile::create(path, overwrite, sudo_caller()) {
+            Err(CreateError::Owner { .. }) => NewFile::create(path, overwrite, None),
+            done => done,
         };
-        let file = create(&place, overwrite)?;
-        Ok(Draft {
-            file,
-            place,
-            path,
-            is_whole: false,
-        })
+        new.map(Draft)
+    }
+
+    /// The open file.
+    pub(super) fn file(&self) -> &File {
+        self.0.file()
     }
 
     /// Gives it its name, now that it is whole.
     pub(super) fn finish(mut self) -> io::Result<()> {
-        if self.place != self.path {
-            fs::rename(&self.place, self.path)?;
-        }
-        self.is_whole = true;
+        self.0.publish().map_err(io::Error::other)?;
+        self.0.keep();
         Ok(())
-    }
-}
-
-impl Drop for Draft<'_> {
-    fn drop(&mut self) {
-        if !self.is_whole {
-            // What is left to say is said by whoever could not write it.
-            let _ = fs::remove_file(&self.place);
-        }
-    }
-}
-
-/// Whoever called sudo gets what is written, like a trace, if whoever runs this may give it away.
-fn create(path: &Path, overwrite: bool) -> Result<File, CreateError> {
-    match trace::create(path, overwrite, sudo_caller()) {
-        Err(CreateError::Owner { .. }) => trace::create(path, overwrite, None),
-        done => done,
     }
 }
 
@@ -80,7 +45,7 @@ mod tests {
         let path = directory.path().join("report.html");
         let begin = |overwrite| {
             let draft = Draft::create(&path, overwrite).expect("a draft");
-            (&draft.file).write_all(b"new").expect("it is written");
+            draft.file().write_all(b"new").expect("it is written");
             draft
         };
         let names = || fs::read_dir(directory.path()).expect("names").count();

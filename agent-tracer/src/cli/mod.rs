@@ -14,6 +14,8 @@ mod output;
 mod progress;
 #[cfg(feature = "capture")]
 mod record;
+#[cfg(feature = "capture")]
+mod redaction;
 mod reference;
 mod replay;
 mod report;
@@ -124,6 +126,9 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&explain(&error));
+            if error.is::<replay::Unverified>() {
+                return DAMAGED.into();
+            }
             match error.downcast_ref::<ReplayError>() {
                 Some(ReplayError::Open(OpenError::HeaderDamaged { .. })) => DAMAGED.into(),
                 Some(_) | None => ExitCode::FAILURE,
@@ -188,6 +193,8 @@ fn conclude(replay: &Replay, strict: bool, time: Time) -> ExitCode {
         for line in view::completeness(&page, &replay.model) {
             output::note(&line);
         }
+    } else if let Some(line) = view::unmasked(&replay.model) {
+        output::note(line);
     }
     match () {
         () if replay.is_damaged => DAMAGED.into(),

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs::File,
-    io::Read,
+    io::{Read, Write},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{ExitCode, ExitStatus},
@@ -11,13 +11,13 @@ use std::{
 };
 
 use agent_tracer::{
-    capture::{LaunchError, Roots, check_privileges, login},
+    capture::{LaunchError, Roots, check_privileges, login, with_reserve},
     event::Event,
     model::Model,
     names::Tags,
     rules::RuleSet,
-    session::{Observer, RecordError, Recorded, Recording, Target},
-    trace::WriteFailure,
+    session::{Mended, Observer, RecordError, Recorded, Recording, Target, TraceFailure},
+    trace::{Finished, NewFile, WriteFailure},
     view::{self, Clock, Summary},
 };
 use anyhow::Context;
@@ -26,6 +26,7 @@ use super::{
     RECORDER_FAILED, complain, explain,
     filter::duration,
     output::{self, Format, Paper, Time, sudo_caller},
+    redaction,
     tag_files::tag_files,
 };
 
@@ -52,7 +53,9 @@ Examples:
 
 The command keeps its terminal, stdin, stdout and stderr. Ctrl-C goes to it, and
 after its end ends the recording. Values that look like secrets are masked
-before they are written.
+before they are written, as ‹secret 1›; these options say more about it:
+  export DEPLOY=…; tracer record --redact-value-from DEPLOY -- sh install.sh
+  tracer record --redact-value-from ./values.txt --secrets ours.toml -- sh x.sh
 
 Exit status: the command's own (128+N when a signal N ended it); 125 when tracer
 itself failed, 126 when the command cannot be executed, 127 when there is none."
@@ -64,6 +67,9 @@ pub(super) struct Arguments {
     /// Replace the file if it exists
     #[arg(long)]
     force: bool,
+    /// Also write the trace's SHA-256 to FILE.sha256, in the form of sha256sum
+    #[arg(long)]
+    digest: bool,
     /// Show events on stderr as they come
     #[arg(long)]
     live: bool,
@@ -88,6 +94,8 @@ pub(super) struct Arguments {
     /// A list of service tags, to name addresses by; may be given several times [default: as of `tracer tags`]
     #[arg(long, value_name = "FILE")]
     service_tags: Vec<PathBuf>,
+    #[command(flatten)]
+    redaction: redaction::Options,
     /// Look at the files below this directory, too; may be given several times [always: /opt /var/opt /etc /usr/local
     /// /usr/lib/systemd /lib/systemd /usr/lib/udev /root/.ssh /var/spool/cron, and .ssh in the homes of
     /// all users]
@@ -154,6 +162,7 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
     };
     // Before any file is looked at: without privileges, the first that is not readable would get the blame.
     check_privileges()?;
+    let redactor = redaction::redactor(&arguments.redaction)?;
     let recording = Recording {
         target,
         output: output.clone(),
@@ -165,6 +174,7 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
         tags: Tags::read(&tag_files(&arguments.service_tags))?,
         roots: Roots::new(&arguments.watch, &arguments.ignore).map_err(anyhow::Error::msg)?,
         compare: !arguments.no_changes,
+        redactor,
     };
     let paper = Paper::stderr(arguments.time);
     let mut reporter = Reporter {
@@ -175,7 +185,7 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
         quiet: arguments.quiet,
     };
     let mut recorded = recording.run(&mut reporter)?;
-    if let Err(failure) = &recorded.file {
+    if let Err(TraceFailure::Write(failure)) = &recorded.file {
         let missing = format!(
             "events that are not in the trace: {}",
             failure.events_not_written
@@ -184,6 +194,10 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     if !arguments.quiet {
         summarise(&recorded, &output, paper);
+    }
+    say_of_file(&recorded, &output);
+    if let (true, Ok(finished)) = (arguments.digest, &recorded.file) {
+        write_digest(finished, &output, arguments.force)?;
     }
     Ok(match (&recorded.file, recorded.status) {
         // The evidence is not whole, whatever became of the command.
@@ -333,9 +347,62 @@ fn summarise(recorded: &Recorded, output: &Path, paper: Paper) {
     let file = shell_word(output);
     if let Ok(finished) = &recorded.file {
         output::note(&format!("trace: {file} ({})", view::size(finished.bytes)));
+        output::note(&format!("sha256: {}", finished.digest));
         output::note(&format!("next:  tracer tree {file}"));
         output::note(&format!("       tracer connections {file}"));
     }
+}
+
+/// Says what became of the file, where that is not what was asked for.
+fn say_of_file(recorded: &Recorded, output: &Path) {
+    let file = output.display();
+    match &recorded.file {
+        // Said when it happened.
+        Ok(_) | Err(TraceFailure::Write(_)) => {}
+        Err(failure) => complain(&match failure {
+            TraceFailure::Displaced { finished, .. } => {
+                format!("{failure}\nsha256: {}", finished.digest)
+            }
+            TraceFailure::Write(_)
+            | TraceFailure::Unsaved { .. }
+            | TraceFailure::Changed { .. }
+            | TraceFailure::NotBegun
+            | TraceFailure::Unreadable { .. } => failure.to_string(),
+        }),
+    }
+    for mended in &recorded.mended {
+        complain(&match mended {
+            Mended::Mode(mode) => {
+                format!("the mode of {file} was changed to {mode:03o}; it is 600 again")
+            }
+            Mended::Owner(user) => {
+                format!("{file} was given to user {user}; it is its owner's again")
+            }
+            Mended::Links(count) => format!(
+                "{file} has {count} other names: it can be changed by them\n\
+                 hint: find them with find -samefile, and keep a copy"
+            ),
+        });
+    }
+}
+
+/// Writes the digest beside the trace, under the trace's name alone: both may move together.
+fn write_digest(finished: &Finished, output: &Path, overwrite: bool) -> anyhow::Result<()> {
+    let mut path = output.as_os_str().to_owned();
+    path.push(".sha256");
+    let path = PathBuf::from(path);
+    let line = finished
+        .digest
+        .line(Path::new(output.file_name().unwrap_or_default()));
+    with_reserve(|| {
+        let mut new = NewFile::create(&path, overwrite, sudo_caller())?;
+        new.file()
+            .write_all(&line)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        new.publish()?;
+        new.keep();
+        Ok(())
+    })
 }
 
 fn shell_word(path: &Path) -> String {

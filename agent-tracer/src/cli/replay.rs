@@ -1,15 +1,22 @@
 //! `tracer replay`: events, one a line.
 
-use std::process::ExitCode;
+use std::{
+    ffi::{OsStr, OsString},
+    fs::File,
+    io::Read,
+    path::Path,
+    process::ExitCode,
+};
 
 use agent_tracer::{
     model::Model,
     rules::RuleSet,
     select::{Marks, Selection},
     session::{Replay, Seen, replay},
+    trace::Digest,
     view::{event_json, event_line, gap_json, gap_line, header_json},
 };
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::ValueEnum;
 
 use super::{
@@ -28,15 +35,23 @@ Examples:
   tracer replay FILE --process omsagent               by any name it ever had
   tracer replay FILE --tree omi --event exec,connect  what omi ran and called
   tracer replay FILE --remote 40.79.0.0/16            who talked to a network
+  tracer replay FILE --verify FILE.sha256             only if it is what was recorded
   tracer replay FILE --format jsonl | jq -r 'select(.event==\"exec\").filename'
 
+Checksums inside of a trace find damage, not forgery. A SHA-256 finds both, if it
+comes from where the recorded command could not change it.
+
 Exit status: 0; 1 when the file cannot be read; 2 for usage; 3 when the trace is
-damaged or has no end; 4 when anything is missing from it, under --strict.")]
+damaged, has no end, or is not the one of --verify; 4 when anything is missing from it, under --strict.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
     header: HeaderOption,
+    /// First compare the trace with this SHA-256, or with that of a file as sha256sum writes it;
+    /// show nothing where they differ
+    #[arg(long, value_name = "SHA256|FILE")]
+    verify: Option<OsString>,
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -47,6 +62,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         strict,
         ..
     } = &arguments.reading;
+    if let Some(expected) = &arguments.verify {
+        verify(file, expected)?;
+    }
     let filter = arguments.reading.filter();
     let header = arguments.header.is_wanted(*format == Format::Jsonl)?;
     let mut first_line = None;
@@ -110,6 +128,63 @@ pub(super) fn header_line(replayed: &Replay) -> String {
         ..
     } = replayed;
     header_json(&replayed.clock(), header, model, *events)
+}
+
+/// Bytes of a list of digests that are looked at.
+const LIST_LIMIT: u64 = 1 << 20;
+
+/// A trace that is not the one that was recorded.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot verify {file}: its SHA-256 is {actual}, not {expected}\n\
+     hint: it was changed, or it is another trace: nothing in it can be relied on"
+)]
+pub(super) struct Unverified {
+    file: String,
+    actual: Digest,
+    expected: Digest,
+}
+
+fn verify(file: &Path, expected: &OsStr) -> anyhow::Result<()> {
+    let shown = file.display();
+    let expected = expected_digest(file, expected)?;
+    // A pipe would be empty afterwards.
+    if !std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file()) && file.exists() {
+        bail!("cannot verify {shown}: it is not a regular file\nhint: save it to a file first");
+    }
+    let actual = File::open(file)
+        .and_then(Digest::of)
+        .with_context(|| format!("cannot read {shown}"))?;
+    if actual != expected {
+        return Err(Unverified {
+            file: shown.to_string(),
+            actual,
+            expected,
+        }
+        .into());
+    }
+    Ok(())
+}
+
+fn expected_digest(file: &Path, given: &OsStr) -> anyhow::Result<Digest> {
+    if let Some(digest) = given.to_str().and_then(|given| given.parse().ok()) {
+        return Ok(digest);
+    }
+    let list_name = Path::new(given).display();
+    let mut list = Vec::new();
+    File::open(given)
+        .and_then(|list_file| list_file.take(LIST_LIMIT).read_to_end(&mut list))
+        .with_context(|| {
+            format!("cannot read {list_name}, which is no SHA-256 and so the name of a file")
+        })?;
+    let found = Digest::find(&String::from_utf8_lossy(&list), file);
+    found.with_context(|| {
+        format!(
+            "cannot find the SHA-256 of {} in {list_name}\n\
+             hint: make it with sha256sum, or name the 64 digits themselves",
+            file.display()
+        )
+    })
 }
 
 /// Reads a trace to its end, for views of what became of everything.

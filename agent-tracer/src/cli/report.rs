@@ -98,10 +98,10 @@ fn write_lines(report: &Report<'_>, reading: &Reading<Form>) -> io::Result<()> {
 }
 
 fn write_file(
-    draft: Draft<'_>,
+    draft: Draft,
     write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut output = BufWriter::with_capacity(64 << 10, &draft.file);
+    let mut output = BufWriter::with_capacity(64 << 10, draft.file());
     write(&mut output)?;
     output.flush()?;
     drop(output);

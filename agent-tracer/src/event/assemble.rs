@@ -10,7 +10,8 @@ use std::{collections::HashMap, net::SocketAddr};
 
 use agent_tracer_ebpf::{self as wire, Kind, PeerKey, Traffic};
 
-use self::{datagrams::Datagrams, fields::Fields, sockets::Sockets};
+pub use self::exec::Seen;
+use self::{datagrams::Datagrams, exec::Identify, fields::Fields, sockets::Sockets};
 use super::{Cgroup, Event, EventKind, Exit, Fork, ProcessId, Rename};
 
 /// A record that is not what the kernel side writes: the two are of different versions.
@@ -70,6 +71,8 @@ pub struct Assembler {
     /// report the exit of the group. Exits of one process are adjacent but for other CPUs'
     /// events, so a few are kept.
     exits: std::collections::VecDeque<ProcessId>,
+    /// Says which file an executable is, where the kernel tells enough.
+    identify: Option<Identify>,
     /// Events that cannot be told to any owner, since the last call of [`Assembler::take_unowned`].
     unowned: u64,
 }
@@ -96,6 +99,14 @@ impl Owned {
 const RECENT_EXITS: usize = 256;
 
 impl Assembler {
+    /// One that asks which file an executable is.
+    pub fn identifying(identify: Identify) -> Assembler {
+        Assembler {
+            identify: Some(identify),
+            ..Assembler::default()
+        }
+    }
+
     /// Reads one record and tells what it amounts to: nothing, where it waits for another or repeats one.
     ///
     /// # Errors
@@ -216,7 +227,7 @@ impl Assembler {
                 }
             }
             Kind::Exec => {
-                let exec = self.exec(fields, header.tid, header.boot_ns)?;
+                let exec = self.exec(fields, header)?;
                 event(EventKind::Exec(exec));
             }
             Kind::Exit => {

@@ -1,31 +1,31 @@
-//! Events of what is different on the machine at the end of a recording: found by looking twice, at its start and at its
-//! end. Who did it is told by other events. No content of any file is in them.
+//! Events of differences on the machine at the end of a recording, found by comparing its start and
+//! end. Other events name the author. File contents are never included.
 
-/// A list that was looked at twice, with what is new, changed or gone. One of many entries comes in several events.
+/// A compared list, with new, changed and removed entries. Many entries come in several events.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Compared {
-    /// What was looked at.
+    /// The compared subject.
     #[prost(enumeration = "Subject", tag = "1")]
     pub subject: i32,
-    /// How many entries there were at the end; 0 in all events of a subject but the first.
+    /// Count of entries at the end; 0 in all events of a subject but the first.
     #[prost(uint64, tag = "2")]
     pub entries: u64,
-    /// What differs, in the order of the names.
+    /// The differences, in the order of the names.
     #[prost(message, repeated, tag = "3")]
     pub differences: Vec<Difference>,
-    /// Why it could not be looked at, or not wholly; else empty.
+    /// The reason for a missing or partial comparison; else empty.
     #[prost(string, tag = "4")]
     pub problem: String,
-    /// Whether that was in the way at the start already, and not only when programs had run.
+    /// True if the problem existed at the start already, before programs had run.
     #[prost(bool, tag = "5")]
     pub problem_from_start: bool,
 }
 
-/// What is looked at twice.
+/// Subjects of comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
 #[repr(i32)]
 pub enum Subject {
-    /// A newer `tracer` looked at something that this one does not know.
+    /// A subject of a newer `tracer`, unknown to this one.
     Unknown = 0,
     /// Users (passwd(5)): name; `uid:gid:home:shell`.
     Users = 1,
@@ -33,13 +33,13 @@ pub enum Subject {
     Groups = 2,
     /// Packages of dpkg(1): `name:architecture`; version and state.
     DebianPackages = 3,
-    /// Packages of rpm(8): `name.architecture`; version and release.
+    /// Packages of rpm: `name.architecture`; version and release.
     RpmPackages = 4,
     /// Kernel modules (`/proc/modules`): name; nothing.
     Modules = 5,
     /// Kernel parameters (sysctl(8)): name with dots; value.
     Sysctls = 6,
-    /// Rules of the firewall (nft(8), iptables-save(8)): the rule, after where it is; nothing.
+    /// Rules of the firewall (nf_tables, older iptables): the rule, after its place; no value.
     Firewall = 7,
     /// Unit files of systemd: name; `enabled`, `disabled` and so on.
     UnitFiles = 8,
@@ -50,7 +50,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// The name in views and jsonl.
+    /// Returns the name in views and jsonl.
     pub fn name(self) -> &'static str {
         match self {
             Subject::Unknown => "unknown",
@@ -70,7 +70,7 @@ impl Subject {
 /// An entry of a list at the start and at the end.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Difference {
-    /// Its name, which is the same in both.
+    /// Its name, the same before and after.
     #[prost(bytes = "vec", tag = "1")]
     pub name: Vec<u8>,
     /// At the start, if it was there.
@@ -84,22 +84,22 @@ pub struct Difference {
 /// Files under the watched roots that are new, changed or gone. Many come in several events.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct FilesCompared {
-    /// The directories that were looked through, in the first of several events.
+    /// The compared directories, in the first of several events.
     #[prost(bytes = "vec", repeated, tag = "1")]
     pub roots: Vec<Vec<u8>>,
-    /// How many files and directories there were at the end; 0 in all events but the first.
+    /// Count of files and directories at the end; 0 in all events but the first.
     #[prost(uint64, tag = "2")]
     pub entries: u64,
-    /// What differs, in the order of the paths.
+    /// The differences, in the order of the paths.
     #[prost(message, repeated, tag = "3")]
     pub differences: Vec<FileDifference>,
-    /// Why they could not be looked through, or not wholly; else empty.
+    /// The reason for a missing or partial comparison; else empty.
     #[prost(string, tag = "4")]
     pub problem: String,
-    /// In how many homes of users `.ssh` was looked through besides; in the first of several events.
+    /// Count of homes whose `.ssh` was compared, too; in the first of several events.
     #[prost(uint64, tag = "5")]
     pub homes: u64,
-    /// In how many it was not, because they are not on file systems of the machine, or not to be found.
+    /// Count of homes left out, because they are missing or not on a file system of the machine.
     #[prost(uint64, tag = "6")]
     pub homes_left_out: u64,
 }
@@ -118,7 +118,7 @@ pub struct FileDifference {
     pub after: Option<FileState>,
 }
 
-/// What stat(2) says of a file, and a little more.
+/// The facts of stat(2) about a file, and a little more.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct FileState {
     /// `st_mode`: type and permissions.
@@ -133,20 +133,20 @@ pub struct FileState {
     /// `st_size`, bytes.
     #[prost(uint64, tag = "4")]
     pub size: u64,
-    /// The beginning of the SHA-256 of the content; only of regular files of at most 1 MiB that everybody may read, and
-    /// at the end.
+    /// The beginning of the SHA-256 of the content at the end. Only for regular, world-readable
+    /// files of at most 1 MiB.
     #[prost(bytes = "vec", tag = "5")]
     pub digest: Vec<u8>,
-    /// The extended attribute `security.capability` (capabilities(7)); empty where there is none.
+    /// The extended attribute `security.capability` (capabilities(7)), or empty.
     #[prost(bytes = "vec", tag = "6")]
     pub capabilities: Vec<u8>,
-    /// Of a symbolic link: where it leads.
+    /// The target of a symbolic link.
     #[prost(bytes = "vec", tag = "7")]
     pub target: Vec<u8>,
 }
 
 impl FileState {
-    /// What kind of file it is.
+    /// Returns the kind of the file.
     pub fn kind(&self) -> &'static str {
         match self.mode & 0o170_000 {
             0o100_000 => "file",

@@ -1,9 +1,10 @@
-//! Events of connections, of UDP sockets and their peers, and of listeners. Attempt, outcome and close are three facts,
-//! and the last two happen while anyone may be running: the owner is the one who asked for the connection.
+//! Events of connections, UDP sockets, their peers, and listeners. Attempt, outcome and close are
+//! three facts. The last two happen under any process; the owner is the process that asked for the
+//! connection.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// How what is sent is carried.
+/// Transport protocols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
 #[repr(i32)]
 pub enum Protocol {
@@ -14,7 +15,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// The name in views and jsonl.
+    /// Returns the name in views and jsonl.
     pub fn name(self) -> &'static str {
         match self {
             Protocol::Tcp => "tcp",
@@ -26,7 +27,7 @@ impl Protocol {
 /// A process asked for a connection, or sent a first datagram to a peer.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Connect {
-    /// Tells connections of one trace apart; counts from 1.
+    /// The connection's number, unique in a trace; counts from 1.
     #[prost(uint64, tag = "1")]
     pub connection: u64,
     /// Local address, 4 or 16 bytes; all zero while none is chosen.
@@ -41,24 +42,24 @@ pub struct Connect {
     /// Remote port.
     #[prost(uint32, tag = "5")]
     pub remote_port: u32,
-    /// TCP in all traces that do not say.
+    /// TCP in older traces, which lack it.
     #[prost(enumeration = "Protocol", tag = "6")]
     pub protocol: i32,
 }
 
 impl Connect {
-    /// The local end, or nothing where the bytes are no address.
+    /// Returns the local end, or `None` where the bytes are not an address.
     pub fn local(&self) -> Option<SocketAddr> {
         endpoint(&self.local_address, self.local_port)
     }
 
-    /// The remote end, or nothing where the bytes are no address.
+    /// Returns the remote end, or `None` where the bytes are not an address.
     pub fn remote(&self) -> Option<SocketAddr> {
         endpoint(&self.remote_address, self.remote_port)
     }
 }
 
-/// An IPv4 address mapped into IPv6 is shown as what it is on the network.
+/// Converts an address; one of IPv4 mapped into IPv6 becomes plain IPv4, as on the network.
 pub(super) fn endpoint(address: &[u8], port: u32) -> Option<SocketAddr> {
     let address = if let Ok(bytes) = <[u8; 4]>::try_from(address) {
         IpAddr::V4(Ipv4Addr::from(bytes))
@@ -83,13 +84,13 @@ pub struct Established {
 }
 
 impl Established {
-    /// The local end.
+    /// Returns the local end.
     pub fn local(&self) -> Option<SocketAddr> {
         endpoint(&self.local_address, self.local_port)
     }
 }
 
-/// The connection never came to be.
+/// The connection failed.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct ConnectFailed {
     /// As in [`Connect`].
@@ -104,21 +105,21 @@ pub struct ConnectFailed {
     /// `sk_err`: a positive errno, 0 when the owner gave up before an answer came.
     #[prost(uint32, tag = "4")]
     pub error: u32,
-    /// Whether not even a SYN was sent: there is no route (`error` is what the routing table said), or something
-    /// before that forbade it (`error` is 0).
+    /// True if not even a SYN was sent. Either there is no route (`error` is the routing table's
+    /// answer), or something before that forbade it (`error` is 0).
     #[prost(bool, tag = "5")]
     pub never_sent: bool,
 }
 
 impl ConnectFailed {
-    /// The local end.
+    /// Returns the local end.
     pub fn local(&self) -> Option<SocketAddr> {
         endpoint(&self.local_address, self.local_port)
     }
 }
 
-/// The owner's side is done sending: it closed or shut down an established connection, whose end the
-/// peer may still hold up. The counts are those of that moment.
+/// The owner's side is done sending: it closed or shut down an established connection. The peer may
+/// delay the close. The counts are those of that moment.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub struct Shutdown {
     /// As in [`Connect`].
@@ -132,8 +133,8 @@ pub struct Shutdown {
     pub bytes_received: u64,
 }
 
-/// An established connection ended: the socket is closed, or in TIME_WAIT without an owner; or a listener or UDP
-/// socket was closed.
+/// An established connection ended: the socket is closed, or in TIME_WAIT without an owner. Also
+/// the close of a listener or UDP socket.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub struct Close {
     /// As in [`Connect`].
@@ -156,8 +157,8 @@ pub struct Close {
     pub datagrams_received: u64,
 }
 
-/// How much went over a peer of a UDP socket, or came from strangers to one that is bound, when nothing more is to be
-/// told of it: the recording ends, or there are too many.
+/// Final traffic of a UDP peer, or of strangers with a bound socket. It precedes the end of the
+/// recording, or makes room for other peers.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub struct Counted {
     /// As in [`Connect`] or [`Listen`].
@@ -183,26 +184,27 @@ pub struct Listen {
     /// Numbered with the connections of the trace.
     #[prost(uint64, tag = "1")]
     pub connection: u64,
-    /// Local address, 4 or 16 bytes; all zero for every one of the machine's.
+    /// Local address, 4 or 16 bytes; all zero for every address of the machine.
     #[prost(bytes = "vec", tag = "2")]
     pub local_address: Vec<u8>,
     /// Local port.
     #[prost(uint32, tag = "3")]
     pub local_port: u32,
-    /// Of UDP: whether it asked for any port. A client may do that; a server whose port nobody knows has few guests.
+    /// Of UDP: true if it asked for any port. Clients do that; a server on a random port would have
+    /// few clients.
     #[prost(bool, tag = "4")]
     pub any_port: bool,
 }
 
 impl Listen {
-    /// The local end.
+    /// Returns the local end.
     pub fn local(&self) -> Option<SocketAddr> {
         endpoint(&self.local_address, self.local_port)
     }
 }
 
-/// The TCP and UDP sockets of processes that ran when the recording began (sock_diag(7)), but for those that were
-/// accepted from a listener: connections that go out, or may, and listeners.
+/// The TCP and UDP sockets of processes that ran when the recording began (sock_diag(7)): listeners
+/// and outgoing connections. Those accepted from a listener are left out.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Sockets {
     /// In the order of their numbers.
@@ -210,13 +212,13 @@ pub struct Sockets {
     pub sockets: Vec<SnapshotSocket>,
 }
 
-/// A connection that was there before.
+/// An earlier connection.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct SnapshotSocket {
     /// As in [`Connect`].
     #[prost(uint64, tag = "1")]
     pub connection: u64,
-    /// Where it stood.
+    /// Its state.
     #[prost(enumeration = "SocketState", tag = "2")]
     pub state: i32,
     /// Local address, 4 or 16 bytes.
@@ -231,31 +233,31 @@ pub struct SnapshotSocket {
     /// Remote port.
     #[prost(uint32, tag = "6")]
     pub remote_port: u32,
-    /// Processes that held it open, in ascending order; who of them asked for it nobody knows any more.
+    /// Processes that held it open, in ascending order; the one that asked for it is unknown.
     #[prost(uint32, repeated, tag = "7")]
     pub holders: Vec<u32>,
-    /// TCP in all traces that do not say.
+    /// TCP in older traces, which lack it.
     #[prost(enumeration = "Protocol", tag = "8")]
     pub protocol: i32,
 }
 
 impl SnapshotSocket {
-    /// The local end.
+    /// Returns the local end.
     pub fn local(&self) -> Option<SocketAddr> {
         endpoint(&self.local_address, self.local_port)
     }
 
-    /// The remote end.
+    /// Returns the remote end.
     pub fn remote(&self) -> Option<SocketAddr> {
         endpoint(&self.remote_address, self.remote_port)
     }
 }
 
-/// Where a connection stood that was there before.
+/// States of an earlier connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
 #[repr(i32)]
 pub enum SocketState {
-    /// A newer `tracer` had a state that this one does not know.
+    /// A state of a newer `tracer`, unknown to this one.
     Unknown = 0,
     /// SYN_SENT.
     Connecting = 1,

@@ -1,46 +1,48 @@
-//! Events of files: who did what to which. No content of any file is in them.
+//! Events of files: action, author and path. File contents are never included.
 
-/// A process changed a file (fanotify(7)). The event's process is the one that did; its pid is 0 where
-/// that is not known.
+/// A process changed a file (fanotify(7)). The event's process is the author; its pid is 0 if
+/// unknown.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct File {
-    /// The absolute path, as of the name that it had then.
+    /// The absolute path, with the name of that time.
     #[prost(bytes = "vec", tag = "1")]
     pub path: Vec<u8>,
-    /// What was done.
+    /// The action.
     #[prost(enumeration = "FileAction", tag = "2")]
     pub action: i32,
-    /// Of a table of cron jobs: one digest for each job in it, by which a job is known when cron runs it.
-    /// The first eight bytes of the SHA-256 of the command line that cron passes to the shell, secrets masked.
+    /// One digest for each job in a table of cron jobs, which identifies a job when cron runs it.
+    /// It is the first eight bytes of the SHA-256 of the command line that cron passes to the
+    /// shell, secrets masked.
     #[prost(bytes = "vec", repeated, tag = "3")]
     pub jobs: Vec<Vec<u8>>,
-    /// Whether it is a directory.
+    /// True for a directory.
     #[prost(bool, tag = "4")]
     pub is_directory: bool,
 }
 
-/// What was done to a file.
+/// Actions on a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
 #[repr(i32)]
 pub enum FileAction {
-    /// A newer `tracer` had an action that this one does not know.
+    /// An action of a newer `tracer`, unknown to this one.
     Unknown = 0,
-    /// It came to be.
+    /// Created.
     Created = 1,
-    /// A writer closed it.
+    /// Closed after writing.
     Written = 2,
-    /// It got this name.
+    /// Renamed to this path.
     Renamed = 3,
-    /// It is gone, or has another name now.
+    /// Removed, or renamed to another path.
     Removed = 4,
-    /// Its permissions, owner, times or extended attributes were set.
+    /// Permissions, owner, times or extended attributes were set.
     Attributes = 5,
-    /// It is different at the end, nobody was seen writing it, and this process has it open for writing.
+    /// The file differs at the end without an observed writer, and this process has it open for
+    /// writing.
     Open = 6,
 }
 
 impl FileAction {
-    /// The action in a word.
+    /// Returns the action in a word.
     pub fn name(self) -> &'static str {
         match self {
             FileAction::Unknown => "unknown",
@@ -54,5 +56,5 @@ impl FileAction {
     }
 }
 
-/// How many bytes of a digest are kept in [`File::jobs`]: enough that no two jobs of a machine share one.
+/// Length of a digest in [`File::jobs`], in bytes: enough that no two jobs of a machine share one.
 pub const JOB_DIGEST_BYTES: usize = 8;

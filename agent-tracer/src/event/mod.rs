@@ -10,6 +10,7 @@ mod assemble;
 mod changed;
 mod connection;
 mod file;
+mod identity;
 mod kind;
 mod naming;
 mod process;
@@ -20,13 +21,14 @@ mod unit;
 use std::fmt;
 
 #[cfg(feature = "capture")]
-pub use assemble::{Assembler, Malformed, Payload, Told};
+pub use assemble::{Assembler, Malformed, Payload, Seen, Told};
 pub use changed::{Compared, Difference, FileDifference, FileState, FilesCompared, Subject};
 pub use connection::{
     Close, Connect, ConnectFailed, Counted, Established, Listen, Protocol, Shutdown,
     SnapshotSocket, SocketState, Sockets,
 };
 pub use file::{File, FileAction, JOB_DIGEST_BYTES};
+pub use identity::{Identity, View};
 pub use kind::{EventKind, Group, KindRow};
 pub use naming::{Dns, DnsAnswer, Hosts, HostsEntry, HttpRequest, TlsHello, Unreadable};
 pub use process::{Cgroup, Exec, Exit, Fork, Rename, Snapshot, SnapshotProcess, UserNamed};

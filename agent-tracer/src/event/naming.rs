@@ -1,43 +1,43 @@
-//! Events of what hosts are called: answers of DNS servers, what clients say of themselves in the first bytes of a
-//! connection, and /etc/hosts. Names are as they were sent, in lower case, anything but host name characters escaped.
+//! Events of host names: answers of DNS servers, the first messages of clients, and /etc/hosts.
+//! Names are as sent, in lower case; anything but host name characters is escaped.
 
 use std::net::IpAddr;
 
 use super::connection::endpoint;
 
-/// A DNS server answered. The process is the one that asked, where that is known.
+/// A DNS server answered. The process is the one that asked, if known.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Dns {
-    /// The socket that the answer came to, as in [`super::Connect`]; 0 where it is not known.
+    /// The socket that received the answer, as in [`super::Connect`]; 0 if unknown.
     #[prost(uint64, tag = "1")]
     pub connection: u64,
-    /// The name that was asked for.
+    /// The name asked for.
     #[prost(string, tag = "2")]
     pub question: String,
-    /// The type of record that was asked for: `A`, `AAAA`, `HTTPS` and so on.
+    /// The record type asked for: `A`, `AAAA`, `HTTPS` and so on.
     #[prost(string, tag = "3")]
     pub kind: String,
     /// `NOERROR`, `NXDOMAIN`, `SERVFAIL` and so on.
     #[prost(string, tag = "4")]
     pub rcode: String,
-    /// What was answered, in the order of the message.
+    /// The answers, in the order of the message.
     #[prost(message, repeated, tag = "5")]
     pub answers: Vec<DnsAnswer>,
-    /// Addresses, of 4 or 16 bytes, that the question leads to.
+    /// The addresses of the question, of 4 or 16 bytes.
     #[prost(bytes = "vec", repeated, tag = "6")]
     pub addresses: Vec<Vec<u8>>,
-    /// Whether the server said that there is more than fits a datagram.
+    /// The server's truncation flag: more than a datagram holds.
     #[prost(bool, tag = "7")]
     pub truncated: bool,
 }
 
 impl Dns {
-    /// The addresses that the question leads to.
+    /// Returns the addresses of the question.
     pub fn leads_to(&self) -> impl Iterator<Item = IpAddr> {
         self.addresses.iter().filter_map(|bytes| address(bytes))
     }
 
-    /// Whether there is no such name, or nobody could say.
+    /// Checks whether the name does not exist, or no server could answer.
     pub fn has_failed(&self) -> bool {
         self.rcode != "NOERROR"
     }
@@ -46,16 +46,16 @@ impl Dns {
 /// One record of an answer.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct DnsAnswer {
-    /// Whose it is.
+    /// The record's owner name.
     #[prost(string, tag = "1")]
     pub name: String,
     /// Its type.
     #[prost(string, tag = "2")]
     pub kind: String,
-    /// What it says: an address, a name, or in short what else it is.
+    /// The data: an address, a name, or a short description.
     #[prost(string, tag = "3")]
     pub data: String,
-    /// For how many seconds it holds.
+    /// Its lifetime in seconds.
     #[prost(uint32, tag = "4")]
     pub ttl: u32,
 }
@@ -66,16 +66,17 @@ pub struct TlsHello {
     /// As in [`super::Connect`].
     #[prost(uint64, tag = "1")]
     pub connection: u64,
-    /// The host that it wants (SNI, RFC 6066 section 3); empty where it does not say.
+    /// The intended host (SNI, RFC 6066 section 3); empty if not given.
     #[prost(string, tag = "2")]
     pub server_name: String,
     /// The protocols that it offers (ALPN, RFC 7301), best first.
     #[prost(string, repeated, tag = "3")]
     pub alpn: Vec<String>,
-    /// Whether it offers an encrypted hello (ECH), in which the true name is; many offer one that is empty, which cannot be told apart.
+    /// True for an offered encrypted hello (ECH), which has the true name. Many clients offer a
+    /// dummy, which looks the same.
     #[prost(bool, tag = "4")]
     pub encrypted: bool,
-    /// Whether what it says is the host is none: an address, several names, or garbage. It is not kept.
+    /// True if the stated host is invalid and not kept: an address, several names, or garbage.
     #[prost(bool, tag = "5")]
     pub is_no_host: bool,
 }
@@ -89,13 +90,13 @@ pub struct HttpRequest {
     /// The method.
     #[prost(string, tag = "2")]
     pub method: String,
-    /// The host that it wants; empty where it does not say.
+    /// The intended host; empty if not given.
     #[prost(string, tag = "3")]
     pub host: String,
-    /// What it wants of it, without what follows a question mark.
+    /// The target, without anything behind a question mark.
     #[prost(string, tag = "4")]
     pub target: String,
-    /// Of a request to a proxy: the host that the proxy is to talk to, else empty.
+    /// The destination of a request to a proxy; else empty.
     #[prost(string, tag = "5")]
     pub destination_host: String,
     /// Likewise, its port.
@@ -103,7 +104,7 @@ pub struct HttpRequest {
     pub destination_port: u32,
 }
 
-/// /etc/hosts, as it stood: when the recording began, and whenever it was changed.
+/// The content of /etc/hosts: when the recording began, and after each change.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Hosts {
     /// In the order of the file.
@@ -123,20 +124,19 @@ pub struct HostsEntry {
 }
 
 impl HostsEntry {
-    /// The address.
+    /// Returns the address.
     pub fn ip(&self) -> Option<IpAddr> {
         address(&self.address)
     }
 }
 
-/// Something that was seen and made no sense: a DNS message, a ClientHello or an HTTP request that breaks the rules of
-/// its protocol. It names nothing.
+/// A malformed message: DNS, ClientHello or HTTP request. It names nothing.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Unreadable {
-    /// As in [`super::Connect`]; 0 where it is not known.
+    /// As in [`super::Connect`]; 0 if unknown.
     #[prost(uint64, tag = "1")]
     pub connection: u64,
-    /// What it seemed to be.
+    /// The presumed kind of message.
     #[prost(string, tag = "2")]
     pub what: String,
 }

@@ -1,5 +1,7 @@
 //! Events of processes: they come, change and go.
 
+use super::Identity;
+
 /// A process came to be (`sched_process_fork`). The event's process is the child.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Fork {
@@ -48,6 +50,9 @@ pub struct Exec {
     /// Whether `exe` or `cwd` lack their beginning, being nested deeper than is walked.
     #[prost(bool, tag = "10")]
     pub path_cut: bool,
+    /// Which file the executable is, and whose view its path is of.
+    #[prost(message, optional, tag = "11")]
+    pub identity: Option<Identity>,
 }
 
 /// The last thread of a process ended (`sched_process_exit`).
@@ -134,6 +139,9 @@ pub struct SnapshotProcess {
     /// Whether arguments are missing at the end.
     #[prost(bool, tag = "9")]
     pub truncated: bool,
+    /// Which file the executable is, and whose view its path is of; none for a kernel thread.
+    #[prost(message, optional, tag = "10")]
+    pub identity: Option<Identity>,
 }
 
 /// What a user id is called, as of the first process that had it.

@@ -1,17 +1,17 @@
 //! Events of the recording itself: its phases, its losses, its end.
 
-/// The recorded command is about to run. The event's process is the one it will run in.
+/// The recorded command is about to run. The event's process is the one that will run it.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub struct CommandStarted {
-    /// Whether it ran before the recording began (`--pid`).
+    /// True if it ran before the recording began (`--pid`).
     #[prost(bool, tag = "1")]
     pub attached: bool,
 }
 
-/// The recording was asked to follow a unit (`--unit`): what is in its cgroup now, and what comes into it.
+/// A unit to follow (`--unit`): the present processes of its cgroup, and all that join it.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct UnitFollowed {
-    /// Such as `omid.service`.
+    /// Its name, such as `omid.service`.
     #[prost(bytes = "vec", tag = "1")]
     pub unit: Vec<u8>,
 }
@@ -22,18 +22,18 @@ pub struct CommandEnded {
     /// As `wait(2)` reports it.
     #[prost(uint32, tag = "1")]
     pub status: u32,
-    /// Whether the status is known: nobody but its parent learns that of a process.
+    /// True if the status is known: only its parent learns that of a process.
     #[prost(bool, tag = "2")]
     pub status_known: bool,
 }
 
-/// Events that happened and are not in the trace.
+/// Events that happened, but are missing in the trace.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Lost {
     /// Kind of the events, or `sockets` for connections whose outcome will be missed.
     #[prost(string, tag = "1")]
     pub what: String,
-    /// How many, since the last event of this kind.
+    /// Count since the last event of this kind.
     #[prost(uint64, tag = "2")]
     pub count: u64,
 }
@@ -46,30 +46,30 @@ pub struct KernelLog {
     pub line: String,
 }
 
-/// The recording ended well.
+/// The recording ended properly.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub struct End {
-    /// Why.
+    /// The reason.
     #[prost(enumeration = "EndReason", tag = "1")]
     pub reason: i32,
 }
 
-/// Why a recording ended.
+/// Reasons for the end of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
 #[repr(i32)]
 pub enum EndReason {
-    /// A newer `tracer` had a reason that this one does not know.
+    /// A reason of a newer `tracer`, unknown to this one.
     Unknown = 0,
-    /// The command ended, and the time of `--linger` was over.
+    /// The command ended, and the time of `--linger` passed.
     CommandEnded = 1,
-    /// The time of `--for` was over.
+    /// The time of `--for` passed.
     TimeOver = 2,
-    /// A signal asked for it.
+    /// A signal asked for the end.
     Interrupted = 3,
 }
 
 impl EndReason {
-    /// The reason in words.
+    /// Returns the reason in words.
     pub fn describe(self) -> &'static str {
         match self {
             EndReason::Unknown => "unknown",

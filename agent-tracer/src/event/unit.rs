@@ -1,5 +1,5 @@
-//! Events of systemd's units, as PID 1 tells them. Who asked for a unit is no part of them: that is
-//! concluded by the model.
+//! Events of systemd's units, as PID 1 reports them. The request behind a start is not part of
+//! them: the model infers it.
 
 /// The units that systemd had loaded when the recording began.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -9,10 +9,10 @@ pub struct Units {
     pub units: Vec<LoadedUnit>,
 }
 
-/// One of them.
+/// One of these units.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct LoadedUnit {
-    /// Such as `omid.service`.
+    /// Its name, such as `omid.service`.
     #[prost(bytes = "vec", tag = "1")]
     pub name: Vec<u8>,
     /// `ActiveState`: active, reloading, inactive, failed, activating, deactivating.
@@ -20,48 +20,50 @@ pub struct LoadedUnit {
     pub active: String,
 }
 
-/// Something happened to a unit.
+/// An action on a unit.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Unit {
-    /// Such as `omid.service`.
+    /// Its name, such as `omid.service`.
     #[prost(bytes = "vec", tag = "1")]
     pub name: Vec<u8>,
-    /// What.
+    /// The action.
     #[prost(enumeration = "UnitAction", tag = "2")]
     pub action: i32,
-    /// `Names` but for the name itself: aliases. Known from [`UnitAction::Described`] on, like what follows.
+    /// `Names` but for the name itself: aliases. Known from [`UnitAction::Described`] on, like the
+    /// following fields.
     #[prost(bytes = "vec", repeated, tag = "3")]
     pub aliases: Vec<Vec<u8>>,
     /// `TriggeredBy`: timers, sockets and path units that start it.
     #[prost(bytes = "vec", repeated, tag = "4")]
     pub triggered_by: Vec<Vec<u8>>,
-    /// `RequiredBy`, `RequisiteOf`, `WantedBy`, `BoundBy`, `UpheldBy`, `ConsistsOf`: units whose start starts it.
+    /// `RequiredBy`, `RequisiteOf`, `WantedBy`, `BoundBy`, `UpheldBy`, `ConsistsOf`: units that
+    /// start this one with them.
     #[prost(bytes = "vec", repeated, tag = "5")]
     pub pulled_in_by: Vec<Vec<u8>>,
-    /// `FragmentPath`, or `SourcePath` of a generated unit; empty of one that is in no file.
+    /// `FragmentPath`, or `SourcePath` of a generated unit; empty without a file.
     #[prost(bytes = "vec", tag = "6")]
     pub file: Vec<u8>,
-    /// `Wants`, `Requires`, `Requisite`, `BindsTo`, `Upholds`: units that its start starts. Said by the unit itself, so still
-    /// known when those that it names are done and forgotten.
+    /// `Wants`, `Requires`, `Requisite`, `BindsTo`, `Upholds`: units that start with this one.
+    /// Stated by the unit itself, so known even after those units are done and unloaded.
     #[prost(bytes = "vec", repeated, tag = "8")]
     pub pulls_in: Vec<Vec<u8>>,
-    /// `JobType` of the job that systemd has for it: start, stop, restart, reload …; empty where it
-    /// has none, or was done before it could be asked.
+    /// `JobType` of its job: start, stop, restart, reload … Empty without a job, or where the job
+    /// was done before the question.
     #[prost(string, tag = "7")]
     pub job: String,
 }
 
-/// What happened to a unit.
+/// Actions on a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
 #[repr(i32)]
 pub enum UnitAction {
-    /// A newer `tracer` had an action that this one does not know.
+    /// An action of a newer `tracer`, unknown to this one.
     Unknown = 0,
     /// systemd accepted a job for it (`JobNew`).
     Queued = 1,
-    /// systemd said what the unit is: names, what triggers it, its file.
+    /// systemd described the unit: its names, triggers and file.
     Described = 2,
-    /// It runs, for the first time since the recording began, and did not before.
+    /// It runs for the first time since the recording began, and did not run before.
     Started = 3,
     /// It runs again.
     Restarted = 4,
@@ -72,7 +74,7 @@ pub enum UnitAction {
 }
 
 impl UnitAction {
-    /// The action in a word.
+    /// Returns the action in a word.
     pub fn name(self) -> &'static str {
         match self {
             UnitAction::Unknown => "unknown",

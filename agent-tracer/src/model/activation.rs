@@ -5,14 +5,13 @@
 //! `systemctl start` and the like while systemd made the job; else a timer, socket or path unit that triggers it,
 //! and then whoever wrote that; else, if the unit is back by itself, whoever asked for it before.
 
-mod told;
+mod unit_events;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Because, Model, Process, ProcessIndex, Request, SYSTEM,
     ledger::Truncation,
-    process::base_name,
     schedule::Writer,
     unit::{UnitLife, own_tree},
 };
@@ -85,7 +84,7 @@ impl Model {
 
     /// Who asked for what happens to a unit, as of its last event.
     pub fn requester(&self, unit: &[u8]) -> Option<&Request> {
-        self.units.get(unit)?.told.as_ref()
+        self.units.get(unit)?.reported.as_ref()
     }
 
     /// Whether a unit of this name was ever heard of.
@@ -134,17 +133,6 @@ impl Model {
             self.enter(index, &unit, event.boot_ns);
         }
         self.attribute(index);
-    }
-
-    fn is_of_manager(&self, index: ProcessIndex) -> bool {
-        let process = self.process(index);
-        process.parent_pid == 1
-            || process.parent.is_some_and(|parent| {
-                matches!(
-                    base_name(&self.process(parent).exe),
-                    b"systemd" | b"systemd-executor"
-                )
-            })
     }
 
     /// A process of systemd's comes into the cgroup of a unit.

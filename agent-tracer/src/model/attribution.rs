@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Because, Model, Origin, ProcessIndex};
+use super::{Because, Doubt, Model, Origin, ProcessIndex};
 use crate::{event::Event, rules::Subject};
 
 impl Model {
@@ -24,10 +24,12 @@ impl Model {
         };
         if let Some(found) = self.rules.find(&subject) {
             let tree: Arc<str> = found.tree.into();
+            let doubt = Doubt::about(&found, process);
             let because = Because::Rule(found.because.into());
             let process = &mut self.processes[position];
             process.tree = tree;
             process.because = because;
+            process.doubt = doubt;
         }
     }
 

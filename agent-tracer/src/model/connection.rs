@@ -1,14 +1,14 @@
-//! Connections and UDP peers: who asked for them, what became of them, what their remote end is called.
+//! Tracks connections and UDP peers: owner, outcome, and the names of the remote end.
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Model, Name, ProcessIndex, Source};
+use super::{Model, Name, NameSource, ProcessIndex};
 use crate::event::{
     Close, Connect, ConnectFailed, Counted, Established, Event, HttpRequest, Protocol, Shutdown,
     SocketState, Sockets, TlsHello,
 };
 
-/// Where a connection stands.
+/// States of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Asked for; no answer so far.
@@ -21,20 +21,20 @@ pub enum State {
     Closed,
     /// The peer refused (`ECONNREFUSED`).
     Refused,
-    /// Nobody answered (`ETIMEDOUT`).
+    /// No peer answered (`ETIMEDOUT`).
     TimedOut,
-    /// No way there (`EHOSTUNREACH`, `ENETUNREACH`).
+    /// Unreachable (`EHOSTUNREACH`, `ENETUNREACH`).
     Unreachable,
     /// Forbidden on this machine (`EPERM`, `EACCES`).
     Blocked,
     /// Given up before an answer came.
     Aborted,
-    /// Nothing was sent, and nothing tells why.
+    /// Nothing was sent, for an unknown reason.
     Failed,
 }
 
 impl State {
-    /// The name in views and jsonl.
+    /// Returns the name in views and jsonl.
     pub fn name(self) -> &'static str {
         match self {
             State::Connecting => "connecting",
@@ -73,29 +73,30 @@ pub struct Connection {
     pub local: Option<SocketAddr>,
     /// Remote end.
     pub remote: Option<SocketAddr>,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// errno of its failure or of its end, 0 if none.
+    /// errno of its failure or end; 0 for a clean one.
     pub error: u32,
-    /// When it was asked for, nanoseconds since boot; when it was first seen, of one that was there before.
+    /// Time of the request, nanoseconds since boot; of an earlier connection, the time of its first
+    /// sight.
     pub started_ns: u64,
-    /// Whether it was there before the recording. Its owner is then a process that held it.
+    /// True if it existed before the recording. Its owner is then a process that held it.
     pub was_there_before: bool,
-    /// When the peer answered.
+    /// Time of the peer's answer.
     pub established_ns: Option<u64>,
-    /// When it failed or was closed.
+    /// Time of its failure or close.
     pub ended_ns: Option<u64>,
     /// Payload bytes sent and received, known once its owner's side is done sending.
     pub bytes: Option<(u64, u64)>,
     /// Of UDP: datagrams sent and received, known once the socket is closed or the recording over.
     pub datagrams: Option<(u64, u64)>,
-    /// How what is sent is carried.
+    /// Its transport protocol.
     pub protocol: Protocol,
-    /// Whether not even a SYN was sent.
+    /// True if not even a SYN was sent.
     pub never_sent: bool,
-    /// What the remote end is called, the most certain first.
+    /// Names of the remote end, the most certain first.
     pub names: Vec<Name>,
-    /// Host and port that the remote end, a proxy, was asked to talk to.
+    /// The host and port that the remote end, a proxy, was asked for.
     pub destination: Option<(String, u16)>,
 }
 
@@ -131,7 +132,7 @@ impl Connection {
         if self.names.contains(&name) {
             return;
         }
-        // What the client itself says of this very connection is more certain than what it looked up.
+        // The client's word about this very connection is more certain than its lookups.
         let place = self
             .names
             .iter()
@@ -186,7 +187,7 @@ impl Model {
         }
     }
 
-    /// Whether a process has asked for a connection.
+    /// Checks whether a process has asked for a connection.
     pub fn has_connected(&self, process: ProcessIndex) -> bool {
         self.process(process).has_connected
     }
@@ -235,7 +236,7 @@ impl Model {
             connection.error = close.error;
             connection.ended_ns = Some(event.boot_ns);
             match connection.protocol {
-                // It is told of with its first datagram: without one, it was not counted.
+                // Its first datagram announces it: without one, it was not counted.
                 Protocol::Udp if close.datagrams_sent == 0 => return,
                 Protocol::Udp => {
                     connection.datagrams = Some((close.datagrams_sent, close.datagrams_received));
@@ -258,21 +259,21 @@ impl Model {
     }
 
     pub(super) fn tls_hello(&mut self, hello: &TlsHello) {
-        self.client_says(hello.connection, &hello.server_name, Source::Sni);
+        self.name_by_client(hello.connection, &hello.server_name, NameSource::Sni);
     }
 
     pub(super) fn http_request(&mut self, request: &HttpRequest) {
         if request.destination_host.is_empty() {
             let host = host_alone(&request.host);
-            self.client_says(request.connection, host, Source::HttpHost);
+            self.name_by_client(request.connection, host, NameSource::HttpHost);
         } else if let Some(connection) = self.connection_mut(request.connection) {
             let port = u16::try_from(request.destination_port).unwrap_or(0);
             connection.destination = Some((request.destination_host.clone(), port));
         }
     }
 
-    /// The client itself says what host it wants.
-    fn client_says(&mut self, connection: u64, host: &str, source: Source) {
+    /// Adds the host that the client itself named.
+    fn name_by_client(&mut self, connection: u64, host: &str, source: NameSource) {
         let remote = self.connection(connection).and_then(|known| known.remote);
         let is_in_hosts = remote.is_some_and(|remote| self.names.is_in_hosts(remote.ip(), host));
         let Some(connection) = self.connection_mut(connection) else {
@@ -282,9 +283,9 @@ impl Model {
             return;
         }
         if is_in_hosts {
-            // Then it is this one of the names there that was meant.
+            // Then the client meant this one of the names there.
             for known in &mut connection.names {
-                if known.source == Source::Hosts {
+                if known.source == NameSource::Hosts {
                     known.name = host.into();
                 }
             }
@@ -295,14 +296,14 @@ impl Model {
         });
     }
 
-    /// None for a connection whose connect is missing; the ledger has that loss already.
+    /// Returns a connection; `None` if its connect is missing, a loss that the ledger has already.
     fn connection_mut(&mut self, id: u64) -> Option<&mut Connection> {
         let position = *self.by_connection.get(&id)?;
         self.connections.get_mut(position)
     }
 }
 
-/// A Host header without its port.
+/// Cuts the port off a Host header.
 fn host_alone(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((alone, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => alone,

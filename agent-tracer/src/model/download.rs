@@ -1,5 +1,6 @@
-//! Files that came from somewhere else and were then executed: who wrote them while talking to whom, under which names
-//! they went on, and who ran them. All of it is concluded; nobody sees what of a connection goes into which file.
+//! Infers which executed files were downloads: their writer, its connections, later names, and the
+//! process that ran them. The kernel does not show which connection's bytes go into which file, so
+//! all of it is inferred.
 
 mod script;
 #[cfg(test)]
@@ -13,44 +14,44 @@ use crate::event::{Event, File, FileAction, Protocol};
 pub(super) use versions::Downloads;
 use versions::{End, Moment, Run, Version};
 
-/// A file that was written by a process that got something from somebody, and then executed.
+/// An executed file whose writer had received data from a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Download {
     /// Its path when it was executed.
     pub path: Vec<u8>,
-    /// Who wrote it.
+    /// The process that wrote it.
     pub writer: ProcessIndex,
-    /// Who has renamed or copied it to where it was executed, the last one.
+    /// The last process that renamed or copied it on its way to execution.
     pub carrier: Option<ProcessIndex>,
-    /// Positions of the connections that the writer had asked for by then and that something may have come from, in the
-    /// list of all.
+    /// The writer's connections by then that may have brought data: positions in the list of all.
     pub connections: Vec<usize>,
-    /// Who executed it first.
+    /// The process that executed it first.
     pub runner: ProcessIndex,
-    /// How often it was executed.
+    /// Count of its executions.
     pub executions: u64,
 }
 
-/// Connections of one writer that are named: the last ones.
+/// Limit of connections kept for one writer: the last ones.
 const SOURCES: usize = 8;
 
-/// What is told later than this after it was done is told in no time that was seen.
+/// Longest delay between a change of a file and its event; no measurement came near it.
 const LAG_NS: u64 = 1_000_000_000;
 
-/// Renamings of which the second half is waited for.
+/// Limit of renamings that wait for their second half.
 const TAKEN_LIMIT: usize = 1024;
 
-/// Executions kept of processes that became other programs.
+/// Limit of executions kept of processes that became other programs.
 const FORMER_LIMIT: usize = 4096;
 
-/// Ports of DNS servers: names, and no files, come from there.
+/// Ports of DNS servers: they send names, not files.
 const DNS_PORTS: [u16; 2] = [53, 853];
 
-/// Programs that copy what they are given to the last of their arguments, or into it.
+/// Programs that copy their arguments to the last one, or into it.
 const COPIERS: [&[u8]; 3] = [b"cp", b"install", b"mv"];
 
 impl Model {
-    /// Whether what is done there matters for what was downloaded: also where no file is watched, it must be told.
+    /// Checks whether a change matters for downloads, so that it is recorded even where no file is
+    /// watched.
     pub fn concerns_download(
         &self,
         by: Option<ProcessIndex>,
@@ -66,16 +67,16 @@ impl Model {
         }
         let is_download = action == FileAction::Written
             && by.is_some_and(|by| self.has_connected(by) || self.copied_from(by, path).is_some());
-        // What comes between a name that goes and one that comes parts them.
+        // An event between a name that goes and one that comes separates the two.
         is_download
             || by.is_some_and(|by| downloads.taken.contains_key(&by))
             || downloads.below(path).next().is_some()
     }
 
-    /// Notes what was done to a file, as far as it is of a download.
+    /// Notes a change of a file, as far as it concerns a download.
     pub(super) fn note_download(&mut self, event: &Event, file: &File, by: Option<ProcessIndex>) {
         let moment = Moment {
-            told_ns: event.boot_ns,
+            reported_ns: event.boot_ns,
             by,
         };
         match file.action() {
@@ -144,8 +145,8 @@ impl Model {
         }
     }
 
-    /// What may be a download and was given to a program that copies, which has written that path: of the same name, or,
-    /// where the path itself is what it was given last, any.
+    /// Finds a possible download that the process, a copying program, got as an argument and copied
+    /// to this path. It has the path's name; for the last argument itself, any name will do.
     fn copied_from(&self, by: ProcessIndex, path: &[u8]) -> Option<Vec<u8>> {
         if self.downloads.versions.is_empty() {
             return None;
@@ -164,7 +165,7 @@ impl Model {
         })
     }
 
-    /// Notes what a process has executed that is about to become another program.
+    /// Notes the program of a process that is about to run another.
     pub(super) fn note_former_program(&mut self, runner: ProcessIndex) {
         if self.downloads.versions.is_empty() || self.downloads.former.len() >= FORMER_LIMIT {
             return;
@@ -176,7 +177,7 @@ impl Model {
         self.downloads.former.extend(runs);
     }
 
-    /// What a process executes, if it does: as a program, or as the script that a program is given.
+    /// Iterates over the files that a process executes: its program, or the script given to it.
     fn runs(&self, runner: ProcessIndex) -> impl Iterator<Item = Run> {
         let process = self.process(runner);
         let mut paths = Vec::new();
@@ -195,9 +196,11 @@ impl Model {
         })
     }
 
-    /// Files that were written by a process that something had been sent to, and executed by another, or by the same one
-    /// later; in the order of their first executions. Found at the end, because fanotify tells of a file a little later than
-    /// the kernel of who executes it, and what a connection has brought is known when it is closed.
+    /// Returns the files whose writer had received data, and which another process, or a later
+    /// program of the same, executed. They are in the order of their first executions.
+    ///
+    /// The search runs at the end. fanotify reports a file a little later than the kernel reports
+    /// its execution, and the bytes of a connection are known when it closes.
     pub fn downloads(&self) -> Vec<Download> {
         let mut found: Vec<Download> = Vec::new();
         if self.downloads.versions.is_empty() {
@@ -251,35 +254,35 @@ impl Model {
         found
     }
 
-    /// What was at a path when it was executed.
+    /// Returns the version of a path at the time of an execution.
     fn version_of(&self, run: &Run) -> Option<&Version> {
         let versions = self.downloads.versions.get(&run.path)?;
         let version = versions.iter().rfind(|version| {
-            // A process that has written its own script goes on with what it was.
+            // A process that has written its own script continues its own program.
             let is_other = version.begun.by != Some(run.runner);
             self.is_after(run.executed_ns, version.begun)
                 .unwrap_or(is_other)
         })?;
         let is_over = version.ended.is_some_and(|(moment, end)| {
-            // What was executed was there.
+            // An executed version existed then.
             self.is_after(run.executed_ns, moment)
                 .unwrap_or(end == End::Overwritten)
         });
         (!is_over).then_some(version)
     }
 
-    /// Whether that time is after what was done by a moment, as far as it can be told.
+    /// Compares a time with a moment; `None` where the delay leaves the order open.
     fn is_after(&self, time_ns: u64, moment: Moment) -> Option<bool> {
         let by = moment.by.map(|by| self.process(by));
         let forked_ns = by.and_then(|by| by.forked_ns).unwrap_or(0);
         let ended_ns = by.and_then(|by| by.ended).map(|(ended_ns, _)| ended_ns);
-        if time_ns >= moment.told_ns {
+        if time_ns >= moment.reported_ns {
             Some(true)
         } else if time_ns <= forked_ns {
             Some(false)
         } else if ended_ns.is_some_and(|ended_ns| ended_ns <= time_ns) {
             Some(true)
-        } else if time_ns.saturating_add(LAG_NS) < moment.told_ns {
+        } else if time_ns.saturating_add(LAG_NS) < moment.reported_ns {
             Some(false)
         } else {
             None
@@ -287,7 +290,7 @@ impl Model {
     }
 }
 
-/// Whether something may have come by a connection; of one that is not over, that somebody answered.
+/// Checks whether a connection may have brought data; an open one, whether a peer answered.
 fn may_have_brought(connection: &Connection) -> bool {
     if connection
         .remote
@@ -301,7 +304,7 @@ fn may_have_brought(connection: &Connection) -> bool {
     has_received || is_established
 }
 
-/// A path as a process in that directory means it, as text: links are not followed.
+/// Makes a path absolute, as text, relative to a process's directory. Links are not followed.
 pub(super) fn absolute(directory: &[u8], path: &[u8]) -> Vec<u8> {
     let whole = match (path.starts_with(b"/"), directory.is_empty()) {
         (true, _) => path.to_vec(),

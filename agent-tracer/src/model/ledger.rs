@@ -71,12 +71,15 @@ pub struct Ledger {
     missing_facts: Vec<String>,
     not_compared: Vec<NotCompared>,
     caveats: Vec<Caveat>,
+    is_unmasked: bool,
     unreadable: BTreeMap<String, u64>,
 }
 
 impl Ledger {
     pub(super) fn lost(&mut self, what: &str, count: u64) {
-        *self.lost.entry(what.to_owned()).or_default() += count;
+        let lost = self.lost.entry(what.to_owned()).or_default();
+        // A forged count must not come out as a small one.
+        *lost = lost.saturating_add(count);
     }
 
     pub(super) fn unreadable(&mut self, what: &str) {
@@ -122,6 +125,16 @@ impl Ledger {
     /// Notes what was not looked at twice, or not all of it, and why.
     pub(super) fn not_compared(&mut self, what: NotCompared) {
         self.not_compared.push(what);
+    }
+
+    /// Notes that secrets are in the trace as they were.
+    pub fn unmasked(&mut self) {
+        self.is_unmasked = true;
+    }
+
+    /// Whether secrets are in the trace as they were.
+    pub fn is_unmasked(&self) -> bool {
+        self.is_unmasked
     }
 
     /// Notes what a hook does not see for certain.
@@ -175,6 +188,14 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::{Caveat, Ledger, Missing, NotCompared};
+
+    #[test]
+    fn counts_of_losses_do_not_wrap() {
+        let mut ledger = Ledger::default();
+        ledger.lost("exec", u64::MAX);
+        ledger.lost("exec", 3);
+        assert_eq!(ledger.missing(), [Missing::Lost("exec", u64::MAX)]);
+    }
 
     #[test]
     fn what_was_not_compared_is_missing_and_a_caveat_is_not() {

@@ -1,4 +1,4 @@
-//! Who listens for TCP connections or has bound a UDP socket, from when until when.
+//! Tracks TCP listeners and bound UDP sockets, with their times.
 
 use std::net::SocketAddr;
 
@@ -13,19 +13,20 @@ pub struct Listener {
     pub id: u64,
     /// The process that called listen(2) or bind(2).
     pub owner: ProcessIndex,
-    /// Which of the two.
+    /// Its protocol.
     pub protocol: Protocol,
-    /// Where it listens.
+    /// The local end.
     pub local: Option<SocketAddr>,
-    /// Of UDP: whether it asked for any port.
+    /// Of UDP: true if it asked for any port.
     pub any_port: bool,
-    /// When it began, nanoseconds since boot.
+    /// Time of its begin, nanoseconds since boot.
     pub started_ns: u64,
-    /// Whether it was there before the recording. Its owner is then a process that held it.
+    /// True if it existed before the recording. Its owner is then a process that held it.
     pub was_there_before: bool,
-    /// When it was closed.
+    /// Time of its close.
     pub ended_ns: Option<u64>,
-    /// Of UDP: what came from others that nothing had been sent to before, and what was answered.
+    /// Of UDP: traffic with strangers, to which nothing had been sent before, and the answers to
+    /// them.
     pub traffic: Option<Traffic>,
 }
 
@@ -63,7 +64,8 @@ impl Listener {
         }
     }
 
-    /// Whether it is but a client's end: a UDP socket that asked for any port, and that no stranger wrote to.
+    /// Checks whether it is only a client's end: a UDP socket on any port, without traffic from
+    /// strangers.
     pub fn is_of_client(&self) -> bool {
         let heard = self
             .traffic
@@ -71,7 +73,7 @@ impl Listener {
         self.any_port && !heard
     }
 
-    /// The name of its state in views and jsonl.
+    /// Returns the name of its state in views and jsonl.
     pub fn state(&self) -> &'static str {
         match self.ended_ns {
             None => "listening",
@@ -91,7 +93,7 @@ impl Model {
         });
     }
 
-    /// One that was there when the recording began.
+    /// Adds a listener that existed when the recording began.
     pub(super) fn listens_already(
         &mut self,
         event: &Event,
@@ -142,12 +144,12 @@ impl Model {
         self.listeners.get_mut(position)
     }
 
-    /// The listener with this number.
+    /// Returns the listener with this number.
     pub fn listener(&self, id: u64) -> Option<&Listener> {
         self.listeners.get(*self.by_listener.get(&id)?)
     }
 
-    /// All listeners, in the order in which they began.
+    /// Returns all listeners, in the order of their begin.
     pub fn listeners(&self) -> &[Listener] {
         &self.listeners
     }

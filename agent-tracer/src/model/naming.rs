@@ -1,5 +1,5 @@
-//! What addresses are called, as far as lookups, /etc/hosts and the clients themselves tell. Which of several names is
-//! meant is not decided here: each is kept with its source.
+//! Maps addresses to names from lookups, /etc/hosts and the clients themselves. It chooses none of
+//! several names: each is kept with its source.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -10,53 +10,53 @@ use std::{
 use super::{Model, ProcessIndex};
 use crate::event::{Dns, Event, Hosts};
 
-/// Who says what a remote end is called; the most certain first.
+/// Sources of a remote end's name, the most certain first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
+pub enum NameSource {
     /// The TLS ClientHello of this connection.
     Sni,
     /// The Host header of this connection.
     HttpHost,
-    /// A DNS lookup of the same process led to the address.
+    /// The address came from a DNS lookup of the same process.
     Dns,
     /// /etc/hosts.
     Hosts,
-    /// A DNS lookup of another process did.
+    /// A DNS lookup of another process led to the address.
     DnsOther,
 }
 
-impl Source {
-    /// The name in views and jsonl.
+impl NameSource {
+    /// Returns the name in views and jsonl.
     pub fn name(self) -> &'static str {
         match self {
-            Source::Sni => "sni",
-            Source::HttpHost => "http_host",
-            Source::Dns => "dns",
-            Source::Hosts => "hosts",
-            Source::DnsOther => "dns_other",
+            NameSource::Sni => "sni",
+            NameSource::HttpHost => "http_host",
+            NameSource::Dns => "dns",
+            NameSource::Hosts => "hosts",
+            NameSource::DnsOther => "dns_other",
         }
     }
 }
 
-/// A name with whoever says it.
+/// A name with its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
-    /// As it was sent, in lower case.
+    /// The name as sent, in lower case.
     pub name: Arc<str>,
-    /// Who says it.
-    pub source: Source,
+    /// The source of the name.
+    pub source: NameSource,
 }
 
-/// How many lookups that lead to one address are remembered: hosts of a content network have hundreds of names in common.
+/// Limit of lookups kept for one address: hosts of a content network share hundreds of names.
 const LOOKUPS: usize = 32;
 
-/// How many names of one source a connection has at most.
+/// Limit of names of one source for a connection.
 const NAMES: usize = 4;
 
-/// A name that a process looked up, as often as it did with the same outcome.
+/// A process's lookups of one name with one outcome.
 #[derive(Clone, Debug)]
 pub struct NameLookup {
-    /// The process that asked, where that is known.
+    /// The process that asked, if known.
     pub asker: Option<ProcessIndex>,
     /// The name.
     pub question: Arc<str>,
@@ -64,42 +64,43 @@ pub struct NameLookup {
     pub kind: Arc<str>,
     /// `NOERROR`, `NXDOMAIN`, `SERVFAIL` and so on.
     pub rcode: Arc<str>,
-    /// The addresses that it led to the first time.
+    /// The addresses of the first answer.
     pub addresses: Vec<IpAddr>,
-    /// When it was first answered, nanoseconds since boot.
+    /// Time of the first answer, nanoseconds since boot.
     pub first_ns: u64,
-    /// How often.
+    /// Count of these lookups.
     pub count: u64,
 }
 
 impl NameLookup {
-    /// Whether there is no such name, or nobody could say.
+    /// Checks whether the name does not exist, or no server could answer.
     pub fn has_failed(&self) -> bool {
         *self.rcode != *"NOERROR"
     }
 }
 
-/// Who asked for what, and what the outcome was.
+/// A process, its question, and the outcome.
 type Outcome = (Option<ProcessIndex>, Arc<str>, Arc<str>, Arc<str>);
 
-/// What is known so far.
+/// The lookups so far.
 #[derive(Default)]
 pub(super) struct Names {
-    /// The last ones that led to an address, the newest first.
-    lookups: BTreeMap<IpAddr, VecDeque<Lookup>>,
+    /// The last lookups of an address, the newest first.
+    lookups: BTreeMap<IpAddr, VecDeque<Resolved>>,
     hosts: BTreeMap<IpAddr, Vec<Arc<str>>>,
-    /// Everything that was looked up, in the order of the first answer.
+    /// All lookups, in the order of their first answers.
     all: Vec<NameLookup>,
     places: HashMap<Outcome, usize>,
 }
 
-struct Lookup {
+struct Resolved {
     name: Arc<str>,
     asker: Option<ProcessIndex>,
 }
 
 impl Names {
-    /// What an address is called for a process: by its own lookups or, where it made none, by those of others.
+    /// Returns the names of an address for a process: from its own lookups or, without any, from
+    /// those of others.
     pub(super) fn of(&self, address: IpAddr, process: ProcessIndex) -> Vec<Name> {
         let lookups = self.lookups.get(&address);
         let of = |is_own: bool| {
@@ -108,7 +109,7 @@ impl Names {
             distinct(wanted.map(|lookup| &lookup.name))
         };
         let mut names: Vec<Name> = Vec::new();
-        let mut add = |found: Vec<Arc<str>>, source: Source| {
+        let mut add = |found: Vec<Arc<str>>, source: NameSource| {
             names.extend(found.into_iter().map(|name| Name { name, source }));
         };
         let own = of(true);
@@ -116,17 +117,17 @@ impl Names {
             true => of(false),
             false => Vec::new(),
         };
-        add(own, Source::Dns);
-        // The first one is the canonical one; the others are as good, and no contradiction.
+        add(own, NameSource::Dns);
+        // The first one is canonical; the others are equally valid, and do not contradict it.
         let canonical = self.hosts.get(&address).and_then(|names| names.first());
-        add(canonical.cloned().into_iter().collect(), Source::Hosts);
-        add(others, Source::DnsOther);
+        add(canonical.cloned().into_iter().collect(), NameSource::Hosts);
+        add(others, NameSource::DnsOther);
         names
     }
 }
 
 impl Names {
-    /// Whether /etc/hosts has that name for an address.
+    /// Checks whether /etc/hosts has a name for an address.
     pub(super) fn is_in_hosts(&self, address: IpAddr, name: &str) -> bool {
         let names = self.hosts.get(&address);
         names.is_some_and(|names| names.iter().any(|known| **known == *name))
@@ -176,7 +177,7 @@ impl Model {
         for address in dns.leads_to() {
             let lookups = self.names.lookups.entry(address).or_default();
             lookups.retain(|known| known.name != name || known.asker != asker);
-            lookups.push_front(Lookup {
+            lookups.push_front(Resolved {
                 name: Arc::clone(&name),
                 asker,
             });
@@ -184,7 +185,7 @@ impl Model {
         }
     }
 
-    /// Every name that was looked up, in the order of the first answer.
+    /// Returns all lookups, in the order of their first answers.
     pub fn lookups(&self) -> &[NameLookup] {
         &self.names.all
     }

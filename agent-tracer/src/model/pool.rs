@@ -1,22 +1,26 @@
-//! Bytes that processes have in common, once: what runs again and again has the same path, names and arguments.
+//! Stores bytes that processes share just once: programs that run repeatedly have the same path,
+//! names and arguments.
 
 use std::{collections::HashSet, sync::Arc};
 
-/// What is remembered of each kind, before it is begun anew: all that is lost then is that something is there twice.
+use crate::event::Identity;
+
+/// Limit of entries of each kind; then the pool starts anew, at the price of a few duplicates.
 const LIMIT: usize = 8192;
 
-/// Arguments with more bytes than that are seldom the same twice.
+/// Limit of bytes: longer arguments are seldom the same twice.
 const LONG: usize = 1024;
 
-/// What was there before, by what it is.
+/// Stored texts, by content.
 #[derive(Default)]
 pub(super) struct Pool {
     bytes: HashSet<Arc<[u8]>>,
     arguments: HashSet<Arc<[Vec<u8>]>>,
+    identities: HashSet<Arc<Identity>>,
 }
 
 impl Pool {
-    /// A path or a name.
+    /// Stores a path or a name.
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> Arc<[u8]> {
         if let Some(known) = self.bytes.get(bytes) {
             return Arc::clone(known);
@@ -29,7 +33,20 @@ impl Pool {
         new
     }
 
-    /// A command line.
+    /// Stores the identity of an executable.
+    pub(super) fn identity(&mut self, identity: Identity) -> Arc<Identity> {
+        if let Some(known) = self.identities.get(&identity) {
+            return Arc::clone(known);
+        }
+        if self.identities.len() >= LIMIT {
+            self.identities.clear();
+        }
+        let new = Arc::new(identity);
+        self.identities.insert(Arc::clone(&new));
+        new
+    }
+
+    /// Stores a command line.
     pub(super) fn arguments(&mut self, words: &[Vec<u8>]) -> Arc<[Vec<u8>]> {
         if words.iter().map(Vec::len).sum::<usize>() > LONG {
             return words.into();

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Model, activation::ActivationIndex, ledger::Truncation, pool::Pool};
-use crate::event::{Event, Exec, Exit, Fork, ProcessId, Rename, Snapshot};
+use super::{Doubt, Model, activation::ActivationIndex, ledger::Truncation, pool::Pool};
+use crate::event::{Event, Exec, Exit, Fork, Identity, ProcessId, Rename, Snapshot};
 
 /// Names remembered of threads of one process; a program that renames itself all the time is cut
 /// here, at some 16 KiB. Names that come with an exec are always remembered. A compiler names a thread
@@ -86,6 +86,12 @@ pub struct Process {
     pub tree: Arc<str>,
     /// Why it is in that tree.
     pub because: Because,
+    /// What a rule that put it there took for granted.
+    pub doubt: Doubt,
+    /// Which file its executable is; none where that is not known.
+    pub identity: Option<Arc<Identity>>,
+    /// Its user when that was found out.
+    pub(super) identified_as: u32,
     pub(super) activation: Option<ActivationIndex>,
     /// Whether it has asked for a connection.
     pub(super) has_connected: bool,
@@ -187,6 +193,9 @@ impl Model {
                 cgroup: self.pool.bytes(&seen.cgroup),
                 tree: super::SYSTEM.into(),
                 because: Because::RanBefore,
+                doubt: Doubt::default(),
+                identity: seen.identity.map(|identity| self.pool.identity(identity)),
+                identified_as: seen.user,
                 activation: None,
                 has_connected: false,
                 forked_ns: None,
@@ -210,7 +219,9 @@ impl Model {
                 .ok()
                 .and_then(|found| u32::try_from(first + found).ok())
                 .map(ProcessIndex);
-            self.processes[position].parent = parent;
+            if let (Some(parent), Ok(child)) = (parent, u32::try_from(position)) {
+                self.adopt(ProcessIndex(child), parent);
+            }
         }
         self.note_units(first);
         self.attribute_snapshot(first);
@@ -230,6 +241,8 @@ impl Model {
         if let Some(parent) = parent {
             let parent_process = self.process(parent);
             process.parent = Some(parent);
+            process.identity.clone_from(&parent_process.identity);
+            process.identified_as = parent_process.identified_as;
             process.exe = Arc::clone(&parent_process.exe);
             process.filename = Arc::clone(&parent_process.filename);
             process.argv = Arc::clone(&parent_process.argv);
@@ -245,8 +258,11 @@ impl Model {
         match self.find(event.process) {
             // Forked while the snapshot was taken, which then saw it too.
             Some(index) => {
+                self.processes[index.0 as usize].parent = None;
+                if let Some(parent) = process.parent {
+                    self.adopt(index, parent);
+                }
                 let seen = &mut self.processes[index.0 as usize];
-                seen.parent = process.parent;
                 seen.parent_pid = process.parent_pid;
                 seen.forked_ns = process.forked_ns;
                 if !matches!(seen.because, Because::Rule(_)) {
@@ -258,6 +274,15 @@ impl Model {
             None => {
                 self.add(process);
             }
+        }
+    }
+
+    /// Notes the parent of a process, unless it descends from that process: a snapshot is not
+    /// taken at one instant, and a trace may be forged. So no lineage is a circle.
+    fn adopt(&mut self, child: ProcessIndex, parent: ProcessIndex) {
+        let above = |index: &ProcessIndex| self.process(*index).parent;
+        if !std::iter::successors(Some(parent), above).any(|index| index == child) {
+            self.processes[child.0 as usize].parent = Some(parent);
         }
     }
 
@@ -273,6 +298,8 @@ impl Model {
         process.filename = self.pool.bytes(&exec.filename);
         process.argv = self.pool.arguments(&exec.argv);
         process.cwd = self.pool.bytes(&exec.cwd);
+        let identity = exec.identity.map(|identity| self.pool.identity(identity));
+        process.identify(identity);
         process.execs += 1;
         process.executed_ns = event.boot_ns;
         process.add_program_names(&mut self.pool);
@@ -353,6 +380,9 @@ impl Model {
             unit: None,
             tree: super::SYSTEM.into(),
             because: Because::ForkUnseen,
+            doubt: Doubt::default(),
+            identity: None,
+            identified_as: user,
             activation: None,
             has_connected: false,
             forked_ns: None,

@@ -1,5 +1,5 @@
-//! What processes ask of systemd, read from their command lines: calls of systemctl(1), systemd-run(1) and
-//! clients of its D-Bus interface. Whether systemd did it is not looked at.
+//! Reads requests to systemd from command lines: calls of systemctl(1), systemd-run(1) and clients
+//! of its D-Bus interface. It does not check whether systemd complied.
 
 use std::sync::Arc;
 
@@ -12,19 +12,19 @@ pub struct Request {
     pub by: ProcessIndex,
     /// Its process id.
     pub pid: u32,
-    /// What was asked for, such as `systemctl restart omid`.
+    /// The words of the request, such as `systemctl restart omid`.
     pub words: Arc<[Vec<u8>]>,
     /// The units, each with its suffix.
     units: Vec<Vec<u8>>,
-    /// When it became that program.
+    /// Time of that exec.
     pub(super) asked_ns: u64,
 }
 
-/// How long after the end of the one that asked, a job may still be its doing: what D-Bus and a busy machine
-/// take to tell. `--no-block` is such a case, too.
+/// Longest delay of a job after the end of the process that asked for it: D-Bus and a busy machine
+/// take that long. `--no-block` is such a case, too.
 const AFTERWARDS: u64 = 500_000_000;
 
-/// Ends of the names of units. What has none of them is a service.
+/// Suffixes of unit names. A name without any is a service.
 const SUFFIXES: [&[u8]; 11] = [
     b".service",
     b".socket",
@@ -39,7 +39,16 @@ const SUFFIXES: [&[u8]; 11] = [
     b".scope",
 ];
 
-/// Options of systemctl whose value is the next word.
+/// Programs whose calls are requests, where root owns them: any program may have such a name.
+const CLIENTS: [&[u8]; 5] = [
+    b"systemctl",
+    b"systemd-run",
+    b"busctl",
+    b"dbus-send",
+    b"gdbus",
+];
+
+/// Options of systemctl with a value in the next word.
 const VALUED: [&[u8]; 16] = [
     b"-t",
     b"-p",
@@ -60,8 +69,8 @@ const VALUED: [&[u8]; 16] = [
 ];
 
 impl Request {
-    /// Whether it names one of these units; `by_stem` also a timer, socket or path unit that is called like one,
-    /// where nobody says what triggers what.
+    /// Checks whether it names one of these units. With `by_stem`, a timer, socket or path unit of
+    /// the same stem counts, too: no source says then which unit triggers which.
     pub(super) fn names(&self, names: &[&[u8]], by_stem: bool) -> bool {
         let is = |asked: &[u8], name: &[u8]| match by_stem {
             true => starts(asked, name),
@@ -72,9 +81,9 @@ impl Request {
             .any(|asked| names.iter().any(|name| is(asked, name)))
     }
 
-    /// Whether it was being made at that time.
+    /// Checks whether it was in progress at a time.
     pub(super) fn is_open_at(&self, boot_ns: u64, by: &Process) -> bool {
-        // Events of several sources are not told in the order of their times to the microsecond.
+        // Events of several sources are not ordered to the microsecond.
         self.asked_ns <= boot_ns + AFTERWARDS
             && by
                 .ended
@@ -83,9 +92,12 @@ impl Request {
 }
 
 impl Model {
-    /// Remembers what a new program asks of systemd.
+    /// Stores the request of a new program to systemd.
     pub(super) fn note_request(&mut self, index: ProcessIndex, boot_ns: u64) {
         let process = self.process(index);
+        if !process.is_system_program(&CLIENTS) {
+            return;
+        }
         let units = match base_name(&process.exe) {
             b"systemctl" => systemctl(&process.argv),
             b"systemd-run" => systemd_run(&process.argv),
@@ -104,18 +116,19 @@ impl Model {
         });
     }
 
-    /// The last process that asked systemd to stop a unit, or to start it no more. Of the second there is no job that
-    /// systemd would tell of, and the files of it are its own doing.
+    /// Returns the last process that asked systemd to stop or disable a unit. Disabling makes no
+    /// job that systemd would report, and the process changes the files itself.
     pub fn asked_to_turn_off(&self, unit: &[u8]) -> Option<ProcessIndex> {
         let is_asking = |process: &Process| {
-            base_name(&process.exe) == b"systemctl" && turns_off(&process.argv, unit)
+            process.is_system_program(&[b"systemctl"]) && turns_off(&process.argv, unit)
         };
         let asking = self.processes().filter(|(_, process)| is_asking(process));
         asking.last().map(|(index, _)| index)
     }
 }
 
-/// Whether a request for one unit starts another: the same, or that of a timer, socket or path.
+/// Checks whether a request for one unit starts another: the same, or that of a timer, socket or
+/// path.
 fn starts(asked: &[u8], unit: &[u8]) -> bool {
     let stem = |name: &[u8], suffix: &[u8]| name.strip_suffix(suffix).map(<[u8]>::to_vec);
     is_named(asked, unit)
@@ -126,7 +139,7 @@ fn starts(asked: &[u8], unit: &[u8]) -> bool {
             })
 }
 
-/// A name, or `run-*` for one that systemd-run chose.
+/// Compares a name, or `run-*` for one that systemd-run chose.
 fn is_named(asked: &[u8], unit: &[u8]) -> bool {
     match asked.strip_suffix(b"*") {
         Some(prefix) => unit.starts_with(prefix),
@@ -134,7 +147,7 @@ fn is_named(asked: &[u8], unit: &[u8]) -> bool {
     }
 }
 
-/// The words of a call of systemctl(1) that are no options, and whether `--now` is among those that are.
+/// Returns the words of a call of systemctl(1) without options, and whether `--now` is given.
 fn plain(argv: &[Vec<u8>]) -> (Vec<&[u8]>, bool) {
     let mut words = argv.iter().skip(1);
     let mut plain: Vec<&[u8]> = Vec::new();
@@ -151,7 +164,8 @@ fn plain(argv: &[Vec<u8>]) -> (Vec<&[u8]>, bool) {
     (plain, now)
 }
 
-/// The units that a call of systemctl(1) starts, or stops: also what stops a unit has processes in its cgroup.
+/// Returns the units that a call of systemctl(1) starts or stops: stop commands, too, run in a
+/// unit's cgroup.
 fn systemctl(argv: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let (plain, now) = plain(argv);
     let Some((verb, units)) = plain.split_first() else {
@@ -180,7 +194,7 @@ fn systemctl(argv: &[Vec<u8>]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Whether a call of systemctl(1) stops a unit, or keeps it from being started.
+/// Checks whether a call of systemctl(1) stops or disables a unit.
 fn turns_off(argv: &[Vec<u8>], unit: &[u8]) -> bool {
     let (plain, _) = plain(argv);
     plain.split_first().is_some_and(|(verb, units)| {
@@ -192,7 +206,7 @@ fn turns_off(argv: &[Vec<u8>], unit: &[u8]) -> bool {
     })
 }
 
-/// The unit that a call of systemd-run(1) makes; one that it has to name itself begins with `run-`.
+/// Returns the unit that a call of systemd-run(1) makes. A generated name begins with `run-`.
 fn systemd_run(argv: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut words = argv.iter().skip(1);
     while let Some(word) = words.next() {
@@ -234,7 +248,8 @@ fn whole_name(name: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The units in a call of a method of systemd's, such as `busctl call … StartUnit ss x.service replace`.
+/// Returns the units in a method call to systemd, such as `busctl call … StartUnit ss x.service
+/// replace`.
 fn bus_call(argv: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let is_method = |word: &Vec<u8>| {
         let method = word.rsplit(|byte| *byte == b'.').next().unwrap_or(word);

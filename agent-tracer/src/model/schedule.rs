@@ -1,5 +1,6 @@
-//! What was written during the recording to run later, and who wrote it: unit files, tables of cron jobs,
-//! scripts in cron's directories. When cron runs one, the process belongs to the writer's tree.
+//! Tracks files written during the recording that run later, with their writers: unit files, tables
+//! of cron jobs, scripts in cron's directories. When cron runs one, the process belongs to the
+//! writer's tree.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::event::{Event, Exec, File, FileAction, JOB_DIGEST_BYTES};
 
-/// Who wrote a file, as of then.
+/// The writer of a file at that time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Writer {
     /// The process.
@@ -28,7 +29,7 @@ pub struct Writer {
 /// Files written so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Schedule {
-    /// By path, without `/usr` in front: in most systems the directories there are also those of the root.
+    /// By path, without a leading `/usr`: most systems have the same directories at the root.
     writers: BTreeMap<Vec<u8>, Writer>,
     /// Jobs of cron by digest, with the last table that had them.
     jobs: BTreeMap<Vec<u8>, Writer>,
@@ -37,10 +38,11 @@ pub(super) struct Schedule {
 /// Programs that run jobs, by the names of their executables.
 const RUNNERS: [&[u8]; 5] = [b"cron", b"crond", b"anacron", b"atd", b"fcron"];
 
-/// Between cron and a script in one of its directories: a child of cron's, a shell, run-parts.
+/// Generations between cron and a script in one of its directories: cron's child, a shell,
+/// run-parts.
 const GENERATIONS: usize = 6;
 
-/// The beginning of the SHA-256 of a command line, as the table has it and as cron runs it.
+/// Returns the beginning of the SHA-256 of a command line, as in the table and as cron runs it.
 pub fn job_digest(command: &[u8]) -> Vec<u8> {
     Sha256::digest(command)[..JOB_DIGEST_BYTES].to_vec()
 }
@@ -49,7 +51,7 @@ impl Model {
     pub(super) fn file(&mut self, event: &Event, file: &File) {
         let path = without_usr(&file.path).to_vec();
         let is_known = event.process.pid != 0;
-        // Other files make nothing run by themselves, whoever executes them.
+        // No other file makes a program run by itself.
         if !makes_run(&path) {
             return;
         }
@@ -80,13 +82,13 @@ impl Model {
         }
     }
 
-    /// Who wrote a unit's file during the recording.
+    /// Returns the process that wrote a unit's file during the recording.
     pub(super) fn writer_of_unit(&self, unit: &[u8]) -> Option<&Writer> {
         let file = self.units.get(unit).map(|life| life.file.as_slice());
         if let Some(file) = file.filter(|file| !file.is_empty()) {
             return self.schedule.writers.get(without_usr(file));
         }
-        // Where systemd did not say which file it is, its name does; one of a template has that of the template.
+        // Without a known file the unit's name decides; an instance has the file of its template.
         let is_it = |path: &[u8]| {
             path.windows(9).any(|part| part == b"/systemd/") && {
                 let name = base_name(path);
@@ -100,7 +102,7 @@ impl Model {
             .map(|(_, writer)| writer)
     }
 
-    /// Links a process that cron started to whoever wrote what it runs.
+    /// Links a process of cron to the writer of its job.
     pub(super) fn note_job(&mut self, index: ProcessIndex, event: &Event, exec: &Exec) {
         let Some(writer) = self.writer_of_job(index, exec).cloned() else {
             return;
@@ -122,8 +124,7 @@ impl Model {
         if self.schedule.writers.is_empty() {
             return None;
         }
-        let is_runner =
-            |process: ProcessIndex| RUNNERS.contains(&base_name(&self.process(process).exe));
+        let is_runner = |process: ProcessIndex| self.process(process).is_system_program(&RUNNERS);
         let parent = self.process(index).parent?;
         if let [_, option, command] = exec.argv.as_slice()
             && option == b"-c"
@@ -138,7 +139,7 @@ impl Model {
     }
 }
 
-/// Whether a file is a table or a script of cron's, an init script or a unit file; without `/usr` in front.
+/// Recognizes tables and scripts of cron, init scripts and unit files, without a leading `/usr`.
 fn makes_run(path: &[u8]) -> bool {
     [&b"/etc/cron"[..], b"/var/spool/cron", b"/etc/init.d/"]
         .iter()
@@ -153,7 +154,7 @@ fn without_usr(path: &[u8]) -> &[u8] {
     }
 }
 
-/// `x@.service` of `x@1.service`.
+/// Returns `x@.service` for `x@1.service`.
 fn template_of(unit: &[u8]) -> Option<Vec<u8>> {
     let at = unit.iter().position(|byte| *byte == b'@')?;
     let dot = unit

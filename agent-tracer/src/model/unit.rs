@@ -1,4 +1,4 @@
-//! What is known of a unit. Which processes are in it is not kept here: they know their unit.
+//! Holds the known facts about a unit. Its processes refer to it themselves.
 
 use std::sync::Arc;
 
@@ -10,24 +10,24 @@ use crate::event::{Unit, UnitAction};
 pub struct UnitTurn {
     /// The unit.
     pub unit: Arc<[u8]>,
-    /// What happened to it; never that a job was queued, or that it was described.
+    /// The action; never a queued job or a description.
     pub action: UnitAction,
-    /// When, nanoseconds since boot.
+    /// Its time, nanoseconds since boot.
     pub boot_ns: u64,
-    /// Who asked for it, where that can be concluded.
+    /// The request behind it, if it can be inferred.
     pub request: Option<Request>,
-    /// Of a start: what it is the start of.
+    /// Of a start: the activation that began.
     pub(super) activation: Option<ActivationIndex>,
 }
 
 impl Model {
-    /// Every start and end of a unit, in their order. Where systemd tells nothing, those starts are here that show in the
-    /// cgroups of processes, and no ends.
+    /// Returns every start and end of a unit, in order. Without reports from systemd, only starts
+    /// are known, from the cgroups of processes.
     pub fn unit_turns(&self) -> &[UnitTurn] {
         &self.unit_turns
     }
 
-    /// What is behind the start of a unit.
+    /// Returns the activation behind a unit's start.
     pub fn activation_of(&self, turn: &UnitTurn) -> Option<&Activation> {
         self.activation_at(turn.activation?)
     }
@@ -51,45 +51,46 @@ impl Model {
 pub(super) struct UnitLife {
     /// It had processes when the recording began.
     pub(super) ran_before: bool,
-    /// systemd had it loaded then: it ran, or something that did referred to it.
+    /// systemd had it loaded then: it ran, or an active unit referred to it.
     pub(super) was_loaded: bool,
     /// Other names.
     pub(super) aliases: Vec<Vec<u8>>,
     /// Timers, sockets and path units that start it.
     pub(super) triggered_by: Vec<Vec<u8>>,
-    /// Units whose start starts it.
+    /// Units that start this one with them.
     pub(super) pulled_in_by: Vec<Vec<u8>>,
     /// Its unit file.
     pub(super) file: Vec<u8>,
-    /// The type of the job that systemd has for it, as far as told.
+    /// The type of its current job, as far as reported.
     pub(super) job: String,
-    /// The tree that its processes make, where it has one of its own.
+    /// The tree of its processes, if it has its own.
     pub(super) tree: Option<Arc<str>>,
     /// The activation that its next process belongs to.
     pub(super) current: Option<ActivationIndex>,
     /// The last one, over or not.
     pub(super) last: Option<ActivationIndex>,
-    /// Whoever asked for the job that it has.
+    /// The request behind its current job.
     pub(super) pending: Option<Request>,
-    /// Whoever asked for what the last event told.
-    pub(super) told: Option<Request>,
+    /// The request behind the last reported event.
+    pub(super) reported: Option<Request>,
 }
 
 impl UnitLife {
-    /// Whether it was there before anybody could have asked for it.
+    /// Checks whether it existed before any recorded request could concern it.
     pub(super) fn is_old(&self) -> bool {
         self.ran_before || self.was_loaded
     }
 
-    /// Takes in what systemd says of it. What it does not say, because the unit is gone already, stays.
+    /// Merges a description by systemd. Facts that it lacks, because the unit is unloaded already,
+    /// stay.
     pub(super) fn describe(&mut self, unit: &Unit) {
         self.job.clone_from(&unit.job);
-        for (own, told) in [
+        for (own, reported) in [
             (&mut self.aliases, &unit.aliases),
             (&mut self.triggered_by, &unit.triggered_by),
             (&mut self.pulled_in_by, &unit.pulled_in_by),
         ] {
-            for name in told {
+            for name in reported {
                 if !own.contains(name) {
                     own.push(name.clone());
                 }
@@ -101,7 +102,7 @@ impl UnitLife {
     }
 }
 
-/// The name of a unit's own tree.
+/// Returns the name of a unit's own tree.
 pub(super) fn own_tree(unit: &[u8]) -> Arc<str> {
     String::from_utf8_lossy(unit).into()
 }

@@ -1,4 +1,4 @@
-//! Gathers tags and their prefixes and orders them for lookups. Refuses to read anything.
+//! Gathers tags and their prefixes, and orders them for lookups. It reads no files.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,16 +9,16 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::{
     lists::Published,
-    tags::{Group, NONE, Source, Tag, Tags},
+    tags::{NONE, Tag, TagGroup, TagList, Tags},
 };
 
-/// Ten times the longest list that is published. 24 bytes each while they are gathered.
+/// Ten times the longest published list. Each takes 24 bytes during the build.
 pub(super) const PREFIX_LIMIT: usize = 1_000_000;
 
 /// Lists that are being read.
 #[derive(Default)]
 pub(super) struct Builder {
-    sources: Vec<Source>,
+    sources: Vec<TagList>,
     tags: HashMap<Tag, u32>,
     /// Prefixes with the number of their tag.
     entries: Vec<(IpNet, u32)>,
@@ -27,7 +27,7 @@ pub(super) struct Builder {
     is_full: bool,
 }
 
-/// What a list says of a tag.
+/// A list's description of a tag.
 pub(super) struct Description<'a> {
     pub(super) name: &'a str,
     pub(super) region: &'a str,
@@ -35,33 +35,33 @@ pub(super) struct Description<'a> {
 }
 
 impl Builder {
-    /// What is added from now on is of this file.
+    /// Begins a file: further entries belong to it.
     pub(super) fn begin(&mut self, file: &str) {
-        self.sources.push(Source {
+        self.sources.push(TagList {
             file: file.to_owned(),
             cloud: String::new(),
             version: String::new(),
         });
     }
 
-    /// The list that is being read.
-    pub(super) fn source(&mut self) -> Option<&mut Source> {
+    /// Returns the list in progress.
+    pub(super) fn source(&mut self) -> Option<&mut TagList> {
         self.sources.last_mut()
     }
 
-    /// How many prefixes there are so far.
+    /// Counts the prefixes so far.
     pub(super) fn prefixes(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether something had to be left out.
+    /// Checks whether a limit made it drop entries.
     pub(super) fn is_full(&self) -> bool {
         self.is_full
     }
 
     /// Adds prefixes of a tag, which may be known already.
     pub(super) fn add(&mut self, list: &Published, tag: &Description<'_>, prefixes: &[IpNet]) {
-        // Nothing would ever be in it.
+        // It would stay empty.
         if prefixes.is_empty() {
             return;
         }
@@ -97,7 +97,7 @@ impl Builder {
         new
     }
 
-    /// Orders what was gathered.
+    /// Orders the gathered entries.
     pub(super) fn finish(self) -> Tags {
         let (tags, ranks) = ranked(self.tags);
         let mut entries = self.entries;
@@ -129,7 +129,7 @@ impl Builder {
             // Both are below PREFIX_LIMIT.
             let position = u32::try_from(found.groups.len()).unwrap_or(NONE);
             let count = u32::try_from(same.len()).unwrap_or(NONE);
-            found.groups.push(Group {
+            found.groups.push(TagGroup {
                 first,
                 count,
                 parent: around.last().map_or(NONE, |(_, group)| *group),
@@ -147,7 +147,7 @@ impl Builder {
     }
 }
 
-/// The tags by rank, and the rank of each by the number that it had.
+/// Returns the tags by rank, and the rank of each by its former number.
 fn ranked(tags: HashMap<Tag, u32>) -> (Vec<Tag>, Vec<u32>) {
     let mut tags: Vec<(Tag, u32)> = tags.into_iter().collect();
     tags.sort_unstable_by(|(left, _), (right, _)| rank(left).cmp(&rank(right)));
@@ -160,7 +160,7 @@ fn ranked(tags: HashMap<Tag, u32>) -> (Vec<Tag>, Vec<u32>) {
     (tags.into_iter().map(|(tag, _)| tag).collect(), ranks)
 }
 
-/// Of two tags with the same prefix, the one with the lower rank is the more telling. No two tags have the same.
+/// Ranks tags of one prefix: the lower rank is more specific. No two tags share a rank.
 fn rank(tag: &Tag) -> impl Ord + '_ {
     (
         (tag.service.is_empty(), tag.region.is_empty(), tag.is_whole),
@@ -170,7 +170,7 @@ fn rank(tag: &Tag) -> impl Ord + '_ {
     )
 }
 
-/// Where a prefix comes among others: as its own order would have it, at a third of the time.
+/// Returns a sort key for a prefix: the same order as its own, in a third of the time.
 fn place(prefix: IpNet) -> (bool, u128, u8) {
     match prefix {
         IpNet::V4(v4) => (false, u32::from(v4.addr()).into(), v4.prefix_len()),
@@ -178,7 +178,7 @@ fn place(prefix: IpNet) -> (bool, u128, u8) {
     }
 }
 
-/// Without bits behind its length, and as IPv4 where it lies in IPv4 written as IPv6: that is how addresses are looked up.
+/// Clears the bits behind the length, and turns IPv4 written as IPv6 into IPv4, as lookups do.
 fn canonical(prefix: IpNet) -> IpNet {
     if let IpNet::V6(v6) = prefix
         && let Some(v4) = v6.addr().to_ipv4_mapped()

@@ -1,5 +1,5 @@
-//! Why a list of tags cannot be used: which file, what it looks like, what to do. Refuses to quote at length: a hostile file
-//! must not fill the terminal with its own text.
+//! Explains why a list of tags is unusable: the file, its likely format, a remedy. Quotations are
+//! short: a hostile file must not fill the terminal with its own text.
 
 use std::io;
 
@@ -13,12 +13,13 @@ pub enum TagError {
     Read {
         /// The file.
         file: String,
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
     /// It is longer than any list.
     #[error(
-        "{file} is too large for a tag file: at most {} MiB are read, and published lists have less than 10; check that it \
+        "{file} is too large for a tag file: at most {} MiB are read, and published lists have \
+         less than 10; check that it \
          is the file you meant",
         SIZE_LIMIT >> 20
     )]
@@ -26,17 +27,17 @@ pub enum TagError {
         /// The file.
         file: String,
     },
-    /// It is plainly something else.
+    /// It has another format.
     #[error("{file} is no tag file but {looks}: {remedy}")]
     Other {
         /// The file.
         file: String,
-        /// What it looks like.
+        /// The likely format.
         looks: &'static str,
-        /// What to do.
+        /// The remedy.
         remedy: String,
     },
-    /// It ends before its end.
+    /// It is cut short.
     #[error(
         "{file} ends in the middle, after {bytes} bytes: {}",
         fetch("download it again")
@@ -44,10 +45,10 @@ pub enum TagError {
     Truncated {
         /// The file.
         file: String,
-        /// How long it is.
+        /// Its length.
         bytes: usize,
     },
-    /// Something in it is not understood.
+    /// It has an unknown part.
     #[error(
         "{file}:{line}:{column}: {message}: {}",
         fetch("download it again, or correct it there")
@@ -59,10 +60,10 @@ pub enum TagError {
         line: usize,
         /// The column in bytes, counted from 1.
         column: usize,
-        /// What is wrong.
+        /// The parser's message.
         message: String,
     },
-    /// It is JSON, and none of the lists that are understood.
+    /// It is JSON, but not a known list.
     #[error(
         "{file} is JSON but no tag file, for it has neither `values` nor `prefixes`: {}",
         fetch("download one")
@@ -71,7 +72,7 @@ pub enum TagError {
         /// The file.
         file: String,
     },
-    /// There is nothing in it.
+    /// It is empty.
     #[error(
         "{file} is a tag file without a prefix, so it names nothing: {}",
         fetch("download one")
@@ -80,9 +81,10 @@ pub enum TagError {
         /// The file.
         file: String,
     },
-    /// There is more in it than in any list.
+    /// It has more entries than any list.
     #[error(
-        "{file} has more than {PREFIX_LIMIT} prefixes, or those before it had: leave a file out, or check that it is the one \
+        "{file} has more than {PREFIX_LIMIT} prefixes, or those before it had: leave a file out, \
+         or check that it is the one \
          you meant"
     )]
     TooMany {
@@ -91,13 +93,13 @@ pub enum TagError {
     },
 }
 
-/// What to do, with what can be had.
+/// Advises on a download of a list.
 pub(super) fn fetch(what: &str) -> String {
     let files: Vec<&str> = published().iter().map(|list| list.file.as_str()).collect();
     format!("{what} ({})", files.join(", "))
 }
 
-/// Part of a message, so short that it can be shown.
+/// Shortens a part of a message for display.
 pub(super) fn shortened(text: &str) -> String {
     const SHOWN: usize = 120;
     let mut shown: String = text.chars().take(SHOWN).collect();

@@ -1,35 +1,36 @@
-//! The lists that clouds publish, as far as one differs from another: from a data file, so that no cloud is named here.
+//! Describes the differences between the lists of clouds. They come from a data file, so that the
+//! code names no cloud.
 
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-/// What a list consists of.
+/// Formats of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Form {
+pub(super) enum ListFormat {
     /// Tags, each with its prefixes.
     Tags,
-    /// Prefixes under keys such as `ip_prefix`.
+    /// Prefixes under keys like `ip_prefix`.
     Snake,
-    /// Prefixes under keys such as `ipv4Prefix`.
+    /// Prefixes under keys like `ipv4Prefix`.
     Camel,
 }
 
-/// A list that can be had.
+/// A published list.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Published {
-    pub(super) form: Form,
-    /// Whose prefixes it has.
+    pub(super) form: ListFormat,
+    /// The cloud that owns the prefixes.
     pub cloud: String,
     #[serde(default)]
     pub(super) whole: Vec<String>,
     #[serde(default)]
     pub(super) nowhere: String,
-    /// What it is called where it is published.
+    /// Its usual file name.
     pub file: String,
-    /// Where that is.
+    /// Its URL.
     pub url: String,
 }
 
@@ -39,7 +40,7 @@ struct Lists {
     list: Vec<Published>,
 }
 
-/// The lists that are understood.
+/// Returns the known lists.
 pub fn published() -> &'static [Published] {
     static LISTS: LazyLock<Vec<Published>> = LazyLock::new(|| {
         // Cannot fail: a test reads this very file.
@@ -50,24 +51,24 @@ pub fn published() -> &'static [Published] {
 }
 
 impl Published {
-    /// The list that has a form.
-    pub(super) fn of(form: Form) -> &'static Published {
+    /// Returns the list of a format.
+    pub(super) fn of(form: ListFormat) -> &'static Published {
         static UNKNOWN: Published = Published {
-            form: Form::Tags,
+            form: ListFormat::Tags,
             cloud: String::new(),
             whole: Vec::new(),
             nowhere: String::new(),
             file: String::new(),
             url: String::new(),
         };
-        // A test finds every form in the data file.
+        // A test finds every format in the data file.
         published()
             .iter()
             .find(|list| list.form == form)
             .unwrap_or(&UNKNOWN)
     }
 
-    /// Whether a tag stands for the whole cloud, in one region or in all.
+    /// Checks whether a tag covers the whole cloud, in one region or in all.
     pub(super) fn is_whole(&self, name: &str) -> bool {
         let service = name.split('.').next().unwrap_or(name);
         self.whole.iter().any(|whole| whole == service)

@@ -1,10 +1,12 @@
-//! What an address is called: by the tags of the lists that clouds publish, and by what it is wherever it is seen. Refuses to
-//! ask the network, to look for files by itself, and to know any cloud outside a data file (`agent-tracer/names/*.toml`).
+//! Names addresses: by the tags in the lists that clouds publish, and by their fixed meaning. It
+//! asks no network, searches for no files, and knows clouds from data files alone
+//! (`agent-tracer/names/*.toml`).
 //!
 //! ```
 //! # use agent_tracer::names::{Tags, note};
 //! # let text = br#"{"cloud": "Public", "values": [{"name": "AzureMonitor.JapanEast", "properties":
-//! #     {"region": "japaneast", "systemService": "AzureMonitor", "addressPrefixes": ["40.79.194.104/29"]}}]}"#;
+//! #     {"region": "japaneast", "systemService": "AzureMonitor",
+//! #      "addressPrefixes": ["40.79.194.104/29"]}}]}"#;
 //! # let tags = Tags::parse("tags.json", text)?;
 //! let address = "40.79.194.105".parse().unwrap();
 //! let best = tags.lookup(address).next().unwrap();
@@ -14,27 +16,15 @@
 //! ```
 
 mod build;
-#[cfg(feature = "capture")]
-pub mod dns;
 mod error;
-#[cfg(all(test, feature = "capture"))]
-mod fixtures;
-#[cfg(feature = "capture")]
-mod host;
-#[cfg(feature = "capture")]
-pub mod http;
 mod lists;
-#[cfg(feature = "capture")]
-pub mod opening;
 mod read;
 mod special;
 mod tags;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "capture")]
-pub mod tls;
 
 pub use error::TagError;
 pub use lists::{Published, published};
 pub use special::note;
-pub use tags::{Match, Matches, Source, Tags};
+pub use tags::{Match, Matches, TagList, Tags};

@@ -1,6 +1,8 @@
-//! Reads a list: a file, then JSON in one pass, without a copy of the whole in memory. Three forms are understood; keys that
-//! are not needed are skipped. Refuses what is longer than any list, and a list with anything in it that is not understood:
-//! an address that is silently left out would be named wrong, by the next larger prefix.
+//! Reads a list: a file, then JSON in one pass, without a copy in memory.
+//!
+//! It knows three formats and skips unneeded keys. It refuses files longer than any list, and lists
+//! with an unknown entry: a skipped address would get a wrong name from the next larger
+//! prefix.
 
 mod json;
 
@@ -16,10 +18,10 @@ use super::{
 };
 use json::Root;
 
-/// Far more than any list has: the longest of 2025 has 4 MB.
+/// Far above any list: the longest of 2025 has 4 MB.
 pub(super) const SIZE_LIMIT: u64 = 64 << 20;
 
-/// The whole of a file that is not too large. It may be endless, or a pipe.
+/// Reads a file up to a limit. It may be endless, or a pipe.
 pub(super) fn file(path: &Path) -> Result<Vec<u8>, TagError> {
     let name = || path.display().to_string();
     let failed = |cause| TagError::Read {
@@ -38,7 +40,7 @@ pub(super) fn file(path: &Path) -> Result<Vec<u8>, TagError> {
     if metadata.len() > SIZE_LIMIT {
         return Err(TagError::TooLarge { file: name() });
     }
-    // The length was checked, and is 0 for what has none.
+    // Checked above; 0 for files without a length.
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
     file.take(SIZE_LIMIT + 1)
         .read_to_end(&mut bytes)
@@ -49,7 +51,7 @@ pub(super) fn file(path: &Path) -> Result<Vec<u8>, TagError> {
     Ok(bytes)
 }
 
-/// Adds what a list has; `file` is what errors call it.
+/// Adds the entries of a list; `file` names it in errors.
 pub(super) fn list(file: &str, bytes: &[u8], builder: &mut Builder) -> Result<(), TagError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if let Some((looks, remedy)) = other(bytes) {
@@ -75,7 +77,7 @@ pub(super) fn list(file: &str, bytes: &[u8], builder: &mut Builder) -> Result<()
     }
 }
 
-/// What a file is that is plainly no list, and what to do about it.
+/// Recognizes a common wrong file, and returns its kind and a remedy.
 fn other(bytes: &[u8]) -> Option<(&'static str, String)> {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     let page = "that is the page with the link; save what the link leads to";
@@ -99,7 +101,7 @@ fn explain(file: &str, bytes: usize, error: &serde_json::Error) -> TagError {
         Category::Eof => TagError::Truncated { file, bytes },
         Category::Syntax | Category::Data | Category::Io => {
             let text = error.to_string();
-            // The place is said in front.
+            // The message gives the place in front.
             let message = text
                 .rsplit_once(" at line ")
                 .map_or(&*text, |(what, _)| what);

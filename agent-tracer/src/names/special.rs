@@ -1,5 +1,5 @@
-//! Addresses that are in no list, or that mean the same wherever they are seen: from a data file, so that no cloud is named
-//! here.
+//! Describes addresses that are in no list, or mean the same everywhere. They come from a data
+//! file, so that the code names no cloud.
 
 use std::{net::IpAddr, sync::LazyLock};
 
@@ -24,12 +24,12 @@ struct Port {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct SpecialFile {
     address: Vec<Special>,
 }
 
-/// What an address is, in a few words, and what is behind a port of it. An IPv4 address written as an IPv6 one is the IPv4
-/// address.
+/// Describes an address in a few words, and the service behind a port of it. IPv4 written as IPv6
+/// counts as IPv4.
 #[must_use]
 pub fn note(address: IpAddr, port: Option<u16>) -> Option<&'static str> {
     let address = address.to_canonical();
@@ -40,12 +40,12 @@ pub fn note(address: IpAddr, port: Option<u16>) -> Option<&'static str> {
     Some(of_port.map_or(&special.note, |port| &port.note))
 }
 
-/// By length, the longest first: there are two dozen, not worth a trie.
+/// Returns them by length, the longest first: two dozen do not need a trie.
 fn specials() -> &'static [Special] {
     static SPECIALS: LazyLock<Vec<Special>> = LazyLock::new(|| {
         let file = toml::from_str(include_str!("../../names/addresses.toml"));
         // Cannot fail: a test reads this very file.
-        let mut specials = file.map_or_else(|_| Vec::new(), |file: File| file.address);
+        let mut specials = file.map_or_else(|_| Vec::new(), |file: SpecialFile| file.address);
         specials.sort_by_key(|special| std::cmp::Reverse(special.prefix.prefix_len()));
         specials
     });

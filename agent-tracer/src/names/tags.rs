@@ -1,11 +1,13 @@
-//! Looks an address up: all tags whose prefixes hold it, the most telling first. Refuses to know where the tags came from.
+//! Looks an address up: all tags whose prefixes contain it, the most specific first. It ignores the
+//! origin of the tags.
 //!
-//! **The most telling tag** is the one with the longest prefix; of equals, one that names a service; then one that names a
-//! region; then one that is not the whole cloud's; then the first by name. Region and service are what the list says they
-//! are, not what the name of a tag ends with.
+//! **The most specific tag** is the one with the longest prefix. Among equals, tags that name a
+//! service come first, then those that name a region, then those of less than the whole cloud, then
+//! the first by name. Region and service are the list's own fields, not parts of a tag's name.
 //!
-//! Memory, for the 91,597 prefixes of 3,002 tags that the longest published list had in September 2025: 51,348 distinct prefixes × 16 bytes,
-//! 91,597 × 4 for the tags in them, 0.2 MB of names, and the tries; `cargo xtask bench` prints what it comes to.
+//! Memory, for the 91,597 prefixes of 3,002 tags in the longest published list of September 2025:
+//! 51,348 distinct prefixes × 16 bytes, 91,597 × 4 for their tags, 0.2 MB of names, and the tries.
+//! `cargo xtask bench` prints the sum.
 
 use std::{net::IpAddr, path::Path, sync::Arc};
 
@@ -17,10 +19,10 @@ use super::{TagError, build::Builder, read};
 /// The tags of any number of lists.
 #[derive(Clone, Default)]
 pub struct Tags {
-    pub(super) sources: Vec<Source>,
-    /// By rank: of two with the same prefix the first is the more telling.
+    pub(super) sources: Vec<TagList>,
+    /// By rank: of two tags with one prefix the first is more specific.
     pub(super) tags: Vec<Tag>,
-    pub(super) groups: Vec<Group>,
+    pub(super) groups: Vec<TagGroup>,
     /// The tags of each group, by position.
     pub(super) members: Vec<u32>,
     /// The groups, by prefix.
@@ -30,10 +32,10 @@ pub struct Tags {
 
 /// One prefix with all its tags.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Group {
+pub(super) struct TagGroup {
     pub(super) first: u32,
     pub(super) count: u32,
-    /// The longest prefix that this one lies in, `NONE` where there is none: so one walk down the trie finds all.
+    /// The longest prefix that contains this one, or `NONE`: so one walk down the trie finds all.
     pub(super) parent: u32,
     pub(super) length: u8,
 }
@@ -53,32 +55,32 @@ pub(super) struct Tag {
 
 /// A list that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// The file, as it was named.
+pub struct TagList {
+    /// The file, as given.
     pub file: String,
-    /// Whose prefixes it lists.
+    /// The cloud that owns the prefixes.
     pub cloud: String,
-    /// What the list calls its edition; empty where it says nothing.
+    /// The list's own edition; empty if not given.
     pub version: String,
 }
 
-/// A tag that an address is in.
+/// A tag of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Match<'a> {
     /// The name of the tag.
     pub name: &'a str,
-    /// The prefix of it that the address is in.
+    /// The prefix that contains the address.
     pub prefix: IpNet,
-    /// As the list has it; empty where the tag is of no region.
+    /// The list's region; empty if not given.
     pub region: &'a str,
-    /// As the list has it; empty where the tag is of no service.
+    /// The list's service; empty if not given.
     pub system_service: &'a str,
-    /// Whose prefix it is.
+    /// The cloud that owns the prefix.
     pub cloud: &'a str,
 }
 
 impl Tags {
-    /// No tags at all.
+    /// Makes an empty set of tags.
     #[must_use]
     pub fn empty() -> Tags {
         Tags::default()
@@ -99,18 +101,19 @@ impl Tags {
         Ok(builder.finish())
     }
 
-    /// Reads one list from memory; `file` is what errors call it.
+    /// Reads one list from memory; `file` names it in errors.
     ///
     /// # Errors
     ///
-    /// What is not understood.
+    /// The list has an unknown entry or format.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Tags, TagError> {
         let mut builder = Builder::default();
         read::list(file, bytes, &mut builder)?;
         Ok(builder.finish())
     }
 
-    /// All tags that an address is in, the most telling first. An IPv4 address written as an IPv6 one is the IPv4 address.
+    /// Returns all tags of an address, the most specific first. IPv4 written as IPv6 counts as
+    /// IPv4.
     #[must_use]
     pub fn lookup(&self, address: IpAddr) -> Matches<'_> {
         let address = address.to_canonical();
@@ -126,38 +129,38 @@ impl Tags {
         }
     }
 
-    /// The lists that were read, in their order.
+    /// Returns the lists read, in order.
     #[must_use]
-    pub fn sources(&self) -> &[Source] {
+    pub fn sources(&self) -> &[TagList] {
         &self.sources
     }
 
-    /// How many tags there are.
+    /// Counts the tags.
     #[must_use]
     pub fn len(&self) -> usize {
         self.tags.len()
     }
 
-    /// Whether there is none.
+    /// Checks whether there are no tags.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tags.is_empty()
     }
 
-    /// How many prefixes they have, each counted once for each tag.
+    /// Counts the prefixes, once for each of their tags.
     #[must_use]
     pub fn prefixes(&self) -> usize {
         self.members.len()
     }
 }
 
-/// What an address is in, the most telling first.
+/// The tags of an address, the most specific first.
 #[derive(Clone)]
 pub struct Matches<'a> {
     tags: &'a Tags,
     address: IpAddr,
     group: u32,
-    /// How many of this group were taken.
+    /// Tags of this group already returned.
     taken: u32,
 }
 
@@ -166,7 +169,7 @@ impl<'a> Iterator for Matches<'a> {
 
     fn next(&mut self) -> Option<Match<'a>> {
         let mut group = self.tags.groups.get(self.group as usize)?;
-        // No group is without tags, so one step is enough.
+        // Every group has a tag, so one step is enough.
         if self.taken >= group.count {
             self.group = group.parent;
             self.taken = 0;

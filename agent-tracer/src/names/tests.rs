@@ -1,4 +1,5 @@
-//! Lookups against a plain scan of all prefixes, the order of matches, and what is refused.
+//! Compares lookups with a plain scan of all prefixes, and tests the order of matches and the
+//! refused lists.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -9,7 +10,7 @@ use serde_json::json;
 use super::{
     Tags,
     build::PREFIX_LIMIT,
-    lists::{Form, published},
+    lists::{ListFormat, published},
     read::SIZE_LIMIT,
 };
 
@@ -117,7 +118,7 @@ fn extremes_of_prefixes() {
     );
     assert_eq!(names(&tags, "198.51.100.1").len(), 2, "an address alone");
     assert_eq!(names(&tags, "198.51.100.0").len(), 1);
-    // A prefix that lies in IPv4 written as IPv6 is one of IPv4.
+    // A prefix of IPv4 written as IPv6 counts as IPv4.
     let mapped = list(&[("Mapped", "", "", &["::ffff:192.0.2.0/120", "::ffff:0:0/95"])]);
     assert_eq!(names(&mapped, "192.0.2.255"), ["Mapped"]);
     assert!(names(&mapped, "192.0.3.0").is_empty());
@@ -129,7 +130,8 @@ fn keys_that_are_missing_or_new_do_no_harm() {
     let text = "\u{feff}{\"new\": [{\"a\": [1.5e3, null]}], \"values\": [
         {\"name\": \"A\", \"properties\": {\"addressPrefixes\": [\"192.0.2.0/24\"]}},
         {\"name\": \"B\", \"id\": \"B\", \"properties\": {\"region\": null, \"regionId\": 4,
-            \"networkFeatures\": null, \"addressPrefixes\": [\"192.0.2.0/24\"], \"changeNumber\": 1}},
+            \"networkFeatures\": null, \"addressPrefixes\": [\"192.0.2.0/24\"], \"changeNumber\": \
+            1}},
         {\"name\": \"C\", \"properties\": {\"addressPrefixes\": []}}
     ], \"changeNumber\": null, \"cloud\": \"Over\\u0077ritten\"}";
     let tags = parse(text);
@@ -144,10 +146,14 @@ fn keys_that_are_missing_or_new_do_no_harm() {
 fn the_other_forms() {
     let tags = parse(
         r#"{"syncToken": "1757", "createDate": "2025-09-08-10-00-00", "prefixes": [
-            {"ip_prefix": "192.0.2.0/24", "region": "eu-west-1", "service": "AMAZON", "network_border_group": "eu-west-1"},
-            {"ip_prefix": "192.0.2.0/24", "region": "eu-west-1", "service": "EC2", "network_border_group": "eu-west-1"},
-            {"ip_prefix": "198.51.100.0/24", "region": "GLOBAL", "service": "CLOUDFRONT", "network_border_group": "GLOBAL"}],
-            "ipv6_prefixes": [{"ipv6_prefix": "2001:db8::/32", "region": "eu-west-1", "service": "S3"}]}"#,
+            {"ip_prefix": "192.0.2.0/24", "region": "eu-west-1", "service": "AMAZON",
+             "network_border_group": "eu-west-1"},
+            {"ip_prefix": "192.0.2.0/24", "region": "eu-west-1", "service": "EC2",
+             "network_border_group": "eu-west-1"},
+            {"ip_prefix": "198.51.100.0/24", "region": "GLOBAL", "service": "CLOUDFRONT",
+             "network_border_group": "GLOBAL"}],
+            "ipv6_prefixes": [{"ipv6_prefix": "2001:db8::/32", "region": "eu-west-1",
+             "service": "S3"}]}"#,
     );
     assert_eq!(
         names(&tags, "192.0.2.1"),
@@ -165,7 +171,8 @@ fn the_other_forms() {
     assert_eq!(tags.sources()[0].version, "1757");
 
     let tags = parse(
-        r#"{"syncToken": "1", "prefixes": [{"ipv4Prefix": "192.0.2.0/24", "service": "Google Cloud", "scope": "europe-west1"},
+        r#"{"syncToken": "1", "prefixes": [{"ipv4Prefix": "192.0.2.0/24", "service": "Google Cloud",
+            "scope": "europe-west1"},
             {"ipv6Prefix": "2001:db8::/32", "service": "Google Cloud", "scope": "global"}]}"#,
     );
     assert_eq!(names(&tags, "192.0.2.1"), ["GoogleCloud.europe-west1"]);
@@ -176,13 +183,13 @@ fn the_other_forms() {
 
 #[test]
 fn every_form_is_in_the_data_file() {
-    for form in [Form::Tags, Form::Snake, Form::Camel] {
+    for form in [ListFormat::Tags, ListFormat::Snake, ListFormat::Camel] {
         assert!(published().iter().any(|list| list.form == form));
     }
 }
 
 #[test]
-fn what_is_no_list_is_told_apart() {
+fn other_files_are_recognized() {
     let whole =
         r#"{"values": [{"name": "A", "properties": {"addressPrefixes": ["192.0.2.0/24"]}}]}"#;
     let torn = &whole[..whole.len() - 20];
@@ -251,7 +258,8 @@ fn more_prefixes_than_any_list_has() {
     assert!(refusal(text.as_bytes()).contains("more than 1000000 prefixes"));
 }
 
-/// Prefixes that often meet: of few bits, at both ends and in the middle of an address.
+/// Generates prefixes that often overlap: of few bits, at both ends and in the middle of an
+/// address.
 fn prefix() -> impl Strategy<Value = IpNet> {
     let v4 = (0u32..16, 0u8..=32).prop_map(|(bits, length)| {
         let address = Ipv4Addr::from(bits << 28 | bits << 14 | bits);
@@ -268,7 +276,7 @@ fn prefix() -> impl Strategy<Value = IpNet> {
     prop_oneof![v4, v6]
 }
 
-/// The ends of a prefix and their neighbours.
+/// Returns the ends of a prefix and their neighbours.
 fn around(prefix: IpNet) -> Vec<IpAddr> {
     match prefix {
         IpNet::V4(v4) => [v4.network(), v4.broadcast()]
@@ -290,7 +298,12 @@ proptest! {
     #[test]
     fn a_lookup_finds_what_a_scan_finds(
         described in proptest::collection::vec(
-            ("[ab]", prop_oneof!["", "r", "s"], prop_oneof!["", "x", "y"], proptest::collection::vec(prefix(), 0..8)),
+            (
+                "[ab]",
+                prop_oneof!["", "r", "s"],
+                prop_oneof!["", "x", "y"],
+                proptest::collection::vec(prefix(), 0..8),
+            ),
             1..12,
         )
     ) {
@@ -301,13 +314,17 @@ proptest! {
                 {"region": region, "systemService": service, "addressPrefixes": prefixes}}))
             .collect();
         let tags = parse(&json!({"values": values}).to_string());
-        for address in described.iter().flat_map(|(.., prefixes)| prefixes).copied().flat_map(around) {
+        let all = described.iter().flat_map(|(.., prefixes)| prefixes);
+        for address in all.copied().flat_map(around) {
             let mut scanned: Vec<_> = described
                 .iter()
-                .flat_map(|(name, region, service, prefixes)| prefixes.iter().map(move |prefix| (name, region, service, prefix)))
+                .flat_map(|(name, region, service, prefixes)| {
+                    prefixes.iter().map(move |prefix| (name, region, service, prefix))
+                })
                 .filter(|(.., prefix)| prefix.contains(&address.to_canonical()))
                 .map(|(name, region, service, prefix)| {
-                    let order = (std::cmp::Reverse(prefix.prefix_len()), service.is_empty(), region.is_empty());
+                    let length = std::cmp::Reverse(prefix.prefix_len());
+                    let order = (length, service.is_empty(), region.is_empty());
                     (order, name.as_str(), region.as_str(), service.as_str(), *prefix)
                 })
                 .collect();
@@ -336,7 +353,8 @@ proptest! {
     #[test]
     fn no_damage_makes_it_panic(position in 0usize..150, byte in any::<u8>()) {
         let mut text = br#"{"cloud": "P", "values": [{"name": "A", "properties": {"region": "r",
-            "addressPrefixes": ["192.0.2.0/24", "::/1"]}}], "prefixes": [{"ip_prefix": "::/2"}]}"#.to_vec();
+            "addressPrefixes": ["192.0.2.0/24", "::/1"]}}],
+            "prefixes": [{"ip_prefix": "::/2"}]}"#.to_vec();
         if let Some(place) = text.get_mut(position) {
             *place = byte;
         }

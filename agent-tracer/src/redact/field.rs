@@ -5,10 +5,15 @@ use std::ops::Range;
 
 use super::name::{self, Name};
 use super::pattern::{self, NAME};
+use super::program::is_listed;
 use super::{Find, key};
 
 /// Blanks on either side of the `=` or the `:`.
 const BLANKS: usize = 32;
+
+/// What is said of a password behind a colon.
+const REMARKS: &str = "changed empty expired failed hidden incorrect invalid missing none ok optional \
+    redacted required unknown unset updated wrong";
 
 /// The value assigned by the `=` or the `:` at `at`. Judged by its first 128 bytes only, which keeps hostile text linear.
 pub(super) fn find(text: &[u8], at: usize) -> Option<Find> {
@@ -72,7 +77,9 @@ pub(super) fn find(text: &[u8], at: usize) -> Option<Find> {
             }
             let alone = spaced && is_alone(text, &named, &place, close);
             let prose = is_prose(near);
-            let secret = if is_password(word) {
+            let secret = if is_listed(REMARKS, near) {
+                false
+            } else if is_password(word) {
                 !prose || alone && !word.eq_ignore_ascii_case(b"passwd")
             } else {
                 !prose && is_ample(near) && (!equals || alone)
@@ -159,7 +166,7 @@ fn is_alone(text: &[u8], named: &Range<usize>, place: &Range<usize>, close: usiz
         .rev()
         .nth(indent)
         .map_or(named.start <= indent + close, |byte| {
-            matches!(byte, b'\n' | b'\'' | b'"')
+            matches!(byte, b'\n' | b'\'' | b'"' | b'/' | b'|' | b'#')
         });
     let ends = text
         .get(place.end)

@@ -3,8 +3,8 @@
 
 use proptest::prelude::*;
 
-use super::Redactor;
 use super::tests::{HMAC, KEY, masked, text};
+use super::{Redactor, SecretRules};
 
 #[test]
 fn hostile_text_is_linear() {
@@ -73,6 +73,20 @@ fn hostile_text_is_linear() {
     }
 }
 
+#[test]
+fn hostile_forms_are_linear() {
+    let mut redactor = Redactor::new();
+    for (_, begins) in SecretRules::forms() {
+        for begin in begins {
+            for joint in ["", " ", "a.b-c_"] {
+                let unit = format!("{begin}{joint}");
+                let long = unit.repeat((16 << 10) / unit.len());
+                redactor.bytes(&mut long.into_bytes());
+            }
+        }
+    }
+}
+
 fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
@@ -92,7 +106,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// What rules look for.
-const PIECES: [&str; 52] = [
+const PIECES: [&str; 68] = [
     "-s",
     "-p",
     "--password",
@@ -145,6 +159,22 @@ const PIECES: [&str; 52] = [
     "<<E\n",
     "#",
     "a1b2c3d4e5f6a7b8c9",
+    "mysql",
+    "chpasswd",
+    "root:Hunter2",
+    "echo ",
+    " | ",
+    "sudo -S",
+    "<<<",
+    "IDENTIFIED BY 'x1'",
+    "docker",
+    "login",
+    "s/password/Hunter22/",
+    "-----BEGIN PRIVATE KEY-----",
+    "-----END",
+    "sk_live_a1b2c3d4e5f6",
+    "tracer record --",
+    "net",
 ];
 
 /// Pieces in any order.

@@ -125,10 +125,44 @@ pub(super) fn is_mixed(text: &[u8]) -> bool {
         && !is_path_like(text)
 }
 
+/// Whether `text` mixes letters and digits as a made-up password does and names do not.
+pub(super) fn is_strong(text: &[u8]) -> bool {
+    let symbol = |byte: &u8| {
+        matches!(
+            byte,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'*' | b'+' | b'.' | b'=' | b'?' | b'@' | b'^'
+        )
+    };
+    let base = |byte: &u8| in_alphabet(*byte) || symbol(byte);
+    let has = |is: fn(&u8) -> bool| text.iter().any(is);
+    (7..=512).contains(&text.len())
+        && text.iter().all(base)
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_digit)
+        && !is_path_like(text)
+        && !is_reference(text)
+}
+
+/// Whether `text` is a key in hexadecimal digits.
+pub(super) fn is_long_hex(text: &[u8]) -> bool {
+    text.len() >= 32 && text.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// Whether `text` is as long and as plain as the code of a licence.
+pub(super) fn is_code(text: &[u8]) -> bool {
+    is_strong(text) && !text.contains(&b'.') && text.len() >= 12
+        || text.len() >= 10
+            && text.iter().all(|byte| in_alphabet(*byte) || *byte == b'=')
+            && text.iter().any(u8::is_ascii_digit)
+            && text.iter().any(u8::is_ascii_alphabetic)
+            && (text.len() >= 16 || !text.iter().any(u8::is_ascii_lowercase))
+}
+
 /// Whether `text` stands for a value that a shell would put there.
 pub(super) fn is_reference(text: &[u8]) -> bool {
     match text {
-        [b'`', ..] => true,
+        [b'`', ..] | [b'$'] => true,
         [b'$', next, ..] => {
             next.is_ascii_alphanumeric() || matches!(next, b'_' | b'{' | b'(' | b'@' | b'*' | b'#')
         }

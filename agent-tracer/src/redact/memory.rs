@@ -16,6 +16,8 @@ const BYTES: usize = 1 << 20;
 const OVERFLOW: u32 = 4097;
 /// Shorter values recur by accident.
 const SHORTEST: usize = 6;
+/// Of those that the user gives, which are looked for whatever they are.
+pub const SHORTEST_GIVEN: usize = 4;
 /// The automaton looks for the first 16 bytes of each value; the rest is compared. It is also the shortest prefix that is
 /// masked at the end of a string that was cut.
 const HEAD: usize = 16;
@@ -62,8 +64,10 @@ impl Memory {
                 self.named
             }
         };
-        if keep == Keep::Everywhere {
-            self.remember(value, number);
+        match keep {
+            Keep::Here => {}
+            Keep::Everywhere => self.remember(value, number, SHORTEST),
+            Keep::Given => self.remember(value, number, SHORTEST_GIVEN),
         }
         number
     }
@@ -78,7 +82,7 @@ impl Memory {
             return;
         }
         self.note(value, number);
-        self.remember(value, number);
+        self.remember(value, number, SHORTEST);
     }
 
     /// The secret that a comm was made from, and where it begins there: a comm ends after 15 bytes, whatever it held.
@@ -104,7 +108,7 @@ impl Memory {
             self.search = builder.ok();
         }
         let mut hits = Vec::new();
-        if self.heads.is_empty() || text.len() < SHORTEST {
+        if self.heads.is_empty() || text.len() < SHORTEST_GIVEN {
             return hits;
         }
         let mut from = 0;
@@ -120,7 +124,9 @@ impl Memory {
 
     /// The leftmost place, from `from` on, where a remembered value may begin.
     fn next_head(&self, text: &[u8], from: usize) -> Option<usize> {
-        let rest = text.get(from..).filter(|rest| rest.len() >= SHORTEST)?;
+        let rest = text
+            .get(from..)
+            .filter(|rest| rest.len() >= SHORTEST_GIVEN)?;
         match &self.search {
             Some(search) => search.find(rest).map(|found| from + found.start()),
             // Building fails only past 2^31 states; slow is then better than blind.
@@ -130,7 +136,7 @@ impl Memory {
 
     fn longest_at(&self, rest: &[u8]) -> Option<(usize, u32)> {
         let mut longest: Option<(usize, u32)> = None;
-        for length in SHORTEST..=HEAD.min(rest.len()) {
+        for length in SHORTEST_GIVEN..=HEAD.min(rest.len()) {
             let Some(group) = rest.get(..length).and_then(|head| self.heads.get(head)) else {
                 continue;
             };
@@ -155,12 +161,12 @@ impl Memory {
         self.numbers.insert(value.to_vec(), number);
     }
 
-    fn remember(&mut self, value: &[u8], number: u32) {
+    fn remember(&mut self, value: &[u8], number: u32, shortest: usize) {
         for piece in value.chunks(PIECE) {
             let repeats = piece
                 .first()
                 .is_some_and(|first| piece.iter().all(|byte| byte == first));
-            if piece.len() < SHORTEST || repeats {
+            if piece.len() < shortest || repeats {
                 continue;
             }
             let head = piece.get(..HEAD).unwrap_or(piece);

@@ -4,8 +4,9 @@
 use super::program::is_listed;
 
 /// Names that end in these hold secrets whatever the value, also in one piece: `PGPASSWORD`, `clientSecret`.
-const SECRETS: [&[u8]; 7] = [
+const SECRETS: [&[u8]; 8] = [
     b"password",
+    b"passcode",
     b"passwd",
     b"passphrase",
     b"token",
@@ -15,8 +16,24 @@ const SECRETS: [&[u8]; 7] = [
 ];
 
 /// What stands before `key` in a name that is not in capitals; `public-key` and `sort-key` hold none.
-const KEYS: &str = "access account api auth encryption functions license primary private secondary secret shared \
-    subscription workspace";
+const KEYS: &str = "access account activation admin api app application auth decryption deploy encryption enroll \
+    enrollment functions hmac ingest ingestion install integration join licence license master preshared private product \
+    provisioning recovery register registration registry secret security session setup shared signing storage subscription unlock \
+    workspace write";
+
+/// The same, where the key is as often the name of one.
+const WEAK_KEYS: &str = "primary secondary";
+
+/// What stands before `pass` or `pw` without a joint.
+const OWNERS: &str = "account admin bind db ftp http key ldap mail my proxy remote root site smtp sql store ups user";
+
+/// Options whose value is `user:password`, or a way to log in.
+const PAIRS: &str = "auth basic-auth credential credentials creds http-auth login proxy-auth proxy-user user-pass \
+    userpass userpwd";
+
+/// Options whose value is a secret if it looks like one.
+const CODES: &str =
+    "activation-code cookie licence license registration-code sas serial-number ticket unlock-code";
 
 /// Words behind that of a secret which make the whole a fact about it: `TOKEN_FILE`, `passwordAuthentication`.
 const ABOUT: &str = "age alg algorithm attempts auth authentication backend callback cmd command complexity count dir \
@@ -26,7 +43,7 @@ const ABOUT: &str = "age alg algorithm attempts auth authentication backend call
     stdin store suffix timeout ttl type uri url usage user username version";
 
 /// First words of an option that has no value: `--no-password`.
-const FLAGS: &str = "ask disable no prompt require skip use without";
+const FLAGS: &str = "accept ask disable no prompt require skip use without";
 
 /// Parameters of a URL that are a secret there and a common word elsewhere.
 const PARAMETERS: &str =
@@ -45,6 +62,27 @@ pub(super) enum Name {
     Key,
     /// A parameter of a URL, which may also be a word or a number.
     Parameter,
+    /// `user:password`, of an option.
+    Pair,
+    /// A code, which may also be the name of a licence.
+    Code,
+}
+
+/// As [`secret_name`], of an option: its next word may be its value.
+pub(super) fn option_name(name: &[u8]) -> Option<Name> {
+    let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit());
+    let name = name.get(..name.len() - digits.count().min(2))?;
+    let last = name
+        .rsplit(|byte| is_joint(*byte))
+        .next()
+        .unwrap_or_default();
+    match name {
+        _ if is_listed(PAIRS, name) || is_listed("creds userpass", last) => Some(Name::Pair),
+        _ if is_listed(CODES, name) => Some(Name::Code),
+        _ if is_listed("pin otp psk hmac", last) => Some(Name::Place),
+        _ if ends(name, b"password-hash").is_some() => Some(Name::Secret),
+        _ => secret_name(name),
+    }
 }
 
 /// What a name, without leading dashes, says about its value by its end.
@@ -57,9 +95,15 @@ pub(super) fn secret_name(name: &[u8]) -> Option<Name> {
         let password = name.eq_ignore_ascii_case(b"mysql_pwd");
         return Some(if password { Name::Secret } else { Name::Place });
     }
-    if ends(name, b"pass").is_some_and(|before| before.last().is_none_or(|joint| is_joint(*joint)))
-    {
+    let owned = |before: &[u8]| {
+        let owner = before.rsplit(|byte| is_joint(*byte)).next();
+        owner.is_none_or(|owner| owner.is_empty() || is_listed(OWNERS, owner))
+    };
+    if ends(name, b"pass").is_some_and(owned) {
         return Some(Name::Pass);
+    }
+    if ends(name, b"pw").is_some_and(owned) || ends(name, b"psk").is_some_and(owned) {
+        return Some(Name::Place);
     }
     let before = ends(name, b"key")?;
     let (kind, joint) = before.split_at(before.len().saturating_sub(1));
@@ -71,6 +115,9 @@ pub(super) fn secret_name(name: &[u8]) -> Option<Name> {
         .next()
         .unwrap_or_default();
     let known = is_listed(KEYS, word);
+    if is_listed(WEAK_KEYS, word) {
+        return Some(Name::Parameter);
+    }
     (in_capitals && !kind.is_empty() || known).then_some(Name::Key)
 }
 
@@ -79,6 +126,7 @@ pub(super) fn secret_name(name: &[u8]) -> Option<Name> {
 pub(super) fn part_name(name: &[u8]) -> Option<Name> {
     match secret_name(name) {
         Some(Name::Key) | None => {}
+        Some(_) if words(name).any(|word| word.eq_ignore_ascii_case(b"existing")) => return None,
         found => return found,
     }
     if has_secret_part(name) {
@@ -109,7 +157,7 @@ fn has_secret_part(name: &[u8]) -> bool {
     let mut found = false;
     let mut last: &[u8] = b"";
     for word in words(name) {
-        if found && is_listed(ABOUT, word) {
+        if found && is_listed(ABOUT, word) || word.eq_ignore_ascii_case(b"existing") {
             return false;
         }
         let digits = word.iter().rev().take_while(|byte| byte.is_ascii_digit());

@@ -1,28 +1,21 @@
-//! Finds the secrets that follow options: `-s KEY`, `--password VALUE`, also inside the text of `sh -c`. Refuses the
-//! options that mean something else to the program at hand.
+//! Finds the secrets that a command line hands to programs: `-s KEY`, `--password VALUE`, also
+//! inside the text of `sh -c`. Refuses the options that mean something else to the program at hand.
 
 use std::ops::Range;
 
 use super::name::{self, Name};
-use super::pattern;
 use super::program::{self, Command};
-use super::script::{self, Word};
-use super::{Find, Keep, key, url};
+use super::rules::{Place, SecretRules};
+use super::script::{self, Line, Word};
+use super::usage::{self, has_context};
+use super::value::{self, At};
+use super::{Find, key, pattern};
 
 /// Scripts within scripts; each level quotes the one below.
 const DEPTH: usize = 4;
 
-/// Programs whose `-pVALUE`, without a space, is a password.
-const GLUED_PASSWORD: [&[u8]; 5] = [
-    b"mariadb",
-    b"mysql",
-    b"mysqladmin",
-    b"mysqldump",
-    b"sshpass",
-];
-
-/// The short options of curl that take a value.
-const CURL: &[u8] = b"AbcCdDeEFhHKmoPQrtTuUwxXyYz";
+/// Programs that print what stands on their command line.
+const PRINTERS: &str = "echo printf cat";
 
 /// What the options of a command line gave away.
 #[derive(Debug, Default)]
@@ -31,76 +24,185 @@ pub(super) struct Found {
     pub(super) finds: Vec<(usize, Find)>,
     /// Elements that are scripts, in order.
     pub(super) scripts: Vec<usize>,
+    /// Values that a table calls plain, whatever their names say.
+    pub(super) plain: Vec<(usize, Range<usize>)>,
+}
+
+impl Found {
+    pub(super) fn add(&mut self, found: Option<(&Word<'_>, Find)>) -> bool {
+        let any = found.is_some();
+        self.finds
+            .extend(found.map(|(word, find)| (word.element, find)));
+        any
+    }
+}
+
+/// What is looked through: the elements and the rules.
+#[derive(Clone, Copy)]
+struct Search<'a> {
+    argv: &'a [Vec<u8>],
+    rules: &'a SecretRules,
 }
 
 /// What the options in `argv` give away.
-pub(super) fn find(argv: &[Vec<u8>]) -> Found {
+pub(super) fn find(argv: &[Vec<u8>], rules: &SecretRules) -> Found {
     let mut found = Found::default();
-    // Most command lines of an install have no dash at all.
-    if argv.iter().any(|element| element.starts_with(b"-")) {
-        let words: Vec<Word<'_>> = argv
-            .iter()
-            .enumerate()
+    let words = argv.iter().enumerate();
+    let line = Line {
+        words: words
             .map(|(at, element)| Word::whole(at, element))
-            .collect();
-        command(&words, 0, argv, &mut found);
-        found.finds.sort_by_key(|(element, _)| *element);
-        found.scripts.sort_unstable();
-    }
+            .collect(),
+        ..Line::default()
+    };
+    Search { argv, rules }.command(&line.words, 0, &mut found);
+    found.finds.sort_by_key(|(element, _)| *element);
+    found.scripts.sort_unstable();
     found
 }
 
-fn command(words: &[Word<'_>], depth: usize, argv: &[Vec<u8>], found: &mut Found) {
-    let line = program::resolve(words);
-    if let Some(text) = line.script.and_then(|at| words.get(at)) {
-        script(text, depth, argv, found);
+impl Search<'_> {
+    fn command(self, words: &[Word<'_>], depth: usize, found: &mut Found) {
+        let line = program::resolve(words);
+        if let Some(text) = line.script.and_then(|at| words.get(at)) {
+            self.script(text, depth, found);
+        }
+        let table = self.rules.program(line.name);
+        let uses = usage::Uses {
+            program: table,
+            any: self.rules.any(),
+        };
+        let mut operands: Vec<&Word<'_>> = Vec::new();
+        let mut rest = words.get(line.options..).unwrap_or_default();
+        let mut is_value = false;
+        while let Some((word, after)) = rest.split_first() {
+            rest = after;
+            let taken = std::mem::take(&mut is_value);
+            let next = after.first();
+            if let Some(text) =
+                next.filter(|_| matches!(&*word.value, b"-c" | b"--command" | b"-Command"))
+            {
+                // `su -c`, `script -c`; what is one word is no script (`gcc -c file`).
+                if text.value.contains(&b' ') {
+                    self.script(text, depth, found);
+                }
+            }
+            if !word.value.starts_with(b"-") || &*word.value == b"-" {
+                if !taken {
+                    operands.push(word);
+                }
+                let text = matches!(line.name, b"eval" | b"ssh" | b"watch" | b"rsync");
+                if text && word.value.contains(&b' ') {
+                    self.script(word, depth, found);
+                }
+                if line.is_runner() && depth < DEPTH && self.runs(&word.value) {
+                    let at = words.len() - after.len() - 1;
+                    self.command(words.get(at..).unwrap_or_default(), depth + 1, found);
+                    break;
+                }
+                continue;
+            }
+            let hit = uses.option(word, next, words, &operands);
+            if let Some(hit) = hit {
+                is_value = hit.takes_next;
+                if hit.is_final {
+                    found
+                        .plain
+                        .extend(hit.plain.map(|(word, from)| {
+                            (word.element, word.place(from..word.value.len()))
+                        }));
+                    found.add(hit.found);
+                    continue;
+                }
+            }
+            found.add(option(word, next, &line, table.is_some()));
+        }
+        uses.operands(words, &operands, found);
+        named_operands(&operands, found);
     }
-    let mut rest = words.get(line.options..).unwrap_or_default();
-    let mut announced = false;
-    while let Some((word, after)) = rest.split_first() {
-        rest = after;
-        // `-passin pass:X` of openssl; `env:` and `file:` name a place.
-        if (announced || line.name == b"openssl") && word.value.starts_with(b"pass:") {
-            found
-                .finds
-                .extend(explicit((word, 5)).map(|(word, find)| (word.element, find)));
+
+    /// Whether `word` is a program that takes secrets, or a shell.
+    fn runs(self, word: &[u8]) -> bool {
+        let name = program::base(word);
+        let known = self.rules.program(name);
+        known.is_some_and(|program| !program.uses.is_empty()) || matches!(name, b"sh" | b"bash")
+    }
+
+    fn script(self, text: &Word<'_>, depth: usize, found: &mut Found) {
+        // Read from the element: places in an unquoted copy would be off.
+        let raw = self
+            .argv
+            .get(text.element)
+            .and_then(|element| element.get(text.at.clone()))
+            .unwrap_or_default();
+        if depth >= DEPTH {
+            return;
         }
-        announced = word.value.starts_with(b"-pass");
-        if !word.value.starts_with(b"-") {
-            if matches!(line.name, b"eval" | b"ssh" | b"watch") && word.value.contains(&b' ') {
-                script(word, depth, argv, found);
+        if depth == 0 {
+            found.scripts.push(text.element);
+        }
+        let lines = script::commands(raw, text.element, text.at.start);
+        for (at, line) in lines.iter().enumerate() {
+            self.command(&line.words, depth + 1, found);
+            self.input(&lines, at, found);
+        }
+    }
+
+    /// What the command at `at` reads: here-documents, here-strings, what is echoed into it.
+    fn input(self, lines: &[Line<'_>], at: usize, found: &mut Found) {
+        let Some(line) = lines.get(at) else { return };
+        let mut given: Vec<&Word<'_>> = line.input.iter().collect();
+        let before = lines.get(..at).unwrap_or_default();
+        if let Some(last) = before.last().filter(|last| last.piped) {
+            let group = before.iter().rev().take_while(|line| {
+                std::ptr::eq(*line, last) || line.depth > 0 && line.depth == last.depth
+            });
+            for line in group {
+                let printer = line.words.first();
+                if printer.is_some_and(|word| program::is_listed(PRINTERS, &word.value)) {
+                    given.extend(line.words.iter().skip(1));
+                    given.extend(&line.input);
+                }
             }
-            continue;
         }
-        let next = after.first();
-        if let Some(text) = next.filter(|_| matches!(&*word.value, b"-c" | b"--command")) {
-            // `su -c`, `script -c`; what is one word is no script (`gcc -c file`).
-            if text.value.contains(&b' ') {
-                script(text, depth, argv, found);
+        if given.is_empty() {
+            return;
+        }
+        let run = program::resolve(&line.words);
+        let first = line.words.first().map(|word| program::base(&word.value));
+        for name in [first.unwrap_or_default(), run.name] {
+            let uses = self.rules.program(name).map(|program| &program.uses);
+            for known in uses.into_iter().flatten() {
+                let operands: Vec<&Word<'_>> = line.words.iter().collect();
+                if known.place == Place::Input && has_context(known, &line.words, &operands) {
+                    let before = found.finds.len();
+                    for word in &given {
+                        usage::lines(&known.template, word, found);
+                    }
+                    if found.finds.len() > before {
+                        return;
+                    }
+                }
             }
-        }
-        if let Some((word, find)) = option(word, next, &line) {
-            found.finds.push((word.element, find));
         }
     }
 }
 
-fn script(text: &Word<'_>, depth: usize, argv: &[Vec<u8>], found: &mut Found) {
-    // Read from the element: places in an unquoted copy would be off.
-    let raw = argv
-        .get(text.element)
-        .and_then(|element| element.get(text.at.clone()))
-        .unwrap_or_default();
-    if depth >= DEPTH {
-        return;
-    }
-    if depth == 0 {
-        found.scripts.push(text.element);
-    }
-    if memchr::memchr(b'-', raw).is_some() {
-        for words in script::commands(raw, text.element, text.at.start) {
-            command(&words, depth + 1, argv, found);
+/// `password VALUE` among the operands of any program, where the value can be nothing else.
+fn named_operands(operands: &[&Word<'_>], found: &mut Found) {
+    for pair in operands.windows(2) {
+        if let [name, word] = pair
+            && name.value.len() <= pattern::NAME
+            && matches!(
+                name::secret_name(&name.value),
+                Some(Name::Secret | Name::Key)
+            )
+            && (key::is_strong(&word.value) || key::is_long_hex(&word.value))
+        {
+            found.add(value::explicit((word, 0)));
         }
+    }
+    for word in operands.iter().filter(|word| word.value.contains(&b'@')) {
+        found.add(value::login((word, 0)));
     }
 }
 
@@ -109,188 +211,59 @@ fn option<'w, 'a>(
     word: &'w Word<'a>,
     next: Option<&'w Word<'a>>,
     line: &Command<'_>,
+    is_listed: bool,
 ) -> Option<(&'w Word<'a>, Find)> {
     let text = &*word.value;
     // The value: the rest of this word, or the next.
     let glued = |from: usize| Some((word, from));
     let next = next.map(|next| (next, 0));
+    let is_known = is_listed && line.is_system;
+    let guess = |at: At<'w, 'a>| match (is_known, line.is_foreign) {
+        (true, _) => None,
+        (false, true) => value::guess(at),
+        (false, false) => value::strong(at).or_else(|| value::proxy(at)),
+    };
     match text {
-        b"-s" => next.filter(|_| !line.is_innocent()).and_then(guess),
-        b"-p" => next.filter(|_| !line.is_innocent_with_p()).and_then(guess),
+        b"-s" | b"-p" => next.and_then(guess),
         [b'-', b's' | b'p', b'=', _, ..] => glued(3).and_then(guess),
-        [b'-', b'p', value @ ..] if GLUED_PASSWORD.contains(&line.name) && !value.is_empty() => {
-            glued(2).and_then(explicit)
+        [b'-', b's' | b'p', rest @ ..] if key::has_form(rest) => glued(2).and_then(value::explicit),
+        [b'-', b's' | b'p', rest @ ..] if key::is_mixed(rest) && !is_known => {
+            glued(2).and_then(value::explicit)
         }
-        [b'-', b's' | b'p', value @ ..] if key::has_form(value) => glued(2).and_then(explicit),
-        [b'-', letter @ (b's' | b'p'), value @ ..] if key::is_mixed(value) => {
-            let innocent = match letter {
-                b's' => line.is_innocent(),
-                _ => line.is_innocent_with_p(),
-            };
-            glued(2).filter(|_| !innocent).and_then(explicit)
-        }
-        [b'-', letters @ ..] if line.name == b"curl" && !letters.starts_with(b"-") => {
-            let at = letters.iter().position(|letter| CURL.contains(letter))?;
-            let value = if at + 1 < letters.len() {
-                glued(1 + at + 1)
-            } else {
-                next
-            };
-            match letters.get(at)? {
-                b'u' | b'U' => user(value?),
-                b'x' => proxy(value?),
-                _ => None,
-            }
-        }
-        b"-x" => next.and_then(proxy),
+        b"-x" => next.and_then(value::proxy),
         [b'-', b'-', name @ ..] => {
-            let equals = memchr::memchr(b'=', name);
-            let value = equals.map_or(next, |at| glued(2 + at + 1));
+            let equals = name.iter().position(|byte| matches!(byte, b'=' | b':'));
+            let at = equals.map_or(next, |at| glued(2 + at + 1));
             let name = name.get(..equals.unwrap_or(name.len()))?;
             if equals.is_none() && name::is_flag(name) {
                 return None;
             }
-            long(name, value?, line)
+            long(name, at?, is_known)
         }
         // `-password X` of what is written in Java or Go. With a `=` it is an assignment, found in any text.
-        [b'-', name @ ..] if name.len() > 3 && !line.is_innocent() => long(name, next?, line),
+        [b'-', name @ ..] if name.len() > 2 && memchr::memchr2(b'=', b':', name).is_none() => {
+            let kind = name::secret_name(name);
+            let certain = !is_known || matches!(kind, Some(Name::Secret));
+            long(name, next?, is_known).filter(|_| certain)
+        }
         _ => None,
     }
 }
 
-type Value<'w, 'a> = (&'w Word<'a>, usize);
-
-fn long<'w, 'a>(
-    name: &[u8],
-    value: Value<'w, 'a>,
-    line: &Command<'_>,
-) -> Option<(&'w Word<'a>, Find)> {
-    match (name, name::secret_name(name)) {
-        (b"proxy", _) => proxy(value),
-        (b"user" | b"proxy-user", _) if line.name == b"curl" => user(value),
-        (b"shared" | b"key", _) if line.is_innocent() => None,
-        (b"shared", _) | (_, Some(Name::Secret)) => explicit(value),
-        (b"key", _) | (_, Some(Name::Key)) => key_not_file(value),
+fn long<'w, 'a>(name: &[u8], at: At<'w, 'a>, is_known: bool) -> Option<(&'w Word<'a>, Find)> {
+    match (name, name::option_name(name)) {
+        (b"proxy" | b"uri" | b"url" | b"dsn", _) => value::proxy(at),
+        (b"shared" | b"key", _) if is_known => None,
+        (b"shared", _) | (_, Some(Name::Secret)) => value::explicit(at),
+        (b"key", _) | (_, Some(Name::Key)) => value::key_not_file(at),
+        (b"password-command" | b"passcommand" | b"passwordeval", _) => value::printed(at),
+        (_, Some(Name::Pair)) => value::pair(at),
         (_, Some(kind)) => {
-            let text = secret_text(value)?;
+            let text = value::secret_text(at)?;
             (!pattern::is_other(text, kind))
-                .then(|| explicit(value))
+                .then(|| value::explicit(at))
                 .flatten()
         }
         (_, None) => None,
     }
-}
-
-/// What may be a value of an option that always has one: also what begins with a dash, unless that is an option.
-fn secret_text<'w>(value: Value<'w, '_>) -> Option<&'w [u8]> {
-    let (word, from) = value;
-    let text = word.value.get(from..).filter(|text| !text.is_empty())?;
-    let option = from == 0 && text.starts_with(b"-") && key::is_option(text);
-    let reference = word.expands && key::is_reference(text);
-    (!option && !reference).then_some(text)
-}
-
-fn text<'w>(value: Value<'w, '_>) -> Option<&'w [u8]> {
-    let (word, from) = value;
-    let text = word
-        .value
-        .get(from..)
-        .filter(|text| !text.is_empty() && !text.starts_with(b"-"))?;
-    (!word.expands || !key::is_reference(text)).then_some(text)
-}
-
-fn masked<'w, 'a>(
-    value: Value<'w, 'a>,
-    part: Range<usize>,
-    keep: Keep,
-) -> Option<(&'w Word<'a>, Find)> {
-    let (word, from) = value;
-    let part = from + part.start..from + part.end;
-    let received = word.value.get(part.clone())?;
-    let at = word.place(part);
-    let also = (at.len() != received.len()).then(|| received.to_vec());
-    Some((word, Find { at, keep, also }))
-}
-
-/// An option that always holds a secret.
-fn explicit<'w, 'a>(value: Value<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
-    let text = secret_text(value)?;
-    masked(value, 0..text.len(), pattern::keep(text))
-}
-
-/// `--key`, which is as often a file.
-fn key_not_file<'w, 'a>(value: Value<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
-    let text = secret_text(value)?;
-    let file = [
-        &b".pem"[..],
-        b".key",
-        b".crt",
-        b".der",
-        b".pub",
-        b".asc",
-        b".gpg",
-    ]
-    .iter()
-    .any(|end| text.ends_with(end));
-    let column = text.len() <= 8 && key::is_number(text);
-    if file || column || key::is_path_like(text) {
-        None
-    } else {
-        explicit(value)
-    }
-}
-
-/// `-s` and `-p` of a program that is not known: a secret unless it is evidently something else.
-fn guess<'w, 'a>(value: Value<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
-    let text = text(value)?;
-    if memchr::memmem::find(text, b"://").is_some()
-        || key::is_number(text)
-        || key::is_path_like(text)
-        || is_host(text)
-    {
-        return None;
-    }
-    proxy(value).or_else(|| explicit(value))
-}
-
-/// `host:port`, and nothing else.
-fn is_host(text: &[u8]) -> bool {
-    let Some(colon) = memchr::memrchr(b':', text) else {
-        return false;
-    };
-    let (host, port) = text.split_at(colon);
-    let named = |byte: &u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'[' | b']' | b':')
-    };
-    let port = port.get(1..).unwrap_or_default();
-    host.iter().all(named) && (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit)
-}
-
-/// `user:password@host` without a scheme; with one it is found as a URL.
-fn proxy<'w, 'a>(value: Value<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
-    let text = text(value)?;
-    if memchr::memmem::find(text, b"://").is_some() {
-        return None;
-    }
-    let end = text
-        .iter()
-        .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
-        .unwrap_or(text.len());
-    let password = url::password_in(text.get(..end)?).or_else(|| url::password_in(text))?;
-    let plain = url::with_plain_spelling(text, password.clone());
-    let (word, mut find) = masked(value, password, plain.keep)?;
-    find.also = find.also.or(plain.also);
-    Some((word, find))
-}
-
-/// `user:password`, or a token without one.
-fn user<'w, 'a>(value: Value<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
-    let text = text(value)?;
-    let start = memchr::memchr(b':', text)? + 1;
-    let user = text.get(..start - 1)?;
-    if start == text.len() && url::is_token(user) {
-        return masked(value, 0..user.len(), pattern::keep(user));
-    }
-    let password = text.get(start..).filter(|password| !password.is_empty())?;
-    masked(value, start..text.len(), pattern::keep(password))
 }

@@ -31,7 +31,6 @@ pub(super) enum Extent {
 
 /// Adds what gives itself away in `text`.
 pub(super) fn find(text: &[u8], extent: Extent, finds: &mut Vec<Find>) {
-    shape::find(text, finds);
     let mut covered = 0;
     for at in memchr::memchr2_iter(b'=', b':', text) {
         if at < covered {
@@ -105,7 +104,8 @@ pub(super) fn judge(text: &[u8], place: Range<usize>, kind: Name) -> Option<Find
 /// Whether the beginning of a value is the other thing that a name of this kind is given to.
 pub(super) fn is_other(start: &[u8], kind: Name) -> bool {
     match kind {
-        Name::Secret => false,
+        Name::Secret | Name::Pair => false,
+        Name::Code => !key::is_code(start),
         Name::Pass => start.len() <= 2 && key::is_number(start),
         Name::Place => key::is_path(start) || start.ends_with(b".pem"),
         Name::Key => key::is_path_like(start) || start.ends_with(b".pem"),

@@ -1,27 +1,7 @@
-//! Knows which program a command line runs, behind `sudo` and `env`, and whether its `-s` and `-p` can hold a secret.
+//! Knows which program a command line runs, behind `sudo` and `env`, and whether it is a system's or an installer's.
 //! Refuses to vouch for programs outside the system's directories: `./install -s KEY` is not coreutils' `install`.
 
 use super::script::Word;
-
-/// System programs whose `-s` and `-p` are flags or take a name, a port, a path, a process, and whose `--key` and
-/// `--shared` take a file, a column, a mode. Absent for a reason: `docker` (`login -p`), `sshpass`, `mysql`.
-const INNOCENT: &str = "\
-    [ add-apt-repository apt apt-cache apt-config apt-get apt-key apt-mark ar arp awk basename bzip2 cat cc \
-    chattr chgrp chmod chown chrt chsh cmake cmp column comm cp cpio crontab curl cut date deb-systemd-helper \
-    deb-systemd-invoke declare df diff dig dmidecode dnf dpkg dpkg-deb dpkg-divert dpkg-query \
-    dpkg-statoverride dpkg-trigger du echo egrep ethtool export fgrep file find free fuser g++ gcc gdb getconf \
-    getent git gpg gpg2 gpgv grep gunzip gzip head hexdump host hostname id install invoke-rc.d ip iptables \
-    journalctl jq kill killall ld ldconfig less ln logger loginctl logrotate ls lsb_release lsblk lscpu lsof \
-    ltrace make mkdir mktemp modprobe mount mv nc ncat netstat nm nmap nproc nsenter ntpdate od openssl passwd \
-    paste patch perf pgrep pidof ping pkill printf prlimit ps pstree pwd read readelf readlink realpath renice \
-    restorecon rm rmdir rpm rpmquery rsync runuser scp sed semodule seq service set sftp sha256sum shutdown \
-    sleep snap sort split ss ssh stat strace strings strip su sysctl systemctl systemd-sysusers \
-    systemd-tmpfiles tac tail tar taskset tcpdump tee telnet test top touch tput tr traceroute trap tty type \
-    udevadm ulimit umount uname uniq unzip update-alternatives update-rc.d wait watch wget who whois xxd xz \
-    yum zip zypper";
-
-/// System programs whose `-s` is a shell or a flag, but whose `-p` is the hash of a password.
-const INNOCENT_BUT_P: &str = "groupadd useradd usermod";
 
 /// Programs that run the rest of their command line: the options that take a value, and how many operands come first.
 const WRAPPERS: &[(&str, &[u8], usize)] = &[
@@ -50,6 +30,11 @@ const KEYWORDS: [&[u8]; 9] = [
     b"if", b"then", b"elif", b"else", b"do", b"while", b"until", b"!", b"{",
 ];
 
+/// Programs that run what stands somewhere in their command line.
+const RUNNERS: &str = "bwrap chronic crictl ctr distrobox docker fakeroot find firejail \
+    kubectl ltrace lxc machinectl nerdctl nsenter oc parallel perf podman proot pct runuser \
+    screen ssh strace tmux toolbox unshare watch xvfb-run";
+
 /// Interpreters, and their options that take a value; the text of a program is one.
 const INTERPRETERS: &[(&str, &[u8])] = &[
     ("ash", b""),
@@ -70,25 +55,22 @@ const INTERPRETERS: &[(&str, &[u8])] = &[
 /// What a command line runs.
 #[derive(Debug, Default)]
 pub(super) struct Command<'a> {
-    /// The program's base name; empty for scripts, which nothing is known of.
+    /// The program's base name, or the script's.
     pub(super) name: &'a [u8],
     /// Where its own options begin; those before belong to `sudo` or to the shell.
     pub(super) options: usize,
     /// The word that is itself a script, after `sh -c`.
     pub(super) script: Option<usize>,
-    /// Whether the name is that of a system program.
-    known: bool,
+    /// Whether it is a system's program, about which a table is right.
+    pub(super) is_system: bool,
+    /// Whether it is a script or a program from elsewhere, as installers are.
+    pub(super) is_foreign: bool,
 }
 
 impl Command<'_> {
-    /// Whether `-s`, `--key` and `--shared` hold no secret here.
-    pub(super) fn is_innocent(&self) -> bool {
-        self.is_innocent_with_p() || self.known && is_listed(INNOCENT_BUT_P, self.name)
-    }
-
-    /// Whether `-p` holds none either.
-    pub(super) fn is_innocent_with_p(&self) -> bool {
-        self.known && is_listed(INNOCENT, self.name)
+    /// Whether other commands stand among its operands.
+    pub(super) fn is_runner(&self) -> bool {
+        self.is_system && is_listed(RUNNERS, self.name)
     }
 }
 
@@ -103,6 +85,10 @@ pub(super) fn resolve<'a>(words: &'a [Word<'_>]) -> Command<'a> {
         }
         let name = base(word);
         let known = is_system(word);
+        if let Some(command) = recorded(words, at).filter(|_| name == b"tracer") {
+            at = command;
+            continue;
+        }
         if let Some((_, valued, operands)) =
             lookup(WRAPPERS, |entry| entry.0, name).filter(|_| known)
         {
@@ -116,7 +102,8 @@ pub(super) fn resolve<'a>(words: &'a [Word<'_>]) -> Command<'a> {
             name,
             options: at + 1,
             script: None,
-            known,
+            is_system: known,
+            is_foreign: !known || name.ends_with(b".sh"),
         };
     }
     Command {
@@ -126,7 +113,12 @@ pub(super) fn resolve<'a>(words: &'a [Word<'_>]) -> Command<'a> {
 }
 
 /// The options before a script's name are the interpreter's; those after are the script's.
-fn interpreted<'a>(words: &[Word<'_>], mut at: usize, shell: bool, valued: &[u8]) -> Command<'a> {
+fn interpreted<'a>(
+    words: &'a [Word<'_>],
+    mut at: usize,
+    shell: bool,
+    valued: &[u8],
+) -> Command<'a> {
     let mut text = false;
     let mut input = false;
     while let Some(word) = words.get(at).map(|word| &*word.value) {
@@ -158,13 +150,25 @@ fn interpreted<'a>(words: &[Word<'_>], mut at: usize, shell: bool, valued: &[u8]
         }
     }
     let script = text.then_some(at);
+    let name = match words.get(at) {
+        Some(word) if !input && !text => base(&word.value),
+        Some(_) | None => b"",
+    };
     let options = if input && !text { at } else { at + 1 };
     Command {
-        name: b"",
+        name,
         options,
         script,
-        known: false,
+        is_system: false,
+        is_foreign: true,
     }
+}
+
+/// Where the command begins that the `tracer` at `at` records.
+fn recorded(words: &[Word<'_>], at: usize) -> Option<usize> {
+    let rest = words.get(at + 1..)?;
+    let dashes = rest.iter().position(|word| &*word.value == b"--")?;
+    Some(at + 1 + dashes + 1)
 }
 
 fn skip_options(words: &[Word<'_>], mut at: usize, valued: &[u8]) -> usize {
@@ -185,7 +189,7 @@ fn skip_options(words: &[Word<'_>], mut at: usize, valued: &[u8]) -> usize {
 }
 
 /// The last component of a program's path; login shells have a dash before it.
-fn base(word: &[u8]) -> &[u8] {
+pub(super) fn base(word: &[u8]) -> &[u8] {
     let name = memchr::memrchr(b'/', word)
         .and_then(|slash| word.get(slash + 1..))
         .unwrap_or(word);

@@ -35,6 +35,17 @@ impl<'a> Word<'a> {
         }
     }
 
+    /// A line of a here-document.
+    fn line(value: &'a [u8], element: usize, at: Range<usize>) -> Self {
+        Self {
+            value: Cow::Borrowed(value),
+            element,
+            at,
+            verbatim: value.len(),
+            expands: true,
+        }
+    }
+
     /// Where a part of the value stands in the element; more than the part when quotes or escapes shift the places.
     pub(super) fn place(&self, part: Range<usize>) -> Range<usize> {
         let start = if part.start <= self.verbatim {
@@ -51,8 +62,20 @@ impl<'a> Word<'a> {
     }
 }
 
+/// One command of a script, and what it reads.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Line<'a> {
+    pub(super) words: Vec<Word<'a>>,
+    /// The lines of its here-documents, and its here-strings.
+    pub(super) input: Vec<Word<'a>>,
+    /// Whether the next command reads what it prints.
+    pub(super) piped: bool,
+    /// How many parentheses it stands in.
+    pub(super) depth: usize,
+}
+
 /// The commands in `text`, which stands at `offset` of `element`.
-pub(super) fn commands(text: &[u8], element: usize, offset: usize) -> Vec<Vec<Word<'_>>> {
+pub(super) fn commands(text: &[u8], element: usize, offset: usize) -> Vec<Line<'_>> {
     let mut commands = Vec::new();
     split(text, element, offset, false, &mut commands);
     commands
@@ -64,15 +87,18 @@ fn split<'a>(
     element: usize,
     offset: usize,
     alone: bool,
-    commands: &mut Vec<Vec<Word<'a>>>,
+    commands: &mut Vec<Line<'a>>,
 ) {
-    let mut command = Vec::new();
+    let mut command = Line::default();
     let mut documents = VecDeque::new();
     let mut at = 0;
+    let mut depth = 0_usize;
+    let mut is_input = false;
     while let Some(byte) = text.get(at) {
         match byte {
             b'<' if !alone => {
                 let (end, delimiter) = here(text, at);
+                is_input = text.get(at..end) == Some(b"<<<");
                 documents.extend(delimiter);
                 at = end;
             }
@@ -85,26 +111,49 @@ fn split<'a>(
             }
             b'\n' | b';' | b'&' | b'|' | b'(' | b')' | b'`' => {
                 at += 1;
-                if !command.is_empty() {
+                let before = at.checked_sub(2).and_then(|at| text.get(at));
+                let pipe = *byte == b'|' && text.get(at) != Some(&b'|') && before != Some(&b'|');
+                if !command.words.is_empty() {
+                    command.piped = pipe;
+                    command.depth = depth;
                     commands.push(std::mem::take(&mut command));
+                } else if let Some(last) = commands.last_mut().filter(|_| pipe) {
+                    last.piped = true;
                 }
+                match byte {
+                    b'(' => depth += 1,
+                    b')' => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
+                let mut reader = commands.len().checked_sub(1);
                 while *byte == b'\n' && at < text.len() {
                     let Some(delimiter) = documents.pop_front() else {
                         break;
                     };
+                    let mut lines = Vec::new();
                     at = document(text, at, &delimiter, |line, start| {
+                        let end = offset + start + line.len();
+                        lines.push(Word::line(line, element, offset + start..end));
                         split(line, element, offset + start, true, commands);
                     });
+                    if let Some(reader) = reader.take().and_then(|at| commands.get_mut(at)) {
+                        reader.input = lines;
+                    }
                 }
             }
             _ => {
                 let (word, end) = word(text, at, element, offset, alone);
-                command.push(word);
+                let receiver = match std::mem::take(&mut is_input) {
+                    true => &mut command.input,
+                    false => &mut command.words,
+                };
+                receiver.push(word);
                 at = end;
             }
         }
     }
-    if !command.is_empty() {
+    if !command.words.is_empty() {
+        command.depth = depth;
         commands.push(command);
     }
 }

@@ -3,6 +3,7 @@
 mod forms;
 mod options;
 mod patterns;
+mod table;
 
 use super::Redactor;
 
@@ -103,7 +104,7 @@ fn plain_values_do_not_recur() {
         &mut redactor,
         &[
             "x",
-            "-s",
+            "--secret",
             "status",
             "--token",
             "ab1",

@@ -8,7 +8,7 @@ mod replay;
 use std::{fs::File, time::Instant};
 
 #[cfg(feature = "capture")]
-pub use record::{Observer, RecordError, Recorded, Recording, Target};
+pub use record::{Found, Mended, Observer, RecordError, Recorded, Recording, Target, TraceFailure};
 pub use replay::{Replay, ReplayError, Seen, replay};
 
 use crate::{

@@ -1,11 +1,12 @@
 //! The running kernel as a source of events: one recording from the first hook to the end
 //! event. It prints nothing; an [`Observer`] is told what happens, and decides nothing.
 
+mod evidence;
 mod inventory;
 mod masking;
-mod openings;
 mod recorder;
 mod signals;
+mod sniffer;
 mod sources;
 mod watch;
 
@@ -14,15 +15,18 @@ use std::{
     process::ExitStatus, time::Duration,
 };
 
-use openings::Openings;
+pub use evidence::{Found, Mended, TraceFailure};
+
+use evidence::Evidence;
 use recorder::Recorder;
+use sniffer::Sniffer;
 use sources::Sources;
 
 use super::Session;
 use crate::{
     capture::{
-        self, Capture, CaptureError, Files, KeptInventory, Launch, LaunchError, Login, NotFollowed,
-        Roots, UserLookup, boot_now,
+        self, Capture, CaptureError, Files, Inherited, KeptInventory, Launch, LaunchError, Login,
+        NotFollowed, Roots, UserLookup, boot_now,
     },
     event::{EndReason, Event, EventKind},
     model::Model,
@@ -30,7 +34,8 @@ use crate::{
     redact::Redactor,
     rules::RuleSet,
     trace::{
-        self, CreateError, Header, Mode, PlanEntry, RuleSource, TagList, WriteFailure, Writer,
+        self, CreateError, Header, Mode, NewFile, PlanEntry, RuleSource, TagList, WriteFailure,
+        Writer,
     },
     view::Clock,
 };
@@ -74,6 +79,8 @@ pub struct Recording {
     pub roots: Roots,
     /// Whether what is on the machine is compared before and after.
     pub compare: bool,
+    /// What masks secrets.
+    pub redactor: Redactor,
 }
 
 /// Is told what happens.
@@ -105,7 +112,9 @@ pub struct Recorded {
     /// Events that were taken, in the file or not.
     pub events: u64,
     /// Events in the file, and its size in bytes; or why it is not whole.
-    pub file: Result<trace::Finished, WriteFailure>,
+    pub file: Result<trace::Finished, TraceFailure>,
+    /// What was done about a file that is whole.
+    pub mended: Vec<Mended>,
     /// How the command ended; nothing when it was not waited for.
     pub status: Option<ExitStatus>,
 }
@@ -120,7 +129,7 @@ pub enum RecordError {
     #[error(transparent)]
     Create(#[from] CreateError),
     /// Its first block.
-    #[error("cannot write to {}: {source}: free disk space, or choose another disk with -o", .file.display())]
+    #[error("cannot write to {}: {source}{}", .file.display(), trace::hint(.source))]
     Begin {
         /// The file.
         file: PathBuf,
@@ -145,13 +154,17 @@ impl Recording {
     ///
     /// Nothing was recorded, and the command did not run.
     pub fn run(mut self, observer: &mut dyn Observer) -> Result<Recorded, RecordError> {
+        let inherited = Inherited::protect();
         if let Target::Command { command, .. } = &self.target {
-            // Before the file is made: it may replace one that is still wanted.
+            // Before the file is made: there is none of a command that there is not.
             capture::find_command(command)?;
         }
         if let Target::Process(pid) = self.target {
             capture::check_process(pid)?;
         }
+        capture::check_surroundings()?;
+        // Before anything is loaded: most of what can be wrong is wrong with the name.
+        let new = NewFile::create(&self.output, self.overwrite, self.owner)?;
         capture::be_sparing();
         self.roots.find_homes();
         let before = self
@@ -163,40 +176,48 @@ impl Recording {
             .enable_all()
             .build()
             .map_err(RecordError::Wait)?;
-        runtime.block_on(self.record(capture, before, inventory, observer))
+        runtime.block_on(self.record(new, inherited, capture, before, inventory, observer))
     }
 
     async fn record(
-        self,
+        mut self,
+        mut new: NewFile,
+        inherited: Inherited,
         mut capture: Capture,
         before: Option<Files>,
         inventory: Option<KeptInventory>,
         observer: &mut dyn Observer,
     ) -> Result<Recorded, RecordError> {
         let (sources, units) = Sources::start(&mut capture, &self.roots).await;
-        let mut redactor = Redactor::new();
+        let mut redactor = std::mem::take(&mut self.redactor);
+        // Before anything is written: a secret that only the last process gives away is masked in all.
+        let snapshot = capture::snapshot();
+        masking::learn(&mut redactor, snapshot.clone());
         let mut command = Vec::new();
         if let Target::Command { command: given, .. } = &self.target {
             command = given.iter().map(|word| word.clone().into_vec()).collect();
-            redactor.argv(&mut command);
+            redactor.own_command(&mut command);
         }
-        let header = self.header(&capture, &command);
+        let mut header = self.header(&capture, &command);
+        header.unredacted = redactor.is_off();
         let clock = Clock {
             start_ns: header.start_boot_ns,
             offset_ns: header.clock_offset_ns,
         };
-        let file = trace::create(&self.output, self.overwrite, self.owner)?;
-        let writer = Writer::new(file, &header).map_err(|source| {
-            // It has nothing in it, and would be in the way of the next try.
-            drop(std::fs::remove_file(&self.output));
-            RecordError::Begin {
-                file: self.output.clone(),
-                source,
-            }
-        })?;
+        let begin = |source| RecordError::Begin {
+            file: self.output.clone(),
+            source,
+        };
+        let file = new.file().try_clone().map_err(begin)?;
+        let writer = Writer::new(file, &header).map_err(begin)?;
+        new.publish()?;
+        let evidence = Evidence::hold(new.file(), &self.output).map_err(begin)?;
         let mut model = Model::new(self.rules);
         model.set_provenance(super::provenance(&header));
         model.set_recorder(std::process::id());
+        if header.unredacted {
+            model.ledger_mut().unmasked();
+        }
         for choice in capture
             .plan()
             .choices
@@ -217,7 +238,8 @@ impl Recording {
                 model,
                 writer: Some(writer),
             },
-            openings: Openings::default(),
+            evidence,
+            sniffer: Sniffer::default(),
             files_before: before.map(|files| (self.roots, files)),
             inventory,
             redactor,
@@ -231,40 +253,33 @@ impl Recording {
         };
         recorder.take(Event::of_recording(
             boot_now(),
-            EventKind::Snapshot(capture::snapshot()),
+            EventKind::Snapshot(snapshot),
         ));
+        recorder.users.ask_only_files();
         if let Some(units) = units {
             recorder.take(Event::of_recording(boot_now(), EventKind::Units(units)));
         }
         recorder.take_hosts();
         recorder.take_sockets();
+        if !matches!(self.target, Target::Command { .. }) {
+            // A command gets those that this process was started with, and is forked before.
+            capture::reduce_capabilities();
+        }
+        // Where nothing ran, the file goes with `new`: it is of no use.
         let ended = match self.target {
             Target::Command { command, login } => {
-                let watched = recorder
-                    .watch_command(Launch { command, login }, self.linger)
-                    .await;
-                if watched.is_err() {
-                    // Nothing ran. The file is of no use, and in the way of the next try.
-                    drop(std::fs::remove_file(&self.output));
-                }
-                watched?
+                let launch = Launch {
+                    command,
+                    login,
+                    inherited,
+                };
+                recorder.watch_command(launch, self.linger).await?
             }
-            Target::Process(pid) => {
-                let watched = recorder.watch_process(pid, self.limit, self.linger).await;
-                if watched.is_err() {
-                    drop(std::fs::remove_file(&self.output));
-                }
-                watched?
-            }
-            Target::Unit(unit) => {
-                let watched = recorder.watch_unit(&unit, self.limit).await;
-                if watched.is_err() {
-                    drop(std::fs::remove_file(&self.output));
-                }
-                watched?
-            }
+            Target::Process(pid) => recorder.watch_process(pid, self.limit, self.linger).await?,
+            Target::Unit(unit) => recorder.watch_unit(&unit, self.limit).await?,
             Target::System => recorder.watch_system(self.limit).await?,
         };
+        new.keep();
         Ok(recorder.finish(ended, command))
     }
 
@@ -312,8 +327,9 @@ impl Recording {
             recorder_pid: std::process::id(),
             pid_namespace: host.pid_namespace,
             cpus: host.cpus,
-            ring_bytes: u64::from(agent_tracer_ebpf::RING_BYTES),
+            ring_bytes: u64::from(capture::ring_bytes()),
             tag_lists: tag_lists.collect(),
+            unredacted: false,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::{io, path::Path, time::Instant};
 use super::Session;
 use crate::{
     event::Event,
+    memory,
     model::Model,
     rules::RuleSet,
     trace::{Gap, Header, Item, OpenError, ReadError, Reader},
@@ -75,6 +76,9 @@ pub fn replay(
     path: &Path,
     mut look: impl FnMut(&Model, Clock, Seen<'_>) -> io::Result<()>,
 ) -> Result<Replay, ReplayError> {
+    let name = view::text(path.as_os_str().as_encoded_bytes());
+    let length = std::fs::metadata(path).map_or(0, |file| file.len());
+    memory::bound(&name, length);
     let mut reader = Reader::open(path)?;
     let header = reader.header().clone();
     let clock = clock(&header);
@@ -85,6 +89,9 @@ pub fn replay(
     };
     session.model.set_provenance(super::provenance(&header));
     session.model.set_recorder(header.recorder_pid);
+    if header.unredacted {
+        session.model.ledger_mut().unmasked();
+    }
     for name in refused {
         session.model.ledger_mut().gap(format!(
             "rules of the trace are not understood, and nothing is attributed by them: {name}"
@@ -99,7 +106,9 @@ pub fn replay(
     let now = Instant::now();
     let mut events = 0;
     let mut is_damaged = false;
-    for item in &mut reader {
+    while let Some(item) = reader.next() {
+        // A pipe has no length, and the file of a recording that goes on grows.
+        memory::bound(&name, reader.offset());
         match item? {
             Item::Event { sequence, event } => {
                 session.take(&event, now);

@@ -1,6 +1,6 @@
 //! Makes the file that a recording goes to. A trace tells what ran with which arguments, so it is
 //! private from its first byte; it never follows a symbolic link, never replaces a file
-//! unasked. It reads no environment and writes no trace.
+//! unasked, and goes again if it came to nothing. It reads no environment and writes no trace.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -55,56 +55,115 @@ pub enum CreateError {
     },
 }
 
-/// Creates `path` anew, with mode 0600, for writing.
-///
-/// With `overwrite`, a regular file that has the name loses it first. It is not truncated and
-/// used: whoever has it open, or has another name for it, would get the trace. `owner` is the
-/// user and the group to give the file to, those of the caller of sudo. Where there are no such
-/// things as modes and owners, neither is set.
-pub fn create(
-    path: &Path,
-    overwrite: bool,
-    owner: Option<(u32, u32)>,
-) -> Result<File, CreateError> {
-    if let Ok(metadata) = path.symlink_metadata() {
-        let kind = metadata.file_type();
-        if kind.is_symlink() {
-            return Err(CreateError::Symlink(path.into()));
-        } else if kind.is_dir() {
-            return Err(CreateError::Directory(path.into()));
-        } else if !kind.is_file() {
-            return Err(CreateError::NotRegular(path.into()));
-        } else if !overwrite {
-            return Err(CreateError::Exists(path.into()));
+/// A file that was created and is removed again unless it is kept.
+#[derive(Debug)]
+pub struct NewFile {
+    file: File,
+    /// What it is called so far: beside a file that it is to replace, which stays until then.
+    place: PathBuf,
+    path: PathBuf,
+    is_kept: bool,
+}
+
+impl NewFile {
+    /// Creates `path` anew, with mode 0600, for writing and reading.
+    ///
+    /// With `overwrite`, a regular file that has the name loses it, but not before
+    /// [`NewFile::publish`]. That file is not truncated and used: other names and open
+    /// descriptors of it would get the trace. `owner` is the user and the group to give the new
+    /// file to, those of the caller of sudo. Where there are no modes and owners, neither is set.
+    pub fn create(
+        path: &Path,
+        overwrite: bool,
+        owner: Option<(u32, u32)>,
+    ) -> Result<NewFile, CreateError> {
+        let place = match (replaces(path, overwrite)?, path.file_name()) {
+            (true, Some(name)) => {
+                let mut hidden = std::ffi::OsString::from(".");
+                hidden.push(name);
+                hidden.push(format!(".{}.part", std::process::id()));
+                path.with_file_name(hidden)
+            }
+            (true, None) | (false, _) => path.to_path_buf(),
+        };
+        // The checks above are for the messages. What counts is O_EXCL: it fails for a link as
+        // for anything else that was put there since.
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt;
+            options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
         }
-        match std::fs::remove_file(path) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(explain(path, error)),
+        let file = options.open(&place).map_err(|error| explain(path, error))?;
+        let new = NewFile {
+            file,
+            place,
+            path: path.to_path_buf(),
+            is_kept: false,
+        };
+        if let Some((user, group)) = owner
+            && let Err(source) = give(&new.file, user, group)
+        {
+            return Err(CreateError::Owner {
+                file: path.into(),
+                user,
+                source,
+            });
+        }
+        Ok(new)
+    }
+
+    /// The open file.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Gives it its name, and takes that from a file that it replaces. It is not kept for that.
+    ///
+    /// # Errors
+    ///
+    /// The directory does not allow it any more.
+    pub fn publish(&mut self) -> Result<(), CreateError> {
+        if self.place != self.path {
+            std::fs::rename(&self.place, &self.path).map_err(|error| explain(&self.path, error))?;
+            self.place.clone_from(&self.path);
+        }
+        Ok(())
+    }
+
+    /// Leaves it where it is.
+    pub fn keep(mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // It has nothing in it, and would be in the way of the next attempt.
+            drop(std::fs::remove_file(&self.place));
         }
     }
-    // The checks above are for the messages. What counts is O_EXCL: it fails for a link as for
-    // anything else that was put there since.
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
+}
+
+/// Whether there is a file to be replaced.
+fn replaces(path: &Path, overwrite: bool) -> Result<bool, CreateError> {
+    let Ok(metadata) = path.symlink_metadata() else {
+        return Ok(false);
+    };
+    let kind = metadata.file_type();
+    if kind.is_symlink() {
+        Err(CreateError::Symlink(path.into()))
+    } else if kind.is_dir() {
+        Err(CreateError::Directory(path.into()))
+    } else if !kind.is_file() {
+        Err(CreateError::NotRegular(path.into()))
+    } else if !overwrite {
+        Err(CreateError::Exists(path.into()))
+    } else {
+        Ok(true)
     }
-    let file = options.open(path).map_err(|error| explain(path, error))?;
-    if let Some((user, group)) = owner
-        && let Err(source) = give(&file, user, group)
-    {
-        // What is left would be empty and in the way of the next attempt.
-        drop(std::fs::remove_file(path));
-        return Err(CreateError::Owner {
-            file: path.into(),
-            user,
-            source,
-        });
-    }
-    Ok(file)
 }
 
 #[cfg(unix)]

@@ -64,6 +64,9 @@ pub struct Header {
     /// The lists that addresses were looked up in.
     #[prost(message, repeated, tag = "18")]
     pub tag_lists: Vec<TagList>,
+    /// Whether secrets were left as they were; traces from before this field masked them.
+    #[prost(bool, tag = "30")]
+    pub unredacted: bool,
 }
 
 impl Header {

@@ -10,7 +10,7 @@
 //! recording that ended well, says that it is the last. The blocks between hold events, each
 //! one a length-delimited protobuf message; see `envelope` for the message and `block` for the
 //! header. Blocks come in groups: within a group, compression and delta coding go on from one
-//! block to the next. That is what lets a block be written every 100 ms without paying for it
+//! block to the next. That is what lets a block be written every 20 ms without paying for it
 //! in size (30 events a block: 20 bytes an event, 34 if each block stood alone; 10 events: 23,
 //! and 50); the price is that damage to one block costs the rest of its group, 256 KiB of
 //! messages at most. Groups stand alone.
@@ -23,6 +23,7 @@
 mod block;
 mod compress;
 mod create;
+mod digest;
 mod envelope;
 mod header;
 mod open;
@@ -33,11 +34,12 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use create::{CreateError, create};
+pub use create::{CreateError, NewFile};
+pub use digest::{Digest, NotADigest};
 pub use header::{Header, Mode, PlanEntry, RuleSource, TagList};
 pub use open::OpenError;
 pub use reader::{Gap, Item, ReadError, Reader};
-pub use writer::{FLUSH_AFTER, Finished, Output, WriteFailure, Writer};
+pub use writer::{FLUSH_AFTER, Finished, Output, WriteFailure, Writer, hint};
 
 /// The first bytes of every trace. As in PNG, a byte above 127 tells it from text, and the line
 /// ends and the Ctrl-Z show that a copy went through something that rewrites text.

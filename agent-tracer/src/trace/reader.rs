@@ -145,6 +145,11 @@ impl<R: Read> Reader<R> {
         self.format
     }
 
+    /// How far it was read, bytes.
+    pub fn offset(&self) -> u64 {
+        self.source.offset()
+    }
+
     /// Events so far of kinds that this version does not know. They are not yielded.
     pub fn unknown_events(&self) -> u64 {
         self.unknown_events

@@ -76,6 +76,7 @@ fn trace(blocks: u64, each: u64, group: u64) -> (Vec<u8>, Vec<usize>) {
     assert_eq!(
         finished,
         Finished {
+            digest: Digest::of(&file[..]).unwrap(),
             events: blocks * each,
             bytes: file.len() as u64
         }
@@ -273,18 +274,30 @@ fn created() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     let told = |name: &str, overwrite| {
-        create(&path(name), overwrite, None)
+        NewFile::create(&path(name), overwrite, None)
             .unwrap_err()
             .to_string()
     };
     let me = std::fs::metadata(directory.path()).unwrap();
-    let file = create(&path("a"), false, Some((me.uid(), me.gid()))).unwrap();
+    let owner = Some((me.uid(), me.gid()));
+    drop(NewFile::create(&path("a"), false, owner).unwrap());
+    assert!(!path("a").exists(), "it was not kept");
+    let new = NewFile::create(&path("a"), false, owner).unwrap();
+    let file = new.file().try_clone().unwrap();
+    new.keep();
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let exists = "a exists: choose another name with -o, or add --force to overwrite it";
     assert!(told("a", false).ends_with(exists));
     std::fs::write(path("a"), "before").unwrap();
-    let again = create(&path("a"), true, None).unwrap();
-    assert_eq!(again.metadata().unwrap().len(), 0);
+    let names = || std::fs::read_dir(directory.path()).unwrap().count();
+    drop(NewFile::create(&path("a"), true, None).unwrap());
+    assert_eq!(std::fs::read(path("a")).unwrap(), b"before");
+    let mut again = NewFile::create(&path("a"), true, None).unwrap();
+    assert_eq!(again.file().metadata().unwrap().len(), 0);
+    again.publish().unwrap();
+    again.keep();
+    assert_eq!(names(), 1);
+    assert_eq!(std::fs::metadata(path("a")).unwrap().len(), 0);
     assert_eq!(file.metadata().unwrap().len(), 6);
     symlink(path("nowhere"), path("dangling")).unwrap();
     symlink(path("a"), path("link")).unwrap();
@@ -294,7 +307,7 @@ fn created() {
         assert!(told("", overwrite).contains("is a directory"));
         assert!(told("no/b", overwrite).contains("there is no directory"));
     }
-    let device = create(std::path::Path::new("/dev/null"), true, None).unwrap_err();
+    let device = NewFile::create(std::path::Path::new("/dev/null"), true, None).unwrap_err();
     assert!(device.to_string().contains("not a regular file"));
     assert!(!path("nowhere").exists());
 }

@@ -6,15 +6,17 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use prost::Message;
+use sha2::{Digest as _, Sha256};
 
 use super::block::{BlockHeader, BlockKind, Codec, HEADER_BYTES, PAYLOAD_LIMIT};
 use super::compress::Packer;
+use super::digest::Digest;
 use super::envelope::Foretold;
 use super::{FORMAT_VERSION, Header, MAGIC};
 use crate::event::{Event, EventKind, Lost};
 
 /// How long an event waits for its block at most, provided that [`Writer::flush_if_due`] is
-/// called in time: what a kill -9 loses.
+/// called in time. A recorder calls [`Writer::flush`] sooner, whenever it took events.
 pub const FLUSH_AFTER: Duration = Duration::from_millis(100);
 
 /// Bytes of messages in a group, after which it ends. The larger, the better it packs and the
@@ -52,7 +54,8 @@ impl<O: Output + ?Sized> Output for &mut O {
 /// What keeps a trace from being continued. The file is well-formed up to there, and unfinished.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the trace ends early, {events_not_written} events are not in it: {error}: free disk space, or record to another disk with -o"
+    "the trace ends early, {events_not_written} events are not in it: {error}{}",
+    hint(.error)
 )]
 pub struct WriteFailure {
     /// What the system said.
@@ -62,6 +65,30 @@ pub struct WriteFailure {
     pub events_not_written: u64,
 }
 
+/// Words the remedy for a failed write as a line of its own; nothing where none is known.
+pub fn hint(error: &io::Error) -> &'static str {
+    let number = error.raw_os_error();
+    if number == Some(libc::EIO) {
+        return "\nhint: the device fails: see dmesg, and record to another with -o";
+    }
+    // The file is open for writing: permissions were checked then.
+    if number == Some(libc::EPERM) {
+        return "\nhint: the file was made immutable: see lsattr, and record elsewhere with -o";
+    }
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "\nhint: free disk space, or record to another disk with -o"
+        }
+        io::ErrorKind::FileTooLarge => {
+            "\nhint: raise the limit on the size of files: ulimit -f unlimited"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "\nhint: the file system became read-only: see dmesg, and record elsewhere with -o"
+        }
+        _ => "",
+    }
+}
+
 /// What a finished trace came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finished {
@@ -69,6 +96,8 @@ pub struct Finished {
     pub events: u64,
     /// Size of the file, bytes.
     pub bytes: u64,
+    /// SHA-256 of all that was written.
+    pub digest: Digest,
 }
 
 /// Writes one trace.
@@ -93,6 +122,8 @@ pub struct Writer<O: Output> {
     opened: Option<Instant>,
     /// Size of the file up to the last whole block.
     length: u64,
+    /// Of as much of it.
+    written: Sha256,
     trace: u32,
     failure: Option<WriteFailure>,
 }
@@ -128,6 +159,7 @@ impl<O: Output> Writer<O> {
             packer,
             raw: Vec::new(),
             length: stored.len() as u64,
+            written: Sha256::new_with_prefix(&stored),
             stored,
             foretold: Foretold::default(),
             part: 0,
@@ -183,7 +215,7 @@ impl<O: Output> Writer<O> {
         self.opened.map(|opened| opened + FLUSH_AFTER)
     }
 
-    /// Writes the block in the making now. Small blocks take more room.
+    /// Writes the block in the making now. A block costs 40 bytes besides its events.
     pub fn flush(&mut self) {
         self.close_block();
     }
@@ -218,6 +250,7 @@ impl<O: Output> Writer<O> {
             None => Ok(Finished {
                 events: self.first_sequence - 1,
                 bytes: self.length,
+                digest: Digest::from(self.written),
             }),
         }
     }
@@ -284,6 +317,7 @@ impl<O: Output> Writer<O> {
         match written {
             Ok(()) => {
                 self.length += self.stored.len() as u64;
+                self.written.update(&self.stored);
                 self.first_sequence += u64::from(self.event_count);
             }
             Err(error) => self.fail(error),

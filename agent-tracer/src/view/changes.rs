@@ -80,7 +80,7 @@ fn row(page: &Page, text: &str, author: &str) -> Vec<String> {
     }
     let mut lines = page.wrap_whole(text, INDENT);
     if !author.is_empty() {
-        lines.push(format!("{:INDENT$}{author}", ""));
+        lines.push(format!("{}{author}", " ".repeat(INDENT)));
     }
     lines.into_iter().map(|line| page.fit(line)).collect()
 }

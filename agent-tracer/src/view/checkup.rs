@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::capture::{CaptureError, Checkup, Choice, Plan};
+use crate::capture::{CaptureError, Checkup, Choice, KEPT, Plan};
 
 use super::page::{Emphasis, Page, pad};
 
@@ -32,6 +32,20 @@ pub fn checkup(page: &Page, found: &Checkup) -> Vec<String> {
     match &found.privileges {
         Ok(()) => fact(true, "privileges", "root".to_owned()),
         Err(missing) => fact(false, "privileges", missing.to_string()),
+    }
+    for (position, kept) in KEPT.iter().enumerate() {
+        let name = if position == 0 { "keeps" } else { "" };
+        let when = if kept.is_in_force {
+            ""
+        } else {
+            " (raised at the end only)"
+        };
+        let indent = if position == 0 { "" } else { "  " };
+        fact(
+            true,
+            name,
+            format!("{indent}{}: {}{when}", kept.name, kept.purpose),
+        );
     }
     fact(
         found.has_btf,
@@ -142,12 +156,23 @@ pub fn checkup_json(found: &Checkup) -> String {
         .iter()
         .map(|(hook, count)| json!({"hook": hook.to_string(), "verified_instructions": count}))
         .collect();
+    let keeps: Vec<Value> = KEPT
+        .iter()
+        .map(|kept| {
+            json!({
+                "capability": kept.name,
+                "purpose": kept.purpose,
+                "always": kept.is_in_force,
+            })
+        })
+        .collect();
     json!({
         "can_record": found.can_record(),
         "error": error,
         "kernel": found.host.kernel_release,
         "arch": found.host.arch,
         "privileged": found.privileges.is_ok(),
+        "keeps": keeps,
         "btf": found.has_btf,
         "lockdown": found.lockdown,
         "inside_pid_namespace": inside,

@@ -15,7 +15,7 @@ use super::{
     naming,
     page::{bytes, columns, duration, pad},
     process::{because, name},
-    user,
+    user_of,
     value::Value,
 };
 
@@ -39,7 +39,7 @@ pub(super) static CONNECTION: [Field<Connection>; 24] = [
     Field::<Connection>::text_only("user", "user of that process")
         .column(3, "USER", |context, connection| {
             let owner = context.model.process(connection.owner);
-            user(context.model, owner.user)
+            user_of(context.model, owner)
         })
         .leave_out(2),
     Field::<Connection>::new("tree", "tree of that process", |context, connection| {

@@ -3,6 +3,12 @@
 
 use std::fmt::Write;
 
+use icu_properties::props::{
+    BidiControl, DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup,
+    NoncharacterCodePoint, WhiteSpace,
+};
+use icu_properties::{CodePointMapData, CodePointSetData};
+
 /// The bytes, with everything that is not plainly visible as an escape.
 pub fn text(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
@@ -82,14 +88,26 @@ fn write_escaped(out: &mut String, bytes: &[u8], special: &str) {
     }
 }
 
-/// Control characters, and characters that show nothing or change the order of others.
+/// Control characters, and characters that show nothing or change the order of others: by
+/// Unicode's own tables, but for the space.
 pub(super) fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e0fff}')
+    if character.is_ascii() {
+        return character.is_ascii_control();
+    }
+    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
+        || CodePointSetData::new::<WhiteSpace>().contains(character)
+        || CodePointSetData::new::<BidiControl>().contains(character)
+        || CodePointSetData::new::<NoncharacterCodePoint>().contains(character)
+        || HIDDEN.contains(CodePointMapData::<GeneralCategory>::new().get(character))
 }
+
+/// What has no shape, or none that two readers agree on. Unassigned characters are not here:
+/// a newer font may well show them.
+const HIDDEN: GeneralCategoryGroup = GeneralCategoryGroup::Control
+    .union(GeneralCategoryGroup::Format)
+    .union(GeneralCategoryGroup::Surrogate)
+    .union(GeneralCategoryGroup::PrivateUse)
+    .union(GeneralCategoryGroup::Separator);
 
 #[cfg(test)]
 mod tests {
@@ -110,6 +128,35 @@ mod tests {
         ];
         for (bytes, shown) in cases {
             assert_eq!(argument(bytes), shown);
+        }
+    }
+
+    #[test]
+    fn what_unicode_calls_ignorable_or_white_is_escaped() {
+        let hidden = [
+            '\u{34f}',
+            '\u{a0}',
+            '\u{115f}',
+            '\u{1160}',
+            '\u{1680}',
+            '\u{17b4}',
+            '\u{2003}',
+            '\u{3000}',
+            '\u{3164}',
+            '\u{e000}',
+            '\u{fdd0}',
+            '\u{fe0f}',
+            '\u{ffa0}',
+            '\u{1d173}',
+            '\u{e0100}',
+            '\u{10ffff}',
+        ];
+        for character in hidden {
+            let shown = text(character.to_string().as_bytes());
+            assert!(shown.is_ascii(), "{character:?}: {shown}");
+        }
+        for plain in " aé‹›→日本語😀".chars() {
+            assert_eq!(text(plain.to_string().as_bytes()), plain.to_string());
         }
     }
 

@@ -129,7 +129,7 @@ pub(super) static PROCESS: [Field<Group>; 8] = [
     Field::<Group>::text_only("user", "user of that process")
         .column(2, "USER", |context, group| {
             owner(context, group)
-                .map_or_else(String::new, |owner| super::user(context.model, owner.user))
+                .map_or_else(String::new, |owner| super::user_of(context.model, owner))
         })
         .leave_out(2),
     Field::<Group>::new("destinations", "hosts and ports", |_, group| {

@@ -5,6 +5,7 @@ mod changed;
 mod connection;
 mod fields;
 mod header;
+mod identity;
 mod lookup;
 mod naming;
 mod nested;
@@ -113,7 +114,11 @@ fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<
             bytes(map, "cwd", "cwd_base64", &exec.cwd)?;
             list(map, "argv", "argv_base64", &exec.argv)?;
             map.serialize_entry("argv_bytes", &exec.argv_bytes)?;
-            map.serialize_entry("truncated", &exec.truncated)
+            map.serialize_entry("truncated", &exec.truncated)?;
+            match &exec.identity {
+                Some(identity) => identity::file(map, identity),
+                None => Ok(()),
+            }
         }
         EventKind::Exit(exit) => status(map, *exit),
         EventKind::Rename(rename) => {
@@ -302,6 +307,10 @@ impl Serialize for SeenObject<'_> {
             bytes(&mut map, "exe", "exe_base64", &seen.exe)?;
         }
         map.serialize_entry("uid", &seen.user)?;
+        if let Some(identity) = &seen.identity {
+            identity::place(&mut map, identity)?;
+            identity::file(&mut map, identity)?;
+        }
         list(&mut map, "argv", "argv_base64", &seen.argv)?;
         bytes(&mut map, "cgroup", "cgroup_base64", &seen.cgroup)?;
         map.end()

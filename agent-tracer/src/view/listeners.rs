@@ -10,7 +10,7 @@ use super::{
     json::ProcessObject,
     page::{bytes, columns, duration, pad},
     process::{because, name},
-    user,
+    user_of,
     value::Value,
 };
 
@@ -34,7 +34,7 @@ pub(super) static LISTENER: [Field<Listener>; 14] = [
     Field::<Listener>::text_only("user", "user of that process")
         .column(3, "USER", |context, listener| {
             let owner = context.model.process(listener.owner);
-            user(context.model, owner.user)
+            user_of(context.model, owner)
         })
         .leave_out(4),
     Field::<Listener>::new("tree", "tree of that process", |context, listener| {

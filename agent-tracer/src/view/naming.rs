@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     event::{Dns, HttpRequest, TlsHello},
-    model::{Connection, Source},
+    model::{Connection, NameSource},
 };
 
 use super::escape;
@@ -78,7 +78,7 @@ pub(super) fn names(connection: &Connection, with_sources: bool) -> Option<Strin
     if !with_sources {
         return Some(plain(&best));
     }
-    let mut distinct: Vec<(&Arc<str>, Vec<Source>)> = Vec::new();
+    let mut distinct: Vec<(&Arc<str>, Vec<NameSource>)> = Vec::new();
     for name in &connection.names {
         match distinct.iter_mut().find(|(known, _)| **known == name.name) {
             Some((_, sources)) => sources.push(name.source),
@@ -95,12 +95,12 @@ pub(super) fn names(connection: &Connection, with_sources: bool) -> Option<Strin
     Some(parts.join(" ≠ "))
 }
 
-fn in_words(source: Source) -> &'static str {
+fn in_words(source: NameSource) -> &'static str {
     match source {
-        Source::Sni => "TLS",
-        Source::HttpHost => "HTTP",
-        Source::Dns => "DNS",
-        Source::Hosts => "/etc/hosts",
-        Source::DnsOther => "DNS of another process",
+        NameSource::Sni => "TLS",
+        NameSource::HttpHost => "HTTP",
+        NameSource::Dns => "DNS",
+        NameSource::Hosts => "/etc/hosts",
+        NameSource::DnsOther => "DNS of another process",
     }
 }

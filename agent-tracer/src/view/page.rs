@@ -117,6 +117,11 @@ impl Page {
             None => line,
         }
     }
+
+    /// A cell of a table, cut to what a line has room for, before anything is padded to it.
+    pub(super) fn cell(&self, cell: &str) -> String {
+        self.fit(cell.to_owned())
+    }
 }
 
 fn cut(line: String, width: usize) -> String {
@@ -156,10 +161,22 @@ pub(super) fn columns(text: &str) -> usize {
     unicode_width::UnicodeWidthStr::width(text)
 }
 
-/// The text, filled up with spaces to `width` columns.
+/// The most that a text is filled up to. No length of a text of the trace goes into a format,
+/// whose widths have 16 bits, and one long cell does not make all others as long.
+pub(super) const WIDEST: usize = 512;
+
+/// The text, filled up with spaces to `width` columns, or to [`WIDEST`].
 pub(super) fn pad(text: &str, width: usize) -> String {
-    let missing = width.saturating_sub(columns(text));
-    format!("{text}{:missing$}", "")
+    format!("{text}{}", missing(text, width))
+}
+
+/// As [`pad`], but the spaces come first.
+pub(super) fn pad_left(text: &str, width: usize) -> String {
+    format!("{}{text}", missing(text, width))
+}
+
+fn missing(text: &str, width: usize) -> String {
+    " ".repeat(width.min(WIDEST).saturating_sub(columns(text)))
 }
 
 /// A duration in three digits or so.
@@ -201,6 +218,16 @@ pub fn bytes(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_text_is_too_wide_to_pad() {
+        let wide = "a".repeat(70_000);
+        assert_eq!(pad(&wide, 70_000), wide);
+        assert_eq!(columns(&pad("a", 70_000)), WIDEST);
+        assert_eq!(columns(&pad_left("a", usize::MAX)), WIDEST);
+        assert_eq!(pad("日", 4), "日  ");
+        assert_eq!(pad_left("日", 4), "  日");
+    }
 
     #[test]
     fn a_cut_line_has_at_most_the_width() {

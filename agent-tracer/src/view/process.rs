@@ -12,9 +12,20 @@ pub fn user(model: &Model, id: u32) -> String {
     }
 }
 
+/// The user of a process as the machine has it, with a word where it is in a user namespace: it may
+/// be root there.
+pub fn user_of(model: &Model, process: &Process) -> String {
+    let name = user(model, process.user);
+    match process.inner_root() {
+        None => name,
+        Some(true) => format!("{name} (root in userns)"),
+        Some(false) => format!("{name} (in userns)"),
+    }
+}
+
 /// Why a process is in its tree, and what systemd or cron has to do with it.
 pub fn because(model: &Model, process: &Process) -> String {
-    match (reason(process), started_for(model, process)) {
+    match (reason(model, process), started_for(model, process)) {
         (reason, None) => reason,
         (reason, Some(activation)) if reason.is_empty() => activation,
         (reason, Some(activation)) => format!("{reason}; {activation}"),
@@ -27,9 +38,13 @@ pub(super) fn started_for(model: &Model, process: &Process) -> Option<String> {
 }
 
 /// Why a process is in its tree; nothing where only systemd or cron explains it.
-pub(super) fn reason(process: &Process) -> String {
+pub(super) fn reason(model: &Model, process: &Process) -> String {
     match &process.because {
-        Because::Rule(rule) => escape::text(rule.as_bytes()),
+        Because::Rule(rule) => format!(
+            "{}{}",
+            escape::text(rule.as_bytes()),
+            doubts(model, process)
+        ),
         Because::ChildOf(name, pid) => format!("child of {} [{pid}]", escape::text(name)),
         Because::Command => "the recorded command".to_owned(),
         Because::Attached => "followed on request".to_owned(),
@@ -37,6 +52,24 @@ pub(super) fn reason(process: &Process) -> String {
         Because::ForkUnseen => "its fork was not seen".to_owned(),
         Because::Unit | Because::Job => String::new(),
     }
+}
+
+/// What the match of a rule does not show: that its path is another's, or anybody's file.
+fn doubts(model: &Model, process: &Process) -> String {
+    let doubt = &process.doubt;
+    let mut words = Vec::new();
+    if doubt.another_root {
+        words.push("in another root".to_owned());
+    } else if doubt.other_script {
+        words.push("script in another mount namespace".to_owned());
+    }
+    if let Some(owner) = doubt.owner {
+        words.push(format!("executable of {}", user(model, owner)));
+    }
+    if doubt.is_writable {
+        words.push("executable that others may write".to_owned());
+    }
+    words.iter().map(|words| format!("; {words}")).collect()
 }
 
 /// Only that a process was put into the cgroup of the unit, or forked by cron, is certain; what for is concluded.

@@ -12,9 +12,9 @@ use super::{
     destination::written,
     escape,
     missing::{missing, not_certain},
-    page::{Emphasis, Page, columns, duration, pad},
+    page::{Emphasis, Page, columns, duration, pad, pad_left},
     process::name,
-    signal_name, user,
+    signal_name, user_of,
 };
 
 /// Destinations shown of one tree; the rest is a number.
@@ -102,10 +102,10 @@ impl Summary<'_> {
         rows.iter()
             .map(|[tree, processes, running, destinations]| {
                 page.fit(format!(
-                    "  {}  {processes:>processes_width$}  {running:>running_width$}  {destinations}",
+                    "  {}  {}  {}  {destinations}",
                     pad(tree, widths[0]),
-                    processes_width = widths[1],
-                    running_width = widths[2],
+                    pad_left(processes, widths[1]),
+                    pad_left(running, widths[2]),
                 ))
             })
             .collect()
@@ -182,7 +182,7 @@ impl Summary<'_> {
                 "  {} {} {} {}",
                 pad(&format!("{} [{}]", name(process), process.id.pid), 24),
                 pad(&escape::text(process.tree.as_bytes()), 10),
-                pad(&user(self.model, process.user), 9),
+                pad(&user_of(self.model, process), 9),
                 escape::arguments(&process.argv),
             )));
         }
@@ -290,11 +290,19 @@ pub fn why_not_compared(model: &Model) -> Option<String> {
     }
 }
 
-/// What was not seen for certain, one sentence each.
+/// What was not seen for certain, one sentence each; and whether secrets are there to be seen.
 pub fn caveats(model: &Model) -> Vec<String> {
     let caveats = not_certain(model.ledger());
     caveats
         .iter()
         .map(|caveat| format!("not certain: {}", escape::text(caveat.as_bytes())))
+        .chain(unmasked(model).map(str::to_owned))
         .collect()
+}
+
+/// That the trace was recorded with `--no-redact`, if it was.
+pub fn unmasked(model: &Model) -> Option<&'static str> {
+    model.ledger().is_unmasked().then_some(
+        "NOT MASKED: recorded with --no-redact, secrets stand in this trace as they were",
+    )
 }

@@ -1,6 +1,6 @@
 //! Rows as lines with aligned columns, on pages of any width. What is in the cells it does not know.
 
-use super::page::{Emphasis, Page, columns, pad};
+use super::page::{Emphasis, Page, WIDEST, columns, pad};
 
 const SPACE: &str = "  ";
 
@@ -18,14 +18,17 @@ pub(super) fn table<R: AsRef<[String]>>(
     let mut widths: Vec<usize> = headings.iter().map(|heading| columns(heading)).collect();
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row.as_ref()) {
-            *width = (*width).max(columns(cell));
+            *width = (*width).max(columns(&page.cell(cell))).min(WIDEST);
         }
     }
     let shown = shown(page, &widths, dispensable);
     let line = |row: &[String]| {
         let cells: Vec<String> = shown
             .iter()
-            .filter_map(|column| Some(pad(row.get(*column)?, *widths.get(*column)?)))
+            .filter_map(|column| {
+                let cell = page.cell(row.get(*column)?);
+                Some(pad(&cell, *widths.get(*column)?))
+            })
             .collect();
         cells.join(SPACE).trim_end().to_owned()
     };

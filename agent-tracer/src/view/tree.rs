@@ -6,7 +6,7 @@ use super::{
     because, escape,
     page::{Emphasis, Page, columns, duration, pad},
     process::{end, name, program},
-    user,
+    user_of,
 };
 
 /// Columns that lineage and names take before they push the rest, on a wide and a narrow page.
@@ -161,7 +161,7 @@ fn line(page: &Page, model: &Model, process: &Process, indent: &str) -> String {
     } else {
         state
     };
-    let user = pad(&user(model, process.user), 8);
+    let user = pad(&user_of(model, process), 8);
     let program = program(process);
     if page.is_narrow() {
         return page.fit(format!(

@@ -1,9 +1,9 @@
-//! Programs that are started with unusual arguments, or by an unusual name.
+//! Starts programs with unusual arguments, or by an unusual name.
 
 use std::{
     ffi::{CStr, CString, OsString},
     fs::File,
-    os::fd::AsRawFd,
+    os::{fd::AsRawFd, unix::process::CommandExt},
     process::{Command, ExitCode},
 };
 
@@ -14,7 +14,7 @@ use nix::{
 
 use super::number;
 
-/// What is started: it does not look at its arguments.
+/// The program to start: it ignores its arguments.
 const PROGRAM: &CStr = c"/bin/true";
 
 /// Starts a program with each of a series of odd argument lists. The words are lengths of single
@@ -47,7 +47,7 @@ pub(super) fn odd(lengths: &[OsString]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Starts a program with arguments that take so many bytes together, their ends included.
+/// Starts a program with arguments of so many bytes together, their ends included.
 pub(super) fn long(words: &[OsString]) -> ExitCode {
     const AT_ONCE: usize = 100_000;
     let mut left: usize = number(words.first());
@@ -80,7 +80,8 @@ fn start(list: Vec<Vec<u8>>) {
     }
 }
 
-/// Starts a program by an open file instead of a name, and one by a name from where it is.
+/// Starts a program by an open file instead of a name, and another by a name relative to its
+/// directory.
 pub(super) fn by_descriptor() -> ExitCode {
     let file = File::open("/bin/true").expect("a program");
     // SAFETY: this process has only this one thread.
@@ -98,5 +99,16 @@ pub(super) fn by_descriptor() -> ExitCode {
     let relative = Command::new("./true").current_dir("/bin").status();
     let found = relative.is_ok_and(|status| status.success());
     assert!(file.as_raw_fd() >= 0 && found, "the programs ran");
+    ExitCode::SUCCESS
+}
+
+/// Starts /bin/true once with each command line of the JSON list on stdin.
+pub(super) fn listed() -> ExitCode {
+    let lines: Vec<Vec<String>> = serde_json::from_reader(std::io::stdin()).expect("a list");
+    for line in lines {
+        let (name, rest) = line.split_first().expect("a name");
+        let status = Command::new("/bin/true").arg0(name).args(rest).status();
+        assert!(status.is_ok_and(|status| status.success()), "{line:?}");
+    }
     ExitCode::SUCCESS
 }

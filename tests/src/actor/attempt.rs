@@ -1,8 +1,9 @@
-//! Attempts to connect, each with what is done afterwards; and what each of them came to as its process saw it.
+//! Plays attempts to connect, each with a later action, and prints the outcome that its process
+//! saw.
 
+mod method;
 mod passing;
 mod ring;
-mod way;
 
 use std::{
     io::Read,
@@ -17,11 +18,11 @@ use nix::{
 };
 
 use super::script::{Kept, Line, say};
-use way::Way;
+use method::ConnectMethod;
 
 pub(crate) use ring::is_there as ring_is_there;
 
-/// What is done with a connection.
+/// Actions on a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Deed {
     /// Sends 1,000 bytes, reads to the end, and closes.
@@ -33,31 +34,31 @@ enum Deed {
     Slam,
     /// Ends the process at once.
     Leave,
-    /// Says that it is done with 1,000 bytes, but does not close.
+    /// Shuts down after 1,000 bytes, without a close.
     Half,
     /// Keeps it as it is until the process is ended.
     Stay,
 }
 
-/// `WAY DEED own|mapped ADDRESS`; see [`Way`] for ways.
+/// `METHOD DEED own|mapped ADDRESS`; see [`ConnectMethod`] for methods.
 ///
-/// Says `saw LOCAL ERROR` where its process lives to see it, `-` for what is not there, and `taken-over PID` where another
-/// process connects.
+/// Prints `saw LOCAL ERROR` if its process lives to see it, with `-` for missing values, and
+/// `taken-over PID` where another process connects.
 pub(super) struct Attempt {
-    way: Way,
+    method: ConnectMethod,
     deed: Deed,
-    /// Whether a v4 address is asked for as one of v6.
+    /// True for a v4 address requested as a v6 one.
     mapped: bool,
     remote: SocketAddr,
 }
 
 impl Line for Attempt {
     fn read(words: &[&str]) -> Option<Attempt> {
-        let [way, deed, socket, remote] = words else {
+        let [method, deed, socket, remote] = words else {
             return None;
         };
         Some(Attempt {
-            way: Way::of(way)?,
+            method: ConnectMethod::of(method)?,
             deed: match *deed {
                 "exchange" => Deed::Exchange,
                 "read" => Deed::Read,
@@ -78,24 +79,24 @@ impl Line for Attempt {
     }
 
     fn play(self, name: &str) -> Option<Kept> {
-        let (socket, asked) = match self.way {
-            Way::Pass => {
+        let (socket, asked) = match self.method {
+            ConnectMethod::Pass => {
                 passing::pass(&self, name);
                 return None;
             }
-            Way::Lend => {
+            ConnectMethod::Lend => {
                 passing::lend(&self, name);
                 return None;
             }
-            Way::Thread => std::thread::scope(|scope| {
-                let other = scope.spawn(|| way::ask(&self));
+            ConnectMethod::Thread => std::thread::scope(|scope| {
+                let other = scope.spawn(|| method::ask(&self));
                 other.join().expect("the thread")
             }),
-            Way::Again | Way::Redial => way::ask_twice(&self),
-            _ => way::ask(&self),
+            ConnectMethod::Again | ConnectMethod::Redial => method::ask_twice(&self),
+            _ => method::ask(&self),
         };
         if self.deed == Deed::Leave {
-            // Nothing is done that takes time: not even what a Rust program does at its end.
+            // No slow step comes first: not even a Rust program's own cleanup.
             // SAFETY: it only ends the process.
             unsafe { libc::_exit(0) };
         }
@@ -104,7 +105,7 @@ impl Line for Attempt {
 }
 
 impl Attempt {
-    /// As the system call is to have it.
+    /// Returns the address in the form for the system call.
     fn address(&self) -> SocketAddr {
         match self.remote.ip() {
             IpAddr::V4(v4) if self.mapped => {
@@ -114,7 +115,7 @@ impl Attempt {
         }
     }
 
-    /// Does what is to be done, and says what it came to.
+    /// Performs the action, and prints the outcome.
     fn finish(&self, name: &str, socket: OwnedFd, asked: Result<(), Errno>) -> Option<Kept> {
         let local = asked.is_ok().then(|| local_of(&socket)).flatten();
         let done = asked.and_then(|()| self.act(socket));
@@ -127,14 +128,14 @@ impl Attempt {
         done.ok().flatten()
     }
 
-    /// With what it keeps.
+    /// Performs the action, and returns the sockets to keep.
     fn act(&self, socket: OwnedFd) -> Result<Option<Kept>, Errno> {
         match self.deed {
             Deed::Exchange => exchange(socket, true),
             Deed::Read => exchange(socket, false),
             Deed::Close | Deed::Leave => Ok(None),
             Deed::Slam => {
-                way::close_hard(&socket);
+                method::close_hard(&socket);
                 Ok(None)
             }
             Deed::Half => {
@@ -151,7 +152,7 @@ fn write(socket: &OwnedFd) -> Result<(), Errno> {
     nix::unistd::write(socket, &[b'q'; 1000]).map(drop)
 }
 
-/// Sends the question, unless it is sent, and reads to the end.
+/// Sends the question, if still unsent, and reads to the end.
 fn exchange(socket: OwnedFd, asks: bool) -> Result<Option<Kept>, Errno> {
     if asks {
         write(&socket)?;
@@ -163,7 +164,7 @@ fn exchange(socket: OwnedFd, asks: bool) -> Result<Option<Kept>, Errno> {
     }
 }
 
-/// The local end as a program sees it, but for a mapped address.
+/// Returns the local end as a program sees it, except for a mapped address.
 pub(super) fn local_of(socket: &OwnedFd) -> Option<SocketAddr> {
     let own: SockaddrStorage = getsockname(socket.as_raw_fd()).ok()?;
     let local = match (own.as_sockaddr_in(), own.as_sockaddr_in6()) {
@@ -174,7 +175,7 @@ pub(super) fn local_of(socket: &OwnedFd) -> Option<SocketAddr> {
     Some(local)
 }
 
-/// For an owner of an attempt's socket that is not its first process.
+/// Prints the owner of an attempt's socket, when it is not the first process.
 fn say_owner(name: &str) {
     say(&format!("{name} taken-over {}", getpid()));
 }

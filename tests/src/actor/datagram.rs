@@ -1,4 +1,4 @@
-//! Programs that send and receive datagrams, each socket used in one way; and how many they were.
+//! Plays programs that send and receive datagrams, each socket in one pattern, and counts them.
 
 use std::{
     io::Write,
@@ -16,12 +16,12 @@ use super::{
     script::{Kept, Line, say},
 };
 
-/// How it talks.
+/// Patterns of traffic.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Pattern {
     /// To a peer that the socket is connected to.
     Connected,
-    /// The same, and keeps the socket until the process is ended.
+    /// The same, with the socket kept until the process ends.
     Kept,
     /// To a peer that each datagram is addressed to.
     Addressed,
@@ -29,9 +29,9 @@ enum Way {
     Thread,
     /// To a peer that does not answer.
     Quiet,
-    /// And ends at once.
+    /// Ends at once after that.
     Leave,
-    /// To where there is no way: it must not be sent.
+    /// To an unreachable address: it must not be sent.
     Unsent,
     /// To so many peers, at ports in a row, one to each, without waiting for answers.
     Scan,
@@ -41,16 +41,16 @@ enum Way {
     Corked,
     /// In one call for all of them, that the kernel takes apart (UDP_SEGMENT).
     Segmented,
-    /// From a port of its own choice; counts what comes.
+    /// From a port of its own choice; counts the datagrams received.
     Bound,
-    /// Sends what comes back.
+    /// Echoes datagrams.
     Server,
 }
 
-/// `WAY own|mapped ADDRESS COUNT SIZE`. Says `counted LOCAL SENT BYTES RECEIVED BYTES`, and of those that wait for others
-/// first `waits`, on stderr.
+/// `PATTERN own|mapped ADDRESS COUNT SIZE`. Prints `counted LOCAL SENT BYTES RECEIVED BYTES`. Those
+/// that wait for others print `waits` on stderr first.
 pub(super) struct Talk {
-    way: Way,
+    pattern: Pattern,
     mapped: bool,
     address: SocketAddr,
     count: usize,
@@ -78,24 +78,24 @@ impl Count {
 
 impl Line for Talk {
     fn read(words: &[&str]) -> Option<Talk> {
-        let [way, socket, address, count, size] = words else {
+        let [pattern, socket, address, count, size] = words else {
             return None;
         };
         Some(Talk {
-            way: match *way {
-                "connected" => Way::Connected,
-                "kept" => Way::Kept,
-                "unsent" => Way::Unsent,
-                "scan" => Way::Scan,
-                "addressed" => Way::Addressed,
-                "thread" => Way::Thread,
-                "quiet" => Way::Quiet,
-                "leave" => Way::Leave,
-                "many" => Way::Many,
-                "corked" => Way::Corked,
-                "segmented" => Way::Segmented,
-                "bound" => Way::Bound,
-                "server" => Way::Server,
+            pattern: match *pattern {
+                "connected" => Pattern::Connected,
+                "kept" => Pattern::Kept,
+                "unsent" => Pattern::Unsent,
+                "scan" => Pattern::Scan,
+                "addressed" => Pattern::Addressed,
+                "thread" => Pattern::Thread,
+                "quiet" => Pattern::Quiet,
+                "leave" => Pattern::Leave,
+                "many" => Pattern::Many,
+                "corked" => Pattern::Corked,
+                "segmented" => Pattern::Segmented,
+                "bound" => Pattern::Bound,
+                "server" => Pattern::Server,
                 _ => return None,
             },
             mapped: *socket == "mapped",
@@ -106,13 +106,13 @@ impl Line for Talk {
     }
 
     fn stays(&self) -> bool {
-        self.way == Way::Kept
+        self.pattern == Pattern::Kept
     }
 
     fn play(self, name: &str) -> Option<Kept> {
         let socket = self.socket();
-        let count = match self.way {
-            Way::Thread => std::thread::scope(|scope| {
+        let count = match self.pattern {
+            Pattern::Thread => std::thread::scope(|scope| {
                 let other = scope.spawn(|| self.talk(name, &socket));
                 other.join().expect("the thread")
             }),
@@ -137,7 +137,7 @@ impl Talk {
         socket(family, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).expect("a socket")
     }
 
-    /// So many ports further than the script says.
+    /// Returns the peer at a later port than the script's.
     fn peer(&self, further: u16) -> SockaddrStorage {
         let port = self.address.port() + further;
         let address = match self.address.ip() {
@@ -155,46 +155,46 @@ impl Talk {
         let descriptor = socket.as_raw_fd();
         let none = MsgFlags::empty();
         let connected = || connect(descriptor, &self.peer(0)).expect("a peer");
-        match self.way {
-            Way::Connected | Way::Kept => {
+        match self.pattern {
+            Pattern::Connected | Pattern::Kept => {
                 connected();
                 for _ in 0..self.count {
                     count.sends(send(descriptor, &question, none).expect("a question"));
                     count.receives(answer(socket));
                 }
             }
-            Way::Addressed | Way::Thread => {
+            Pattern::Addressed | Pattern::Thread => {
                 for _ in 0..self.count {
                     let sent = sendto(descriptor, &question, &self.peer(0), none);
                     count.sends(sent.expect("a question"));
                     count.receives(answer(socket));
                 }
             }
-            Way::Quiet | Way::Leave => {
-                // The peer keeps what begins so.
+            Pattern::Quiet | Pattern::Leave => {
+                // The peer does not echo a datagram with this prefix.
                 let question = vec![b'0'; self.size];
                 for _ in 0..self.count {
                     let sent = sendto(descriptor, &question, &self.peer(0), none);
                     count.sends(sent.expect("a question"));
                 }
-                if self.way == Way::Leave {
+                if self.pattern == Pattern::Leave {
                     // SAFETY: it only ends the process.
                     unsafe { libc::_exit(0) };
                 }
             }
-            Way::Unsent => {
+            Pattern::Unsent => {
                 for _ in 0..self.count {
                     let sent = sendto(descriptor, &question, &self.peer(0), none);
-                    sent.expect_err("no way there");
+                    sent.expect_err("no pattern there");
                 }
             }
-            Way::Scan => {
+            Pattern::Scan => {
                 for peer in 0..u16::try_from(self.count).expect("a port") {
                     let sent = sendto(descriptor, &question, &self.peer(peer), none);
                     count.sends(sent.expect("a question"));
                 }
             }
-            Way::Many => {
+            Pattern::Many => {
                 for peer in 0..u16::try_from(self.count).expect("a port") {
                     for _ in 0..=peer {
                         let sent = sendto(descriptor, &question, &self.peer(peer), none);
@@ -203,7 +203,7 @@ impl Talk {
                     }
                 }
             }
-            Way::Corked => {
+            Pattern::Corked => {
                 connected();
                 for _ in 0..self.count {
                     let more = MsgFlags::from_bits_retain(libc::MSG_MORE);
@@ -215,7 +215,7 @@ impl Talk {
                     count.receives(answer(socket));
                 }
             }
-            Way::Segmented => {
+            Pattern::Segmented => {
                 connected();
                 let size = i32::try_from(self.size).expect("a size");
                 setsockopt(socket, sockopt::UdpGsoSegment, &size).expect("an option");
@@ -226,9 +226,9 @@ impl Talk {
                     count.receives(answer(socket));
                 }
             }
-            Way::Bound | Way::Server => {
+            Pattern::Bound | Pattern::Server => {
                 bind(descriptor, &self.peer(0)).expect("a port");
-                // For whoever is to send to it; in one piece, as `say` does.
+                // For its senders; in one piece, as `say` does.
                 let line = format!("{name} waits\n");
                 std::io::stderr()
                     .write_all(line.as_bytes())
@@ -238,7 +238,7 @@ impl Talk {
                     let (bytes, from) =
                         recvfrom::<SockaddrStorage>(descriptor, &mut question).expect("a question");
                     count.receives(bytes);
-                    if self.way == Way::Server {
+                    if self.pattern == Pattern::Server {
                         let question = question.get(..bytes).expect("what came");
                         let from = from.expect("a peer");
                         let sent = sendto(descriptor, question, &from, none);
@@ -251,7 +251,7 @@ impl Talk {
     }
 }
 
-/// Takes one answer; how long it is.
+/// Receives one answer, and returns its length.
 fn answer(socket: &OwnedFd) -> usize {
     let mut answer = vec![0; 65_536];
     recv(socket.as_raw_fd(), &mut answer, MsgFlags::empty()).expect("an answer")

@@ -1,4 +1,4 @@
-//! Clients: connections that are made in different ways and end in different ways.
+//! Plays clients: connections that begin and end in different ways.
 
 use std::{
     ffi::OsString,
@@ -23,11 +23,14 @@ use nix::{
     unistd::{ForkResult, fork},
 };
 
-/// A series of `HOW ADDRESS`. What goes wrong is not a failure: some are to be refused.
+/// Plays a series of `HOW ADDRESS`. Errors do not make it fail: some attempts are to be refused.
 ///
-/// `plain` waits, `nonblocking` asks and polls, `mapped` goes to a v4 address through a v6 socket,
-/// `exchange` sends 1,000 bytes and reads to the end, `drop` ends without closing, `keep` stays
-/// connected for two seconds, `hold` until its stdin ends, `impatient` sends only one SYN.
+/// - `plain` waits, `nonblocking` polls.
+/// - `mapped` reaches a v4 address through a v6 socket.
+/// - `exchange` sends 1,000 bytes and reads to the end.
+/// - `drop` ends without closing.
+/// - `keep` stays connected for two seconds, `hold` until its stdin ends.
+/// - `impatient` sends only one SYN.
 pub(super) fn dial(words: &[OsString]) -> ExitCode {
     for pair in words.chunks(2) {
         let [how, address] = pair else {
@@ -79,7 +82,7 @@ fn mapped(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// Asks for a connection by the system call itself, once, and waits for what becomes of it.
+/// Calls connect(2) once, directly, and waits for the outcome.
 fn ask(address: SocketAddr, flags: SockFlag, impatient: bool) -> Option<TcpStream> {
     let family = match address {
         SocketAddr::V4(_) => AddressFamily::Inet,
@@ -107,7 +110,7 @@ fn ask(address: SocketAddr, flags: SockFlag, impatient: bool) -> Option<TcpStrea
     (asked.is_ok() && error == 0).then_some(stream)
 }
 
-/// `ADDRESS COUNT`: answers so many clients with 5,000 bytes each, one after the other.
+/// `ADDRESS COUNT`: answers COUNT clients with 5,000 bytes each, in a row.
 pub(super) fn serve(words: &[OsString]) -> ExitCode {
     let address = words.first().and_then(|word| word.to_str());
     let listener = TcpListener::bind(address.expect("an address")).expect("a listener");

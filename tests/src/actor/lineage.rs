@@ -1,4 +1,4 @@
-//! Processes that make it hard to say whose they are.
+//! Plays processes with an ancestry that is hard to trace.
 
 use std::{
     ffi::OsString,
@@ -16,7 +16,7 @@ use nix::{
 
 use super::{become_program, number};
 
-/// `COUNT WIDTH`: as make -j does, so many programs, so many at a time.
+/// `COUNT WIDTH`: runs COUNT programs, WIDTH at a time, as make -j does.
 pub(super) fn fan_out(words: &[OsString]) -> ExitCode {
     let count: usize = number(words.first());
     let width: usize = number(words.get(1));
@@ -36,7 +36,7 @@ pub(super) fn fan_out(words: &[OsString]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// `PROGRAM…`: runs it as a daemon is run: fork, setsid, fork, and both parents are gone before.
+/// `PROGRAM…`: runs it as a daemon: fork, setsid, fork, with both parents gone before.
 pub(super) fn orphan(words: &[OsString]) -> ExitCode {
     // SAFETY: this process has only this one thread, here and below.
     if let ForkResult::Parent { child } = unsafe { fork() }.expect("a process") {
@@ -64,8 +64,8 @@ pub(super) fn as_user(words: &[OsString]) -> ExitCode {
     become_program(words.get(2..).expect("a program"))
 }
 
-/// Two programs, one after the other, that get the same process id. Only for a PID namespace of its
-/// own: it takes ids out of turn.
+/// Runs two programs in a row that get the same process id. Only for its own PID namespace: it
+/// skips ids.
 pub(super) fn reused_pid() -> ExitCode {
     let run = |name: &str| {
         let before = getpid().as_raw() + 100;
@@ -81,8 +81,8 @@ pub(super) fn reused_pid() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// `CGROUP PROGRAM…`: a child that begins in a cgroup other than its parent's, as newer systemd starts
-/// what it runs: nobody moves it.
+/// `CGROUP PROGRAM…`: starts a child directly in another cgroup, as newer systemd does: no move
+/// happens.
 pub(super) fn born_into(words: &[OsString]) -> ExitCode {
     const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
     let (cgroup, program) = words.split_first().expect("a cgroup");
@@ -91,11 +91,11 @@ pub(super) fn born_into(words: &[OsString]) -> ExitCode {
         flags: CLONE_INTO_CGROUP,
         exit_signal: libc::SIGCHLD as u64,
         cgroup: directory.as_raw_fd() as u64,
-        // SAFETY: numbers, of which zero says "none".
+        // SAFETY: plain numbers, for which zero means "none".
         ..unsafe { std::mem::zeroed() }
     };
-    // SAFETY: without CLONE_VM the child has memory of its own, as after fork(2), and this process has
-    // one thread only.
+    // SAFETY: without CLONE_VM the child has memory of its own, as after fork(2), and this process
+    // has one thread only.
     let child = unsafe {
         libc::syscall(
             libc::SYS_clone3,

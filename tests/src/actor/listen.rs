@@ -1,4 +1,4 @@
-//! Sockets that wait for others: TCP ones that listen, UDP ones that are bound.
+//! Plays sockets that wait for others: listening TCP ones, bound UDP ones.
 
 use std::{
     net::{Ipv6Addr, SocketAddr},
@@ -19,22 +19,22 @@ use super::{
     script::{Kept, Line, say},
 };
 
-/// How it comes to wait.
+/// Kinds of listeners.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Tcp,
-    /// And says so once more, with room for more.
+    /// Calls listen(2) twice, with a larger backlog.
     TcpTwice,
-    /// Without a port that anybody chose.
+    /// Without a bind: the kernel chooses the port.
     TcpUnbound,
-    /// At one port with another socket of the same process, which listens already: this one may not.
+    /// At the port of another socket of the process that listens already: this call fails.
     TcpTooLate,
     /// Two that share a port.
     TcpShared,
     /// Of several paths (MPTCP).
     Mptcp,
     Udp,
-    /// And hears from another socket.
+    /// Receives from another socket.
     UdpHeard,
     /// Two that share a port.
     UdpShared,
@@ -43,7 +43,7 @@ enum Kind {
     Tcp6,
 }
 
-/// What becomes of it.
+/// Actions on a listener.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Deed {
     Stay,
@@ -57,7 +57,7 @@ enum Deed {
     Shut,
 }
 
-/// `KIND stay|close|leave|bequeath|shut ADDRESS`. Says `saw LOCAL` for each of its sockets.
+/// `KIND stay|close|leave|bequeath|shut ADDRESS`. Prints `saw LOCAL` for each of its sockets.
 pub(super) struct Listener {
     kind: Kind,
     deed: Deed,

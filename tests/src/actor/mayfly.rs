@@ -1,4 +1,4 @@
-//! Processes that are over before anybody can look at them: each connects, says what it wants, and ends
+//! Plays processes that end too early for a look at /proc: each connects, sends a request, and ends
 //! without an answer.
 
 use std::{
@@ -29,24 +29,26 @@ use super::number;
 struct Service {
     name: String,
     address: SocketAddr,
-    /// What is sent to it.
+    /// The bytes sent to it.
     head: Vec<u8>,
 }
 
-/// What is a short life.
+/// The limit of a short life.
 const SHORT: Duration = Duration::from_millis(1);
 
-/// So many times as many, at most, as are to have short lives: on a busy machine many wait for a processor.
+/// Limit of attempts, as a multiple of the short lives wanted: on a busy machine many wait for a
+/// processor.
 const PATIENCE: usize = 4;
 
-/// `COUNT NAME:PORT…`: one after the other, each to the next of the services, until so many have lived for less
-/// than a millisecond. Of each it prints its process id, its own port, where it went and by which name.
+/// `COUNT NAME:PORT…`: plays processes in a row, in turn for each service, until COUNT of them
+/// lived for less than a millisecond. Prints the process id, own port, destination and name of
+/// each.
 pub(super) fn mayflies(words: &[OsString]) -> ExitCode {
     let count: usize = number(words.first());
     let services: Vec<Service> = words.iter().skip(1).map(look_up).collect();
     let (answers, telling) = pipe().expect("a pipe");
     let mut answers = File::from(answers);
-    let mut told = String::new();
+    let mut reported = String::new();
     let mut short = 0;
     for service in services.iter().cycle().take(PATIENCE * count) {
         if short == count {
@@ -57,11 +59,11 @@ pub(super) fn mayflies(words: &[OsString]) -> ExitCode {
         let (pid, port) = one(service, &telling, &mut answers);
         short += usize::from(before.elapsed() < SHORT);
         let Service { name, address, .. } = service;
-        writeln!(told, "{pid} {port} {address} {name}").expect("memory");
+        writeln!(reported, "{pid} {port} {address} {name}").expect("memory");
     }
-    // Only now: what is written meanwhile would slow it down.
+    // Only now: writing meanwhile would slow it down.
     std::io::stdout()
-        .write_all(told.as_bytes())
+        .write_all(reported.as_bytes())
         .expect("stdout");
     ExitCode::SUCCESS
 }
@@ -72,20 +74,20 @@ fn look_up(word: &OsString) -> Service {
     let address = word.to_socket_addrs().ok().and_then(|mut all| all.next());
     Service {
         name: name.to_owned(),
-        address: address.unwrap_or_else(|| panic!("nobody is called {name}")),
+        address: address.unwrap_or_else(|| panic!("no host is called {name}")),
         head: format!("GET /mayfly HTTP/1.1\r\nHost: {name}\r\n\r\n").into(),
     }
 }
 
-/// A process from its beginning to its end; its id, and the port that it had.
+/// Plays a process from start to end; returns its id and port.
 fn one(service: &Service, telling: &OwnedFd, answers: &mut File) -> (Pid, u16) {
     // SAFETY: this process has only this one thread.
     match unsafe { fork() }.expect("a process") {
         ForkResult::Child => {
             let port = live(service).unwrap_or_default();
-            let told = write(telling, &port.to_ne_bytes());
+            let reported = write(telling, &port.to_ne_bytes());
             // SAFETY: it ends the process and runs nothing before, which would only take time.
-            unsafe { libc::_exit(i32::from(told != Ok(size_of::<u16>()))) }
+            unsafe { libc::_exit(i32::from(reported != Ok(size_of::<u16>()))) }
         }
         ForkResult::Parent { child } => {
             let mut port = [0; size_of::<u16>()];
@@ -99,7 +101,7 @@ fn one(service: &Service, telling: &OwnedFd, answers: &mut File) -> (Pid, u16) {
     }
 }
 
-/// What there is to a life.
+/// Performs one life.
 fn live(service: &Service) -> nix::Result<u16> {
     let (family, address): (_, &dyn SockaddrLike) = match service.address {
         SocketAddr::V4(v4) => (AddressFamily::Inet, &SockaddrIn::from(v4)),

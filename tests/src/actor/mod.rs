@@ -1,16 +1,17 @@
-//! The programs that tests record: each does one thing that a tracer can get wrong, and nothing
-//! else. They print nothing unless that is what they are for, and judge nothing.
+//! Plays the programs that tests record. Each does one thing that a tracer can get wrong, prints
+//! only its own results, and judges nothing.
 
 mod argument;
 pub(crate) mod attempt;
 mod datagram;
 mod dial;
-mod far;
 mod lineage;
 mod listen;
 mod mayfly;
+mod peer;
 mod sandbox;
 mod script;
+pub(crate) mod stamps;
 mod storm;
 mod thread;
 mod wire;
@@ -25,6 +26,7 @@ pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
     match part.to_str() {
         Some("odd-arguments") => argument::odd(rest),
         Some("long-argument") => argument::long(rest),
+        Some("listed-arguments") => argument::listed(),
         Some("by-descriptor") => argument::by_descriptor(),
         Some("fan-out") => lineage::fan_out(rest),
         Some("orphan") => lineage::orphan(rest),
@@ -38,6 +40,7 @@ pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
         Some("serve") => dial::serve(rest),
         Some("hand-over") => dial::hand_over(rest),
         Some("mayflies") => mayfly::mayflies(rest),
+        Some("stamps") => stamps::stamps(rest),
         Some("storm") => storm::storm(rest),
         Some("wire") => wire::near(rest),
         Some("far") => wire::far(rest),
@@ -52,7 +55,7 @@ pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
     }
 }
 
-/// A word as a number.
+/// Parses a word as a number.
 fn number<N: std::str::FromStr>(word: Option<&OsString>) -> N {
     word.and_then(|word| word.to_str())
         .and_then(|word| word.parse().ok())

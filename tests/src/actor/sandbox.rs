@@ -1,4 +1,4 @@
-//! Namespaces of a program's own, so that nothing that a test needs to break is the machine's.
+//! Runs programs in their own namespaces, so that no test breaks the machine's.
 
 use std::{
     ffi::OsString,
@@ -16,11 +16,17 @@ use nix::{
 
 use super::become_program;
 
-/// `WHAT… -- PROGRAM…`: runs a program where something is different:
+/// `WHAT… -- PROGRAM…`: runs a program in an altered environment.
 ///
-/// `tiny DIRECTORY` has a disk of 64 KiB there, `hide DIRECTORY` has nothing there, `over FILE PLACE`
-/// has a file in the place of another, `pids` counts process ids from 1, `named NAME` is a host of that name, `powerless` is root in a user namespace only, `net` has a loopback only, on which nobody answers for 192.0.2.0/24,
-/// `network-of PID` has the network of that process; `steered`, after `net`, has any processor take what is sent to the loopback.
+/// - `tiny DIRECTORY`: a disk of 64 KiB there.
+/// - `hide DIRECTORY`: an empty directory there.
+/// - `over FILE PLACE`: a file in place of another.
+/// - `pids`: process ids from 1.
+/// - `named NAME`: that host name.
+/// - `powerless`: root in a user namespace only.
+/// - `net`: a loopback only, without any host in 192.0.2.0/24.
+/// - `network-of PID`: the network of that process.
+/// - `steered`, after `net`: any processor may receive the packets of the loopback.
 pub(super) fn within(words: &[OsString]) -> ExitCode {
     let mut words = words.iter();
     let mut new_pids = false;
@@ -85,7 +91,7 @@ pub(super) fn within(words: &[OsString]) -> ExitCode {
     ExitCode::from(code.unwrap_or(125))
 }
 
-/// Mounts that nobody else sees.
+/// Makes mounts private to this process.
 fn own_mounts() {
     unshare(CloneFlags::CLONE_NEWNS).expect("a mount namespace");
     mount(
@@ -138,7 +144,7 @@ fn network() {
     route.rt_dev = device.as_mut_ptr().cast();
     // SAFETY: the request is one for this call; it and the name live until it returns.
     let routed = unsafe { libc::ioctl(descriptor, libc::SIOCADDRT as _, &route) };
-    assert_eq!(routed, 0, "a route to nobody");
+    assert_eq!(routed, 0, "a route to no host");
     // Not two minutes of SYNs.
     fs::write("/proc/sys/net/ipv4/tcp_syn_retries", "1").expect("a setting of this namespace");
 }

@@ -1,5 +1,5 @@
-//! A script on stdin, each line of which is played by a process of its own, all at the same time. What a line means is not
-//! known here.
+//! Plays a script from stdin, each line in its own process, all at the same time. The lines'
+//! meaning is the caller's.
 
 use std::{
     io::{BufRead, Read, Write, pipe},
@@ -14,31 +14,32 @@ use nix::{
 
 /// One line of a script.
 pub(super) trait Line: Sized {
-    /// None where it makes no sense.
+    /// Parses a line; `None` if it is invalid.
     fn read(words: &[&str]) -> Option<Self>;
 
-    /// Whether its process stays, for somebody else to end it.
+    /// Checks whether its process stays until another ends it.
     fn stays(&self) -> bool;
 
-    /// Does it, and says under this name what comes of it; what is returned is kept as long as the process.
+    /// Plays the line, and prints its outcome under this name. The process keeps the returned
+    /// sockets.
     fn play(self, name: &str) -> Option<Kept>;
 }
 
-/// What a process holds while it stays.
+/// Sockets held by a process that stays.
 pub(super) type Kept = Vec<std::os::fd::OwnedFd>;
 
-/// A process that stays, or waits in vain, ends by itself at last, after so many seconds.
+/// Seconds after which a process ends by itself, whether it stays or waits in vain.
 const PATIENCE: u32 = 300;
 
-/// Plays the lines `NAME …`, and prints `NAME owner PID` for each. It ends when every process has ended, or has come to where it
-/// stays.
+/// Plays the lines `NAME …`, and prints `NAME owner PID` for each. Ends when every process has
+/// ended or is ready to stay.
 pub(super) fn play<L: Line>() -> ExitCode {
     let lines: Vec<String> = std::io::stdin()
         .lock()
         .lines()
         .map(|line| line.expect("a line"))
         .collect();
-    let (mut settled, settles) = pipe().expect("a pipe");
+    let (mut ready_read, ready_write) = pipe().expect("a pipe");
     let mut children = Vec::new();
     for line in &lines {
         let words: Vec<&str> = line.split(' ').collect();
@@ -48,11 +49,11 @@ pub(super) fn play<L: Line>() -> ExitCode {
         // SAFETY: this process has only this one thread.
         match unsafe { fork() }.expect("a process") {
             ForkResult::Child => {
-                drop(settled);
+                drop(ready_read);
                 alarm::set(PATIENCE);
                 let kept = part.play(name);
                 if stays {
-                    drop(settles);
+                    drop(ready_write);
                     stay(kept);
                 }
                 std::process::exit(0);
@@ -68,9 +69,9 @@ pub(super) fn play<L: Line>() -> ExitCode {
     for child in children {
         waitpid(child, None).expect("its child");
     }
-    // Each process that stays has let go of it by then.
-    drop(settles);
-    settled.read_to_end(&mut Vec::new()).expect("nothing");
+    // Each process that stays has dropped its end by then.
+    drop(ready_write);
+    ready_read.read_to_end(&mut Vec::new()).expect("nothing");
     ExitCode::SUCCESS
 }
 
@@ -81,7 +82,7 @@ fn stay(kept: Option<Kept>) -> ! {
     }
 }
 
-/// One line in one piece: many processes write into the same file.
+/// Prints one line in one piece: many processes write into the same file.
 pub(super) fn say(line: &str) {
     let line = format!("{line}\n");
     let mut stdout = std::io::stdout().lock();

@@ -1,4 +1,4 @@
-//! Connections by the thousand, with both ends in one process.
+//! Makes thousands of connections, with both ends in one process.
 
 use std::{
     ffi::OsString,
@@ -7,8 +7,8 @@ use std::{
     thread,
 };
 
-/// `PAIRS COUNT`: so many clients, each with a server of its own and so many connections to it, one after the other, which both
-/// ends close at once.
+/// `PAIRS COUNT`: runs PAIRS clients with a server each. Each client makes COUNT connections in a
+/// row, which both ends close at once.
 pub(super) fn storm(words: &[OsString]) -> ExitCode {
     let pairs: u32 = super::number(words.first());
     let count: u32 = super::number(words.get(1));

@@ -1,4 +1,4 @@
-//! Threads that do what is told of processes.
+//! Plays process-wide actions in secondary threads.
 
 use std::{
     ffi::{CString, OsString},
@@ -10,7 +10,7 @@ use std::{
 
 use super::become_program;
 
-/// `PROGRAM…`: becomes it in a thread that is not the first.
+/// `PROGRAM…`: executes it in a thread that is not the first.
 pub(super) fn exec(words: &[OsString]) -> ExitCode {
     let words = words.to_owned();
     thread::spawn(move || become_program(&words))
@@ -18,19 +18,18 @@ pub(super) fn exec(words: &[OsString]) -> ExitCode {
         .unwrap_or(ExitCode::FAILURE)
 }
 
-/// The first thread ends at once with 3; the process lives on in another for 300 ms and ends
-/// with 5.
+/// Ends the first thread at once with 3; another lives on for 300 ms and ends with 5.
 pub(super) fn leader_ends_first() -> ExitCode {
     thread::spawn(|| {
         thread::sleep(Duration::from_millis(300));
         std::process::exit(5);
     });
-    // SAFETY: it ends this thread and nothing else; what the thread owns is never used again.
+    // SAFETY: it ends this thread alone; nothing uses the thread's values again.
     unsafe { libc::syscall(libc::SYS_exit, 3) };
     ExitCode::FAILURE
 }
 
-/// `OWN THREAD`: a name for the process and one for a thread of it.
+/// `OWN THREAD`: names the process and one thread of it.
 pub(super) fn rename(words: &[OsString]) -> ExitCode {
     let [own, other] = words else {
         return ExitCode::FAILURE;

@@ -1,6 +1,6 @@
-//! Two network namespaces and the wire between them: the near one, for what tests record, and the far one, which
-//! has real remote ends and is a router to addresses that are out of reach, each for another reason. Neither
-//! has a way out. What goes over the wire is not decided here.
+//! Builds two network namespaces and the wire between them. Tests record in the near one. The far
+//! one has the remote ends, and routes to addresses that are unreachable for different reasons.
+//! Neither has a way out. The traffic is the caller's.
 
 use std::{
     ffi::OsString,
@@ -14,13 +14,13 @@ use std::{
 
 use nix::sched::{CloneFlags, setns, unshare};
 
-use super::far;
+use super::peer;
 
-/// Both ends of the wire, and what the near one has no way to. Addresses of documents all of them.
+/// Addresses at both ends, and the near end's unreachable ones. All are reserved for documentation.
 ///
-/// A neighbour that does not answer is given up after three tenths of a second instead of three seconds, and a peer after one more
-/// SYN. Routes have sources of their own: a router answers five packets at a time to each that it cannot forward, and then one
-/// a second (`ip_error`).
+/// A silent neighbour is given up after three tenths of a second instead of three seconds, and a
+/// peer after one more SYN. Routes have their own sources: to each source a router answers five
+/// undeliverable packets at a time, and then one a second (`ip_error`).
 const NEAR: &str = "
 echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
 echo 1 >/proc/sys/net/ipv4/tcp_syn_retries
@@ -46,11 +46,12 @@ ip -6 route add unreachable 2001:db8:3::2/128
 ip -6 route add prohibit 2001:db8:3::3/128
 ";
 
-/// The router drops what is for `…1`, has no way to `…2` and says so, forbids `…3`, and has no route at all to `…4`. It says so
-/// before `connect(2)` of the near end has returned. Beside it is a network where nobody is, which it finds out later.
+/// The router drops packets to `…1`, reports `…2` as unreachable, forbids `…3`, and has no route to
+/// `…4`. It answers before the near end's `connect(2)` has returned. An empty network beside it
+/// makes it answer later.
 ///
-/// No kind of ICMP is held back: a limit of 0 would let all pass, but take away what `ip_error` has left for that source, for both
-/// count in the same place (`inet_peer.rate_tokens`).
+/// No kind of ICMP is limited. A limit of 0 would let all pass, but use up the budget of `ip_error`
+/// for that source: both count in `inet_peer.rate_tokens`.
 const FAR: &str = "
 ip link set lo up
 ip link set far0 up
@@ -75,8 +76,8 @@ ip -6 route add unreachable 2001:db8:2::2/128
 ip -6 route add prohibit 2001:db8:2::3/128
 ";
 
-/// `SERVER PORT…`: makes both, with these servers at the far end, says which process is there, and stays until its
-/// stdin ends.
+/// `SERVER PORT…`: makes both namespaces, with these servers at the far end, prints its process,
+/// and stays until its stdin ends.
 pub(super) fn near(servers: &[OsString]) -> ExitCode {
     let mut far = Far::start(servers);
     far.says("here");
@@ -122,7 +123,7 @@ impl Far {
     }
 }
 
-/// `SERVER PORT…`: the far end, for the near one alone to start.
+/// `SERVER PORT…`: runs the far end, for the near one alone.
 pub(super) fn far(servers: &[OsString]) -> ExitCode {
     unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace");
     configure("echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad", None);
@@ -136,12 +137,12 @@ pub(super) fn far(servers: &[OsString]) -> ExitCode {
         };
         let port: u16 = super::number(Some(port));
         if name == "echo" {
-            far::echo(port);
+            peer::echo(port);
             continue;
         }
-        let manner = far::Manner::of(name).expect("a manner");
+        let manner = peer::Manner::of(name).expect("a manner");
         let listener = TcpListener::bind(("::", port)).expect("a listener");
-        thread::spawn(move || far::serve(&listener, manner));
+        thread::spawn(move || peer::serve(&listener, manner));
     }
     println!("ready");
     wait_for_end_of_stdin();
@@ -158,7 +159,8 @@ pub(super) fn network_of(process: &OsString) {
     setns(namespace, CloneFlags::CLONE_NEWNET).expect("root may");
 }
 
-/// A line that fails ends this process: a network that is only half there would fail tests for no reason.
+/// Runs a setup script. A failing line ends this process: half a network would fail tests for no
+/// reason.
 fn configure(script: &str, argument: Option<&str>) {
     let status = Command::new("sh")
         .args(["-ec", script, "sh"])

@@ -3,6 +3,7 @@
 
 mod beside;
 mod browser;
+mod leftovers;
 mod program;
 mod recording;
 mod staying;
@@ -14,12 +15,15 @@ mod wire;
 
 pub(crate) use beside::Beside;
 pub(crate) use browser::Browser;
-pub(crate) use program::{Ended, finish, run, run_with, says, tracer, within_limit};
-pub(crate) use recording::{Recorded, Recording, Running, record};
+pub(crate) use leftovers::{at_the_end, end_leftovers, mark};
+pub(crate) use program::{
+    Ended, finish, progress, run, run_with, says, thorough, tracer, within_limit,
+};
+pub(crate) use recording::{Recorded, Recording, Running, record, slowness};
 pub(crate) use staying::Staying;
 pub(crate) use strace::{Call, strace, tests};
 pub(crate) use terminal::on_terminal;
-pub(crate) use test::{Test, live, plain};
+pub(crate) use test::{Test, live, plain, size};
 pub(crate) use trace::{Event, Trace, base64_or_text};
 pub(crate) use wire::{NO_WIRE, Wire};
 

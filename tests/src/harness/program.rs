@@ -7,12 +7,12 @@ use std::{
     os::unix::process::ExitStatusExt,
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::OnceLock,
+    sync::{Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
-/// How long anything may take before the test fails. The slowest needs a thirtieth of it, but for emulated
-/// machines on a busy one.
+/// How long one program, or one wait, may take before the test fails; a test has no limit as a whole.
+/// The slowest needs a thirtieth of it, but for emulated machines on a busy one.
 const LIMIT: Duration = Duration::from_secs(360);
 
 /// What became of a program.
@@ -92,6 +92,28 @@ fn to_its_end(command: &mut Command) -> Ended {
     output.of(finish(child))
 }
 
+/// Tells whether tests may take their time: whether they were asked for many more rounds.
+pub(crate) fn thorough() -> bool {
+    std::env::var_os("TRACER_TESTS_THOROUGH").is_some_and(|value| value == "1")
+}
+
+/// Says to the file that a guest names, now and then, that the tests go on.
+pub(crate) fn progress() {
+    static SAID: Mutex<Option<Instant>> = Mutex::new(None);
+    const PAUSE: Duration = Duration::from_secs(10);
+    let Some(file) = std::env::var_os("TRACER_TESTS_PROGRESS") else {
+        return;
+    };
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    if said.is_none_or(|said| said.elapsed() > PAUSE) {
+        *said = Some(Instant::now());
+        let line = b"tests: going on\r\n";
+        let file = File::options().append(true).open(file);
+        // Without it a test is as good; the guest is only ended sooner.
+        let _ = file.and_then(|mut file| file.write_all(line));
+    }
+}
+
 /// Waits for a program that was started.
 pub(crate) fn finish(mut child: Child) -> ExitStatus {
     let mut status = None;
@@ -99,6 +121,7 @@ pub(crate) fn finish(mut child: Child) -> ExitStatus {
         status = child.try_wait().expect("waits for its child");
         status.is_some()
     });
+    progress();
     if !ended {
         // Its end is all that is wanted now.
         drop(child.kill());
@@ -166,7 +189,10 @@ impl Output {
 /// A failure in one sentence of the tracer's, with nothing else printed.
 #[track_caller]
 pub(crate) fn says(ended: &Ended, code: i32, parts: &[&str]) {
-    let messages = ended.messages();
+    // The recorder gives notice of a look at the machine that takes long. A slow machine makes it long.
+    let notice = |line: &&str| line.starts_with("tracer: looking at ");
+    let messages = ended.messages().lines().filter(|line| !notice(line));
+    let messages = messages.collect::<Vec<_>>().join("\n");
     assert_eq!(ended.code, Some(code), "{messages}");
     assert!(messages.starts_with("tracer: "), "{messages}");
     assert_eq!(messages.lines().count(), 1, "one line: {messages}");

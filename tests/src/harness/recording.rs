@@ -36,7 +36,7 @@ pub(crate) fn record(command: Vec<OsString>) -> Trace {
 }
 
 /// How many times longer than usual things take here: an emulated machine says that it is one.
-fn slowness() -> u32 {
+pub(crate) fn slowness() -> u32 {
     match std::env::var_os("TRACER_TESTS_SLOW") {
         Some(_) => 5,
         None => 1,
@@ -156,7 +156,9 @@ impl Running {
     /// Waits until the hooks are live. What runs already is in the trace from now on, with some
     /// time to spare.
     pub(crate) fn attached(self) -> Running {
-        assert!(within_limit(|| self.file.exists()), "the recording begins");
+        // The file is made before the hooks are attached, and has its header after.
+        let has_begun = || std::fs::metadata(&self.file).is_ok_and(|file| file.len() > 0);
+        assert!(within_limit(has_begun), "the recording begins");
         std::thread::sleep(Duration::from_millis(300) * slowness());
         self
     }

@@ -163,6 +163,12 @@ impl Test {
         rest.is_some_and(|rest| rest.starts_with("::"))
     }
 
+    /// Tells whether it makes sense only where this condition holds, by what is said otherwise.
+    pub(crate) fn depends_on(&self, otherwise: &str) -> bool {
+        let condition = self.condition.as_ref();
+        condition.is_some_and(|condition| condition.otherwise == otherwise)
+    }
+
     fn run(&self) {
         static MACHINE: RwLock<()> = RwLock::new(());
         // A test that failed while it held the lock leaves nothing behind that others would mind.
@@ -223,6 +229,14 @@ impl From<Test> for Trial {
                 Ok(Completion::Completed)
             }
         })
+    }
+}
+
+/// The size of a test: what is promised where `cargo xtask test --thorough` asks for it, else less.
+pub(crate) fn size(usual: usize, promised: usize) -> usize {
+    match std::env::var_os("TRACER_TESTS_THOROUGH") {
+        Some(_) => promised,
+        None => usual,
     }
 }
 

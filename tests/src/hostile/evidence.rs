@@ -1,7 +1,31 @@
-//! Attacks the trace file and the recorder: removal, replacement, limits, kills.
+//! Attacks the trace file and the recorder: removal, replacement, limits, signals, kills, storms.
 
-use crate::harness::Test;
+mod kill;
+mod limits;
+mod place;
+mod storm;
+
+use std::ffi::OsString;
+
+use crate::harness::{Test, words};
 
 pub(crate) fn tests() -> Vec<Test> {
-    Vec::new()
+    [
+        place::tests(),
+        limits::tests(),
+        kill::tests(),
+        storm::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn shell(script: &str) -> Vec<OsString> {
+    words(["sh", "-c", script])
+}
+
+/// A launcher that does something, and goes on as its arguments say.
+fn after(script: &str) -> Vec<OsString> {
+    words(["sh", "-c", &format!("{script}; exec \"$@\""), "sh"])
 }

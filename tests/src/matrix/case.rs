@@ -1,38 +1,38 @@
-//! Lines of a table, and the cases that come of each: every one gets a remote end of its own, by which its row is told
-//! from all others. What is to be expected is not decided here.
+//! Expands the lines of a table to cases. Each case has a unique remote end, which identifies its
+//! row. Expectations are the table's.
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::table::BEFORE;
 
-/// Who or what is at the address that is asked for. The addresses are those of `actor/wire.rs`.
+/// Destinations. Their addresses are those of `actor/wire.rs`.
 #[derive(Clone, Copy)]
 pub(super) enum Place {
     /// The far end, with a server in this manner.
     Server(&'static str),
-    /// The far end, with nobody on that port.
-    Nobody,
-    /// A router drops what is for it.
+    /// The far end, without a listener on that port.
+    NoListener,
+    /// A router drops the packets.
     Dropped,
-    /// A router finds out that nobody is there.
+    /// A router finds no neighbour there.
     Lost,
-    /// A router has no way there, and says so.
-    NoWayThere,
-    /// A router does not let anybody there, and says so.
+    /// A router reports the host as unreachable.
+    UnreachableThere,
+    /// A router reports the destination as forbidden.
     ForbiddenThere,
-    /// A router knows of no route there, and says so.
+    /// A router reports that it has no route.
     UnknownThere,
     /// The far end, where a filter has a rule for that port.
     FilteredThere(&'static str),
-    /// The far end, for whose port this one has a rule in a filter.
+    /// The far end, with a filter rule for its port at the near one.
     FilteredHere(&'static str),
     /// A neighbour that does not answer.
     Silent,
     /// This end has no route there.
     Unknown,
-    /// This end has a route that says that there is no way.
-    NoWay,
-    /// This end lets nobody there.
+    /// This end has a route of type unreachable.
+    Unreachable,
+    /// This end has a route of type prohibit.
     Forbidden,
     /// This end itself.
     Itself,
@@ -41,11 +41,11 @@ pub(super) enum Place {
 /// An end of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
-    Near,
-    Far,
+    Recorded,
+    Peer,
 }
 
-/// What is to be seen of its SYN.
+/// The visibility of its SYN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Syn {
     OnTheWire,
@@ -54,7 +54,7 @@ pub(super) enum Syn {
     Never,
 }
 
-/// What a row says at the end.
+/// The final values of a row.
 #[derive(Clone, Copy)]
 pub(super) struct End {
     state: &'static str,
@@ -63,7 +63,7 @@ pub(super) struct End {
     bytes: Option<(u64, u64)>,
 }
 
-/// Without an answer that it was waiting for.
+/// Makes an end without the awaited answer.
 pub(super) const fn failed(state: &'static str, error: &'static str) -> End {
     End {
         state,
@@ -73,7 +73,7 @@ pub(super) const fn failed(state: &'static str, error: &'static str) -> End {
     }
 }
 
-/// With one; and with bytes sent and received where they are known.
+/// Makes an end with an answer, and with bytes sent and received if known.
 pub(super) const fn answered(
     state: &'static str,
     error: &'static str,
@@ -87,54 +87,54 @@ pub(super) const fn answered(
     }
 }
 
-/// What its process saw of it.
+/// The result in its process.
 #[derive(Clone, Copy)]
-pub(super) enum Saw {
-    /// The same error, or none.
+pub(super) enum Observed {
+    /// The row's error, or none.
     That,
     Other(&'static str),
-    /// It does not live to see it, or is not to be believed.
+    /// It does not live to see it, or its report is unreliable.
     Nothing,
 }
 
 /// A line of a table.
 pub(super) struct Line {
-    ways: &'static [&'static str],
+    methods: &'static [&'static str],
     deed: &'static str,
     place: Place,
     ends: [End; 2],
     syn: Syn,
-    saw: Saw,
+    observed: Observed,
 }
 
 pub(super) const fn line(
-    ways: &'static [&'static str],
+    methods: &'static [&'static str],
     deed: &'static str,
     place: Place,
     ends: [End; 2],
     syn: Syn,
-    saw: Saw,
+    observed: Observed,
 ) -> Line {
     Line {
-        ways,
+        methods,
         deed,
         place,
         ends,
         syn,
-        saw,
+        observed,
     }
 }
 
-/// One attempt, and what has to become of it.
+/// One attempt, and its expected result.
 #[derive(Clone, Debug)]
 pub(super) struct Case {
     /// Its port, by which actors call it.
     pub(super) name: u16,
-    /// The case that has the same owner: but for a second attempt of a process this one.
+    /// The case with the same owner: itself, but for a process's second attempt.
     pub(super) owner: u16,
-    /// What the actor reads; none of a second attempt.
+    /// The actor's input; `None` for a second attempt.
     pub(super) script: Option<String>,
-    /// Who is to be there.
+    /// The server's manner.
     pub(super) server: Option<&'static str>,
     /// A rule for its port.
     pub(super) filter: Option<(Side, &'static str)>,
@@ -144,20 +144,20 @@ pub(super) struct Case {
     pub(super) answered: bool,
     pub(super) bytes: Option<(u64, u64)>,
     pub(super) syn: Syn,
-    /// The error that its process saw; none where it saw no outcome.
-    pub(super) saw: Option<&'static str>,
+    /// The error in its process; `None` where it saw no outcome.
+    pub(super) observed: Option<&'static str>,
 }
 
-/// All cases of a table.
+/// Expands all cases of a table.
 pub(super) fn cases(table: &[Line]) -> Vec<Case> {
-    // Where nothing goes that a kernel does by itself.
+    // Ports that no kernel uses by itself.
     let mut port = 20_000;
     let mut cases = Vec::new();
     for line in table {
         for family in ["v4", "v6", "mapped"] {
-            for way in line.ways {
-                let case = line.case(family, way, port);
-                let before = BEFORE.iter().find(|(name, _, _)| name == way);
+            for method in line.methods {
+                let case = line.case(family, method, port);
+                let before = BEFORE.iter().find(|(name, _, _)| name == method);
                 if let Some((_, place, end)) = before {
                     cases.push(Case {
                         owner: case.name,
@@ -173,18 +173,18 @@ pub(super) fn cases(table: &[Line]) -> Vec<Case> {
 }
 
 impl Line {
-    fn case(&self, family: &str, way: &str, port: u16) -> Case {
+    fn case(&self, family: &str, method: &str, port: u16) -> Case {
         let end = self.ends[usize::from(family == "v6")];
         let case = Case::of(family, self.place, end, port);
         let socket = if family == "mapped" { "mapped" } else { "own" };
         let (deed, remote) = (self.deed, case.remote);
         Case {
-            script: Some(format!("{port} {way} {deed} {socket} {remote}")),
+            script: Some(format!("{port} {method} {deed} {socket} {remote}")),
             syn: self.syn,
-            saw: match self.saw {
-                Saw::That => Some(end.error),
-                Saw::Other(error) => Some(error),
-                Saw::Nothing => None,
+            observed: match self.observed {
+                Observed::That => Some(end.error),
+                Observed::Other(error) => Some(error),
+                Observed::Nothing => None,
             },
             ..case
         }
@@ -208,8 +208,8 @@ impl Case {
                 _ => None,
             },
             filter: match place {
-                Place::FilteredHere(verdict) => Some((Side::Near, verdict)),
-                Place::FilteredThere(verdict) => Some((Side::Far, verdict)),
+                Place::FilteredHere(verdict) => Some((Side::Recorded, verdict)),
+                Place::FilteredThere(verdict) => Some((Side::Peer, verdict)),
                 _ => None,
             },
             remote: SocketAddr::new(address, port),
@@ -218,26 +218,27 @@ impl Case {
             answered: end.answered,
             bytes: end.bytes,
             syn: Syn::OnTheWire,
-            saw: None,
+            observed: None,
         }
     }
 }
 
 impl Place {
-    /// For v4 and v6.
+    /// Returns the addresses for v4 and v6.
     fn addresses(self) -> (&'static str, &'static str) {
         match self {
-            Place::Server(_) | Place::Nobody | Place::FilteredThere(_) | Place::FilteredHere(_) => {
-                ("192.0.2.2", "2001:db8:1::2")
-            }
+            Place::Server(_)
+            | Place::NoListener
+            | Place::FilteredThere(_)
+            | Place::FilteredHere(_) => ("192.0.2.2", "2001:db8:1::2"),
             Place::Silent => ("192.0.2.77", "2001:db8:1::77"),
             Place::Dropped => ("198.51.100.1", "2001:db8:2::1"),
-            Place::NoWayThere => ("198.51.100.2", "2001:db8:2::2"),
+            Place::UnreachableThere => ("198.51.100.2", "2001:db8:2::2"),
             Place::ForbiddenThere => ("198.51.100.3", "2001:db8:2::3"),
             Place::UnknownThere => ("198.51.100.4", "2001:db8:2::4"),
             Place::Lost => ("198.51.100.200", "2001:db8:4::200"),
             Place::Unknown => ("203.0.113.1", "2001:db8:3::1"),
-            Place::NoWay => ("203.0.113.2", "2001:db8:3::2"),
+            Place::Unreachable => ("203.0.113.2", "2001:db8:3::2"),
             Place::Forbidden => ("203.0.113.3", "2001:db8:3::3"),
             Place::Itself => ("127.0.0.1", "::1"),
         }

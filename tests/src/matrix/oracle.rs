@@ -1,10 +1,11 @@
-//! Others that look at the same network: ss(8) and tcpdump(8), run at the near end of the wire, and what they print, read.
+//! Runs other observers of the same network, ss(8) and tcpdump(8), at the near end of the wire, and
+//! parses their output.
 
 use std::{collections::BTreeSet, net::SocketAddr, process::Command, time::Duration};
 
 use crate::harness::{Beside, Wire, run, words};
 
-/// From where to where.
+/// Source and destination.
 pub(super) type Flow = (SocketAddr, SocketAddr);
 
 fn is_installed(program: &str) -> bool {
@@ -12,7 +13,7 @@ fn is_installed(program: &str) -> bool {
     run(Command::new("sh").args(question)).code == Some(0)
 }
 
-/// All TCP sockets of the near end with their processes, as ss prints them.
+/// Returns ss's list of the near end's TCP sockets, with their processes.
 pub(super) fn sockets(wire: &Wire) -> Option<String> {
     if !is_installed("ss") {
         return None;
@@ -22,7 +23,8 @@ pub(super) fn sockets(wire: &Wire) -> Option<String> {
     Some(answer.text().to_owned())
 }
 
-/// `STATE RECEIVED SENT LOCAL REMOTE users:(("NAME",pid=PID,fd=FD))`, one a line: those in a state, with their process.
+/// Parses `STATE RECEIVED SENT LOCAL REMOTE users:(("NAME",pid=PID,fd=FD))`, one a line, and
+/// returns those in a state, with their process.
 pub(super) fn in_state(sockets: &str, state: &str) -> Vec<(Flow, u64)> {
     let socket = |line: &str| {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -38,7 +40,7 @@ pub(super) fn in_state(sockets: &str, state: &str) -> Vec<(Flow, u64)> {
         .collect()
 }
 
-/// `192.0.2.1:80`, `[2001:db8::1]:80`, `[::ffff:192.0.2.1]:80`.
+/// Parses `192.0.2.1:80`, `[2001:db8::1]:80`, `[::ffff:192.0.2.1]:80`.
 fn address(text: &str) -> Option<SocketAddr> {
     let address: SocketAddr = text.parse().ok()?;
     Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
@@ -48,12 +50,12 @@ fn address(text: &str) -> Option<SocketAddr> {
 pub(super) struct Capture(Beside);
 
 impl Capture {
-    /// None where it is not installed.
+    /// Starts it; `None` where it is not installed.
     pub(super) fn start(wire: &Wire) -> Option<Capture> {
         if !is_installed("tcpdump") {
             return None;
         }
-        // SYNs alone, and no more of them than their heads: it must not lose any.
+        // Only the heads of SYNs: it must not lose any.
         let options = "-i near0 -nn -l --immediate-mode -Z root -s 128 -B 16384";
         let filter = "tcp[13] & 2 != 0 or (ip6[6] = 6 and ip6[53] & 2 != 0)";
         let mut line = words(["tcpdump"]);
@@ -65,9 +67,9 @@ impl Capture {
         Some(Capture(capture))
     }
 
-    /// The SYNs that it saw, each flow once.
+    /// Returns the captured SYNs, each flow once.
     pub(super) fn stop(self) -> BTreeSet<Flow> {
-        // What was on the wire last is printed by then.
+        // The last packets are printed by then.
         std::thread::sleep(Duration::from_millis(300));
         let ended = self.0.stop();
         let messages = ended.messages();
@@ -79,7 +81,7 @@ impl Capture {
     }
 }
 
-/// `TIME IP LOCAL.PORT > REMOTE.PORT: Flags [S], …` and `IP6` are a SYN.
+/// Parses `TIME IP LOCAL.PORT > REMOTE.PORT: Flags [S], …`; also with `IP6`.
 fn syn(line: &str) -> Option<Flow> {
     let (ends, flags) = line.split_once(": Flags ")?;
     if !flags.starts_with("[S]") {

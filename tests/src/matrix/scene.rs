@@ -1,5 +1,5 @@
-//! The script of a table, played once under the recorder: the rows that came of it, what the processes said of themselves,
-//! and what oracles saw. It judges only whether the scene was what it is meant to be.
+//! Plays the script of a table once under the recorder. It keeps the rows, the processes' own
+//! reports, and the oracles' results. It only judges whether the scene went as planned.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::harness::{Recording, Staying, Trace, Wire, act, run_with, words};
 
-/// What is known of it afterwards.
+/// The results of a scene.
 pub(super) struct Scene {
     pub(super) cases: Vec<Case>,
     pub(super) trace: Trace,
@@ -23,19 +23,20 @@ pub(super) struct Scene {
     pub(super) rows: Vec<Value>,
     /// By case.
     pub(super) said: BTreeMap<u16, Said>,
-    /// What ss(8) showed after the recording, with the processes that stay still there; none where it is not installed.
+    /// Output of ss(8) after the recording, with the processes still alive; `None` where it is not
+    /// installed.
     pub(super) sockets: Option<String>,
     /// SYNs on the wire; none where tcpdump(8) is not installed.
     pub(super) syns: Option<BTreeSet<oracle::Flow>>,
 }
 
-/// What its process said of an attempt.
+/// A process's report of an attempt.
 #[derive(Default)]
 pub(super) struct Said {
     pub(super) owner: u64,
     pub(super) local: Option<SocketAddr>,
     taken_over: bool,
-    /// None where it did not live to say so.
+    /// `None` if it did not live to report one.
     pub(super) error: Option<String>,
 }
 
@@ -58,7 +59,7 @@ impl Scene {
             .run();
         let said = read(recorded.ended.text());
         let stay = |case: &&Case| matches!(case.state, "open" | "closing" | "connecting");
-        let staying = Staying::new(
+        let kept_alive = Staying::new(
             cases
                 .iter()
                 .filter(stay)
@@ -66,7 +67,7 @@ impl Scene {
         );
         let sockets = oracle::sockets(&wire);
         let syns = capture.map(oracle::Capture::stop);
-        drop(staying);
+        drop(kept_alive);
         let trace = recorded.trace();
         let scene = Scene {
             rows: trace.connections(["--tree", "command"]),
@@ -80,19 +81,20 @@ impl Scene {
         scene
     }
 
-    /// Each process saw what the table says: otherwise the network is to blame, and no tracer.
+    /// Checks that each process saw the table's result: otherwise the network is to blame, and not
+    /// the tracer.
     fn has_to_be_what_it_is_meant_to_be(&self) {
         for case in self.cases.iter().filter(|case| case.script.is_some()) {
             let seen = self.said.get(&case.name).and_then(|it| it.error.as_deref());
             assert!(
-                case.saw.is_none() || seen == case.saw,
+                case.observed.is_none() || seen == case.observed,
                 "{case:?}: its process saw {seen:?}"
             );
         }
     }
 }
 
-/// Has nft(8) filter what cases say, at either end.
+/// Sets the cases' rules of nft(8) at either end.
 fn filter(wire: &Wire, cases: &[Case]) {
     let rules = |side: Side| -> String {
         cases
@@ -101,7 +103,7 @@ fn filter(wire: &Wire, cases: &[Case]) {
             .map(|(verdict, case)| format!("tcp dport {} {verdict}\n", case.remote.port()))
             .collect()
     };
-    for (side, hook) in [(Side::Near, "output"), (Side::Far, "input")] {
+    for (side, hook) in [(Side::Recorded, "output"), (Side::Peer, "input")] {
         let rules = rules(side);
         if rules.is_empty() {
             continue;
@@ -111,14 +113,15 @@ fn filter(wire: &Wire, cases: &[Case]) {
         );
         let nft = words(["nft", "-f", "-"]);
         let line = match side {
-            Side::Near => wire.near(nft),
-            Side::Far => wire.far(nft),
+            Side::Recorded => wire.near(nft),
+            Side::Peer => wire.far(nft),
         };
         run_with(Command::new(&line[0]).args(&line[1..]), script.as_bytes()).success();
     }
 }
 
-/// `NAME owner PID`, `NAME taken-over PID` by an owner that is not the first process, `NAME saw LOCAL ERROR`.
+/// Parses `NAME owner PID`, `NAME taken-over PID` by an owner that is not the first process, and
+/// `NAME saw LOCAL ERROR`.
 fn read(output: &str) -> BTreeMap<u16, Said> {
     let number = |word: &str| word.parse().expect("a process id");
     let mut all: BTreeMap<u16, Said> = BTreeMap::new();

@@ -1,13 +1,13 @@
-//! What every attempt has to come to, as data: each line of a table is tried with v4, with v6, and with a v4 address
-//! through a v6 socket, in each of its ways. Nothing is run here.
+//! States the expected result of every attempt, as data. Each line is tried by each of its methods
+//! with v4, with v6, and with a v4 address through a v6 socket.
 
 use super::case::{
     End, Line,
+    Observed::{Nothing, Other, That},
     Place::{
-        Dropped, FilteredHere, FilteredThere, Forbidden, ForbiddenThere, Itself, Lost, NoWay,
-        NoWayThere, Nobody, Server, Silent, Unknown, UnknownThere,
+        Dropped, FilteredHere, FilteredThere, Forbidden, ForbiddenThere, Itself, Lost, NoListener,
+        Server, Silent, Unknown, UnknownThere, Unreachable, UnreachableThere,
     },
-    Saw::{Nothing, Other, That},
     Syn::{Elsewhere, Never, OnTheWire},
     answered, failed, line,
 };
@@ -30,28 +30,29 @@ const ONE: &[&str] = &["blocking"];
 const BOTH: &[&str] = &["blocking", "nonblocking"];
 const RINGS: &[&str] = &["ring", "ring-polled", "ring-worker"];
 
-/// What every machine with two namespaces can play. Ways and deeds are those of `actor/attempt.rs`; of two ends the first
-/// is that of v4, whose routers use other words.
+/// Cases for every machine with two namespaces. Methods and deeds are those of `actor/attempt.rs`.
+/// The first of two ends is that of v4, where routers answer differently.
 #[rustfmt::skip]
 pub(super) const PLAIN: [Line; 37] = [
     line(BOTH, "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
-    line(BOTH, "close", Nobody, [REFUSED; 2], OnTheWire, That),
+    line(BOTH, "close", NoListener, [REFUSED; 2], OnTheWire, That),
     line(BOTH, "close", Dropped, [TIMED_OUT; 2], OnTheWire, That),
     line(BOTH, "close", Lost, [NO_HOST; 2], OnTheWire, That),
-    // The first answer comes too soon, while the process is in the system call; the second one counts.
-    line(ONE, "close", NoWayThere, [NO_HOST, NO_NET], OnTheWire, That),
+    // The first answer comes too soon, while the process is in the system call; the second one
+    // counts.
+    line(ONE, "close", UnreachableThere, [NO_HOST, NO_NET], OnTheWire, That),
     line(ONE, "close", UnknownThere, [NO_NET; 2], OnTheWire, That),
     line(ONE, "close", ForbiddenThere, [NO_HOST, BLOCKED], OnTheWire, That),
     // The SYN waits for the neighbour's hardware address.
     line(BOTH, "close", Silent, [NO_HOST; 2], Elsewhere, That),
     line(BOTH, "close", Unknown, [NO_NET; 2], Never, That),
-    line(BOTH, "close", NoWay, [NO_HOST; 2], Never, That),
+    line(BOTH, "close", Unreachable, [NO_HOST; 2], Never, That),
     line(BOTH, "close", Forbidden, [BLOCKED; 2], Never, That),
     line(BOTH, "exchange", Server("reset"), [RESET; 2], OnTheWire, That),
     line(BOTH, "slam", Server("hear"), [EMPTY; 2], OnTheWire, That),
     line(BOTH, "stay", Server("hold"), [OPEN; 2], OnTheWire, That),
     line(BOTH, "half", Server("hold"), [CLOSING; 2], OnTheWire, That),
-    // Given up by its own process, in each way that there is.
+    // Given up by its own process, in every way.
     line(&["hasty"], "close", Dropped, [ABORTED; 2], OnTheWire, That),
     line(&["interrupted"], "close", Dropped, [ABORTED; 2], OnTheWire, Other("EINTR")),
     line(&["killed"], "close", Dropped, [ABORTED; 2], OnTheWire, Nothing),
@@ -59,12 +60,12 @@ pub(super) const PLAIN: [Line; 37] = [
     // Owners that are gone at once.
     line(&["hasty"], "leave", Dropped, [ABORTED; 2], OnTheWire, Nothing),
     line(ONE, "leave", Server("hear"), [EMPTY; 2], OnTheWire, Nothing),
-    line(ONE, "leave", Nobody, [REFUSED; 2], OnTheWire, Nothing),
+    line(ONE, "leave", NoListener, [REFUSED; 2], OnTheWire, Nothing),
     line(BOTH, "leave", Unknown, [NO_NET; 2], Never, Nothing),
     line(BOTH, "leave", Forbidden, [BLOCKED; 2], Never, Nothing),
-    // What its thread does next is nothing to an attempt that sent nothing.
+    // The thread's next act does not concern an attempt that sent nothing.
     line(&["sounding"], "close", Unknown, [NO_NET; 2], Never, That),
-    line(&["sounding"], "close", NoWay, [NO_HOST; 2], Never, That),
+    line(&["sounding"], "close", Unreachable, [NO_HOST; 2], Never, That),
     line(&["sounding"], "close", Forbidden, [BLOCKED; 2], Never, That),
     // Another thread.
     line(&["thread"], "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
@@ -76,34 +77,36 @@ pub(super) const PLAIN: [Line; 37] = [
     // Two rows of one socket; see `BEFORE` for the first.
     line(&["again"], "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
     line(&["redial"], "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
-    // Whoever connects is the owner, whoever made the socket or closes it.
+    // The process that connects is the owner, not the one that makes or closes the socket.
     line(&["pass"], "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
     line(&["lend"], "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
     // Both ends at once.
     line(&["itself"], "close", Itself, [EMPTY; 2], Elsewhere, That),
 ];
 
-/// What is known to be told wrong: a router's answer to a SYN that comes before `connect(2)` has returned. Since Linux 6.2 poll(2) wakes up for it, and
-/// `SO_ERROR` takes it away; the process closes the socket, in whose end nothing is left of it.
+/// Known errors: a router's answer to a SYN before `connect(2)` has returned. Since Linux 6.2
+/// poll(2) wakes up for it, and `SO_ERROR` takes it away. The process then closes the socket, whose
+/// end shows nothing of it.
 #[rustfmt::skip]
 pub(super) const TOO_SOON: [Line; 3] = [
-    line(&["nonblocking"], "close", NoWayThere, [NO_HOST, NO_NET], OnTheWire, That),
+    line(&["nonblocking"], "close", UnreachableThere, [NO_HOST, NO_NET], OnTheWire, That),
     line(&["nonblocking"], "close", UnknownThere, [NO_NET; 2], OnTheWire, That),
     line(&["nonblocking"], "close", ForbiddenThere, [NO_HOST, BLOCKED], OnTheWire, That),
 ];
 
-/// What comes of the first attempt of ways that ask at the next port first, with the same socket.
+/// Results of the first attempt, for methods that try the next port first with the same socket.
 pub(super) const BEFORE: [(&str, super::case::Place, End); 2] = [
-    ("again", Nobody, REFUSED),
+    ("again", NoListener, REFUSED),
     ("redial", Server("hear"), GIVEN_UP),
 ];
 
-/// What needs io_uring. What that tells its caller of a failure is not always right, so no process is asked; of a router's
-/// answer it may even make a success, upon which the process gives up what has not failed yet (Linux 6.18).
+/// Cases for io_uring. Its error to the caller is not always right, so the processes' results are
+/// not compared. Linux 6.18 may even turn a router's answer into a success, and the process then
+/// gives up a pending attempt.
 #[rustfmt::skip]
 pub(super) const RING: [Line; 5] = [
     line(RINGS, "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
-    line(RINGS, "close", Nobody, [REFUSED; 2], OnTheWire, Nothing),
+    line(RINGS, "close", NoListener, [REFUSED; 2], OnTheWire, Nothing),
     line(RINGS, "close", Dropped, [TIMED_OUT; 2], OnTheWire, Nothing),
     line(RINGS, "close", Unknown, [NO_NET; 2], Never, Nothing),
     line(RINGS, "close", Forbidden, [BLOCKED; 2], Never, Nothing),
@@ -113,7 +116,8 @@ const PROHIBIT: &str = "reject with icmpx type admin-prohibited";
 const NO_PORT: &str = "reject with icmpx type port-unreachable";
 const NO: &str = "reject with tcp reset";
 
-/// What needs nft(8), at the far end and at this one. What is stopped at this one was sent as far as TCP knows.
+/// Cases for nft(8), at the far end and at the near one. TCP counts a packet stopped at the near
+/// end as sent.
 #[rustfmt::skip]
 pub(super) const FILTERED: [Line; 8] = [
     line(ONE, "close", FilteredThere(PROHIBIT), [NO_HOST, BLOCKED], OnTheWire, That),

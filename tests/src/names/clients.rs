@@ -1,20 +1,21 @@
-//! Real clients: what each is told to do, and what its connection has to be called, by whom and why. The
-//! addresses are those of `zone.json`; a host that has one to itself, so that nobody else's lookup names it.
+//! Lists real clients: their commands, and the expected names of their connections, with source and
+//! reason. Addresses are those of `zone.json`; some hosts have their own, so that no other lookup
+//! names it.
 
-/// One client, and the one connection of it that is looked at.
+/// A client, and its connection under test.
 pub(super) struct Client {
     pub(super) name: &'static str,
     /// For the shell, see `script`.
     pub(super) line: &'static str,
-    /// How the file of the program that connects begins.
+    /// Prefix of the file name of the program that connects.
     pub(super) program: &'static str,
-    /// Where to: an address and a port; through a proxy, what the proxy is asked for.
+    /// Destination: address and port; through a proxy, the destination asked of it.
     pub(super) to: &'static str,
     /// All the names that the connection has, and how each is known.
     pub(super) names: &'static [(&'static str, &'static str)],
 }
 
-/// Each goes where it is told.
+/// Clients without a proxy.
 pub(super) const DIRECT: &[Client] = &[
     Client {
         name: "curl",
@@ -218,7 +219,7 @@ pub(super) const NOWHERE: &[&str] = &[
     "! curl -sS --fail http://broken.names.test/",
 ];
 
-/// What lookups have to be in the trace: question, type, outcome and the data of one of the answers.
+/// Expected lookups: question, type, outcome and the data of one answer.
 pub(super) const LOOKUPS: &[(&str, &str, &str, &str)] = &[
     ("curl.names.test", "A", "NOERROR", "192.0.2.10"),
     ("ruby.names.test", "A", "NOERROR", "192.0.2.18"),
@@ -233,7 +234,7 @@ pub(super) const LOOKUPS: &[(&str, &str, &str, &str)] = &[
     ("broken.names.test", "A", "SERVFAIL", ""),
 ];
 
-/// What greetings have to be in the trace: where to, for whom, and what is offered.
+/// Expected TLS hellos: destination, server name, and offered protocols.
 pub(super) const HELLOS: &[(&str, &str, &[&str])] = &[
     ("192.0.2.10:443", "curl.names.test", &["h2", "http/1.1"]),
     ("192.0.2.13:443", "curl-old.names.test", &["h2", "http/1.1"]),
@@ -247,7 +248,7 @@ pub(super) const HELLOS: &[(&str, &str, &[&str])] = &[
     ("[2001:db8::25]:443", "six.names.test", &["h2", "http/1.1"]),
 ];
 
-/// What requests have to be in the trace: where to, for whom, and for what.
+/// Expected requests: destination, host, and target.
 pub(super) const REQUESTS: &[(&str, &str, &str)] = &[
     ("192.0.2.11:80", "curl-plain.names.test", "/"),
     ("192.0.2.15:80", "wget-plain.names.test", "/"),

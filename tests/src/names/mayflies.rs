@@ -1,5 +1,5 @@
-//! Processes that live for less than a millisecond, 5,000 of them: whoever looks for the owner of a connection
-//! once it is made finds nobody. What the parent knows of its children is compared with the trace.
+//! Records 5,000 processes that live for less than a millisecond: a later search for a connection's
+//! owner finds none of them. The parent's knowledge of its children is compared with the trace.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::{brief, names, none, stage::Stage};
 use crate::harness::{Recording, Trace, act};
 
-/// How many live for less than a millisecond. Others, that have to wait for a processor, come on top.
+/// Count of lives below a millisecond. Others, which wait for a processor, come on top.
 const COUNT: usize = 5000;
 
-/// A server that answers nothing. Half of the names are in /etc/hosts, half are looked up by the parent.
+/// A silent server. Half of the names are in /etc/hosts; the parent looks the others up.
 const SERVICES: [(&str, &str); 6] = [
     ("mayfly-1.names.test:8000", "hosts"),
     ("mayfly-2.names.test:8000", "hosts"),
@@ -21,7 +21,7 @@ const SERVICES: [(&str, &str); 6] = [
     ("mayfly-6.names.test:8000", "dns_other"),
 ];
 
-/// One child, as its parent knows it.
+/// One child, by its parent's knowledge.
 #[derive(Debug)]
 struct Mayfly<'a> {
     pid: u64,
@@ -40,8 +40,8 @@ pub(super) fn judge() {
         .lingers(500)
         .run()
         .trace();
-    let told = trace.ended.text();
-    let mayflies: Vec<Mayfly> = told.lines().map(read).collect();
+    let reported = trace.ended.text();
+    let mayflies: Vec<Mayfly> = reported.lines().map(read).collect();
     assert!(mayflies.len() >= COUNT, "{}", trace.ended.messages());
     report(&trace, &mayflies);
 
@@ -80,7 +80,7 @@ pub(super) fn judge() {
         mayflies.len(),
         mayflies.len() - wrong.len()
     );
-    // No more than one wants to read.
+    // Limited to a readable number.
     wrong.truncate(12);
     none(&wrong);
     // And no more of them than there were.
@@ -105,7 +105,7 @@ fn read(line: &str) -> Mayfly<'_> {
 }
 
 impl<'a> Mayfly<'a> {
-    /// All that its connection is to be called.
+    /// Returns the expected names of its connection.
     fn names(&self) -> BTreeSet<(&'a str, &'static str)> {
         let is_it = |(service, _): &&(&str, _)| service.strip_suffix(":8000") == Some(self.name);
         let known = SERVICES.iter().find(is_it);
@@ -114,8 +114,8 @@ impl<'a> Mayfly<'a> {
     }
 }
 
-/// Prints how short the lives were by what the kernel says of their beginnings and ends. It is no failure of
-/// the tracer's when a machine is too busy for short lives.
+/// Prints the lengths of lives, from the kernel's times of their start and end. A machine too busy
+/// for short lives does not fail the test.
 fn report(trace: &Trace, mayflies: &[Mayfly]) {
     let times = |kind: &str| -> HashMap<u64, u64> {
         trace

@@ -1,18 +1,18 @@
-//! The same clients when they are told of a proxy: all that the kernel sees of them goes to one address,
-//! which must not be taken for any of the services.
+//! Runs the same clients through a proxy: all their traffic goes to one address, which must not be
+//! named after any of the services.
 
 use super::clients::Client;
 
 /// The address of the proxy.
 pub(super) const PROXY: &str = "192.0.2.99:3128";
 
-/// How the environment has it.
+/// The value in the environment.
 pub(super) const URL: &str = "http://proxy.names.test:3128";
 
-/// What the proxy itself is called, by who looked it up.
+/// The proxy's own name, with its source.
 pub(super) const OWN: (&str, &str) = ("proxy.names.test", "dns");
 
-/// A client that asks a proxy for a host and a port: by CONNECT, or by the whole of a URL.
+/// A client that asks a proxy for a host and a port: by CONNECT, or by a full URL.
 macro_rules! through {
     ($name:literal, $line:literal, $program:literal, $host:literal, $port:literal) => {
         Client {
@@ -115,7 +115,7 @@ pub(super) const PROXIED: &[Client] = &[
     through!("apt", "apt-get update", "http", "apt.names.test", 80),
 ];
 
-/// Who is told the proxy's address, and so looks up nothing.
+/// A client with the proxy's address, which looks up nothing.
 pub(super) const BY_ADDRESS: Client = through!(
     "a proxy that is an address",
     "https_proxy=http://192.0.2.99:3128 curl -sS --fail --cacert $CA https://six.names.test/",
@@ -124,7 +124,7 @@ pub(super) const BY_ADDRESS: Client = through!(
     443
 );
 
-/// Who asks the proxy itself for something afterwards: by then it has answered for all the services.
+/// A client with a later request to the proxy itself, when it has answered for all the services.
 pub(super) const ASKS_IT: Client = Client {
     name: "what is asked of the proxy itself",
     line: "curl -sS --fail --noproxy '*' http://proxy.names.test:3128/",

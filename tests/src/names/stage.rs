@@ -1,6 +1,6 @@
-//! A network of a test's own: a namespace whose loopback has the addresses of `zone.json`, where the servers of
-//! `servers/` answer, and where lookups know of nothing else. It is there before a recording begins, and no
-//! part of what is recorded.
+//! Makes a network of a test: a namespace whose loopback has the addresses of `zone.json`. The
+//! servers of `servers/` answer there, and lookups know of nothing else. It exists before a
+//! recording begins, and is not recorded.
 
 use std::{
     ffi::OsString,
@@ -14,10 +14,10 @@ use tempfile::TempDir;
 
 use crate::harness::{act, run, words};
 
-/// What addresses and aliases there are.
+/// The addresses and aliases.
 const ZONE: &str = include_str!("zone.json");
 
-/// What is run on the stage, besides the tests' own actors.
+/// Programs run on the stage, besides the tests' own actors.
 const PROGRAMS: [(&str, &str); 10] = [
     ("stage.py", include_str!("servers/stage.py")),
     ("dns.py", include_str!("servers/dns.py")),
@@ -34,13 +34,13 @@ const PROGRAMS: [(&str, &str); 10] = [
 /// Debian's, for which the modules of its packages are; another one may come first in the path.
 pub(super) const PYTHON: &str = "/usr/bin/python3";
 
-/// What every stage needs of a machine.
+/// Requirements of every stage.
 pub(super) const NEEDED: [&str; 5] = ["ip", "git", "nsenter", "openssl", PYTHON];
 
 /// The network, for as long as this is held.
 pub(super) struct Stage {
     directory: TempDir,
-    /// In the namespaces; it has the servers.
+    /// The servers' process, in the namespaces.
     servers: Child,
 }
 
@@ -76,12 +76,12 @@ impl Stage {
         stage
     }
 
-    /// A place of what is on the stage.
+    /// Returns the path of a file of the stage.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    /// What makes a command line one that is run on it, when it is put in front.
+    /// Returns the prefix that makes a command line run on the stage.
     pub(super) fn inside(&self) -> Vec<OsString> {
         let target = self.servers.id().to_string();
         words(["nsenter", "--target", &target, "--net", "--mount", "--"])
@@ -90,20 +90,20 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        // Nobody misses them. Where this is not reached, they end with their stdin.
+        // They are expendable. If this is not reached, they end with their stdin.
         drop(self.servers.kill());
         drop(self.servers.wait());
     }
 }
 
-/// The command line of the servers, in namespaces of their own.
+/// Returns the command line of the servers, in their own namespaces.
 fn inner(place: &Path) -> Vec<OsString> {
     let mut line = act(["within", "net"]);
     for (name, _) in settings() {
         line.extend(["over".into(), place.join(name).into()]);
         line.push(format!("/etc/{name}").into());
     }
-    // A cache of names is asked by a socket that is in no network namespace, and knows other names.
+    // A name cache's socket is outside network namespaces, and would answer with other names.
     for cache in ["/run/nscd", "/var/run/nscd"] {
         if Path::new(cache).is_dir() {
             line.extend(words(["hide", cache]));
@@ -114,7 +114,7 @@ fn inner(place: &Path) -> Vec<OsString> {
     line
 }
 
-/// Files below /etc that say who is asked for a name.
+/// Returns the files below /etc that configure name lookups.
 fn settings() -> [(&'static str, String); 3] {
     let zone: serde_json::Value = serde_json::from_str(ZONE).expect("the zone is JSON");
     let mut hosts = "127.0.0.1 localhost\n::1 localhost\n".to_owned();

@@ -1,4 +1,5 @@
-//! The oracle for authors: what strace(1) saw each process do to which path. It knows nothing of traces.
+//! Provides the oracle for authors: strace(1)'s record of each process and path. It knows nothing
+//! of traces.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -7,18 +8,18 @@ use std::{
     path::Path,
 };
 
-use super::stage::Look;
+use super::stage::Listing;
 use crate::harness::{
     strace::{string, whole},
     words,
 };
 
-/// In which way a process had to do with a path.
+/// Operations of a process on a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Operation {
     /// Opened it for writing.
     Opened,
-    /// Made it, or gave it its name.
+    /// Created it, or gave it its name.
     Made,
     /// Set its rights, owner, times or attributes.
     Set,
@@ -26,46 +27,53 @@ pub(super) enum Way {
     Removed,
 }
 
-/// All that was seen.
+/// All operations.
 #[derive(Default)]
 pub(super) struct Acts {
-    /// What was done to each path, in order.
-    paths: BTreeMap<Vec<u8>, Vec<(u64, Way)>>,
-    /// Of processes.
+    /// The operations on each path, in order.
+    paths: BTreeMap<Vec<u8>, Vec<(u64, Operation)>>,
+    /// The parents of processes.
     parents: HashMap<u64, u64>,
 }
 
 impl Acts {
-    pub(super) fn of_path(&self, path: &[u8]) -> &[(u64, Way)] {
+    pub(super) fn of_path(&self, path: &[u8]) -> &[(u64, Operation)] {
         self.paths.get(path).map_or(&[], Vec::as_slice)
     }
 
-    /// Who did it last: removed what is gone, wrote what is not, or else set something about it. And who else may be taken
-    /// for that one: a file is written until it is closed, and so somebody above the last may be the last as well, who has
-    /// opened it before.
+    /// Returns the last author: the remover of a missing file; else its last writer, or the last to
+    /// set an attribute. Ancestors that opened the file before count, too: a file is written until
+    /// it is closed, so any of them may be the last.
     pub(super) fn authors(&self, path: &[u8], is_gone: bool) -> Vec<u64> {
         let all = self.of_path(path);
-        let last = |ways: &[Way]| all.iter().rfind(|(_, way)| ways.contains(way));
-        let last = match is_gone {
-            true => last(&[Way::Removed]),
-            false => last(&[Way::Opened, Way::Made]).or_else(|| last(&[Way::Set])),
+        let last = |operations: &[Operation]| {
+            all.iter()
+                .rfind(|(_, operation)| operations.contains(operation))
         };
-        let Some((last, way)) = last else {
+        let last = match is_gone {
+            true => last(&[Operation::Removed]),
+            false => {
+                last(&[Operation::Opened, Operation::Made]).or_else(|| last(&[Operation::Set]))
+            }
+        };
+        let Some((last, operation)) = last else {
             return Vec::new();
         };
         let above = std::iter::successors(Some(last), |process| self.parents.get(process));
         let keeps_open = |process: &&u64| {
-            *way == Way::Opened && all.contains(&(**process, Way::Opened)) || *process == last
+            *operation == Operation::Opened && all.contains(&(**process, Operation::Opened))
+                || *process == last
         };
         above.filter(keeps_open).copied().collect()
     }
 }
 
-/// Makes a command line one whose doings are written down.
+/// Makes strace log the file operations of a command line.
 pub(super) fn watched(log: &Path, command: Vec<OsString>) -> Vec<OsString> {
-    // With a filter in the kernel only these calls are slower. Strings are in hexadecimal and whole, descriptors have
-    // the paths of what they are open for.
-    const CALLS: &str = "trace=/^open,creat,/^rename,/^link,/^symlink,/^mkdir,/^mknod,/chmod,/chown,/^unlink,rmdir,/utime,\
+    // With a filter in the kernel only these calls are slower. Strings are in hexadecimal and
+    // complete; descriptors have their paths.
+    const CALLS: &str = "trace=/^open,creat,/^rename,/^link,/^symlink,/^mkdir,/^mknod,\
+        /chmod,/chown,/^unlink,rmdir,/utime,\
         /truncate,/setxattr,chdir,fchdir,clone,clone3,fork,vfork";
     let mut line = words(["strace", "-f", "--seccomp-bpf", "-qq", "-y", "-xx"]);
     line.extend(words([
@@ -83,11 +91,11 @@ pub(super) fn watched(log: &Path, command: Vec<OsString>) -> Vec<OsString> {
     line
 }
 
-/// Reads what was written down. Links on the way to a file are followed by what lay there before and afterwards.
-pub(super) fn acts(log: &Path, looks: [&Look; 2]) -> Acts {
+/// Reads the log. Links on a path are resolved by the listings before and after.
+pub(super) fn acts(log: &Path, listings: [&Listing; 2]) -> Acts {
     let text = fs::read_to_string(log).expect("strace wrote its log");
     let mut reader = Reader {
-        links: Links::of(looks),
+        links: Links::of(listings),
         directories: HashMap::new(),
         leaders: HashMap::new(),
         acts: Acts::default(),
@@ -105,7 +113,7 @@ pub(super) fn acts(log: &Path, looks: [&Look; 2]) -> Acts {
 
 struct Reader {
     links: Links,
-    /// Where threads are, as far as it was seen.
+    /// The directories of threads, as far as observed.
     directories: HashMap<u64, Vec<u8>>,
     /// The processes of threads that are not the first of theirs.
     leaders: HashMap<u64, u64>,
@@ -132,7 +140,7 @@ impl Reader {
                     false => self.acts.parents.insert(child, leader),
                 };
                 if let Some(here) = self.directories.get(&thread).cloned() {
-                    // What it has told itself meanwhile counts more.
+                    // The child's own calls in the meantime take precedence.
                     self.directories.entry(child).or_insert(here);
                 }
             }
@@ -148,47 +156,47 @@ impl Reader {
                 let writes = ["O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC"];
                 if name == "creat" || writes.iter().any(|flag| arguments.contains(flag)) {
                     let path = opened(result).expect("the path of what was opened");
-                    self.act(thread, Way::Opened, path);
+                    self.act(thread, Operation::Opened, path);
                 }
             }
             "rename" | "renameat" | "renameat2" => {
                 let (old, new) = (paths.next(name != "rename"), paths.next(name != "rename"));
                 let (old, new) = (self.path(thread, old), self.path(thread, new));
-                self.act(thread, Way::Removed, old);
-                self.act(thread, Way::Made, new);
+                self.act(thread, Operation::Removed, old);
+                self.act(thread, Operation::Made, new);
             }
             "link" | "linkat" => {
                 paths.next(name == "linkat");
                 let new = self.path(thread, paths.next(name == "linkat"));
-                self.act(thread, Way::Made, new);
+                self.act(thread, Operation::Made, new);
             }
             "symlink" | "symlinkat" => {
                 paths.next(false);
                 let new = self.path(thread, paths.next(name == "symlinkat"));
-                self.act(thread, Way::Made, new);
+                self.act(thread, Operation::Made, new);
             }
             "ftruncate" | "fchmod" | "fchown" | "fsetxattr" => {
-                let way = if name == "ftruncate" {
-                    Way::Made
+                let operation = if name == "ftruncate" {
+                    Operation::Made
                 } else {
-                    Way::Set
+                    Operation::Set
                 };
                 let path = opened(arguments).expect("the path of a descriptor");
-                self.act(thread, way, path);
+                self.act(thread, operation, path);
             }
             // futimens(3) names no path.
             "utimensat" if arguments.contains(">, NULL, ") => {
                 let path = opened(arguments).expect("the path of a descriptor");
-                self.act(thread, Way::Set, path);
+                self.act(thread, Operation::Set, path);
             }
             _ => {
-                let way = match name {
-                    "mkdir" | "mkdirat" | "mknod" | "mknodat" | "truncate" => Way::Made,
-                    "unlink" | "unlinkat" | "rmdir" => Way::Removed,
-                    _ => Way::Set,
+                let operation = match name {
+                    "mkdir" | "mkdirat" | "mknod" | "mknodat" | "truncate" => Operation::Made,
+                    "unlink" | "unlinkat" | "rmdir" => Operation::Removed,
+                    _ => Operation::Set,
                 };
                 let path = self.path(thread, paths.next(name.ends_with("at")));
-                self.act(thread, way, path);
+                self.act(thread, operation, path);
             }
         }
     }
@@ -197,10 +205,14 @@ impl Reader {
         self.leaders.get(&thread).copied().unwrap_or(thread)
     }
 
-    fn act(&mut self, thread: u64, way: Way, path: Vec<u8>) {
+    fn act(&mut self, thread: u64, operation: Operation, path: Vec<u8>) {
         let path = self.links.followed(&path);
         let leader = self.leader(thread);
-        self.acts.paths.entry(path).or_default().push((leader, way));
+        self.acts
+            .paths
+            .entry(path)
+            .or_default()
+            .push((leader, operation));
     }
 
     fn path(&self, thread: u64, (at, path): (Option<Vec<u8>>, Vec<u8>)) -> Vec<u8> {
@@ -212,7 +224,7 @@ impl Reader {
     }
 }
 
-/// `<PATH>` in hexadecimal, behind a descriptor.
+/// Parses `<PATH>` in hexadecimal, behind a descriptor.
 fn opened(text: &str) -> Option<Vec<u8>> {
     let (_, rest) = text.split_once('<')?;
     let (path, _) = rest.split_once('>')?;
@@ -223,7 +235,7 @@ fn opened(text: &str) -> Option<Vec<u8>> {
 struct Paths<'a>(&'a str);
 
 impl Paths<'_> {
-    /// The next, with the directory it is relative to where that is an argument, too.
+    /// Returns the next path, with the directory it is relative to where that is an argument, too.
     fn next(&mut self, has_directory: bool) -> (Option<Vec<u8>>, Vec<u8>) {
         let quote = self.0.find('"').expect("a path");
         let directory = has_directory.then(|| opened(&self.0[..quote])).flatten();
@@ -233,12 +245,12 @@ impl Paths<'_> {
     }
 }
 
-/// Symbolic links, by what lies there.
+/// Symbolic links, by path.
 pub(super) struct Links(BTreeMap<Vec<u8>, Vec<u8>>);
 
 impl Links {
-    pub(super) fn of(looks: [&Look; 2]) -> Links {
-        let all = looks.into_iter().flatten();
+    pub(super) fn of(listings: [&Listing; 2]) -> Links {
+        let all = listings.into_iter().flatten();
         let links = all.filter(|(_, file)| file.kind == b'l');
         Links(
             links
@@ -247,17 +259,17 @@ impl Links {
         )
     }
 
-    /// A path without links on the way, `.` and `..`; whether it is one itself is left.
+    /// Resolves links, `.` and `..` on the way to a path, but not a link at its end.
     pub(super) fn followed(&self, path: &[u8]) -> Vec<u8> {
         const AT_MOST: usize = 200; // names in all, so that no circle of links has no end
         let split = |path: &[u8]| -> Vec<Vec<u8>> {
             let names = path.split(|byte| *byte == b'/').map(<[u8]>::to_vec);
             names.rev().collect()
         };
-        let mut waiting = split(path);
+        let mut pending = split(path);
         let mut done: Vec<u8> = Vec::new();
         for _ in 0..AT_MOST {
-            let Some(name) = waiting.pop() else { break };
+            let Some(name) = pending.pop() else { break };
             match name.as_slice() {
                 b"" | b"." => continue,
                 b".." => {
@@ -269,11 +281,11 @@ impl Links {
             }
             let next = [done.as_slice(), b"/", &name].concat();
             match self.0.get(&next) {
-                Some(target) if !waiting.is_empty() => {
+                Some(target) if !pending.is_empty() => {
                     if target.starts_with(b"/") {
                         done.clear();
                     }
-                    waiting.extend(split(target));
+                    pending.extend(split(target));
                 }
                 Some(_) | None => done = next,
             }

@@ -1,5 +1,5 @@
-//! What differs by two looks of find(1), beside what a recording made in between tells of files. That both are the same is
-//! judged here; who is the author is not.
+//! Compares two listings of find(1) with the file events of a recording between them. It checks
+//! that both agree; authors are checked elsewhere.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,29 +10,29 @@ use std::{
 
 use serde_json::Value;
 
-use super::stage::{Look, Stage};
+use super::stage::{Listing, Stage};
 use crate::harness::Trace;
 
-/// Both of them.
+/// Listings and the recording's rows.
 pub(super) struct Changed {
-    pub(super) before: Look,
-    pub(super) after: Look,
-    /// Paths that are not the machine's, before or afterwards.
+    pub(super) before: Listing,
+    pub(super) after: Listing,
+    /// Paths in the layer, before or after.
     layer: BTreeSet<Vec<u8>>,
-    /// The directories that the recording has looked through, as it says itself.
+    /// The directories that the recording covered, by its own account.
     roots: Vec<PathBuf>,
-    /// All that `changes` says.
+    /// All rows of `changes`.
     rows: Vec<Value>,
     /// Of each process its parent and its name.
     processes: BTreeMap<u64, (u64, String)>,
 }
 
 impl Changed {
-    /// By a command, which has to end well.
+    /// Records a command, which must succeed.
     pub(super) fn by(stage: &Stage, command: Vec<OsString>) -> Changed {
-        let (before, mut layer) = (stage.look(), stage.layer());
+        let (before, mut layer) = (stage.list(), stage.layer());
         let recorded = stage.recording(command).run();
-        let after = stage.look();
+        let after = stage.list();
         layer.extend(stage.layer());
         let messages = recorded.ended.messages();
         assert_eq!(recorded.ended.code, Some(0), "it failed: {messages}");
@@ -47,8 +47,8 @@ impl Changed {
         }
     }
 
-    /// The row of each path that differs. Every one has one, unless the tool says that it is outside its roots, and no
-    /// other path has any. What the machine itself has changed meanwhile is left out.
+    /// Returns the row of each path that differs. Each has one unless it is outside the tool's
+    /// roots, and no other path has one. Changes by the machine itself are left out.
     pub(super) fn rows(&self, stage: &Stage) -> BTreeMap<&[u8], &Value> {
         let is_inside = |path: &&[u8]| {
             let is_own = self.layer.contains(*path);
@@ -56,16 +56,21 @@ impl Changed {
             let is_below = self.roots.iter().any(|root| path.starts_with(root));
             is_below && (is_own || !stage.is_of_machine(path))
         };
-        let (differing, told) = (self.differing(), self.told());
+        let (differing, reported) = (self.differing(), self.reported());
         let wanted: BTreeSet<&[u8]> = differing.iter().copied().filter(is_inside).collect();
         let rows: BTreeMap<&[u8], &Value> = wanted
             .iter()
-            .filter_map(|path| Some((*path, told.get(path).or_else(|| told.get(unit(path)))?)))
+            .filter_map(|path| {
+                Some((
+                    *path,
+                    reported.get(path).or_else(|| reported.get(unit(path)))?,
+                ))
+            })
             .map(|(path, row)| (path, *row))
             .collect();
         let missing = wanted.iter().filter(|path| !rows.contains_key(*path));
         let missing: Vec<_> = missing.map(|path| String::from_utf8_lossy(path)).collect();
-        let more = told.keys().filter(|path| path.starts_with(b"/"));
+        let more = reported.keys().filter(|path| path.starts_with(b"/"));
         let more = more.filter(|path| !wanted.contains(*path));
         let more: Vec<_> = more
             .copied()
@@ -79,7 +84,7 @@ impl Changed {
         );
         assert!(
             missing.is_empty() && more.is_empty(),
-            "not told: {missing:#?}\ntold, but no different: {more:#?}"
+            "not reported: {missing:#?}\nreported, but not different: {more:#?}"
         );
         for (path, row) in &rows {
             // A unit is more than one file.
@@ -90,12 +95,12 @@ impl Changed {
         rows
     }
 
-    /// Rows that are of other things than files.
+    /// Returns the rows of another kind than files.
     pub(super) fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Value> {
         self.rows.iter().filter(move |row| row["kind"] == kind)
     }
 
-    /// Whether a process is one of that name, or was started by one, through however many others.
+    /// Checks whether a process, or any of its ancestors, has that name.
     pub(super) fn is_within(&self, process: &Value, name: &str) -> bool {
         let pid = process["pid"].as_u64().unwrap_or_default();
         let above = |pid: &u64| self.processes.get(pid).map(|(parent, _)| *parent);
@@ -103,7 +108,7 @@ impl Changed {
         line.any(|pid| self.processes.get(&pid).is_some_and(|(_, it)| it == name))
     }
 
-    /// What became of a path that differs.
+    /// Returns the action that the listings imply for a path.
     pub(super) fn action(&self, path: &[u8]) -> &'static str {
         match (
             self.before.contains_key(path),
@@ -122,8 +127,8 @@ impl Changed {
             .collect()
     }
 
-    /// Rows of files by their paths, and of units, with whose files they are told, by their names.
-    fn told(&self) -> BTreeMap<&[u8], &Value> {
+    /// Returns rows of files by path, and of units, whose rows include their files, by name.
+    fn reported(&self) -> BTreeMap<&[u8], &Value> {
         let is_wanted = |row: &&Value| {
             let kind = row["kind"].as_str();
             kind.is_some_and(|kind| ["file", "cron", "service"].contains(&kind))
@@ -134,7 +139,7 @@ impl Changed {
     }
 }
 
-/// The last name of a path.
+/// Returns the last component of a path.
 fn unit(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }

@@ -1,5 +1,6 @@
-//! The machine's system as a whole, under a layer of memory: packages are installed there, and nothing is left of it. It has
-//! mounts, processes and, while something is recorded, a network of its own, and no systemd.
+//! Provides the machine's whole system under a layer of memory: packages are installed there, and
+//! leave nothing behind. It has its own mounts, processes and, during a recording, network, but no
+//! systemd.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,40 +13,41 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use crate::harness::{Recording, run, tracer, words};
+use crate::harness::{Recording, at_the_end, run, tracer, words};
 
-/// The packages that are fetched.
+/// The fetched packages.
 pub(super) const FIRST: &str = "munin-node";
 pub(super) const SECOND: &str = "nginx-light";
 
-/// The system, for as long as this program runs: what is inside ends with its stdin, and takes the directory with it.
+/// The system, for as long as this program runs: its processes end with their stdin, and the
+/// directory goes with them.
 pub(super) struct Stage {
     place: PathBuf,
     inner: Child,
-    /// Whether its file system can be watched as a whole.
+    /// True if its file system can be watched as a whole.
     pub(super) is_whole: bool,
     /// In seconds since 1970.
     began: i64,
 }
 
-/// Whatever lies there: for each path its type and all else that tells that it is another.
-pub(super) type Look = BTreeMap<Vec<u8>, File>;
+/// All files: for each path its type, and all facts that show a change.
+pub(super) type Listing = BTreeMap<Vec<u8>, FileFacts>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct File {
+pub(super) struct FileFacts {
     /// The letter of find(1).
     pub(super) kind: u8,
     state: Vec<u8>,
-    /// Where a link leads to.
+    /// Target of a link.
     pub(super) target: Vec<u8>,
 }
 
-/// Makes it, or says why that cannot be.
+/// Makes the stage, or returns the reason against it.
 pub(super) fn possible() -> Result<(), String> {
     shared().as_ref().map(|_| ()).map_err(Clone::clone)
 }
 
-/// The stage, for one at a time.
+/// Locks the stage for one test at a time.
 pub(super) fn stage() -> MutexGuard<'static, Stage> {
     let stage = shared().as_ref().expect("it was asked whether it is there");
     stage.lock().unwrap_or_else(PoisonError::into_inner)
@@ -71,6 +73,9 @@ impl Stage {
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| format!("there is no unshare: {error}"))?;
+        // The first program inside reads it, and ends with it.
+        let stdin = inner.stdin.take();
+        at_the_end(move || drop(stdin));
         let mut said = String::new();
         let output = inner.stdout.take().expect("its stdout");
         let read = BufReader::new(output).read_line(&mut said);
@@ -87,12 +92,12 @@ impl Stage {
         }
     }
 
-    /// What makes a command line one that is run there, when it is put in front.
+    /// Returns the prefix that makes a command line run there.
     pub(super) fn inside(&self) -> Vec<OsString> {
         let target = self.inner.id().to_string();
         let pids = format!("--pid=/proc/{target}/ns/pid_for_children");
         let mut line = words(["nsenter", "--target", &target, "--mount", &pids, "--"]);
-        // Everything is fetched: whatever a package does as it is installed, it talks to nobody.
+        // Everything is fetched before: an installation has no network peers.
         line.extend(words(["unshare", "--net", "--", "env", "--unset=TMPDIR"]));
         line.extend(words(["DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8"]));
         line.extend(words(["HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]));
@@ -100,7 +105,7 @@ impl Stage {
         line
     }
 
-    /// A recording there of a shell's doing.
+    /// Makes a recording of a shell command there.
     pub(super) fn recording(&self, command: Vec<OsString>) -> Recording {
         Recording::of(command)
             .through(self.inside())
@@ -112,24 +117,24 @@ impl Stage {
             .option(["--ignore", "/var/tmp/**"])
     }
 
-    /// A file that both sides see under this name.
+    /// Returns a file with the same name inside and outside.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.place.join(name)
     }
 
-    /// What a program there prints.
+    /// Returns the output of a program there.
     pub(super) fn call<const N: usize>(&self, line: [&str; N]) -> Vec<u8> {
         let mut all = self.inside();
         all.extend(words(line));
         run(Command::new(&all[0]).args(&all[1..])).success().stdout
     }
 
-    /// Looks at all files, by find(1). Of directories nothing counts that changes with what is in them.
-    pub(super) fn look(&self) -> Look {
+    /// Lists all files by find(1). Facts of directories that depend on their entries are left out.
+    pub(super) fn list(&self) -> Listing {
         let form = "%p\\0%y\\0%m %U %G\\0%s %T@ %i\\0%l\\0";
         let printed = self.call(["find", "/", "-xdev", "-printf", form]);
         let mut fields = printed.split(|byte| *byte == 0);
-        let mut look = Look::new();
+        let mut listing = Listing::new();
         while let (Some(path), Some(kind)) = (fields.next(), fields.next()) {
             let mut next = || fields.next().expect("five fields a file");
             let (rights, content, target) = (next(), next(), next());
@@ -139,19 +144,19 @@ impl Stage {
                 _ => [rights, b" ", content].concat(),
             };
             let target = target.to_vec();
-            look.insert(
+            listing.insert(
                 path.to_vec(),
-                File {
+                FileFacts {
                     kind,
                     state,
                     target,
                 },
             );
         }
-        look
+        listing
     }
 
-    /// The paths that are in the layer.
+    /// Returns the paths in the layer.
     pub(super) fn layer(&self) -> BTreeSet<Vec<u8>> {
         let target = self.inner.id().to_string();
         let mut find = Command::new("nsenter");
@@ -163,8 +168,8 @@ impl Stage {
         paths.map(<[u8]>::to_vec).collect()
     }
 
-    /// Whether it is the machine itself that has changed a file since the stage was set: what lies below the layer, and not in
-    /// it, shows through.
+    /// Checks whether the machine itself changed a file since the stage was made: files below the
+    /// layer, and not in it, show through.
     pub(super) fn is_of_machine(&self, path: &Path) -> bool {
         std::fs::symlink_metadata(path).map_or(true, |found| found.ctime() >= self.began)
     }

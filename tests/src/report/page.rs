@@ -1,5 +1,5 @@
-//! The page in a browser: nothing leaves it, nothing in it becomes markup, search and keys do what they say. With
-//! TRACER_TESTS_PICTURES set to a directory, pictures of it are left there for somebody to look at.
+//! Tests the page in a browser: no request leaves it, no text becomes markup, search and keys work.
+//! With TRACER_TESTS_PICTURES set to a directory, it leaves screenshots there for review.
 
 use std::{fs, path::PathBuf};
 
@@ -25,7 +25,7 @@ pub(crate) fn tests() -> Vec<Test> {
         .map(|test| {
             let test = test.needs("chromedriver").needs("chromium");
             test.only_where(
-                is_beside_its_source,
+                is_near_its_source,
                 "a copy of the tests comes without a browser",
             )
         })
@@ -33,7 +33,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// Guests are given the corpus beside the tests, and have no browser.
-fn is_beside_its_source() -> bool {
+fn is_near_its_source() -> bool {
     std::env::var_os("TRACER_TESTS_CORPUS").is_none()
 }
 
@@ -48,7 +48,7 @@ impl Shown {
         Shown::with(trace, |page| page)
     }
 
-    /// The page after it was changed.
+    /// Shows the page after a change.
     fn with(trace: &str, change: impl FnOnce(String) -> String) -> Shown {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("report.html");
@@ -95,7 +95,8 @@ impl Shown {
     fn texts(&self, selector: &str) -> Vec<String> {
         let selector = json!(selector);
         let all = self.browser.value(&format!(
-            "[...document.querySelectorAll({selector})].filter((one) => one.checkVisibility()).map((one) => one.textContent)"
+            "[...document.querySelectorAll({selector})].filter((one) => \
+             one.checkVisibility()).map((one) => one.textContent)"
         ));
         serde_json::from_value(all).expect("texts")
     }
@@ -103,7 +104,8 @@ impl Shown {
     fn press(&self, key: &str) {
         let key = json!(key);
         self.browser.run(&format!(
-            "document.getElementById('canvas').dispatchEvent(new KeyboardEvent('keydown', {{ key: {key}, cancelable: true }}));"
+            "document.getElementById('canvas').dispatchEvent(new KeyboardEvent('keydown', {{ key: \
+             {key}, cancelable: true }}));"
         ));
     }
 }
@@ -127,7 +129,8 @@ fn nothing_leaves_the_page_and_no_text_is_markup() {
                 "document.documentElement.scrollWidth - document.documentElement.clientWidth";
             assert_eq!(shown.browser.value(overflow), 0, "{trace} at {width}");
         }
-        let made = "document.querySelectorAll('img, svg, u, b, i, iframe, object, link, style:not(head style), [onerror], [onload]').length";
+        let made = "document.querySelectorAll('img, svg, u, b, i, iframe, object, link, \
+            style:not(head style), [onerror], [onload]').length";
         assert_eq!(shown.browser.value(made), 0, "{trace}");
         shown.is_clean();
     }
@@ -144,7 +147,7 @@ fn nothing_leaves_the_page_and_no_text_is_markup() {
         hosts.contains(&"</script><script>alert(2)</script>".to_owned()),
         "{hosts:#?}"
     );
-    // What it says of one process, too.
+    // And its details of one process.
     shown
         .browser
         .run("document.querySelectorAll('#forest .who').forEach((who) => who.click());");
@@ -293,7 +296,8 @@ fn thousands_of_trees_are_cut_and_can_be_searched() {
         "{height}"
     );
     let drawn = "(() => { const canvas = document.getElementById('canvas');
-        return canvas.getContext('2d').getImageData(0, canvas.height - 100, canvas.width, 90).data.some((one) => one > 0); })()";
+        return canvas.getContext('2d').getImageData(0, canvas.height - 100, canvas.width, \
+        90).data.some((one) => one > 0); })()";
     assert_eq!(shown.browser.value(drawn), true);
     let said = shown.texts("#too-many").concat();
     assert!(
@@ -357,7 +361,8 @@ fn what_a_screen_reader_needs_is_there() {
     ] {
         assert!(roles.contains_key(role), "no {role}: {roles:?}");
     }
-    let twice = "(() => { const ids = [...document.querySelectorAll('[id]')].map((one) => one.id); return ids.length - new Set(ids).size; })()";
+    let twice = "(() => { const ids = [...document.querySelectorAll('[id]')].map((one) => one.id); \
+        return ids.length - new Set(ids).size; })()";
     assert_eq!(shown.browser.value(twice), 0, "an id stands for one thing");
     let levels = shown
         .browser

@@ -14,11 +14,11 @@ use super::{
     stage::{self, Stage},
     truth::{self, Line},
 };
-use crate::harness::{Recording, Trace, words};
+use crate::harness::{Recording, Trace, progress, words};
 
-/// How long all of it may take. The install takes a third of it; cron starts its jobs at the next full
-/// minute after that.
-const LIMIT: Duration = Duration::from_secs(300);
+/// How long the scene may go on without a word of a new process. How long all of it takes depends on
+/// the machine; cron starts its jobs at the next full minute after the install.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Who has to have spoken before the recording may end, and how often.
 const EXPECTED: [(&str, usize); 7] = [
@@ -57,10 +57,15 @@ impl Scene {
             .option(["--linger", "10m"])
             .environment("REPLICA_MINUTES", "*")
             .start();
-        let deadline = Instant::now() + LIMIT;
+        let mut heard = (0, Instant::now());
         while let Some(missing) = missing() {
             let early = recording.child.try_wait().expect("waits for its child");
-            if early.is_some() || Instant::now() > deadline {
+            let lines = truth::read().len();
+            if lines > heard.0 {
+                heard = (lines, Instant::now());
+                progress();
+            }
+            if early.is_some() || heard.1.elapsed() > PATIENCE {
                 // A trace of all the others is worth more than none.
                 eprintln!("{missing} did not speak in time");
                 break;

@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::truth;
-use crate::harness::run;
+use crate::harness::{at_the_end, run};
 
 /// Names the directory with the replica.
 pub(super) const REPLICA: &str = "TRACER_TESTS_REPLICA";
@@ -59,10 +59,7 @@ const NOISE: [(&str, &str); 2] = [
 ];
 
 /// A stage that is set.
-pub(super) struct Stage {
-    /// The far side, which ends with its stdin.
-    _hosts: Child,
-}
+pub(super) struct Stage;
 
 impl Stage {
     pub(super) fn set() -> Stage {
@@ -72,7 +69,13 @@ impl Stage {
         write(&format!("{SCENE}/job"), include_str!("job.sh"));
         write(&format!("{SCENE}/noise"), include_str!("noise.sh"));
         package();
-        let hosts = far_side(&replica);
+        let mut hosts = far_side(&replica);
+        // It ends with its stdin.
+        let stdin = hosts.stdin.take();
+        at_the_end(move || {
+            drop(stdin);
+            drop(hosts.wait());
+        });
         fs::copy(replica.join("onboard_agent.sh"), "/root/onboard_agent.sh").expect("a copy");
         for tool in PLAYED {
             // A program that was there would find no internet.
@@ -84,7 +87,7 @@ impl Stage {
         }
         call(&["systemctl", "daemon-reload"]);
         call(&["systemctl", "start", "noise.timer"]);
-        Stage { _hosts: hosts }
+        Stage
     }
 }
 

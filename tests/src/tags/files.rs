@@ -1,4 +1,4 @@
-//! Lists of service tags: of every form, in every place, and what is said of files that are none.
+//! Tests lists of service tags: every format, every place, and the messages about other files.
 
 use std::{
     fs::{self, File},
@@ -9,7 +9,7 @@ use std::{
 use super::{FIXTURES, Lists};
 use crate::harness::{Test, plain, run, says, tracer};
 
-/// What a default list is called.
+/// Name of the default list.
 const NAME: &str = "service-tags.json";
 
 pub(super) fn tests() -> Vec<Test> {
@@ -17,12 +17,12 @@ pub(super) fn tests() -> Vec<Test> {
         plain!(lists_of_every_form_together),
         plain!(a_list_lies_where_users_and_machines_have_theirs),
         without_lists(plain!(without_a_list_platform_addresses_have_names)),
-        plain!(what_is_no_list_is_told_in_a_sentence),
+        plain!(other_files_are_refused_in_a_sentence),
         plain!(a_list_may_come_through_a_pipe),
     ]
 }
 
-/// On a machine that has a list for everybody, none is hard to come by.
+/// Skips a test on machines with a global list.
 fn without_lists(test: Test) -> Test {
     let places = ["/etc/tracer", "/usr/share/tracer"].map(Path::new);
     if places.iter().any(|place| place.join(NAME).exists()) {
@@ -98,7 +98,8 @@ fn a_list_lies_where_users_and_machines_have_theirs() {
         let directory = home.path().join(directory).join("tracer");
         fs::create_dir_all(&directory).expect("a directory");
         let list = format!(
-            r#"{{"values": [{{"name": "{cloud}", "properties": {{"addressPrefixes": ["0.0.0.0/0"]}}}}]}}"#
+            r#"{{"values": [{{"name": "{cloud}", "properties":
+                {{"addressPrefixes": ["0.0.0.0/0"]}}}}]}}"#
         );
         fs::write(directory.join(NAME), list).expect("a list");
     };
@@ -134,7 +135,7 @@ fn a_list_lies_where_users_and_machines_have_theirs() {
     let given = lists.path("goog.json");
     let given = ["--service-tags", given.to_str().expect("a path")];
     assert_eq!(tag(&[("HOME", home.path())], &given), "Google");
-    // One that is there and no list is not passed over.
+    // A file that exists but is not a list is reported.
     fs::write(xdg.join("tracer").join(NAME), "<html>").expect("a file");
     let mut command = tracer();
     command
@@ -166,7 +167,7 @@ fn without_a_list_platform_addresses_have_names() {
     }
 }
 
-fn what_is_no_list_is_told_in_a_sentence() {
+fn other_files_are_refused_in_a_sentence() {
     let lists = Lists::new();
     let whole = FIXTURES[0].1;
     let write = |name: &str, text: &[u8]| fs::write(lists.path(name), text).expect("a file");
@@ -183,7 +184,7 @@ fn what_is_no_list_is_told_in_a_sentence() {
         br#"{"values": [{"name": "A", "properties": {"addressPrefixes": ["192.0.2.0/33"]}}]}"#,
     );
     write("text", b"192.0.2.0/24\n");
-    // 200 MB, of which no byte is on the disk.
+    // 200 MB, without a byte on the disk.
     File::create(lists.path("huge"))
         .and_then(|file| file.set_len(200_000_000))
         .expect("a file");

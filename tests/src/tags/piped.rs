@@ -1,4 +1,4 @@
-//! What is asked for: addresses from arguments and from stdin, and what is no address.
+//! Tests the input: addresses from arguments and from stdin, and invalid ones.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use crate::harness::{Test, plain, run, run_with, tracer};
 pub(super) fn tests() -> Vec<Test> {
     vec![
         plain!(addresses_come_from_stdin_one_a_line),
-        plain!(a_line_that_is_no_address_is_told_by_its_number),
+        plain!(a_line_without_an_address_is_reported_by_number),
         plain!(a_flood_of_bad_lines_is_counted),
         plain!(rows_line_up_in_blocks),
         plain!(usage_is_2),
@@ -39,7 +39,7 @@ fn addresses_come_from_stdin_one_a_line() {
     assert_eq!(shown.text(), "", "no address, no heading");
 }
 
-fn a_line_that_is_no_address_is_told_by_its_number() {
+fn a_line_without_an_address_is_reported_by_number() {
     let mut input = b"40.79.194.105\nexample.org\n\n10.0.0.0/8\n\xff\xfe\x1b[31m\n".to_vec();
     input.extend([b'1'; 1_000_000]);
     input.extend(b"\n40.79.194.106\n");
@@ -71,7 +71,7 @@ fn a_flood_of_bad_lines_is_counted() {
     assert!(last.contains("4900 more"), "{last}");
 }
 
-/// Wherever a pipe happens to end, the same addresses make the same table.
+/// The same addresses make the same table, regardless of how the pipe splits them.
 fn rows_line_up_in_blocks() {
     let lists = Lists::new();
     let input = format!("{}2001:db8:40::1\n", "192.0.2.1\n".repeat(3000));

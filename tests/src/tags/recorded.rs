@@ -1,4 +1,4 @@
-//! Tags of the addresses that a recording saw: they are in the trace, and readers need no list.
+//! Tests tags of recorded addresses: they are in the trace, and readers need no list.
 
 use std::{fs, time::Duration};
 
@@ -35,14 +35,14 @@ fn what_a_list_called_an_address_is_in_the_trace() {
     .option(["--service-tags", list.to_str().expect("a path")])
     .run()
     .trace();
-    // Nobody needs it any more.
+    // No reader needs it any more.
     drop(directory);
-    let told: Vec<_> = trace.all("address_tagged").collect();
-    let ours: Vec<_> = told
+    let reported: Vec<_> = trace.all("address_tagged").collect();
+    let ours: Vec<_> = reported
         .iter()
         .filter(|event| event.text("address") == "127.0.0.1")
         .collect();
-    assert_eq!(ours.len(), 1, "once for all connections: {told:?}");
+    assert_eq!(ours.len(), 1, "once for all connections: {reported:?}");
     let rows = trace.connections(["--tree", "command"]);
     assert_eq!(rows.len(), 3, "{rows:?}");
     for row in &rows[..2] {

@@ -14,6 +14,7 @@ use syn::{UseTree, visit::Visit};
 const ALLOWED: [(&str, &[&str]); 12] = [
     ("event", &[]),
     ("glob", &[]),
+    ("memory", &[]),
     ("names", &[]),
     ("redact", &[]),
     ("rules", &["glob"]),
@@ -26,7 +27,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     (
         "session",
         &[
-            "capture", "event", "model", "names", "redact", "rules", "trace", "view",
+            "capture", "event", "memory", "model", "names", "redact", "rules", "trace", "view",
         ],
     ),
 ];

@@ -43,6 +43,25 @@ const PACKAGES: [Package; 4] = [
 /// The placeholder for the number of lines before a script's archive.
 const SKIP: &str = "@SKIP@";
 
+/// Gathers all that installs the replica: the script, what it downloads, the actor.
+pub fn gather(workspace: &Path, actor: &Path, work: &Path) -> Result<PathBuf> {
+    let replica = work.join("replica");
+    let parts = tempfile::tempdir_in(work).context("cannot make a directory")?;
+    let source = workspace.join("xtask/replica");
+    let bundle = build(&source, actor, parts.path())?;
+    fs::create_dir(&replica).context("cannot make a directory")?;
+    for (from, name) in [
+        (source.join("onboard_agent.sh"), "onboard_agent.sh"),
+        (source.join("truth.sh"), "truth.sh"),
+        (bundle, "bundle.sh"),
+        (actor.to_owned(), "demo-actor"),
+    ] {
+        fs::copy(&from, replica.join(name))
+            .with_context(|| format!("cannot copy {}", from.display()))?;
+    }
+    Ok(replica)
+}
+
 /// Builds the bundle in `directory` and returns its path.
 pub fn build(replica: &Path, actor: &Path, directory: &Path) -> Result<PathBuf> {
     let architecture = output_of(Command::new("dpkg").arg("--print-architecture"))?;

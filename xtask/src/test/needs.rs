@@ -1,5 +1,5 @@
-//! Programs that some tests compare with or record. Root gets what is missing from apt-get;
-//! anybody else is told what to type. Without them those tests are skipped, not failed.
+//! Programs that some tests compare with or record. Root gets what is missing from apt-get; for
+//! other users a line says what to type. Without them those tests are skipped, not failed.
 
 use std::{
     path::Path,
@@ -11,7 +11,7 @@ use nix::unistd::Uid;
 use crate::demo::elevate;
 
 /// A program, or a file in its place, the package that has it, and what it is for.
-const PROGRAMS: [(&str, &str, &str); 17] = [
+const PROGRAMS: [(&str, &str, &str); 20] = [
     ("strace", "strace", "the oracle for execs and connections"),
     ("ip", "iproute2", "networks of the tests' own"),
     ("ss", "iproute2", "the oracle for open sockets"),
@@ -20,6 +20,9 @@ const PROGRAMS: [(&str, &str, &str); 17] = [
     ("make", "make", "a fan-out to record"),
     ("python3", "python3", "threads that start programs"),
     ("dpkg-deb", "dpkg", "packages to install"),
+    ("systemd-run", "systemd", "units to record, in a sandbox"),
+    ("dbus-daemon", "dbus", "what systemd is asked through"),
+    ("cron", "cron", "jobs to record, in a sandbox"),
     ("openssl", "openssl", "certificates, and a client to record"),
     ("curl", "curl", "a client to record"),
     ("wget", "wget", "a client to record"),
@@ -56,7 +59,13 @@ pub fn look(no_live: bool) {
         return;
     }
     println!("test: installing with apt-get: {packages}");
-    let install = format!("apt-get install --yes --no-install-recommends {packages}");
+    // No daemon of theirs starts on the machine: `invoke-rc.d` asks this program.
+    let install = format!(
+        "policy=/usr/sbin/policy-rc.d; if [ ! -e $policy ]; then \
+         printf '#!/bin/sh\\nexit 101\\n' >$policy && chmod 755 $policy && \
+         trap 'rm -f $policy' EXIT; fi; \
+         apt-get install --yes --no-install-recommends {packages}"
+    );
     // A fresh machine knows of no package yet, and one that knows them needs no update.
     let installed = shell(&install) || (shell("apt-get update") && shell(&install));
     if !installed {

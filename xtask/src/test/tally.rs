@@ -19,8 +19,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Runs a test program and passes on what it prints.
-    pub fn run(&mut self, command: &mut Command, what: &str) -> Result<()> {
+    /// Runs a test program and passes on its output; a place comes before the names of its tests.
+    pub fn run(&mut self, command: &mut Command, what: &str, place: Option<&str>) -> Result<()> {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -30,6 +30,12 @@ impl Tally {
         let failed_before = self.failed.len();
         for line in BufReader::new(output).lines() {
             let line = line.context("cannot read what the tests print")?;
+            let line = match (place, line.strip_prefix("test ")) {
+                (Some(place), Some(rest)) if outcome(&line).is_some() => {
+                    format!("test {place}: {rest}")
+                }
+                _ => line,
+            };
             println!("{line}");
             self.line(&line);
         }

@@ -14,6 +14,8 @@ for word in $(cat /proc/cmdline); do
 done
 # What every machine for the continuous integration must be able to do, a guest must.
 export CI=true TRACER_TESTS_SLOW=1 TRACER=/tests/tracer TRACER_TESTS_CORPUS=/tests/corpus TRACER_TESTS_REPLICA=/tests/replica
+# Lines on the console say that the tests go on, also while one of them takes long.
+export TRACER_TESTS_PROGRESS=/dev/ttyS0
 xargs -0 /tests/tracer-tests --color never </tests/arguments >&3 2>/run/stderr
 status=$?
 # Last, because there is no way back from it.

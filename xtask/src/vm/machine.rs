@@ -1,5 +1,5 @@
-//! One guest under the emulator: boots it, passes on what the tests say, and ends it when it takes too
-//! long. It judges no test.
+//! One guest under the emulator: boots it, passes on what the tests say, and ends it when it makes
+//! no progress any more. It judges no test.
 
 use std::{
     fs,
@@ -32,8 +32,8 @@ pub struct Ran {
     pub answers: String,
     /// What the kernel and the first program wrote to the first one.
     pub console: String,
-    /// Whether it had to be ended, after so long.
-    pub timed_out: Option<Duration>,
+    /// Whether it had to be ended, after so long without a sign of progress.
+    pub stalled: Option<Duration>,
 }
 
 /// KVM is not asked for: a result must not depend on whether a machine has it. Both processors are played by one thread:
@@ -49,12 +49,13 @@ const OPTIONS: [&str; 7] = [
     "max",
     "-no-reboot",
 ];
-/// How long a guest may take, seconds. Where the verifier has most to do, one takes two thirds of it.
-const LIMIT: u64 = 900;
+/// How long a guest may write nothing to either line. A slow machine makes a guest slow, so the time
+/// that all of it takes says nothing; a guest writes when a test ends, and as programs end in a test.
+const PATIENCE: Duration = Duration::from_secs(300);
 const COMMAND_LINE: &str = "console=ttyS0 panic=-1 quiet";
 
 impl Machine<'_> {
-    /// Runs it to its end, or to the end of its time.
+    /// Runs it to its end, or until it makes no progress.
     pub fn run(&self) -> Result<Ran> {
         let console = self.file("console");
         let answers = self.file("answers");
@@ -65,10 +66,9 @@ impl Machine<'_> {
         }
         command.stdin(Stdio::null());
         let mut emulator = Running(command.spawn().context("cannot run the emulator")?);
-        let limit = Duration::from_secs(LIMIT);
-        let deadline = Instant::now() + limit;
+        let mut progress = Progress::begin();
         let mut shown = 0;
-        let mut timed_out = None;
+        let mut stalled = None;
         loop {
             let ended = emulator
                 .0
@@ -81,8 +81,8 @@ impl Machine<'_> {
                 }
                 break;
             }
-            if Instant::now() > deadline {
-                timed_out = Some(limit);
+            if progress.is_stalled(size(&console) + size(&answers), Instant::now()) {
+                stalled = Some(PATIENCE);
                 break;
             }
             thread::sleep(Duration::from_millis(200));
@@ -91,7 +91,7 @@ impl Machine<'_> {
         Ok(Ran {
             answers: read(&answers),
             console: read(&console),
-            timed_out,
+            stalled,
         })
     }
 
@@ -146,6 +146,36 @@ impl Drop for Running {
     }
 }
 
+/// How far a guest got, by how much it wrote.
+struct Progress {
+    written: u64,
+    since: Instant,
+}
+
+impl Progress {
+    fn begin() -> Progress {
+        Progress {
+            written: 0,
+            since: Instant::now(),
+        }
+    }
+
+    /// Takes note of what is written now, and tells whether that is the same for too long.
+    fn is_stalled(&mut self, written: u64, now: Instant) -> bool {
+        if written != self.written {
+            *self = Progress {
+                written,
+                since: now,
+            };
+        }
+        now.duration_since(self.since) > PATIENCE
+    }
+}
+
+fn size(file: &Path) -> u64 {
+    fs::metadata(file).map_or(0, |found| found.len())
+}
+
 fn read(file: &Path) -> String {
     let bytes = fs::read(file).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
@@ -161,4 +191,24 @@ fn show(guest: &str, answers: &str, from: usize) -> usize {
         }
     }
     from + whole
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{PATIENCE, Progress};
+
+    #[test]
+    fn a_guest_that_writes_may_take_as_long_as_it_likes() {
+        let mut progress = Progress::begin();
+        let begun = progress.since;
+        for minutes in 1..60_u64 {
+            let now = begun + Duration::from_secs(60 * minutes);
+            assert!(!progress.is_stalled(minutes, now));
+        }
+        let last = begun + Duration::from_secs(60 * 59);
+        assert!(!progress.is_stalled(59, last + PATIENCE));
+        assert!(progress.is_stalled(59, last + PATIENCE + Duration::from_secs(1)));
+    }
 }

@@ -9,6 +9,9 @@ use serde_json::Value;
 use super::machine::Ran;
 use crate::test::tally::{self, Outcome};
 
+/// The beginning of the lines that tests write to the console while they go on.
+const PROGRESS: &str = "tests: going on";
+
 /// Lines of an unfinished guest that are shown.
 const LAST: usize = 25;
 
@@ -104,9 +107,9 @@ impl Report {
 
 /// Why a guest is not to be believed, if it is not.
 fn trouble(ran: &Ran, is_over: bool, status: Option<i32>, failed: usize) -> Option<String> {
-    let what = match (ran.timed_out, status) {
+    let what = match (ran.stalled, status) {
         (Some(limit), _) => format!(
-            "the guest did not end within {} s and was ended",
+            "the guest made no progress for {} s and was ended",
             limit.as_secs()
         ),
         (None, _) if !is_over => "the guest ended before the tests did".to_owned(),
@@ -120,7 +123,7 @@ fn trouble(ran: &Ran, is_over: bool, status: Option<i32>, failed: usize) -> Opti
     let last = |name: &str, text: &str| {
         let lines: Vec<&str> = text
             .lines()
-            .filter(|line| !line.trim().is_empty())
+            .filter(|line| !line.trim().is_empty() && !line.starts_with(PROGRESS))
             .collect();
         let from = lines.len().saturating_sub(LAST);
         let shown: String = lines[from..]
@@ -140,7 +143,7 @@ mod tests {
         Ran {
             answers: answers.to_owned(),
             console: "Kernel panic - not syncing\n".to_owned(),
-            timed_out: None,
+            stalled: None,
         }
     }
 

@@ -1,53 +1,44 @@
-//! Rules of the firewall, by the programs that list them: nft(8), and iptables-save(8) for what iptables' older kind has in
-//! the kernel. Which programs are asked depends on what the kernel has: asking would otherwise load modules.
+//! Rules of the firewall, as the kernel itself lists them: nf_tables over netlink, iptables' older kind by getsockopt(2).
+//! Only what the kernel has already is asked for: to ask for more would have it load modules, by a program.
 
-mod nft;
-mod tables;
+mod attributes;
+mod field;
+mod legacy;
+mod netlink;
+mod rule;
+mod ruleset;
+mod set;
+mod statement;
+mod value;
+mod verdict;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, path::Path, sync::OnceLock};
 
-use super::{
-    look::{Look, read},
-    program::{self, Limits},
-};
-
-const LIMITS: Limits = Limits {
-    time: Duration::from_secs(2),
-    bytes: 4 << 20,
-};
-
-/// Tables of iptables' older kind that are in use, one a line.
-const OLD: [(&str, &str); 2] = [
-    ("iptables", "/proc/self/net/ip_tables_names"),
-    ("ip6tables", "/proc/self/net/ip6_tables_names"),
-];
+use super::look::Look;
 
 /// Rules, each after where it is; no value.
 pub(super) fn look() -> Option<Look> {
     let mut rules = Vec::new();
     let mut problems = Vec::new();
-    let has_nf_tables = may_have("nf_tables");
+    let has_nf_tables = may_have_nf_tables();
     if has_nf_tables {
-        match list_nf_tables() {
+        match ruleset::rules() {
             Ok(found) => rules.extend(found),
-            Err(problem) => problems.push(problem),
+            Err(error) => problems.push(format!("cannot list rules of nf_tables: {error}")),
         }
     }
     let mut is_used = false;
-    for (family, names) in OLD {
-        if read(Path::new(names), LIMITS.bytes)
-            .is_ok_and(|names| names.is_none_or(|names| names.is_empty()))
-        {
-            continue;
-        }
-        is_used = true;
-        match list_old(family) {
-            Ok(found) => rules.extend(found),
-            Err(problem) => problems.push(problem),
+    for family in legacy::FAMILIES {
+        match family.rules() {
+            Ok(None) => {}
+            Ok(Some(found)) => {
+                is_used = true;
+                rules.extend(found);
+            }
+            Err(problem) => {
+                is_used = true;
+                problems.push(problem);
+            }
         }
     }
     if !has_nf_tables && !is_used {
@@ -60,71 +51,34 @@ pub(super) fn look() -> Option<Look> {
     Some(look)
 }
 
-/// Whether the kernel has a module in it. Where it is unknown, it has.
-fn may_have(module: &str) -> bool {
-    if Path::new("/sys/module").join(module).is_dir() || !Path::new("/proc/modules").exists() {
-        return true;
+/// Checks that the kernel has nf_tables, so that it need not load it for being asked.
+fn may_have_nf_tables() -> bool {
+    // What is built in is known from a file that a command may write. So it is read once, before.
+    static BUILT_IN: OnceLock<bool> = OnceLock::new();
+    let is_built_in = *BUILT_IN.get_or_init(|| is_built_in("nf_tables"));
+    is_built_in || Path::new("/sys/module/nf_tables").is_dir()
+}
+
+/// Checks whether a module is part of the kernel. A kernel that loads none may have it.
+fn is_built_in(module: &str) -> bool {
+    match fs::exists("/proc/modules") {
+        Ok(true) => {}
+        Ok(false) => return true,
+        Err(_) => return false,
     }
     let Ok(names) = nix::sys::utsname::uname() else {
-        return true;
+        return false;
     };
-    let built_in = Path::new("/lib/modules")
+    let list = Path::new("/lib/modules")
         .join(names.release())
         .join("modules.builtin");
-    // In a container there are none of these files.
-    fs::read_to_string(built_in)
-        .map_or_else(|_| true, |paths| paths.contains(&format!("/{module}.ko")))
-}
-
-fn list_nf_tables() -> Result<Vec<Vec<u8>>, String> {
-    if let Some(nft) = program::find("nft") {
-        // Without what changes by itself: counters, quotas that are used up, times that are left.
-        let text = program::output(&nft, &["-s", "list", "ruleset"], LIMITS)?;
-        return Ok(nft::rules(&text));
-    }
-    let mut rules = Vec::new();
-    for (family, _) in OLD {
-        let names = [format!("{family}-nft-save"), format!("{family}-save")];
-        let save = names
-            .iter()
-            .filter_map(|name| program::find(name))
-            .find(|path| is_for_nf_tables(path))
-            .ok_or("there is no nft to list rules of nf_tables")?;
-        rules.extend(tables::rules(family, &program::output(&save, &[], LIMITS)?));
-    }
-    Ok(rules)
-}
-
-fn list_old(family: &str) -> Result<Vec<Vec<u8>>, String> {
-    let names = [format!("{family}-legacy-save"), format!("{family}-save")];
-    let save: PathBuf = names
-        .iter()
-        .filter_map(|name| program::find(name))
-        .find(|path| !is_for_nf_tables(path))
-        .ok_or_else(|| {
-            format!("there is no {family}-legacy-save to list rules of the older kind")
-        })?;
-    Ok(tables::rules(family, &program::output(&save, &[], LIMITS)?))
-}
-
-/// `iptables-save` is a link to the program of either kind.
-fn is_for_nf_tables(program: &Path) -> bool {
-    fs::canonicalize(program).is_ok_and(|path| {
-        let name = path.file_name().unwrap_or_default();
-        name.to_string_lossy().contains("nft")
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::may_have;
-
-    #[test]
-    fn modules_that_are_there() {
-        // Either it has modules, and none of this name, or it is not known.
-        let has_list = std::path::Path::new("/proc/modules").exists();
-        if !has_list {
-            assert!(may_have("no_such_module"));
+    const LIMIT: u64 = 4 << 20;
+    match super::look::read(&list, LIMIT) {
+        Ok(Some(paths)) => {
+            let name = format!("/{module}.ko");
+            paths.windows(name.len()).any(|it| it == name.as_bytes())
         }
+        // In a container there are none of these files, and the module is in /sys if it is used.
+        Ok(None) | Err(_) => false,
     }
 }

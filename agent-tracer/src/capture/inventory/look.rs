@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     capture::{
-        packed::{Packed, Packer},
+        files::baseline::{Baseline as Packed, BaselineBuilder as Packer},
         regular,
     },
     event::Difference,

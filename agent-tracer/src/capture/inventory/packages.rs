@@ -1,31 +1,17 @@
-//! Packages that are installed: dpkg's from its files, as dpkg(1) keeps them, rpm's from rpm(8) itself, whose database
-//! changes its form with each of its releases.
+//! Packages of dpkg that are installed, from its files as dpkg(1) keeps them.
 
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use super::{
-    look::{Look, lines, read},
-    program::{self, Limits},
-};
+use super::look::{Look, lines, read};
 
 const DPKG: &str = "/var/lib/dpkg";
 
 /// A machine with everything has some 10 MiB.
 const LIMIT: u64 = 64 << 20;
-
-const RPM: [&str; 2] = ["/var/lib/rpm", "/usr/lib/sysimage/rpm"];
-const RPM_LIMITS: Limits = Limits {
-    time: Duration::from_secs(5),
-    bytes: 16 << 20,
-};
-
-/// What is between two answers of rpm, see `QUERY`.
-const RPM_QUERY: &str = "%{NAME}.%{ARCH}\\t%{VERSION}-%{RELEASE}\\n";
 
 /// Packages of dpkg: `name:architecture`; version and state.
 pub(super) fn dpkg() -> Option<Look> {
@@ -101,42 +87,13 @@ fn parse_dpkg(text: &[u8]) -> Look {
     Look::of(packages)
 }
 
-/// Packages of rpm: `name.architecture`; version and release.
-pub(super) fn rpm() -> Option<Look> {
-    if !RPM.iter().any(|path| Path::new(path).is_dir()) {
-        return None;
-    }
-    let rpm = program::find("rpm")?;
-    Some(
-        match program::output(&rpm, &["-qa", "--qf", RPM_QUERY], RPM_LIMITS) {
-            Ok(text) => parse_rpm(&text),
-            Err(problem) => Look::failed(problem),
-        },
-    )
-}
-
-fn parse_rpm(text: &[u8]) -> Look {
-    let mut packages: BTreeMap<Vec<u8>, Vec<&[u8]>> = BTreeMap::new();
-    for line in lines(text) {
-        let mut fields = line.splitn(2, |byte| *byte == b'\t');
-        if let (Some(name), Some(version)) = (fields.next(), fields.next()) {
-            packages.entry(name.to_vec()).or_default().push(version);
-        }
-    }
-    // Of kernels there are several. rpm has no order of its own.
-    Look::of(packages.into_iter().map(|(name, mut versions)| {
-        versions.sort_unstable();
-        (name, versions.join(b", ".as_slice()))
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use proptest::prelude::*;
 
-    use super::{super::look::told, dpkg_at, parse_dpkg, parse_rpm};
+    use super::{super::look::told, dpkg_at, parse_dpkg};
 
     const STATUS: &[u8] = b"Package: adduser\nStatus: install ok installed\nPriority: important\n\
         Architecture: all\nVersion: 3.134\nDescription: add users\n Package: no\n Version: 9\n\n\
@@ -174,21 +131,10 @@ mod tests {
         assert_eq!(look.entries.len(), 3);
     }
 
-    #[test]
-    fn several_kernels_of_rpm() {
-        let look =
-            parse_rpm(b"kernel.x86_64\t6.1-2\nbash.x86_64\t5.2-1\nkernel.x86_64\t6.1-1\nx\n");
-        assert_eq!(
-            told(&look),
-            ["bash.x86_64 = 5.2-1", "kernel.x86_64 = 6.1-1, 6.1-2"]
-        );
-    }
-
     proptest! {
         #[test]
         fn any_bytes(text in prop::collection::vec(any::<u8>(), 0..400)) {
             parse_dpkg(&text);
-            parse_rpm(&text);
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{Looks, look::Look, unit_files};
 use crate::{
-    capture::units::{Lists, lists},
+    capture::systemd::{Lists, lists},
     event::Subject,
 };
 
@@ -76,7 +76,7 @@ fn sorted(entries: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Vec<(Vec<u8>, Ve
 #[cfg(test)]
 mod tests {
     use super::{super::look::told, of};
-    use crate::capture::units::{ListedUnit, Lists};
+    use crate::capture::systemd::{ListedUnit, Lists};
 
     #[test]
     fn what_systemctl_shows() {

@@ -1,5 +1,5 @@
-//! UDP sockets and their peers, until the socket is gone. How much went to and fro the kernel side counts; it is asked
-//! once nothing more is to come.
+//! Tracks UDP sockets and their peers until the socket is closed. The kernel side counts their
+//! traffic; the counts are fetched once they are final.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,7 +18,7 @@ pub(super) struct Datagrams {
     peers: BTreeMap<u64, Known>,
     /// The numbers of one socket's peers, the bound end among them.
     by_cookie: HashMap<u64, Vec<u64>>,
-    /// Peers of which it is not known how much went to and fro, or how much in the end.
+    /// Peers with an unknown or incomplete count of traffic.
     uncounted: u64,
 }
 
@@ -27,11 +27,12 @@ struct Known {
     owned: Owned,
 }
 
-/// As many as the kernel side counts.
+/// The limit of the kernel side, too.
 const LIMIT: usize = PEER_LIMIT as usize;
 
 impl Datagrams {
-    /// A peer of a socket; without one, the end that it is bound to. Where there are too many, the oldest is counted and forgotten.
+    /// Adds a peer of a socket; without one, the bound end. Past the limit, the oldest is counted
+    /// and dropped.
     pub(super) fn add(
         &mut self,
         cookie: u64,
@@ -39,20 +40,20 @@ impl Datagrams {
         owned: Owned,
         boot_ns: u64,
         count: TakeCount<'_>,
-        tell: &mut dyn FnMut(Told),
+        emit: &mut dyn FnMut(Told),
     ) {
         let key = key(cookie, peer.and_then(Ends::remote));
         if self.peers.len() >= LIMIT
             && let Some((oldest, known)) = self.peers.pop_first()
         {
             self.unlist(known.key.cookie, oldest);
-            known.told(boot_ns, count, tell);
+            known.report(boot_ns, count, emit);
             self.uncounted += 1;
         }
         self.adopt(key, owned);
     }
 
-    /// One more, whether or not there are too many.
+    /// Adds a peer regardless of the limit.
     pub(super) fn adopt(&mut self, key: PeerKey, owned: Owned) {
         self.by_cookie
             .entry(key.cookie)
@@ -61,26 +62,27 @@ impl Datagrams {
         self.peers.insert(owned.connection, Known { key, owned });
     }
 
-    /// Whose a socket is that an answer came to: the last of its peers is the one that was asked.
+    /// Returns the owner of the socket that an answer came to: that of its last peer, who was
+    /// asked.
     pub(super) fn owner(&self, cookie: u64) -> Option<Owned> {
         let last = self.by_cookie.get(&cookie)?.last()?;
         Some(self.peers.get(last)?.owned)
     }
 
-    /// The socket is gone.
+    /// Releases a closed socket.
     pub(super) fn release(
         &mut self,
         cookie: u64,
         boot_ns: u64,
         count: TakeCount<'_>,
-        tell: &mut dyn FnMut(Told),
+        emit: &mut dyn FnMut(Told),
     ) {
         for number in self.by_cookie.remove(&cookie).unwrap_or_default() {
             let Some(known) = self.peers.remove(&number) else {
                 continue;
             };
             let counted = count(&known.key, true).unwrap_or_else(|| {
-                // It had made room for others.
+                // Removed before, to make room for others.
                 self.uncounted += 1;
                 Traffic::default()
             });
@@ -92,25 +94,25 @@ impl Datagrams {
                 datagrams_sent: counted.sent,
                 datagrams_received: counted.received,
             };
-            tell(Told::Event(
+            emit(Told::Event(
                 known.owned.event(boot_ns, EventKind::Close(close)),
             ));
         }
     }
 
-    /// Counts all of them.
+    /// Reports the counts of all peers.
     pub(super) fn count_all(
         &mut self,
         boot_ns: u64,
         count: TakeCount<'_>,
-        tell: &mut dyn FnMut(Told),
+        emit: &mut dyn FnMut(Told),
     ) {
         for known in self.peers.values() {
-            self.uncounted += u64::from(!known.told(boot_ns, count, tell));
+            self.uncounted += u64::from(!known.report(boot_ns, count, emit));
         }
     }
 
-    /// How many peers were not counted to their end, since the last call.
+    /// Returns the number of peers without a complete count, since the last call.
     pub(super) fn take_uncounted(&mut self) -> u64 {
         std::mem::take(&mut self.uncounted)
     }
@@ -125,7 +127,8 @@ impl Datagrams {
     }
 }
 
-/// Where the kernel side counts what goes between a socket and a peer; without one, between it and strangers.
+/// Returns the kernel-side key for the traffic between a socket and a peer; without one, that with
+/// strangers.
 pub(super) fn key(cookie: u64, peer: Option<SocketAddr>) -> PeerKey {
     let mut address = [0; 16];
     match peer.map(|peer| peer.ip().to_canonical()) {
@@ -146,8 +149,9 @@ pub(super) fn key(cookie: u64, peer: Option<SocketAddr>) -> PeerKey {
 }
 
 impl Known {
-    /// False where the kernel side had no room for it any more, and nothing is known.
-    fn told(&self, boot_ns: u64, count: TakeCount<'_>, tell: &mut dyn FnMut(Told)) -> bool {
+    /// Reports the counts of a peer. Returns false where the kernel side had no room, and they are
+    /// unknown.
+    fn report(&self, boot_ns: u64, count: TakeCount<'_>, emit: &mut dyn FnMut(Told)) -> bool {
         let Some(counted) = count(&self.key, false) else {
             return false;
         };
@@ -158,7 +162,7 @@ impl Known {
             datagrams_sent: counted.sent,
             datagrams_received: counted.received,
         };
-        tell(Told::Event(
+        emit(Told::Event(
             self.owned.event(boot_ns, EventKind::Counted(counted)),
         ));
         true

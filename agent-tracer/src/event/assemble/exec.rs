@@ -3,10 +3,58 @@
 use agent_tracer_ebpf as wire;
 
 use super::{Assembler, fields::Fields, path};
-use crate::event::Exec;
+use crate::event::{Exec, Identity, View};
+
+/// What the kernel told of an executable and of the view that its path is of.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// What needs no judgement; the namespaces in it are not filled in.
+    pub identity: Identity,
+    /// `mnt_id` of the root directory of the process.
+    pub root_mount: u32,
+    /// Inode number of that directory.
+    pub root_inode: u64,
+    /// Inode number of the mount namespace of the process.
+    pub mount_namespace: u32,
+    /// Inode number of the mount namespace that the executable is in; 0 where it is in none.
+    pub file_namespace: u32,
+    /// Inode number of the user namespace of the process.
+    pub user_namespace: u32,
+}
+
+/// Says which file the executable at a path is, and whose view that path is of.
+pub type Identify = Box<dyn Fn(&[u8], &Seen) -> Identity>;
+
+fn seen(told: &wire::Identity, user: u32) -> Seen {
+    // More than five ranges are elsewhere, and what is read in their place means nothing.
+    let is_mapped = (1..=5).contains(&told.ranges);
+    let position = user
+        .checked_sub(told.outer)
+        .filter(|position| is_mapped && *position < told.count);
+    Seen {
+        identity: Identity {
+            device: told.device,
+            inode: told.inode,
+            owner: told.user,
+            group: told.group,
+            mode: u32::from(told.mode),
+            view: View::Unknown.into(),
+            inner_user: position.and_then(|position| told.inner.checked_add(position)),
+            ..Identity::default()
+        },
+        root_mount: told.root_mount,
+        root_inode: told.root_inode,
+        mount_namespace: told.mount_namespace,
+        file_namespace: told.file_namespace,
+        user_namespace: told.user_namespace,
+    }
+}
 
 impl Assembler {
-    pub(super) fn exec(&mut self, fields: &mut Fields<'_>, tid: u32, boot_ns: u64) -> Option<Exec> {
+    pub(super) fn exec(&mut self, fields: &mut Fields<'_>, header: wire::Header) -> Option<Exec> {
+        let wire::Header {
+            tid, boot_ns, user, ..
+        } = header;
         let argv_bytes = fields.u32()? as usize;
         let argv_ahead = fields.u32()? as usize;
         let former_tid = fields.u32()?;
@@ -18,6 +66,7 @@ impl Assembler {
         let inline = usize::from(fields.u16()?);
         fields.bytes(6)?;
         let comm = fields.comm()?;
+        let identity = fields.identity()?;
         let filename = fields.bytes(filename)?.to_vec();
         let interpreter = fields.bytes(interpreter)?.to_vec();
         let exe = path(
@@ -42,7 +91,10 @@ impl Assembler {
             area.truncate(argv_ahead);
         }
         let truncated = area.len() < argv_bytes;
+        let identify = self.identify.as_ref();
+        let identity = identify.map(|identify| identify(&exe, &seen(&identity, user)));
         Some(Exec {
+            identity,
             filename,
             interpreter,
             exe,

@@ -89,6 +89,27 @@ impl<'a> Fields<'a> {
         })
     }
 
+    pub(super) fn identity(&mut self) -> Option<wire::Identity> {
+        let identity = wire::Identity {
+            inode: self.u64()?,
+            root_inode: self.u64()?,
+            device: self.u32()?,
+            user: self.u32()?,
+            group: self.u32()?,
+            root_mount: self.u32()?,
+            file_namespace: self.u32()?,
+            mount_namespace: self.u32()?,
+            user_namespace: self.u32()?,
+            ranges: self.u32()?,
+            inner: self.u32()?,
+            outer: self.u32()?,
+            count: self.u32()?,
+            mode: self.u16()?,
+            padding: self.u16()?,
+        };
+        Some(identity)
+    }
+
     pub(super) fn comm(&mut self) -> Option<Vec<u8>> {
         let comm = self.bytes(wire::COMM_BYTES)?;
         let length = comm

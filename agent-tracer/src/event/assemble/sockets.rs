@@ -1,5 +1,6 @@
-//! TCP sockets between connect or listen and close, by which a change of state, which happens under anyone, finds its
-//! owner; and calls of `connect(2)` of which it is not known whether they send anything.
+//! Tracks TCP sockets between connect or listen and close. A change of state happens under any
+//! process; the socket's owner is found here. It also tracks calls of `connect(2)` that may not
+//! send anything.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -24,9 +25,9 @@ pub(super) struct Sockets {
     /// By the address of the socket, with its cookie.
     by_address: HashMap<u64, (u64, Owned)>,
     by_cookie: HashMap<u64, Owned>,
-    /// Those that were there before, by their cookie.
+    /// Earlier sockets, by cookie.
     earlier: HashMap<u64, Owned>,
-    /// The last one of each thread, until it is known what became of it.
+    /// The last attempt of each thread, until its fate is known.
     attempts: BTreeMap<u32, Attempt>,
 }
 
@@ -37,19 +38,19 @@ pub(super) struct Attempt {
     pub(super) user: u32,
     pub(super) cookie: u64,
     pub(super) ends: Ends,
-    /// What the routing table said.
+    /// The answer of the routing table.
     pub(super) error: u32,
 }
 
 impl Attempt {
-    /// It sent nothing: that is a connection too, asked for and failed.
-    pub(super) fn fail(self, owned: Owned, tell: &mut dyn FnMut(Told)) {
+    /// Reports an attempt that sent nothing as a failed connection.
+    pub(super) fn fail(self, owned: Owned, emit: &mut dyn FnMut(Told)) {
         let connect = self.ends.connect(owned.connection, Protocol::Tcp);
         let failed = ConnectFailed {
             connection: owned.connection,
             local_address: Vec::new(),
             local_port: 0,
-            // No table knows a way.
+            // No table has a route.
             error: match self.error {
                 EAGAIN => ENETUNREACH,
                 error => error,
@@ -60,7 +61,7 @@ impl Attempt {
             EventKind::Connect(connect),
             EventKind::ConnectFailed(failed),
         ] {
-            tell(Told::Event(owned.event(self.boot_ns, kind)));
+            emit(Told::Event(owned.event(self.boot_ns, kind)));
         }
     }
 }
@@ -79,32 +80,35 @@ impl Sockets {
         }
     }
 
-    /// The owner of a socket that connected.
+    /// Returns the owner of a connected socket.
     pub(super) fn owner(&self, cookie: u64) -> Option<Owned> {
         let found = self.by_cookie.get(&cookie);
         found.or_else(|| self.earlier.get(&cookie)).copied()
     }
 
-    /// A thread calls `connect(2)`. What it called for before has sent nothing, if it is still here.
+    /// Notes a call of `connect(2)`. A previous attempt of the thread that is still here has sent
+    /// nothing.
     pub(super) fn attempt(&mut self, thread: u32, attempt: Attempt) -> Option<Attempt> {
         self.attempts.insert(thread, attempt)
     }
 
-    /// A thread sent a SYN from that socket. An attempt of it from another one, if it is here.
+    /// Notes a SYN of a thread. Returns its pending attempt from another socket.
     pub(super) fn attempt_went_out(&mut self, thread: u32, cookie: u64) -> Option<Attempt> {
-        // Nothing asked for a cookie where cgroup programs do not run; then nothing is here either.
+        // Without cgroup programs no cookie was made; then there is no attempt here either.
         let is_own = |attempt: &Attempt| attempt.cookie == cookie;
         let former = self.attempts.remove(&thread);
         if former.as_ref().is_some_and(is_own) {
             return None;
         }
-        // With TCP Fast Open, the SYN goes out with the first bytes, which another thread may write.
+        // With TCP Fast Open, the SYN goes out with the first bytes, which another thread may
+        // write.
         self.attempts.retain(|_, attempt| !is_own(attempt));
         former
     }
 
-    /// The routing table says something to a thread: to what it called for last, or to what it does after that failed. One
-    /// table that does not know is followed by the next one; any other error ends the call, and nothing later is about it.
+    /// Notes an answer of the routing table to a thread. It concerns the last attempt, or the
+    /// thread's actions after that attempt failed. After a table without a route the next one is
+    /// asked; any other error ends the call.
     pub(super) fn route(&mut self, thread: u32, error: u32) {
         if let Some(attempt) = self.attempts.get_mut(&thread)
             && matches!(attempt.error, 0 | EAGAIN | ENETUNREACH)
@@ -125,7 +129,7 @@ impl Sockets {
             .collect()
     }
 
-    /// What a change of state amounts to; nothing where the socket is nobody's.
+    /// Derives an event from a change of state; `None` for a socket without an owner.
     pub(super) fn change(&mut self, change: &Change) -> Option<Event> {
         let owned = match (change.cookie, change.to) {
             (0, TCP_CLOSE) => self

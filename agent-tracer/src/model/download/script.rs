@@ -1,10 +1,10 @@
-//! Which of its arguments is the script of a program that runs scripts.
+//! Finds the script among the arguments of an interpreter.
 
-/// Arguments that are looked at.
+/// Limit of arguments searched.
 const ARGUMENTS: usize = 12;
 
-/// The options of an interpreter that matter: letters of those that have a value, and of those after which there is no
-/// script, but code or a name.
+/// Relevant options of an interpreter: letters with a value, and letters that replace the script by
+/// code or a name.
 struct Options {
     names: &'static [&'static [u8]],
     valued: &'static [u8],
@@ -56,7 +56,7 @@ const INTERPRETERS: [Options; 7] = [
 /// Options in words that have a value.
 const VALUED: [&[u8]; 3] = [b"--rcfile", b"--init-file", b"--require"];
 
-/// The script that a program of that name was given, as it was given; `sh <script` cannot be told.
+/// Returns the script given to a program of that name, as written. `sh <script` is not visible.
 pub(super) fn of<'a>(name: &[u8], argv: &'a [Vec<u8>]) -> Option<&'a [u8]> {
     let name = without_version(name);
     let (first, words) = argv.split_first()?;
@@ -94,7 +94,7 @@ pub(super) fn of<'a>(name: &[u8], argv: &'a [Vec<u8>]) -> Option<&'a [u8]> {
                     if !options.valued.contains(letter) {
                         continue;
                     }
-                    // A shell's is the next word, whatever other letters follow.
+                    // For a shell it is the next word, after any further letters.
                     let is_within = at + 1 < letters.len();
                     if is_shell || !is_within {
                         words.next();

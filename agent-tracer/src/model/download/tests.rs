@@ -1,4 +1,4 @@
-//! What is a download, by what names it goes on, and until when it is one.
+//! Tests which files are downloads, under which names, and until when.
 
 use super::absolute;
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 /// Milliseconds.
 const MS: u64 = 1_000_000;
 
-/// Events one after the other, 10 ms apart; those of files are told 5 ms after they happened.
+/// Events in a row, 10 ms apart; those of files are reported 5 ms after the change.
 #[derive(Default)]
 struct Story {
     events: Vec<Event>,
@@ -46,7 +46,7 @@ impl Story {
         self.add(pid, EventKind::Fork(fork))
     }
 
-    /// A new process that executes that in /d.
+    /// Runs a command line in /d, in a new process.
     fn runs(self, pid: u32, line: &str) -> Story {
         self.forks(pid).executes(pid, line)
     }
@@ -119,7 +119,7 @@ impl Story {
         self.add(pid, EventKind::File(file))
     }
 
-    /// Process 10 gets that.
+    /// Makes process 10 download to a path.
     fn gets(self, path: &str) -> Story {
         self.runs(10, "curl -O")
             .connects(10, 443)
@@ -129,8 +129,8 @@ impl Story {
             .ends(10)
     }
 
-    /// `path writer carrier runner executions`, 0 for no carrier.
-    fn told(&self) -> Vec<String> {
+    /// Lists `path writer carrier runner executions`, with 0 for no carrier.
+    fn reported(&self) -> Vec<String> {
         let model = self.model();
         let pid = |index| model.process(index).id.pid;
         let all = model.downloads();
@@ -169,16 +169,16 @@ const NOTHING: [&str; 0] = [];
 fn what_brought_nothing_is_no_source() {
     let writes = |story: Story| story.file(10, Written, "/d/x").runs(20, "./x");
     let curl = || story().runs(10, "curl").connects(10, 443);
-    assert_eq!(writes(curl().refused()).told(), NOTHING);
-    assert_eq!(writes(curl()).told(), NOTHING);
+    assert_eq!(writes(curl().refused()).reported(), NOTHING);
+    assert_eq!(writes(curl()).reported(), NOTHING);
     let silent = curl().answered().has_received(0);
-    assert_eq!(writes(silent).told(), NOTHING);
+    assert_eq!(writes(silent).reported(), NOTHING);
     let open = writes(curl().answered());
-    assert_eq!(open.told(), ["/d/x 10 0 20 1"]);
-    // Only at its end it is known that it brought something.
-    assert_eq!(open.has_received(0).told(), NOTHING);
+    assert_eq!(open.reported(), ["/d/x 10 0 20 1"]);
+    // Only its end shows that it brought data.
+    assert_eq!(open.has_received(0).reported(), NOTHING);
     let late = writes(curl().answered()).has_received(1);
-    assert_eq!(late.told(), ["/d/x 10 0 20 1"]);
+    assert_eq!(late.reported(), ["/d/x 10 0 20 1"]);
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn a_name_server_is_no_source() {
             .has_received(100)
     };
     let only = resolves().file(10, Written, "/d/x").runs(20, "./x");
-    assert_eq!(only.told(), NOTHING);
+    assert_eq!(only.reported(), NOTHING);
     let both = resolves()
         .connects(10, 443)
         .answered()
@@ -210,25 +210,25 @@ fn what_another_wrote_is_no_download_any_more() {
             .fold(cp, |cp, action| cp.file(30, *action, "/d/x"));
         cp.ends(30)
     };
-    assert_eq!(other(&[Written]).runs(20, "./x").told(), NOTHING);
+    assert_eq!(other(&[Written]).runs(20, "./x").reported(), NOTHING);
     let anew = other(&[Removed, Created, Written]);
-    assert_eq!(anew.runs(20, "./x").told(), NOTHING);
-    assert_eq!(other(&[Renamed]).runs(20, "./x").told(), NOTHING);
-    assert_eq!(other(&[Removed]).runs(20, "sh x").told(), NOTHING);
-    // Nobody knows who.
+    assert_eq!(anew.runs(20, "./x").reported(), NOTHING);
+    assert_eq!(other(&[Renamed]).runs(20, "./x").reported(), NOTHING);
+    assert_eq!(other(&[Removed]).runs(20, "sh x").reported(), NOTHING);
+    // Without a known process.
     let unseen = story().gets("/d/x").file(0, Written, "/d/x");
-    assert_eq!(unseen.runs(20, "./x").told(), NOTHING);
-    // What was executed before is one all the same.
+    assert_eq!(unseen.runs(20, "./x").reported(), NOTHING);
+    // An earlier execution counts all the same.
     let before = story().gets("/d/x").runs(20, "./x").ends(20);
     let before = before.runs(30, "rm x").file(30, Removed, "/d/x").ends(30);
-    assert_eq!(before.told(), ["/d/x 10 0 20 1"]);
+    assert_eq!(before.reported(), ["/d/x 10 0 20 1"]);
     let again = before.runs(31, "tee x").file(31, Written, "/d/x").ends(31);
-    assert_eq!(again.runs(21, "./x").told(), ["/d/x 10 0 20 1"]);
+    assert_eq!(again.runs(21, "./x").reported(), ["/d/x 10 0 20 1"]);
 }
 
 #[test]
-fn what_is_told_late_was_executed_all_the_same() {
-    // The file is told of when it runs already.
+fn what_is_reported_late_was_executed_all_the_same() {
+    // The file's event comes after the execution.
     let late = story()
         .runs(10, "curl -O")
         .connects(10, 443)
@@ -237,13 +237,13 @@ fn what_is_told_late_was_executed_all_the_same() {
         .ends(10)
         .runs(20, "./x")
         .file(10, Written, "/d/x");
-    assert_eq!(late.told(), ["/d/x 10 0 20 1"]);
-    // But not by who ran before whoever wrote it.
+    assert_eq!(late.reported(), ["/d/x 10 0 20 1"]);
+    // But not for a process that ran before the writer.
     let earlier = story().runs(20, "sh ./x").gets("/d/x");
-    assert_eq!(earlier.told(), NOTHING);
-    // Who has become another program did execute it.
+    assert_eq!(earlier.reported(), NOTHING);
+    // A process that has become another program did execute it.
     let became = story().gets("/d/x").runs(20, "sh x").executes(20, "true");
-    assert_eq!(became.told(), ["/d/x 10 0 20 1"]);
+    assert_eq!(became.reported(), ["/d/x 10 0 20 1"]);
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn renamed_downloads_are_followed() {
         .runs(30, "mv x.tmp x")
         .file(30, Removed, "/d/x.tmp")
         .file(30, Renamed, "/d/x");
-    assert_eq!(moved.runs(20, "./x").told(), ["/d/x 10 30 20 1"]);
+    assert_eq!(moved.runs(20, "./x").reported(), ["/d/x 10 30 20 1"]);
     // By the downloader itself, twice.
     let itself = story()
         .gets("/d/a")
@@ -261,24 +261,24 @@ fn renamed_downloads_are_followed() {
         .file(10, Renamed, "/d/b")
         .file(10, Removed, "/d/b")
         .file(10, Renamed, "/d/c");
-    assert_eq!(itself.runs(20, "sh c").told(), ["/d/c 10 0 20 1"]);
-    // Something else came between: it is not that which got the name.
+    assert_eq!(itself.runs(20, "sh c").reported(), ["/d/c 10 0 20 1"]);
+    // Another event came between: the new name belongs to another file.
     let other = story()
         .gets("/d/x")
         .file(30, Removed, "/d/x")
         .file(30, Removed, "/d/y")
         .file(30, Renamed, "/d/z");
-    assert_eq!(other.runs(20, "./z").told(), NOTHING);
+    assert_eq!(other.runs(20, "./z").reported(), NOTHING);
     // By two processes.
     let two = story().gets("/d/x").file(30, Removed, "/d/x");
     let two = two.file(31, Renamed, "/d/z").runs(20, "./z");
-    assert_eq!(two.told(), NOTHING);
+    assert_eq!(two.reported(), NOTHING);
     let above = story()
         .gets("/d/new/bin/x")
         .of_files(30, Removed, "/d/new", true)
         .of_files(30, Renamed, "/d/opt", true);
     assert_eq!(
-        above.runs(20, "opt/bin/x").told(),
+        above.runs(20, "opt/bin/x").reported(),
         ["/d/opt/bin/x 10 30 20 1"]
     );
 }
@@ -293,7 +293,7 @@ fn copied_downloads_are_followed() {
             .file(30, Written, to)
             .ends(30)
             .runs(20, to)
-            .told()
+            .reported()
     };
     assert_eq!(
         copied("cp x /opt/y", "/opt/y"),
@@ -315,21 +315,21 @@ fn executions_of_one_file_are_counted() {
     for pid in 100..400 {
         many = many.runs(pid, "bash -x ../d/./x");
     }
-    assert_eq!(many.told(), ["/d/x 10 0 100 300"]);
+    assert_eq!(many.reported(), ["/d/x 10 0 100 300"]);
 }
 
 #[test]
 fn what_an_interpreter_only_reads_is_not_executed() {
     let read = story().gets("/d/x").runs(20, "sh install.sh x");
-    assert_eq!(read.told(), NOTHING);
+    assert_eq!(read.reported(), NOTHING);
 }
 
 #[test]
-fn what_is_told_without_roots() {
+fn reports_without_roots() {
     let model = story().gets("/d/x").file(30, Removed, "/d/x").model();
     let by = |pid| model.latest(pid);
     assert!(model.concerns_download(by(10), b"/tmp/y", Written));
-    // The name that the removed one may get, and what would part the two.
+    // The new name of the removed file, and an event that would separate the two.
     assert!(model.concerns_download(by(30), b"/tmp/y", Renamed));
     assert!(model.concerns_download(by(30), b"/tmp/y", Removed));
     assert!(!model.concerns_download(None, b"/tmp/y", Written));

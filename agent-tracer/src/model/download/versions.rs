@@ -1,30 +1,30 @@
-//! What was at which path from when to when, of all that may turn out to be a download. Whether anything came from somebody,
-//! and who executed it, is not known here.
+//! Keeps the versions of each path that may prove to be a download, with their times. Connections
+//! and executions are left to the caller.
 
 use std::collections::BTreeMap;
 
 use crate::model::ProcessIndex;
 
-/// Versions of one path that are kept, the last ones.
+/// Limit of versions kept for one path: the last ones.
 const VERSIONS: usize = 16;
 
-/// All that may turn out to be one.
+/// All possible downloads.
 #[derive(Default)]
 pub(in crate::model) struct Downloads {
-    /// What was at a path, one after the other.
+    /// The versions of each path, in order.
     pub(super) versions: BTreeMap<Vec<u8>, Vec<Version>>,
-    /// By who took them away: what was so renamed, if a new name is the next that is told of the same process.
+    /// Names taken away, by process: the next new name of the same process completes a renaming.
     pub(super) taken: BTreeMap<ProcessIndex, Taken>,
-    /// What was executed by processes that are other programs by now.
+    /// Executions by processes that are other programs by now.
     pub(super) former: Vec<Run>,
 }
 
-/// Content of a file, from when it was there until it was another or gone.
+/// One content of a file, until its replacement or removal.
 #[derive(Clone)]
 pub(super) struct Version {
     pub(super) writer: ProcessIndex,
     pub(super) carrier: Option<ProcessIndex>,
-    /// How many connections there were in all by then.
+    /// Count of all connections by then.
     pub(super) connections: usize,
     pub(super) begun: Moment,
     pub(super) ended: Option<(Moment, End)>,
@@ -36,14 +36,15 @@ pub(super) enum End {
     Removed,
 }
 
-/// When something was told of a file, which is a little later than it was done.
+/// Time of a file's event, a little later than the change.
 #[derive(Clone, Copy)]
 pub(super) struct Moment {
-    pub(super) told_ns: u64,
+    pub(super) reported_ns: u64,
     pub(super) by: Option<ProcessIndex>,
 }
 
-/// The name that a file or directory had, and what of it may be downloads: what follows that name in their paths.
+/// A former name of a file or directory, and the possible downloads in it: the rest of their paths
+/// behind that name.
 pub(super) struct Taken {
     pub(super) from: Vec<u8>,
     pub(super) files: Vec<(Vec<u8>, Version)>,
@@ -66,7 +67,7 @@ impl Downloads {
         last.ended.is_none().then_some(last)
     }
 
-    /// What there is at a path and in the directory that it may be.
+    /// Iterates over the versions at a path, and in the directory that it may be.
     pub(super) fn below<'a>(&'a self, path: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
         let within = [path, b"/"].concat();
         let all = self.versions.range(within.clone()..);
@@ -89,8 +90,8 @@ impl Downloads {
         }
     }
 
-    /// Somebody else has done something to it. What its writer takes away itself it may have made anew: the kernel tells
-    /// both at once, in no order.
+    /// Ends the version at a path for a change by another process. A file that its own writer
+    /// removes may have been made anew: the kernel reports both at once, in no order.
     pub(super) fn end(&mut self, path: &[u8], moment: Moment, end: End) {
         if let Some(version) = self.current_mut(path)
             && (moment.by.is_none() || version.begun.by != moment.by)

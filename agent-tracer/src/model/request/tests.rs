@@ -1,4 +1,4 @@
-//! Command lines, and the units that they are about.
+//! Tests command lines with their units.
 
 use super::{starts, systemctl, systemd_run, turns_off};
 

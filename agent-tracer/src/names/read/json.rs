@@ -1,4 +1,5 @@
-//! The three forms of lists, as JSON. Each tag or prefix goes to the builder as soon as it is read; nothing else is kept.
+//! Parses the three formats of lists from JSON. Each tag or prefix goes to the builder as soon as
+//! it is read; nothing else is kept.
 
 use std::{borrow::Cow, fmt, marker::PhantomData, net::IpAddr};
 
@@ -11,10 +12,10 @@ use serde::{
 use super::super::{
     build::{Builder, Description, PREFIX_LIMIT},
     error::shortened,
-    lists::{Form, Published},
+    lists::{ListFormat, Published},
 };
 
-/// The object that a file is. Answers whether it is a list at all.
+/// Visits the top-level object, and reports whether it is a list at all.
 pub(super) struct Root<'b> {
     pub(super) builder: &'b mut Builder,
 }
@@ -66,12 +67,12 @@ impl<'de> Visitor<'de> for Root<'_> {
     }
 }
 
-/// Something that has prefixes.
+/// An entry with prefixes.
 trait Item {
     fn give(self, builder: &mut Builder) -> Result<(), &'static str>;
 }
 
-/// An array of them.
+/// An array of entries.
 struct Items<'b, T> {
     builder: &'b mut Builder,
     item: PhantomData<T>,
@@ -130,7 +131,7 @@ struct Properties<'a> {
 
 impl Item for Value<'_> {
     fn give(self, builder: &mut Builder) -> Result<(), &'static str> {
-        let list = Published::of(Form::Tags);
+        let list = Published::of(ListFormat::Tags);
         let tag = Description {
             name: &self.name,
             region: self.properties.region.as_deref().unwrap_or_default(),
@@ -145,7 +146,7 @@ impl Item for Value<'_> {
     }
 }
 
-/// A prefix with what it is for.
+/// A prefix with its purpose.
 #[derive(Deserialize)]
 struct Single<'a> {
     ip_prefix: Option<Prefix>,
@@ -165,8 +166,8 @@ impl Item for Single<'_> {
         let snake = self.ip_prefix.or(self.ipv6_prefix);
         let camel = self.ipv4_prefix_camel.or(self.ipv6_prefix_camel);
         let (list, prefix) = match (snake, camel) {
-            (Some(prefix), _) => (Published::of(Form::Snake), prefix),
-            (None, Some(prefix)) => (Published::of(Form::Camel), prefix),
+            (Some(prefix), _) => (Published::of(ListFormat::Snake), prefix),
+            (None, Some(prefix)) => (Published::of(ListFormat::Camel), prefix),
             (None, None) => return Err("a prefix is neither under `ip_prefix` nor `ipv4Prefix`"),
         };
         let service = self.service.as_deref().unwrap_or_default();
@@ -175,7 +176,7 @@ impl Item for Single<'_> {
             .as_deref()
             .filter(|region| *region != list.nowhere)
             .unwrap_or_default();
-        // Such lists have no names of tags: made as lists of tags make theirs.
+        // These lists have no tag names, so names are formed like those of lists with tags.
         let mut name = match service {
             "" => list.cloud.clone(),
             service => service.replace(' ', ""),
@@ -193,7 +194,7 @@ impl Item for Single<'_> {
     }
 }
 
-/// The prefixes of a tag; of more than there may be, only so many that the builder notices.
+/// The prefixes of a tag; past the limit, just enough to let the builder notice.
 struct Prefixes(Vec<IpNet>);
 
 impl<'de> Deserialize<'de> for Prefixes {
@@ -249,7 +250,7 @@ impl<'de> Deserialize<'de> for Prefix {
     }
 }
 
-/// The edition of a list: a number in one form, text in another.
+/// The edition of a list: a number in one format, text in another.
 struct Version(Option<String>);
 
 impl<'de> Deserialize<'de> for Version {

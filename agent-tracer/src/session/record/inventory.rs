@@ -1,5 +1,5 @@
-//! The two looks at what is on the machine, before the hooks are attached and after all events are in, so that the
-//! programs that are run for them are in no trace. What is looked at is not known here.
+//! The two looks at what is on the machine: before the hooks are attached, and at the end while they still are, so that
+//! whatever happens during a look is in the trace. What is looked at is not known here.
 
 use std::{
     ffi::OsStr,
@@ -7,13 +7,13 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        mpsc::{self, RecvTimeoutError},
+        mpsc::{self, Receiver, RecvTimeoutError},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use super::{Observer, recorder::Recorder, sources};
+use super::{Observer, recorder::Recorder, sources, watch::LOOK_EVERY};
 use crate::{
     capture::{self, FileChange, Files, Inventory, KeptInventory, Roots, boot_now},
     event::{Event, EventKind, FileAction, FileState, FilesCompared},
@@ -43,27 +43,58 @@ fn unhurried<T: Send + 'static>(
     what: &str,
     take: impl Fn() -> T + Clone + Send + 'static,
 ) -> T {
-    let (tell, told) = mpsc::channel();
-    let other = take.clone();
-    let begun = thread::Builder::new()
-        .name("tracer".to_owned())
-        // Nobody has stopped to listen: this waits for it.
-        .spawn(move || drop(tell.send(other())));
-    let looked = match begun {
-        Ok(_) => told.recv_timeout(UNNOTICED),
-        Err(_) => return take(),
+    let Some(result) = begin(take.clone()) else {
+        return take();
     };
-    match looked {
+    match result.recv_timeout(UNNOTICED) {
         Ok(taken) => taken,
         Err(RecvTimeoutError::Timeout) => {
             observer.looks(what);
-            told.recv().unwrap_or_else(|_| take())
+            result.recv().unwrap_or_else(|_| take())
         }
         Err(RecvTimeoutError::Disconnected) => take(),
     }
 }
 
+/// Begins it on a thread of its own, if there may be one more.
+fn begin<T: Send + 'static>(take: impl FnOnce() -> T + Send + 'static) -> Option<Receiver<T>> {
+    let (sender, result) = mpsc::channel();
+    thread::Builder::new()
+        .name("tracer".to_owned())
+        // The other end waits for it.
+        .spawn(move || drop(sender.send(take())))
+        .ok()?;
+    Some(result)
+}
+
 impl Recorder<'_> {
+    /// Does something that may take a while. Events are taken and written meanwhile: the recording goes on.
+    fn while_recording<T: Send + 'static>(
+        &mut self,
+        what: &str,
+        take: impl Fn() -> T + Clone + Send + 'static,
+    ) -> T {
+        self.drain_all();
+        self.flush();
+        let Some(result) = begin(take.clone()) else {
+            return take();
+        };
+        let noticed = Instant::now() + UNNOTICED;
+        let mut is_noticed = false;
+        loop {
+            match result.recv_timeout(LOOK_EVERY) {
+                Ok(taken) => return taken,
+                Err(RecvTimeoutError::Disconnected) => return take(),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.keep_up();
+            if !is_noticed && Instant::now() >= noticed {
+                is_noticed = true;
+                self.observer.looks(what);
+            }
+        }
+    }
+
     /// Takes what is different below the roots, if they were looked at before.
     pub(super) fn compare_files(&mut self) {
         let Some((mut roots, before)) = self.files_before.take() else {
@@ -71,9 +102,8 @@ impl Recorder<'_> {
         };
         // The keys of a user who is new are new, whenever they were put there.
         roots.find_homes();
-        self.flush();
         let before = Arc::new(before);
-        let parts = unhurried(self.observer, FILES, move || before.compare(&roots));
+        let parts = self.while_recording(FILES, move || before.compare(&roots));
         self.take_holders(&parts);
         for part in parts {
             let kind = EventKind::FilesCompared(part);
@@ -113,11 +143,9 @@ impl Recorder<'_> {
         let Some(before) = self.inventory.take() else {
             return;
         };
-        // The second look may take a while; what has happened is shown before.
-        self.flush();
         let before = Arc::new(before);
         let look = move || before.back().compare(&Inventory::take());
-        for compared in unhurried(self.observer, MACHINE, look) {
+        for compared in self.while_recording(MACHINE, look) {
             let kind = EventKind::Compared(compared);
             self.take(Event::of_recording(boot_now(), kind));
         }

@@ -1,7 +1,10 @@
 //! Which parts of an event may hold a secret. The match is exhaustive: a new kind of event does not get past it unseen.
 
 use super::recorder::Recorder;
-use crate::event::EventKind;
+use crate::{
+    event::{EventKind, Snapshot},
+    redact::Redactor,
+};
 
 impl Recorder<'_> {
     /// Masks the secrets of an event, before anybody sees it.
@@ -66,7 +69,11 @@ impl Recorder<'_> {
                 }
             }
             EventKind::Snapshot(snapshot) => {
+                let carriers = carriers(snapshot, std::process::id());
                 for process in &mut snapshot.processes {
+                    if carriers.contains(&process.pid) {
+                        self.redactor.carrier(&mut process.argv);
+                    }
                     self.redactor.argv(&mut process.argv);
                     for text in [&mut process.comm, &mut process.exe, &mut process.cgroup] {
                         self.redactor.bytes(text);
@@ -136,4 +143,27 @@ impl Recorder<'_> {
             Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
         };
     }
+}
+
+/// Learns the secrets of the processes that are there already, so that those of the last are masked in the first.
+pub(super) fn learn(redactor: &mut Redactor, mut snapshot: Snapshot) {
+    for process in &mut snapshot.processes {
+        redactor.argv(&mut process.argv);
+    }
+}
+
+/// The recorder and its ancestors, whose command lines have the recorded command in them.
+fn carriers(snapshot: &Snapshot, recorder: u32) -> Vec<u32> {
+    let mut carriers = Vec::new();
+    let mut next = recorder;
+    while !carriers.contains(&next) {
+        let found = snapshot
+            .processes
+            .iter()
+            .find(|process| process.pid == next);
+        let Some(process) = found else { break };
+        carriers.push(next);
+        next = process.parent_pid;
+    }
+    carriers
 }

@@ -12,7 +12,8 @@ use std::{
 
 use super::{
     Ended, Observer, Recorded,
-    openings::Openings,
+    evidence::{Evidence, Mended, TraceFailure},
+    sniffer::Sniffer,
     sources::{self, Sources},
 };
 use crate::{
@@ -40,7 +41,9 @@ pub(super) struct Recorder<'a> {
     pub(super) capture: Capture,
     pub(super) sources: Sources,
     pub(super) session: Session,
-    pub(super) openings: Openings,
+    /// The file of the trace, to be checked at the end.
+    pub(super) evidence: Evidence,
+    pub(super) sniffer: Sniffer,
     /// The files below the roots as they were before.
     pub(super) files_before: Option<(Roots, Files)>,
     /// What was on the machine before, where that is wanted.
@@ -139,7 +142,7 @@ impl Recorder<'_> {
                 let boot_ns = event.boot_ns;
                 // systemd tells of a job after it was asked for it, and before it forks for it: between the two.
                 self.take_units(boot_ns);
-                if let Some(spoken) = self.openings.ended(&event) {
+                if let Some(spoken) = self.sniffer.ended(&event) {
                     self.take(spoken);
                 }
                 self.take(event);
@@ -147,7 +150,7 @@ impl Recorder<'_> {
             }
             Told::Payload(payload) => {
                 let boot_ns = payload.boot_ns;
-                for event in self.openings.take(payload) {
+                for event in self.sniffer.take(payload) {
                     self.take(event);
                 }
                 boot_ns
@@ -239,16 +242,13 @@ impl Recorder<'_> {
         }
     }
 
-    /// Writes what is due, and tells if that fails. What is shown is in the file before.
+    /// Writes all that was taken, and tells if that fails. The file has it at once: the recorder
+    /// may be killed at any time, and what is shown is in the file before.
     pub(super) fn flush(&mut self) {
         let Some(writer) = &mut self.session.writer else {
             return;
         };
-        if self.observer.is_waiting() {
-            writer.flush();
-        } else {
-            writer.flush_if_due(Instant::now());
-        }
+        writer.flush();
         if let Some(failure) = writer.failure()
             && !self.write_failed
         {
@@ -292,6 +292,9 @@ impl Recorder<'_> {
             user,
             kind,
         });
+        // It was forked with all of them.
+        capture::reduce_capabilities();
+        self.flush();
         launched.release();
         Ok(launched)
     }
@@ -320,27 +323,20 @@ impl Recorder<'_> {
     pub(super) fn finish(mut self, ended: Ended, command: Vec<Vec<u8>>) -> Recorded {
         self.drain_all();
         self.take_files();
+        self.compare_files();
+        self.compare();
+        // All looks are over: what happened during them is taken now, and nothing is done after that.
+        self.take_files();
+        self.take_hosts();
+        self.drain_all();
         self.take_units(u64::MAX);
         self.settle(true);
-        self.compare_files();
         self.report_losses();
-        self.compare();
         let end = EventKind::End(End {
             reason: ended.reason.into(),
         });
         self.take(Event::of_recording(boot_now(), end));
-        let file = match self.session.writer.take() {
-            Some(writer) => writer.finish(),
-            None => Ok(trace::Finished {
-                events: 0,
-                bytes: 0,
-            }),
-        };
-        if let Err(failure) = &file
-            && !self.write_failed
-        {
-            self.observer.write_failed(failure);
-        }
+        let (file, mended) = self.close();
         self.observer.written();
         Recorded {
             model: self.session.model,
@@ -349,7 +345,28 @@ impl Recorder<'_> {
             events: self.sequence,
             secrets: self.redactor.count(),
             file,
+            mended,
             status: ended.status,
+        }
+    }
+
+    /// Ends the file, and checks that it stands where it was written.
+    fn close(&mut self) -> (Result<trace::Finished, TraceFailure>, Vec<Mended>) {
+        let Some(writer) = self.session.writer.take() else {
+            return (Err(TraceFailure::NotBegun), Vec::new());
+        };
+        let finished = match writer.finish() {
+            Ok(finished) => finished,
+            Err(failure) => {
+                if !self.write_failed {
+                    self.observer.write_failed(&failure);
+                }
+                return (Err(failure.into()), Vec::new());
+            }
+        };
+        match capture::with_reserve(|| self.evidence.check(&finished)) {
+            Ok(mended) => (Ok(finished), mended),
+            Err(failure) => (Err(failure), Vec::new()),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What besides the kernel programs is asked or tells while a recording is made: systemd, fanotify, the
-//! sockets that are there already. It puts their answers into events, and writes none.
+//! Collects from the sources besides the kernel programs: systemd, fanotify, and existing sockets.
+//! It turns their answers into events, and writes none.
 
 use std::net::IpAddr;
 
@@ -15,20 +15,20 @@ use crate::{
     redact::Redactor,
 };
 
-/// The sources that a recording has, each where it is to be had.
+/// The available sources of a recording.
 #[derive(Default)]
 pub(super) struct Sources {
     pub(super) units: Option<UnitWatch>,
     pub(super) files: Option<FileWatch>,
-    /// Connections that are there already.
+    /// Earlier connections.
     pub(super) earlier: Vec<FoundSocket>,
     pub(super) hosts: HostsFile,
 }
 
 impl Sources {
-    /// Starts them, and notes in the plan what came of it; with the units that systemd has.
+    /// Starts the sources, and notes their outcome in the plan. Also returns the units of systemd.
     pub(super) async fn start(capture: &mut Capture, roots: &Roots) -> (Sources, Option<Units>) {
-        let (files, choice) = FileWatch::settle(roots);
+        let (files, choice) = FileWatch::start_or_explain(roots);
         capture.add_choice(choice);
         let (earlier, choices) = capture::earlier_sockets();
         for choice in choices {
@@ -48,17 +48,17 @@ impl Sources {
             }
             Err(error) => Err(error.to_string()),
         };
-        let settled = units.as_ref().map(|_| ()).map_err(Clone::clone);
-        capture.add_choice(Choice::watched(Fact::Units, Hook::Systemd, settled));
+        let outcome = units.as_ref().map(|_| ()).map_err(Clone::clone);
+        capture.add_choice(Choice::watched(Fact::Units, Hook::Systemd, outcome));
         (sources, units.ok())
     }
 
-    /// An event of systemd's that is waiting, of a time before that.
+    /// Returns a pending event of systemd from before a time.
     pub(super) fn unit(&mut self, before_ns: u64) -> Option<Event> {
         self.units.as_mut()?.take_before(before_ns)
     }
 
-    /// Changes of files that are waiting, and how often some were lost.
+    /// Returns pending changes of files, and the count of overflows.
     pub(super) fn changes(&mut self) -> (Vec<FileChange>, u64) {
         let mut changes = Vec::new();
         let Some(files) = &mut self.files else {
@@ -69,9 +69,10 @@ impl Sources {
     }
 }
 
-/// A change of a file as an event. All that its writer did before has been taken in by the model. Nothing, where it is
-/// below no root: but what was written there by a process that has talked to somebody may be executed later, by whatever
-/// name it has then.
+/// Turns a change of a file into an event, after the model has all earlier events of its writer.
+///
+/// A change below no root yields `None`, with one exception. A file from a process with network
+/// peers may be executed later, under its name of that time.
 pub(super) fn file(change: FileChange, model: &Model, redactor: &mut Redactor) -> Option<Event> {
     let writer = match change.pid {
         0 => None,
@@ -83,7 +84,7 @@ pub(super) fn file(change: FileChange, model: &Model, redactor: &mut Redactor) -
     }
     let writer = writer.map(|index| model.process(index));
     let jobs = change.jobs.into_iter().map(|command| {
-        // As cron will run it, so that the same is masked in both.
+        // As cron will run it, so that both forms are masked alike.
         let mut argv = [b"/bin/sh".to_vec(), b"-c".to_vec(), command];
         redactor.argv(&mut argv);
         let [_, _, command] = argv;
@@ -103,7 +104,7 @@ pub(super) fn file(change: FileChange, model: &Model, redactor: &mut Redactor) -
     })
 }
 
-/// An address as events have it.
+/// Encodes an address for events.
 pub(super) fn octets(address: IpAddr) -> Vec<u8> {
     match address {
         IpAddr::V4(address) => address.octets().to_vec(),
@@ -111,8 +112,8 @@ pub(super) fn octets(address: IpAddr) -> Vec<u8> {
     }
 }
 
-/// The connections that were there before, of processes that are known, as an event; and how many are
-/// nobody's.
+/// Turns earlier connections of known processes into an event, and counts those without a known
+/// owner.
 pub(super) fn sockets(
     found: Vec<FoundSocket>,
     model: &Model,
@@ -122,7 +123,7 @@ pub(super) fn sockets(
     let mut unowned = 0;
     for socket in found {
         let is_listening = socket.state == SocketState::Listening;
-        // Asked for since the hooks are live, and told of by them.
+        // Opened since the hooks are live, so they report it.
         let is_known =
             model.connections().iter().any(|known| {
                 known.remote == Some(socket.remote) && known.local == Some(socket.local)
@@ -135,7 +136,7 @@ pub(super) fn sockets(
         }
         let holder = socket.holders.iter().find_map(|pid| model.latest(*pid));
         let Some(holder) = holder.map(|index| model.process(index)) else {
-            // The kernel itself listens (for NFS), and so does, seen from a container, who is outside.
+            // The kernel itself listens (for NFS); so do processes outside a container.
             unowned += u64::from(!is_listening);
             continue;
         };

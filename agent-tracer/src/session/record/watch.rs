@@ -26,7 +26,7 @@ use crate::{
 
 /// How often the ring buffer is looked at. The kernel side wakes nobody for a record unless the
 /// buffer fills up, so this is how late a live view is.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// How often losses are asked for: a dozen system calls each time.
 const LOSSES_EVERY: Duration = Duration::from_secs(1);
@@ -249,16 +249,26 @@ impl Recorder<'_> {
     }
 
     fn look(&mut self, waiter: &mut Waiter) {
+        self.take_recent();
+        if waiter.losses_are_due() {
+            self.report_losses();
+        }
+        self.flush();
+    }
+
+    /// Does the same while something else is waited for.
+    pub(super) fn keep_up(&mut self) {
+        self.take_recent();
+        self.flush();
+    }
+
+    fn take_recent(&mut self) {
         let now_ns = capture::boot_now();
         let is_behind = self.drain(AT_ONCE).is_some();
         self.take_files();
         if !is_behind {
             self.take_units(now_ns);
         }
-        if waiter.losses_are_due() {
-            self.report_losses();
-        }
-        self.flush();
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     event::{Difference, FileState},
     findings::{Change, Downloaded, Facts, Group, Kind, Reason, ToLookAt, Unit},
     model::{Model, Process},
-    view::{destination::written, escape, groups, page::bytes, process::name, user},
+    view::{destination::written, escape, groups, page::bytes, process::name, user, user_of},
 };
 
 /// What is said of files that were not compared.
@@ -79,7 +79,7 @@ pub(in crate::view) fn detail(model: &Model, change: &Change<'_>) -> String {
         Facts::Process => match change.author.map(|author| model.process(author)) {
             Some(process) => format!(
                 "{} {}",
-                user(model, process.user),
+                user_of(model, process),
                 escape::arguments(&process.argv)
             ),
             None => String::new(),

@@ -17,7 +17,7 @@ use crate::{
         page::bytes,
         process::{name, program},
         summary::{caveats, doubt},
-        user,
+        user_of,
     },
 };
 
@@ -317,7 +317,7 @@ fn running(report: &Report<'_>, facts: &Facts<'_>, data: &Data) -> Grid {
         let cells = vec![
             format!("{} [{}]", name(process), process.id.pid),
             escape::text(process.tree.as_bytes()),
-            user(report.model, process.user),
+            user_of(report.model, process),
             shorten(program(process), COMMAND_LINE.1),
         ];
         grid.add(cells, data.rows([*index]), None);

@@ -12,7 +12,7 @@ use crate::{
         process::{name, program},
         summary::doubt,
         table::table,
-        user,
+        user_of,
     },
 };
 
@@ -161,7 +161,7 @@ fn running(page: &Page, report: &Report<'_>, facts: &Facts<'_>) -> Vec<String> {
             [
                 format!("{} [{}]", name(process), process.id.pid),
                 escape::text(process.tree.as_bytes()),
-                user(model, process.user),
+                user_of(model, process),
                 program(process),
             ]
         })

@@ -1,4 +1,4 @@
-//! Sockets that go from one process to another over a local one: connected, or to be connected there.
+//! Passes sockets between processes over a local socket: connected ones, and some to connect there.
 
 use std::{
     io::{IoSlice, IoSliceMut},
@@ -17,13 +17,13 @@ use nix::{
     unistd::{ForkResult, fork},
 };
 
-use super::{Attempt, say_owner, way};
+use super::{Attempt, method, say_owner};
 
 /// Connects, and leaves the rest to another process.
 pub(super) fn pass(attempt: &Attempt, name: &str) {
     between(
         || {
-            let (socket, answer) = way::ask(attempt);
+            let (socket, answer) = method::ask(attempt);
             answer.expect("a connection");
             socket
         },
@@ -35,16 +35,16 @@ pub(super) fn pass(attempt: &Attempt, name: &str) {
 pub(super) fn lend(attempt: &Attempt, name: &str) {
     let address = attempt.address();
     between(
-        || way::new_socket(address),
+        || method::new_socket(address),
         |socket| {
             say_owner(name);
-            let answer: Result<(), Errno> = way::plain(&socket, address);
+            let answer: Result<(), Errno> = method::plain(&socket, address);
             attempt.finish(name, socket, answer);
         },
     );
 }
 
-/// One process makes a socket, another, that is there before the socket, uses it. The first one has closed it by then.
+/// Passes a socket from the process that makes it to an older one. The first has closed it by then.
 fn between(make: impl FnOnce() -> OwnedFd, take: impl FnOnce(OwnedFd)) {
     let (near, far) = socketpair(
         AddressFamily::Unix,

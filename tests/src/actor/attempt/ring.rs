@@ -1,4 +1,5 @@
-//! connect(2) without the system call of that name: through io_uring, which no hook on system calls sees.
+//! Connects without the system call connect(2): through io_uring, which no hook on system calls
+//! sees.
 
 use std::{
     net::SocketAddr,
@@ -11,10 +12,10 @@ use nix::{
     sys::socket::{SockaddrLike, SockaddrStorage},
 };
 
-/// Who does it in the end.
+/// The performer of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
-    /// Whoever calls io_uring_enter(2).
+    /// The process that calls io_uring_enter(2).
     Caller,
     /// A thread that takes requests without being called.
     Poller,
@@ -22,10 +23,10 @@ pub(super) enum By {
     Worker,
 }
 
-/// How long the kernel's own thread polls before it sleeps, milliseconds.
+/// Polling time of the kernel's own thread before it sleeps, milliseconds.
 const POLLS: u32 = 100;
 
-/// Whether this kernel lets this user have it.
+/// Checks whether this kernel grants this user an io_uring.
 pub(crate) fn is_there() -> bool {
     IoUring::new(2).is_ok()
 }

@@ -1,0 +1,39 @@
+//! Which file a process executes and what it sees of the machine, for the ABI. It holds no logic.
+
+/// Follows the fixed part of an [`Exec`](crate::Exec) record. What could not be read is 0.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Identity {
+    /// `i_ino` of the executable.
+    pub inode: u64,
+    /// `i_ino` of the root directory of the process.
+    pub root_inode: u64,
+    /// `s_dev` of the executable: 12 bits of the major number, then 20 of the minor.
+    pub device: u32,
+    /// Owner of the executable, in the initial user namespace.
+    pub user: u32,
+    /// Group of the executable, likewise.
+    pub group: u32,
+    /// `mnt_id` of the root directory of the process.
+    pub root_mount: u32,
+    /// Inode number of the mount namespace that the executable is in; 0 where it is in none.
+    pub file_namespace: u32,
+    /// Inode number of the mount namespace of the process.
+    pub mount_namespace: u32,
+    /// Inode number of the user namespace of the process.
+    pub user_namespace: u32,
+    /// How many ranges of user ids that namespace maps.
+    pub ranges: u32,
+    /// First user id of the first range, as the namespace sees it.
+    pub inner: u32,
+    /// The same in the initial user namespace.
+    pub outer: u32,
+    /// How many the first range has.
+    pub count: u32,
+    /// `i_mode` of the executable.
+    pub mode: u16,
+    /// Always 0.
+    pub padding: u16,
+}
+
+const _: () = assert!(size_of::<Identity>() == 64);

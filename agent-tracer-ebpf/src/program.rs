@@ -1,0 +1,46 @@
+//! Reads which file a process executes, and what it sees of the machine.
+
+use agent_tracer_ebpf::Identity;
+
+use crate::{kernel::Object, maps::setting};
+
+/// Reads the identity. All reads are without a branch, which an older verifier would pay for.
+#[inline(always)]
+pub fn identify(task: Object, fs: Object, file: Object) -> Identity {
+    let inode = Object(file.word(setting!(file_inode)));
+    let superblock = Object(inode.word(setting!(inode_superblock)));
+    let file_mount = Object(file.inner(setting!(file_path)).word(setting!(path_mnt)));
+    let file_namespace = Object(mount(file_mount).word(setting!(mount_namespace)));
+    let namespaces = Object(task.word(setting!(task_nsproxy)));
+    let namespace = Object(namespaces.word(setting!(nsproxy_mount_namespace)));
+    let credentials = Object(task.word(setting!(task_cred)));
+    let users = Object(credentials.word(setting!(cred_user_namespace)));
+    // `struct uid_gid_extent`: three words, first, lower_first and count.
+    let range = users.inner(setting!(user_namespace_ranges));
+    let root = fs.inner(setting!(fs_root));
+    let root_dentry = Object(root.word(setting!(path_dentry)));
+    let root_mount = mount(Object(root.word(setting!(path_mnt))));
+    Identity {
+        inode: inode.word(setting!(inode_number)),
+        root_inode: Object(root_dentry.word(setting!(dentry_inode))).word(setting!(inode_number)),
+        device: superblock.number(setting!(superblock_device)),
+        user: inode.number(setting!(inode_user)),
+        group: inode.number(setting!(inode_group)),
+        root_mount: root_mount.number(setting!(mount_id)),
+        file_namespace: file_namespace.number(setting!(mount_namespace_inum)),
+        mount_namespace: namespace.number(setting!(mount_namespace_inum)),
+        user_namespace: users.number(setting!(user_namespace_inum)),
+        ranges: users.number(setting!(user_namespace_range_count)),
+        inner: range.number(0),
+        outer: range.number(4),
+        count: range.number(8),
+        mode: inode.number(setting!(inode_mode)) as u16,
+        padding: 0,
+    }
+}
+
+/// The `struct mount` around a `struct vfsmount`.
+#[inline(always)]
+fn mount(inner: Object) -> Object {
+    Object(inner.0.wrapping_sub(u64::from(setting!(mount_vfsmount))))
+}

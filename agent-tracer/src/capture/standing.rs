@@ -1,0 +1,276 @@
+//! Where the recorder stands: its namespaces and root directory, and which files it sees. What of
+//! a process is different is said; what that means is judged elsewhere.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    os::{
+        fd::{AsFd as _, BorrowedFd},
+        unix::ffi::OsStrExt as _,
+    },
+    path::Path,
+};
+
+use agent_tracer_ebpf::{NO_OFFSET, Settings};
+use rustix::{
+    fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags, openat2, statx},
+    io::Errno,
+    path::Arg,
+};
+
+use super::mounts;
+use crate::event::{Identity, Seen, View};
+
+/// What only holds for the recorder's own view.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    mount_namespace: u32,
+    user_namespace: u32,
+    root_mount: u32,
+    root_inode: u64,
+    root_device: u32,
+}
+
+/// How often a lookup without waiting is tried: something else that is renamed makes it fail.
+const TRIES: usize = 8;
+
+impl Standing {
+    /// Looks at what the recorder sees; nothing where the kernel does not say.
+    pub fn of_recorder() -> Option<Standing> {
+        let root = Found::at("/")?;
+        Some(Standing {
+            mount_namespace: namespace("self", "mnt")?,
+            user_namespace: namespace("self", "user")?,
+            root_mount: u32::try_from(root.mount).ok()?,
+            root_inode: root.inode,
+            root_device: root.device,
+        })
+    }
+
+    /// Makes an identity of what the kernel told of an exec.
+    pub fn judge(&self, exe: &[u8], seen: &Seen) -> Identity {
+        let is_own = seen.mount_namespace == self.mount_namespace
+            && seen.file_namespace == self.mount_namespace
+            && seen.root_mount == self.root_mount
+            && seen.root_inode == self.root_inode;
+        let mut identity = seen.identity;
+        let view = if is_own {
+            View::Own
+        } else if self.sees(exe, identity.device, identity.inode) {
+            View::SameFile
+        } else {
+            View::Another
+        };
+        identity.view = view.into();
+        identity.mount_namespace = other(seen.mount_namespace, self.mount_namespace);
+        identity.user_namespace = other(seen.user_namespace, self.user_namespace);
+        identity.file_namespace = other(seen.file_namespace, self.mount_namespace);
+        if identity.user_namespace == 0 {
+            identity.inner_user = None;
+        }
+        identity
+    }
+
+    /// Looks a running process up in /proc; nothing for a kernel thread, or where it is gone.
+    pub fn look(&self, pid: u32, exe: &[u8], user: u32) -> Option<Identity> {
+        let file = Found::at(&format!("/proc/{pid}/exe"))?;
+        let root = Found::at(&format!("/proc/{pid}/root"))?;
+        let name = pid.to_string();
+        let mount_namespace = namespace(&name, "mnt")?;
+        let user_namespace = namespace(&name, "user")?;
+        let is_home = mount_namespace == self.mount_namespace
+            && (root.device, root.inode) == (self.root_device, self.root_inode);
+        let is_same = seen_at(exe)
+            .is_some_and(|found| (found.device, found.inode) == (file.device, file.inode));
+        let view = match (is_home, is_same) {
+            (true, true) => View::Own,
+            // A file that was replaced since is still one of the recorder's where its mount is.
+            (true, false) if is_mounted_here(file.mount) => View::Own,
+            (false, true) => View::SameFile,
+            (true | false, false) => View::Another,
+        };
+        let user_namespace = other(user_namespace, self.user_namespace);
+        let inner_user = match user_namespace {
+            0 => None,
+            _ => fs::read_to_string(format!("/proc/{pid}/uid_map"))
+                .ok()
+                .and_then(|map| inner_user(&map, user)),
+        };
+        Some(Identity {
+            device: file.device,
+            inode: file.inode,
+            owner: file.owner,
+            group: file.group,
+            mode: file.mode,
+            view: view.into(),
+            mount_namespace: other(mount_namespace, self.mount_namespace),
+            user_namespace,
+            inner_user,
+            file_namespace: 0,
+        })
+    }
+
+    /// Whether that very file is at that path of the recorder's.
+    fn sees(&self, path: &[u8], device: u32, inode: u64) -> bool {
+        seen_at(path).is_some_and(|found| {
+            found.inode == inode
+                && (found.device == device || device_of_mount(path) == Some(device))
+        })
+    }
+}
+
+fn other(namespace: u32, own: u32) -> u32 {
+    if namespace == own { 0 } else { namespace }
+}
+
+/// Whether the kernel tells what an identity is made of.
+pub(super) fn is_told(settings: &Settings) -> bool {
+    [
+        settings.file_inode,
+        settings.inode_number,
+        settings.inode_superblock,
+        settings.inode_user,
+        settings.inode_group,
+        settings.inode_mode,
+        settings.superblock_device,
+        settings.dentry_inode,
+        settings.mount_id,
+        settings.mount_namespace,
+        settings.mount_namespace_inum,
+        settings.task_nsproxy,
+        settings.nsproxy_mount_namespace,
+        settings.cred_user_namespace,
+        settings.user_namespace_inum,
+    ]
+    .iter()
+    .all(|offset| *offset != NO_OFFSET)
+}
+
+/// What statx(2) tells of a file.
+struct Found {
+    device: u32,
+    inode: u64,
+    owner: u32,
+    group: u32,
+    mode: u32,
+    mount: u64,
+}
+
+impl Found {
+    fn at(path: &str) -> Option<Found> {
+        Found::of(CWD, path, AtFlags::NO_AUTOMOUNT)
+    }
+
+    /// Without asking a server: one of the recorded command's own might never answer.
+    fn of(directory: BorrowedFd<'_>, path: impl Arg, flags: AtFlags) -> Option<Found> {
+        let mask = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
+        let found = statx(directory, path, flags | AtFlags::STATX_DONT_SYNC, mask).ok()?;
+        Some(Found {
+            device: kernel_device(found.stx_dev_major, found.stx_dev_minor),
+            inode: found.stx_ino,
+            owner: found.stx_uid,
+            group: found.stx_gid,
+            mode: u32::from(found.stx_mode),
+            mount: found.stx_mnt_id,
+        })
+    }
+}
+
+fn namespace(process: &str, kind: &str) -> Option<u32> {
+    let found = Found::at(&format!("/proc/{process}/ns/{kind}"))?;
+    u32::try_from(found.inode).ok()
+}
+
+/// What is at a path. Only what the kernel has in its cache is looked
+/// up: whoever is recorded chooses the path, and a lookup that waits might mount something or never
+/// return. A file that is being executed is in the cache under its own path.
+fn seen_at(path: &[u8]) -> Option<Found> {
+    if !path.starts_with(b"/") {
+        return None;
+    }
+    let resolve = ResolveFlags::CACHED | ResolveFlags::NO_SYMLINKS;
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    for _ in 0..TRIES {
+        match openat2(CWD, path, flags, Mode::empty(), resolve) {
+            Ok(file) => return Found::of(file.as_fd(), c"", AtFlags::EMPTY_PATH),
+            Err(Errno::AGAIN) => {}
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+/// The device of the mount that a path is on. On btrfs stat(2) has another one for each subvolume,
+/// and only mountinfo has the one that the kernel side sees.
+fn device_of_mount(path: &[u8]) -> Option<u32> {
+    let text = fs::read(mounts::OWN).ok()?;
+    let path = Path::new(OsStr::from_bytes(path));
+    let covers = |point: &[u8]| path.starts_with(OsStr::from_bytes(point));
+    let mounts = mounts::mounts(&text).filter(|mount| covers(&mount.point));
+    // Of mounts on one another the last is the one that is seen.
+    let mount = mounts.max_by_key(|mount| mount.point.len())?;
+    Some(kernel_device(mount.device.0, mount.device.1))
+}
+
+/// Whether the recorder has the mount with that number.
+fn is_mounted_here(number: u64) -> bool {
+    fs::read(mounts::OWN)
+        .is_ok_and(|text| mounts::mounts(&text).any(|mount| u64::from(mount.id) == number))
+}
+
+/// A device number as the kernel side has it.
+fn kernel_device(major: u32, minor: u32) -> u32 {
+    const MINOR_BITS: u32 = 20;
+    major << MINOR_BITS | (minor & ((1 << MINOR_BITS) - 1))
+}
+
+/// What a user id is called within a namespace, by the lines of its uid_map(5).
+fn inner_user(map: &str, user: u32) -> Option<u32> {
+    map.lines().find_map(|line| {
+        let mut fields = line.split_ascii_whitespace().map(str::parse::<u32>);
+        let mut next = || fields.next()?.ok();
+        let (inner, outer, count) = (next()?, next()?, next()?);
+        within(inner, outer, count, user)
+    })
+}
+
+/// A user id of a range, as the range maps it.
+fn within(inner: u32, outer: u32, count: u32, user: u32) -> Option<u32> {
+    let position = user
+        .checked_sub(outer)
+        .filter(|position| *position < count)?;
+    inner.checked_add(position)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_mapped_by_the_range_that_they_are_in() {
+        let map = "         0     1000          1\n 1 100000 65536\n";
+        assert_eq!(inner_user(map, 1000), Some(0));
+        assert_eq!(inner_user(map, 100_001), Some(2));
+        assert_eq!(inner_user(map, 7), None);
+        assert_eq!(inner_user("4294967295 0 4294967295", 1), None);
+        assert_eq!(inner_user("x", 1), None);
+    }
+
+    #[test]
+    fn a_device_is_written_as_the_kernel_has_it() {
+        let device = kernel_device(259, 0x4_2003);
+        assert_eq!(device, 259 << 20 | 0x4_2003);
+    }
+
+    #[test]
+    fn the_recorder_sees_its_own_executable() {
+        let standing = Standing::of_recorder().expect("where it stands");
+        let exe = fs::read_link("/proc/self/exe").expect("the executable");
+        let exe = exe.as_os_str().as_bytes();
+        let identity = standing.look(std::process::id(), exe, 0).expect("itself");
+        assert_eq!(identity.view(), View::Own);
+        assert!(standing.sees(exe, identity.device, identity.inode));
+        assert!(!standing.sees(b"/", identity.device, identity.inode));
+        assert!(!standing.sees(b"proc", identity.device, identity.inode));
+    }
+}

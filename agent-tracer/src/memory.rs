@@ -1,0 +1,157 @@
+//! Bounds the memory that reading a trace may take, whatever the trace claims to hold.
+//!
+//! A decoded message can be a hundred times as large as its bytes, and zstd packs a thousand to
+//! one. So no count of elements is checked in one place and forgotten in another: the allocator
+//! itself is watched, and the decoder, the model and every view are bounded by it together.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What reading any trace may take.
+const BASE: usize = 256 << 20;
+
+/// What it may take more for each byte of the file.
+const PER_BYTE: usize = 64;
+
+/// Exit status of a trace that is refused: that of a damaged one.
+const REFUSED: i32 = 3;
+
+/// How much is allocated between two looks at what is resident.
+const STEP: usize = 4 << 20;
+
+/// The most that may be resident; `usize::MAX` where no trace is read.
+static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// Bytes that were allocated since the last look. What was freed does not count against it.
+static SINCE: AtomicUsize = AtomicUsize::new(0);
+
+/// What the refusal calls the trace.
+static SUBJECT: OnceLock<String> = OnceLock::new();
+
+/// The system's allocator, watched as long as a trace is read.
+///
+/// Where the system does not say what is resident (no /proc), nothing is bounded.
+pub struct Watched;
+
+/// Bounds this process to what a trace of `length` bytes may take. A longer one raises the bound.
+///
+/// The bound holds until the process ends, so that it covers the views as well. It has an effect
+/// only in a program whose global allocator is [`Watched`].
+pub fn bound(name: &str, length: u64) {
+    SUBJECT.get_or_init(|| name.to_owned());
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let limit = length.saturating_mul(PER_BYTE).saturating_add(BASE);
+    match LIMIT.load(Ordering::Relaxed) {
+        usize::MAX => LIMIT.store(limit, Ordering::Relaxed),
+        _ => {
+            LIMIT.fetch_max(limit, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Counts an allocation, and looks at what is resident after every [`STEP`] of them.
+fn count(bytes: usize) {
+    if LIMIT.load(Ordering::Relaxed) == usize::MAX {
+        return;
+    }
+    let since = SINCE.fetch_add(bytes, Ordering::Relaxed);
+    if since.saturating_add(bytes) >= STEP {
+        look(bytes);
+    }
+}
+
+/// Ends the process if what is resident, and what is about to be, exceeds the limit.
+#[cold]
+fn look(bytes: usize) {
+    SINCE.store(0, Ordering::Relaxed);
+    // Small pieces are resident by the next look; a large one may be filled before there is one.
+    let coming = if bytes >= STEP { bytes } else { STEP };
+    let limit = LIMIT.load(Ordering::Relaxed);
+    let Some(resident) = resident() else {
+        return;
+    };
+    if resident.saturating_add(coming) > limit {
+        refuse(limit);
+    }
+}
+
+fn refuse(limit: usize) -> ! {
+    // What follows may allocate.
+    LIMIT.store(usize::MAX, Ordering::Relaxed);
+    let name = SUBJECT.get().map_or("the trace", String::as_str);
+    // There is nothing left to do where stderr cannot be written.
+    let _ = write!(
+        std::io::stderr(),
+        "tracer: cannot read {name}: it takes more than {} MiB of memory, far more than a \
+         recording of its size\n        hint: it was damaged or made to exhaust memory; \
+         copy it again from where it was recorded\n",
+        limit >> 20
+    );
+    std::process::exit(REFUSED);
+}
+
+/// Bytes that this process has in memory. It does not allocate.
+fn resident() -> Option<usize> {
+    const FIELD: &[u8] = b"\nVmRSS:";
+    let mut buffer = [0; 4096];
+    let mut filled = 0;
+    let mut status = File::open("/proc/self/status").ok()?;
+    loop {
+        match status.read(buffer.get_mut(filled..)?).ok()? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    let text = buffer.get(..filled)?;
+    let at = text.windows(FIELD.len()).position(|part| part == FIELD)?;
+    let digits = text
+        .get(at + FIELD.len()..)?
+        .iter()
+        .skip_while(|byte| !byte.is_ascii_digit())
+        .take_while(|byte| byte.is_ascii_digit());
+    let kib = digits.fold(0_usize, |value, digit| {
+        value
+            .saturating_mul(10)
+            .saturating_add(usize::from(digit - b'0'))
+    });
+    Some(kib.saturating_mul(1024))
+}
+
+// SAFETY: every request goes to the system's allocator as it came, and so does every answer.
+unsafe impl GlobalAlloc for Watched {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        // SAFETY: the caller's promises about the layout are those that `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        // SAFETY: as in `alloc`.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size.saturating_sub(layout.size()));
+        // SAFETY: the pointer came from `System`, through this allocator, with this layout.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as in `realloc`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_is_resident_is_known() {
+        let resident = super::resident().expect("/proc is mounted");
+        assert!(resident > 100_000, "{resident}");
+    }
+}

@@ -1,0 +1,232 @@
+//! Holds the table of secrets: forms of tokens, and what programs do with their options. Refuses
+//! to match hostile text without a bound: each pattern starts at a literal and sees a window.
+//!
+//! A table is TOML; the built-in ones stand in `agent-tracer/secrets/`:
+//!
+//! ```toml
+//! [[form]]
+//! name = "example token"
+//! begins = ["ex_live_"]
+//! pattern = "ex_live_[A-Za-z0-9]{24,}"
+//!
+//! [[program]]
+//! names = "example-cli"
+//! uses = ["-p SECRET", "-pSECRET", "-u *:SECRET", "login * SECRET", "--pass-stdin < SECRET"]
+//! ```
+//!
+//! A use is spelled as in a manual: words that come before, the option, its value. In the value
+//! `SECRET` is masked, `KEY` unless it is a path, `GUESS` unless it is evidently something else,
+//! `PROXY` where it is a part of a URL, `LOGIN` is `user:password` or a token, and `PLAIN` never;
+//! what stands before it there (`*:` for any text up to a colon) stays visible.
+//! Without an option the words are operands in this order (`*` is any, `^` the first of all).
+//! `<` is what is piped into the program by `echo`, or given to it as a here-document.
+
+mod error;
+mod parse;
+mod usage;
+
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{Arc, LazyLock, OnceLock},
+};
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use regex::bytes::{Regex, RegexBuilder};
+
+pub use error::SecretsError;
+pub(super) use usage::{Place, Template, Use, Value};
+
+use super::{Find, Keep};
+
+/// The tables that come with the tool.
+const BUILT_IN: [(&str, &str); 3] = [
+    ("forms", include_str!("../../secrets/forms.toml")),
+    ("programs", include_str!("../../secrets/programs.toml")),
+    ("innocent", include_str!("../../secrets/innocent.toml")),
+];
+
+/// What a pattern sees at first; a match that reaches the end of it sees more.
+const WINDOW: usize = 1024;
+
+/// A compiled pattern's size: three times that of the largest built-in one.
+const PATTERN_SIZE: usize = 1 << 19;
+
+static SHARED: LazyLock<Arc<SecretRules>> = LazyLock::new(|| {
+    let mut rules = SecretRules::default();
+    for (name, text) in BUILT_IN {
+        // Cannot fail: a test reads these very files.
+        let _ = rules.read(name, text);
+    }
+    rules.index();
+    Arc::new(rules)
+});
+
+/// The forms of secrets, and the options that hold them.
+#[derive(Debug, Default, Clone)]
+pub struct SecretRules {
+    programs: HashMap<Vec<u8>, Program>,
+    forms: Vec<Form>,
+    search: Option<AhoCorasick>,
+    /// The form of each literal that `search` looks for.
+    owners: Vec<usize>,
+}
+
+/// What is known of a program; uses are tried in order.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Program {
+    pub(super) uses: Vec<Use>,
+    /// Letters of its short options that have a value, where they may be bundled.
+    pub(super) valued: Vec<u8>,
+}
+
+#[derive(Debug, Clone)]
+struct Form {
+    /// What it is, for tests.
+    #[cfg(test)]
+    name: String,
+    begins: Vec<String>,
+    pattern: String,
+    compiled: OnceLock<Option<Regex>>,
+    /// Whether a letter, a digit, `-` or `_` before it makes it another word.
+    alone: bool,
+    /// Whether letters alone are no secret.
+    digit: bool,
+}
+
+impl SecretRules {
+    /// The rules that come with the tool.
+    #[must_use]
+    pub fn built_in() -> Arc<Self> {
+        Arc::clone(&SHARED)
+    }
+
+    /// Adds the rules of one file, which go before those that are there.
+    ///
+    /// # Errors
+    ///
+    /// The first thing in `text` that is not understood, with its line and column.
+    pub fn add(&mut self, name: &str, text: &str) -> Result<(), SecretsError> {
+        self.read(name, text)?;
+        self.index();
+        Ok(())
+    }
+
+    fn read(&mut self, name: &str, text: &str) -> Result<(), SecretsError> {
+        let table = parse::table(name, text)?;
+        self.forms.extend(table.forms);
+        for (program, added) in table.programs {
+            let known = self.programs.entry(program).or_default();
+            known.uses.splice(0..0, added.uses);
+            known.valued.extend(added.valued);
+        }
+        Ok(())
+    }
+
+    fn index(&mut self) {
+        let begins = |(at, form): (usize, &Form)| vec![at; form.begins.len()];
+        self.owners = self.forms.iter().enumerate().flat_map(begins).collect();
+        self.search = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .ascii_case_insensitive(true)
+            .build(self.forms.iter().flat_map(|form| &form.begins))
+            .ok();
+    }
+
+    /// What is known of a program by its base name, in any case.
+    pub(super) fn program(&self, name: &[u8]) -> Option<&Program> {
+        let name = name.strip_suffix(b".exe").unwrap_or(name);
+        self.programs
+            .get(name)
+            .or_else(|| self.programs.get(&name.to_ascii_lowercase()))
+    }
+
+    /// What any program does.
+    pub(super) fn any(&self) -> &[Use] {
+        self.programs
+            .get(&b"*"[..])
+            .map(|program| program.uses.as_slice())
+            .unwrap_or_default()
+    }
+
+    /// Adds what in `text` has the form of a secret.
+    pub(super) fn find(&self, text: &[u8], finds: &mut Vec<Find>) {
+        let Some(search) = &self.search else { return };
+        let mut covered = 0;
+        for hit in search.find_overlapping_iter(text) {
+            let form = self
+                .owners
+                .get(hit.pattern().as_usize())
+                .and_then(|owner| self.forms.get(*owner));
+            let Some(form) = form.filter(|_| hit.start() >= covered) else {
+                continue;
+            };
+            if let Some((whole, secret)) = form.find_at(text, hit.start()) {
+                covered = whole;
+                finds.push(Find::new(secret, Keep::Everywhere));
+            }
+        }
+    }
+}
+
+impl Form {
+    /// The end of the form that begins at `at`, and the secret in it.
+    fn find_at(&self, text: &[u8], at: usize) -> Option<(usize, Range<usize>)> {
+        let before = at.checked_sub(1).and_then(|at| text.get(at));
+        let joined = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if self.alone && before.is_some_and(joined) {
+            return None;
+        }
+        let pattern = self.compiled.get_or_init(|| compile(&self.pattern).ok());
+        let pattern = pattern.as_ref()?;
+        let rest = text.get(at..)?;
+        let mut window = WINDOW;
+        loop {
+            let seen = rest.get(..window).unwrap_or(rest);
+            let captures = pattern.captures(seen)?;
+            let whole = captures.get(0)?;
+            if whole.end() == seen.len() && seen.len() < rest.len() {
+                window *= 8;
+                continue;
+            }
+            let secret = captures.name("secret").unwrap_or(whole);
+            if secret.is_empty() || self.digit && !secret.as_bytes().iter().any(u8::is_ascii_digit)
+            {
+                return None;
+            }
+            return Some((at + whole.end(), at + secret.start()..at + secret.end()));
+        }
+    }
+}
+
+/// A pattern that must match where the text begins.
+fn compile(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(&format!("\\A(?:{pattern})"))
+        .unicode(false)
+        .size_limit(PATTERN_SIZE)
+        .dfa_size_limit(PATTERN_SIZE)
+        .build()
+}
+
+#[cfg(test)]
+impl SecretRules {
+    /// Compiles every built-in pattern, and fails on the first that cannot be.
+    pub(super) fn compile_all() {
+        let mut rules = Self::default();
+        for (name, text) in BUILT_IN {
+            rules.read(name, text).expect(name);
+        }
+        for form in &rules.forms {
+            if let Err(error) = compile(&form.pattern) {
+                panic!("{}: {error}", form.name);
+            }
+        }
+    }
+
+    /// The built-in forms: name, and the literals that they begin with.
+    pub(super) fn forms() -> Vec<(String, Vec<String>)> {
+        let all = SHARED.forms.iter();
+        all.map(|form| (form.name.clone(), form.begins.clone()))
+            .collect()
+    }
+}

@@ -1,0 +1,156 @@
+//! More events at a time than usual, on a machine without a free processor, and a recorder that
+//! is stopped meanwhile: nothing is lost, and with too small a buffer nothing is lost unsaid.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    process::{Child, Command},
+};
+
+use crate::harness::{Recording, Test, Trace, act, live, size, words};
+
+use super::shell;
+
+pub(super) fn tests() -> Vec<Test> {
+    vec![
+        live!(a_storm_of_processes_is_whole).alone(),
+        live!(a_storm_of_connections_is_whole).alone(),
+        live!(a_recorder_that_was_stopped_misses_nothing).alone(),
+        live!(what_a_small_buffer_loses_is_counted).alone(),
+    ]
+}
+
+/// Programs that keep all processors busy until they go.
+struct Busy(Vec<Child>);
+
+impl Busy {
+    fn start() -> Busy {
+        let count = std::thread::available_parallelism().map_or(2, usize::from);
+        let spin = || {
+            let mut command = Command::new("sh");
+            command.args(["-c", "while :; do :; done"]);
+            command.spawn().expect("a shell")
+        };
+        Busy((0..count).map(|_| spin()).collect())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+/// What of the recorded tree is in a trace, by kind, and what was lost of the whole machine.
+struct Count {
+    seen: BTreeMap<String, usize>,
+    lost: BTreeMap<String, u64>,
+}
+
+impl Count {
+    fn of(trace: &Trace) -> Count {
+        let mut seen = BTreeMap::new();
+        for event in &trace.events {
+            if event.tree() == "command" {
+                *seen.entry(event.kind().to_owned()).or_default() += 1;
+            }
+        }
+        let mut lost = BTreeMap::new();
+        for event in trace.all("lost") {
+            *lost.entry(event.text("kind").to_owned()).or_default() += event.number("count");
+        }
+        Count { seen, lost }
+    }
+
+    fn seen(&self, kind: &str) -> usize {
+        self.seen.get(kind).copied().unwrap_or_default()
+    }
+}
+
+/// Records a storm; the recorder's own part must be complete.
+fn weather(command: Vec<OsString>) -> Count {
+    let recorded = Recording::of(command).option(["--no-changes"]).run();
+    let messages = recorded.ended.messages();
+    assert_eq!(recorded.ended.code, Some(0), "{messages}");
+    let count = Count::of(&Trace::read(recorded));
+    println!("{:?}, lost: {:?}", count.seen, count.lost);
+    count
+}
+
+fn a_storm_of_processes_is_whole() {
+    let processes = size(5_000, 30_000);
+    let _busy = Busy::start();
+    let count = weather(act(["fan-out", &processes.to_string(), "8"]));
+    for kind in ["exec", "exit"] {
+        assert_eq!(count.seen(kind), processes + 1, "{kind}");
+    }
+    for kind in ["fork", "exec", "exit", "argv part"] {
+        assert_eq!(count.lost.get(kind), None, "{kind}");
+    }
+}
+
+fn a_storm_of_connections_is_whole() {
+    const PAIRS: usize = 4;
+    let connections = size(10_000, 100_000);
+    let _busy = Busy::start();
+    let each = (connections / PAIRS).to_string();
+    let mut command = act(["within", "net", "--"]);
+    command.extend(act(["storm", &PAIRS.to_string(), &each]));
+    let count = weather(command);
+    assert_eq!(count.seen("connect"), connections);
+    // The kernel itself skips some changes of state that an interrupt meets: that is said.
+    let is_buffers = |kind: &&String| ["connect", "connection outcome"].contains(&kind.as_str());
+    assert_eq!(count.lost.keys().find(is_buffers), None);
+}
+
+fn a_recorder_that_was_stopped_misses_nothing() {
+    const PROCESSES: usize = 1_500;
+    let mut command = shell("kill -STOP $PPID; \"$@\" & sleep 2; kill -CONT $PPID; wait $!");
+    command.push("sh".into());
+    command.extend(act(["fan-out", &PROCESSES.to_string(), "4"]));
+    let count = weather(command);
+    // The shell, the sleep and the fan-out come on top.
+    assert_eq!(count.seen("exec"), PROCESSES + 3);
+    for kind in ["fork", "exec", "exit", "argv part"] {
+        assert_eq!(count.lost.get(kind), None, "{kind}");
+    }
+}
+
+/// In a PID namespace of its own, whose events are the only ones that are recorded.
+fn what_a_small_buffer_loses_is_counted() {
+    let processes = size(1_000, 10_000);
+    let mut command = shell("kill -STOP $PPID; \"$@\"; kill -CONT $PPID");
+    command.push("sh".into());
+    command.extend(act(["fan-out", &processes.to_string(), "4"]));
+    let mut launcher = act(["within", "pids", "--"]);
+    launcher.extend(words(["env", "TRACER_RING_BYTES=65536"]));
+    let recorded = Recording::of(command)
+        .through(launcher)
+        .option(["--no-changes"])
+        .run();
+    let messages = recorded.ended.messages();
+    assert_eq!(recorded.ended.code, Some(0), "{messages}");
+    assert!(messages.contains("lost: "), "{messages}");
+    let trace = Trace::read(recorded);
+    assert_eq!(trace.replayed.code, Some(4), "incomplete, and it says so");
+    let lost = Count::of(&trace).lost;
+    // Of a process whose fork was lost, the tree is not known: all are counted.
+    let seen = |kind: &str| trace.all(kind).count();
+    // The shell and the fan-out. Each program of `fan-out` is forked by a thread of it.
+    let truth = [
+        ("exec", processes + 2),
+        ("exit", processes + 2),
+        ("fork", processes + 2),
+    ];
+    for (kind, truth) in truth {
+        let lost = lost.get(kind).copied().unwrap_or_default();
+        println!(
+            "{kind}: {} received, {lost} lost, {truth} in truth",
+            seen(kind)
+        );
+        assert_eq!(seen(kind) as u64 + lost, truth as u64, "{kind}");
+    }
+}

@@ -1,0 +1,142 @@
+//! The programs of `cargo xtask test`: what is built, and how each of them is run.
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result};
+use nix::unistd::Uid;
+
+use super::{Arguments, THOROUGH, tally::Tally};
+use crate::demo::{build, elevate};
+
+/// What is built before the first test.
+pub struct Programs {
+    /// The tool.
+    pub tracer: PathBuf,
+    /// The end-to-end tests.
+    pub tests: PathBuf,
+    /// Plays the demo, where something needs it.
+    pub actor: Option<PathBuf>,
+}
+
+/// Builds one program, and says where it is.
+fn cargo(workspace: &Path, arguments: &[&str], name: &str) -> Result<PathBuf> {
+    let mut cargo = build::cargo(workspace, false)?;
+    cargo.args(["build", "--quiet"]).args(arguments);
+    build::executable(cargo, name)
+}
+
+impl Programs {
+    /// Builds them, the actor only where it is needed.
+    pub fn build(workspace: &Path, with_actor: bool) -> Result<Programs> {
+        Ok(Programs {
+            tracer: cargo(workspace, &["--package", "agent-tracer"], "tracer")?,
+            tests: cargo(workspace, &["--package", "tracer-tests"], "tracer-tests")?,
+            actor: with_actor
+                .then(|| build::actor(workspace, true))
+                .transpose()?,
+        })
+    }
+
+    /// Builds the tool without its kernel side, and has the tests run that one.
+    pub fn without_capture(&self, workspace: &Path) -> Result<Command> {
+        // Both builds end at the same place.
+        let kept = self.tracer.with_file_name("tracer-with-capture");
+        let copy = |from: &Path, to: &Path| {
+            fs::copy(from, to).with_context(|| format!("cannot write {}", to.display()))
+        };
+        copy(&self.tracer, &kept)?;
+        let plain = ["--package", "agent-tracer", "--no-default-features"];
+        let built = cargo(workspace, &plain, "tracer")?;
+        let reader = built.with_file_name("tracer-without-capture");
+        copy(&built, &reader)?;
+        fs::rename(&kept, &self.tracer)
+            .with_context(|| format!("cannot write {}", self.tracer.display()))?;
+        let mut command = Command::new(&self.tests);
+        command.env("TRACER", reader);
+        Ok(command)
+    }
+
+    /// The end-to-end tests with all that they can be given.
+    pub fn as_root(
+        &self,
+        arguments: &Arguments,
+        trace: Option<&Path>,
+        has_sandboxes: bool,
+    ) -> Command {
+        let mut settings: Vec<OsString> = Vec::new();
+        let mut set = |name: &str, value: &Path| {
+            let mut setting = OsString::from(format!("{name}="));
+            setting.push(value);
+            settings.push(setting);
+        };
+        set("TRACER", &self.tracer);
+        if let Some(trace) = trace {
+            set("TRACER_DEMO_TRACE", trace);
+        }
+        if arguments.no_live {
+            set("TRACER_TESTS_NO_LIVE", Path::new("1"));
+        }
+        if arguments.thorough {
+            set(THOROUGH, Path::new("1"));
+        }
+        if has_sandboxes {
+            set("TRACER_TESTS_SYSTEMD", Path::new("elsewhere"));
+        }
+        if let Some(value) = std::env::var_os("CI") {
+            set("CI", Path::new(&value));
+        }
+        let direct = Uid::effective().is_root() || arguments.no_live;
+        let through_sudo = !direct && elevate::find_program("sudo").is_some();
+        if !direct && !through_sudo {
+            println!("test: there is no sudo: run `su -c 'cargo xtask test'` for all of them");
+        }
+        // sudo drops most of the environment, so what counts is on the command line.
+        let mut command = if through_sudo {
+            println!("test: recording needs root: going on through sudo");
+            let mut command = Command::new("sudo");
+            command.args(["--", "env"]);
+            command
+        } else {
+            Command::new("env")
+        };
+        command.args(settings).arg(&self.tests);
+        command
+    }
+
+    /// Runs the demo, which is a test by itself: it fails when the key is anywhere.
+    pub fn demo(&self, directory: &Path, tally: &mut Tally) -> Result<Option<PathBuf>> {
+        let Some(actor) = &self.actor else {
+            return Ok(None);
+        };
+        if !Uid::effective().is_root() && elevate::find_program("sudo").is_none() {
+            tally.skip("demo", "it needs root, and there is no sudo");
+            return Ok(None);
+        }
+        if elevate::find_program("dpkg-deb").is_none() {
+            tally.skip("demo", "dpkg is not installed");
+            return Ok(None);
+        }
+        // The sandbox puts an empty directory in the place of the trace's.
+        let inner = directory.join("demo");
+        fs::create_dir(&inner)?;
+        let trace = inner.join("oms-install.trace");
+        let own = std::env::current_exe().context("cannot tell where this program is")?;
+        let status = Command::new(own)
+            .args(["demo", "--quiet", "--trace"])
+            .arg(&trace)
+            .arg("--tracer")
+            .arg(&self.tracer)
+            .arg("--actor")
+            .arg(actor)
+            .stdin(Stdio::null())
+            .status()
+            .context("cannot run the demo")?;
+        tally.note("demo", status.success());
+        Ok(Some(trace).filter(|trace| trace.exists()))
+    }
+}
