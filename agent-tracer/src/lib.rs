@@ -4,6 +4,7 @@
 #[cfg(feature = "capture")]
 pub mod capture;
 pub mod event;
+pub mod findings;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -25,6 +25,14 @@
 //! `?` is one byte, `[a-z]` and `[!a-z]` one byte of (not of) a set, `*` any bytes; in `exe` and `filename` these stop at
 //! `/`, and `**` does not. `\` takes the meaning from the next character.
 //!
+//! Files that deserve attention when they differ, by their paths; a user's go before the built-in:
+//!
+//! ```toml
+//! [[attention]]
+//! path = "/etc/sudoers.d/*"
+//! reason = "who may become root"
+//! ```
+//!
 //! **The most specific matcher wins:** the one with more globs (each glob of `argv` counts); of equals, the one with
 //! more characters in its globs that stand for themselves; of equals, the later, within a file and among files. So a
 //! user's rules, added after the built-in ones, win when they say as much.
@@ -34,10 +42,11 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, fmt::Write as _};
+use std::{collections::HashMap, fmt::Write as _, sync::LazyLock};
 
 pub use crate::glob::{Glob, Scope};
 pub use error::RuleError;
+pub use parse::AttentionRule;
 use parse::Matcher;
 
 /// All files together. At the worst, with 1 KiB globs, the 1 MiB a file may have bounds memory before this does.
@@ -46,6 +55,16 @@ const MATCHER_LIMIT: usize = 10_000;
 /// The rules files that come with the tool, by the name they have in the reasons for a match.
 const BUILT_IN: [(&str, &str); 1] =
     [("azure-monitor", include_str!("../rules/azure-monitor.toml"))];
+
+/// What deserves attention without a user's rules. It is no source of a set: older versions, which
+/// know no such rules, read a trace with its sources.
+static ATTENTION: LazyLock<Vec<AttentionRule>> = LazyLock::new(|| {
+    let name = "attention";
+    let text = include_str!("../rules/attention.toml");
+    // Cannot fail: a test reads this very file.
+    let parsed = parse::file(error::File { name, text }, MATCHER_LIMIT);
+    parsed.map_or_else(|_| Vec::new(), |parsed| parsed.attention)
+});
 
 /// The rules in force, from any number of files.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +78,8 @@ pub struct RuleSet {
     by_unit: HashMap<Box<[u8]>, Vec<u32>>,
     /// Rules that have to be tried on every process.
     others: Vec<u32>,
+    /// What deserves attention by a user's rules.
+    attention: Vec<AttentionRule>,
 }
 
 #[derive(Clone, Debug)]
@@ -135,14 +156,16 @@ impl RuleSet {
             name: source_name,
             text,
         };
-        let trees = parse::trees(file, MATCHER_LIMIT.saturating_sub(self.rules.len()))?;
+        let room = MATCHER_LIMIT.saturating_sub(self.rules.len() + self.attention.len());
+        let parsed = parse::file(file, room)?;
+        self.attention.extend(parsed.attention);
         let source = self.sources.len();
         self.sources.push((source_name.to_owned(), text.to_owned()));
         for parse::Tree {
             name,
             description,
             matchers,
-        } in trees
+        } in parsed.trees
         {
             let tree = self.trees.len();
             self.trees.push(Tree {
@@ -162,6 +185,11 @@ impl RuleSet {
         self.sources
             .iter()
             .map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+
+    /// Lists the rules for what deserves attention: a user's, then the built-in ones.
+    pub fn attention(&self) -> impl Iterator<Item = &AttentionRule> {
+        self.attention.iter().chain(ATTENTION.iter())
     }
 
     /// The names of all trees in order of first appearance, each once.

@@ -322,6 +322,11 @@ impl Selection {
                 || is_marked(&self.marks.listeners, listener.position()))
     }
 
+    /// Whether a listener is to be shown that others may reach: no end of a client.
+    pub fn shows_server(&self, listener: &Listener) -> bool {
+        self.shows_listener(listener) && !listener.is_of_client()
+    }
+
     /// Whether a download is to be shown: one in which a wanted process had a part, whoever that is of those who wrote,
     /// carried and executed it. Where remote ends were asked for, it came from one of them.
     pub fn shows_download(&self, download: &Download) -> bool {

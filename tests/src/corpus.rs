@@ -12,7 +12,7 @@ use std::{
 use crate::harness::{Test, run, tracer};
 
 /// A view, the end of the name of the file that has it, and the arguments that make it.
-const VIEWS: [(&str, &[&str]); 18] = [
+const VIEWS: [(&str, &[&str]); 22] = [
     ("replay.txt", &["replay"]),
     (
         "absolute.txt",
@@ -47,12 +47,19 @@ const VIEWS: [(&str, &[&str]); 18] = [
     ("changes.txt", &["changes"]),
     ("changes.jsonl", &["changes", "--format", "jsonl"]),
     ("all.jsonl", &["changes", "--all", "--format", "jsonl"]),
+    ("changes.csv", &["changes", "--format", "csv"]),
+    ("connections.csv", &["connections", "--format", "csv"]),
+    ("tree.csv", &["tree", "--format", "csv"]),
+    (
+        "header.jsonl",
+        &["changes", "--header", "--tree", "none", "--format", "jsonl"],
+    ),
     ("remote.txt", &["changes", "--remote", "mirror.example"]),
     ("process.txt", &["changes", "--process", "wget"]),
 ];
 
 /// Views of data in newer traces only.
-const NEW_VIEWS: [&str; 9] = [
+const NEW_VIEWS: [&str; 13] = [
     "listening.txt",
     "lookups.txt",
     "names.jsonl",
@@ -60,6 +67,10 @@ const NEW_VIEWS: [&str; 9] = [
     "changes.txt",
     "changes.jsonl",
     "all.jsonl",
+    "changes.csv",
+    "connections.csv",
+    "tree.csv",
+    "header.jsonl",
     "remote.txt",
     "process.txt",
 ];
@@ -87,6 +98,7 @@ const SHORT_VIEWS: [(&str, &[&str]); 6] = [
             "lookups.txt",
             "names.jsonl",
             "connections.jsonl",
+            "connections.csv",
             "changes.jsonl",
         ],
     ),
@@ -98,6 +110,8 @@ const SHORT_VIEWS: [(&str, &[&str]); 6] = [
             "changes.txt",
             "changes.jsonl",
             "all.jsonl",
+            "changes.csv",
+            "header.jsonl",
             "remote.txt",
             "process.txt",
         ],
@@ -109,7 +123,13 @@ const SHORT_VIEWS: [(&str, &[&str]); 6] = [
     ("cut", &["report.txt", "connections.txt"]),
     (
         "hostile",
-        &["replay.txt", "tree.txt", "report.txt", "connections.txt"],
+        &[
+            "replay.txt",
+            "tree.txt",
+            "tree.csv",
+            "report.txt",
+            "connections.txt",
+        ],
     ),
 ];
 

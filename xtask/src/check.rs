@@ -1,5 +1,5 @@
 //! `cargo xtask check`: everything that can be said about the code without running the tool:
-//! format, lints, docs, dependency directions. It changes no file.
+//! format, lints, docs, dependency directions, the generated reference. It changes no file.
 
 mod directions;
 mod language;
@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{demo, ebpf};
+use crate::{demo, ebpf, reference};
 
 /// Checks format, lints, docs and dependency directions
 #[derive(clap::Args)]
@@ -44,6 +44,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     step("format", format(&workspace));
     step("dependency directions", directions::check(&workspace));
+    step("reference", reference::check(&workspace));
     if arguments.fast {
         step("lints", lints_of_all(&workspace));
     } else {

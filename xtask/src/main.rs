@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod ebpf;
 mod fuzz;
+mod reference;
 mod test;
 mod vm;
 
@@ -29,6 +30,7 @@ enum Verb {
     Demo(demo::Arguments),
     Ebpf(ebpf::Arguments),
     Fuzz(fuzz::Arguments),
+    Reference(reference::Arguments),
     #[command(hide = true)]
     Storm(bench::StormArguments),
     #[command(hide = true)]
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
         Verb::Fuzz(arguments) => fuzz::run(&arguments),
+        Verb::Reference(arguments) => reference::run(&arguments),
         Verb::Storm(arguments) => bench::run_storm(&arguments),
         Verb::Stream(arguments) => bench::run_stream(&arguments),
         Verb::Unpack(arguments) => bench::run_unpack(&arguments),

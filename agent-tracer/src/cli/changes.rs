@@ -3,17 +3,17 @@
 use std::process::ExitCode;
 
 use agent_tracer::{
-    model::{Model, ProcessIndex, SYSTEM},
-    select::Selection,
-    view::{self, Change, Kind},
+    findings::{ShownChanges, shown_changes},
+    model::SYSTEM,
+    view::{self, List},
 };
 
 use super::{
     conclude,
-    filter::Reading,
+    filter::{HeaderOption, Reading},
     nothing_matches,
-    output::{self, Format, Lines},
-    replay::read_whole,
+    output::{self, Lines, TableFormat},
+    replay::{header_line, read_whole},
 };
 
 /// Show what is new, changed and gone on the machine since the recording began, with who did it
@@ -55,7 +55,9 @@ Fields of --format jsonl, in this order, each where there is something to say:
   module, firewall   before and after, empty: it was there")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    reading: Reading,
+    reading: Reading<TableFormat>,
+    #[command(flatten)]
+    header: HeaderOption,
     /// Show each file by itself, in place of directories
     #[arg(long)]
     all: bool,
@@ -68,36 +70,34 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         strict,
         ..
     } = &arguments.reading;
+    let header = arguments.header.is_wanted(*format == TableFormat::Jsonl)?;
     let (replayed, selection) = read_whole(&arguments.reading)?;
     let model = &replayed.model;
-    let Wanted {
+    let ShownChanges {
         shown,
         of_system,
-        of_nobody,
-    } = wanted(model, &selection, arguments.all);
+        without_author,
+    } = shown_changes(model, &selection, arguments.all);
+    let page = arguments.reading.paper().page(replayed.clock());
+    let list = List {
+        form: (*format).into(),
+        page: &page,
+        model,
+    };
     let mut lines = Lines::new();
-    match format {
-        Format::Text => {
-            let page = arguments.reading.paper().page(replayed.clock());
-            for line in view::changes(&page, model, &shown) {
-                lines.line(&line)?;
-            }
-        }
-        Format::Jsonl => {
-            for change in &shown {
-                lines.line(&view::change_json(model, change))?;
-            }
-        }
+    if header {
+        lines.line(&header_line(&replayed))?;
     }
+    list.changes(&shown, &mut |line| lines.line(line))?;
     lines.finish()?;
     if of_system > 0 {
         output::note(&format!(
             "{of_system} changes that the system itself made are not shown (--tree {SYSTEM} shows them)"
         ));
     }
-    if of_nobody > 0 {
+    if without_author > 0 {
         output::note(&format!(
-            "{of_nobody} changes by somebody who was not seen are not shown (without filters they are)"
+            "{without_author} changes by somebody who was not seen are not shown (without filters they are)"
         ));
     }
     if let Some(why) = view::why_not_compared(model) {
@@ -111,74 +111,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             output::note(&caveat);
         }
     }
-    if shown.is_empty() && of_system == 0 && of_nobody == 0 {
+    if shown.is_empty() && of_system == 0 && without_author == 0 {
         nothing_matches("change", model, &selection);
     }
     Ok(conclude(&replayed, *strict, *time))
-}
-
-/// What filters left over of the changes.
-pub(super) struct Wanted<'a> {
-    pub(super) shown: Vec<Change<'a>>,
-    /// How many of the system's own are not among them.
-    pub(super) of_system: usize,
-    /// How many nobody was seen to make, so that no filter can tell whose they are.
-    pub(super) of_nobody: usize,
-}
-
-/// The changes that are wanted, without those that the system itself made; what deserves attention is, whoever made it.
-pub(super) fn wanted<'a>(model: &'a Model, selection: &Selection, all: bool) -> Wanted<'a> {
-    // A recording without a command is of the system itself.
-    let asks_for_system = selection.asks_for_processes() || model.command().is_none();
-    let connections = model.connections().iter();
-    let connections = connections.filter(|connection| selection.shows_connection(connection));
-    let mut wanted = Wanted {
-        shown: Vec::new(),
-        of_system: 0,
-        of_nobody: 0,
-    };
-    for change in view::collect_changes(model, all, connections) {
-        let parties = change.parties();
-        if parties.is_empty() && !selection.is_everything() {
-            wanted.of_nobody += 1;
-            continue;
-        }
-        if !is_wanted(selection, &change, &parties) {
-            continue;
-        }
-        if asks_for_system || !change.is_of_system(model) || change.deserves_attention() {
-            wanted.shown.push(change);
-        } else {
-            wanted.of_system += 1;
-        }
-    }
-    wanted
-}
-
-fn is_wanted(selection: &Selection, change: &Change<'_>, parties: &[ProcessIndex]) -> bool {
-    if let Some(listener) = change.listener() {
-        return selection.shows_listener(listener);
-    }
-    if let Some(download) = change.download() {
-        return selection.shows_download(download);
-    }
-    match change.kind {
-        // It is made of wanted connections.
-        Kind::Destination => true,
-        Kind::Service
-        | Kind::Process
-        | Kind::Listener
-        | Kind::Download
-        | Kind::User
-        | Kind::Group
-        | Kind::Package
-        | Kind::Cron
-        | Kind::File
-        | Kind::Module
-        | Kind::Sysctl
-        | Kind::Firewall
-        | Kind::Mount => {
-            selection.is_everything() || parties.iter().any(|index| selection.shows_process(*index))
-        }
-    }
 }

@@ -3,18 +3,17 @@
 use std::process::ExitCode;
 
 use agent_tracer::{
-    select::Selection,
-    session::Replay,
-    view::{self, By},
+    findings::{By, groups},
+    view::List,
 };
 use clap::ValueEnum;
 
 use super::{
     conclude,
-    filter::Reading,
+    filter::{HeaderOption, Reading},
     nothing_matches,
-    output::{Format, Lines, Time},
-    replay::read_whole,
+    output::{Lines, TableFormat},
+    replay::{header_line, read_whole},
 };
 
 /// Show the connections of a trace, one a row, with owner, outcome and bytes
@@ -28,10 +27,13 @@ Examples:
   tracer connections FILE --remote '*.blob.core.windows.net'
   tracer connections FILE --listening
   tracer connections FILE --lookups
+  tracer connections FILE --by destination --format csv > destinations.csv
   tracer connections FILE --format jsonl | jq -r .remote | sort | uniq -c")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    reading: Reading,
+    reading: Reading<TableFormat>,
+    #[command(flatten)]
+    header: HeaderOption,
     /// Sum them up: by where they go, which is what a firewall has to allow, or by who asked for them
     #[arg(long, value_enum)]
     by: Option<Key>,
@@ -57,90 +59,42 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         strict,
         ..
     } = &arguments.reading;
+    let header = arguments.header.is_wanted(*format == TableFormat::Jsonl)?;
     let (replayed, selection) = read_whole(&arguments.reading)?;
-    let paper = arguments.reading.paper();
     let model = &replayed.model;
-    let wanted = model
-        .connections()
-        .iter()
-        .filter(|connection| selection.shows_connection(connection));
+    let page = arguments.reading.paper().page(replayed.clock());
+    let list = List {
+        form: (*format).into(),
+        page: &page,
+        model,
+    };
     let mut lines = Lines::new();
-    let mut shown = false;
-    let clock = replayed.clock();
-    let page = paper.page(clock);
-    if arguments.listening {
-        let wanted = model.listeners().iter();
-        let wanted = wanted
-            .filter(|listener| selection.shows_listener(listener) && !listener.is_of_client());
-        let all: Vec<String> = match format {
-            Format::Text => view::listeners(&page, model, wanted),
-            Format::Jsonl => wanted
-                .map(|listener| view::listener_json(&clock, model, listener))
-                .collect(),
-        };
-        return show(&all, "listener", &replayed, &selection, *strict, *time);
+    if header {
+        lines.line(&header_line(&replayed))?;
     }
-    if arguments.lookups {
+    let sink = &mut |line: &str| lines.line(line);
+    let (what, has_rows) = if arguments.listening {
+        let wanted = model.listeners().iter();
+        let wanted = wanted.filter(|listener| selection.shows_server(listener));
+        ("listener", list.listeners(wanted, sink)?)
+    } else if arguments.lookups {
         let wanted = model.lookups().iter();
         let wanted = wanted.filter(|lookup| selection.shows_lookup(lookup));
-        let all: Vec<String> = match format {
-            Format::Text => view::lookups(&page, model, wanted),
-            Format::Jsonl => wanted
-                .map(|lookup| view::name_lookup_json(&clock, model, lookup))
-                .collect(),
+        ("lookup", list.lookups(wanted, sink)?)
+    } else {
+        let wanted = model.connections().iter();
+        let wanted = wanted.filter(|connection| selection.shows_connection(connection));
+        let has_rows = match arguments.by.map(By::from) {
+            None => list.connections(wanted, sink)?,
+            Some(by) => list.groups(by, &groups(by, wanted), sink)?,
         };
-        return show(&all, "lookup", &replayed, &selection, *strict, *time);
-    }
-    match (arguments.by.map(By::from), format) {
-        (None, Format::Text) => {
-            for line in view::connections(&page, model, wanted) {
-                shown = true;
-                lines.line(&line)?;
-            }
-        }
-        (None, Format::Jsonl) => {
-            for connection in wanted {
-                shown = true;
-                lines.line(&view::connection_json(&clock, model, connection))?;
-            }
-        }
-        (Some(by), Format::Text) => {
-            for line in view::group_lines(&page, model, by, &view::groups(by, wanted)) {
-                shown = true;
-                lines.line(&line)?;
-            }
-        }
-        (Some(by), Format::Jsonl) => {
-            for group in view::groups(by, wanted) {
-                shown = true;
-                lines.line(&view::group_json(model, &group))?;
-            }
-        }
-    }
+        ("connection", has_rows)
+    };
     lines.finish()?;
-    if !shown {
-        nothing_matches("connection", model, &selection);
+    if !has_rows {
+        nothing_matches(what, model, &selection);
     }
     Ok(conclude(&replayed, *strict, *time))
-}
-
-fn show(
-    all: &[String],
-    what: &str,
-    replayed: &Replay,
-    selection: &Selection,
-    strict: bool,
-    time: Time,
-) -> anyhow::Result<ExitCode> {
-    let mut lines = Lines::new();
-    for line in all {
-        lines.line(line)?;
-    }
-    lines.finish()?;
-    if all.is_empty() {
-        nothing_matches(what, &replayed.model, selection);
-    }
-    Ok(conclude(replayed, strict, time))
 }
 
 impl From<Key> for By {

@@ -34,6 +34,28 @@ where
     filter: Filters,
 }
 
+/// A first line about the recording.
+#[derive(clap::Args)]
+pub(super) struct HeaderOption {
+    /// First print one line about the recording, with what is missing from it; jsonl only
+    #[arg(long)]
+    header: bool,
+}
+
+impl HeaderOption {
+    /// Says whether it is wanted.
+    ///
+    /// # Errors
+    ///
+    /// The form has no place for it.
+    pub(super) fn is_wanted(&self, is_jsonl: bool) -> anyhow::Result<bool> {
+        if self.header && !is_jsonl {
+            anyhow::bail!("cannot print a header: only jsonl has one\nhint: add --format jsonl");
+        }
+        Ok(self.header)
+    }
+}
+
 #[derive(clap::Args)]
 #[command(next_help_heading = "Filters (several of one kind: any; of several kinds: all)")]
 struct Filters {

@@ -16,6 +16,7 @@ mod progress;
 mod record;
 #[cfg(feature = "capture")]
 mod redaction;
+mod reference;
 mod replay;
 mod report;
 mod tag_files;
@@ -82,6 +83,8 @@ enum Verb {
     Doctor(doctor::Arguments),
     Completions(completions::Arguments),
     Man(manual::Arguments),
+    #[command(hide = true)]
+    Reference(reference::Arguments),
 }
 
 /// Runs the command line of this process.
@@ -116,6 +119,7 @@ pub fn main() -> ExitCode {
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments, Cli::command()),
         Verb::Man(arguments) => manual::run(&arguments, Cli::command()),
+        Verb::Reference(arguments) => reference::run(&arguments),
     };
     match done {
         Ok(code) => code,

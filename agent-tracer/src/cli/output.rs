@@ -5,7 +5,7 @@ use std::{
     os::fd::AsFd,
 };
 
-use agent_tracer::view::{Clock, Page, TimeStyle};
+use agent_tracer::view::{Clock, Form, Page, TimeStyle};
 use anstream::ColorChoice;
 use anstream::stream::RawStream;
 use clap::ValueEnum;
@@ -17,6 +17,27 @@ pub(super) enum Format {
     Text,
     /// One JSON object a line.
     Jsonl,
+}
+
+/// The form of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum TableFormat {
+    /// Lines to be read, cut to the width of the terminal.
+    Text,
+    /// One JSON object a line.
+    Jsonl,
+    /// Comma-separated values for a spreadsheet.
+    Csv,
+}
+
+impl From<TableFormat> for Form {
+    fn from(format: TableFormat) -> Form {
+        match format {
+            TableFormat::Text => Form::Text,
+            TableFormat::Jsonl => Form::Jsonl,
+            TableFormat::Csv => Form::Csv,
+        }
+    }
 }
 
 /// How times are shown in text.

@@ -14,14 +14,14 @@ use agent_tracer::{
     select::{Marks, Selection},
     session::{Replay, Seen, replay},
     trace::Digest,
-    view::{event_json, event_line, gap_json, gap_line},
+    view::{event_json, event_line, gap_json, gap_line, header_json},
 };
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 
 use super::{
     conclude,
-    filter::Reading,
+    filter::{HeaderOption, Reading},
     nothing_matches,
     output::{Format, Lines},
     progress::Progress,
@@ -46,6 +46,8 @@ damaged, has no end, or is not the one of --verify; 4 when anything is missing f
 pub(super) struct Arguments {
     #[command(flatten)]
     reading: Reading,
+    #[command(flatten)]
+    header: HeaderOption,
     /// First compare the trace with this SHA-256, or with that of a file as sha256sum writes it;
     /// show nothing where they differ
     #[arg(long, value_name = "SHA256|FILE")]
@@ -64,10 +66,12 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         verify(file, expected)?;
     }
     let filter = arguments.reading.filter();
-    let selection = if filter.asks_for_processes() {
+    let header = arguments.header.is_wanted(*format == Format::Jsonl)?;
+    let mut first_line = None;
+    let selection = if filter.asks_for_processes() || header {
         if !std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file()) && file.exists() {
             bail!(
-                "{} is not a regular file, and filters on processes read a trace twice: \
+                "{} is not a regular file, and filters on processes, as --header, read a trace twice: \
                  save it to a file first",
                 file.display()
             );
@@ -79,6 +83,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             }
             Ok(())
         })?;
+        first_line = header.then(|| header_line(&whole));
         Selection::new(filter, Marks::default(), &whole.model)
     } else {
         Selection::new(filter, Marks::default(), &Model::new(RuleSet::empty()))
@@ -86,6 +91,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
     let paper = arguments.reading.paper();
     let mut lines = Lines::new();
+    if let Some(line) = first_line {
+        lines.line(&line)?;
+    }
     let mut shown = false;
     let replayed = replay(file, |model, clock, seen| {
         let page = paper.page(clock);
@@ -101,7 +109,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 })
             }
             (Seen::Gap(gap), Format::Text) => lines.line(&gap_line(&page, gap)),
-            (Seen::Gap(gap), Format::Jsonl) => lines.line(&gap_json(gap)),
+            (Seen::Gap(gap), Format::Jsonl) => lines.line(&gap_json(model, gap)),
         }
     })?;
     lines.finish()?;
@@ -109,6 +117,17 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         nothing_matches("event", &replayed.model, &selection);
     }
     Ok(conclude(&replayed, *strict, *time))
+}
+
+/// The line about a recording that goes before all others.
+pub(super) fn header_line(replayed: &Replay) -> String {
+    let Replay {
+        header,
+        model,
+        events,
+        ..
+    } = replayed;
+    header_json(&replayed.clock(), header, model, *events)
 }
 
 /// Bytes of a list of digests that are looked at.

@@ -8,14 +8,15 @@ use std::{
 };
 
 use agent_tracer::{
+    findings::{Picture, shown_changes},
     select::Selection,
     session::Replay,
-    view::{self, Report, Shown},
+    view::{self, Report},
 };
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 
-use super::{changes, conclude, draft::Draft, filter::Reading, output::Lines, replay::read_whole};
+use super::{conclude, draft::Draft, filter::Reading, output::Lines, replay::read_whole};
 
 /// Show the whole story of a trace: what ran and why, whom it talked to, who listens, what is missing
 #[derive(clap::Args)]
@@ -110,41 +111,18 @@ fn write_file(
 fn report<'a>(path: &Path, replayed: &'a Replay, selection: &Selection) -> Report<'a> {
     let model = &replayed.model;
     let name = path.file_name().unwrap_or(path.as_os_str());
-    let connections = model.connections().iter();
-    let listeners = model.listeners().iter();
-    let lookups = model.lookups().iter();
-    let wanted = changes::wanted(model, selection, false);
+    let wanted = shown_changes(model, selection, false);
     let (attention, changes) = view::findings(model, &wanted.shown);
-    let turns = model.unit_turns().iter().enumerate();
     Report {
         name: view::text(name.as_encoded_bytes()),
         header: &replayed.header,
         model,
         clock: replayed.clock(),
         events: replayed.events,
-        shown: Shown {
-            is_everything: selection.is_everything(),
-            processes: model
-                .processes()
-                .map(|(index, _)| selection.shows_process(index))
-                .collect(),
-            connections: connections
-                .filter(|connection| selection.shows_connection(connection))
-                .collect(),
-            listeners: listeners
-                .filter(|listener| selection.shows_listener(listener) && !listener.is_of_client())
-                .collect(),
-            lookups: lookups
-                .filter(|lookup| selection.shows_lookup(lookup))
-                .collect(),
-            unit_turns: turns
-                .filter(|(position, turn)| selection.shows_unit_turn(*position, turn))
-                .map(|(_, turn)| turn)
-                .collect(),
-        },
+        shown: Picture::of(model, selection),
         attention,
         changes,
         of_others: wanted.of_system,
-        of_nobody: wanted.of_nobody,
+        without_author: wanted.without_author,
     }
 }

@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use agent_tracer::view;
+use agent_tracer::view::List;
 
 use super::{
     conclude,
-    filter::Reading,
+    filter::{HeaderOption, Reading},
     nothing_matches,
-    output::{Format, Lines},
-    replay::read_whole,
+    output::{Lines, TableFormat},
+    replay::{header_line, read_whole},
 };
 
 /// Show the processes of a trace, tree by tree, with the reason why they are in it
@@ -24,7 +24,9 @@ Examples:
 A filter on events leaves the processes that such an event is about.")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    reading: Reading,
+    reading: Reading<TableFormat>,
+    #[command(flatten)]
+    header: HeaderOption,
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -34,32 +36,24 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         strict,
         ..
     } = &arguments.reading;
+    let header = arguments.header.is_wanted(*format == TableFormat::Jsonl)?;
     let (replayed, selection) = read_whole(&arguments.reading)?;
-    let paper = arguments.reading.paper();
     let model = &replayed.model;
+    let page = arguments.reading.paper().page(replayed.clock());
+    let list = List {
+        form: (*format).into(),
+        page: &page,
+        model,
+    };
     let mut lines = Lines::new();
-    let mut shown = false;
-    match format {
-        Format::Text => {
-            let page = paper.page(replayed.clock());
-            let show = |index| selection.shows_process(index);
-            for line in view::tree(&page, model, &show, selection.asks_for_processes()) {
-                shown = true;
-                lines.line(&line)?;
-            }
-        }
-        Format::Jsonl => {
-            for (index, _) in model
-                .processes()
-                .filter(|(index, _)| selection.shows_process(*index))
-            {
-                shown = true;
-                lines.line(&view::process_json(&replayed.clock(), model, index))?;
-            }
-        }
+    if header {
+        lines.line(&header_line(&replayed))?;
     }
+    let shows = |index| selection.shows_process(index);
+    let all = selection.asks_for_processes();
+    let has_rows = list.processes(&shows, all, &mut |line| lines.line(line))?;
     lines.finish()?;
-    if !shown {
+    if !has_rows {
         nothing_matches("process", model, &selection);
     }
     Ok(conclude(&replayed, *strict, *time))

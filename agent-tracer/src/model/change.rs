@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Model, Process, ProcessIndex, process::base_name};
+use super::{Model, NotCompared, Process, ProcessIndex, process::base_name};
 use crate::event::{
     Compared, Difference, Event, File, FileAction, FileDifference, FilesCompared, Subject,
 };
@@ -84,12 +84,14 @@ impl Model {
         let list = self.changes.lists.entry(compared.subject()).or_default();
         list.extend(compared.differences.iter().cloned());
         if !compared.problem.is_empty() {
-            let subject = compared.subject().name();
-            let problem = format!("{subject}s were not all compared: {}", compared.problem);
-            // What nobody could have looked at here is none that a program hid.
+            let what = NotCompared {
+                subject: Some(compared.subject()),
+                problem: compared.problem.clone(),
+            };
+            // What could not be compared from the start was not hidden by a program.
             match compared.problem_from_start {
-                true => self.ledger.caveat(&problem),
-                false => self.ledger.not_compared(problem),
+                true => self.ledger.not_comparable(what),
+                false => self.ledger.not_compared(what),
             }
         }
     }
@@ -105,8 +107,10 @@ impl Model {
         homes.looked_into = homes.looked_into.saturating_add(compared.homes);
         homes.left_out = homes.left_out.saturating_add(compared.homes_left_out);
         if !compared.problem.is_empty() {
-            let problem = format!("files were not all compared: {}", compared.problem);
-            self.ledger.not_compared(problem);
+            self.ledger.not_compared(NotCompared {
+                subject: None,
+                problem: compared.problem.clone(),
+            });
         }
     }
 

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::event::Subject;
+
 /// Kernel log lines kept word for word.
 const LOG_LINES: usize = 20;
 
@@ -17,6 +19,45 @@ pub enum Truncation {
     Names,
 }
 
+/// Something that was not compared, or not all of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotCompared {
+    /// The list; none stands for files.
+    pub subject: Option<Subject>,
+    /// Why.
+    pub problem: String,
+}
+
+/// Something that was not seen for certain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caveat {
+    /// What a hook of the recorder does not see, in its words.
+    Hook(String),
+    /// What could not have been compared on this machine.
+    NotCompared(NotCompared),
+}
+
+/// Something that is missing. `view` has the words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing<'a> {
+    /// A fact that no hook could report.
+    Fact(&'a str),
+    /// Events of a kind that were lost.
+    Lost(&'a str, u64),
+    /// Things that are not whole.
+    Truncated(Truncation, u64),
+    /// What was not compared.
+    NotCompared(&'a NotCompared),
+    /// Processes that appeared without a fork.
+    UnseenForks(u64),
+    /// Lines of the kernel programs' log, and the first of them.
+    KernelLog(u64, &'a [String]),
+    /// A damaged part of the file, in words.
+    Gap(&'a str),
+    /// Events of kinds that this version does not know.
+    UnknownEvents(u64),
+}
+
 /// Counts of what is missing.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
@@ -28,8 +69,8 @@ pub struct Ledger {
     gaps: Vec<String>,
     unknown_events: u64,
     missing_facts: Vec<String>,
-    not_compared: Vec<String>,
-    caveats: Vec<String>,
+    not_compared: Vec<NotCompared>,
+    caveats: Vec<Caveat>,
     is_unmasked: bool,
     unreadable: BTreeMap<String, u64>,
 }
@@ -82,8 +123,8 @@ impl Ledger {
     }
 
     /// Notes what was not looked at twice, or not all of it, and why.
-    pub(super) fn not_compared(&mut self, problem: String) {
-        self.not_compared.push(problem);
+    pub(super) fn not_compared(&mut self, what: NotCompared) {
+        self.not_compared.push(what);
     }
 
     /// Notes that secrets are in the trace as they were.
@@ -98,11 +139,16 @@ impl Ledger {
 
     /// Notes what a hook does not see for certain.
     pub fn caveat(&mut self, caveat: &str) {
-        self.caveats.push(caveat.to_owned());
+        self.caveats.push(Caveat::Hook(caveat.to_owned()));
+    }
+
+    /// Notes what could not have been compared here, which no program hid.
+    pub(super) fn not_comparable(&mut self, what: NotCompared) {
+        self.caveats.push(Caveat::NotCompared(what));
     }
 
     /// What was not seen for certain, and is concluded where it can be. Nothing is missing for it.
-    pub fn caveats(&self) -> &[String] {
+    pub fn caveats(&self) -> &[Caveat] {
         &self.caveats
     }
 
@@ -113,62 +159,42 @@ impl Ledger {
 
     /// Whether anything is missing.
     pub fn is_complete(&self) -> bool {
-        self.entries().is_empty()
+        self.missing().is_empty()
     }
 
-    /// What is missing, one sentence each; text of the kernel's or a file's is not escaped.
-    pub fn entries(&self) -> Vec<String> {
-        let mut entries = Vec::new();
-        for fact in &self.missing_facts {
-            entries.push(format!("not recorded at all: {fact}"));
-        }
-        for (what, count) in &self.lost {
-            entries.push(format!("lost: {count} × {what}"));
-        }
-        for (what, count) in &self.truncated {
-            entries.push(match what {
-                Truncation::Arguments => format!("argument lists that were cut: {count}"),
-                Truncation::Path => format!("paths that lack their beginning: {count}"),
-                Truncation::Names => {
-                    format!("renames of threads whose names --process does not find: {count}")
-                }
-            });
-        }
-        entries.extend(self.not_compared.iter().cloned());
+    /// Lists what is missing; texts of the kernel or of a file are not escaped.
+    pub fn missing(&self) -> Vec<Missing<'_>> {
+        let mut missing = Vec::new();
+        missing.extend(self.missing_facts.iter().map(|fact| Missing::Fact(fact)));
+        let lost = self.lost.iter();
+        missing.extend(lost.map(|(what, count)| Missing::Lost(what, *count)));
+        let truncated = self.truncated.iter();
+        missing.extend(truncated.map(|(what, count)| Missing::Truncated(*what, *count)));
+        missing.extend(self.not_compared.iter().map(Missing::NotCompared));
         if self.unseen_forks > 0 {
-            entries.push(format!(
-                "processes that appeared without a fork: {}",
-                self.unseen_forks
-            ));
+            missing.push(Missing::UnseenForks(self.unseen_forks));
         }
         if self.log_lines > 0 {
-            entries.push(format!(
-                "problems that the kernel programs reported: {}: {}",
-                self.log_lines,
-                self.log.join("; ")
-            ));
+            missing.push(Missing::KernelLog(self.log_lines, &self.log));
         }
-        entries.extend(self.gaps.iter().cloned());
+        missing.extend(self.gaps.iter().map(|gap| Missing::Gap(gap)));
         if self.unknown_events > 0 {
-            entries.push(format!(
-                "events of kinds that this version does not know: {}",
-                self.unknown_events
-            ));
+            missing.push(Missing::UnknownEvents(self.unknown_events));
         }
-        entries
+        missing
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Ledger;
+    use super::{Caveat, Ledger, Missing, NotCompared};
 
     #[test]
     fn counts_of_losses_do_not_wrap() {
         let mut ledger = Ledger::default();
         ledger.lost("exec", u64::MAX);
         ledger.lost("exec", 3);
-        assert_eq!(ledger.entries(), [format!("lost: {} × exec", u64::MAX)]);
+        assert_eq!(ledger.missing(), [Missing::Lost("exec", u64::MAX)]);
     }
 
     #[test]
@@ -176,10 +202,16 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.caveat("not watched: /x: denied");
         assert!(ledger.is_complete());
-        assert_eq!(ledger.caveats(), ["not watched: /x: denied"]);
-        ledger.not_compared("packages were not all compared: too many".to_owned());
+        assert_eq!(
+            ledger.caveats(),
+            [Caveat::Hook("not watched: /x: denied".to_owned())]
+        );
+        let what = NotCompared {
+            subject: None,
+            problem: "too many".to_owned(),
+        };
+        ledger.not_compared(what.clone());
         assert!(!ledger.is_complete());
-        let entries = ledger.entries();
-        assert_eq!(entries, ["packages were not all compared: too many"]);
+        assert_eq!(ledger.missing(), [Missing::NotCompared(&what)]);
     }
 }

@@ -30,7 +30,7 @@ pub use change::{Given, Homes, Touches};
 pub use connection::{Connection, State};
 pub use download::Download;
 pub use identity::Doubt;
-pub use ledger::Ledger;
+pub use ledger::{Caveat, Ledger, Missing, NotCompared, Truncation};
 pub use listener::{Listener, Traffic};
 pub use naming::{Name, NameLookup, NameSource};
 pub use process::{Because, Origin, Process, ProcessIndex};
@@ -47,9 +47,19 @@ pub const COMMAND: &str = "command";
 /// Name of the tree of everything that belongs to no other.
 pub const SYSTEM: &str = "system";
 
+/// Identifies a recording among others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Provenance {
+    /// The id, a UUID.
+    pub id: String,
+    /// The name of the machine, as that calls itself.
+    pub host: String,
+}
+
 /// What the events so far add up to.
 pub struct Model {
     rules: RuleSet,
+    provenance: Option<Provenance>,
     /// Process id of the recorder.
     recorder: u32,
     processes: Vec<Process>,
@@ -92,10 +102,16 @@ pub struct CommandEnd {
 }
 
 impl Model {
+    /// The rules that it attributes by.
+    pub fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
     /// A model of nothing yet, that attributes by these rules.
     pub fn new(rules: RuleSet) -> Model {
         Model {
             rules,
+            provenance: None,
             recorder: 0,
             processes: Vec::new(),
             pool: pool::Pool::default(),
@@ -123,6 +139,16 @@ impl Model {
             followed: None,
             schedule: schedule::Schedule::default(),
         }
+    }
+
+    /// Names the recording, for rows that are read apart from their trace.
+    pub fn set_provenance(&mut self, provenance: Provenance) {
+        self.provenance = Some(provenance);
+    }
+
+    /// The recording that it is of, where that is known.
+    pub fn provenance(&self) -> Option<&Provenance> {
+        self.provenance.as_ref()
     }
 
     /// Names the recorder, whose command line holds that of the command and is to match no rule.

@@ -1,7 +1,7 @@
 //! Reads a rules file: TOML to trees and their matchers. Refuses whatever it does not know, because a field that is
 //! silently ignored makes a rule match more than its author meant.
 
-use std::{collections::HashSet, ops::Range};
+use std::{collections::HashSet, ops::Range, sync::Arc};
 
 use toml::{
     Spanned,
@@ -25,7 +25,24 @@ const NAME_LIMIT: usize = 64;
 const RESERVED: [&str; 2] = ["system", "command"];
 
 const TREE_FIELDS: [&str; 3] = ["name", "description", "match"];
+const ATTENTION_FIELDS: [&str; 2] = ["path", "reason"];
 const MATCH_FIELDS: [&str; 5] = ["exe", "filename", "argv", "user", "unit"];
+
+/// A file of rules.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Parsed {
+    pub(super) trees: Vec<Tree>,
+    pub(super) attention: Vec<AttentionRule>,
+}
+
+/// Says that files deserve attention, and why.
+#[derive(Clone, Debug)]
+pub struct AttentionRule {
+    /// Their paths.
+    pub path: Glob,
+    /// The reason, one line of plain text.
+    pub reason: Arc<str>,
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Tree {
@@ -46,7 +63,7 @@ pub(super) struct Matcher {
 }
 
 /// Reads a file, which may add at most `room` matchers. Reports the first error only.
-pub(super) fn trees(file: File<'_>, room: usize) -> Result<Vec<Tree>, RuleError> {
+pub(super) fn file(file: File<'_>, room: usize) -> Result<Parsed, RuleError> {
     if file.text.len() > TEXT_LIMIT {
         let message = format!(
             "a rules file of {} bytes: at most {TEXT_LIMIT} are read; split it, or check that it is the file you meant",
@@ -74,23 +91,70 @@ struct Reader<'a> {
 type Field<'a> = (Range<usize>, &'a str, &'a Spanned<DeValue<'a>>);
 
 impl Reader<'_> {
-    fn root(&mut self, root: &DeTable<'_>) -> Result<Vec<Tree>, RuleError> {
-        let mut trees = Vec::new();
+    fn root(&mut self, root: &DeTable<'_>) -> Result<Parsed, RuleError> {
+        let mut parsed = Parsed::default();
         for (at, key, value) in fields(root) {
-            if key != "tree" {
-                let message = format!(
-                    "unknown field {}, {}",
-                    quoted(key),
-                    expected(key, &["tree"])
-                );
-                return Err(self.file.error(&at, message));
-            }
-            for tree in self.array(value, "tree")? {
-                let (span, table) = self.table(tree, "tree")?;
-                trees.push(self.tree(&span, table)?);
+            match key {
+                "tree" => {
+                    for tree in self.array(value, "tree")? {
+                        let (span, table) = self.table(tree, "tree")?;
+                        parsed.trees.push(self.tree(&span, table)?);
+                    }
+                }
+                "attention" => {
+                    for rule in self.array(value, "attention")? {
+                        let (span, table) = self.table(rule, "attention")?;
+                        parsed.attention.push(self.attention(&span, table)?);
+                    }
+                }
+                _ => {
+                    let known = expected(key, &["tree", "attention"]);
+                    let message = format!("unknown field {}, {known}", quoted(key));
+                    return Err(self.file.error(&at, message));
+                }
             }
         }
-        Ok(trees)
+        Ok(parsed)
+    }
+
+    fn attention(
+        &mut self,
+        span: &Range<usize>,
+        table: &DeTable<'_>,
+    ) -> Result<AttentionRule, RuleError> {
+        self.take_room(span)?;
+        let (mut path, mut reason) = (None, None);
+        for (at, key, value) in fields(table) {
+            match key {
+                "path" => path = Some(self.absolute("path", value)?),
+                "reason" => reason = Some(self.description(value)?.into()),
+                _ => {
+                    let known = expected(key, &ATTENTION_FIELDS);
+                    let message = format!("unknown field {}, {known}", quoted(key));
+                    return Err(self.file.error(&at, message));
+                }
+            }
+        }
+        match (path, reason) {
+            (Some(path), Some(reason)) => Ok(AttentionRule { path, reason }),
+            (None, _) => Err(self.file.error(span, "a rule without `path`: add the glob")),
+            (_, None) => {
+                let message = "a rule without `reason`: add a few words for the reader";
+                Err(self.file.error(span, message))
+            }
+        }
+    }
+
+    fn take_room(&mut self, span: &Range<usize>) -> Result<(), RuleError> {
+        let Some(room) = self.room.checked_sub(1) else {
+            let message = format!(
+                "more than {} matchers in all rules files",
+                super::MATCHER_LIMIT
+            );
+            return Err(self.file.error(span, message));
+        };
+        self.room = room;
+        Ok(())
     }
 
     fn tree(&mut self, span: &Range<usize>, table: &DeTable<'_>) -> Result<Tree, RuleError> {
@@ -182,18 +246,11 @@ impl Reader<'_> {
     }
 
     fn matcher(&mut self, span: &Range<usize>, table: &DeTable<'_>) -> Result<Matcher, RuleError> {
-        let Some(room) = self.room.checked_sub(1) else {
-            let message = format!(
-                "more than {} matchers in all rules files",
-                super::MATCHER_LIMIT
-            );
-            return Err(self.file.error(span, message));
-        };
-        self.room = room;
+        self.take_room(span)?;
         let mut matcher = Matcher::default();
         for (at, key, value) in fields(table) {
             match key {
-                "exe" => matcher.exe = Some(self.exe(value)?),
+                "exe" => matcher.exe = Some(self.absolute("exe", value)?),
                 "filename" => matcher.filename = Some(self.glob(value, Scope::Path)?),
                 "argv" => matcher.argv = self.argv(value)?,
                 "user" => matcher.user = Some(self.glob(value, Scope::Text)?),
@@ -216,14 +273,14 @@ impl Reader<'_> {
         Ok(matcher)
     }
 
-    fn exe(&self, value: &Spanned<DeValue<'_>>) -> Result<Glob, RuleError> {
+    fn absolute(&self, field: &str, value: &Spanned<DeValue<'_>>) -> Result<Glob, RuleError> {
         let glob = self.glob(value, Scope::Path)?;
         // The path of an executable is always absolute; a bare name is the likeliest slip, and would match nothing.
         if glob.written().starts_with(['/', '*', '?', '[', '\\']) {
             return Ok(glob);
         }
         let message = format!(
-            "{} can never match: `exe` is held against a whole path; write `**/…` for any directory",
+            "{} can never match: `{field}` is held against a whole path; write `**/…` for any directory",
             quoted(glob.written())
         );
         Err(self.file.error(&value.span(), message))

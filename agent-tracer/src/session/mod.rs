@@ -11,7 +11,11 @@ use std::{fs::File, time::Instant};
 pub use record::{Found, Mended, Observer, RecordError, Recorded, Recording, Target, TraceFailure};
 pub use replay::{Replay, ReplayError, Seen, replay, replay_stream};
 
-use crate::{event::Event, model::Model, trace::Writer};
+use crate::{
+    event::Event,
+    model::{Model, Provenance},
+    trace::{Header, Writer},
+};
 
 /// The model on its way through the events, with the file that they go to first, if there is one.
 struct Session {
@@ -27,5 +31,13 @@ impl Session {
             writer.append(event, now);
         }
         self.model.apply(event);
+    }
+}
+
+/// Reads off a header which recording it is of.
+fn provenance(header: &Header) -> Provenance {
+    Provenance {
+        id: header.recording_id(),
+        host: header.hostname.clone(),
     }
 }

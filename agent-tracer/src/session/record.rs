@@ -213,6 +213,7 @@ impl Recording {
         new.publish()?;
         let evidence = Evidence::hold(new.file(), &self.output).map_err(begin)?;
         let mut model = Model::new(self.rules);
+        model.set_provenance(super::provenance(&header));
         model.set_recorder(std::process::id());
         if header.unredacted {
             model.ledger_mut().unmasked();

@@ -111,6 +111,7 @@ fn run<R: Read>(
         model: Model::new(rules),
         writer: None,
     };
+    session.model.set_provenance(super::provenance(&header));
     session.model.set_recorder(header.recorder_pid);
     if header.unredacted {
         session.model.ledger_mut().unmasked();

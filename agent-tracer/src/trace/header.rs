@@ -1,6 +1,8 @@
 //! The first message of a trace: where, when and how it was recorded. It finds nothing of
 //! that out; the recorder fills it in, and readers show it.
 
+use sha2::{Digest, Sha256};
+
 /// Circumstances of a recording.
 ///
 /// Everything here was known before the first event; what came later is an event.
@@ -67,6 +69,33 @@ pub struct Header {
     pub unredacted: bool,
 }
 
+impl Header {
+    /// Computes an id of the recording, the same on every machine: a UUID (version 8) made of the
+    /// SHA-256 of boot id and start time.
+    pub fn recording_id(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.boot_id.as_bytes());
+        hash.update([0]);
+        hash.update(self.start_boot_ns.to_be_bytes());
+        let mut id: u128 = 0;
+        for byte in hash.finalize().iter().take(16) {
+            id = id << 8 | u128::from(*byte);
+        }
+        // Version 8, variant 1, as of RFC 9562.
+        id = id & !(0xf << 76) | 8 << 76;
+        id = id & !(0b11 << 62) | 0b10 << 62;
+        let part = |shift: u32, bits: u32| id >> shift & ((1 << bits) - 1);
+        format!(
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            part(96, 32),
+            part(80, 16),
+            part(64, 16),
+            part(48, 16),
+            part(0, 48)
+        )
+    }
+}
+
 /// A list of prefixes that a cloud publishes.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct TagList {
@@ -124,4 +153,28 @@ pub struct RuleSource {
     /// Its content, TOML.
     #[prost(string, tag = "2")]
     pub text: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Header;
+
+    #[test]
+    fn an_id_is_a_uuid_of_boot_and_start() {
+        let header = |boot_id: &str, start_boot_ns| Header {
+            boot_id: boot_id.to_owned(),
+            start_boot_ns,
+            ..Header::default()
+        };
+        let id = header("a", 1).recording_id();
+        assert_eq!(id.len(), 36);
+        assert_eq!(id.as_bytes().get(14), Some(&b'8'));
+        assert!(matches!(
+            id.as_bytes().get(19),
+            Some(b'8' | b'9' | b'a' | b'b')
+        ));
+        assert_eq!(id, header("a", 1).recording_id());
+        assert_ne!(id, header("b", 1).recording_id());
+        assert_ne!(id, header("a", 2).recording_id());
+    }
 }

@@ -1,4 +1,4 @@
-//! Connections as a table, one a row.
+//! Declares the fields of connections: at an event, and with what became of them.
 
 use std::net::SocketAddr;
 
@@ -9,102 +9,310 @@ use crate::{
 };
 
 use super::{
-    errno_name, escape, naming,
-    page::{Page, bytes, columns, duration, pad},
-    process::name,
-    table::table,
+    Context, Field, errno_name, escape,
+    field::{EMPTY, Layout, Unit},
+    json::{Nested, ProcessObject},
+    naming,
+    page::{bytes, columns, duration, pad},
+    process::{because, name},
     user_of,
+    value::Value,
 };
 
-const HEADINGS: [&str; 12] = [
-    "TIME",
-    "TREE",
-    "PROCESS",
-    "USER",
-    "LOCAL",
-    "REMOTE",
-    "NAME",
-    "TAG",
-    "STATE",
-    "ANSWER",
-    "LASTED",
-    "SENT/RECEIVED",
+/// A connection with what became of it.
+pub(super) static CONNECTION: [Field<Connection>; 24] = [
+    Field::<Connection>::new(
+        "process",
+        "process that asked for it",
+        |context, connection| {
+            Value::Process(ProcessObject {
+                model: context.model,
+                index: connection.owner,
+            })
+        },
+    )
+    .process()
+    .column(2, "PROCESS", |context, connection| {
+        let owner = context.model.process(connection.owner);
+        format!("{} [{}]", name(owner), owner.id.pid)
+    }),
+    Field::<Connection>::text_only("user", "user of that process")
+        .column(3, "USER", |context, connection| {
+            let owner = context.model.process(connection.owner);
+            user_of(context.model, owner)
+        })
+        .leave_out(2),
+    Field::<Connection>::new("tree", "tree of that process", |context, connection| {
+        Value::text(&*context.model.process(connection.owner).tree)
+    })
+    .column(1, "TREE", |context, connection| {
+        let owner = context.model.process(connection.owner);
+        escape::text(owner.tree.as_bytes())
+    }),
+    Field::<Connection>::new(
+        "because",
+        "why it belongs to that tree",
+        |context, connection| {
+            let owner = context.model.process(connection.owner);
+            Value::text(because(context.model, owner))
+        },
+    ),
+    Field::<Connection>::new("protocol", "tcp or udp", protocol),
+    Field::<Connection>::new("local", "local address and port", local)
+        .column(4, "LOCAL", |_, connection| match connection.local {
+            Some(local) if local.port() != 0 => local.to_string(),
+            Some(_) | None => EMPTY.to_owned(),
+        })
+        .leave_out(3),
+    Field::<Connection>::new("remote", "remote address and port", remote).column(
+        5,
+        "REMOTE",
+        |_, connection| remote_end(connection),
+    ),
+    PROXY,
+    DESTINATION,
+    NAMES
+        .column(6, "NAME", |context, connection| {
+            // Who says it is for pages that have room for it.
+            let width = context.page.width;
+            let with_sources = width.is_none_or(|width| width >= WIDE);
+            called(connection, with_sources).unwrap_or_else(|| EMPTY.to_owned())
+        })
+        .empty_first()
+        .layout(Layout::Long),
+    PROXY_NAMES,
+    TAG.column(7, "TAG", |context, connection| {
+        let tag = connection.remote;
+        let tag = tag.and_then(|remote| name_of(context.model, remote));
+        tag.unwrap_or_else(|| EMPTY.to_owned())
+    })
+    .leave_out(7),
+    TAGS,
+    NOTE,
+    Field::<Connection>::new("state", "open, closed, refused …", |_, connection| {
+        Value::text(connection.state.name())
+    })
+    .column(8, "STATE", |_, connection| outcome(connection)),
+    Field::<Connection>::new("syn", "false: no packet was sent", |_, connection| {
+        Value::flag_if(connection.never_sent, false)
+    }),
+    Field::<Connection>::new(
+        "error",
+        "error of the kernel",
+        |_, connection| match connection.error {
+            0 => Value::Nothing,
+            error => Value::text(errno_name(error)),
+        },
+    ),
+    Field::<Connection>::new("started", "time of the connect", |context, connection| {
+        Value::text(context.page.clock.rfc3339(connection.started_ns))
+    })
+    .unit(Unit::Time)
+    .column(0, "TIME", |context, connection| {
+        let page = context.page;
+        match connection.was_there_before {
+            true => pad("before", columns(&page.time(0))),
+            false => page.time(connection.started_ns),
+        }
+    })
+    .leave_out(6)
+    .layout(Layout::Number),
+    Field::<Connection>::new(
+        "connect_ms",
+        "time until it was established",
+        |_, connection| milliseconds(connection, connection.established_ns),
+    )
+    .unit(Unit::Milliseconds)
+    .column(9, "ANSWER", |_, connection| {
+        lasted(connection, connection.established_ns)
+    })
+    .leave_out(1),
+    Field::<Connection>::new("duration_ms", "time until it ended", |_, connection| {
+        let ended = connection.ended_ns;
+        milliseconds(connection, ended.filter(|_| !connection.was_there_before))
+    })
+    .unit(Unit::Milliseconds)
+    .column(10, "LASTED", |_, connection| {
+        lasted(connection, connection.ended_ns)
+    })
+    .leave_out(5),
+    Field::<Connection>::new("bytes_sent", "payload sent", |_, connection| {
+        Value::number(connection.bytes.map(|(sent, _)| sent))
+    })
+    .unit(Unit::Bytes)
+    .column(11, "SENT/RECEIVED", |_, connection| amount(connection))
+    .leave_out(4),
+    Field::<Connection>::new("bytes_received", "payload received", |_, connection| {
+        Value::number(connection.bytes.map(|(_, received)| received))
+    })
+    .unit(Unit::Bytes),
+    Field::<Connection>::new(
+        "datagrams_sent",
+        "datagrams sent, of UDP",
+        |_, connection| Value::number(connection.datagrams.map(|(sent, _)| sent)),
+    ),
+    Field::<Connection>::new(
+        "datagrams_received",
+        "datagrams received, of UDP",
+        |_, connection| Value::number(connection.datagrams.map(|(_, received)| received)),
+    ),
 ];
 
-/// Columns that a page does without, in this order, until the others fit.
-const DISPENSABLE: [usize; 7] = [9, 3, 4, 11, 10, 0, 7];
+/// A connection where an event or a download names one.
+pub(super) static CONNECTION_END: [Field<Connection>; 12] = [
+    Field::<Connection>::new(
+        "id",
+        "number of the connection in the trace",
+        |_, connection| Value::Number(connection.id),
+    ),
+    Field::<Connection>::new("protocol", "tcp or udp", protocol),
+    Field::<Connection>::new("family", "ipv4, ipv6 or unknown", |_, connection| {
+        Value::text(family(connection.remote))
+    }),
+    Field::<Connection>::new("local", "local address and port", local),
+    Field::<Connection>::new("remote", "remote address and port", remote),
+    PROXY,
+    DESTINATION,
+    NAMES,
+    PROXY_NAMES,
+    TAG,
+    TAGS,
+    NOTE,
+];
 
-/// Of that one too, where nothing has a name.
-const NAME: usize = 6;
+const PROXY: Field<Connection> = Field::<Connection>::new(
+    "proxy",
+    "true: the remote end is a proxy for the destination",
+    |_, connection| Value::flag_if(connection.destination.is_some(), true),
+);
 
-/// The lines of the table, heading first; none where there is no connection.
-pub fn connections<'a>(
-    page: &Page,
-    model: &Model,
-    wanted: impl Iterator<Item = &'a Connection>,
-) -> Vec<String> {
-    let wanted: Vec<&Connection> = wanted.collect();
-    // Who says it is for those who have room for it.
-    let with_sources = page.width.is_none_or(|width| width >= WIDE);
-    let rows: Vec<_> = wanted
-        .iter()
-        .map(|connection| row(page, model, connection, with_sources))
-        .collect();
-    let mut dispensable = DISPENSABLE.to_vec();
-    if rows.iter().all(|row| row[NAME] == "-") {
-        dispensable.insert(0, NAME);
+const DESTINATION: Field<Connection> = Field::<Connection>::new(
+    "destination",
+    "host and port that the proxy was asked for",
+    |_, connection| match &connection.destination {
+        Some((host, port)) => Value::text(format!("{host}:{port}")),
+        None => Value::Nothing,
+    },
+);
+
+const NAMES: Field<Connection> = Field::<Connection>::new(
+    "names",
+    "host names of the destination, each with its source",
+    |_, connection| match &connection.destination {
+        Some((host, _)) => Value::Nested(Nested::Requested(host)),
+        None if connection.names.is_empty() => Value::Nothing,
+        None => Value::Nested(Nested::Names(&connection.names)),
+    },
+);
+
+const PROXY_NAMES: Field<Connection> =
+    Field::<Connection>::new("proxy_names", "host names of the proxy", |_, connection| {
+        match connection.destination.is_some() && !connection.names.is_empty() {
+            true => Value::Nested(Nested::Names(&connection.names)),
+            false => Value::Nothing,
+        }
+    });
+
+const TAG: Field<Connection> = Field::<Connection>::new(
+    "tag",
+    "most specific service tag of the remote address",
+    |context, connection| tag(context.model, connection.remote),
+);
+
+const TAGS: Field<Connection> = Field::<Connection>::new(
+    "tags",
+    "all service tags of the remote address",
+    |context, connection| tags(context.model, connection.remote),
+);
+
+const NOTE: Field<Connection> = Field::<Connection>::new(
+    "note",
+    "what a reader should know of it first",
+    |_, connection| {
+        let before = connection
+            .was_there_before
+            .then_some("was there before the recording");
+        let special = note(connection.remote);
+        match (special, before) {
+            (Some(special), Some(before)) => Value::text(format!("{special}; {before}")),
+            (Some(one), None) | (None, Some(one)) => Value::text(one),
+            (None, None) => Value::Nothing,
+        }
+    },
+);
+
+fn protocol<'a>(_: Context<'a>, connection: &'a Connection) -> Value<'a> {
+    Value::text(connection.protocol.name())
+}
+
+fn local<'a>(_: Context<'a>, connection: &'a Connection) -> Value<'a> {
+    Value::written(connection.local.filter(|local| local.port() != 0))
+}
+
+fn remote<'a>(_: Context<'a>, connection: &'a Connection) -> Value<'a> {
+    Value::written(connection.remote)
+}
+
+/// The most telling tag of a remote end, as a value.
+pub(super) fn tag(model: &Model, remote: Option<SocketAddr>) -> Value<'_> {
+    let tags = remote.map_or(&[][..], |remote| model.tags(remote.ip()));
+    let first = tags.first();
+    first.map_or(Value::Nothing, |first| Value::text(&*first.name))
+}
+
+/// All tags of a remote end, as a value.
+pub(super) fn tags(model: &Model, remote: Option<SocketAddr>) -> Value<'_> {
+    let tags = remote.map_or(&[][..], |remote| model.tags(remote.ip()));
+    match tags.is_empty() {
+        true => Value::Nothing,
+        false => Value::Nested(Nested::Tags(tags)),
     }
-    table(page, &HEADINGS, &rows, &dispensable)
+}
+
+/// What an address means everywhere.
+pub(super) fn note(remote: Option<SocketAddr>) -> Option<&'static str> {
+    let remote = remote?;
+    names::note(remote.ip(), Some(remote.port()))
+}
+
+pub(super) fn family(end: Option<SocketAddr>) -> &'static str {
+    match end {
+        Some(SocketAddr::V4(_)) => "ipv4",
+        Some(SocketAddr::V6(_)) => "ipv6",
+        None => "unknown",
+    }
+}
+
+fn milliseconds<'a>(connection: &Connection, to: Option<u64>) -> Value<'a> {
+    to.map_or(Value::Nothing, |to| {
+        Value::Real(to.saturating_sub(connection.started_ns) as f64 / 1e6)
+    })
+}
+
+fn lasted(connection: &Connection, to: Option<u64>) -> String {
+    match to {
+        // Of how long, only the end is known.
+        Some(to) if !connection.was_there_before => {
+            duration(to.saturating_sub(connection.started_ns))
+        }
+        Some(_) | None => EMPTY.to_owned(),
+    }
+}
+
+fn amount(connection: &Connection) -> String {
+    match (connection.bytes, connection.datagrams) {
+        (Some((sent, received)), None) => format!("{} / {}", bytes(sent), bytes(received)),
+        (Some((sent, received)), Some((out, back))) => format!(
+            "{} / {} in {out} / {back} datagrams",
+            bytes(sent),
+            bytes(received)
+        ),
+        (None, _) => EMPTY.to_owned(),
+    }
 }
 
 /// Columns of a page that has room for everything.
 const WIDE: usize = 160;
-
-fn row(
-    page: &Page,
-    model: &Model,
-    connection: &Connection,
-    with_sources: bool,
-) -> [String; HEADINGS.len()] {
-    let owner = model.process(connection.owner);
-    let since = |to: Option<u64>| match to {
-        // Of how long, only the end is known.
-        _ if connection.was_there_before => "-".to_owned(),
-        Some(to) => duration(to.saturating_sub(connection.started_ns)),
-        None => "-".to_owned(),
-    };
-    [
-        match connection.was_there_before {
-            true => pad("before", columns(&page.time(0))),
-            false => page.time(connection.started_ns),
-        },
-        escape::text(owner.tree.as_bytes()),
-        format!("{} [{}]", name(owner), owner.id.pid),
-        user_of(model, owner),
-        match connection.local {
-            Some(local) if local.port() != 0 => local.to_string(),
-            Some(_) | None => "-".to_owned(),
-        },
-        remote_end(connection),
-        called(connection, with_sources).unwrap_or_else(|| "-".to_owned()),
-        connection
-            .remote
-            .and_then(|remote| name_of(model, remote))
-            .unwrap_or_else(|| "-".to_owned()),
-        outcome(connection),
-        since(connection.established_ns),
-        since(connection.ended_ns),
-        match (connection.bytes, connection.datagrams) {
-            (Some((sent, received)), None) => format!("{} / {}", bytes(sent), bytes(received)),
-            (Some((sent, received)), Some((out, back))) => format!(
-                "{} / {} in {out} / {back} datagrams",
-                bytes(sent),
-                bytes(received)
-            ),
-            (None, _) => "-".to_owned(),
-        },
-    ]
-}
 
 /// Where it stands, with the error where its state does not say it all.
 pub(super) fn outcome(connection: &Connection) -> String {

@@ -1,216 +1,247 @@
-//! Connections summed up: by where they go, which is what a firewall has to allow, or by the process that
-//! asked for them. Groups are in the order of their first connection.
+//! Declares the fields of groups of connections.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    net::{IpAddr, SocketAddr},
+use std::net::IpAddr;
+
+use crate::{
+    findings::{By, Group, Place, distinct},
+    model::{Model, Process},
 };
-
-use serde::ser::{Serialize, SerializeMap, Serializer};
-
-use crate::model::{Connection, Model, ProcessIndex};
 
 use super::{
-    connections::name_of,
-    destination::{Destination, Place},
+    Context, Field,
+    connections::{self, name_of},
+    destination::written,
     escape,
-    json::{Named, ProcessObject, to_line},
-    page::{Page, bytes},
+    field::{EMPTY, Unit},
+    json::{Nested, ProcessObject},
+    page::bytes,
     process::name,
-    table::table,
+    value::Value,
 };
 
-/// What connections are summed up by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
-    /// Remote address and port.
-    Destination,
-    /// The process that asked for them.
-    Process,
+/// `AzureMonitor, 4 connections of omi, omsagent`
+pub(super) fn summary(group: &Group, model: &Model) -> String {
+    let tag = group
+        .remotes
+        .first()
+        .and_then(|remote| name_of(model, *remote));
+    let trees = escape::text(group.trees(model).join(", ").as_bytes());
+    let plural = if group.count == 1 { "" } else { "s" };
+    let count = format!("{} connection{plural} of {trees}", group.count);
+    match tag {
+        Some(tag) => format!("{tag}, {count}"),
+        None => count,
+    }
 }
 
-/// Connections that have something in common.
-#[derive(Clone, Debug)]
-pub struct Group {
-    by: By,
-    /// In the order in which they first came.
-    pub(super) destinations: Vec<Destination>,
-    pub(super) remotes: Vec<SocketAddr>,
-    pub(super) owners: Vec<ProcessIndex>,
-    /// What is in the lists above.
-    seen: Seen,
-    pub(super) count: u64,
-    outcomes: BTreeMap<&'static str, u64>,
-    pub(super) sent: u64,
-    pub(super) received: u64,
+/// `closed (3), refused (1)`
+pub(super) fn outcomes(group: &Group) -> String {
+    let parts: Vec<String> = group
+        .outcomes
+        .iter()
+        .map(|(outcome, count)| match count {
+            1 => (*outcome).to_owned(),
+            count => format!("{outcome} ({count})"),
+        })
+        .collect();
+    parts.join(", ")
 }
 
-#[derive(Clone, Debug, Default)]
-struct Seen {
-    destinations: HashSet<Destination>,
-    remotes: HashSet<SocketAddr>,
-    owners: HashSet<ProcessIndex>,
+/// The names of the processes that asked for them.
+pub(super) fn owner_names(group: &Group, model: &Model) -> Vec<String> {
+    distinct(group.owners.iter().map(|owner| name(model.process(*owner))))
 }
 
-/// Sums connections up.
-pub fn groups<'a>(by: By, wanted: impl Iterator<Item = &'a Connection>) -> Vec<Group> {
-    let mut places: HashMap<(Option<Destination>, Option<ProcessIndex>), usize> = HashMap::new();
-    let mut groups: Vec<Group> = Vec::new();
-    for connection in wanted {
-        let key = match by {
-            By::Destination => (Some(Destination::of(connection)), None),
-            By::Process => (None, Some(connection.owner)),
-        };
-        let place = *places.entry(key).or_insert(groups.len());
-        if place == groups.len() {
-            groups.push(Group {
-                by,
-                destinations: Vec::new(),
-                remotes: Vec::new(),
-                owners: Vec::new(),
-                seen: Seen::default(),
-                count: 0,
-                outcomes: BTreeMap::new(),
-                sent: 0,
-                received: 0,
-            });
-        }
-        groups[place].add(connection);
-    }
-    groups
+fn amount(group: &Group) -> String {
+    format!("{} / {}", bytes(group.sent), bytes(group.received))
 }
 
-impl Group {
-    fn add(&mut self, connection: &Connection) {
-        let destination = Destination::of(connection);
-        if self.seen.destinations.insert(destination.clone()) {
-            self.destinations.push(destination);
-        }
-        if let Some(remote) = connection.remote
-            && self.seen.remotes.insert(remote)
-        {
-            self.remotes.push(remote);
-        }
-        if self.seen.owners.insert(connection.owner) {
-            self.owners.push(connection.owner);
-        }
-        self.count += 1;
-        *self.outcomes.entry(connection.state.name()).or_default() += 1;
-        if let Some((sent, received)) = connection.bytes {
-            self.sent += sent;
-            self.received += received;
-        }
-    }
+/// Connections by where they go.
+pub(super) static DESTINATION: [Field<Group>; 15] = [
+    Field::<Group>::text_only("destination", "host and port").column(
+        0,
+        "DESTINATION",
+        |_, group| group.destinations.first().map_or_else(String::new, written),
+    ),
+    Field::<Group>::new("host", "name of the host, where it has one", host),
+    Field::<Group>::new("port", "port", port),
+    Field::<Group>::new("protocol", "tcp or udp", protocol),
+    Field::<Group>::new("proxy", "proxy that it is reached through", proxy),
+    Field::<Group>::new("addresses", "addresses of the host", addresses_of)
+        .column(1, "ADDRESSES", |_, group| addresses(group, ADDRESSES))
+        .empty_first()
+        .leave_out(3),
+    Field::<Group>::new("tag", "most specific service tag of the first address", tag).column(
+        2,
+        "TAG",
+        |context, group| {
+            let remote = group.remotes.first();
+            let tag = remote.and_then(|remote| name_of(context.model, *remote));
+            tag.unwrap_or_else(|| EMPTY.to_owned())
+        },
+    ),
+    Field::<Group>::new("tags", "all service tags of the first address", tags),
+    Field::<Group>::new("note", "what that address means everywhere", note),
+    Field::<Group>::new("trees", "trees of the processes", trees).column(
+        3,
+        "TREES",
+        |context, group| escape::text(group.trees(context.model).join(", ").as_bytes()),
+    ),
+    Field::<Group>::new("processes", "processes that asked for them", processes)
+        .column(4, "PROCESSES", |context, group| {
+            owner_names(group, context.model).join(", ")
+        })
+        .leave_out(2),
+    COUNT,
+    OUTCOMES.leave_out(4),
+    SENT,
+    RECEIVED,
+];
 
-    /// The first process that has a part in it.
-    pub(super) fn first_owner(&self) -> Option<ProcessIndex> {
-        self.owners.first().copied()
-    }
-
-    /// Where it goes, escaped.
-    pub(super) fn place(&self) -> String {
-        let first = self.destinations.first();
-        first.map_or_else(String::new, Destination::written)
-    }
-
-    /// `AzureMonitor, 4 connections of omi, omsagent`
-    pub(super) fn summary(&self, model: &Model) -> String {
-        let tag = self
-            .remotes
-            .first()
-            .and_then(|remote| name_of(model, *remote));
-        let trees = escape::text(self.trees(model).join(", ").as_bytes());
-        let plural = if self.count == 1 { "" } else { "s" };
-        let count = format!("{} connection{plural} of {trees}", self.count);
-        match tag {
-            Some(tag) => format!("{tag}, {count}"),
-            None => count,
-        }
-    }
-
-    pub(super) fn trees<'a>(&self, model: &'a Model) -> Vec<&'a str> {
-        distinct(self.owners.iter().map(|owner| &*model.process(*owner).tree))
-    }
-
-    /// `closed (3), refused (1)`
-    pub(super) fn outcomes(&self) -> String {
-        let parts: Vec<String> = self
-            .outcomes
-            .iter()
-            .map(|(outcome, count)| match count {
-                1 => (*outcome).to_owned(),
-                count => format!("{outcome} ({count})"),
+/// Connections by the process that asked for them.
+pub(super) static PROCESS: [Field<Group>; 8] = [
+    Field::<Group>::new(
+        "process",
+        "process that asked for them",
+        |context, group| {
+            group.first_owner().map_or(Value::Nothing, |index| {
+                Value::Process(ProcessObject {
+                    model: context.model,
+                    index,
+                })
             })
-            .collect();
-        parts.join(", ")
-    }
+        },
+    )
+    .process()
+    .column(0, "PROCESS", |context, group| {
+        owner(context, group).map_or_else(String::new, |owner| {
+            format!("{} [{}]", name(owner), owner.id.pid)
+        })
+    }),
+    Field::<Group>::text_only("tree", "tree of that process").column(
+        1,
+        "TREE",
+        |context, group| {
+            owner(context, group)
+                .map_or_else(String::new, |owner| escape::text(owner.tree.as_bytes()))
+        },
+    ),
+    Field::<Group>::text_only("user", "user of that process")
+        .column(2, "USER", |context, group| {
+            owner(context, group)
+                .map_or_else(String::new, |owner| super::user_of(context.model, owner))
+        })
+        .leave_out(2),
+    Field::<Group>::new("destinations", "hosts and ports", |_, group| {
+        Value::Texts(group.destinations.iter().map(written).collect())
+    })
+    .column(8, "DESTINATIONS", |_, group| {
+        let destinations: Vec<String> = group.destinations.iter().map(written).collect();
+        destinations.join(", ")
+    }),
+    COUNT,
+    OUTCOMES.leave_out(3),
+    SENT,
+    RECEIVED,
+];
 
-    /// The names of the processes that asked for them.
-    pub(super) fn owner_names(&self, model: &Model) -> Vec<String> {
-        distinct(self.owners.iter().map(|owner| name(model.process(*owner))))
-    }
+const COUNT: Field<Group> = Field::<Group>::new("connections", "number of connections", count)
+    .column(5, "COUNT", |_, group| group.count.to_string());
 
-    fn amount(&self) -> String {
-        format!("{} / {}", bytes(self.sent), bytes(self.received))
-    }
+const OUTCOMES: Field<Group> = Field::<Group>::new(
+    "outcomes",
+    "number of them by state",
+    outcomes_of,
+)
+.column(6, "OUTCOMES", |_, group| outcomes(group));
 
-    /// All of it, as fields of an object.
-    pub(super) fn entries<M: SerializeMap>(
-        &self,
-        map: &mut M,
-        model: &Model,
-    ) -> Result<(), M::Error> {
-        match self.by {
-            By::Destination => {
-                if let Some(destination) = self.destinations.first() {
-                    if let Place::Named(name) = &destination.place {
-                        map.serialize_entry("host", &**name)?;
-                    }
-                    map.serialize_entry("port", &destination.port)?;
-                    map.serialize_entry("protocol", destination.protocol.name())?;
-                    if let Some(proxy) = destination.through {
-                        map.serialize_entry("proxy", &proxy)?;
-                    }
-                }
-                let addresses = distinct(self.remotes.iter().map(SocketAddr::ip));
-                map.serialize_entry("addresses", &addresses)?;
-                let remote = self.remotes.first().copied();
-                Named { model, remote }.entries(map)?;
-                map.serialize_entry("trees", &self.trees(model))?;
-                let processes: Vec<_> = self
-                    .owners
-                    .iter()
-                    .map(|index| ProcessObject {
-                        model,
-                        index: *index,
-                    })
-                    .collect();
-                map.serialize_entry("processes", &processes)?;
-            }
-            By::Process => {
-                if let Some(index) = self.owners.first().copied() {
-                    map.serialize_entry("process", &ProcessObject { model, index })?;
-                }
-                let destinations = self.destinations.iter().map(Destination::written);
-                let destinations: Vec<String> = destinations.collect();
-                map.serialize_entry("destinations", &destinations)?;
-            }
-        }
-        map.serialize_entry("connections", &self.count)?;
-        map.serialize_entry("outcomes", &self.outcomes)?;
-        map.serialize_entry("bytes_sent", &self.sent)?;
-        map.serialize_entry("bytes_received", &self.received)
+const SENT: Field<Group> = Field::<Group>::new("bytes_sent", "payload sent", sent)
+    .unit(Unit::Bytes)
+    .column(7, "SENT/RECEIVED", |_, group| amount(group))
+    .leave_out(1);
+
+const RECEIVED: Field<Group> =
+    Field::<Group>::new("bytes_received", "payload received", received).unit(Unit::Bytes);
+
+/// The fields of groups by what they have in common.
+pub(super) fn fields(by: By) -> &'static [Field<Group>] {
+    match by {
+        By::Destination => &DESTINATION,
+        By::Process => &PROCESS,
     }
 }
 
-fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
-    let mut distinct = Vec::new();
-    for one in all {
-        if !distinct.contains(&one) {
-            distinct.push(one);
-        }
+fn owner<'a>(context: Context<'a>, group: &Group) -> Option<&'a Process> {
+    Some(context.model.process(group.first_owner()?))
+}
+
+pub(super) fn host<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
+    match group.destinations.first().map(|first| &first.place) {
+        Some(Place::Named(name)) => Value::text(&**name),
+        Some(Place::Address(_) | Place::Unknown) | None => Value::Nothing,
     }
-    distinct
+}
+
+pub(super) fn port<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
+    Value::number(group.destinations.first().map(|first| first.port.into()))
+}
+
+pub(super) fn protocol<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
+    Value::written(
+        group
+            .destinations
+            .first()
+            .map(|first| first.protocol.name()),
+    )
+}
+
+pub(super) fn proxy<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
+    Value::written(group.destinations.first().and_then(|first| first.through))
+}
+
+pub(super) fn addresses_of<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
+    Value::Texts(group.addresses().iter().map(IpAddr::to_string).collect())
+}
+
+pub(super) fn tag<'a>(context: Context<'a>, group: &'a Group) -> Value<'a> {
+    connections::tag(context.model, group.remotes.first().copied())
+}
+
+pub(super) fn tags<'a>(context: Context<'a>, group: &'a Group) -> Value<'a> {
+    connections::tags(context.model, group.remotes.first().copied())
+}
+
+pub(super) fn note<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
+    Value::written(connections::note(group.remotes.first().copied()))
+}
+
+pub(super) fn trees<'a>(context: Context<'a>, group: &'a Group) -> Value<'a> {
+    let trees = group.trees(context.model).into_iter();
+    Value::Texts(trees.map(str::to_owned).collect())
+}
+
+pub(super) fn processes<'a>(context: Context<'a>, group: &'a Group) -> Value<'a> {
+    let owners = group.owners.iter().map(|index| ProcessObject {
+        model: context.model,
+        index: *index,
+    });
+    Value::Processes(owners.collect())
+}
+
+pub(super) fn count<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
+    Value::Number(group.count)
+}
+
+pub(super) fn outcomes_of<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
+    Value::Nested(Nested::Outcomes(&group.outcomes))
+}
+
+pub(super) fn sent<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
+    Value::Number(group.sent)
+}
+
+pub(super) fn received<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
+    Value::Number(group.received)
 }
 
 /// Addresses shown of a host; the rest is a number.
@@ -223,7 +254,7 @@ pub(super) fn addresses(group: &Group, limit: usize) -> String {
     };
     let mut shown: Vec<String> = match destination.place {
         Place::Named(_) => {
-            let all = distinct(group.remotes.iter().map(SocketAddr::ip));
+            let all = group.addresses();
             let mut shown: Vec<String> = all.iter().take(limit).map(IpAddr::to_string).collect();
             if all.len() > limit {
                 shown.push(format!("and {} more", all.len() - limit));
@@ -236,99 +267,4 @@ pub(super) fn addresses(group: &Group, limit: usize) -> String {
         shown = vec![format!("through {proxy}")];
     }
     shown.join(", ")
-}
-
-/// The lines of the table, heading first.
-pub fn group_lines(page: &Page, model: &Model, by: By, groups: &[Group]) -> Vec<String> {
-    match by {
-        By::Destination => by_destination(page, model, groups),
-        By::Process => by_process(page, model, groups),
-    }
-}
-
-fn by_destination(page: &Page, model: &Model, groups: &[Group]) -> Vec<String> {
-    let rows: Vec<_> = groups
-        .iter()
-        .map(|group| {
-            let remote = group.remotes.first().copied();
-            [
-                group
-                    .destinations
-                    .first()
-                    .map_or_else(String::new, Destination::written),
-                addresses(group, ADDRESSES),
-                remote
-                    .and_then(|remote| name_of(model, remote))
-                    .unwrap_or_else(|| "-".to_owned()),
-                escape::text(group.trees(model).join(", ").as_bytes()),
-                group.owner_names(model).join(", "),
-                group.count.to_string(),
-                group.outcomes(),
-                group.amount(),
-            ]
-        })
-        .collect();
-    let headings = [
-        "DESTINATION",
-        "ADDRESSES",
-        "TAG",
-        "TREES",
-        "PROCESSES",
-        "COUNT",
-        "OUTCOMES",
-        "SENT/RECEIVED",
-    ];
-    let mut dispensable = vec![7, 4, 1, 6];
-    if rows.iter().all(|row| row[1] == "-") {
-        dispensable.insert(0, 1);
-    }
-    table(page, &headings, &rows, &dispensable)
-}
-
-fn by_process(page: &Page, model: &Model, groups: &[Group]) -> Vec<String> {
-    let rows: Vec<_> = groups
-        .iter()
-        .filter_map(|group| {
-            let owner = model.process(*group.owners.first()?);
-            let destinations = group.destinations.iter().map(Destination::written);
-            let destinations: Vec<String> = destinations.collect();
-            Some([
-                format!("{} [{}]", name(owner), owner.id.pid),
-                escape::text(owner.tree.as_bytes()),
-                super::user_of(model, owner),
-                group.count.to_string(),
-                group.outcomes(),
-                group.amount(),
-                destinations.join(", "),
-            ])
-        })
-        .collect();
-    let headings = [
-        "PROCESS",
-        "TREE",
-        "USER",
-        "COUNT",
-        "OUTCOMES",
-        "SENT/RECEIVED",
-        "DESTINATIONS",
-    ];
-    table(page, &headings, &rows, &[5, 2, 4])
-}
-
-/// A group as one JSON object.
-pub fn group_json(model: &Model, group: &Group) -> String {
-    to_line(&GroupObject { model, group })
-}
-
-struct GroupObject<'a> {
-    model: &'a Model,
-    group: &'a Group,
-}
-
-impl Serialize for GroupObject<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        self.group.entries(&mut map, self.model)?;
-        map.end()
-    }
 }

@@ -4,66 +4,56 @@
 mod changed;
 mod connection;
 mod fields;
+mod header;
 mod identity;
 mod lookup;
 mod naming;
+mod nested;
 mod unit;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::{
     event::{Event, EventKind, Exit, Protocol, SnapshotProcess},
-    model::{Connection, Model, Process, ProcessIndex},
+    model::{Model, ProcessIndex},
     trace::Gap,
 };
 
-use super::{Clock, process};
+use super::{Clock, Page, TimeStyle, field::ORIGIN, process, processes::PROCESS};
+pub(super) use header::FIELDS as HEADER_FIELDS;
+pub use header::header_json;
 pub use lookup::lookup_json;
 
-pub(super) use changed::{states, values};
-use connection::{ConnectionLife, TagObject};
-pub(super) use connection::{ConnectionObject, Named};
-pub(super) use fields::{bytes, entry, list, to_line};
-use fields::{error, status};
+pub(super) use changed::StateObject;
+pub(super) use changed::states;
+pub(super) use connection::ConnectionObject;
+use connection::{ListenerObject, TagObject, object};
+pub(super) use fields::{bytes, to_line};
+use fields::{entry, error, list, status};
+pub(super) use nested::Nested;
 pub(super) use unit::RequesterObject;
 
 /// One event, as of now: the model has just taken it in.
 pub fn event_json(clock: &Clock, model: &Model, sequence: u64, event: &Event) -> String {
-    to_line(&EventObject {
+    let object = EventObject {
         clock,
         model,
         sequence,
         event,
-    })
+    };
+    to_row(model, &object)
 }
 
 /// A damaged part of a file.
-pub fn gap_json(gap: &Gap) -> String {
-    to_line(&serde_json::json!({
+pub fn gap_json(model: &Model, gap: &Gap) -> String {
+    let object = serde_json::json!({
         "event": "gap",
         "offset": gap.offset,
         "resumed_at": gap.resumed_at,
         "events_missing": gap.events_missing,
         "reason": gap.reason,
-    }))
-}
-
-/// A process with what became of it.
-pub fn process_json(clock: &Clock, model: &Model, index: ProcessIndex) -> String {
-    to_line(&LifeObject {
-        clock,
-        model,
-        index,
-    })
-}
-
-/// A connection with what became of it.
-pub fn connection_json(clock: &Clock, model: &Model, connection: &Connection) -> String {
-    to_line(&ConnectionLife {
-        clock,
-        model,
-        connection,
-    })
+    });
+    to_row(model, &object)
 }
 
 struct EventObject<'a> {
@@ -112,7 +102,10 @@ fn detail<M: SerializeMap>(map: &mut M, model: &Model, event: &Event) -> Result<
             .connection(id)
             .map(|connection| ConnectionObject { model, connection })
     };
-    let listener = |id: u64| model.listener(id).map(connection::ListenerEnd);
+    let listener = |id: u64| {
+        let listener = model.listener(id)?;
+        Some(ListenerObject { model, listener })
+    };
     match &event.kind {
         EventKind::Fork(_) | EventKind::CommandStarted(_) => Ok(()),
         EventKind::Exec(exec) => {
@@ -258,87 +251,46 @@ pub(super) struct ProcessObject<'a> {
 
 impl Serialize for ProcessObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        process_entries(&mut map, self.model, self.model.process(self.index))?;
-        map.end()
-    }
-}
-
-fn process_entries<M: SerializeMap>(
-    map: &mut M,
-    model: &Model,
-    process: &Process,
-) -> Result<(), M::Error> {
-    map.serialize_entry("pid", &process.id.pid)?;
-    map.serialize_entry("start_ns", &process.id.start_ns)?;
-    if process.parent_pid != 0 {
-        map.serialize_entry("ppid", &process.parent_pid)?;
-    }
-    bytes(map, "name", "name_base64", &process.comm)?;
-    if !process.exe.is_empty() {
-        bytes(map, "exe", "exe_base64", &process.exe)?;
-    }
-    map.serialize_entry("uid", &process.user)?;
-    if let Some(user) = model.user_name(process.user) {
-        bytes(map, "user", "user_base64", user)?;
-    }
-    if let Some(identity) = process.identity.as_deref() {
-        identity::place(map, identity)?;
-    }
-    if let Some(unit) = &process.unit {
-        bytes(map, "unit", "unit_base64", unit)?;
-    }
-    map.serialize_entry("tree", &*process.tree)?;
-    map.serialize_entry("because", &process::because(model, process))
-}
-
-struct LifeObject<'a> {
-    clock: &'a Clock,
-    model: &'a Model,
-    index: ProcessIndex,
-}
-
-impl Serialize for LifeObject<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let process = self.model.process(self.index);
-        let mut map = serializer.serialize_map(None)?;
-        process_entries(&mut map, self.model, process)?;
-        if let Some(parent) = process.parent {
-            map.serialize_entry("parent_start_ns", &self.model.process(parent).id.start_ns)?;
-        }
-        if !process.cgroup.is_empty() {
-            bytes(&mut map, "cgroup", "cgroup_base64", &process.cgroup)?;
-        }
-        if let Some(container) = process.container() {
-            map.serialize_entry("container", &String::from_utf8_lossy(container))?;
-        }
-        if let Some(identity) = process.identity.as_deref() {
-            identity::file(&mut map, identity)?;
-        }
-        list(&mut map, "names", "names_base64", &process.names)?;
-        list(&mut map, "argv", "argv_base64", &process.argv)?;
-        if !process.cwd.is_empty() {
-            bytes(&mut map, "cwd", "cwd_base64", &process.cwd)?;
-        }
-        let users: Vec<String> = process
-            .former_users
-            .iter()
-            .map(|user| process::user(self.model, *user))
-            .collect();
-        if !users.is_empty() {
-            map.serialize_entry("former_users", &users)?;
-        }
-        if let Some(forked_ns) = process.forked_ns {
-            map.serialize_entry("started", &self.clock.rfc3339(forked_ns))?;
-        }
-        map.serialize_entry("execs", &process.execs)?;
-        map.serialize_entry("running", &process.is_running())?;
-        if let Some((ended_ns, exit)) = process.ended {
-            map.serialize_entry("ended", &self.clock.rfc3339(ended_ns))?;
-            status(&mut map, exit)?;
-        }
-        map.end()
+        object(serializer, self.model, &PROCESS, process)
     }
+}
+
+impl ProcessObject<'_> {
+    /// `curl [4711]`
+    pub(super) fn called(&self) -> String {
+        let process = self.model.process(self.index);
+        format!("{} [{}]", process::name(process), process.id.pid)
+    }
+}
+
+/// A page as wide as can be, with times of no trace.
+static PLAIN: Page = Page {
+    width: None,
+    styled: false,
+    time: TimeStyle::Relative,
+    clock: Clock {
+        start_ns: 0,
+        offset_ns: 0,
+    },
+};
+
+/// An object as a line that says at its end which recording it is of.
+pub(super) fn to_row(model: &Model, row: &impl Serialize) -> String {
+    let mut line = to_line(row);
+    let Some(provenance) = model.provenance() else {
+        return line;
+    };
+    if line.pop() == Some('}') {
+        for origin in &ORIGIN {
+            line.push_str(if line.len() > 1 { ",\"" } else { "\"" });
+            line.push_str(origin.name);
+            line.push_str("\":");
+            line.push_str(&to_line(&(origin.get)(provenance)));
+        }
+        line.push('}');
+    }
+    line
 }
 
 struct SeenObject<'a>(&'a SnapshotProcess);

@@ -1,124 +1,152 @@
-//! Who listens for connections or has bound a UDP socket: as a table, and as JSON objects.
+//! Declares the fields of sockets that listen for TCP connections or are bound for UDP.
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-
-use crate::model::{Listener, Model};
+use crate::model::Listener;
 
 use super::{
-    Clock, escape,
-    json::{ProcessObject, to_line},
-    page::{Page, bytes, columns, duration, pad},
+    Context, Field,
+    connections::family,
+    escape,
+    field::{EMPTY, Layout, Unit},
+    json::ProcessObject,
+    page::{bytes, columns, duration, pad},
     process::{because, name},
-    table::table,
     user_of,
+    value::Value,
 };
 
-pub(super) const HEADINGS: [&str; 8] = [
-    "TIME",
-    "TREE",
-    "PROCESS",
-    "USER",
-    "LOCAL",
-    "STATE",
-    "LASTED",
-    "SENT/RECEIVED",
-];
-
-/// Columns that a page does without, in this order, until the others fit.
-const DISPENSABLE: [usize; 4] = [7, 6, 0, 3];
-
-/// The lines of the table, heading first; none where nobody listens.
-pub fn listeners<'a>(
-    page: &Page,
-    model: &Model,
-    wanted: impl Iterator<Item = &'a Listener>,
-) -> Vec<String> {
-    let rows: Vec<_> = wanted.map(|listener| row(page, model, listener)).collect();
-    table(page, &HEADINGS, &rows, &DISPENSABLE)
-}
-
-pub(super) fn row(page: &Page, model: &Model, listener: &Listener) -> [String; HEADINGS.len()] {
-    let owner = model.process(listener.owner);
-    let local = listener
-        .local
-        .map_or_else(|| "?".to_owned(), |local| local.to_string());
-    [
+/// A listener with what became of it.
+pub(super) static LISTENER: [Field<Listener>; 14] = [
+    Field::<Listener>::new(
+        "process",
+        "process that it belongs to",
+        |context, listener| {
+            Value::Process(ProcessObject {
+                model: context.model,
+                index: listener.owner,
+            })
+        },
+    )
+    .process()
+    .column(2, "PROCESS", |context, listener| {
+        let owner = context.model.process(listener.owner);
+        format!("{} [{}]", name(owner), owner.id.pid)
+    }),
+    Field::<Listener>::text_only("user", "user of that process")
+        .column(3, "USER", |context, listener| {
+            let owner = context.model.process(listener.owner);
+            user_of(context.model, owner)
+        })
+        .leave_out(4),
+    Field::<Listener>::new("tree", "tree of that process", |context, listener| {
+        Value::text(&*context.model.process(listener.owner).tree)
+    })
+    .column(1, "TREE", |context, listener| {
+        let owner = context.model.process(listener.owner);
+        escape::text(owner.tree.as_bytes())
+    }),
+    Field::<Listener>::new(
+        "because",
+        "why it belongs to that tree",
+        |context, listener| {
+            let owner = context.model.process(listener.owner);
+            Value::text(because(context.model, owner))
+        },
+    ),
+    Field::<Listener>::new("protocol", "tcp or udp", protocol),
+    Field::<Listener>::new("local", "address and port that it waits on", local)
+        .column(4, "LOCAL", |_, listener| {
+            let local = listener
+                .local
+                .map_or_else(|| "?".to_owned(), |local| local.to_string());
+            format!("{local}/{}", listener.protocol.name())
+        })
+        .subject(),
+    Field::<Listener>::new("state", "listening or closed", |_, listener| {
+        Value::text(listener.state())
+    })
+    .column(5, "STATE", |_, listener| listener.state().to_owned()),
+    Field::<Listener>::new("started", "time when it began", |context, listener| {
+        Value::text(context.page.clock.rfc3339(listener.started_ns))
+    })
+    .unit(Unit::Time)
+    .column(0, "TIME", |context, listener| {
+        let page = context.page;
         match listener.was_there_before {
             true => pad("before", columns(&page.time(0))),
             false => page.time(listener.started_ns),
-        },
-        escape::text(owner.tree.as_bytes()),
-        format!("{} [{}]", name(owner), owner.id.pid),
-        user_of(model, owner),
-        format!("{local}/{}", listener.protocol.name()),
-        listener.state().to_owned(),
-        listener
-            .ended_ns
-            .filter(|_| !listener.was_there_before)
-            .map_or_else(
-                || "-".to_owned(),
-                |ended| duration(ended.saturating_sub(listener.started_ns)),
-            ),
-        match listener.traffic {
-            Some(traffic) => format!(
-                "{} / {} in {} / {} datagrams",
-                bytes(traffic.bytes_sent),
-                bytes(traffic.bytes_received),
-                traffic.datagrams_sent,
-                traffic.datagrams_received
-            ),
-            None => "-".to_owned(),
-        },
-    ]
-}
-
-/// A listener as one JSON object.
-pub fn listener_json(clock: &Clock, model: &Model, listener: &Listener) -> String {
-    to_line(&ListenerObject {
-        clock,
-        model,
-        listener,
+        }
     })
+    .leave_out(3)
+    .layout(Layout::Number),
+    Field::<Listener>::new(
+        "note",
+        "what a reader should know of it first",
+        |_, listener| match listener.was_there_before {
+            true => Value::text("was there before the recording"),
+            false => Value::Nothing,
+        },
+    ),
+    Field::<Listener>::new("duration_ms", "time until it ended", |_, listener| {
+        let lasted = lasted(listener);
+        lasted.map_or(Value::Nothing, |lasted| Value::Real(lasted as f64 / 1e6))
+    })
+    .unit(Unit::Milliseconds)
+    .column(6, "LASTED", |_, listener| {
+        lasted(listener).map_or_else(|| EMPTY.to_owned(), duration)
+    })
+    .leave_out(2),
+    Field::<Listener>::new("bytes_sent", "payload sent, of UDP", |_, listener| {
+        Value::number(listener.traffic.map(|traffic| traffic.bytes_sent))
+    })
+    .unit(Unit::Bytes)
+    .column(7, "SENT/RECEIVED", |_, listener| match listener.traffic {
+        Some(traffic) => format!(
+            "{} / {} in {} / {} datagrams",
+            bytes(traffic.bytes_sent),
+            bytes(traffic.bytes_received),
+            traffic.datagrams_sent,
+            traffic.datagrams_received
+        ),
+        None => EMPTY.to_owned(),
+    })
+    .leave_out(1),
+    Field::<Listener>::new(
+        "bytes_received",
+        "payload received, of UDP",
+        |_, listener| Value::number(listener.traffic.map(|traffic| traffic.bytes_received)),
+    )
+    .unit(Unit::Bytes),
+    Field::<Listener>::new("datagrams_sent", "datagrams sent, of UDP", |_, listener| {
+        Value::number(listener.traffic.map(|traffic| traffic.datagrams_sent))
+    }),
+    Field::<Listener>::new(
+        "datagrams_received",
+        "datagrams received, of UDP",
+        |_, listener| Value::number(listener.traffic.map(|traffic| traffic.datagrams_received)),
+    ),
+];
+
+/// A listener where an event has a connection.
+pub(super) static LISTENER_END: [Field<Listener>; 4] = [
+    Field::<Listener>::new("id", "number of the socket in the trace", |_, listener| {
+        Value::Number(listener.id)
+    }),
+    Field::<Listener>::new("protocol", "tcp or udp", protocol),
+    Field::<Listener>::new("family", "ipv4, ipv6 or unknown", |_, listener| {
+        Value::text(family(listener.local))
+    }),
+    Field::<Listener>::new("local", "address and port that it waits on", local),
+];
+
+fn protocol<'a>(_: Context<'a>, listener: &'a Listener) -> Value<'a> {
+    Value::text(listener.protocol.name())
 }
 
-struct ListenerObject<'a> {
-    clock: &'a Clock,
-    model: &'a Model,
-    listener: &'a Listener,
+fn local<'a>(_: Context<'a>, listener: &'a Listener) -> Value<'a> {
+    Value::written(listener.local)
 }
 
-impl Serialize for ListenerObject<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self {
-            clock,
-            model,
-            listener,
-        } = *self;
-        let owner = model.process(listener.owner);
-        let mut map = serializer.serialize_map(None)?;
-        let index = listener.owner;
-        map.serialize_entry("process", &ProcessObject { model, index })?;
-        map.serialize_entry("tree", &*owner.tree)?;
-        map.serialize_entry("because", &because(model, owner))?;
-        map.serialize_entry("protocol", listener.protocol.name())?;
-        if let Some(local) = listener.local {
-            map.serialize_entry("local", &local)?;
-        }
-        map.serialize_entry("state", listener.state())?;
-        map.serialize_entry("started", &clock.rfc3339(listener.started_ns))?;
-        if listener.was_there_before {
-            map.serialize_entry("note", "was there before the recording")?;
-        }
-        if let Some(ended) = listener.ended_ns.filter(|_| !listener.was_there_before) {
-            let lasted = ended.saturating_sub(listener.started_ns);
-            map.serialize_entry("duration_ms", &(lasted as f64 / 1e6))?;
-        }
-        if let Some(traffic) = listener.traffic {
-            map.serialize_entry("bytes_sent", &traffic.bytes_sent)?;
-            map.serialize_entry("bytes_received", &traffic.bytes_received)?;
-            map.serialize_entry("datagrams_sent", &traffic.datagrams_sent)?;
-            map.serialize_entry("datagrams_received", &traffic.datagrams_received)?;
-        }
-        map.end()
-    }
+fn lasted(listener: &Listener) -> Option<u64> {
+    let ended = listener.ended_ns.filter(|_| !listener.was_there_before)?;
+    Some(ended.saturating_sub(listener.started_ns))
 }

@@ -1,90 +1,90 @@
-//! Which names processes looked up, and what came of it: as a table, and as JSON objects.
+//! Declares the fields of lookups of host names.
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-
-use crate::model::{Model, NameLookup};
+use crate::model::NameLookup;
 
 use super::{
-    Clock, escape,
-    json::{ProcessObject, to_line},
-    page::Page,
+    Field, escape,
+    field::{EMPTY, Layout, Unit},
+    json::ProcessObject,
     process::name,
-    table::table,
+    value::Value,
 };
 
-pub(super) const HEADINGS: [&str; 7] =
-    ["TIME", "TREE", "PROCESS", "NAME", "TYPE", "COUNT", "ANSWER"];
-
-/// Columns that a page does without, in this order, until the others fit.
-const DISPENSABLE: [usize; 3] = [0, 5, 4];
-
-/// The lines of the table, heading first; none where nothing was looked up.
-pub fn lookups<'a>(
-    page: &Page,
-    model: &Model,
-    wanted: impl Iterator<Item = &'a NameLookup>,
-) -> Vec<String> {
-    let rows: Vec<_> = wanted.map(|lookup| row(page, model, lookup)).collect();
-    table(page, &HEADINGS, &rows, &DISPENSABLE)
-}
-
-pub(super) fn row(page: &Page, model: &Model, lookup: &NameLookup) -> [String; HEADINGS.len()] {
-    let asker = lookup.asker.map(|asker| model.process(asker));
-    let answer: Vec<String> = lookup.addresses.iter().map(ToString::to_string).collect();
-    [
-        page.time(lookup.first_ns),
-        asker.map_or_else(
-            || "-".to_owned(),
-            |asker| escape::text(asker.tree.as_bytes()),
-        ),
-        asker.map_or_else(
-            || "-".to_owned(),
-            |asker| format!("{} [{}]", name(asker), asker.id.pid),
-        ),
-        escape::text(lookup.question.as_bytes()),
-        escape::text(lookup.kind.as_bytes()),
-        lookup.count.to_string(),
+/// What a process looked up, and what came of it.
+pub(super) static LOOKUP: [Field<NameLookup>; 8] = [
+    Field::<NameLookup>::new(
+        "process",
+        "process that asked, where seen",
+        |context, lookup| {
+            lookup.asker.map_or(Value::Nothing, |index| {
+                Value::Process(ProcessObject {
+                    model: context.model,
+                    index,
+                })
+            })
+        },
+    )
+    .process()
+    .column(2, "PROCESS", |context, lookup| match lookup.asker {
+        Some(asker) => {
+            let asker = context.model.process(asker);
+            format!("{} [{}]", name(asker), asker.id.pid)
+        }
+        None => EMPTY.to_owned(),
+    }),
+    Field::<NameLookup>::new("tree", "tree of that process", |context, lookup| {
+        lookup.asker.map_or(Value::Nothing, |asker| {
+            Value::text(&*context.model.process(asker).tree)
+        })
+    })
+    .column(1, "TREE", |context, lookup| match lookup.asker {
+        Some(asker) => escape::text(context.model.process(asker).tree.as_bytes()),
+        None => EMPTY.to_owned(),
+    }),
+    Field::<NameLookup>::new("question", "name that was looked up", |_, lookup| {
+        Value::text(&*lookup.question)
+    })
+    .column(3, "NAME", |_, lookup| {
+        escape::text(lookup.question.as_bytes())
+    })
+    .layout(Layout::Long)
+    .subject(),
+    Field::<NameLookup>::new("type", "type of record", |_, lookup| {
+        Value::text(&*lookup.kind)
+    })
+    .column(4, "TYPE", |_, lookup| escape::text(lookup.kind.as_bytes()))
+    .leave_out(3),
+    Field::<NameLookup>::new("rcode", "NOERROR, NXDOMAIN, SERVFAIL …", |_, lookup| {
+        Value::text(&*lookup.rcode)
+    }),
+    Field::<NameLookup>::new(
+        "addresses",
+        "addresses that it led to the first time",
+        |_, lookup| Value::Texts(lookup.addresses.iter().map(ToString::to_string).collect()),
+    )
+    .column(6, "ANSWER", |_, lookup| {
+        let answer: Vec<String> = lookup.addresses.iter().map(ToString::to_string).collect();
         match (&*lookup.rcode, answer.is_empty()) {
             ("NOERROR", true) => "no address".to_owned(),
             ("NOERROR", false) => answer.join(", "),
             (rcode, _) => escape::text(rcode.as_bytes()),
-        },
-    ]
-}
-
-/// A lookup as one JSON object.
-pub fn name_lookup_json(clock: &Clock, model: &Model, lookup: &NameLookup) -> String {
-    to_line(&LookupObject {
-        clock,
-        model,
-        lookup,
-    })
-}
-
-struct LookupObject<'a> {
-    clock: &'a Clock,
-    model: &'a Model,
-    lookup: &'a NameLookup,
-}
-
-impl Serialize for LookupObject<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self {
-            clock,
-            model,
-            lookup,
-        } = *self;
-        let mut map = serializer.serialize_map(None)?;
-        if let Some(index) = lookup.asker {
-            map.serialize_entry("process", &ProcessObject { model, index })?;
-            map.serialize_entry("tree", &*model.process(index).tree)?;
         }
-        map.serialize_entry("question", &*lookup.question)?;
-        map.serialize_entry("type", &*lookup.kind)?;
-        map.serialize_entry("rcode", &*lookup.rcode)?;
-        map.serialize_entry("addresses", &lookup.addresses)?;
-        map.serialize_entry("count", &lookup.count)?;
-        map.serialize_entry("first", &clock.rfc3339(lookup.first_ns))?;
-        map.end()
-    }
-}
+    }),
+    Field::<NameLookup>::new(
+        "count",
+        "number of lookups with that outcome",
+        |_, lookup| Value::Number(lookup.count),
+    )
+    .column(5, "COUNT", |_, lookup| lookup.count.to_string())
+    .leave_out(2)
+    .layout(Layout::Number),
+    Field::<NameLookup>::new("first", "time of the first answer", |context, lookup| {
+        Value::text(context.page.clock.rfc3339(lookup.first_ns))
+    })
+    .unit(Unit::Time)
+    .column(0, "TIME", |context, lookup| {
+        context.page.time(lookup.first_ns)
+    })
+    .leave_out(1)
+    .layout(Layout::Number),
+];

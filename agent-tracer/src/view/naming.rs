@@ -67,7 +67,7 @@ fn plain(text: &str) -> String {
 }
 
 /// The name that is most certain.
-pub(super) fn best(connection: &Connection) -> Option<Arc<str>> {
+fn best(connection: &Connection) -> Option<Arc<str>> {
     connection.names.first().map(|name| Arc::clone(&name.name))
 }
 

@@ -12,7 +12,8 @@ mod text;
 use std::io;
 
 use crate::{
-    model::{Connection, Listener, Model, NameLookup, Process, ProcessIndex, UnitTurn},
+    findings::Picture,
+    model::{Model, Process, ProcessIndex},
     trace::Header,
 };
 
@@ -33,31 +34,15 @@ pub struct Report<'a> {
     /// Events in the trace.
     pub events: u64,
     /// What filters left over.
-    pub shown: Shown<'a>,
+    pub shown: Picture<'a>,
     /// What a reviewer should look at first; the most important first.
     pub attention: Vec<Entry>,
     /// What the recording left behind on the machine.
     pub changes: Vec<Entry>,
     /// How many changes are not among those, for the system itself made them.
     pub of_others: usize,
-    /// How many are not, for nobody was seen to make them, and filters ask for somebody.
-    pub of_nobody: usize,
-}
-
-/// What of a model is told.
-pub struct Shown<'a> {
-    /// Whether nothing is left out.
-    pub is_everything: bool,
-    /// By position.
-    pub processes: Vec<bool>,
-    /// In their order.
-    pub connections: Vec<&'a Connection>,
-    /// In their order.
-    pub listeners: Vec<&'a Listener>,
-    /// In their order; also those that did not fail.
-    pub lookups: Vec<&'a NameLookup>,
-    /// In their order.
-    pub unit_turns: Vec<&'a UnitTurn>,
+    /// How many are left out because filters need an author, and none was seen.
+    pub without_author: usize,
 }
 
 impl Report<'_> {
@@ -76,14 +61,11 @@ impl Report<'_> {
     }
 
     fn shows(&self, index: ProcessIndex) -> bool {
-        let shown = self.shown.processes.get(index.position());
-        shown.copied().unwrap_or(false)
+        self.shown.shows(index)
     }
 
     fn processes(&self) -> impl Iterator<Item = (ProcessIndex, &Process)> {
-        self.model
-            .processes()
-            .filter(|(index, _)| self.shows(*index))
+        self.shown.shown_processes(self.model)
     }
 }
 

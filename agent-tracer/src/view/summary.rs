@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::{
     event::Exit,
-    model::{Model, Origin, Process, ProcessIndex, SYSTEM},
+    findings::{Destination, running_doubt, still_running},
+    model::{Model, ProcessIndex, SYSTEM},
 };
 
 use super::{
-    destination::Destination,
+    destination::written,
     escape,
+    missing::{missing, not_certain},
     page::{Emphasis, Page, columns, duration, pad, pad_left},
     process::name,
     signal_name, user_of,
@@ -114,7 +116,7 @@ impl Summary<'_> {
         let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for (position, connection) in self.model.connections().iter().enumerate() {
             if *self.model.process(connection.owner).tree == *tree {
-                let mut remote = Destination::of(connection).written();
+                let mut remote = written(&Destination::of(connection));
                 let tags = connection.remote.map(|end| self.model.tags(end.ip()));
                 if let Some(tag) = tags.unwrap_or_default().first() {
                     remote.push_str(&format!(" {}", escape::text(tag.name.as_bytes())));
@@ -169,7 +171,7 @@ impl Summary<'_> {
     }
 
     fn running(&self, page: &Page) -> Vec<String> {
-        let left: Vec<_> = left_running(self.model).collect();
+        let left: Vec<_> = still_running(self.model).collect();
         if left.is_empty() {
             return Vec::new();
         }
@@ -209,29 +211,20 @@ pub(super) fn outcome(model: &Model) -> Option<String> {
     Some(format!("{how} after {after}"))
 }
 
-/// What was started during the recording by what is looked at, and still runs.
-pub(super) fn left_running(model: &Model) -> impl Iterator<Item = (ProcessIndex, &Process)> {
-    model.processes().filter(|(_, process)| {
-        process.is_running()
-            && !model.is_beside(&process.tree)
-            // What ran before was not left behind by anybody.
-            && process.origin != Origin::Snapshot
-    })
-}
-
 /// What keeps one from being sure that something still runs.
 pub(super) fn doubt(model: &Model) -> &'static str {
-    match (model.end(), model.ledger().has_lost("exit")) {
-        (Some(_), false) => "",
-        (Some(_), true) => ", or their exit was lost",
-        (None, false) => ", as far as the trace goes",
-        (None, true) => ", as far as the trace goes, or their exit was lost",
+    let doubt = running_doubt(model);
+    match (doubt.has_no_end, doubt.exits_lost) {
+        (false, false) => "",
+        (false, true) => ", or their exit was lost",
+        (true, false) => ", as far as the trace goes",
+        (true, true) => ", as far as the trace goes, or their exit was lost",
     }
 }
 
 /// Whether anything is missing, and what.
 pub fn completeness(page: &Page, model: &Model) -> Vec<String> {
-    let entries = model.ledger().entries();
+    let entries = missing(model.ledger());
     let notes: Vec<String> = caveats(model)
         .iter()
         .flat_map(|caveat| page.wrap(caveat, 4))
@@ -299,8 +292,9 @@ pub fn why_not_compared(model: &Model) -> Option<String> {
 
 /// What was not seen for certain, one sentence each; and whether secrets are there to be seen.
 pub fn caveats(model: &Model) -> Vec<String> {
-    let caveats = model.ledger().caveats().iter();
+    let caveats = not_certain(model.ledger());
     caveats
+        .iter()
         .map(|caveat| format!("not certain: {}", escape::text(caveat.as_bytes())))
         .chain(unmasked(model).map(str::to_owned))
         .collect()

@@ -6,32 +6,39 @@ const SPACE: &str = "  ";
 
 /// The lines, heading first; none where there is no row. Where a page has no room for all columns, the
 /// `dispensable` ones are left out, in that order, until the others fit.
-pub(super) fn table<const N: usize>(
+pub(super) fn table<R: AsRef<[String]>>(
     page: &Page,
-    headings: &[&str; N],
-    rows: &[[String; N]],
+    headings: &[&str],
+    rows: &[R],
     dispensable: &[usize],
 ) -> Vec<String> {
     if rows.is_empty() {
         return Vec::new();
     }
-    let mut widths = headings.map(columns);
+    let mut widths: Vec<usize> = headings.iter().map(|heading| columns(heading)).collect();
     for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
+        for (width, cell) in widths.iter_mut().zip(row.as_ref()) {
             *width = (*width).max(columns(&page.cell(cell))).min(WIDEST);
         }
     }
     let shown = shown(page, &widths, dispensable);
-    let line = |row: &[String; N]| {
+    let line = |row: &[String]| {
         let cells: Vec<String> = shown
             .iter()
-            .map(|column| pad(&page.cell(&row[*column]), widths[*column]))
+            .filter_map(|column| {
+                let cell = page.cell(row.get(*column)?);
+                Some(pad(&cell, *widths.get(*column)?))
+            })
             .collect();
         cells.join(SPACE).trim_end().to_owned()
     };
-    let heading = line(&headings.map(str::to_owned));
+    let headings: Vec<String> = headings
+        .iter()
+        .map(|heading| (*heading).to_owned())
+        .collect();
+    let heading = line(&headings);
     let mut lines = vec![page.fit(page.emphasise(Emphasis::Heading, &heading))];
-    lines.extend(rows.iter().map(|row| page.fit(line(row))));
+    lines.extend(rows.iter().map(|row| page.fit(line(row.as_ref()))));
     lines
 }
 

@@ -2,6 +2,7 @@
 //! the source; what a macro expands to it does not see.
 
 use std::{
+    collections::HashMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -20,7 +21,8 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("trace", &["event"]),
     ("model", &["event", "rules"]),
     ("select", &["event", "model", "rules"]),
-    ("view", &["event", "glob", "model", "names", "trace"]),
+    ("findings", &["event", "model", "rules", "select"]),
+    ("view", &["event", "findings", "model", "names", "trace"]),
     ("capture", &["event", "glob"]),
     (
         "session",
@@ -33,43 +35,38 @@ const ALLOWED: [(&str, &[&str]); 12] = [
 /// Single files that may use more than their module: what `doctor` found is no model.
 const EXCEPTIONS: [(&str, &str); 1] = [("view/checkup.rs", "capture")];
 
-/// Parts of the standard library by which something else than the events could get into the
-/// picture, or out of it.
-const FORBIDDEN: [(&str, &[&str]); 3] = [
-    // It reads the files that it is told, and no more.
-    (
-        "names",
-        &[
-            "std::env",
-            "std::time",
-            "std::process",
-            "std::thread",
-            "std::net::TcpStream",
-            "std::net::UdpSocket",
-        ],
-    ),
-    (
-        "model",
-        &[
-            "std::fs",
-            "std::env",
-            "std::time",
-            "std::process",
-            "std::io",
-            "std::thread",
-        ],
-    ),
-    (
-        "view",
-        &[
-            "std::fs",
-            "std::env",
-            "std::time",
-            "std::process",
-            "std::thread",
-        ],
-    ),
+/// Clocks, files, processes and the kernel: by these something else than the events could get into
+/// the picture, or out of it. A name without `::` is an external crate.
+const WORLD: [&str; 15] = [
+    "std::fs",
+    "std::env",
+    "std::time",
+    "std::process",
+    "std::thread",
+    "std::net::TcpStream",
+    "std::net::UdpSocket",
+    "jiff::Timestamp::now",
+    "jiff::Zoned::now",
+    "aya",
+    "libc",
+    "nix",
+    "rustix",
+    "tokio",
+    "zbus",
 ];
+
+/// Modules that may use none of these, and what else they may not use. `names` reads the files
+/// that it is given; a view is written to an output that it is given.
+const PURE: [(&str, &[&str]); 5] = [
+    ("names", &[]),
+    ("model", &["std::io"]),
+    ("select", &["std::io"]),
+    ("findings", &["std::io"]),
+    ("view", &[]),
+];
+
+/// What `names` may use of it nevertheless.
+const READS_FILES: [(&str, &str); 1] = [("names", "std::fs")];
 
 /// Fails with all violations.
 pub fn check(workspace: &Path) -> Result<()> {
@@ -118,15 +115,20 @@ fn violations_of(relative: &Path, text: &str) -> Result<Vec<String>> {
         )]);
     };
     let parsed = syn::parse_file(text).with_context(|| format!("cannot parse {shown}"))?;
-    let mut paths = Paths::default();
+    let mut paths = Paths {
+        module: module_path(relative),
+        ..Paths::default()
+    };
     paths.visit_file(&parsed);
-    let forbidden: Vec<&str> = FORBIDDEN
-        .iter()
-        .filter(|(name, _)| *name == module)
-        .flat_map(|(_, paths)| paths.iter().copied())
+    let pure = PURE.iter().find(|(name, _)| *name == module);
+    let forbidden: Vec<&str> = pure
+        .into_iter()
+        .flat_map(|(_, more)| WORLD.iter().chain(*more))
+        .filter(|root| !READS_FILES.contains(&(module.as_str(), **root)))
+        .copied()
         .collect();
     let mut violations = Vec::new();
-    for path in paths.0 {
+    for path in paths.resolved() {
         let mut parts = path.split("::");
         if let (Some("crate"), Some(target)) = (parts.next(), parts.next())
             && target != module
@@ -143,6 +145,13 @@ fn violations_of(relative: &Path, text: &str) -> Result<Vec<String>> {
     Ok(violations)
 }
 
+/// The path of a file's module from the root of the library.
+fn module_path(relative: &Path) -> Vec<String> {
+    let parts = relative.with_extension("");
+    let parts = parts.iter().map(|part| part.to_string_lossy().into_owned());
+    parts.filter(|part| part != "mod").collect()
+}
+
 /// The module of the library that a file belongs to; none for the library's root and the program.
 fn module_of(relative: &Path) -> Option<String> {
     let first = relative.components().next()?.as_os_str().to_str()?;
@@ -150,11 +159,23 @@ fn module_of(relative: &Path) -> Option<String> {
     (!["lib", "main", "cli"].contains(&module)).then(|| module.to_owned())
 }
 
-/// Every path of a file, also those of grouped imports, written out.
+/// Every path of a file, also those of grouped imports, written out from the root.
 #[derive(Default)]
-struct Paths(Vec<String>);
+struct Paths {
+    /// Where the visit is, from the root of the library.
+    module: Vec<String>,
+    all: Vec<String>,
+    /// What imports call by their last name.
+    imported: HashMap<String, String>,
+}
 
 impl<'ast> Visit<'ast> for Paths {
+    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+        self.module.push(item.ident.to_string());
+        syn::visit::visit_item_mod(self, item);
+        self.module.pop();
+    }
+
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
         self.unfold(String::new(), &item.tree);
     }
@@ -165,12 +186,49 @@ impl<'ast> Visit<'ast> for Paths {
             .iter()
             .map(|segment| segment.ident.to_string())
             .collect();
-        self.0.push(parts.join("::"));
+        let written = self.rooted(&parts.join("::"));
+        self.all.push(written);
         syn::visit::visit_path(self, path);
     }
 }
 
 impl Paths {
+    /// All paths, with those that begin with an imported name written out.
+    fn resolved(&self) -> impl Iterator<Item = String> {
+        self.all.iter().map(|path| {
+            let (first, rest) = path.split_once("::").unwrap_or((path, ""));
+            match (self.imported.get(first), rest) {
+                (Some(whole), "") => whole.clone(),
+                (Some(whole), rest) => format!("{whole}::{rest}"),
+                (None, _) => path.clone(),
+            }
+        })
+    }
+
+    /// Replaces `self` and `super` by what they stand for here.
+    fn rooted(&self, path: &str) -> String {
+        let mut parts = path.split("::").peekable();
+        let mut place = self.module.clone();
+        match parts.peek() {
+            Some(&("self" | "super")) => {}
+            Some(_) | None => return path.to_owned(),
+        }
+        while let Some(part) = parts.next_if(|part| ["self", "super"].contains(part)) {
+            if part == "super" {
+                place.pop();
+            }
+        }
+        let place = place.into_iter().chain(parts.map(str::to_owned));
+        let whole: Vec<String> = ["crate".to_owned()].into_iter().chain(place).collect();
+        whole.join("::")
+    }
+
+    fn import(&mut self, path: &str, name: &str) {
+        let path = self.rooted(path);
+        self.all.push(path.clone());
+        self.imported.insert(name.to_owned(), path);
+    }
+
     fn unfold(&mut self, before: String, tree: &UseTree) {
         let join = |name: &syn::Ident| match before.as_str() {
             "" => name.to_string(),
@@ -178,9 +236,20 @@ impl Paths {
         };
         match tree {
             UseTree::Path(path) => self.unfold(join(&path.ident), &path.tree),
-            UseTree::Name(name) => self.0.push(join(&name.ident)),
-            UseTree::Rename(rename) => self.0.push(join(&rename.ident)),
-            UseTree::Glob(_) => self.0.push(before),
+            UseTree::Name(name) => {
+                let name = &name.ident;
+                match name == "self" {
+                    true => self.import(&before, before.rsplit("::").next().unwrap_or("")),
+                    false => self.import(&join(name), &name.to_string()),
+                }
+            }
+            UseTree::Rename(rename) => {
+                self.import(&join(&rename.ident), &rename.rename.to_string());
+            }
+            UseTree::Glob(_) => {
+                let path = self.rooted(&before);
+                self.all.push(path);
+            }
             UseTree::Group(group) => {
                 for tree in &group.items {
                     self.unfold(before.clone(), tree);
@@ -224,6 +293,50 @@ mod tests {
         );
         assert_eq!(
             violations("model/mod.rs", "fn f() { std::env::var(\"A\"); }").len(),
+            1
+        );
+    }
+
+    #[test]
+    fn ways_up_are_followed() {
+        let up = "use super::super::super::session::Replay;";
+        assert_eq!(violations("view/report/html.rs", up).len(), 1);
+        assert!(violations("view/report/html.rs", "use super::super::escape;").is_empty());
+        let inline = "mod inner { use super::super::session; }";
+        assert_eq!(violations("findings/mod.rs", inline).len(), 1);
+        assert!(violations("findings/mod.rs", "use self::changes::Change;").is_empty());
+    }
+
+    #[test]
+    fn clocks_and_external_crates_are_seen() {
+        for (file, text) in [
+            (
+                "view/page.rs",
+                "use jiff::Timestamp; fn f() { Timestamp::now(); }",
+            ),
+            ("view/page.rs", "fn f() { jiff::Timestamp::now(); }"),
+            ("findings/mod.rs", "use nix::unistd::getpid;"),
+            ("model/mod.rs", "fn f() { unsafe { libc::getpid(); } }"),
+            (
+                "view/page.rs",
+                "use std::fs as files; fn f() { files::read(\"x\"); }",
+            ),
+        ] {
+            assert!(!violations(file, text).is_empty(), "{text}");
+        }
+        assert!(violations("view/page.rs", "use jiff::Timestamp;").is_empty());
+        assert!(violations("names/tags.rs", "use std::fs::File;").is_empty());
+    }
+
+    #[test]
+    fn findings_lie_between_model_and_view() {
+        assert!(violations("view/list.rs", "use crate::findings::Change;").is_empty());
+        assert_eq!(
+            violations("findings/mod.rs", "use crate::view::Page;").len(),
+            1
+        );
+        assert_eq!(
+            violations("model/mod.rs", "use crate::findings::Change;").len(),
             1
         );
     }

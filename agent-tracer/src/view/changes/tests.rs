@@ -1,12 +1,7 @@
-//! What is summed up, and what of it is left at any width.
+//! Tests what of a row is left at any width.
 
-use super::{Page, changes, files::collect, row};
-use crate::{
-    event::{Event, EventKind, FileDifference, FileState, FilesCompared, ProcessId},
-    model::Model,
-    rules::RuleSet,
-    view::{Clock, TimeStyle},
-};
+use super::{Page, row};
+use crate::view::{Clock, TimeStyle};
 
 fn page(width: usize) -> Page {
     Page {
@@ -15,48 +10,6 @@ fn page(width: usize) -> Page {
         time: TimeStyle::Relative,
         clock: Clock::default(),
     }
-}
-
-#[test]
-fn a_tree_that_is_gone_is_one_row_of_many_files() {
-    let directory = Some(FileState {
-        mode: 0o040_755,
-        ..FileState::default()
-    });
-    let file = Some(FileState {
-        mode: 0o100_644,
-        size: 1,
-        ..FileState::default()
-    });
-    let gone = |path: String, before: &Option<FileState>| FileDifference {
-        path: path.into_bytes(),
-        before: before.clone(),
-        after: None,
-    };
-    let mut differences = vec![gone("/opt/tree".to_owned(), &directory)];
-    for at in 0..20 {
-        differences.push(gone(format!("/opt/tree/{at}"), &directory));
-        differences.push(gone(format!("/opt/tree/{at}/it"), &file));
-    }
-    let mut model = Model::new(RuleSet::empty());
-    model.apply(&Event {
-        boot_ns: 1,
-        process: ProcessId::default(),
-        user: 0,
-        kind: EventKind::FilesCompared(FilesCompared {
-            differences,
-            ..FilesCompared::default()
-        }),
-    });
-    assert_eq!(
-        changes(&page(60), &model, &collect(&model, false)),
-        [
-            "files and directories: 41",
-            "  gone    /opt/tree/  41 files and directories, 20 B",
-            "          by somebody who was not seen",
-        ]
-    );
-    assert_eq!(collect(&model, true).len(), 41);
 }
 
 #[test]

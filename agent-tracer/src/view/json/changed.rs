@@ -63,10 +63,7 @@ impl Serialize for DifferenceObject<'_> {
 }
 
 /// What an entry of a list was and is, as far as it was there.
-pub(in crate::view) fn values<M: SerializeMap>(
-    map: &mut M,
-    difference: &Difference,
-) -> Result<(), M::Error> {
+fn values<M: SerializeMap>(map: &mut M, difference: &Difference) -> Result<(), M::Error> {
     if let Some(before) = &difference.before {
         bytes(map, "before", "before_base64", before)?;
     }
@@ -102,9 +99,9 @@ pub(in crate::view) fn states<M: SerializeMap>(
 }
 
 /// What a file is: mode in octal, as chmod(1) takes it.
-struct StateObject<'a> {
-    model: &'a Model,
-    state: &'a FileState,
+pub(in crate::view) struct StateObject<'a> {
+    pub(in crate::view) model: &'a Model,
+    pub(in crate::view) state: &'a FileState,
 }
 
 impl Serialize for StateObject<'_> {

@@ -2,15 +2,20 @@
 //! belongs on it; nothing is shown of an empty one.
 
 use crate::{
+    findings::{Change, Kind},
     model::{Model, ProcessIndex},
     view::{
-        changes::{Change, Kind, by},
+        changes::{by, words},
         escape,
         page::Page,
     },
 };
 
-use super::{data::Data, grid::Grid, text::section};
+use super::{
+    data::Data,
+    grid::{Grid, Head},
+    text::section,
+};
 
 /// One finding. Every text in it is safe to show: it went through [`crate::view::text`] or the like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,19 +49,24 @@ pub fn findings(model: &Model, changes: &[Change<'_>]) -> (Vec<Entry>, Vec<Entry
             }
         };
         let action = change.action.name();
-        let became = change.became(model);
+        let became = words::became(model, change);
         for to_look_at in change.to_look_at() {
-            let (what, reason) = (escape::text(to_look_at.what), to_look_at.reason);
+            let what = words::to_look_at(&to_look_at);
+            let reason = words::reason(to_look_at.reason);
             let what = match reason.starts_with(&became) {
                 true => what,
                 false => format!("{what} ({became})"),
             };
-            attention.push(entry(reason.to_owned(), what, to_look_at.author));
+            attention.push(entry(reason.into_owned(), what, to_look_at.author));
         }
         match change.kind {
             Kind::Process | Kind::Listener | Kind::Destination => {}
             kind => {
-                let what = format!("{} {}", escape::text(&change.what), change.detail);
+                let what = format!(
+                    "{} {}",
+                    escape::text(&change.what),
+                    words::detail(model, change)
+                );
                 let kind = format!("{action} {}", kind.name());
                 let author = change.author.map(|author| (author, change.is_inferred));
                 others.push(entry(kind, what.trim_end().to_owned(), author));
@@ -79,9 +89,16 @@ pub(super) fn lines(page: &Page, title: &str, entries: &[Entry]) -> Vec<String> 
     section(page, title, lines.collect())
 }
 
+const HEADS: [Head; 4] = [
+    Head::new("Kind").subject(),
+    Head::long("What"),
+    Head::new("Tree"),
+    Head::long("Why"),
+];
+
 /// The findings as a table.
 pub(super) fn grid(caption: &str, entries: &[Entry], data: &Data) -> Grid {
-    let mut grid = Grid::new(caption, &["Kind", "What", "Tree", "Why"]);
+    let mut grid = Grid::new(caption, &HEADS);
     for entry in entries {
         let Entry {
             kind,

@@ -9,18 +9,17 @@ use std::{
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::{
+    findings::{Destination, Group, has_failed},
     model::{Connection, Process, ProcessIndex},
     view::{
         connections::{called, name_of, outcome, remote_end},
-        destination::Destination,
         escape,
-        groups::Group,
         process::{end, name, program, reason, started_for},
         user_of,
     },
 };
 
-use super::{Report, facts::has_failed};
+use super::Report;
 
 /// What the numbers of a process are. Times are microseconds since the start; -1 stands for what is not there.
 const PROCESS: [&str; 14] = [

@@ -1,19 +1,17 @@
 //! What a report says in any form: the numbers of its head, its trees with their reasons, what systemd did.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use crate::{
     event::UnitAction,
-    model::{Connection, Model, ProcessIndex, SYSTEM, State, UnitTurn},
+    findings::{self, By, Group, Totals, groups, still_running, totals},
+    model::{Model, ProcessIndex, SYSTEM, UnitTurn},
     trace::Mode,
     view::{
-        because,
-        destination::Destination,
-        escape,
-        groups::{By, Group, groups},
+        because, escape,
         page::duration,
         process::{cause, requested},
-        summary::{left_running, looked_at, outcome, why_not_compared},
+        summary::{looked_at, outcome, why_not_compared},
     },
 };
 
@@ -38,32 +36,27 @@ pub(super) struct Facts<'a> {
     pub(super) destinations: Vec<Group>,
 }
 
-/// A tree, summed up.
-#[derive(Default)]
+/// A tree, and why it begins where it begins.
 pub(super) struct Tree<'a> {
-    pub(super) name: &'a str,
-    pub(super) processes: usize,
-    pub(super) running: usize,
-    pub(super) connections: usize,
-    pub(super) destinations: HashSet<Destination>,
-    /// Why it begins where it begins.
+    pub(super) sums: findings::Tree<'a>,
+    /// The reasons, each once.
     pub(super) reasons: Vec<String>,
     /// Further such reasons.
     pub(super) more_reasons: usize,
 }
 
 pub(super) fn facts<'a>(report: &'a Report<'_>) -> Facts<'a> {
-    let (first, last) = report.model.span();
-    let recorded = duration(last.saturating_sub(first));
     let destinations = groups(By::Destination, report.shown.connections.iter().copied());
-    let running: Vec<ProcessIndex> = left_running(report.model)
+    let totals = totals(report.model, &report.shown, &destinations);
+    let recorded = duration(totals.duration_ns);
+    let running: Vec<ProcessIndex> = still_running(report.model)
         .map(|(index, _)| index)
         .filter(|index| report.shows(*index))
         .collect();
     Facts {
         subject: subject(report),
         outcome: outcome(report.model).unwrap_or_else(|| format!("recorded for {recorded}")),
-        numbers: numbers(report, &destinations, running.len(), recorded),
+        numbers: numbers(&totals, report.events, running.len(), recorded),
         circumstances: circumstances(report),
         trees: trees(report),
         running,
@@ -83,32 +76,24 @@ fn subject(report: &Report<'_>) -> String {
 }
 
 fn numbers(
-    report: &Report<'_>,
-    destinations: &[Group],
+    totals: &Totals,
+    events: u64,
     running: usize,
     recorded: String,
 ) -> Vec<(&'static str, String, String)> {
-    let shown = &report.shown;
-    let (mut processes, mut ran_before) = (0_usize, 0_usize);
-    for (_, process) in report.processes() {
-        processes += 1;
-        ran_before += usize::from(process.forked_ns.is_none());
-    }
-    let failed = shown
-        .connections
-        .iter()
-        .filter(|connection| has_failed(connection))
-        .count();
-    let hosts: HashSet<_> = destinations
-        .iter()
-        .flat_map(|group| &group.destinations)
-        .map(|destination| &destination.place)
-        .collect();
-    let listeners = shown.listeners.len();
-    let lookups = shown.lookups.iter().filter(|lookup| lookup.has_failed());
-    let lookups = lookups.count();
+    let Totals {
+        processes,
+        ran_before,
+        connections,
+        failed,
+        hosts,
+        destinations,
+        listeners,
+        failed_lookups,
+        ..
+    } = totals;
     vec![
-        ("duration", recorded, format!("{} events", report.events)),
+        ("duration", recorded, format!("{events} events")),
         (
             "processes",
             processes.to_string(),
@@ -121,33 +106,20 @@ fn numbers(
         ),
         (
             "connections",
-            shown.connections.len().to_string(),
+            connections.to_string(),
             format!("{failed} failed"),
         ),
         (
             "hosts",
-            hosts.len().to_string(),
-            format!("{} destinations", destinations.len()),
+            hosts.to_string(),
+            format!("{destinations} destinations"),
         ),
         (
             "listeners",
             listeners.to_string(),
-            format!("{lookups} lookups failed"),
+            format!("{failed_lookups} lookups failed"),
         ),
     ]
-}
-
-/// Whether it never came to be.
-pub(super) fn has_failed(connection: &Connection) -> bool {
-    match connection.state {
-        State::Refused
-        | State::TimedOut
-        | State::Unreachable
-        | State::Blocked
-        | State::Aborted
-        | State::Failed => true,
-        State::Connecting | State::Open | State::Closing | State::Closed => false,
-    }
 }
 
 fn circumstances(report: &Report<'_>) -> Vec<(&'static str, String)> {
@@ -181,12 +153,12 @@ fn circumstances(report: &Report<'_>) -> Vec<(&'static str, String)> {
         let count = report.of_others;
         format!("{count} that the system itself made are not shown (--tree {SYSTEM} shows them)")
     });
-    let nobodys = (report.of_nobody > 0).then(|| {
-        let count = report.of_nobody;
+    let unseen = (report.without_author > 0).then(|| {
+        let count = report.without_author;
         format!("{count} by somebody who was not seen are not shown (without filters they are)")
     });
     let changes = unknown.into_iter().chain(looked_at(report.model));
-    let hidden = others.into_iter().chain(nobodys);
+    let hidden = others.into_iter().chain(unseen);
     all.extend(changes.chain(hidden).map(|value| ("changes", value)));
     if !report.shown.is_everything {
         let total = report.model.processes().count();
@@ -215,41 +187,27 @@ pub(super) fn hooks(report: &Report<'_>) -> impl Iterator<Item = [String; 3]> {
     })
 }
 
-/// In one pass: a machine has many units, each a tree.
 fn trees<'a>(report: &'a Report<'_>) -> Vec<Tree<'a>> {
     let model = report.model;
-    let mut by_name: BTreeMap<&str, Tree<'a>> = BTreeMap::new();
-    let mut all_reasons: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for (_, process) in report.processes() {
-        let tree = by_name.entry(&process.tree).or_default();
-        tree.processes += 1;
-        tree.running += usize::from(process.is_running());
-        let is_root = process.parent.is_none_or(|parent| {
-            !report.shows(parent) || *model.process(parent).tree != *process.tree
-        });
-        if is_root {
-            let reasons = all_reasons.entry(&process.tree).or_default();
-            let reason = because(model, process);
-            if reasons.insert(reason.clone()) {
-                match tree.reasons.len() < REASONS {
-                    true => tree.reasons.push(reason),
-                    false => tree.more_reasons += 1,
+    let trees = findings::trees(model, &report.shown).into_iter();
+    trees
+        .map(|sums| {
+            let mut seen = BTreeSet::new();
+            let (mut reasons, mut more_reasons) = (Vec::new(), 0);
+            for root in &sums.roots {
+                let reason = because(model, model.process(*root));
+                if seen.insert(reason.clone()) {
+                    match reasons.len() < REASONS {
+                        true => reasons.push(reason),
+                        false => more_reasons += 1,
+                    }
                 }
             }
-        }
-    }
-    for connection in &report.shown.connections {
-        let tree = by_name
-            .entry(&model.process(connection.owner).tree)
-            .or_default();
-        tree.connections += 1;
-        tree.destinations.insert(Destination::of(connection));
-    }
-    let known = model.trees().into_iter();
-    known
-        .filter_map(|name| {
-            let tree = by_name.remove(name)?;
-            Some(Tree { name, ..tree })
+            Tree {
+                sums,
+                reasons,
+                more_reasons,
+            }
         })
         .collect()
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::view::field::{Column, Layout};
+
 /// Rows that are part of the page itself; of more than that there is a number.
 const ROWS: usize = 2000;
 
@@ -21,6 +23,8 @@ pub(super) struct Heading {
     pub(super) text: String,
     /// How cells below it are laid out: `number`, `long` for texts that may be broken anywhere, or nothing.
     pub(super) class: &'static str,
+    /// Whether it says what a row is about.
+    is_subject: bool,
 }
 
 /// A row.
@@ -42,66 +46,76 @@ pub(super) struct Cell {
     pub(super) is_heading: bool,
 }
 
-/// Columns of numbers, by their headings.
-const NUMBERS: [&str; 9] = [
-    "Sent",
-    "Received",
-    "Processes",
-    "Running",
-    "Connections",
-    "Destinations",
-    "Port",
-    "Count",
-    "Time",
-];
+/// A declared column of a page's table.
+#[derive(Clone, Copy)]
+pub(super) struct Head {
+    text: &'static str,
+    layout: Layout,
+    is_subject: bool,
+}
 
-/// Columns of texts without end.
-const LONG: [&str; 8] = [
-    "Host",
-    "Name",
-    "Why",
-    "Command line",
-    "What",
-    "Hook",
-    "Unit",
-    "Processes of",
-];
+impl Head {
+    pub(super) const fn new(text: &'static str) -> Head {
+        Head {
+            text,
+            layout: Layout::Plain,
+            is_subject: false,
+        }
+    }
 
-/// What rows are about, by the headings of columns; the first that a table has.
-const SUBJECTS: [&str; 8] = [
-    "Host", "Name", "Local", "Unit", "Fact", "Kind", "Process", "Tree",
-];
+    /// A column of numbers.
+    pub(super) const fn number(text: &'static str) -> Head {
+        Head {
+            layout: Layout::Number,
+            ..Head::new(text)
+        }
+    }
+
+    /// A column of texts that may be broken anywhere.
+    pub(super) const fn long(text: &'static str) -> Head {
+        Head {
+            layout: Layout::Long,
+            ..Head::new(text)
+        }
+    }
+
+    /// As it is, and what a row is about.
+    pub(super) const fn subject(self) -> Head {
+        Head {
+            is_subject: true,
+            ..self
+        }
+    }
+
+    /// As a column of text is declared.
+    pub(super) fn of<R>(column: &Column<R>) -> Head {
+        Head {
+            text: column.heading,
+            layout: column.layout,
+            is_subject: column.is_subject,
+        }
+    }
+}
 
 impl Grid {
-    pub(super) fn new(caption: &str, headings: &[&str]) -> Grid {
-        let heading = |text: &&str| Heading {
-            text: capitalised(text),
-            class: match &*capitalised(text) {
-                number if NUMBERS.contains(&number) => "number",
-                long if LONG.contains(&long) => "long",
-                _ => "",
+    pub(super) fn new(caption: &str, heads: &[Head]) -> Grid {
+        let heading = |head: &Head| Heading {
+            text: capitalised(head.text),
+            class: match head.layout {
+                Layout::Plain => "",
+                Layout::Number => "number",
+                Layout::Long => "long",
             },
+            is_subject: head.is_subject,
         };
         Grid {
             caption: caption.to_owned(),
-            headings: headings.iter().map(heading).collect(),
+            headings: heads.iter().map(heading).collect(),
             ..Grid::default()
         }
     }
 
-    /// The column that says what a row is about.
-    fn subject(&self) -> usize {
-        SUBJECTS
-            .iter()
-            .find_map(|subject| {
-                self.headings
-                    .iter()
-                    .position(|heading| heading.text == *subject)
-            })
-            .unwrap_or(0)
-    }
-
-    /// Adds a row about nobody in particular.
+    /// Adds a row without processes.
     pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.add(cells.to_vec(), BTreeSet::new(), None);
     }
@@ -117,12 +131,11 @@ impl Grid {
             self.left_out += 1;
             return;
         }
-        let subject = self.subject();
         let cells = cells.into_iter().zip(&self.headings);
-        let cells = cells.enumerate().map(|(position, (text, heading))| Cell {
+        let cells = cells.map(|(text, heading)| Cell {
             text,
             class: heading.class,
-            is_heading: position == subject,
+            is_heading: heading.is_subject,
         });
         let owners: Vec<String> = owners.iter().map(usize::to_string).collect();
         self.rows.push(Row {

@@ -5,17 +5,20 @@ use std::{collections::BTreeSet, io};
 
 use askama::Template;
 
-use crate::view::{
-    Page, TimeStyle,
-    destination::Place,
-    escape,
-    groups::addresses,
-    listeners::{self, HEADINGS as LISTENERS},
-    lookups::{self, HEADINGS as LOOKUPS},
-    page::bytes,
-    process::{name, program},
-    summary::{caveats, doubt},
-    user_of,
+use crate::{
+    findings::Place,
+    view::{
+        Context, Page, TimeStyle, escape,
+        field::{Field, cells, columns, refs},
+        groups::{addresses, outcomes, owner_names},
+        listeners::LISTENER,
+        lookups::LOOKUP,
+        missing::missing,
+        page::bytes,
+        process::{name, program},
+        summary::{caveats, doubt},
+        user_of,
+    },
 };
 
 use super::{
@@ -23,7 +26,7 @@ use super::{
     data::{COMMAND_LINE, Data, shorten},
     embed::{Embedded, policy},
     facts::{Facts, behind, facts, hooks},
-    grid::Grid,
+    grid::{Grid, Head},
 };
 
 const STYLE: &str = include_str!("../../../templates/report/style.css");
@@ -85,7 +88,14 @@ pub(super) fn write(report: &Report<'_>, output: &mut dyn io::Write) -> io::Resu
             .filter(|(label, _)| ["changes", "filtered"].contains(label))
             .map(|(label, value)| format!("{label}: {value}")),
     );
-    let mut hooks_used = Grid::new("What told of what", &["Fact", "Hook", "Why this one"]);
+    let mut hooks_used = Grid::new(
+        "What told of what",
+        &[
+            Head::new("Fact").subject(),
+            Head::long("Hook"),
+            Head::new("Why this one"),
+        ],
+    );
     for row in hooks(report) {
         hooks_used.row(row);
     }
@@ -94,7 +104,7 @@ pub(super) fn write(report: &Report<'_>, output: &mut dyn io::Write) -> io::Resu
         style: STYLE,
         script: SCRIPT,
         name: &report.name,
-        missing: ledger.entries().iter().map(|entry| plain(entry)).collect(),
+        missing: missing(ledger).iter().map(|entry| plain(entry)).collect(),
         remarks,
         hooks: hooks_used,
         attention: changes::grid("What to look at first", &report.attention, &data),
@@ -173,12 +183,12 @@ fn sections(report: &Report<'_>, facts: &Facts<'_>, data: &Data) -> Vec<Section>
 
 fn trees(facts: &Facts<'_>) -> Grid {
     let headings = [
-        "Tree",
-        "Processes",
-        "Running",
-        "Connections",
-        "Destinations",
-        "Why",
+        Head::new("Tree").subject(),
+        Head::number("Processes"),
+        Head::number("Running"),
+        Head::number("Connections"),
+        Head::number("Destinations"),
+        Head::long("Why"),
     ];
     let mut grid = Grid::new("Trees of processes", &headings);
     for tree in &facts.trees {
@@ -187,11 +197,11 @@ fn trees(facts: &Facts<'_>) -> Grid {
             reasons.push_str(&format!("\nand {} more reasons", tree.more_reasons));
         }
         grid.row([
-            escape::text(tree.name.as_bytes()),
-            tree.processes.to_string(),
-            tree.running.to_string(),
-            tree.connections.to_string(),
-            tree.destinations.len().to_string(),
+            escape::text(tree.sums.name.as_bytes()),
+            tree.sums.processes.to_string(),
+            tree.sums.running.to_string(),
+            tree.sums.connections.to_string(),
+            tree.sums.destinations.len().to_string(),
             reasons,
         ]);
     }
@@ -200,17 +210,17 @@ fn trees(facts: &Facts<'_>) -> Grid {
 
 fn destinations(report: &Report<'_>, facts: &Facts<'_>, data: &Data) -> Grid {
     let headings = [
-        "Host",
-        "Port",
-        "Protocol",
-        "Addresses",
-        "Tag",
-        "Trees",
-        "Processes of",
-        "Count",
-        "Outcomes",
-        "Sent",
-        "Received",
+        Head::long("Host").subject(),
+        Head::number("Port"),
+        Head::new("Protocol"),
+        Head::new("Addresses"),
+        Head::new("Tag"),
+        Head::new("Trees"),
+        Head::long("Processes of"),
+        Head::number("Count"),
+        Head::new("Outcomes"),
+        Head::number("Sent"),
+        Head::number("Received"),
     ];
     let model = report.model;
     let mut grid = Grid::new("Destinations, as a firewall has to allow them", &headings);
@@ -231,9 +241,9 @@ fn destinations(report: &Report<'_>, facts: &Facts<'_>, data: &Data) -> Grid {
             addresses(group, ADDRESSES),
             tag.unwrap_or_else(|| "-".to_owned()),
             escape::text(group.trees(model).join(", ").as_bytes()),
-            group.owner_names(model).join(", "),
+            owner_names(group, model).join(", "),
             group.count.to_string(),
-            group.outcomes(),
+            outcomes(group),
             bytes(group.sent),
             bytes(group.received),
         ];
@@ -252,31 +262,55 @@ fn page(report: &Report<'_>) -> Page {
     }
 }
 
-fn trimmed<const N: usize>(cells: [String; N]) -> Vec<String> {
+fn trimmed(cells: &[String]) -> Vec<String> {
     cells.iter().map(|cell| cell.trim().to_owned()).collect()
 }
 
 fn listeners(report: &Report<'_>, data: &Data) -> Grid {
-    let mut grid = Grid::new("Listeners", &LISTENERS);
-    for listener in &report.shown.listeners {
-        let cells = listeners::row(&page(report), report.model, listener);
-        grid.add(trimmed(cells), data.rows([listener.owner]), None);
-    }
-    grid
+    let rows = report.shown.listeners.iter().copied();
+    declared("Listeners", report, &LISTENER, rows, |listener| {
+        data.rows([listener.owner])
+    })
 }
 
 fn lookups(report: &Report<'_>, data: &Data) -> Grid {
-    let mut grid = Grid::new("Lookups that failed", &LOOKUPS);
-    let failed = report.shown.lookups.iter();
-    for lookup in failed.filter(|lookup| lookup.has_failed()) {
-        let cells = lookups::row(&page(report), report.model, lookup);
-        grid.add(trimmed(cells), data.rows(lookup.asker), None);
+    let failed = report.shown.lookups.iter().copied();
+    let failed = failed.filter(|lookup| lookup.has_failed());
+    declared("Lookups that failed", report, &LOOKUP, failed, |lookup| {
+        data.rows(lookup.asker)
+    })
+}
+
+/// A table whose columns are those of the declared fields.
+fn declared<'r, R: 'r>(
+    caption: &str,
+    report: &Report<'_>,
+    fields: &[Field<R>],
+    rows: impl Iterator<Item = &'r R>,
+    owners: impl Fn(&R) -> BTreeSet<usize>,
+) -> Grid {
+    let fields = refs(fields);
+    let columns = columns(&fields);
+    let heads: Vec<Head> = columns.iter().map(|column| Head::of(column)).collect();
+    let page = page(report);
+    let context = Context {
+        page: &page,
+        model: report.model,
+    };
+    let mut grid = Grid::new(caption, &heads);
+    for row in rows {
+        grid.add(trimmed(&cells(context, &columns, row)), owners(row), None);
     }
     grid
 }
 
 fn running(report: &Report<'_>, facts: &Facts<'_>, data: &Data) -> Grid {
-    let headings = ["Process", "Tree", "User", "Command line"];
+    let headings = [
+        Head::new("Process").subject(),
+        Head::new("Tree"),
+        Head::new("User"),
+        Head::long("Command line"),
+    ];
     let mut grid = Grid::new("Processes that still run", &headings);
     for index in &facts.running {
         let process = report.model.process(*index);
@@ -294,7 +328,12 @@ fn running(report: &Report<'_>, facts: &Facts<'_>, data: &Data) -> Grid {
 fn units(report: &Report<'_>, data: &Data) -> Grid {
     let mut grid = Grid::new(
         "Units that were started or ended",
-        &["Time", "Unit", "What", "Why"],
+        &[
+            Head::number("Time"),
+            Head::long("Unit").subject(),
+            Head::long("What"),
+            Head::long("Why"),
+        ],
     );
     for turn in &report.shown.unit_turns {
         let cells = [
@@ -305,7 +344,7 @@ fn units(report: &Report<'_>, data: &Data) -> Grid {
         ];
         let request = turn.request.as_ref().map(|request| request.by);
         let owners: BTreeSet<usize> = data.rows(request);
-        grid.add(trimmed(cells), owners, None);
+        grid.add(trimmed(&cells), owners, None);
     }
     grid
 }

@@ -3,12 +3,13 @@
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::{Entry, Report, Shown, embed::Embedded};
+use super::{Entry, Report, embed::Embedded};
 use crate::{
     event::{
         Cgroup, CommandStarted, Connect, Dns, Event, EventKind, Exec, Exit, Fork, Listen, Lost,
         ProcessId, TlsHello, UserNamed,
     },
+    findings::Picture,
     model::Model,
     rules::RuleSet,
     trace::{Header, Mode, PlanEntry},
@@ -60,7 +61,7 @@ impl Texts<'_> {
             model: &model,
             clock: Clock::default(),
             events: 1,
-            shown: Shown {
+            shown: Picture {
                 is_everything: true,
                 processes: model.processes().map(|_| true).collect(),
                 connections: model.connections().iter().collect(),
@@ -71,7 +72,7 @@ impl Texts<'_> {
             attention: Vec::new(),
             changes,
             of_others: 2,
-            of_nobody: 1,
+            without_author: 1,
         })
     }
 

@@ -1,14 +1,19 @@
 //! The report as text: sections of lines for a terminal of any width, or for a pipe.
 
-use crate::view::{
-    By, completeness, escape, group_lines,
-    listeners::listeners,
-    lookups::lookups,
-    page::{Emphasis, Page, pad},
-    process::{name, program},
-    summary::doubt,
-    table::table,
-    user_of,
+use crate::{
+    findings::By,
+    view::{
+        completeness, escape,
+        field::{self, Context, refs},
+        groups,
+        listeners::LISTENER,
+        lookups::LOOKUP,
+        page::{Emphasis, Page, pad},
+        process::{name, program},
+        summary::doubt,
+        table::table,
+        user_of,
+    },
 };
 
 use super::{
@@ -32,6 +37,10 @@ pub(super) fn lines(report: &Report<'_>, page: &Page) -> Vec<String> {
             .map(|width| width.saturating_sub(INDENT.len()).max(1)),
         ..*page
     };
+    let context = Context {
+        page: &inner,
+        model,
+    };
     let mut lines = head(page, &facts);
     let mut add = |title: &str, rows: Vec<String>| {
         lines.extend(section(page, title, indented(rows)));
@@ -44,13 +53,20 @@ pub(super) fn lines(report: &Report<'_>, page: &Page) -> Vec<String> {
     );
     add(
         "Destinations, as a firewall has to allow them",
-        group_lines(&inner, model, By::Destination, &facts.destinations),
+        field::lines(
+            context,
+            &refs(groups::fields(By::Destination)),
+            facts.destinations.iter(),
+        ),
     );
     let all = report.shown.listeners.iter().copied();
-    add("Listeners", listeners(&inner, model, all));
+    add("Listeners", field::lines(context, &refs(&LISTENER), all));
     let failed = report.shown.lookups.iter().copied();
     let failed = failed.filter(|lookup| lookup.has_failed());
-    add("Lookups that failed", lookups(&inner, model, failed));
+    add(
+        "Lookups that failed",
+        field::lines(context, &refs(&LOOKUP), failed),
+    );
     add("Units that were started or ended", units(&inner, report));
     lines.extend(changes::lines(page, "Changes", &report.changes));
     let told: Vec<_> = hooks(report).map(|[fact, hook, _]| [fact, hook]).collect();
@@ -103,10 +119,10 @@ fn trees(page: &Page, facts: &Facts<'_>) -> Vec<String> {
     for tree in &facts.trees {
         let line = format!(
             "{}: {}, {} running, {}",
-            escape::text(tree.name.as_bytes()),
-            counted(tree.processes, "process", "processes"),
-            tree.running,
-            counted(tree.connections, "connection", "connections"),
+            escape::text(tree.sums.name.as_bytes()),
+            counted(tree.sums.processes, "process", "processes"),
+            tree.sums.running,
+            counted(tree.sums.connections, "connection", "connections"),
         );
         lines.push(page.fit(page.emphasise(Emphasis::Event, &line)));
         for reason in &tree.reasons {

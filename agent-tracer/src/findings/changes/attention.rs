@@ -1,84 +1,23 @@
-//! Which files deserve to be looked at first, and why.
-
-use std::sync::LazyLock;
+//! Says which files deserve attention first: by their rights, and by the rules for their paths.
 
 use crate::{
     event::FileState,
-    glob::{Glob, Scope},
+    rules::{AttentionRule, RuleSet},
 };
 
-/// Files that decide who may do what, or what runs by itself.
-const PLACES: [(&str, &str); 34] = [
-    ("/etc/sudoers", "who may become root"),
-    ("/etc/sudoers.d/*", "who may become root"),
-    ("/etc/cron.d/*", "cron runs it"),
-    ("/etc/cron.*/*", "cron runs it"),
-    ("/etc/crontab", "cron runs it"),
-    ("/var/spool/cron/**", "cron runs it"),
-    ("/etc/pam.d/*", "how users log in"),
-    ("/etc/pam.conf", "how users log in"),
-    ("/etc/ld.so.preload", "every program loads it"),
-    ("/etc/ld.so.conf", "where programs find libraries"),
-    ("/etc/ld.so.conf.d/*", "where programs find libraries"),
-    ("/**/authorized_keys", "who may log in over ssh"),
-    ("/**/authorized_keys2", "who may log in over ssh"),
-    // Itself, as of sshd(8) and ssh_config(5): whose it is, and where it leads to when it is a link.
-    ("/**/.ssh", "who may log in over ssh"),
-    ("/**/.ssh/rc", "runs at a login over ssh"),
-    ("/**/.ssh/environment", "what a login over ssh begins with"),
-    ("/**/.ssh/config", "where ssh goes, and what it runs"),
-    ("/etc/ssh/sshrc", "runs at a login over ssh"),
-    ("/etc/ssh/sshd_config", "who may log in over ssh"),
-    ("/etc/ssh/sshd_config.d/*", "who may log in over ssh"),
-    ("/etc/profile", "every shell runs it"),
-    ("/etc/profile.d/*", "every shell runs it"),
-    ("/etc/rc.local", "runs at boot"),
-    ("/etc/init.d/*", "runs at boot"),
-    ("/etc/sysctl.conf", "kernel parameters"),
-    ("/etc/sysctl.d/*", "kernel parameters"),
-    ("/etc/modules-load.d/*", "kernel modules"),
-    ("/etc/apt/**", "where packages come from"),
-    ("/etc/udev/rules.d/*", "udev runs what it says"),
-    ("/**/lib/udev/rules.d/*", "udev runs what it says"),
-    ("/**/systemd/system-generators/*", "systemd runs it"),
-    ("/**/systemd/user-generators/*", "systemd runs it"),
-    ("/**/systemd/system/*.service.d/*.conf", "changes a service"),
-    (
-        "/**/systemd/system/service.d/*.conf",
-        "changes every service",
-    ),
-];
+use super::Reason;
 
-/// Why a file deserves it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reason {
-    pub(super) text: &'static str,
-    /// Whether it is about mode, owner or capabilities: whoever has set those is behind it.
-    pub(super) is_set: bool,
-}
-
-impl Reason {
-    fn set(text: &'static str) -> Option<Reason> {
-        Some(Reason { text, is_set: true })
-    }
-
-    fn done(text: &'static str) -> Option<Reason> {
-        Some(Reason {
-            text,
-            is_set: false,
-        })
-    }
-}
-
-/// Why a file deserves it, by what it was and what it is at the end. `was_written` is whether a write to it was seen.
+/// Says why a file deserves attention, by what it was and is. `was_written` is whether a write to
+/// it was seen.
 pub(super) fn of_file(
+    rules: &RuleSet,
     path: &[u8],
     before: Option<&FileState>,
     after: Option<&FileState>,
     was_written: bool,
 ) -> Option<Reason> {
     let rights = after.and_then(|after| of_rights(before, after, was_written));
-    rights.or_else(|| of_place(path, before, after))
+    rights.or_else(|| of_path(rules, path, before, after))
 }
 
 fn of_rights(before: Option<&FileState>, after: &FileState, was_written: bool) -> Option<Reason> {
@@ -90,40 +29,40 @@ fn of_rights(before: Option<&FileState>, after: &FileState, was_written: bool) -
     let has_been_written = had(&|before| was_written || may_have_been_written(before, after));
     if is_setuid(after) {
         if !had(&is_setuid) {
-            return Reason::set("setuid");
+            return Some(Reason::Setuid);
         }
         if had(&|before| before.user != after.user) {
-            return Reason::set("setuid, other owner");
+            return Some(Reason::SetuidOwner);
         }
     }
     if is_setgid(after) {
         if !had(&is_setgid) {
-            return Reason::set("setgid");
+            return Some(Reason::Setgid);
         }
         if had(&|before| before.group != after.group) {
-            return Reason::set("setgid, other group");
+            return Some(Reason::SetgidGroup);
         }
     }
     if !after.capabilities.is_empty() && !had(&|before| before.capabilities == after.capabilities) {
-        return Reason::set("has capabilities");
+        return Some(Reason::Capabilities);
     }
     if has_been_written {
         if is_setuid(after) {
-            return Reason::done("setuid, touched or written");
+            return Some(Reason::SetuidWritten);
         }
         if is_setgid(after) {
-            return Reason::done("setgid, touched or written");
+            return Some(Reason::SetgidWritten);
         }
         if !after.capabilities.is_empty() {
-            return Reason::done("has capabilities, touched or written");
+            return Some(Reason::CapabilitiesWritten);
         }
     }
-    // Of a socket, whoever listens decides.
+    // The process that listens on a socket decides about it.
     let is_stored = is_file || after.kind() == "directory";
     let is_open =
         |state: &FileState| state.mode & 0o002 != 0 && (is_file || state.mode & 0o1000 == 0);
     if is_stored && is_open(after) && !had(&is_open) {
-        return Reason::set("anybody may write to it");
+        return Some(Reason::WorldWritable);
     }
     None
 }
@@ -141,7 +80,12 @@ fn may_have_been_written(before: &FileState, after: &FileState) -> bool {
     before.size != after.size || shown(before) == shown(after)
 }
 
-fn of_place(path: &[u8], before: Option<&FileState>, after: Option<&FileState>) -> Option<Reason> {
+fn of_path(
+    rules: &RuleSet,
+    path: &[u8],
+    before: Option<&FileState>,
+    after: Option<&FileState>,
+) -> Option<Reason> {
     let states = [before, after];
     let is = |kind: &str| {
         let mut states = states.iter().flatten();
@@ -154,26 +98,18 @@ fn of_place(path: &[u8], before: Option<&FileState>, after: Option<&FileState>) 
     }
     // A link to elsewhere is as good as other files, and so is a directory of somebody else.
     let inner = (is("directory") || is("link")).then(|| [path, b"/x.conf"].concat());
-    let is_place =
-        |glob: &Glob| glob.matches(path) || inner.as_ref().is_some_and(|inner| glob.matches(inner));
-    PLACE_GLOBS
-        .iter()
-        .find(|(glob, _)| is_place(glob))
-        .and_then(|(_, reason)| Reason::done(reason))
+    let is_it = |rule: &&AttentionRule| {
+        let matches = |path: &[u8]| rule.path.matches(path);
+        matches(path) || inner.as_ref().is_some_and(|inner| matches(inner))
+    };
+    let rule = rules.attention().find(is_it)?;
+    Some(Reason::Rule(rule.reason.clone()))
 }
-
-static PLACE_GLOBS: LazyLock<Vec<(Glob, &'static str)>> = LazyLock::new(|| {
-    // Those above are right: a test reads them.
-    let globs = PLACES
-        .iter()
-        .filter_map(|(glob, reason)| Some((Glob::new(glob, Scope::Path).ok()?, *reason)));
-    globs.collect()
-});
 
 #[cfg(test)]
 mod tests {
-    use super::{PLACE_GLOBS, PLACES, of_file};
-    use crate::event::FileState;
+    use super::{Reason, of_file};
+    use crate::{event::FileState, rules::RuleSet};
 
     fn file(mode: u32) -> FileState {
         FileState {
@@ -189,17 +125,27 @@ mod tests {
         }
     }
 
-    fn why(
-        path: &str,
-        before: Option<&FileState>,
-        after: Option<&FileState>,
-    ) -> Option<&'static str> {
-        of_file(path.as_bytes(), before, after, false).map(|reason| reason.text)
+    fn why(path: &str, before: Option<&FileState>, after: Option<&FileState>) -> Option<Reason> {
+        of_file(&RuleSet::empty(), path.as_bytes(), before, after, false)
+    }
+
+    fn rule(reason: &str) -> Option<Reason> {
+        Some(Reason::Rule(reason.into()))
+    }
+
+    #[test]
+    fn a_user_may_add_paths() {
+        let mut rules = RuleSet::empty();
+        let text = "[[attention]]\npath = \"/opt/acme/**\"\nreason = \"ours\"\n";
+        rules.add("mine", text).expect("rules");
+        let of = |path: &[u8]| of_file(&rules, path, None, Some(&file(0o644)), false);
+        assert_eq!(of(b"/opt/acme/etc/x"), rule("ours"));
+        assert_eq!(of(b"/etc/sudoers"), rule("who may become root"));
+        assert_eq!(of(b"/opt/x"), None);
     }
 
     #[test]
     fn places_and_modes() {
-        assert_eq!(PLACE_GLOBS.len(), PLACES.len());
         let why = |path: &str, mode| why(path, None, Some(&file(mode)));
         for (path, reason) in [
             ("/etc/sudoers.d/omsagent", "who may become root"),
@@ -218,10 +164,10 @@ mod tests {
                 "changes a service",
             ),
         ] {
-            assert_eq!(why(path, 0o440), Some(reason), "{path}");
+            assert_eq!(why(path, 0o440), rule(reason), "{path}");
         }
-        assert_eq!(why("/opt/x", 0o4755), Some("setuid"));
-        assert_eq!(why("/opt/x", 0o666), Some("anybody may write to it"));
+        assert_eq!(why("/opt/x", 0o4755), Some(Reason::Setuid));
+        assert_eq!(why("/opt/x", 0o666), Some(Reason::WorldWritable));
         assert_eq!(why("/opt/x", 0o644), None);
     }
 
@@ -231,45 +177,46 @@ mod tests {
         let why = |after: &FileState| why("/opt/x", Some(&before), Some(after));
         assert_eq!(why(&file(0o4711)), None);
         // Nothing differs but what is not in a trace: inode or time.
-        assert_eq!(why(&before), Some("setuid, touched or written"));
+        assert_eq!(why(&before), Some(Reason::SetuidWritten));
         let longer = FileState {
             size: 1,
             ..file(0o4711)
         };
-        assert_eq!(why(&longer), Some("setuid, touched or written"));
+        assert_eq!(why(&longer), Some(Reason::SetuidWritten));
         let chowned = FileState {
             user: 7,
             ..before.clone()
         };
-        assert_eq!(why(&chowned), Some("setuid, other owner"));
-        let written = of_file(b"/opt/x", Some(&before), Some(&file(0o4711)), true);
-        assert!(written.is_some_and(|reason| !reason.is_set));
+        assert_eq!(why(&chowned), Some(Reason::SetuidOwner));
+        let rules = RuleSet::empty();
+        let written = of_file(&rules, b"/opt/x", Some(&before), Some(&file(0o4711)), true);
+        assert!(written.is_some_and(|reason| !reason.is_of_rights()));
         let capable = FileState {
             capabilities: vec![1],
             ..file(0o755)
         };
-        let why = |before| super::of_file(b"/opt/x", Some(before), Some(&capable), false);
-        let texts = [&file(0o755), &capable].map(|before| why(before).map(|reason| reason.text));
-        let again = "has capabilities, touched or written";
-        assert_eq!(texts, [Some("has capabilities"), Some(again)]);
+        let why = |before| super::of_file(&rules, b"/opt/x", Some(before), Some(&capable), false);
+        let reasons = [&file(0o755), &capable].map(why);
+        let again = Reason::CapabilitiesWritten;
+        assert_eq!(reasons, [Some(Reason::Capabilities), Some(again)]);
     }
 
     #[test]
     fn what_is_gone_or_elsewhere() {
         let (directory, link) = (of_kind(0o040_000), of_kind(0o120_000));
-        let places = Some("who may become root");
+        let places = rule("who may become root");
         let gone = file(0o440);
         assert_eq!(why("/etc/sudoers.d/x", Some(&gone), None), places);
         assert_eq!(why("/etc/sudoers.d", Some(&directory), Some(&link)), places);
         assert_eq!(why("/etc/sudoers.d", None, Some(&link)), places);
-        let ssh = Some("who may log in over ssh");
+        let ssh = rule("who may log in over ssh");
         assert_eq!(why("/home/a/.ssh", Some(&directory), Some(&link)), ssh);
         assert_eq!(why("/home/a/.ssh", None, Some(&link)), ssh);
         assert_eq!(why("/home/a/.ssh", None, Some(&directory)), None);
         assert_eq!(why("/home/a/.ssh/known_hosts", None, Some(&gone)), None);
         let drop_ins = "/etc/systemd/system/ssh.service.d";
-        let told = why(drop_ins, Some(&directory), Some(&link));
-        assert_eq!(told, Some("changes a service"));
+        let replaced = why(drop_ins, Some(&directory), Some(&link));
+        assert_eq!(replaced, rule("changes a service"));
         assert_eq!(why("/etc/sudoers.d", Some(&directory), None), None);
         assert_eq!(why("/etc/sudoers.d", None, Some(&directory)), None);
         assert_eq!(why("/opt/x", Some(&file(0o4755)), None), None);

@@ -1,4 +1,5 @@
-//! Units of systemd's that are new, changed or gone: by their files, by what enables them, and by who asked to start them.
+//! Lists units of systemd's that are new, changed or gone: by their files, by what enables them,
+//! and by who asked to start them.
 
 mod off;
 
@@ -9,8 +10,7 @@ use crate::{
     model::{Model, Origin, ProcessIndex, Request},
 };
 
-use super::{Action, Change, Kind, facts::Facts};
-use crate::view::{escape, process::name as name_of};
+use super::{Action, Change, Kind, Reason, facts::Facts};
 
 /// Kinds of units that make something run.
 const TYPES: [&[u8]; 6] = [
@@ -24,22 +24,30 @@ const TYPES: [&[u8]; 6] = [
 
 /// What is known of a unit.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Unit<'a> {
+pub struct Unit<'a> {
     pub(super) file: Option<FileOf>,
     /// Whether links have it started now, and who made or removed them.
-    pub(super) enabled: Option<(bool, Option<ProcessIndex>)>,
+    pub enabled: Option<(bool, Option<ProcessIndex>)>,
     /// What systemd says of its file.
-    pub(super) state: Option<&'a Difference>,
+    pub state: Option<&'a Difference>,
     /// What systemd says of itself.
-    pub(super) active: Option<&'a Difference>,
+    pub active: Option<&'a Difference>,
     /// Who asked for what happened to it last.
-    pub(super) request: Option<&'a Request>,
-    pub(super) running: usize,
+    pub request: Option<&'a Request>,
+    /// How many processes of it run.
+    pub running: usize,
+    /// Whether it is known to have run, and does not.
+    pub has_ended: bool,
     began: bool,
 }
 
 impl Unit<'_> {
-    /// Everybody who is known to have had a part in what became of it.
+    /// The path of its file, where that differs.
+    pub fn path(&self) -> Option<&[u8]> {
+        self.file.as_ref().map(|file| file.path.as_slice())
+    }
+
+    /// Every process with a known part in what became of it.
     pub(super) fn parties(&self) -> impl Iterator<Item = ProcessIndex> {
         let file = self.file.as_ref().and_then(|file| file.author);
         let enabled = self.enabled.and_then(|(_, by)| by);
@@ -134,70 +142,41 @@ fn note_file(model: &Model, units: &mut BTreeMap<Vec<u8>, Unit<'_>>, difference:
     }
 }
 
-fn change<'a>(model: &'a Model, name: Vec<u8>, unit: Unit<'a>) -> Change<'a> {
+fn change<'a>(model: &'a Model, name: Vec<u8>, mut unit: Unit<'a>) -> Change<'a> {
     let off = off::of(model, &name, &unit);
-    let mut parts = Vec::new();
     let mut author = None;
     let mut action = Action::Changed;
     if let Some(file) = &unit.file {
         author = file.author;
-        parts.push(escape::text(&file.path));
         // What masks a unit is a file, and the unit was there.
         if !(unit.is_masked() && unit.state.is_some_and(|state| state.before.is_some())) {
             action = file.action;
         }
     }
-    match (
-        unit.enabled,
-        unit.state.and_then(|state| state.after.as_ref()),
-    ) {
-        (Some((enabled, by)), _) => {
-            let verb = if enabled { "enabled" } else { "disabled" };
-            author = author.or(by);
-            let by = by.map(|by| {
-                let process = model.process(by);
-                format!(" by {} [{}]", name_of(process), process.id.pid)
-            });
-            parts.push(format!("{verb}{}", by.unwrap_or_default()));
-        }
-        (None, Some(state)) => parts.push(escape::text(state)),
-        (None, None) => {}
-    }
-    if let Some(request) = unit.request {
-        parts.push(format!(
-            "asked for by {} [{}] (inferred)",
-            escape::arguments(&request.words),
-            request.pid
-        ));
+    if let Some((_, by)) = unit.enabled {
+        author = author.or(by);
     }
     let was_stopped = off.as_ref().is_some_and(|off| off.was_stopped);
-    match unit.running {
-        0 if unit.began || was_stopped => parts.push("not running".to_owned()),
-        0 => {}
-        1 => parts.push("1 process".to_owned()),
-        count => parts.push(format!("{count} processes")),
-    }
+    unit.has_ended = unit.running == 0 && (unit.began || was_stopped);
     let (author, is_inferred) = match &off {
         Some(off) => (Some(off.author), off.is_inferred),
         None => (author, false),
     };
     Change {
-        detail: parts.join(", "),
         author,
         is_inferred,
         attention: off.map(|off| off.reason()).or(attention(&name, &unit)),
-        facts: Facts::Unit(Box::new(unit)),
-        ..Change::new(Kind::Service, action, name)
+        ..Change::new(Kind::Service, action, name, Facts::Unit(Box::new(unit)))
     }
 }
 
 /// A service runs something else when its file is another; one that masks it makes it run nothing.
-fn attention(name: &[u8], unit: &Unit<'_>) -> Option<&'static str> {
+fn attention(name: &[u8], unit: &Unit<'_>) -> Option<Reason> {
     let is_service = name.ends_with(b".service") && !unit.is_masked();
     let file = unit.file.as_ref().filter(|_| is_service)?;
     match file.action {
-        Action::New => Some("new service"),
-        Action::Changed => Some("changed service"),
+        Action::New => Some(Reason::NewService),
+        Action::Changed => Some(Reason::ChangedService),
         Action::Gone | Action::Touched => None,
     }
 }
@@ -232,7 +211,7 @@ fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, Difference, FileOf, Unit, attention, enabled_by, unit_of};
+    use super::{Action, Difference, FileOf, Reason, Unit, attention, enabled_by, unit_of};
 
     #[test]
     fn services_that_run_something_else() {
@@ -245,8 +224,8 @@ mod tests {
             ..Unit::default()
         };
         for (action, reason) in [
-            (Action::New, Some("new service")),
-            (Action::Changed, Some("changed service")),
+            (Action::New, Some(Reason::NewService)),
+            (Action::Changed, Some(Reason::ChangedService)),
             (Action::Gone, None),
         ] {
             assert_eq!(attention(b"a.service", &unit(action)), reason);

@@ -1,8 +1,8 @@
-//! Services that ran, or would have been started, and are off at the end, by somebody of the trees: a firewall, a log or an
-//! audit that is not there any more deserves a look, and which services those are no list of names would know. Two states
-//! are compared, so a restart is nothing, and what systemd ends by itself has no author.
+//! Finds services that ran, or would have been started, and that a recorded tree turned off: a
+//! firewall, a log or an audit that is gone deserves a look, and no list of names would know them.
+//! Two states are compared, so a restart is nothing; what systemd ends by itself has no author.
 
-use super::{Action, Unit, is_masked};
+use super::{Action, Reason, Unit, is_masked};
 use crate::{
     event::Difference,
     model::{Model, ProcessIndex},
@@ -22,11 +22,11 @@ pub(super) struct Off {
 
 impl Off {
     /// Why it deserves attention.
-    pub(super) fn reason(&self) -> &'static str {
+    pub(super) fn reason(&self) -> Reason {
         match (self.was_stopped, self.was_disabled) {
-            (true, true) => "service turned off",
-            (true, false) => "stopped service",
-            (false, _) => "disabled service",
+            (true, true) => Reason::ServiceOff,
+            (true, false) => Reason::StoppedService,
+            (false, _) => Reason::DisabledService,
         }
     }
 }

@@ -3,9 +3,9 @@
 use super::collect;
 use crate::{
     event::{Event, EventKind, File, FileAction, FilesCompared, Fork, ProcessId},
+    findings::{Action, Facts, Reason},
     model::Model,
     rules::RuleSet,
-    view::changes::Action,
 };
 
 #[test]
@@ -43,9 +43,9 @@ fn what_was_not_compared_was_touched() {
     let changes = collect(&model, false);
     let told: Vec<_> = changes
         .iter()
-        .map(|change| (change.what.as_slice(), change.attention))
+        .map(|change| (change.what.as_slice(), change.attention.clone()))
         .collect();
-    let sudoers = Some("who may become root");
+    let sudoers = Some(Reason::Rule("who may become root".into()));
     assert_eq!(
         told,
         [
@@ -57,7 +57,7 @@ fn what_was_not_compared_was_touched() {
     for change in &changes {
         assert_eq!(change.action, Action::Touched);
         assert!(change.author.is_some());
-        assert!(change.detail.ends_with("what became of it is not known"));
+        assert!(matches!(change.facts, Facts::Touched | Facts::Files(None)));
     }
     assert_eq!(collect(&model, true).len(), paths.len());
     let compared = FilesCompared::default();

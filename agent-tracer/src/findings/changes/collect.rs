@@ -1,23 +1,27 @@
-//! All that changed, in one list: of services, processes, listeners, destinations, users, groups, packages, files and the
-//! kernel's settings. What a list of the machine's says is joined with whoever was seen doing it.
+//! Joins all that changed in one list: services, processes, listeners, destinations, users,
+//! packages, files, settings. What a list of the machine says is joined with its author.
 
 use std::collections::BTreeMap;
 
 use crate::{
     event::{Difference, Subject},
-    model::{Connection, Model, Origin},
+    model::{Connection, Model},
 };
 
-use super::{Action, Change, Kind, facts::Facts, files, services, sysctls, touched};
-use crate::view::{
-    escape,
+use super::{
+    Action, Change, FirstOf, Kind, Reason,
+    facts::{Downloaded, Facts},
+    files, services, sysctls, touched,
+};
+use crate::findings::{
+    Destination,
     groups::{By, groups},
-    process::name,
-    user_of,
+    still_running,
 };
 
-/// The changes, by kind; every file by itself where all are wanted, and as destinations those of the given connections.
-pub fn collect<'a>(
+/// Collects the changes by kind, with the destinations of the given connections; `all` lists
+/// every file by itself.
+pub fn changes<'a>(
     model: &'a Model,
     all: bool,
     connections: impl Iterator<Item = &'a Connection>,
@@ -80,24 +84,17 @@ pub fn collect<'a>(
 }
 
 fn processes(model: &Model) -> Vec<Change<'_>> {
-    let left = model.processes().filter(|(_, process)| {
-        process.is_running()
-            && process.origin != Origin::Snapshot
-            && !model.is_beside(&process.tree)
-    });
-    left.map(|(index, process)| Change {
-        detail: format!(
-            "{} {}",
-            user_of(model, process),
-            escape::arguments(&process.argv)
-        ),
-        author: Some(index),
-        facts: Facts::Process,
-        ..Change::new(
-            Kind::Process,
-            Action::New,
-            format!("{} [{}]", name(process), process.id.pid),
-        )
+    let left = still_running(model);
+    left.map(|(index, process)| {
+        let name: &[u8] = match process.comm.is_empty() {
+            true => b"?",
+            false => &process.comm,
+        };
+        let what = [name, format!(" [{}]", process.id.pid).as_bytes()].concat();
+        Change {
+            author: Some(index),
+            ..Change::new(Kind::Process, Action::New, what, Facts::Process)
+        }
     })
     .collect()
 }
@@ -112,11 +109,11 @@ fn listeners(model: &Model) -> Vec<Change<'_>> {
             .map_or_else(|| "?".to_owned(), |local| local.to_string());
         Change {
             author: Some(listener.owner),
-            facts: Facts::Listener(listener),
             ..Change::new(
                 Kind::Listener,
                 Action::New,
                 format!("{local}/{}", listener.protocol.name()),
+                Facts::Listener(listener),
             )
         }
     })
@@ -133,14 +130,14 @@ fn destinations<'a>(
     });
     groups(By::Destination, wanted)
         .into_iter()
-        .map(|group| {
-            let place = group.place();
-            Change {
-                detail: group.summary(model),
-                author: group.first_owner(),
-                facts: Facts::Destination(Box::new(group)),
-                ..Change::new(Kind::Destination, Action::New, place)
-            }
+        .map(|group| Change {
+            author: group.first_owner(),
+            ..Change::new(
+                Kind::Destination,
+                Action::New,
+                group.label(),
+                Facts::Destination(Box::new(group)),
+            )
         })
         .collect()
 }
@@ -149,35 +146,22 @@ fn downloads(model: &Model) -> Vec<Change<'_>> {
     let all = model.downloads();
     all.into_iter()
         .map(|download| {
-            let path = download.path.clone();
-            let writer = model.process(download.writer);
             let all = model.connections();
             let from = download.connections.iter().filter_map(|at| all.get(*at));
-            let from: Vec<String> = groups(By::Destination, from)
-                .iter()
-                .map(|group| escape::text(group.place().as_bytes()))
+            let from: Vec<Destination> = groups(By::Destination, from)
+                .into_iter()
+                .filter_map(|group| group.destinations.into_iter().next())
                 .collect();
-            let carried = download.carrier.map(|carrier| {
-                let carrier = model.process(carrier);
-                format!(", brought there by {} [{}]", name(carrier), carrier.id.pid)
-            });
-            let executed = match download.executions {
-                1 => "executed".to_owned(),
-                count => format!("{count} executions, the first"),
-            };
             Change {
-                detail: format!(
-                    "downloaded by {} [{}] from {}{}, {executed}",
-                    name(writer),
-                    writer.id.pid,
-                    from.join(", "),
-                    carried.unwrap_or_default()
-                ),
                 author: Some(download.runner),
                 is_inferred: true,
-                attention: Some("downloaded and executed"),
-                facts: Facts::Download(download),
-                ..Change::new(Kind::Download, Action::New, path)
+                attention: Some(Reason::Executed),
+                ..Change::new(
+                    Kind::Download,
+                    Action::New,
+                    download.path.clone(),
+                    Facts::Download(Box::new(Downloaded { download, from })),
+                )
             }
         })
         .collect()
@@ -188,8 +172,7 @@ fn registered<'a>(model: &'a Model, subject: Subject, kind: Kind, file: &[u8]) -
     let all = model.differences(subject).iter();
     all.map(|difference| Change {
         author: model.registrar(file, &difference.name, difference.before.is_none()),
-        attention: (kind == Kind::User && becomes_root(difference))
-            .then_some("has the rights of root"),
+        attention: (kind == Kind::User && becomes_root(difference)).then_some(Reason::Root),
         ..of(kind, difference)
     })
     .collect()
@@ -202,7 +185,7 @@ fn becomes_root(difference: &Difference) -> bool {
     is_root(&difference.after) && !is_root(&difference.before)
 }
 
-/// Entries of a list that only some programs change; whoever of them was given its name is concluded to have done it.
+/// Entries of a list that only some programs change; the one that was given its name is concluded to be the author.
 fn listed<'a>(
     model: &'a Model,
     subject: Subject,
@@ -224,7 +207,7 @@ fn listed<'a>(
             author,
             is_inferred: author.is_some(),
             attention: matches!(kind, Kind::Firewall | Kind::Sysctl | Kind::Module)
-                .then_some("setting of the kernel"),
+                .then_some(Reason::Kernel),
             ..of(kind, difference)
         }
     })
@@ -245,7 +228,10 @@ fn look_at_tables(rules: &mut [Change<'_>]) {
         if let [first, others @ ..] = rules.as_mut_slice()
             && !others.is_empty()
         {
-            first.first_of = [&table, format!(": {count} rules").as_bytes()].concat();
+            first.first_of = Some(FirstOf {
+                table,
+                rules: count,
+            });
             for other in others {
                 other.attention = None;
             }
@@ -255,23 +241,17 @@ fn look_at_tables(rules: &mut [Change<'_>]) {
 
 fn of(kind: Kind, difference: &Difference) -> Change<'_> {
     let (before, after) = (difference.before.as_ref(), difference.after.as_ref());
-    let detail = match (before, after) {
-        (Some(before), Some(after)) => {
-            format!("{} → {}", escape::text(before), escape::text(after))
-        }
-        (Some(value), None) | (None, Some(value)) => escape::text(value),
-        (None, None) => String::new(),
+    let facts = Facts::Entry {
+        difference,
+        followed_by: 0,
     };
-    Change {
-        detail,
-        facts: Facts::Entry(difference),
-        ..Change::new(kind, Action::of(before, after), difference.name.clone())
-    }
+    let action = Action::of(before, after);
+    Change::new(kind, action, difference.name.clone(), facts)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, Change, Kind, becomes_root, look_at_tables};
+    use super::{Action, Change, Facts, Kind, Reason, becomes_root, look_at_tables};
     use crate::event::Difference;
 
     #[test]
@@ -292,8 +272,8 @@ mod tests {
     #[test]
     fn a_table_is_looked_at_once() {
         let rule = |name: &str| Change {
-            attention: Some("setting of the kernel"),
-            ..Change::new(Kind::Firewall, Action::New, name)
+            attention: Some(Reason::Kernel),
+            ..Change::new(Kind::Firewall, Action::New, name, Facts::Touched)
         };
         let mut rules = [
             rule("inet acme in: tcp dport 22 accept"),
@@ -303,10 +283,13 @@ mod tests {
         ];
         look_at_tables(&mut rules);
         let all = rules.iter().flat_map(Change::to_look_at);
-        let looks: Vec<&[u8]> = all.map(|it| it.what).collect();
+        let looks: Vec<_> = all.map(|it| (it.what, it.rules)).collect();
         assert_eq!(
             looks,
-            [&b"inet acme: 3 rules"[..], b"ip nat post: masquerade"]
+            [
+                (&b"inet acme"[..], Some(3)),
+                (b"ip nat post: masquerade", None)
+            ]
         );
     }
 }

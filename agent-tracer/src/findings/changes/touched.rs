@@ -1,4 +1,4 @@
-//! Files of a recording that did not look at them twice: what processes were seen doing to them is all that is known.
+//! Lists files of a recording that did not compare them, by what processes were seen doing.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,6 @@ use super::{
     files::{FEW, is_cron, parent},
 };
 
-/// What is said of them, for want of a second look.
-const UNKNOWN: &str = "what became of it is not known";
-
 /// What was touched; nothing where the files were compared.
 pub(super) fn collect(model: &Model, all: bool) -> Vec<Change<'_>> {
     let mut groups: BTreeMap<(&[u8], Option<ProcessIndex>), Vec<Change<'_>>> = BTreeMap::new();
@@ -23,7 +20,7 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change<'_>> {
         return Vec::new();
     }
     for (path, touches) in model.all_touches() {
-        let change = single(path, touches);
+        let change = single(model, path, touches);
         let directory = parent(path).unwrap_or_default();
         let group = groups.entry((directory, change.author)).or_default();
         group.push(change);
@@ -41,7 +38,7 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change<'_>> {
     changes
 }
 
-fn single(path: &[u8], touches: Touches) -> Change<'static> {
+fn single(model: &Model, path: &[u8], touches: Touches) -> Change<'static> {
     let kind = match is_cron(path) {
         true => Kind::Cron,
         false => Kind::File,
@@ -53,12 +50,10 @@ fn single(path: &[u8], touches: Touches) -> Change<'static> {
     };
     let made = touches.wrote.or(touches.set);
     Change {
-        detail: UNKNOWN.to_owned(),
         author: made.or(touches.removed),
         attention: made
-            .and_then(|_| attention::of_file(path, None, Some(&state), false))
-            .map(|reason| reason.text),
-        ..Change::new(kind, Action::Touched, path)
+            .and_then(|_| attention::of_file(model.rules(), path, None, Some(&state), false)),
+        ..Change::new(kind, Action::Touched, path, Facts::Touched)
     }
 }
 
@@ -77,12 +72,15 @@ fn together(
         })
     });
     Change {
-        detail: format!("{count} files and directories, {UNKNOWN}"),
         author,
         within: within.collect(),
-        facts: Facts::Files(None),
         count,
-        ..Change::new(Kind::File, Action::Touched, [directory, b"/"].concat())
+        ..Change::new(
+            Kind::File,
+            Action::Touched,
+            [directory, b"/"].concat(),
+            Facts::Files(None),
+        )
     }
 }
 

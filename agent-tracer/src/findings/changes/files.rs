@@ -1,20 +1,14 @@
-//! Files that differ, summed up by directory: what is in a new directory, or in one that is gone, is told with it, and many in one that was there
-//! before as one.
+//! Sums up files that differ by directory: a new or removed directory is one row with all that is
+//! in it, and so are many files of one that was there before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    event::{FileDifference, FileState},
+    event::FileDifference,
     model::{Model, ProcessIndex},
 };
 
-use super::{
-    Action, Change, Kind, Within,
-    attention::{self, Reason},
-    facts::Facts,
-    services,
-};
-use crate::view::{page::bytes, user};
+use super::{Action, Change, Kind, Reason, Within, attention, facts::Facts, services};
 
 /// So many of one directory are told one by one.
 pub(super) const FEW: usize = 4;
@@ -79,35 +73,38 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change<'_>> {
 fn single<'a>(model: &Model, difference: &'a FileDifference) -> Change<'a> {
     let (before, after) = (difference.before.as_ref(), difference.after.as_ref());
     let reason = reason(model, difference);
-    let author = culprit(model, difference, reason);
+    let author = culprit(model, difference, reason.as_ref());
     let kind = match is_cron(&difference.path) {
         true => Kind::Cron,
         false => Kind::File,
     };
     Change {
-        detail: detail(model, before, after),
         author: author.map(|(author, _)| author),
         is_inferred: author.is_some_and(|(_, is_inferred)| is_inferred),
-        attention: reason.map(|reason| reason.text),
-        facts: Facts::File(difference),
-        ..Change::new(kind, Action::of(before, after), difference.path.clone())
+        attention: reason,
+        ..Change::new(
+            kind,
+            Action::of(before, after),
+            difference.path.clone(),
+            Facts::File(difference),
+        )
     }
 }
 
 fn reason(model: &Model, difference: &FileDifference) -> Option<Reason> {
     let (before, after) = (difference.before.as_ref(), difference.after.as_ref());
     let was_written = model.touches(&difference.path).wrote.is_some();
-    attention::of_file(&difference.path, before, after, was_written)
+    attention::of_file(model.rules(), &difference.path, before, after, was_written)
 }
 
-/// Who is behind a difference, given why it deserves attention.
+/// Finds the author of a difference, given why it deserves attention.
 fn culprit(
     model: &Model,
     difference: &FileDifference,
-    reason: Option<Reason>,
+    reason: Option<&Reason>,
 ) -> Option<(ProcessIndex, bool)> {
     let set = model.touches(&difference.path).set;
-    let set = set.filter(|_| reason.is_some_and(|reason| reason.is_set));
+    let set = set.filter(|_| reason.is_some_and(Reason::is_of_rights));
     set.map(|author| (author, false))
         .or_else(|| model.author_of(difference))
 }
@@ -131,67 +128,20 @@ fn together<'a>(
         let reason = reason(model, member)?;
         Some(Within {
             path: member.path.clone(),
-            reason: reason.text,
-            author: culprit(model, member, Some(reason)),
+            author: culprit(model, member, Some(&reason)),
+            reason,
             file: Some(member),
         })
     });
     let count = members.len();
-    let what = if count == 1 {
-        "file or directory"
-    } else {
-        "files and directories"
-    };
     let mut name = directory.to_vec();
     name.push(b'/');
     Change {
-        detail: format!("{count} {what}, {}", bytes(size)),
         author: author.map(|(author, _)| author),
         is_inferred: author.is_some_and(|(_, is_inferred)| is_inferred),
         count,
         within: within.collect(),
-        facts: Facts::Files(Some(size)),
-        ..Change::new(Kind::File, action, name)
-    }
-}
-
-fn detail(model: &Model, before: Option<&FileState>, after: Option<&FileState>) -> String {
-    let whole = |state: &FileState| {
-        let owner = user(model, state.user);
-        match state.kind() {
-            "directory" => format!("directory {:04o} {owner}", state.mode & 0o7777),
-            "link" => format!("link to {}", super::escape::text(&state.target)),
-            kind => format!(
-                "{kind} {:04o} {owner} {}",
-                state.mode & 0o7777,
-                bytes(state.size)
-            ),
-        }
-    };
-    match (before, after) {
-        (Some(before), Some(after)) => {
-            let (was, is) = (whole(before), whole(after));
-            match was == is {
-                true => format!("{is}, {}", unseen(before, after)),
-                false => format!("{was} → {is}"),
-            }
-        }
-        (Some(state), None) | (None, Some(state)) => whole(state),
-        (None, None) => String::new(),
-    }
-}
-
-/// What is different of two states that look the same. What the content was before is not known, and whoever touches a
-/// file opens it as one does who writes.
-fn unseen(before: &FileState, after: &FileState) -> &'static str {
-    if before.size != after.size {
-        "other content"
-    } else if before.group != after.group {
-        "other group"
-    } else if before.capabilities != after.capabilities {
-        "other capabilities"
-    } else {
-        "touched or written"
+        ..Change::new(Kind::File, action, name, Facts::Files(Some(size)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the model has of a change besides the words that a row is made of, and who had a part in it. Words are made elsewhere.
+//! Holds what is known of a change by its kind, and which processes had a part in it.
 
 use crate::{
     event::{Difference, FileDifference},
@@ -6,24 +6,43 @@ use crate::{
 };
 
 use super::{Change, services::Unit};
-use crate::view::groups::Group;
+use crate::findings::{Destination, Group};
 
-/// By what it is a change of.
+/// What a change is of.
 #[derive(Clone, Debug)]
-pub(super) enum Facts<'a> {
-    /// There is nothing but words.
-    None,
-    /// Its author is the process itself.
+pub enum Facts<'a> {
+    /// A process that still runs: its author itself.
     Process,
+    /// A socket that still waits for others.
     Listener(&'a Listener),
+    /// A remote end.
     Destination(Box<Group>),
-    Download(Download),
+    /// A file that was downloaded and executed.
+    Download(Box<Downloaded>),
+    /// A unit of systemd's.
     Unit(Box<Unit<'a>>),
-    /// Of a list that was looked at twice.
-    Entry(&'a Difference),
+    /// An entry of a list that was compared.
+    Entry {
+        /// What it was and is.
+        difference: &'a Difference,
+        /// How many other settings of the kernel follow from it.
+        followed_by: usize,
+    },
+    /// A file that was compared.
     File(&'a FileDifference),
-    /// Several files, with the bytes that they have, where that is known.
+    /// Several files, with their bytes where they were compared.
     Files(Option<u64>),
+    /// A file that was not compared.
+    Touched,
+}
+
+/// A download, and where it came from.
+#[derive(Clone, Debug)]
+pub struct Downloaded {
+    /// The file and its processes.
+    pub download: Download,
+    /// The remote ends that its writer had received from.
+    pub from: Vec<Destination>,
 }
 
 impl Change<'_> {
@@ -31,12 +50,12 @@ impl Change<'_> {
     pub fn listener(&self) -> Option<&Listener> {
         match &self.facts {
             Facts::Listener(listener) => Some(listener),
-            Facts::None
+            Facts::Touched
             | Facts::Process
             | Facts::Destination(_)
             | Facts::Download(_)
             | Facts::Unit(_)
-            | Facts::Entry(_)
+            | Facts::Entry { .. }
             | Facts::File(_)
             | Facts::Files(_) => None,
         }
@@ -45,34 +64,35 @@ impl Change<'_> {
     /// The download that it is about, of that kind.
     pub fn download(&self) -> Option<&Download> {
         match &self.facts {
-            Facts::Download(download) => Some(download),
-            Facts::None
+            Facts::Download(downloaded) => Some(&downloaded.download),
+            Facts::Touched
             | Facts::Process
             | Facts::Listener(_)
             | Facts::Destination(_)
             | Facts::Unit(_)
-            | Facts::Entry(_)
+            | Facts::Entry { .. }
             | Facts::File(_)
             | Facts::Files(_) => None,
         }
     }
 
-    /// Everybody who is known to have had a part in it: its author, and whoever else its row names.
+    /// Every process with a known part in it: its author, and the others that its row names.
     pub fn parties(&self) -> Vec<ProcessIndex> {
         let within = self.within.iter().filter_map(|within| within.author);
         let mut parties: Vec<ProcessIndex> = within.map(|(author, _)| author).collect();
         parties.extend(self.author);
         match &self.facts {
-            Facts::Download(download) => {
+            Facts::Download(downloaded) => {
+                let download = &downloaded.download;
                 parties.extend([download.writer, download.runner]);
                 parties.extend(download.carrier);
             }
             Facts::Unit(unit) => parties.extend(unit.parties()),
-            Facts::None
+            Facts::Touched
             | Facts::Process
             | Facts::Listener(_)
             | Facts::Destination(_)
-            | Facts::Entry(_)
+            | Facts::Entry { .. }
             | Facts::File(_)
             | Facts::Files(_) => {}
         }

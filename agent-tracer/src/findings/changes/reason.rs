@@ -1,0 +1,70 @@
+//! Names the reasons for which a change deserves attention first.
+
+use std::sync::Arc;
+
+/// Why a change deserves attention. `view` has the words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A rule says so, in these words.
+    Rule(Arc<str>),
+    /// It runs with its owner's rights.
+    Setuid,
+    /// It does so for another owner than before.
+    SetuidOwner,
+    /// It runs with its group's rights.
+    Setgid,
+    /// It does so for another group than before.
+    SetgidGroup,
+    /// It runs with capabilities.
+    Capabilities,
+    /// A setuid file may have other content.
+    SetuidWritten,
+    /// A setgid file may have other content.
+    SetgidWritten,
+    /// A file with capabilities may have other content.
+    CapabilitiesWritten,
+    /// Every user may write to it.
+    WorldWritable,
+    /// It was downloaded and executed.
+    Executed,
+    /// A user has the rights of root.
+    Root,
+    /// A setting of the kernel.
+    Kernel,
+    /// A service that was not there before.
+    NewService,
+    /// A service that runs something else now.
+    ChangedService,
+    /// A service that was stopped and disabled.
+    ServiceOff,
+    /// A service that was stopped.
+    StoppedService,
+    /// A service that was disabled.
+    DisabledService,
+}
+
+impl Reason {
+    /// Whether the process that set mode, owner or capabilities is behind it.
+    pub(super) fn is_of_rights(&self) -> bool {
+        match self {
+            Reason::Setuid
+            | Reason::SetuidOwner
+            | Reason::Setgid
+            | Reason::SetgidGroup
+            | Reason::Capabilities
+            | Reason::WorldWritable => true,
+            Reason::Rule(_)
+            | Reason::SetuidWritten
+            | Reason::SetgidWritten
+            | Reason::CapabilitiesWritten
+            | Reason::Executed
+            | Reason::Root
+            | Reason::Kernel
+            | Reason::NewService
+            | Reason::ChangedService
+            | Reason::ServiceOff
+            | Reason::StoppedService
+            | Reason::DisabledService => false,
+        }
+    }
+}

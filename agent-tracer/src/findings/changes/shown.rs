@@ -1,0 +1,75 @@
+//! Applies filters to the changes.
+
+use super::{Change, Kind, changes};
+use crate::{
+    model::{Model, ProcessIndex},
+    select::Selection,
+};
+
+/// What filters leave of the changes.
+pub struct ShownChanges<'a> {
+    /// The changes.
+    pub shown: Vec<Change<'a>>,
+    /// How many of the system's own are left out.
+    pub of_system: usize,
+    /// How many are left out because filters need an author, and none was seen.
+    pub without_author: usize,
+}
+
+/// Collects the wanted changes, without those that the system itself made; what deserves attention
+/// is shown, whatever its author is.
+pub fn shown_changes<'a>(model: &'a Model, selection: &Selection, all: bool) -> ShownChanges<'a> {
+    // A recording without a command is of the system itself.
+    let asks_for_system = selection.asks_for_processes() || model.command().is_none();
+    let connections = model.connections().iter();
+    let connections = connections.filter(|connection| selection.shows_connection(connection));
+    let mut wanted = ShownChanges {
+        shown: Vec::new(),
+        of_system: 0,
+        without_author: 0,
+    };
+    for change in changes(model, all, connections) {
+        let parties = change.parties();
+        if parties.is_empty() && !selection.is_everything() {
+            wanted.without_author += 1;
+            continue;
+        }
+        if !is_wanted(selection, &change, &parties) {
+            continue;
+        }
+        if asks_for_system || !change.is_of_system(model) || change.deserves_attention() {
+            wanted.shown.push(change);
+        } else {
+            wanted.of_system += 1;
+        }
+    }
+    wanted
+}
+
+fn is_wanted(selection: &Selection, change: &Change<'_>, parties: &[ProcessIndex]) -> bool {
+    if let Some(listener) = change.listener() {
+        return selection.shows_listener(listener);
+    }
+    if let Some(download) = change.download() {
+        return selection.shows_download(download);
+    }
+    match change.kind {
+        // It is made of wanted connections.
+        Kind::Destination => true,
+        Kind::Service
+        | Kind::Process
+        | Kind::Listener
+        | Kind::Download
+        | Kind::User
+        | Kind::Group
+        | Kind::Package
+        | Kind::Cron
+        | Kind::File
+        | Kind::Module
+        | Kind::Sysctl
+        | Kind::Firewall
+        | Kind::Mount => {
+            selection.is_everything() || parties.iter().any(|index| selection.shows_process(*index))
+        }
+    }
+}

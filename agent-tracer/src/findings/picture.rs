@@ -1,0 +1,66 @@
+//! Applies filters to everything that a report shows.
+
+use crate::{
+    model::{Connection, Listener, Model, NameLookup, Process, ProcessIndex, UnitTurn},
+    select::Selection,
+};
+
+/// What filters leave of a model.
+pub struct Picture<'a> {
+    /// Whether nothing is left out.
+    pub is_everything: bool,
+    /// Whether a process is shown, by position.
+    pub processes: Vec<bool>,
+    /// In their order.
+    pub connections: Vec<&'a Connection>,
+    /// In their order, without ends of clients.
+    pub listeners: Vec<&'a Listener>,
+    /// In their order; also those that did not fail.
+    pub lookups: Vec<&'a NameLookup>,
+    /// In their order.
+    pub unit_turns: Vec<&'a UnitTurn>,
+}
+
+impl<'a> Picture<'a> {
+    /// Applies a selection.
+    pub fn of(model: &'a Model, selection: &Selection) -> Picture<'a> {
+        let processes = model.processes();
+        let connections = model.connections().iter();
+        let listeners = model.listeners().iter();
+        let lookups = model.lookups().iter();
+        let turns = model.unit_turns().iter().enumerate();
+        Picture {
+            is_everything: selection.is_everything(),
+            processes: processes
+                .map(|(index, _)| selection.shows_process(index))
+                .collect(),
+            connections: connections
+                .filter(|connection| selection.shows_connection(connection))
+                .collect(),
+            listeners: listeners
+                .filter(|listener| selection.shows_server(listener))
+                .collect(),
+            lookups: lookups
+                .filter(|lookup| selection.shows_lookup(lookup))
+                .collect(),
+            unit_turns: turns
+                .filter(|(position, turn)| selection.shows_unit_turn(*position, turn))
+                .map(|(_, turn)| turn)
+                .collect(),
+        }
+    }
+
+    /// Whether a process is shown.
+    pub fn shows(&self, index: ProcessIndex) -> bool {
+        let shown = self.processes.get(index.position());
+        shown.copied().unwrap_or(false)
+    }
+
+    /// Lists the processes that are shown.
+    pub fn shown_processes<'m>(
+        &self,
+        model: &'m Model,
+    ) -> impl Iterator<Item = (ProcessIndex, &'m Process)> {
+        model.processes().filter(|(index, _)| self.shows(*index))
+    }
+}

@@ -1,0 +1,52 @@
+//! Sums processes and connections up by tree.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::{Destination, Picture};
+use crate::model::{Model, ProcessIndex};
+
+/// A tree, summed up.
+#[derive(Clone, Debug, Default)]
+pub struct Tree<'a> {
+    /// Its name; not escaped.
+    pub name: &'a str,
+    /// Its processes.
+    pub processes: usize,
+    /// Those of them that still run.
+    pub running: usize,
+    /// Their connections.
+    pub connections: usize,
+    /// Where those went.
+    pub destinations: HashSet<Destination>,
+    /// The processes that it begins with: their parents are of other trees, or not shown.
+    pub roots: Vec<ProcessIndex>,
+}
+
+/// Sums up in one pass: a machine has many units, each a tree.
+pub fn trees<'a>(model: &'a Model, picture: &Picture<'_>) -> Vec<Tree<'a>> {
+    let mut by_name: BTreeMap<&str, Tree<'a>> = BTreeMap::new();
+    for (index, process) in picture.shown_processes(model) {
+        let tree = by_name.entry(&process.tree).or_default();
+        tree.processes += 1;
+        tree.running += usize::from(process.is_running());
+        let is_root = process.parent.is_none_or(|parent| {
+            !picture.shows(parent) || *model.process(parent).tree != *process.tree
+        });
+        if is_root {
+            tree.roots.push(index);
+        }
+    }
+    for connection in &picture.connections {
+        let name = &model.process(connection.owner).tree;
+        let tree = by_name.entry(name).or_default();
+        tree.connections += 1;
+        tree.destinations.insert(Destination::of(connection));
+    }
+    let known = model.trees().into_iter();
+    known
+        .filter_map(|name| {
+            let tree = by_name.remove(name)?;
+            Some(Tree { name, ..tree })
+        })
+        .collect()
+}

@@ -1,0 +1,221 @@
+//! Says in words what changed, and why it deserves attention.
+
+use std::borrow::Cow;
+
+use crate::{
+    event::{Difference, FileState},
+    findings::{Change, Downloaded, Facts, Group, Kind, Reason, ToLookAt, Unit},
+    model::{Model, Process},
+    view::{destination::written, escape, groups, page::bytes, process::name, user, user_of},
+};
+
+/// What is said of files that were not compared.
+const UNKNOWN: &str = "what became of it is not known";
+
+pub(super) fn heading(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Service => "services",
+        Kind::Process => "processes still running",
+        Kind::Listener => "listeners",
+        Kind::Destination => "outbound destinations",
+        Kind::Download => "downloaded and executed",
+        Kind::User => "users",
+        Kind::Group => "groups",
+        Kind::Package => "packages",
+        Kind::Cron => "cron",
+        Kind::File => "files and directories",
+        Kind::Module => "kernel modules",
+        Kind::Sysctl => "kernel parameters",
+        Kind::Firewall => "firewall rules",
+        Kind::Mount => "mounts",
+    }
+}
+
+/// Why something deserves attention.
+pub(in crate::view) fn reason(reason: &Reason) -> Cow<'_, str> {
+    Cow::Borrowed(match reason {
+        Reason::Rule(words) => return escape::text(words.as_bytes()).into(),
+        Reason::Setuid => "setuid",
+        Reason::SetuidOwner => "setuid, other owner",
+        Reason::Setgid => "setgid",
+        Reason::SetgidGroup => "setgid, other group",
+        Reason::Capabilities => "has capabilities",
+        Reason::SetuidWritten => "setuid, touched or written",
+        Reason::SetgidWritten => "setgid, touched or written",
+        Reason::CapabilitiesWritten => "has capabilities, touched or written",
+        Reason::WorldWritable => "anybody may write to it",
+        Reason::Executed => "downloaded and executed",
+        Reason::Root => "has the rights of root",
+        Reason::Kernel => "setting of the kernel",
+        Reason::NewService => "new service",
+        Reason::ChangedService => "changed service",
+        Reason::ServiceOff => "service turned off",
+        Reason::StoppedService => "stopped service",
+        Reason::DisabledService => "disabled service",
+    })
+}
+
+/// What is to be looked at, escaped.
+pub(in crate::view) fn to_look_at(to_look_at: &ToLookAt<'_>) -> String {
+    let what = escape::text(to_look_at.what);
+    match to_look_at.rules {
+        None => what,
+        Some(rules) => format!("{what}: {rules} rules"),
+    }
+}
+
+/// What became of it, in a few words: also that the system did it, where a command was recorded.
+pub(in crate::view) fn became(model: &Model, change: &Change<'_>) -> String {
+    let action = change.action.name();
+    match model.command().is_some() && change.is_of_system(model) {
+        true => format!("{action}, by the system itself"),
+        false => action.to_owned(),
+    }
+}
+
+/// What else is to be known of a change, escaped; empty where there is nothing.
+pub(in crate::view) fn detail(model: &Model, change: &Change<'_>) -> String {
+    match &change.facts {
+        Facts::Process => match change.author.map(|author| model.process(author)) {
+            Some(process) => format!(
+                "{} {}",
+                user_of(model, process),
+                escape::arguments(&process.argv)
+            ),
+            None => String::new(),
+        },
+        Facts::Listener(_) => String::new(),
+        Facts::Destination(group) => destination(model, group),
+        Facts::Download(downloaded) => download(model, downloaded),
+        Facts::Unit(facts) => unit(model, facts),
+        Facts::Entry {
+            difference,
+            followed_by,
+        } => entry(difference, *followed_by),
+        Facts::File(difference) => {
+            file(model, difference.before.as_ref(), difference.after.as_ref())
+        }
+        Facts::Files(Some(size)) => {
+            let what = match change.count {
+                1 => "file or directory",
+                _ => "files and directories",
+            };
+            format!("{} {what}, {}", change.count, bytes(*size))
+        }
+        Facts::Files(None) => format!("{} files and directories, {UNKNOWN}", change.count),
+        Facts::Touched => UNKNOWN.to_owned(),
+    }
+}
+
+fn destination(model: &Model, group: &Group) -> String {
+    groups::summary(group, model)
+}
+
+/// `curl [4711]`
+fn called(process: &Process) -> String {
+    format!("{} [{}]", name(process), process.id.pid)
+}
+
+fn download(model: &Model, downloaded: &Downloaded) -> String {
+    let download = &downloaded.download;
+    let from: Vec<String> = downloaded.from.iter().map(written).collect();
+    let carried = download.carrier.map(|carrier| {
+        let carrier = called(model.process(carrier));
+        format!(", brought there by {carrier}")
+    });
+    let executed = match download.executions {
+        1 => "executed".to_owned(),
+        count => format!("{count} executions, the first"),
+    };
+    format!(
+        "downloaded by {} from {}{}, {executed}",
+        called(model.process(download.writer)),
+        from.join(", "),
+        carried.unwrap_or_default()
+    )
+}
+
+fn unit(model: &Model, unit: &Unit<'_>) -> String {
+    let mut parts = Vec::new();
+    parts.extend(unit.path().map(escape::text));
+    match (
+        unit.enabled,
+        unit.state.and_then(|state| state.after.as_ref()),
+    ) {
+        (Some((enabled, by)), _) => {
+            let verb = if enabled { "enabled" } else { "disabled" };
+            let by = by.map(|by| format!(" by {}", called(model.process(by))));
+            parts.push(format!("{verb}{}", by.unwrap_or_default()));
+        }
+        (None, Some(state)) => parts.push(escape::text(state)),
+        (None, None) => {}
+    }
+    if let Some(request) = unit.request {
+        parts.push(format!(
+            "asked for by {} [{}] (inferred)",
+            escape::arguments(&request.words),
+            request.pid
+        ));
+    }
+    match unit.running {
+        0 if unit.has_ended => parts.push("not running".to_owned()),
+        0 => {}
+        1 => parts.push("1 process".to_owned()),
+        count => parts.push(format!("{count} processes")),
+    }
+    parts.join(", ")
+}
+
+fn entry(difference: &Difference, followed_by: usize) -> String {
+    let mut text = match (&difference.before, &difference.after) {
+        (Some(before), Some(after)) => {
+            format!("{} → {}", escape::text(before), escape::text(after))
+        }
+        (Some(value), None) | (None, Some(value)) => escape::text(value),
+        (None, None) => String::new(),
+    };
+    if followed_by > 0 {
+        text.push_str(&format!(", and {followed_by} that follow"));
+    }
+    text
+}
+
+fn file(model: &Model, before: Option<&FileState>, after: Option<&FileState>) -> String {
+    let whole = |state: &FileState| {
+        let owner = user(model, state.user);
+        match state.kind() {
+            "directory" => format!("directory {:04o} {owner}", state.mode & 0o7777),
+            "link" => format!("link to {}", escape::text(&state.target)),
+            kind => format!(
+                "{kind} {:04o} {owner} {}",
+                state.mode & 0o7777,
+                bytes(state.size)
+            ),
+        }
+    };
+    match (before, after) {
+        (Some(before), Some(after)) => {
+            let (was, is) = (whole(before), whole(after));
+            match was == is {
+                true => format!("{is}, {}", unseen(before, after)),
+                false => format!("{was} → {is}"),
+            }
+        }
+        (Some(state), None) | (None, Some(state)) => whole(state),
+        (None, None) => String::new(),
+    }
+}
+
+/// What is different of two states that look the same. The content before is not
+/// known, and touch(1) opens a file as a writer does.
+fn unseen(before: &FileState, after: &FileState) -> &'static str {
+    if before.size != after.size {
+        "other content"
+    } else if before.group != after.group {
+        "other group"
+    } else if before.capabilities != after.capabilities {
+        "other capabilities"
+    } else {
+        "touched or written"
+    }
+}

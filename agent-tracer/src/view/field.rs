@@ -1,0 +1,401 @@
+//! Declares the fields of a record once: jsonl keys, text columns, CSV cells, the page's tables
+//! and the reference come from the same list.
+
+use std::io;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::{
+    json::to_row,
+    page::Page,
+    processes::PROCESS,
+    table::table,
+    value::{Value, harmless},
+};
+use crate::model::{Model, Provenance};
+
+/// The form of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A table with aligned columns.
+    Text,
+    /// One JSON object a line.
+    Jsonl,
+    /// Comma-separated values as of RFC 4180, with a line of names first.
+    Csv,
+}
+
+/// What a field is shown with.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) page: &'a Page,
+    pub(super) model: &'a Model,
+}
+
+/// What a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    None,
+    Bytes,
+    Milliseconds,
+    Nanoseconds,
+    Time,
+}
+
+impl Unit {
+    /// Its name in the reference.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Unit::None => "",
+            Unit::Bytes => "bytes",
+            Unit::Milliseconds => "ms",
+            Unit::Nanoseconds => "ns",
+            Unit::Time => "RFC 3339, UTC",
+        }
+    }
+}
+
+/// How a column is laid out on a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    Plain,
+    /// Numbers, aligned on the right.
+    Number,
+    /// Texts without end, which may be broken anywhere.
+    Long,
+}
+
+/// A field of a record.
+pub(super) struct Field<R> {
+    /// Its key in jsonl, and its name in CSV.
+    pub(super) name: &'static str,
+    /// What it means, for the reference.
+    pub(super) meaning: &'static str,
+    pub(super) unit: Unit,
+    /// None for a column that only text has.
+    value: Option<for<'a> fn(Context<'a>, &'a R) -> Value<'a>>,
+    /// Whether its value is a process, which in CSV takes a column for each of its fields.
+    is_process: bool,
+    pub(super) column: Option<Column<R>>,
+}
+
+/// How a field is shown in a table of text.
+pub(super) struct Column<R> {
+    /// Its place from the left.
+    place: u8,
+    pub(super) heading: &'static str,
+    /// When it is left out where a table is too wide, from 1; 0 stands for never.
+    leave_out: u8,
+    /// Whether it goes before all others where no row has it.
+    empty_first: bool,
+    pub(super) layout: Layout,
+    /// Whether it says what a row is about.
+    pub(super) is_subject: bool,
+    cell: fn(Context<'_>, &R) -> String,
+}
+
+impl<R> Field<R> {
+    pub(super) const fn new(
+        name: &'static str,
+        meaning: &'static str,
+        value: for<'a> fn(Context<'a>, &'a R) -> Value<'a>,
+    ) -> Field<R> {
+        Field {
+            name,
+            meaning,
+            unit: Unit::None,
+            value: Some(value),
+            is_process: false,
+            column: None,
+        }
+    }
+
+    /// A column without a key of its own, whose content other fields have.
+    pub(super) const fn text_only(name: &'static str, meaning: &'static str) -> Field<R> {
+        Field {
+            name,
+            meaning,
+            unit: Unit::None,
+            value: None,
+            is_process: false,
+            column: None,
+        }
+    }
+
+    pub(super) const fn unit(mut self, unit: Unit) -> Field<R> {
+        self.unit = unit;
+        self
+    }
+
+    pub(super) const fn process(mut self) -> Field<R> {
+        self.is_process = true;
+        self
+    }
+
+    pub(super) const fn column(
+        mut self,
+        place: u8,
+        heading: &'static str,
+        cell: fn(Context<'_>, &R) -> String,
+    ) -> Field<R> {
+        self.column = Some(Column {
+            place,
+            heading,
+            leave_out: 0,
+            empty_first: false,
+            layout: Layout::Plain,
+            is_subject: false,
+            cell,
+        });
+        self
+    }
+
+    pub(super) const fn leave_out(mut self, order: u8) -> Field<R> {
+        if let Some(column) = &mut self.column {
+            column.leave_out = order;
+        }
+        self
+    }
+
+    pub(super) const fn empty_first(mut self) -> Field<R> {
+        if let Some(column) = &mut self.column {
+            column.empty_first = true;
+        }
+        self
+    }
+
+    pub(super) const fn layout(mut self, layout: Layout) -> Field<R> {
+        if let Some(column) = &mut self.column {
+            column.layout = layout;
+        }
+        self
+    }
+
+    pub(super) const fn subject(mut self) -> Field<R> {
+        if let Some(column) = &mut self.column {
+            column.is_subject = true;
+        }
+        self
+    }
+
+    /// Whether jsonl and CSV have it.
+    pub(super) fn has_value(&self) -> bool {
+        self.value.is_some()
+    }
+
+    pub(super) fn value<'a>(&self, context: Context<'a>, row: &'a R) -> Value<'a> {
+        self.value
+            .map_or(Value::Nothing, |value| value(context, row))
+    }
+}
+
+/// A field in the reference: name, unit, meaning, heading in text.
+pub(super) type Documented = (&'static str, &'static str, &'static str, &'static str);
+
+/// Describes fields for the reference, without those that only text has.
+pub(super) fn documented<R>(fields: &[&Field<R>]) -> Vec<Documented> {
+    let fields = fields.iter().filter(|field| field.has_value());
+    fields
+        .map(|field| {
+            let heading = field.column.as_ref().map_or("", |column| column.heading);
+            (field.name, field.unit.name(), field.meaning, heading)
+        })
+        .collect()
+}
+
+/// The fields as a list of references, to which others may be added.
+pub(super) fn refs<R>(fields: &[Field<R>]) -> Vec<&Field<R>> {
+    fields.iter().collect()
+}
+
+/// The columns of a table of text, from the left.
+pub(super) fn columns<'f, R>(fields: &[&'f Field<R>]) -> Vec<&'f Column<R>> {
+    let mut columns: Vec<&Column<R>> = fields
+        .iter()
+        .filter_map(|field| field.column.as_ref())
+        .collect();
+    columns.sort_by_key(|column| column.place);
+    columns
+}
+
+/// The cells of a row, from the left.
+pub(super) fn cells<R>(context: Context<'_>, columns: &[&Column<R>], row: &R) -> Vec<String> {
+    let cells = columns.iter();
+    cells.map(|column| (column.cell)(context, row)).collect()
+}
+
+/// A field that says which recording a row is of.
+pub(super) struct Origin {
+    pub(super) name: &'static str,
+    pub(super) meaning: &'static str,
+    pub(super) get: fn(&Provenance) -> &str,
+}
+
+/// The last fields of every row.
+pub(super) static ORIGIN: [Origin; 2] = [
+    Origin {
+        name: "recording",
+        meaning: "id of the recording: a UUID made of boot id and start time",
+        get: |from| &from.id,
+    },
+    Origin {
+        name: "host",
+        meaning: "name of the machine",
+        get: |from| &from.host,
+    },
+];
+
+/// What stands where a row has nothing.
+pub(super) const EMPTY: &str = "-";
+
+/// The lines of a table of text, heading first; none where there is no row.
+pub(super) fn lines<'r, R: 'r>(
+    context: Context<'_>,
+    fields: &[&Field<R>],
+    rows: impl Iterator<Item = &'r R>,
+) -> Vec<String> {
+    let columns = columns(fields);
+    let rows: Vec<Vec<String>> = rows.map(|row| cells(context, &columns, row)).collect();
+    let headings: Vec<&str> = columns.iter().map(|column| column.heading).collect();
+    let is_empty = |at: usize| {
+        rows.iter()
+            .all(|row| row.get(at).is_some_and(|cell| cell == EMPTY))
+    };
+    let mut order: Vec<(u8, usize)> = Vec::new();
+    for (at, column) in columns.iter().enumerate() {
+        if column.empty_first && is_empty(at) {
+            order.push((0, at));
+        }
+        if column.leave_out > 0 {
+            order.push((column.leave_out, at));
+        }
+    }
+    order.sort_unstable();
+    let dispensable: Vec<usize> = order.into_iter().map(|(_, at)| at).collect();
+    table(context.page, &headings, &rows, &dispensable)
+}
+
+/// A row as a JSON object.
+pub(super) struct Object<'a, R> {
+    pub(super) context: Context<'a>,
+    pub(super) fields: &'a [&'a Field<R>],
+    pub(super) row: &'a R,
+}
+
+impl<R> Serialize for Object<'_, R> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for field in self.fields {
+            field
+                .value(self.context, self.row)
+                .entry(&mut map, field.name)?;
+        }
+        map.end()
+    }
+}
+
+/// Writes a list in any form, a line at a time; answers whether there was a row.
+///
+/// # Errors
+///
+/// What `sink` says.
+pub(super) fn write<'r, R: 'r>(
+    form: Form,
+    context: Context<'_>,
+    fields: &[&Field<R>],
+    rows: impl Iterator<Item = &'r R>,
+    sink: &mut dyn FnMut(&str) -> io::Result<()>,
+) -> io::Result<bool> {
+    let mut has_rows = false;
+    match form {
+        Form::Text => {
+            for line in lines(context, fields, rows) {
+                has_rows = true;
+                sink(&line)?;
+            }
+        }
+        Form::Jsonl => {
+            for row in rows {
+                has_rows = true;
+                let object = Object {
+                    context,
+                    fields,
+                    row,
+                };
+                sink(&to_row(context.model, &object))?;
+            }
+        }
+        Form::Csv => {
+            let origin = origin_cells(context.model);
+            sink(&record(names(fields))?)?;
+            for row in rows {
+                has_rows = true;
+                let mut cells = csv_cells(context, fields, row);
+                cells.extend_from_slice(&origin);
+                sink(&record(cells)?)?;
+            }
+        }
+    }
+    Ok(has_rows)
+}
+
+/// The names of all columns of CSV.
+fn names<R>(fields: &[&Field<R>]) -> Vec<String> {
+    let mut names = Vec::new();
+    for field in fields.iter().filter(|field| field.has_value()) {
+        match field.is_process {
+            true => names.extend(
+                PROCESS
+                    .iter()
+                    .map(|part| format!("{}.{}", field.name, part.name)),
+            ),
+            false => names.push(field.name.to_owned()),
+        }
+    }
+    names.extend(ORIGIN.iter().map(|origin| origin.name.to_owned()));
+    names
+}
+
+fn origin_cells(model: &Model) -> Vec<String> {
+    let cell = |origin: &Origin| {
+        let provenance = model.provenance()?;
+        Some(Value::text((origin.get)(provenance)).cell())
+    };
+    let cells = ORIGIN.iter().map(cell);
+    cells.map(Option::unwrap_or_default).collect()
+}
+
+/// The cells of a row under those names.
+fn csv_cells<R>(context: Context<'_>, fields: &[&Field<R>], row: &R) -> Vec<String> {
+    let mut cells = Vec::new();
+    for field in fields.iter().filter(|field| field.has_value()) {
+        match (field.is_process, field.value(context, row), &field.column) {
+            (true, Value::Process(object), _) => {
+                let process = context.model.process(object.index);
+                let parts = PROCESS.iter();
+                cells.extend(parts.map(|part| part.value(context, process).cell()));
+            }
+            (true, _, _) => cells.extend(PROCESS.iter().map(|_| String::new())),
+            // Words are easier on a reader than an object.
+            (false, Value::Nested(_), Some(column)) => {
+                cells.push(match (column.cell)(context, row) {
+                    cell if cell == EMPTY => String::new(),
+                    cell => harmless(cell),
+                });
+            }
+            (false, value, _) => cells.push(value.cell()),
+        }
+    }
+    cells
+}
+
+/// A record as of RFC 4180 without its last line feed, which ends every line.
+fn record(cells: Vec<String>) -> io::Result<String> {
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::Any(b'\r'))
+        .buffer_capacity(1 << 10)
+        .from_writer(Vec::new());
+    writer.write_record(&cells).map_err(io::Error::other)?;
+    let line = writer.into_inner().map_err(|error| error.into_error())?;
+    String::from_utf8(line).map_err(io::Error::other)
+}

@@ -1,0 +1,215 @@
+//! Declares the fields of processes: at an event, and with what became of them.
+
+use super::{
+    Field,
+    field::Unit,
+    process::{self, because},
+    signal_name,
+    value::Value,
+};
+use crate::{
+    event::{Identity, View},
+    model::{Model, Process},
+};
+
+/// A process wherever a row or an event names one.
+pub(super) static PROCESS: [Field<Process>; 15] = [
+    Field::<Process>::new("pid", "process id", |_, process| {
+        Value::Number(process.id.pid.into())
+    }),
+    Field::<Process>::new(
+        "start_ns",
+        "start, since boot; with pid unique in a boot",
+        |_, process| Value::Number(process.id.start_ns),
+    )
+    .unit(Unit::Nanoseconds),
+    Field::<Process>::new(
+        "ppid",
+        "process id of the parent, where known",
+        |_, process| {
+            let parent = process.parent_pid;
+            Value::number((parent != 0).then_some(parent.into()))
+        },
+    ),
+    Field::<Process>::new("name", "comm: the name of its main thread", |_, process| {
+        Value::Bytes((&*process.comm).into())
+    }),
+    Field::<Process>::new("exe", "path of the executable", |_, process| {
+        Value::bytes_if_any(&process.exe)
+    }),
+    Field::<Process>::new("uid", "effective user id", |_, process| {
+        Value::Number(process.user.into())
+    }),
+    Field::<Process>::new("user", "name of that user", |context, process| {
+        user_name(context.model, process)
+    }),
+    Field::<Process>::new(
+        "root",
+        "`another`: its root directory is not the recorder's; `same file`: it is, for this file",
+        |_, process| match process.identity.as_deref().map(Identity::view) {
+            Some(View::SameFile) => Value::text("same file"),
+            Some(View::Another) => Value::text("another"),
+            Some(View::Unknown | View::Own) | None => Value::Nothing,
+        },
+    ),
+    Field::<Process>::new(
+        "mount_namespace",
+        "mount namespace, where not that of the recorder",
+        |_, process| namespace(process, |identity| identity.mount_namespace),
+    ),
+    Field::<Process>::new(
+        "exe_namespace",
+        "mount namespace of the executable, likewise",
+        |_, process| namespace(process, |identity| identity.file_namespace),
+    ),
+    Field::<Process>::new(
+        "user_namespace",
+        "user namespace, likewise",
+        |_, process| namespace(process, |identity| identity.user_namespace),
+    ),
+    Field::<Process>::new(
+        "user_inside",
+        "user id in that user namespace",
+        |_, process| {
+            let identity = process.identity.as_deref();
+            Value::number(
+                identity
+                    .and_then(|identity| identity.inner_user)
+                    .map(u64::from),
+            )
+        },
+    ),
+    Field::<Process>::new("unit", "systemd unit", |_, process| {
+        let unit = process.unit.as_deref();
+        unit.map_or(Value::Nothing, |unit| Value::Bytes(unit.into()))
+    }),
+    Field::<Process>::new("tree", "tree that it belongs to", |_, process| {
+        Value::text(&*process.tree)
+    }),
+    Field::<Process>::new(
+        "because",
+        "why it belongs to that tree",
+        |context, process| Value::text(because(context.model, process)),
+    ),
+];
+
+/// What a process has besides those at the end of a trace.
+static LIFE: [Field<Process>; 18] = [
+    Field::<Process>::new(
+        "parent_start_ns",
+        "start of the parent, since boot",
+        |context, process| {
+            let parent = process.parent;
+            Value::number(parent.map(|parent| context.model.process(parent).id.start_ns))
+        },
+    )
+    .unit(Unit::Nanoseconds),
+    Field::<Process>::new("cgroup", "path of the cgroup", |_, process| {
+        Value::bytes_if_any(&process.cgroup)
+    }),
+    Field::<Process>::new(
+        "container",
+        "beginning of the container's id",
+        |_, process| {
+            let container = process.container();
+            container.map_or(Value::Nothing, |container| {
+                Value::Text(String::from_utf8_lossy(container))
+            })
+        },
+    ),
+    Field::<Process>::new("exe_device", "device of the executable", |_, process| {
+        let identity = process.identity.as_deref();
+        Value::written(identity.map(|identity| {
+            let (major, minor) = identity.device_numbers();
+            format!("{major}:{minor}")
+        }))
+    }),
+    Field::<Process>::new(
+        "exe_inode",
+        "inode number of the executable",
+        |_, process| {
+            let identity = process.identity.as_deref();
+            Value::number(identity.map(|identity| u64::from(identity.inode)))
+        },
+    ),
+    Field::<Process>::new("exe_owner", "user id of its owner", |_, process| {
+        let identity = process.identity.as_deref();
+        Value::number(identity.map(|identity| u64::from(identity.owner)))
+    }),
+    Field::<Process>::new("exe_group", "group id of its owner", |_, process| {
+        let identity = process.identity.as_deref();
+        Value::number(identity.map(|identity| u64::from(identity.group)))
+    }),
+    Field::<Process>::new("exe_mode", "its permissions, in octal", |_, process| {
+        let identity = process.identity.as_deref();
+        Value::written(identity.map(|identity| format!("{:04o}", identity.mode & 0o7777)))
+    }),
+    Field::<Process>::new("names", "every name that it ever had", |_, process| {
+        Value::Names(process.names.iter().map(|name| &**name).collect())
+    }),
+    Field::<Process>::new("argv", "command line", |_, process| {
+        Value::Words(&process.argv)
+    }),
+    Field::<Process>::new("cwd", "working directory at the last exec", |_, process| {
+        Value::bytes_if_any(&process.cwd)
+    }),
+    Field::<Process>::new(
+        "former_users",
+        "users that it ran as before",
+        |context, process| {
+            let users = process.former_users.iter();
+            let users: Vec<String> = users
+                .map(|user| process::user(context.model, *user))
+                .collect();
+            match users.is_empty() {
+                true => Value::Nothing,
+                false => Value::Texts(users),
+            }
+        },
+    ),
+    Field::<Process>::new(
+        "started",
+        "time of its fork, where seen",
+        |context, process| {
+            let started = process.forked_ns;
+            Value::written(started.map(|at| context.page.clock.rfc3339(at)))
+        },
+    )
+    .unit(Unit::Time),
+    Field::<Process>::new("execs", "number of execs", |_, process| {
+        Value::Number(process.execs.into())
+    }),
+    Field::<Process>::new("running", "whether it ran at the end", |_, process| {
+        Value::Flag(process.is_running())
+    }),
+    Field::<Process>::new("ended", "time of its exit", |context, process| {
+        let ended = process.ended;
+        Value::written(ended.map(|(at, _)| context.page.clock.rfc3339(at)))
+    })
+    .unit(Unit::Time),
+    Field::<Process>::new("signal", "signal that ended it", |_, process| {
+        let signal = process.ended.and_then(|(_, exit)| exit.signal());
+        signal.map_or(Value::Nothing, |signal| Value::text(signal_name(signal)))
+    }),
+    Field::<Process>::new("code", "exit code", |_, process| {
+        let exit = process.ended.map(|(_, exit)| exit);
+        let exit = exit.filter(|exit| exit.signal().is_none());
+        Value::number(exit.map(|exit| exit.code().into()))
+    }),
+];
+
+/// The fields of a process with what became of it.
+pub(super) fn life() -> impl Iterator<Item = &'static Field<Process>> {
+    PROCESS.iter().chain(&LIFE)
+}
+
+/// A namespace, where it is not that of the recorder.
+fn namespace<'a>(process: &Process, get: fn(&Identity) -> u32) -> Value<'a> {
+    let namespace = process.identity.as_deref().map_or(0, get);
+    Value::number((namespace != 0).then_some(namespace.into()))
+}
+
+fn user_name<'a>(model: &'a Model, process: &Process) -> Value<'a> {
+    let user = model.user_name(process.user);
+    user.map_or(Value::Nothing, |user| Value::Bytes(user.into()))
+}

@@ -1,0 +1,184 @@
+//! Writes one value of a field: into a JSON object, and as a cell of CSV.
+
+use std::borrow::Cow;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+
+use super::{
+    escape,
+    json::{Nested, ProcessObject, to_line},
+};
+
+/// What a row has under the name of a field.
+pub(super) enum Value<'a> {
+    /// Nothing: the key is left out, the cell is empty.
+    Nothing,
+    /// Yes or no.
+    Flag(bool),
+    /// A number of something.
+    Number(u64),
+    /// A number with a fraction.
+    Real(f64),
+    /// Text of the tool's own, or text that is valid UTF-8.
+    Text(Cow<'a, str>),
+    /// Bytes of a traced program.
+    Bytes(Cow<'a, [u8]>),
+    /// A command line.
+    Words(&'a [Vec<u8>]),
+    /// Several names as bytes.
+    Names(Vec<&'a [u8]>),
+    /// Several texts.
+    Texts(Vec<String>),
+    /// A process.
+    Process(ProcessObject<'a>),
+    /// Several processes.
+    Processes(Vec<ProcessObject<'a>>),
+    /// An object or a list of objects.
+    Nested(Nested<'a>),
+}
+
+impl<'a> Value<'a> {
+    /// A text that is always there.
+    pub(super) fn text(text: impl Into<Cow<'a, str>>) -> Value<'a> {
+        Value::Text(text.into())
+    }
+
+    /// Something that is written like an address, where it is known.
+    pub(super) fn written(value: Option<impl ToString>) -> Value<'a> {
+        value.map_or(Value::Nothing, |value| Value::text(value.to_string()))
+    }
+
+    /// A number, where it is known.
+    pub(super) fn number(value: Option<u64>) -> Value<'a> {
+        value.map_or(Value::Nothing, Value::Number)
+    }
+
+    /// A flag that is only said where it is set to this.
+    pub(super) fn flag_if(condition: bool, value: bool) -> Value<'a> {
+        match condition {
+            true => Value::Flag(value),
+            false => Value::Nothing,
+        }
+    }
+
+    /// Bytes, where there are any.
+    pub(super) fn bytes_if_any(bytes: &'a [u8]) -> Value<'a> {
+        match bytes.is_empty() {
+            true => Value::Nothing,
+            false => Value::Bytes(bytes.into()),
+        }
+    }
+
+    /// Adds it to an object. Bytes that are not UTF-8 become U+FFFD, and gain a `_base64` twin.
+    pub(super) fn entry<M: SerializeMap>(&self, map: &mut M, name: &str) -> Result<(), M::Error> {
+        match self {
+            Value::Nothing => Ok(()),
+            Value::Flag(flag) => map.serialize_entry(name, flag),
+            Value::Number(number) => map.serialize_entry(name, number),
+            Value::Real(number) => map.serialize_entry(name, number),
+            Value::Text(text) => map.serialize_entry(name, &**text),
+            Value::Bytes(bytes) => {
+                map.serialize_entry(name, &String::from_utf8_lossy(bytes))?;
+                match std::str::from_utf8(bytes) {
+                    Ok(_) => Ok(()),
+                    Err(_) => map.serialize_entry(&twin(name), &BASE64_STANDARD.encode(bytes)),
+                }
+            }
+            Value::Words(words) => list(map, name, || words.iter().map(Vec::as_slice)),
+            Value::Names(names) => list(map, name, || names.iter().copied()),
+            Value::Texts(texts) => map.serialize_entry(name, texts),
+            Value::Process(process) => map.serialize_entry(name, process),
+            Value::Processes(processes) => map.serialize_entry(name, processes),
+            Value::Nested(nested) => map.serialize_entry(name, nested),
+        }
+    }
+
+    /// Writes it as a cell of CSV, escaped for a terminal and a spreadsheet.
+    pub(super) fn cell(&self) -> String {
+        match self {
+            Value::Nothing => String::new(),
+            Value::Flag(flag) => flag.to_string(),
+            Value::Number(number) => number.to_string(),
+            Value::Real(number) => number.to_string(),
+            Value::Text(text) => harmless(escape::text(text.as_bytes())),
+            Value::Bytes(bytes) => harmless(escape::text(bytes)),
+            Value::Words(words) => harmless(escape::arguments(words)),
+            Value::Names(names) => harmless(joined(names.iter().copied())),
+            Value::Texts(texts) => harmless(joined(texts.iter().map(String::as_bytes))),
+            Value::Process(process) => harmless(process.called()),
+            Value::Processes(processes) => {
+                let names: Vec<String> = processes.iter().map(ProcessObject::called).collect();
+                harmless(names.join("; "))
+            }
+            Value::Nested(nested) => harmless(to_line(nested)),
+        }
+    }
+}
+
+/// Keeps spreadsheets from taking a text of a traced program for a formula: it gets an apostrophe.
+pub(super) fn harmless(mut text: String) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        text.insert(0, '\'');
+    }
+    text
+}
+
+fn joined<'a>(all: impl Iterator<Item = &'a [u8]>) -> String {
+    let texts: Vec<String> = all.map(escape::text).collect();
+    texts.join("; ")
+}
+
+fn twin(name: &str) -> String {
+    format!("{name}_base64")
+}
+
+fn list<'a, M: SerializeMap, I: Iterator<Item = &'a [u8]>>(
+    map: &mut M,
+    name: &str,
+    all: impl Fn() -> I,
+) -> Result<(), M::Error> {
+    map.serialize_entry(name, &Seq(|| all().map(String::from_utf8_lossy)))?;
+    match all().all(|bytes| std::str::from_utf8(bytes).is_ok()) {
+        true => Ok(()),
+        false => {
+            let encoded = Seq(|| all().map(|bytes| BASE64_STANDARD.encode(bytes)));
+            map.serialize_entry(&twin(name), &encoded)
+        }
+    }
+}
+
+/// A list that is made as it is written.
+struct Seq<F>(F);
+
+impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for Seq<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut seq = serializer.serialize_seq(None)?;
+        for one in (self.0)() {
+            seq.serialize_element(&one)?;
+        }
+        seq.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Value;
+
+    #[test]
+    fn a_cell_is_no_formula() {
+        for (text, cell) in [
+            ("=1+1", "'=1+1"),
+            ("+1", "'+1"),
+            ("-rf", "'-rf"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("a=b", "a=b"),
+            ("", ""),
+            ("\t=1", "\\t=1"),
+        ] {
+            assert_eq!(Value::text(text).cell(), cell);
+        }
+        let words = [b"-rf".to_vec(), b"a b".to_vec()];
+        assert_eq!(Value::Words(&words).cell(), "'-rf 'a b'");
+    }
+}
