@@ -7,12 +7,13 @@ use std::path::Path;
 use crate::{capture, event::Assembler, names::Tags};
 use crate::{
     event::Event,
+    findings::{self, By},
     model::Model,
     redact::Redactor,
     rules::RuleSet,
     session,
     trace::fuzzing as stored,
-    view::{self, Clock, Page},
+    view::{self, Clock, Form, List, Page},
 };
 
 /// A parser under test.
@@ -80,13 +81,22 @@ fn page(clock: Clock) -> Page {
 
 fn draw(clock: &Clock, model: &Model) {
     let page = page(*clock);
-    view::tree(&page, model, &|_| true, true);
-    view::connections(&page, model, model.connections().iter());
     view::completeness(&page, model);
-    let changes = view::collect_changes(model, true, model.connections().iter());
-    view::changes(&page, model, &changes);
-    for (index, _) in model.processes() {
-        view::process_json(clock, model, index);
+    let changes = findings::changes(model, true, model.connections().iter());
+    let groups = findings::groups(By::Destination, model.connections().iter());
+    for form in [Form::Text, Form::Jsonl, Form::Csv] {
+        let list = List {
+            form,
+            page: &page,
+            model,
+        };
+        // The sink refuses nothing.
+        let _ = list.processes(&|_| true, true, &mut |_| Ok(()));
+        let _ = list.connections(model.connections().iter(), &mut |_| Ok(()));
+        let _ = list.groups(By::Destination, &groups, &mut |_| Ok(()));
+        let _ = list.listeners(model.listeners().iter(), &mut |_| Ok(()));
+        let _ = list.lookups(model.lookups().iter(), &mut |_| Ok(()));
+        let _ = list.changes(&changes, &mut |_| Ok(()));
     }
 }
 

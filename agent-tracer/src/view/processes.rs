@@ -129,7 +129,7 @@ static LIFE: [Field<Process>; 18] = [
         "inode number of the executable",
         |_, process| {
             let identity = process.identity.as_deref();
-            Value::number(identity.map(|identity| u64::from(identity.inode)))
+            Value::number(identity.map(|identity| identity.inode))
         },
     ),
     Field::<Process>::new("exe_owner", "user id of its owner", |_, process| {
