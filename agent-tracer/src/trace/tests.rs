@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 mod damage;
 mod kinds;
+mod mutations;
 mod properties;
 
 use super::block::{BlockHeader, BlockKind, Codec, HEADER_BYTES};
