@@ -30,6 +30,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "capture", "event", "memory", "model", "names", "redact", "rules", "trace", "view",
         ],
     ),
+    // Calls every parser; no other module calls it.
+    (
+        "fuzzing",
+        &[
+            "capture", "event", "findings", "model", "names", "redact", "rules", "session",
+            "trace", "view",
+        ],
+    ),
 ];
 
 /// Single files that may use more than their module: what `doctor` found is no model.
