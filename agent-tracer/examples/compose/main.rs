@@ -30,8 +30,12 @@ fn main() -> ExitCode {
             Some(count) => Story::write(file, &[], |story| busy::compose(story, count)),
             None => Err("how many processes?".into()),
         },
-        [kind, file] if kind == "changed" => Story::write(file, &changed::COMMAND, changed::compose),
-        [kind, file] if kind == "hostile" => Story::write(file, &hostile::COMMAND, hostile::compose),
+        [kind, file] if kind == "changed" => {
+            Story::write(file, &changed::COMMAND, changed::compose)
+        }
+        [kind, file] if kind == "hostile" => {
+            Story::write(file, &hostile::COMMAND, hostile::compose)
+        }
         [kind, file] if kind == "lookalike" => {
             Story::write(file, &lookalike::COMMAND, lookalike::compose)
         }

@@ -24,9 +24,9 @@ mod refusal;
 mod ring;
 pub mod sniff;
 mod sockets;
+mod standing;
 mod surroundings;
 mod systemd;
-mod standing;
 mod users;
 
 use files::safe_open as regular;
@@ -48,9 +48,9 @@ pub use observe::{
 pub use plan::{Choice, Fact, HookFailure, Plan};
 pub use privileges::{Unprivileged, check as check_privileges};
 pub use proc::HostsFile;
+pub use ring::ring_bytes;
 pub use sockets::{FoundSocket, earlier_sockets};
 pub use standing::Standing;
-pub use systemd::{UnitWatch, UnitsError};
-pub use ring::ring_bytes;
 pub use surroundings::check as check_surroundings;
+pub use systemd::{UnitWatch, UnitsError};
 pub use users::{Login, UserLookup, login};

@@ -10,8 +10,8 @@ mod assemble;
 mod changed;
 mod connection;
 mod file;
-mod kind;
 mod identity;
+mod kind;
 mod naming;
 mod process;
 mod recording;
@@ -28,8 +28,8 @@ pub use connection::{
     SnapshotSocket, SocketState, Sockets,
 };
 pub use file::{File, FileAction, JOB_DIGEST_BYTES};
-pub use kind::{EventKind, Group, KindRow};
 pub use identity::{Identity, View};
+pub use kind::{EventKind, Group, KindRow};
 pub use naming::{Dns, DnsAnswer, Hosts, HostsEntry, HttpRequest, TlsHello, Unreadable};
 pub use process::{Cgroup, Exec, Exit, Fork, Rename, Snapshot, SnapshotProcess, UserNamed};
 pub use recording::{CommandEnded, CommandStarted, End, EndReason, KernelLog, Lost, UnitFollowed};

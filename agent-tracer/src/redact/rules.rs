@@ -160,12 +160,14 @@ impl SecretRules {
         let Some(search) = &self.search else { return };
         let mut covered = 0;
         let mut refused = 0;
+        let mut plain = (0, 0);
         for hit in search.find_overlapping_iter(text) {
-            let form = self
-                .owners
-                .get(hit.pattern().as_usize())
-                .and_then(|owner| self.forms.get(*owner));
-            let Some(form) = form.filter(|_| hit.start() >= covered) else {
+            let Some(owner) = self.owners.get(hit.pattern().as_usize()) else {
+                continue;
+            };
+            let is_plain = plain.0 == *owner && hit.start() + SHORT_WINDOW <= plain.1;
+            let form = self.forms.get(*owner);
+            let Some(form) = form.filter(|_| hit.start() >= covered && !is_plain) else {
                 continue;
             };
             let window = if refused < REFUSALS {
@@ -174,9 +176,14 @@ impl SecretRules {
                 SHORT_WINDOW
             };
             match form.find_at(text, hit.start(), window) {
-                Some((whole, secret)) => {
+                Some((whole, secret)) if form.has_digit(text, &secret) => {
                     covered = whole;
                     finds.push(Find::new(secret, Keep::Everywhere));
+                }
+                // The same form, further on in these letters, would be refused again.
+                Some((end, _)) => {
+                    plain = (*owner, end);
+                    refused += 1;
                 }
                 None => refused += 1,
             }
@@ -202,11 +209,12 @@ impl Form {
         let mut best = None;
         loop {
             let seen = rest.get(..window).unwrap_or(rest);
-            let Some((end, secret)) = self.part(pattern, seen) else {
+            let Some((end, secret)) = Self::part(pattern, seen) else {
                 break;
             };
             best = Some((at + end, at + secret.start..at + secret.end));
-            if end < seen.len() || seen.len() == rest.len() {
+            let plain = !self.has_digit(rest, &secret);
+            if plain || end < seen.len() || seen.len() == rest.len() {
                 break;
             }
             window *= 8;
@@ -215,12 +223,17 @@ impl Form {
     }
 
     /// The end of the form that `seen` begins with, and the secret in it.
-    fn part(&self, pattern: &Regex, seen: &[u8]) -> Option<(usize, Range<usize>)> {
+    fn part(pattern: &Regex, seen: &[u8]) -> Option<(usize, Range<usize>)> {
         let captures = pattern.captures(seen)?;
         let whole = captures.get(0)?;
         let secret = captures.name("secret").unwrap_or(whole);
-        let digit = !self.digit || secret.as_bytes().iter().any(u8::is_ascii_digit);
-        (!secret.is_empty() && digit).then(|| (whole.end(), secret.range()))
+        (!secret.is_empty()).then(|| (whole.end(), secret.range()))
+    }
+
+    /// Whether a secret has the digit that the form wants.
+    fn has_digit(&self, text: &[u8], secret: &Range<usize>) -> bool {
+        let secret = text.get(secret.clone()).unwrap_or_default();
+        !self.digit || secret.iter().any(u8::is_ascii_digit)
     }
 }
 
