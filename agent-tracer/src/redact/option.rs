@@ -14,6 +14,9 @@ use super::{Find, key, pattern};
 /// Scripts within scripts; each level quotes the one below.
 const DEPTH: usize = 4;
 
+/// Commands of a group whose output is looked through; more of them would cost their square.
+const PRINTED: usize = 64;
+
 /// Programs that print what stands on their command line.
 const PRINTERS: &str = "echo printf cat";
 
@@ -156,7 +159,7 @@ impl Search<'_> {
             let group = before.iter().rev().take_while(|line| {
                 std::ptr::eq(*line, last) || line.depth > 0 && line.depth == last.depth
             });
-            for line in group {
+            for line in group.take(PRINTED) {
                 let printer = line.words.first();
                 if printer.is_some_and(|word| program::is_listed(PRINTERS, &word.value)) {
                     given.extend(line.words.iter().skip(1));

@@ -49,6 +49,12 @@ const BUILT_IN: [(&str, &str); 3] = [
 /// What a pattern sees at first; a match that reaches the end of it sees more.
 const WINDOW: usize = 1024;
 
+/// The same, in a text of which many places begin as a secret and are none.
+const SHORT_WINDOW: usize = 128;
+
+/// Places of one text that are looked at in full width although none of them was a secret.
+const REFUSALS: usize = 256;
+
 /// A compiled pattern's size: three times that of the largest built-in one.
 const PATTERN_SIZE: usize = 1 << 19;
 
@@ -153,17 +159,33 @@ impl SecretRules {
     pub(super) fn find(&self, text: &[u8], finds: &mut Vec<Find>) {
         let Some(search) = &self.search else { return };
         let mut covered = 0;
+        let mut refused = 0;
+        let mut plain = (0, 0);
         for hit in search.find_overlapping_iter(text) {
-            let form = self
-                .owners
-                .get(hit.pattern().as_usize())
-                .and_then(|owner| self.forms.get(*owner));
-            let Some(form) = form.filter(|_| hit.start() >= covered) else {
+            let Some(owner) = self.owners.get(hit.pattern().as_usize()) else {
                 continue;
             };
-            if let Some((whole, secret)) = form.find_at(text, hit.start()) {
-                covered = whole;
-                finds.push(Find::new(secret, Keep::Everywhere));
+            let is_plain = plain.0 == *owner && hit.start() + SHORT_WINDOW <= plain.1;
+            let form = self.forms.get(*owner);
+            let Some(form) = form.filter(|_| hit.start() >= covered && !is_plain) else {
+                continue;
+            };
+            let window = if refused < REFUSALS {
+                WINDOW
+            } else {
+                SHORT_WINDOW
+            };
+            match form.find_at(text, hit.start(), window) {
+                Some((whole, secret)) if form.has_digit(text, &secret) => {
+                    covered = whole;
+                    finds.push(Find::new(secret, Keep::Everywhere));
+                }
+                // The same form, further on in these letters, would be refused again.
+                Some((end, _)) => {
+                    plain = (*owner, end);
+                    refused += 1;
+                }
+                None => refused += 1,
             }
         }
     }
@@ -171,7 +193,10 @@ impl SecretRules {
 
 impl Form {
     /// The end of the form that begins at `at`, and the secret in it.
-    fn find_at(&self, text: &[u8], at: usize) -> Option<(usize, Range<usize>)> {
+    ///
+    /// Linear in any text: a refusal costs one window, and a match is at least an eighth of what
+    /// was read for it, because what a longer view refuses counts as the shorter one saw it.
+    fn find_at(&self, text: &[u8], at: usize, window: usize) -> Option<(usize, Range<usize>)> {
         let before = at.checked_sub(1).and_then(|at| text.get(at));
         let joined = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         if self.alone && before.is_some_and(joined) {
@@ -180,22 +205,35 @@ impl Form {
         let pattern = self.compiled.get_or_init(|| compile(&self.pattern).ok());
         let pattern = pattern.as_ref()?;
         let rest = text.get(at..)?;
-        let mut window = WINDOW;
+        let mut window = window;
+        let mut best = None;
         loop {
             let seen = rest.get(..window).unwrap_or(rest);
-            let captures = pattern.captures(seen)?;
-            let whole = captures.get(0)?;
-            if whole.end() == seen.len() && seen.len() < rest.len() {
-                window *= 8;
-                continue;
+            let Some((end, secret)) = Self::part(pattern, seen) else {
+                break;
+            };
+            best = Some((at + end, at + secret.start..at + secret.end));
+            let plain = !self.has_digit(rest, &secret);
+            if plain || end < seen.len() || seen.len() == rest.len() {
+                break;
             }
-            let secret = captures.name("secret").unwrap_or(whole);
-            if secret.is_empty() || self.digit && !secret.as_bytes().iter().any(u8::is_ascii_digit)
-            {
-                return None;
-            }
-            return Some((at + whole.end(), at + secret.start()..at + secret.end()));
+            window *= 8;
         }
+        best
+    }
+
+    /// The end of the form that `seen` begins with, and the secret in it.
+    fn part(pattern: &Regex, seen: &[u8]) -> Option<(usize, Range<usize>)> {
+        let captures = pattern.captures(seen)?;
+        let whole = captures.get(0)?;
+        let secret = captures.name("secret").unwrap_or(whole);
+        (!secret.is_empty()).then(|| (whole.end(), secret.range()))
+    }
+
+    /// Whether a secret has the digit that the form wants.
+    fn has_digit(&self, text: &[u8], secret: &Range<usize>) -> bool {
+        let secret = text.get(secret.clone()).unwrap_or_default();
+        !self.digit || secret.iter().any(u8::is_ascii_digit)
     }
 }
 

@@ -6,6 +6,9 @@ use super::script::Word;
 use super::value::{self, At};
 use super::{Find, key, pattern};
 
+/// Words and finds that one use is held against; more of them would cost their square.
+const CONTEXT: usize = 256;
+
 /// What is known of a program, and of all.
 pub(super) struct Uses<'r> {
     pub(super) program: Option<&'r Program>,
@@ -104,11 +107,16 @@ impl Uses<'_> {
                 };
                 if let Some((word, find)) = judge(&one.template, (last, 0)) {
                     // The first use that fits an operand counts.
-                    let known = found.finds.iter().any(|(element, known)| {
-                        *element == word.element
-                            && known.at.start < find.at.end
-                            && find.at.start < known.at.end
-                    });
+                    let known = found
+                        .finds
+                        .iter()
+                        .rev()
+                        .take(CONTEXT)
+                        .any(|(element, known)| {
+                            *element == word.element
+                                && known.at.start < find.at.end
+                                && find.at.start < known.at.end
+                        });
                     if !known {
                         found.finds.push((word.element, find));
                     }
@@ -137,14 +145,23 @@ fn follows(before: &[Option<Vec<u8>>], window: &[&Word<'_>]) -> bool {
 /// Whether the words and options stand there that a use goes with.
 pub(super) fn has_context(one: &Use, words: &[Word<'_>], operands: &[&Word<'_>]) -> bool {
     one.context.iter().all(|wanted| match wanted.as_slice() {
-        [b'-', letter] => words.iter().any(|word| {
+        [b'-', letter] => words.iter().take(CONTEXT).any(|word| {
             word.value.strip_prefix(b"-").is_some_and(|letters| {
                 letters.iter().all(u8::is_ascii_alphabetic) && letters.contains(letter)
             })
         }),
-        [b'-', ..] => words.iter().any(|word| *word.value == **wanted),
-        _ if operands.is_empty() => words.iter().any(|word| *word.value == **wanted),
-        _ => operands.iter().any(|word| *word.value == **wanted),
+        [b'-', ..] => words
+            .iter()
+            .take(CONTEXT)
+            .any(|word| *word.value == **wanted),
+        _ if operands.is_empty() => words
+            .iter()
+            .take(CONTEXT)
+            .any(|word| *word.value == **wanted),
+        _ => operands
+            .iter()
+            .take(CONTEXT)
+            .any(|word| *word.value == **wanted),
     })
 }
 
