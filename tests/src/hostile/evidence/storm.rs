@@ -101,9 +101,16 @@ fn a_storm_of_connections_is_whole() {
     command.extend(act(["storm", &PAIRS.to_string(), &each]));
     let count = weather(command);
     assert_eq!(count.seen("connect"), connections);
-    // The kernel itself skips some changes of state that an interrupt meets: that is said.
-    let is_buffers = |kind: &&String| ["connect", "connection outcome"].contains(&kind.as_str());
-    assert_eq!(count.lost.keys().find(is_buffers), None);
+    assert_eq!(count.lost.get("connect"), None);
+    // A kernel may skip the tracepoint for a change of state that an interrupt brings. The next
+    // change gives that away, and it is counted: nothing is missing in silence.
+    let lost = count.lost.get("connection outcome").copied();
+    let ends = count.seen("close") + count.seen("connect_failed");
+    let listeners = count.seen("listen");
+    assert_eq!(
+        ends as u64 + lost.unwrap_or_default(),
+        (connections + listeners) as u64
+    );
 }
 
 fn a_recorder_that_was_stopped_misses_nothing() {
