@@ -278,7 +278,9 @@ fn lines_fit_a_narrow_terminal() {
     assert!(plain.contains("TREE"), "{plain}");
     for line in plain.lines() {
         let width = line.trim_end_matches('\r').chars().count();
-        assert!(width <= 60, "{width} columns: {line}");
+        // A digest stays whole for copying.
+        let is_digest = line.starts_with("sha256: ");
+        assert!(width <= 60 || is_digest, "{width} columns: {line}");
     }
 }
 
