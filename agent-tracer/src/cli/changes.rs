@@ -19,9 +19,9 @@ use super::{
 /// Show what is new, changed and gone on the machine since the recording began, with who did it
 #[derive(clap::Args)]
 #[command(after_help = "\
-Services, processes still running, listeners, outbound destinations, users and groups,
-packages, files and directories, kernel modules, kernel parameters, firewall rules and
-mounts; first of all what deserves attention: setuid files, sudoers, cron, pam …
+Shows services, processes that still run, listeners, destinations, users, groups, packages,
+files, directories, kernel modules, kernel parameters, firewall rules and mounts. Changes that
+deserve attention come first: setuid files, sudoers, cron, pam …
 
 Examples:
   tracer changes FILE
@@ -31,10 +31,10 @@ Examples:
   tracer changes FILE --format jsonl | jq -r 'select(.attention) | .name'
   tracer changes FILE --all --format jsonl | jq -r 'select(.after.mode? == \"4755\") | .name'
 
-Filters: a change is of whoever did it; a download also of who wrote, moved or ran the file, a
-service of who enabled it or asked for it. Destinations are those of the connections that are left.
---remote shows those, downloads from there, and what processes did that talked to it. What nobody
-was seen to do is shown without filters only.
+Filters keep a change by its author. A download is also kept by the process that wrote, moved or
+ran the file, a service by the process that enabled it or asked for it. --remote keeps destinations,
+downloads from there, and changes by processes that connected there. A change with an unknown author
+is shown only without filters.
 
 Fields of --format jsonl, in this order, each where there is something to say:
   kind action name detail process tree because inferred attention first_of within
@@ -97,7 +97,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     if without_author > 0 {
         output::note(&format!(
-            "{without_author} changes by somebody who was not seen are not shown (without filters they are)"
+            "{without_author} changes with an unknown author are not shown (they are without filters)"
         ));
     }
     if let Some(why) = view::why_not_compared(model) {

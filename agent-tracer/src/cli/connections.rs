@@ -37,11 +37,13 @@ pub(super) struct Arguments {
     /// Sum them up: by where they go, which is what a firewall has to allow, or by who asked for them
     #[arg(long, value_enum)]
     by: Option<Key>,
-    /// Show who listens for TCP connections or has bound a UDP socket instead; without UDP sockets of clients, which
-    /// asked for any port and heard from nobody that they had not written to
+    /// Show listeners instead: TCP sockets that listen, and UDP sockets with a port of their own
+    ///
+    /// UDP sockets of clients are left out: the kernel chose their port, and only peers that they
+    /// had written to answered.
     #[arg(long, conflicts_with = "by")]
     listening: bool,
-    /// Show which host names were looked up instead, and what came of it
+    /// Show lookups of host names instead, with their answers
     #[arg(long, conflicts_with_all = ["by", "listening"])]
     lookups: bool,
 }

@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let reading = &arguments.reading;
     let to_terminal = arguments.output.is_none() && io::stdout().is_terminal();
     if reading.format == Form::Html && to_terminal {
-        bail!("HTML is nothing for a terminal: write it to a file with -o report.html");
+        bail!("cannot write HTML to a terminal\nhint: write it to a file: -o report.html");
     }
     let (replayed, selection) = read_whole(reading)?;
     let file = arguments

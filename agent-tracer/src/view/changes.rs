@@ -114,7 +114,7 @@ pub(super) fn by(model: &Model, kind: Kind, author: Option<(ProcessIndex, bool)>
     let Some((author, is_inferred)) = author else {
         return match kind {
             Kind::Process | Kind::Listener | Kind::Destination => String::new(),
-            _ => "by somebody who was not seen".to_owned(),
+            _ => "author unknown".to_owned(),
         };
     };
     let process = model.process(author);

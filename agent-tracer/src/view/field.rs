@@ -227,6 +227,8 @@ pub(super) fn cells<R>(context: Context<'_>, columns: &[&Column<R>], row: &R) ->
 /// A field that says which recording a row is of.
 pub(super) struct Origin {
     pub(super) name: &'static str,
+    /// The name where the row has a field of that name of its own.
+    pub(super) other_name: &'static str,
     pub(super) meaning: &'static str,
     pub(super) get: fn(&Provenance) -> &str,
 }
@@ -235,15 +237,29 @@ pub(super) struct Origin {
 pub(super) static ORIGIN: [Origin; 2] = [
     Origin {
         name: "recording",
+        other_name: "recording",
         meaning: "id of the recording: a UUID made of boot id and start time",
         get: |from| &from.id,
     },
     Origin {
         name: "host",
-        meaning: "name of the machine",
+        other_name: "recording_host",
+        meaning: "name of the machine; `recording_host` where the row has a `host` of its own",
         get: |from| &from.host,
     },
 ];
+
+impl Origin {
+    /// Returns its name in rows that have a `host` of their own, or none.
+    pub(super) fn name(&self, has_host: bool) -> &'static str {
+        if has_host { self.other_name } else { self.name }
+    }
+}
+
+/// Returns true if rows with these fields have a `host` of their own.
+fn have_host<R>(fields: &[&Field<R>]) -> bool {
+    fields.iter().any(|field| field.name == "host")
+}
 
 /// What stands where a row has nothing.
 pub(super) const EMPTY: &str = "-";
@@ -322,7 +338,7 @@ pub(super) fn write<'r, R: 'r>(
                     fields,
                     row,
                 };
-                sink(&to_row(context.model, &object))?;
+                sink(&to_row(context.model, &object, have_host(fields)))?;
             }
         }
         Form::Csv => {
@@ -352,7 +368,8 @@ fn names<R>(fields: &[&Field<R>]) -> Vec<String> {
             false => names.push(field.name.to_owned()),
         }
     }
-    names.extend(ORIGIN.iter().map(|origin| origin.name.to_owned()));
+    let has_host = have_host(fields);
+    names.extend(ORIGIN.iter().map(|origin| origin.name(has_host).to_owned()));
     names
 }
 

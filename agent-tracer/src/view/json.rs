@@ -41,7 +41,8 @@ pub fn event_json(clock: &Clock, model: &Model, sequence: u64, event: &Event) ->
         sequence,
         event,
     };
-    to_row(model, &object)
+    let has_host = matches!(event.kind, EventKind::HttpRequest(_));
+    to_row(model, &object, has_host)
 }
 
 /// A damaged part of a file.
@@ -53,7 +54,7 @@ pub fn gap_json(model: &Model, gap: &Gap) -> String {
         "events_missing": gap.events_missing,
         "reason": gap.reason,
     });
-    to_row(model, &object)
+    to_row(model, &object, false)
 }
 
 struct EventObject<'a> {
@@ -276,7 +277,7 @@ static PLAIN: Page = Page {
 };
 
 /// An object as a line that says at its end which recording it is of.
-pub(super) fn to_row(model: &Model, row: &impl Serialize) -> String {
+pub(super) fn to_row(model: &Model, row: &impl Serialize, has_host: bool) -> String {
     let mut line = to_line(row);
     let Some(provenance) = model.provenance() else {
         return line;
@@ -284,7 +285,7 @@ pub(super) fn to_row(model: &Model, row: &impl Serialize) -> String {
     if line.pop() == Some('}') {
         for origin in &ORIGIN {
             line.push_str(if line.len() > 1 { ",\"" } else { "\"" });
-            line.push_str(origin.name);
+            line.push_str(origin.name(has_host));
             line.push_str("\":");
             line.push_str(&to_line(&(origin.get)(provenance)));
         }

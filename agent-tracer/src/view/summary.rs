@@ -148,7 +148,7 @@ impl Summary<'_> {
         }
     }
 
-    /// Names that there are not, or that nobody could tell an address of, but for those that the system asked for.
+    /// Lists names that do not exist or could not be resolved, except lookups by the system.
     fn failed_lookups(&self) -> Option<String> {
         let mut failed: Vec<String> = Vec::new();
         for lookup in self.model.lookups() {

@@ -42,7 +42,7 @@ pub fn header_json(clock: &Clock, header: &Header, model: &Model, events: u64) -
         model,
         events,
     };
-    to_row(model, &object)
+    to_row(model, &object, false)
 }
 
 struct HeaderObject<'a> {

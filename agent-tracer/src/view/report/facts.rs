@@ -155,7 +155,7 @@ fn circumstances(report: &Report<'_>) -> Vec<(&'static str, String)> {
     });
     let unseen = (report.without_author > 0).then(|| {
         let count = report.without_author;
-        format!("{count} by somebody who was not seen are not shown (without filters they are)")
+        format!("{count} with an unknown author are not shown (they are without filters)")
     });
     let changes = unknown.into_iter().chain(looked_at(report.model));
     let hidden = others.into_iter().chain(unseen);

@@ -160,7 +160,7 @@ fn sections(report: &Report<'_>, facts: &Facts<'_>, data: &Data) -> Vec<Section>
         section(
             "lookups",
             "Lookups that failed",
-            "Names that there are not, or that nobody could say an address of.",
+            "Names that do not exist, or that no server could resolve.",
             lookups(report, data),
         ),
         section(
