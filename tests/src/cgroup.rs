@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    harness::{Test, act, live, record, words},
+    harness::{Recording, Test, act, live, record, words},
     systemd,
 };
 
@@ -112,14 +112,18 @@ fn a_process_that_is_born_into_a_cgroup() {
 fn a_unit_that_systemd_starts_is_named() {
     let unit = format!("tracer-test-unit-{}.service", std::process::id());
     let option = format!("--unit={unit}");
-    let trace = record(words([
+    let recorded = Recording::of(words([
         "systemd-run",
         "--quiet",
         "--wait",
         &option,
         "/bin/true",
         "of the unit",
-    ]));
+    ]))
+    .run();
+    let messages = recorded.ended.messages();
+    assert_eq!(recorded.ended.code, Some(0), "{messages}");
+    let trace = recorded.trace();
     let lives = trace.processes(["--process", "true"]);
     let lives: Vec<_> = lives
         .iter()

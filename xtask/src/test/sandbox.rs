@@ -172,8 +172,11 @@ impl Sandbox {
                 .stderr(Stdio::null())
                 .output()
                 .context("cannot run nsenter")?;
-            // A unit of the machine may fail there. What counts is that no job is left.
-            if state.stdout.starts_with(b"running") || state.stdout.starts_with(b"degraded") {
+            // A unit of the machine may fail there. What counts is that no job is left, and that
+            // systemd takes new ones: the bus may come up after it.
+            let has_booted =
+                state.stdout.starts_with(b"running") || state.stdout.starts_with(b"degraded");
+            if has_booted && self.starts_units()? {
                 return Ok(());
             }
             if Instant::now() > deadline {
@@ -181,6 +184,17 @@ impl Sandbox {
             }
             thread::sleep(Duration::from_millis(100));
         }
+    }
+
+    fn starts_units(&self) -> Result<bool> {
+        let status = self
+            .inside()
+            .args(["systemd-run", "--quiet", "--wait", "true"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .context("cannot run nsenter")?;
+        Ok(status.success())
     }
 
     /// The beginning of a command line that runs in the sandbox.
