@@ -62,7 +62,7 @@ fn a_kill_at_any_moment_loses_a_tenth_of_a_second() {
         "{moments} kills, {late} after the command's end: median loss {median:?}, most {most:?}"
     );
     assert!(
-        late > moments / 5,
+        late > moments / 4,
         "the look at the end was met {late} times"
     );
     assert!(most <= LIMIT * slowness(), "{lost:?}");
@@ -163,7 +163,11 @@ fn kill(tree: &Path, after: Duration) -> Killed {
     });
     let lost = Duration::from_nanos(oldest.filter(|_| was_killed).unwrap_or(0));
     Killed {
-        lost: lost.saturating_sub(held_up),
+        // A machine that was not that busy excuses nothing.
+        lost: match held_up > LIMIT {
+            true => lost.saturating_sub(held_up),
+            false => lost,
+        },
         is_after_command: is_after_command && was_killed,
     }
 }
