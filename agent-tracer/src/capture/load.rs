@@ -24,7 +24,7 @@ use super::{
     cgroup_root, connect,
     error::CaptureError,
     hook::Hook,
-    losses::Losses,
+    losses::{Losses, lost},
     memory,
     observe::{boot_now, host_facts},
     plan::{Choice, Fact, Plan},
@@ -32,7 +32,7 @@ use super::{
     refusal::Kernel,
     standing::{self, Standing},
 };
-use crate::event::{Assembler, Event, EventKind, KernelLog, Lost, ProcessId, Told};
+use crate::event::{Assembler, Decoded, Event, EventKind, KernelLog, PeerCounts, ProcessId};
 
 /// Inode number of the initial PID namespace (`PROC_PID_INIT_INO`).
 const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
@@ -132,6 +132,7 @@ impl Capture {
         let earlier = HashMap::try_from(take(&mut programs, "EARLIER_SOCKETS")?)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
         let peers = HashMap::try_from(take(&mut programs, "UDP_PEERS")?)
+            .map(Peers)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
         let counters = PerCpuArray::try_from(take(&mut programs, "LOSSES")?)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
@@ -187,6 +188,7 @@ impl Capture {
             .assembler
             .adopt_datagrams(cookie, remote, process, user);
         self.peers
+            .0
             .insert(key.words(), PeerCount::TOLD_WORDS, 0)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
         Ok(number)
@@ -225,66 +227,72 @@ impl Capture {
         answers
     }
 
-    /// Hands over what at most `limit` records amount to; whether more may be there.
-    pub fn drain(&mut self, limit: usize, mut take: impl FnMut(Told)) -> bool {
-        let live_ns = self.live_ns;
-        let mut tell = |told: Told| match &told {
-            Told::Event(event) if is_too_early(event, live_ns) => {}
-            Told::Event(_) | Told::Payload(_) => take(told),
-        };
-        let peers = &mut self.peers;
-        let mut count = |key: &PeerKey, forget: bool| take_count(peers, key, forget);
+    /// Reads at most `limit` records from the ring buffer, and decodes them.
+    pub fn drain(&mut self, limit: usize) -> Batch {
+        let mut decoded = Vec::new();
         for _ in 0..limit {
             let Some(record) = self.ring.next() else {
-                return false;
-            };
-            let read = self.assembler.record(&record, &mut count, &mut tell);
-            self.malformed += u64::from(read.is_err());
-        }
-        true
-    }
-
-    /// Hands over attempts to connect of which it is certain by now that they sent nothing. At the end of a recording,
-    /// those are all.
-    pub fn settle(&mut self, is_over: bool, mut take: impl FnMut(Told)) {
-        let before_ns = match is_over {
-            true => u64::MAX,
-            false => boot_now().saturating_sub(CERTAIN_NS),
-        };
-        self.assembler.settle(before_ns, &mut take);
-    }
-
-    /// Hands over how many datagrams went over the sockets that are still open.
-    pub fn count_datagrams(&mut self, mut take: impl FnMut(Told)) {
-        let peers = &mut self.peers;
-        let mut count = |key: &PeerKey, forget: bool| take_count(peers, key, forget);
-        self.assembler.count(boot_now(), &mut count, &mut take);
-    }
-
-    /// What was lost or logged since the last call, as events.
-    pub fn ledger(&mut self, mut take: impl FnMut(Event)) {
-        let now = boot_now();
-        let mut report = |what: &str, count: u64| {
-            if count > 0 {
-                let lost = Lost {
-                    what: what.to_owned(),
-                    count,
+                return Batch {
+                    decoded,
+                    is_full: false,
                 };
-                take(Event::of_recording(now, EventKind::Lost(lost)));
-            }
-        };
-        self.losses.report(&mut report);
-        report("connection without owner", self.assembler.take_unowned());
-        report("uncounted UDP peer", self.assembler.take_uncounted());
-        report("malformed record", std::mem::take(&mut self.malformed));
-        self.log.flush();
-        for line in self.lines.take() {
-            take(Event::of_recording(
-                now,
-                EventKind::KernelLog(KernelLog { line }),
-            ));
+            };
+            let result = self.assembler.decode(&record, &mut self.peers);
+            self.malformed += u64::from(result.is_err());
+            let live_ns = self.live_ns;
+            let results = self.assembler.take_decoded();
+            decoded.extend(results.filter(|one| !is_too_early(one, live_ns)));
+        }
+        Batch {
+            decoded,
+            is_full: true,
         }
     }
+
+    /// Returns the attempts to connect that certainly sent nothing by now.
+    pub fn expire_attempts(&mut self) -> Vec<Event> {
+        let before_ns = boot_now().saturating_sub(CERTAIN_NS);
+        self.assembler.expire_attempts(before_ns)
+    }
+
+    /// Returns the events that wait for others, at the end of a recording: all attempts to connect,
+    /// and the traffic of open UDP sockets.
+    pub fn flush(&mut self) -> Vec<Event> {
+        let mut events = self.assembler.expire_attempts(u64::MAX);
+        events.extend(self.assembler.count_open(boot_now(), &self.peers));
+        events
+    }
+
+    /// Takes the losses and the kernel's log since the last call, as events.
+    pub fn take_ledger(&mut self) -> Vec<Event> {
+        let now = boot_now();
+        let mut losses = self.losses.take();
+        let own = [
+            ("connection without owner", self.assembler.take_unowned()),
+            ("uncounted UDP peer", self.assembler.take_uncounted()),
+            ("malformed record", std::mem::take(&mut self.malformed)),
+        ];
+        losses.extend(
+            own.into_iter()
+                .filter_map(|(what, count)| lost(what, count)),
+        );
+        self.log.flush();
+        let lines = self.lines.take();
+        let lines = lines.into_iter().map(|line| KernelLog { line });
+        let losses = losses.into_iter().map(EventKind::Lost);
+        losses
+            .chain(lines.map(EventKind::KernelLog))
+            .map(|kind| Event::of_recording(now, kind))
+            .collect()
+    }
+}
+
+/// The results of one read of the ring buffer.
+pub struct Batch {
+    /// The results, in order.
+    pub decoded: Vec<Decoded>,
+    /// True if the limit was reached, so that more records may be waiting.
+    pub is_full: bool,
 }
 
 impl AsFd for Capture {
@@ -294,31 +302,44 @@ impl AsFd for Capture {
     }
 }
 
-/// A SYN follows a call of `connect(2)` within microseconds; under load, a thread may be kept from it.
+/// The time after which an attempt to connect has certainly sent nothing. A SYN follows the call
+/// within microseconds, unless load delays the thread.
 const CERTAIN_NS: u64 = 1_000_000_000;
 
-/// [`PeerKey`] and `PeerCount` as words.
-type Peers = HashMap<MapData, [u64; 4], [u64; 9]>;
+/// The kernel's map of traffic: [`PeerKey`] and `PeerCount` as words.
+struct Peers(HashMap<MapData, [u64; 4], [u64; 9]>);
 
-fn take_count(peers: &mut Peers, key: &PeerKey, forget: bool) -> Option<Traffic> {
-    let key = key.words();
-    let counted = peers.get(&key, 0).ok().map(Traffic::from_words);
-    if forget {
-        // It may have made room for others already.
-        let _ = peers.remove(&key);
+impl PeerCounts for Peers {
+    fn read(&self, key: &PeerKey) -> Option<Traffic> {
+        self.0.get(&key.words(), 0).ok().map(Traffic::from_words)
     }
-    counted
+
+    fn remove(&mut self, key: &PeerKey) -> Option<Traffic> {
+        let counted = self.read(key);
+        // The kernel side may have removed it already, to make room for others.
+        let _ = self.0.remove(&key.words());
+        counted
+    }
 }
 
-/// While hooks are attached one after the other, a fork is told and the exec and exit that follow
-/// it are not. What such processes are, a snapshot taken later tells better. Connections have no
-/// snapshot.
-fn is_too_early(event: &Event, live_ns: u64) -> bool {
-    event.boot_ns < live_ns
-        && matches!(
-            event.kind,
-            EventKind::Fork(_) | EventKind::Exec(_) | EventKind::Exit(_) | EventKind::Rename(_)
-        )
+/// Returns true for an event of a process from before all hooks were attached.
+///
+/// While hooks are attached one after the other, a fork may come without its exec and exit. The
+/// later snapshot describes such processes better. Connections have no snapshot.
+fn is_too_early(decoded: &Decoded, live_ns: u64) -> bool {
+    match decoded {
+        Decoded::Payload(_) => false,
+        Decoded::Event(event) => {
+            event.boot_ns < live_ns
+                && matches!(
+                    event.kind,
+                    EventKind::Fork(_)
+                        | EventKind::Exec(_)
+                        | EventKind::Exit(_)
+                        | EventKind::Rename(_)
+                )
+        }
+    }
 }
 
 /// Without the members that tell of it, a file that is only called like a daemon is taken for it.

@@ -42,7 +42,7 @@ pub use hook::Hook;
 pub use inherited::Inherited;
 pub use inventory::{Inventory, KeptInventory};
 pub use launch::{Launch, LaunchError, Launched, find_command};
-pub use load::Capture;
+pub use load::{Batch, Capture};
 pub use memory::be_sparing;
 pub use observe::{
     HostFacts, NotFollowed, boot_now, check_process, clock_offset, host_facts, snapshot, start_of,
