@@ -4,15 +4,11 @@
 use std::path::Path;
 
 use super::{
-    btf::VMLINUX,
+    bpf::{Capture, Choice, Fact, Hook, Plan, btf::VMLINUX, diagnosis::Kernel},
     error::CaptureError,
     files::{FileWatch, Roots},
-    hook::Hook,
-    load::Capture,
     observe::{HostFacts, host_facts},
-    plan::{Choice, Fact, Plan},
     privileges::{self, Unprivileged},
-    refusal::Kernel,
     sockets,
     systemd::UnitWatch,
 };

@@ -1,7 +1,10 @@
-//! Lists the reasons that make a recording impossible, each with its remedy. `refusal` translates
-//! the kernel's answers into these errors.
+//! Lists the reasons that make a recording impossible, each with its remedy. `bpf/diagnosis`
+//! translates the kernel's answers into these errors.
 
-use super::{btf::BtfError, hook::Hook, privileges::Unprivileged};
+use super::{
+    bpf::{Hook, btf::BtfError},
+    privileges::Unprivileged,
+};
 
 /// Reasons that make a recording impossible.
 #[derive(Debug, thiserror::Error)]

@@ -18,10 +18,8 @@ use netlink_packet_sock_diag::{
 use netlink_sys::{Socket, SocketAddr as NetlinkAddress, protocols::NETLINK_SOCK_DIAG};
 
 use super::{
-    attach::is_left_out,
+    bpf::{Choice, Fact, Hook},
     files::descriptors,
-    hook::Hook,
-    plan::{Choice, Fact},
 };
 use crate::event::{Protocol, SocketState};
 
@@ -49,8 +47,8 @@ const ANSWER: usize = 64 * 1024;
 /// Returns the sockets of this network namespace, with the outcome as choices of the plan.
 pub fn earlier_sockets() -> (Vec<FoundSocket>, [Choice; 2]) {
     let mut found = Vec::new();
-    let mut ask = |fact, hook, protocol| {
-        let asked = match is_left_out(hook) {
+    let mut ask = |fact, hook: Hook, protocol| {
+        let asked = match hook.is_left_out() {
             true => Err("left out by TRACER_WITHOUT_HOOKS".to_owned()),
             false => sockets(protocol).map_err(|error| error.to_string()),
         };

@@ -18,7 +18,7 @@ use rustix::{
     path::Arg,
 };
 
-use super::mounts;
+use super::proc::mounts;
 use crate::event::{Identity, Seen, View};
 
 /// What only holds for the recorder's own view.

@@ -11,7 +11,7 @@ use std::{
 
 use nix::unistd::{Uid, User};
 
-use super::regular;
+use super::files::safe_open;
 
 /// After how many nanoseconds a user who had no name is looked up again: an installer may be
 /// about to add it, and a storm of its processes must not read a file each.
@@ -48,11 +48,11 @@ impl UserLookup {
         }
         // A user that is not there yet, or only where that process is: another of its processes may
         // be there to ask next time.
-        let own = Table::read(regular::open(Path::new(PASSWD)));
+        let own = Table::read(safe_open::open(Path::new(PASSWD)));
         let name = own
             .name(user)
             .or_else(|| {
-                let table = Table::read(regular::open_in_root_of(pid, Path::new(PASSWD)));
+                let table = Table::read(safe_open::open_in_root_of(pid, Path::new(PASSWD)));
                 // A root directory of one's own could call any user root.
                 table.name(user).filter(|name| !own.has_name(name))
             })
@@ -82,7 +82,7 @@ impl Table {
     /// Reads a table; one that cannot be read is empty.
     fn read(file: io::Result<File>) -> Table {
         const LIMIT: u64 = 4 * 1024 * 1024;
-        let text = file.and_then(|file| regular::read(file, LIMIT));
+        let text = file.and_then(|file| safe_open::read(file, LIMIT));
         Table(text.unwrap_or_default())
     }
 

@@ -165,7 +165,7 @@ impl Recording {
         capture::check_surroundings()?;
         // Before anything is loaded: most of what can be wrong is wrong with the name.
         let new = NewFile::create(&self.output, self.overwrite, self.owner)?;
-        capture::be_sparing();
+        capture::limit_heap();
         self.roots.find_homes();
         let before = self
             .compare

@@ -14,12 +14,11 @@ use std::{
 use entry::{Entry, Walk};
 use sha2::{Digest, Sha256};
 
-use super::{
-    baseline::{Baseline, BaselineBuilder},
-    roots::Roots,
-    safe_open,
+use super::{roots::Roots, safe_open};
+use crate::{
+    capture::baseline::{Baseline, BaselineBuilder},
+    event::{FileDifference, FileState, FilesCompared},
 };
-use crate::event::{FileDifference, FileState, FilesCompared};
 
 /// Limit of files in one walk. Each takes some 20 bytes until the end.
 const FILES: usize = 1_000_000;

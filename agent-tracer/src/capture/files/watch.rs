@@ -30,11 +30,7 @@ use super::{
     safe_open,
 };
 use crate::{
-    capture::{
-        attach::is_left_out,
-        hook::Hook,
-        plan::{Choice, Fact},
-    },
+    capture::{Choice, Fact, Hook},
     event::FileAction,
 };
 use file_system::FileSystem;
@@ -152,7 +148,7 @@ impl FileWatch {
 
     /// Starts the watch, and returns the outcome as a choice of the plan.
     pub fn start_or_explain(roots: &Roots) -> (Option<FileWatch>, Choice) {
-        let started = match is_left_out(Hook::Fanotify) {
+        let started = match Hook::Fanotify.is_left_out() {
             true => Err("left out by TRACER_WITHOUT_HOOKS".to_owned()),
             false => FileWatch::start(roots).map_err(|error| error.to_string()),
         };

@@ -1,7 +1,7 @@
 //! Modules of the kernel, and mounts as this process sees them. Options of mounts are not looked at.
 
 use super::look::{Look, lines, of_file};
-use crate::capture::mounts;
+use crate::capture::proc::mounts;
 
 const LIMIT: u64 = 64 << 20;
 

@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     capture::{
-        files::baseline::{Baseline as Packed, BaselineBuilder as Packer},
-        regular,
+        baseline::{Baseline, BaselineBuilder},
+        files::safe_open,
     },
     event::Difference,
 };
@@ -33,7 +33,7 @@ pub(super) struct Look {
 
 /// The same until it is compared: entries as differences from nothing.
 pub(super) struct KeptLook {
-    entries: Packed<Difference>,
+    entries: Baseline<Difference>,
     problem: String,
 }
 
@@ -57,7 +57,7 @@ impl KeptLook {
 impl Look {
     /// Puts it away.
     pub(super) fn keep(self) -> KeptLook {
-        let mut entries = Packer::new();
+        let mut entries = BaselineBuilder::new();
         for (name, value) in self.entries {
             entries.push(&Difference {
                 name,
@@ -166,12 +166,12 @@ fn shortened(mut bytes: Vec<u8>) -> Vec<u8> {
 /// A file of at most so many bytes; nothing where there is none. Part of a file would not do, see [`Look::compare`].
 pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, String> {
     let told = |error: io::Error| format!("cannot read {}: {error}", path.display());
-    let file = match regular::open(path) {
+    let file = match safe_open::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(told(error)),
     };
-    let bytes = regular::read(file, limit + 1).map_err(told)?;
+    let bytes = safe_open::read(file, limit + 1).map_err(told)?;
     if bytes.len() as u64 > limit {
         return Err(format!("{} has more than {limit} bytes", path.display()));
     }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::look::Look;
-use crate::capture::regular;
+use crate::capture::files::safe_open;
 
 const DIRECTORIES: [&str; 2] = ["/var/lib/rpm", "/usr/lib/sysimage/rpm"];
 
@@ -72,7 +72,7 @@ fn packages_of(path: &Path) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
         if !is_quiet()? {
             continue;
         }
-        let file = regular::open(path)?;
+        let file = safe_open::open(path)?;
         let before = file.metadata()?;
         let read = sqlite::Database::open(file).and_then(|mut it| read(&mut it));
         let after = std::fs::metadata(path)?;

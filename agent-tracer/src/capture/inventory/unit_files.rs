@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::look::Look;
-use crate::capture::regular;
+use crate::capture::files::safe_open;
 
 /// The administrator's directory; what is in it decides what is enabled.
 const OWN: &str = "etc/systemd/system";
@@ -127,7 +127,7 @@ fn state(path: &Path, name: &[u8], enabled: &BTreeSet<Vec<u8>>) -> Option<&'stat
     if enabled.contains(&template(name)) {
         return Some("enabled");
     }
-    let text = regular::read(regular::open(path).ok()?, LIMIT).ok()?;
+    let text = safe_open::read(safe_open::open(path).ok()?, LIMIT).ok()?;
     let mut lines = text.split(|byte| *byte == b'\n');
     match lines.any(|line| line.trim_ascii() == b"[Install]") {
         true => Some("disabled"),

@@ -21,7 +21,7 @@ use super::{
     records::{Handle, RawEvent, handle},
     removed_directories::{RemovedDirectories, read},
 };
-use crate::capture::{files::homes::is_missing, mounts};
+use crate::capture::{files::homes::is_missing, proc::mounts};
 
 /// Limit of single marks: each pins an inode, and kernels before Linux 5.13 allow no more.
 const DIRECTORIES: usize = 8192;

@@ -19,20 +19,25 @@ use aya::{
 use aya_log::EbpfLogger;
 
 use super::{
-    attach::{Places, attach_first, load_program},
+    attach::{Targets, attach_first, load_program},
     btf::{self, Fields},
     cgroup_root, connect,
-    error::CaptureError,
+    diagnosis::Kernel,
     hook::Hook,
     losses::{Losses, lost},
-    memory,
-    observe::{boot_now, host_facts},
     plan::{Choice, Fact, Plan},
-    privileges,
-    refusal::Kernel,
-    standing::{self, Standing},
+    ring::unmap_second_view,
 };
-use crate::event::{Assembler, Decoded, Event, EventKind, KernelLog, PeerCounts, ProcessId};
+use crate::{
+    capture::{
+        error::CaptureError,
+        heap,
+        observe::{boot_now, host_facts},
+        privileges,
+        standing::{self, Standing},
+    },
+    event::{Assembler, Decoded, Event, EventKind, KernelLog, PeerCounts, ProcessId},
+};
 
 /// Inode number of the initial PID namespace (`PROC_PID_INIT_INO`).
 const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
@@ -42,7 +47,7 @@ pub struct Capture {
     plan: Plan,
     /// Dropping them detaches everything.
     programs: Ebpf,
-    places: Places,
+    targets: Targets,
     ring: RingBuf<MapData>,
     /// Sockets that were there before, by cookie.
     earlier: HashMap<MapData, u64, u8>,
@@ -71,14 +76,14 @@ impl Capture {
             missing_fields: missing,
             ..Plan::default()
         };
-        let places = Places {
+        let targets = Targets {
             tcp_connect,
             cgroup: cgroup_root::open().map_err(|error| error.to_string()),
         };
         settings.pid_namespace = inner_pid_namespace().unwrap_or(0);
         plan.inside_pid_namespace = settings.pid_namespace != 0;
 
-        let settled = connect::load(settings, &places);
+        let settled = connect::load(settings, &targets);
         let (mut programs, mut first) = settled.map_err(|error| refused().without_maps(&error))?;
         for fact in Fact::HOOKED {
             let choice = match first.iter().position(|choice| choice.fact == fact) {
@@ -86,7 +91,7 @@ impl Capture {
                 None => {
                     let mut choice = Choice::open(fact);
                     if fact != Fact::Listen && fact.needs(&settings) {
-                        attach_first(&mut programs, &mut choice, fact.hooks(), &places);
+                        attach_first(&mut programs, &mut choice, fact.hooks(), &targets);
                     }
                     choice
                 }
@@ -107,15 +112,15 @@ impl Capture {
             }
             None => Assembler::default(),
         };
-        let capture = Capture::open(programs, plan, places, assembler);
-        memory::give_back();
+        let capture = Capture::open(programs, plan, targets, assembler);
+        heap::trim();
         capture
     }
 
     fn open(
         mut programs: Ebpf,
         plan: Plan,
-        places: Places,
+        targets: Targets,
         assembler: Assembler,
     ) -> Result<Capture, CaptureError> {
         let lines = LogLines::default();
@@ -128,7 +133,7 @@ impl Capture {
         };
         let ring = RingBuf::try_from(take(&mut programs, "EVENTS")?)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
-        memory::map_ring_once();
+        unmap_second_view();
         let earlier = HashMap::try_from(take(&mut programs, "EARLIER_SOCKETS")?)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
         let peers = HashMap::try_from(take(&mut programs, "UDP_PEERS")?)
@@ -141,7 +146,7 @@ impl Capture {
         Ok(Capture {
             plan,
             programs,
-            places,
+            targets,
             ring,
             earlier,
             peers,
@@ -216,7 +221,7 @@ impl Capture {
             let counts = hook.programs().iter().map(|name| {
                 let program = self.programs.program_mut(name)?;
                 if program.fd().is_err() {
-                    load_program(program, &self.places).ok()?;
+                    load_program(program, &self.targets).ok()?;
                 }
                 program.info().ok()?.verified_instruction_count()
             });

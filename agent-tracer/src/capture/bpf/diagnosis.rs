@@ -5,23 +5,24 @@ use std::{fs, io::ErrorKind};
 
 use aya::{EbpfError, maps::MapError};
 
-use super::{attach::chain, btf::BtfError, error::CaptureError, hook::Hook, plan::Choice};
+use super::{attach::chain, btf::BtfError, hook::Hook, plan::Choice};
+use crate::capture::error::CaptureError;
 
 /// The first kernel with a BPF ring buffer.
 const FLOOR: (u32, u32) = (5, 8);
 
 /// What an error number has to be read with.
-pub(super) struct Kernel {
+pub(in crate::capture) struct Kernel {
     /// `uname -r`: what the kernel says of itself, which need not be so. Distributions carry parts of newer
     /// kernels back, and setarch(8) has it lie.
     pub(super) release: String,
     /// The `lockdown` mode in force, where the kernel tells it.
-    pub(super) lockdown: Option<String>,
+    pub(in crate::capture) lockdown: Option<String>,
 }
 
 impl Kernel {
     /// Looks at the running one.
-    pub(super) fn running(release: String) -> Kernel {
+    pub(in crate::capture) fn running(release: String) -> Kernel {
         Kernel {
             release,
             lockdown: lockdown(),
@@ -29,7 +30,7 @@ impl Kernel {
     }
 
     /// Whether it says that it is older than what is needed.
-    pub(super) fn is_said_to_be_old(&self) -> bool {
+    pub(in crate::capture) fn is_said_to_be_old(&self) -> bool {
         let mut numbers = self
             .release
             .split(|character: char| !character.is_ascii_digit())
@@ -107,7 +108,7 @@ mod tests {
     use std::io;
 
     use super::*;
-    use crate::capture::plan::{Fact, HookFailure};
+    use crate::capture::{Fact, HookFailure};
 
     fn kernel(release: &str, lockdown: Option<&str>) -> Kernel {
         Kernel {

@@ -7,7 +7,7 @@ use agent_tracer_ebpf::Settings;
 use aya::{Ebpf, EbpfError};
 
 use super::{
-    attach::{Loader, Places, attach_first},
+    attach::{Loader, Targets, attach_first},
     hook::Hook,
     plan::{Choice, Fact},
 };
@@ -16,7 +16,7 @@ use super::{
 /// returns the choices made. An unexpected outcome means a second load.
 pub(super) fn load(
     mut settings: Settings,
-    places: &Places,
+    targets: &Targets,
 ) -> Result<(Ebpf, Vec<Choice>), EbpfError> {
     settings.connect_is_hooked = 1;
     let hooked = settings.words();
@@ -33,12 +33,12 @@ pub(super) fn load(
         if is_expected {
             // Outcomes come before requests: a reported request must have its outcome reported,
             // too.
-            attach_first(&mut programs, &mut outcome, Fact::Outcome.hooks(), places);
+            attach_first(&mut programs, &mut outcome, Fact::Outcome.hooks(), targets);
         }
         // A hook that failed once is not tried again.
         if is_wanted && connect.failures.is_empty() {
             let hooks = [Hook::FentryTcpConnect, Hook::KprobeTcpConnect];
-            attach_first(&mut programs, &mut connect, &hooks, places);
+            attach_first(&mut programs, &mut connect, &hooks, targets);
         }
         if connect.hook.is_some() == is_expected {
             let choices = match is_expected {
