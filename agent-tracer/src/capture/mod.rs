@@ -16,9 +16,9 @@ mod launch;
 mod observe;
 mod privileges;
 mod proc;
+mod recorder_view;
 pub mod sniff;
 mod sockets;
-mod standing;
 mod surroundings;
 mod systemd;
 mod users;
@@ -30,15 +30,15 @@ pub use error::CaptureError;
 pub use files::{FileChange, FileWatch, Files, Roots, USUAL_ROOTS, writers as writers_of};
 pub use heap::limit as limit_heap;
 pub use inherited::Inherited;
-pub use inventory::{Inventory, KeptInventory};
+pub use inventory::{Inventory, PackedInventory};
 pub use launch::{Launch, LaunchError, Launched, find_command};
 pub use observe::{
     HostFacts, NotFollowed, boot_now, check_process, clock_offset, host_facts, snapshot, start_of,
 };
 pub use privileges::{Unprivileged, check as check_privileges};
 pub use proc::HostsFile;
+pub use recorder_view::RecorderView;
 pub use sockets::{FoundSocket, earlier_sockets};
-pub use standing::Standing;
 pub use surroundings::check as check_surroundings;
 pub use systemd::{UnitWatch, UnitsError};
 pub use users::{Login, UserLookup, login};

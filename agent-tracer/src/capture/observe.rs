@@ -14,7 +14,7 @@ use nix::{
 
 use agent_tracer_ebpf::ARGV_LIMIT;
 
-use super::standing::Standing;
+use super::recorder_view::RecorderView;
 use crate::event::{Snapshot, SnapshotProcess};
 
 /// What a trace says of the machine it was made on.
@@ -82,7 +82,7 @@ fn nanoseconds(clock: ClockId) -> u64 {
 
 /// The processes that run now.
 pub fn snapshot() -> Snapshot {
-    let standing = Standing::of_recorder();
+    let view = RecorderView::of_recorder();
     let mut pids: Vec<u32> = fs::read_dir("/proc")
         .into_iter()
         .flatten()
@@ -93,7 +93,7 @@ pub fn snapshot() -> Snapshot {
     Snapshot {
         processes: pids
             .into_iter()
-            .filter_map(|pid| process(pid, standing.as_ref()))
+            .filter_map(|pid| process(pid, view.as_ref()))
             .collect(),
     }
 }
@@ -103,7 +103,7 @@ pub fn start_of(pid: u32) -> Option<u64> {
     stat(pid).map(|stat| stat.start_ns)
 }
 
-fn process(pid: u32, standing: Option<&Standing>) -> Option<SnapshotProcess> {
+fn process(pid: u32, view: Option<&RecorderView>) -> Option<SnapshotProcess> {
     let stat = stat(pid).filter(Stat::is_alive)?;
     let status = fs::read(format!("/proc/{pid}/status")).ok()?;
     let (argv, truncated) = arguments(pid);
@@ -112,7 +112,7 @@ fn process(pid: u32, standing: Option<&Standing>) -> Option<SnapshotProcess> {
         .unwrap_or_default();
     let user = status_field(&status, b"Uid:", 2).unwrap_or(0);
     Some(SnapshotProcess {
-        identity: standing.and_then(|standing| standing.look(pid, &exe, user)),
+        identity: view.and_then(|view| view.identify(pid, &exe, user)),
         pid,
         start_ns: stat.start_ns,
         parent_pid: stat.parent_pid,

@@ -34,7 +34,7 @@ use crate::{
         heap,
         observe::{boot_now, host_facts},
         privileges,
-        standing::{self, Standing},
+        recorder_view::{self, RecorderView},
     },
     event::{Assembler, Decoded, Event, EventKind, KernelLog, PeerCounts, ProcessId},
 };
@@ -102,14 +102,13 @@ impl Capture {
             plan.choices.push(choice);
         }
         share_outcome(&mut plan);
-        let standing = Standing::of_recorder().filter(|_| standing::is_told(&settings));
-        if standing.is_none() {
+        let view =
+            RecorderView::of_recorder().filter(|_| recorder_view::has_identity_members(&settings));
+        if view.is_none() {
             miss_identities(&mut plan);
         }
-        let assembler = match standing {
-            Some(standing) => {
-                Assembler::identifying(Box::new(move |exe, seen| standing.judge(exe, seen)))
-            }
+        let assembler = match view {
+            Some(view) => Assembler::identifying(Box::new(move |exe, seen| view.judge(exe, seen))),
             None => Assembler::default(),
         };
         let capture = Capture::open(programs, plan, targets, assembler);

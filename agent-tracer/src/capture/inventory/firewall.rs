@@ -14,10 +14,10 @@ mod verdict;
 
 use std::{fs, path::Path, sync::OnceLock};
 
-use super::look::Look;
+use super::snapshot::Snapshot;
 
 /// Rules, each after where it is; no value.
-pub(super) fn look() -> Option<Look> {
+pub(super) fn snapshot() -> Option<Snapshot> {
     let mut rules = Vec::new();
     let mut problems = Vec::new();
     let has_nf_tables = may_have_nf_tables();
@@ -44,11 +44,11 @@ pub(super) fn look() -> Option<Look> {
     if !has_nf_tables && !is_used {
         return None;
     }
-    let mut look = Look::of(rules.into_iter().map(|rule| (rule, Vec::new())));
+    let mut snapshot = Snapshot::of(rules.into_iter().map(|rule| (rule, Vec::new())));
     for problem in problems {
-        look.hinder(problem);
+        snapshot.add_problem(problem);
     }
-    Some(look)
+    Some(snapshot)
 }
 
 /// Checks that the kernel has nf_tables, so that it need not load it for being asked.
@@ -73,7 +73,7 @@ fn is_built_in(module: &str) -> bool {
         .join(names.release())
         .join("modules.builtin");
     const LIMIT: u64 = 4 << 20;
-    match super::look::read(&list, LIMIT) {
+    match super::snapshot::read(&list, LIMIT) {
         Ok(Some(paths)) => {
             let name = format!("/{module}.ko");
             paths.windows(name.len()).any(|it| it == name.as_bytes())

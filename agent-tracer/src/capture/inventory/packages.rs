@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::look::{Look, lines, read};
+use super::snapshot::{Snapshot, lines, read};
 
 const DPKG: &str = "/var/lib/dpkg";
 
@@ -14,15 +14,15 @@ const DPKG: &str = "/var/lib/dpkg";
 const LIMIT: u64 = 64 << 20;
 
 /// Packages of dpkg: `name:architecture`; version and state.
-pub(super) fn dpkg() -> Option<Look> {
+pub(super) fn dpkg() -> Option<Snapshot> {
     dpkg_at(Path::new(DPKG))
 }
 
-fn dpkg_at(directory: &Path) -> Option<Look> {
+fn dpkg_at(directory: &Path) -> Option<Snapshot> {
     let mut text = match read(&directory.join("status"), LIMIT) {
         Ok(None) => return None,
         Ok(Some(text)) => text,
-        Err(problem) => return Some(Look::failed(problem)),
+        Err(problem) => return Some(Snapshot::failed(problem)),
     };
     // What a dpkg that runs, or was killed, has done already: later ones supersede earlier ones, and all supersede the status.
     for update in updates(&directory.join("updates")) {
@@ -33,7 +33,7 @@ fn dpkg_at(directory: &Path) -> Option<Look> {
                 text.extend(b"\n\n");
                 text.extend(update);
             }
-            Err(problem) => return Some(Look::failed(problem)),
+            Err(problem) => return Some(Snapshot::failed(problem)),
         }
     }
     Some(parse_dpkg(&text))
@@ -56,7 +56,7 @@ fn updates(directory: &Path) -> Vec<PathBuf> {
     updates
 }
 
-fn parse_dpkg(text: &[u8]) -> Look {
+fn parse_dpkg(text: &[u8]) -> Snapshot {
     let mut packages: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     let mut fields: [&[u8]; 4] = [b""; 4];
     // One more empty line, for the last package.
@@ -84,7 +84,7 @@ fn parse_dpkg(text: &[u8]) -> Look {
             }
         }
     }
-    Look::of(packages)
+    Snapshot::of(packages)
 }
 
 #[cfg(test)]
@@ -93,7 +93,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{super::look::told, dpkg_at, parse_dpkg};
+    use super::{super::snapshot::texts, dpkg_at, parse_dpkg};
 
     const STATUS: &[u8] = b"Package: adduser\nStatus: install ok installed\nPriority: important\n\
         Architecture: all\nVersion: 3.134\nDescription: add users\n Package: no\n Version: 9\n\n\
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn stanzas_of_dpkg() {
         assert_eq!(
-            told(&parse_dpkg(STATUS)),
+            texts(&parse_dpkg(STATUS)),
             [
                 "adduser:all = 3.134 installed",
                 "omi:amd64 = 1.6-2 config-files",
@@ -126,9 +126,9 @@ mod tests {
         fs::write(updates.join("0001"), stanza("installed")).expect("a file");
         fs::write(updates.join("0000"), stanza("unpacked")).expect("a file");
         fs::write(updates.join("tmp.i"), stanza("half-configured")).expect("a file");
-        let look = dpkg_at(directory.path()).expect("a look");
-        assert_eq!(told(&look)[1], "omi:amd64 = 2 installed");
-        assert_eq!(look.entries.len(), 3);
+        let snapshot = dpkg_at(directory.path()).expect("a snapshot");
+        assert_eq!(texts(&snapshot)[1], "omi:amd64 = 2 installed");
+        assert_eq!(snapshot.entries.len(), 3);
     }
 
     proptest! {

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use super::look::Look;
+use super::snapshot::Snapshot;
 use crate::capture::files::safe_open;
 
 const DIRECTORIES: [&str; 2] = ["/var/lib/rpm", "/usr/lib/sysimage/rpm"];
@@ -22,24 +22,24 @@ const SQLITE: &str = "rpmdb.sqlite";
 const OTHERS: [(&str, &str); 2] = [("Packages", "Berkeley DB"), ("Packages.db", "ndb")];
 
 /// Packages: `name.architecture`; version and release.
-pub(super) fn look() -> Option<Look> {
+pub(super) fn snapshot() -> Option<Snapshot> {
     let directories = DIRECTORIES.map(Path::new);
-    directories.into_iter().find_map(look_in)
+    directories.into_iter().find_map(snapshot_in)
 }
 
-fn look_in(directory: &Path) -> Option<Look> {
+fn snapshot_in(directory: &Path) -> Option<Snapshot> {
     let file = directory.join(SQLITE);
     if exists(&file) {
         return Some(match packages_of(&file) {
-            Ok(packages) => Look::of(packages),
-            Err(error) => Look::failed(format!("cannot read {}: {error}", file.display())),
+            Ok(packages) => Snapshot::of(packages),
+            Err(error) => Snapshot::failed(format!("cannot read {}: {error}", file.display())),
         });
     }
     let other = OTHERS
         .iter()
         .find(|(name, _)| exists(&directory.join(name)))?;
     let file = directory.join(other.0);
-    Some(Look::failed(format!(
+    Some(Snapshot::failed(format!(
         "cannot read {}: databases of {} are not read here",
         file.display(),
         other.1
@@ -140,7 +140,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{super::look::told, look_in, package};
+    use super::{super::snapshot::texts, package, snapshot_in};
 
     fn header(texts: &[(u32, &str)]) -> Vec<u8> {
         let mut values = Vec::new();
@@ -186,20 +186,22 @@ mod tests {
     #[test]
     fn other_databases_are_said() {
         let place = tempfile::tempdir().expect("a directory");
-        assert!(look_in(place.path()).is_none());
+        assert!(snapshot_in(place.path()).is_none());
         fs::write(place.path().join("Packages.db"), "x").expect("a file");
-        let look = look_in(place.path()).expect("a look");
+        let snapshot = snapshot_in(place.path()).expect("a snapshot");
         assert!(
-            look.problem.ends_with("databases of ndb are not read here"),
+            snapshot
+                .problem
+                .ends_with("databases of ndb are not read here"),
             "{}",
-            look.problem
+            snapshot.problem
         );
         fs::write(place.path().join("rpmdb.sqlite"), "x").expect("a file");
-        let look = look_in(place.path()).expect("a look");
+        let snapshot = snapshot_in(place.path()).expect("a snapshot");
         assert!(
-            look.problem.ends_with("it is no database of SQLite"),
+            snapshot.problem.ends_with("it is no database of SQLite"),
             "{}",
-            look.problem
+            snapshot.problem
         );
     }
 
@@ -252,12 +254,15 @@ mod tests {
         let listed = rpm(&database, &["-qa", "--qf", format]).expect("a list");
         let mut listed: Vec<&str> = listed.lines().collect();
         listed.sort_unstable();
-        let look = look_in(&database).expect("a look");
-        assert_eq!(look.problem, "");
-        assert_eq!(told(&look), listed);
+        let snapshot = snapshot_in(&database).expect("a snapshot");
+        assert_eq!(snapshot.problem, "");
+        assert_eq!(texts(&snapshot), listed);
         assert_eq!(listed.len(), 40);
         rpm(&database, &["-e", "--nodeps", "--justdb", "acme7"]).expect("one is gone");
-        assert_eq!(look_in(&database).expect("a look").entries.len(), 39);
+        assert_eq!(
+            snapshot_in(&database).expect("a snapshot").entries.len(),
+            39
+        );
         damage(&database.join("rpmdb.sqlite"), &database);
     }
 
@@ -272,7 +277,7 @@ mod tests {
                 bytes.truncate(at.max(1));
             }
             fs::write(file, bytes).expect("a file");
-            look_in(directory).expect("a look");
+            snapshot_in(directory).expect("a snapshot");
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::look::Look;
+use super::snapshot::Snapshot;
 use crate::event::Difference;
 
 const ROOT: &str = "/proc/sys";
@@ -42,7 +42,7 @@ const LEFT_OUT: [&str; 10] = [
 ];
 
 /// Parameters, by name with dots; value.
-pub(super) fn look() -> Option<Look> {
+pub(super) fn snapshot() -> Option<Snapshot> {
     let root = Path::new(ROOT);
     root.is_dir().then(|| Walk::default().through(root))
 }
@@ -54,15 +54,15 @@ struct Walk {
 }
 
 impl Walk {
-    fn through(mut self, root: &Path) -> Look {
+    fn through(mut self, root: &Path) -> Snapshot {
         self.directory(root, "", 0);
         // The directories come in any order.
         self.problems.sort();
-        let mut look = Look::of(self.entries);
+        let mut snapshot = Snapshot::of(self.entries);
         for problem in self.problems {
-            look.hinder(problem);
+            snapshot.add_problem(problem);
         }
-        look
+        snapshot
     }
 
     fn directory(&mut self, path: &Path, name: &str, depth: usize) {
@@ -142,8 +142,8 @@ fn value(path: &Path) -> Option<Vec<u8>> {
 
 /// Whether a difference is one. An interface that comes or goes has 140 parameters, of which those are left that are
 /// not what interfaces begin with.
-pub(super) fn is_telling(difference: &Difference, before: &Look, after: &Look) -> bool {
-    let (look, value) = match (&difference.before, &difference.after) {
+pub(super) fn is_significant(difference: &Difference, before: &Snapshot, after: &Snapshot) -> bool {
+    let (snapshot, value) = match (&difference.before, &difference.after) {
         (None, Some(value)) => (after, value),
         (Some(value), None) => (before, value),
         _ => return true,
@@ -157,7 +157,7 @@ pub(super) fn is_telling(difference: &Difference, before: &Look, after: &Look) -
         return true;
     }
     let default = format!("net.{family}.{what}.default.{parameter}");
-    let default = look.entries.get(default.as_bytes());
+    let default = snapshot.entries.get(default.as_bytes());
     // Other network namespaces than the first have no defaults of neighbours.
     default.is_some_and(|default| default != value)
 }
@@ -167,8 +167,8 @@ mod tests {
     use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
     use super::{
-        super::look::{Look, told},
-        INTERFACES, LENGTH, Walk, is_left_out, is_telling,
+        super::snapshot::{Snapshot, texts},
+        INTERFACES, LENGTH, Walk, is_left_out, is_significant,
     };
 
     fn set(root: &Path, name: &str, value: &str, mode: u32) {
@@ -192,16 +192,16 @@ mod tests {
         set(root, "fs/binfmt_misc/python", "enabled\n", 0o644);
         let length = usize::try_from(LENGTH).expect("a length");
         set(root, "kernel/long", &"x".repeat(length + 1), 0o644);
-        let look = Walk::default().through(root);
+        let snapshot = Walk::default().through(root);
         assert_eq!(
-            told(&look),
+            texts(&snapshot),
             [
                 "kernel.core_pattern = |/bin/x %p",
                 "net.ipv4.conf.eth0/7.forwarding = 1",
                 "net.ipv4.tcp_rmem = 1\t2\t3",
             ]
         );
-        assert_eq!(look.problem, "");
+        assert_eq!(snapshot.problem, "");
     }
 
     #[test]
@@ -218,10 +218,10 @@ mod tests {
         }
         assert_eq!(Walk::default().through(root).entries.len(), INTERFACES);
         set(root, "net/ipv4/conf/default/tag", "0\n", 0o644);
-        let look = Walk::default().through(root);
-        assert_eq!(told(&look), ["net.ipv4.conf.default.tag = 0"]);
+        let snapshot = Walk::default().through(root);
+        assert_eq!(texts(&snapshot), ["net.ipv4.conf.default.tag = 0"]);
         assert_eq!(
-            look.problem,
+            snapshot.problem,
             "of more than 64 interfaces in net.ipv4.conf only the default"
         );
     }
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn an_interface_that_comes_is_not_told_by_its_defaults() {
         let entry = |(name, value): (&str, &str)| (name.into(), value.into());
-        let before = Look::of(
+        let before = Snapshot::of(
             [
                 ("net.ipv4.conf.default.tag", "0"),
                 ("net.ipv4.conf.old.tag", "7"),
@@ -247,7 +247,7 @@ mod tests {
             ]
             .map(entry),
         );
-        let after = Look::of(
+        let after = Snapshot::of(
             [
                 ("net.ipv4.conf.default.tag", "1"),
                 ("net.ipv4.conf.default.rp_filter", "2"),
@@ -260,7 +260,7 @@ mod tests {
             .map(entry),
         );
         let (mut differences, _) = before.compare(&after);
-        differences.retain(|it| is_telling(it, &before, &after));
+        differences.retain(|it| is_significant(it, &before, &after));
         let names: Vec<_> = differences
             .iter()
             .map(|it| String::from_utf8_lossy(&it.name))

@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use super::look::Look;
+use super::snapshot::Snapshot;
 use crate::capture::files::safe_open;
 
 /// The administrator's directory; what is in it decides what is enabled.
@@ -30,11 +30,11 @@ const SUFFIXES: [&str; 4] = [".service", ".timer", ".socket", ".path"];
 const LIMIT: u64 = 1 << 20;
 
 /// Unit files: name; `enabled`, `disabled`, `static`, `masked` or `alias`.
-pub(super) fn look() -> Option<Look> {
-    look_at(Path::new("/"))
+pub(super) fn snapshot() -> Option<Snapshot> {
+    snapshot_at(Path::new("/"))
 }
 
-fn look_at(root: &Path) -> Option<Look> {
+fn snapshot_at(root: &Path) -> Option<Snapshot> {
     let mut is_there = false;
     let mut problems = Vec::new();
     let mut states: BTreeMap<OsString, Option<&str>> = BTreeMap::new();
@@ -66,11 +66,11 @@ fn look_at(root: &Path) -> Option<Look> {
     let entries = states
         .into_iter()
         .filter_map(|(name, state)| Some((name.as_bytes().to_vec(), state?.into())));
-    let mut look = Look::of(entries);
+    let mut snapshot = Snapshot::of(entries);
     for problem in problems {
-        look.hinder(problem);
+        snapshot.add_problem(problem);
     }
-    Some(look)
+    Some(snapshot)
 }
 
 /// Units that others pull in, or that have a second name, by links of the administrator's.
@@ -139,7 +139,7 @@ fn state(path: &Path, name: &[u8], enabled: &BTreeSet<Vec<u8>>) -> Option<&'stat
 mod tests {
     use std::{fs, os::unix::fs::symlink, path::Path};
 
-    use super::{super::look::told, look_at, template};
+    use super::{super::snapshot::texts, snapshot_at, template};
 
     fn write(root: &Path, path: &str, text: &str) {
         let path = root.join(path);
@@ -158,7 +158,7 @@ mod tests {
         const INSTALL: &str = "[Unit]\n[Install]\nWantedBy=multi-user.target\n";
         let root = tempfile::tempdir().expect("a temporary directory");
         let root = root.path();
-        assert!(look_at(root).is_none());
+        assert!(snapshot_at(root).is_none());
         for unit in [
             "on.service",
             "off.timer",
@@ -188,9 +188,9 @@ mod tests {
         link(root, &own("broken.service"), "/opt/none/broken.service");
         write(root, &own("device.service"), INSTALL);
         link(root, &own("of_root.service"), "/dev/of_root.service");
-        let look = look_at(root).expect("units");
+        let snapshot = snapshot_at(root).expect("units");
         assert_eq!(
-            told(&look),
+            texts(&snapshot),
             [
                 "device.service = disabled",
                 "empty.path = masked",
@@ -203,7 +203,7 @@ mod tests {
                 "second.service = enabled",
             ]
         );
-        assert_eq!(look.problem, "");
+        assert_eq!(snapshot.problem, "");
     }
 
     #[test]

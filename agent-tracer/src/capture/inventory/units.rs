@@ -1,33 +1,33 @@
 //! Units of systemd's and their files, as systemd says where it is PID 1, else as its directories have them. How systemd
 //! is asked is not known here.
 
-use super::{Looks, look::Look, unit_files};
+use super::{Snapshots, snapshot::Snapshot, unit_files};
 use crate::{
     capture::systemd::{Lists, lists},
     event::Subject,
 };
 
 /// Both lists, as far as there are any.
-pub(super) fn looks() -> Looks {
+pub(super) fn snapshots() -> Snapshots {
     match lists() {
-        None => unit_files::look()
-            .map(|look| (Subject::UnitFiles, look))
+        None => unit_files::snapshot()
+            .map(|snapshot| (Subject::UnitFiles, snapshot))
             .into_iter()
             .collect(),
         Some(Ok(lists)) => of(lists),
         Some(Err(error)) => {
             let problem = format!("systemd cannot be asked: {error}");
-            let mut files = unit_files::look().unwrap_or_default();
-            files.hinder(format!("{problem}; files as of its directories"));
+            let mut files = unit_files::snapshot().unwrap_or_default();
+            files.add_problem(format!("{problem}; files as of its directories"));
             vec![
                 (Subject::UnitFiles, files),
-                (Subject::Units, Look::failed(problem)),
+                (Subject::Units, Snapshot::failed(problem)),
             ]
         }
     }
 }
 
-fn of(lists: Lists) -> Looks {
+fn of(lists: Lists) -> Snapshots {
     // What is not on a disk is told among the units while it is there.
     let files = lists
         .files
@@ -50,8 +50,8 @@ fn of(lists: Lists) -> Looks {
         (unit.name.into_bytes(), state.into_bytes())
     });
     vec![
-        (Subject::UnitFiles, Look::of(sorted(files))),
-        (Subject::Units, Look::of(sorted(units))),
+        (Subject::UnitFiles, Snapshot::of(sorted(files))),
+        (Subject::Units, Snapshot::of(sorted(units))),
     ]
 }
 
@@ -75,7 +75,7 @@ fn sorted(entries: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Vec<(Vec<u8>, Ve
 
 #[cfg(test)]
 mod tests {
-    use super::{super::look::told, of};
+    use super::{super::snapshot::texts, of};
     use crate::capture::systemd::{ListedUnit, Lists};
 
     #[test]
@@ -86,7 +86,7 @@ mod tests {
             sub: sub.to_owned(),
         };
         let file = |(path, state): (&str, &str)| (path.to_owned(), state.to_owned());
-        let looks = of(Lists {
+        let snapshots = of(Lists {
             files: [
                 ("/usr/lib/systemd/system/omid.service", "enabled"),
                 ("/run/systemd/transient/run-1.service", "transient"),
@@ -107,9 +107,12 @@ mod tests {
             .into_iter()
             .collect(),
         });
-        let told: Vec<Vec<String>> = looks.iter().map(|(_, look)| told(look)).collect();
+        let rendered: Vec<Vec<String>> = snapshots
+            .iter()
+            .map(|(_, snapshot)| texts(snapshot))
+            .collect();
         assert_eq!(
-            told,
+            rendered,
             [
                 vec!["odd = ", "omid.service = enabled"],
                 vec![

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     capture::{
-        self, Capture, Files, KeptInventory, Launch, LaunchError, Launched, Roots, UserLookup,
+        self, Capture, Files, Launch, LaunchError, Launched, PackedInventory, Roots, UserLookup,
         boot_now,
     },
     event::{
@@ -47,7 +47,7 @@ pub(super) struct Recorder<'a> {
     /// The files below the roots as they were before.
     pub(super) files_before: Option<(Roots, Files)>,
     /// What was on the machine before, where that is wanted.
-    pub(super) inventory: Option<KeptInventory>,
+    pub(super) inventory: Option<PackedInventory>,
     pub(super) redactor: Redactor,
     pub(super) users: UserLookup,
     pub(super) tags: Tags,

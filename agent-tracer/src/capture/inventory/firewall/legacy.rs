@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, path::Path};
 use rustix::net::{AddressFamily, SocketType, ipproto, socket};
 
 use super::attributes::text;
-use crate::capture::inventory::look::read;
+use crate::capture::inventory::snapshot::read;
 use table::Table;
 
 /// One of the two protocols, with the layout of its entries (`struct ipt_entry`, `struct ip6t_entry`).

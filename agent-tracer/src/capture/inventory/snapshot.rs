@@ -25,38 +25,38 @@ const LENGTH: usize = 4096;
 
 /// What there is of a kind.
 #[derive(Clone, Default)]
-pub(super) struct Look {
+pub(super) struct Snapshot {
     pub(super) entries: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// Why there are none of them, or not all; else empty. The same words for the same obstacle, see [`Look::compare`].
+    /// Why there are none of them, or not all; else empty. The same words for the same obstacle, see [`Snapshot::compare`].
     pub(super) problem: String,
 }
 
 /// The same until it is compared: entries as differences from nothing.
-pub(super) struct KeptLook {
+pub(super) struct PackedSnapshot {
     entries: Baseline<Difference>,
     problem: String,
 }
 
-impl KeptLook {
+impl PackedSnapshot {
     /// Takes it out again.
-    pub(super) fn back(&self) -> Look {
+    pub(super) fn unpack(&self) -> Snapshot {
         let entries = self.entries.iter().map(|entry| {
             let entry = entry?;
             Ok((entry.name, entry.after.unwrap_or_default()))
         });
         match entries.collect() {
-            Ok(entries) => Look {
+            Ok(entries) => Snapshot {
                 entries,
                 problem: self.problem.clone(),
             },
-            Err(problem) => Look::failed(problem),
+            Err(problem) => Snapshot::failed(problem),
         }
     }
 }
 
-impl Look {
+impl Snapshot {
     /// Puts it away.
-    pub(super) fn keep(self) -> KeptLook {
+    pub(super) fn pack(self) -> PackedSnapshot {
         let mut entries = BaselineBuilder::new();
         for (name, value) in self.entries {
             entries.push(&Difference {
@@ -65,27 +65,27 @@ impl Look {
                 after: Some(value),
             });
         }
-        KeptLook {
+        PackedSnapshot {
             entries: entries.finish(),
             problem: self.problem,
         }
     }
 
-    pub(super) fn failed(problem: String) -> Look {
-        Look {
+    pub(super) fn failed(problem: String) -> Snapshot {
+        Snapshot {
             problem,
-            ..Look::default()
+            ..Snapshot::default()
         }
     }
 
     /// Entries with names of their own.
-    pub(super) fn of(entries: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Look {
-        let mut look = Look::default();
+    pub(super) fn of(entries: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Snapshot {
+        let mut snapshot = Snapshot::default();
         // How often each name came; the second of it is another entry.
         let mut counts: HashMap<Vec<u8>, usize> = HashMap::new();
         for (name, value) in entries {
-            if look.entries.len() >= ENTRIES {
-                look.hinder(format!("there are more than {ENTRIES}"));
+            if snapshot.entries.len() >= ENTRIES {
+                snapshot.add_problem(format!("there are more than {ENTRIES}"));
                 break;
             }
             let (name, value) = (shortened(name), shortened(value));
@@ -97,17 +97,17 @@ impl Look {
                     own = [&name, format!(" ({count})").as_bytes()].concat();
                 }
                 // Unless something is called just like that.
-                if !look.entries.contains_key(&own) {
+                if !snapshot.entries.contains_key(&own) {
                     break;
                 }
             }
-            look.entries.insert(own, value);
+            snapshot.entries.insert(own, value);
         }
-        look
+        snapshot
     }
 
     /// Notes one more thing that is in the way.
-    pub(super) fn hinder(&mut self, problem: String) {
+    pub(super) fn add_problem(&mut self, problem: String) {
         if !self.problem.is_empty() {
             self.problem.push_str("; ");
         }
@@ -116,14 +116,14 @@ impl Look {
 
     /// What differs later, in the order of the names, and what kept it from being seen. Where not the same could be looked
     /// at both times, nothing is said to differ: half of a list would be new or gone.
-    pub(super) fn compare(&self, later: &Look) -> (Vec<Difference>, String) {
+    pub(super) fn compare(&self, later: &Snapshot) -> (Vec<Difference>, String) {
         if self.problem != later.problem {
             let times = [("at the start", self), ("at the end", later)];
-            let told = times
+            let problems = times
                 .into_iter()
-                .filter(|(_, look)| !look.problem.is_empty())
-                .map(|(when, look)| format!("{when}: {}", look.problem));
-            return (Vec::new(), told.collect::<Vec<_>>().join("; "));
+                .filter(|(_, snapshot)| !snapshot.problem.is_empty())
+                .map(|(when, snapshot)| format!("{when}: {}", snapshot.problem));
+            return (Vec::new(), problems.collect::<Vec<_>>().join("; "));
         }
         let mut differences = BTreeMap::new();
         for (name, value) in &self.entries {
@@ -163,15 +163,15 @@ fn shortened(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// A file of at most so many bytes; nothing where there is none. Part of a file would not do, see [`Look::compare`].
+/// A file of at most so many bytes; nothing where there is none. Part of a file would not do, see [`Snapshot::compare`].
 pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, String> {
-    let told = |error: io::Error| format!("cannot read {}: {error}", path.display());
+    let failed = |error: io::Error| format!("cannot read {}: {error}", path.display());
     let file = match safe_open::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(told(error)),
+        Err(error) => return Err(failed(error)),
     };
-    let bytes = safe_open::read(file, limit + 1).map_err(told)?;
+    let bytes = safe_open::read(file, limit + 1).map_err(failed)?;
     if bytes.len() as u64 > limit {
         return Err(format!("{} has more than {limit} bytes", path.display()));
     }
@@ -179,11 +179,15 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, String> {
 }
 
 /// What a file has, by what its text says.
-pub(super) fn of_file(path: &str, limit: u64, parse: impl FnOnce(&[u8]) -> Look) -> Option<Look> {
+pub(super) fn of_file(
+    path: &str,
+    limit: u64,
+    parse: impl FnOnce(&[u8]) -> Snapshot,
+) -> Option<Snapshot> {
     match read(Path::new(path), limit) {
         Ok(None) => None,
         Ok(Some(text)) => Some(parse(&text)),
-        Err(problem) => Some(Look::failed(problem)),
+        Err(problem) => Some(Snapshot::failed(problem)),
     }
 }
 
@@ -193,8 +197,8 @@ pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Entries as text, for tests.
 #[cfg(test)]
-pub(super) fn told(look: &Look) -> Vec<String> {
-    let all = look.entries.iter();
+pub(super) fn texts(snapshot: &Snapshot) -> Vec<String> {
+    let all = snapshot.entries.iter();
     all.map(|(name, value)| {
         let name = String::from_utf8_lossy(name);
         format!("{name} = {}", String::from_utf8_lossy(value))
@@ -206,29 +210,29 @@ pub(super) fn told(look: &Look) -> Vec<String> {
 mod tests {
     use std::{fs, path::Path};
 
-    use super::{ENTRIES, LENGTH, Look, read, told};
+    use super::{ENTRIES, LENGTH, Snapshot, read, texts};
 
     #[test]
     fn the_second_of_a_name_has_a_number() {
         let entry = |name: &str| (name.into(), b"x".to_vec());
-        let look = Look::of(["a", "a (2)", "a", "b", "a"].map(entry));
+        let snapshot = Snapshot::of(["a", "a (2)", "a", "b", "a"].map(entry));
         assert_eq!(
-            told(&look),
+            texts(&snapshot),
             ["a = x", "a (2) = x", "a (3) = x", "a (4) = x", "b = x"]
         );
-        assert_eq!(look.problem, "");
+        assert_eq!(snapshot.problem, "");
     }
 
     #[test]
     fn bounds_hold() {
         let many = (0..ENTRIES + 5).map(|_| (b"a".to_vec(), Vec::new()));
-        let look = Look::of(many);
-        assert_eq!(look.entries.len(), ENTRIES);
-        assert_eq!(look.problem, format!("there are more than {ENTRIES}"));
+        let snapshot = Snapshot::of(many);
+        assert_eq!(snapshot.entries.len(), ENTRIES);
+        assert_eq!(snapshot.problem, format!("there are more than {ENTRIES}"));
         let mut long = vec![0xff; 1 << 20];
-        let one = Look::of([(long.clone(), Vec::new())]);
+        let one = Snapshot::of([(long.clone(), Vec::new())]);
         long.push(0xfe);
-        let other = Look::of([(long, Vec::new())]);
+        let other = Snapshot::of([(long, Vec::new())]);
         let length = one.entries.keys().map(Vec::len).max();
         assert!(length.is_some_and(|length| length < LENGTH + 100));
         assert_eq!(one.compare(&other).0.len(), 2);
@@ -241,11 +245,11 @@ mod tests {
         assert_eq!(read(&path, 3), Ok(None));
         fs::write(&path, "abc").expect("a file");
         assert_eq!(read(&path, 3), Ok(Some(b"abc".to_vec())));
-        assert!(read(&path, 2).is_err_and(|told| told.ends_with(" has more than 2 bytes")));
+        assert!(read(&path, 2).is_err_and(|problem| problem.ends_with(" has more than 2 bytes")));
         assert!(read(directory.path(), 2).is_err());
         let pipe = directory.path().join("pipe");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
-        assert!(read(&pipe, 2).is_err_and(|told| told.ends_with("it is no regular file")));
+        assert!(read(&pipe, 2).is_err_and(|problem| problem.ends_with("it is no regular file")));
         assert!(read(Path::new("/dev/zero"), 2).is_err());
     }
 }

@@ -23,7 +23,7 @@ use crate::event::{Identity, Seen, View};
 
 /// What only holds for the recorder's own view.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct RecorderView {
     mount_namespace: u32,
     user_namespace: u32,
     root_mount: u32,
@@ -34,11 +34,11 @@ pub struct Standing {
 /// How often a lookup without waiting is tried: something else that is renamed makes it fail.
 const TRIES: usize = 8;
 
-impl Standing {
+impl RecorderView {
     /// Looks at what the recorder sees; nothing where the kernel does not say.
-    pub fn of_recorder() -> Option<Standing> {
+    pub fn of_recorder() -> Option<RecorderView> {
         let root = Found::at("/")?;
-        Some(Standing {
+        Some(RecorderView {
             mount_namespace: namespace("self", "mnt")?,
             user_namespace: namespace("self", "user")?,
             root_mount: u32::try_from(root.mount).ok()?,
@@ -72,7 +72,7 @@ impl Standing {
     }
 
     /// Looks a running process up in /proc; nothing for a kernel thread, or where it is gone.
-    pub fn look(&self, pid: u32, exe: &[u8], user: u32) -> Option<Identity> {
+    pub fn identify(&self, pid: u32, exe: &[u8], user: u32) -> Option<Identity> {
         let file = Found::at(&format!("/proc/{pid}/exe"))?;
         let root = Found::at(&format!("/proc/{pid}/root"))?;
         let name = pid.to_string();
@@ -124,7 +124,7 @@ fn other(namespace: u32, own: u32) -> u32 {
 }
 
 /// Whether the kernel tells what an identity is made of.
-pub(super) fn is_told(settings: &Settings) -> bool {
+pub(super) fn has_identity_members(settings: &Settings) -> bool {
     [
         settings.file_inode,
         settings.inode_number,
@@ -264,13 +264,13 @@ mod tests {
 
     #[test]
     fn the_recorder_sees_its_own_executable() {
-        let standing = Standing::of_recorder().expect("where it stands");
+        let view = RecorderView::of_recorder().expect("where it stands");
         let exe = fs::read_link("/proc/self/exe").expect("the executable");
         let exe = exe.as_os_str().as_bytes();
-        let identity = standing.look(std::process::id(), exe, 0).expect("itself");
+        let identity = view.identify(std::process::id(), exe, 0).expect("itself");
         assert_eq!(identity.view(), View::Own);
-        assert!(standing.sees(exe, identity.device, identity.inode));
-        assert!(!standing.sees(b"/", identity.device, identity.inode));
-        assert!(!standing.sees(b"proc", identity.device, identity.inode));
+        assert!(view.sees(exe, identity.device, identity.inode));
+        assert!(!view.sees(b"/", identity.device, identity.inode));
+        assert!(!view.sees(b"proc", identity.device, identity.inode));
     }
 }
