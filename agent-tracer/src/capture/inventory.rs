@@ -1,5 +1,5 @@
-//! What is on the machine: users, packages, units, rules of the firewall and so on, to be looked at twice and compared.
-//! Nothing is changed by looking, and nothing is known here of who did what. Files are looked through elsewhere.
+//! Takes snapshots of the machine, and compares two: users, packages, units, rules of the firewall
+//! and so on. It changes nothing, and names no author. Files are the subject of `files`.
 
 mod accounts;
 mod firewall;
@@ -16,28 +16,30 @@ use std::{collections::BTreeMap, thread};
 use crate::event::{Compared, Difference, Subject};
 use snapshot::{PackedSnapshot, Snapshot};
 
-/// How much comes in one event. An event is read whole, so it must not be of any size.
+/// Limits of one event, which readers hold as a whole.
 const DIFFERENCES: usize = 500;
 const BYTES: usize = 256 << 10;
 
-/// What there was at one time. What this machine does not have at all, such as packages of rpm, is not in it.
+/// Snapshots of all subjects at one time. A subject that this machine lacks, such as packages of
+/// rpm, has none.
 #[derive(Default)]
 pub struct Inventory {
     snapshots: BTreeMap<Subject, Snapshot>,
 }
 
-/// The same until it is compared.
+/// An inventory in less memory, until it is compared.
 pub struct PackedInventory {
     snapshots: BTreeMap<Subject, PackedSnapshot>,
 }
 
-/// What is looked at in one go.
+/// Snapshots of several subjects.
 type Snapshots = Vec<(Subject, Snapshot)>;
 
-/// What is looked at by one function.
+/// A function with the subjects of its snapshots.
 type Task = (&'static [Subject], fn() -> Snapshots);
 
-/// Each on a thread of its own: most of the time goes to waiting for disks and for systemd.
+/// The tasks of an inventory, each on a thread of its own: most of the time is spent waiting for
+/// disks and systemd.
 const TASKS: [Task; 5] = [
     (
         &[
@@ -78,7 +80,8 @@ fn found<const N: usize>(snapshots: [(Subject, Option<Snapshot>); N]) -> Snapsho
 }
 
 impl Inventory {
-    /// Looks, without running a program: a recorded command may have replaced it. Takes some 30 ms.
+    /// Takes all snapshots, in some 30 ms. It runs no program: a recorded command may have replaced
+    /// it.
     pub fn take() -> Inventory {
         let mut snapshots = BTreeMap::new();
         thread::scope(|scope| {
@@ -103,7 +106,7 @@ impl Inventory {
         Inventory { snapshots }
     }
 
-    /// Puts it away, in a tenth of the room.
+    /// Packs the inventory into a tenth of its memory.
     pub fn pack(self) -> PackedInventory {
         let snapshots = self.snapshots.into_iter();
         PackedInventory {
@@ -113,7 +116,7 @@ impl Inventory {
         }
     }
 
-    /// What differs later, subject by subject; each is told, also where nothing differs.
+    /// Returns the differences by subject, with at least one event for each.
     pub fn compare(&self, later: &Inventory) -> Vec<Compared> {
         let nothing = Snapshot::default();
         let mut subjects: Vec<Subject> = self
@@ -126,7 +129,7 @@ impl Inventory {
         subjects.dedup();
         let mut events = Vec::new();
         for subject in subjects {
-            // rpm itself may have been installed meanwhile: what was not there had no entries.
+            // rpm itself may have been installed meanwhile: a missing subject had no entries.
             let before = self.snapshots.get(&subject).unwrap_or(&nothing);
             let after = later.snapshots.get(&subject).unwrap_or(&nothing);
             let (mut differences, problem) = before.compare(after);
@@ -146,7 +149,7 @@ impl Inventory {
 }
 
 impl PackedInventory {
-    /// Takes it out again.
+    /// Unpacks the inventory.
     pub fn unpack(&self) -> Inventory {
         let snapshots = self.snapshots.iter();
         Inventory {
@@ -157,7 +160,7 @@ impl PackedInventory {
     }
 }
 
-/// At least one event, and no large one.
+/// Splits differences into events of limited size, at least one.
 fn in_parts(subject: Subject, differences: Vec<Difference>) -> Vec<Compared> {
     let part = || Compared {
         subject: subject.into(),

@@ -1,5 +1,5 @@
-//! Looks at what no event tells: the processes that already ran, the host, the clocks.
-//! What vanishes while it is being looked at is left out, not guessed.
+//! Reads facts that have no event: pre-existing processes, the host, the clocks. It leaves out
+//! processes that end meanwhile.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ use agent_tracer_ebpf::ARGV_LIMIT;
 use super::recorder_view::RecorderView;
 use crate::event::{Snapshot, SnapshotProcess};
 
-/// What a trace says of the machine it was made on.
+/// Facts of a trace about its machine.
 pub struct HostFacts {
     /// `uname -r`.
     pub kernel_release: String,
@@ -35,7 +35,7 @@ pub struct HostFacts {
     pub pid_namespace: u64,
 }
 
-/// Reads them.
+/// Reads the facts.
 pub fn host_facts() -> HostFacts {
     let text = |value: &std::ffi::OsStr| value.to_string_lossy().into_owned();
     let (kernel_release, kernel_version, arch, hostname) = match nix::sys::utsname::uname() {
@@ -60,12 +60,12 @@ pub fn host_facts() -> HostFacts {
     }
 }
 
-/// Nanoseconds since boot, the clock of all events.
+/// Returns the nanoseconds since boot, the clock of all events.
 pub fn boot_now() -> u64 {
     nanoseconds(ClockId::CLOCK_BOOTTIME)
 }
 
-/// What to add to nanoseconds since boot for nanoseconds since 1970.
+/// Returns the difference between nanoseconds since 1970 and nanoseconds since boot.
 pub fn clock_offset() -> i64 {
     let before = boot_now();
     let real = nanoseconds(ClockId::CLOCK_REALTIME);
@@ -80,7 +80,7 @@ fn nanoseconds(clock: ClockId) -> u64 {
     })
 }
 
-/// The processes that run now.
+/// Takes a snapshot of all running processes.
 pub fn snapshot() -> Snapshot {
     let view = RecorderView::of_recorder();
     let mut pids: Vec<u32> = fs::read_dir("/proc")
@@ -98,7 +98,7 @@ pub fn snapshot() -> Snapshot {
     }
 }
 
-/// When a process started, in nanoseconds since boot, to a hundredth of a second.
+/// Returns the start of a process, in nanoseconds since boot, to a hundredth of a second.
 pub fn start_of(pid: u32) -> Option<u64> {
     stat(pid).map(|stat| stat.start_ns)
 }
@@ -125,18 +125,18 @@ fn process(pid: u32, view: Option<&RecorderView>) -> Option<SnapshotProcess> {
     })
 }
 
-/// Why a process cannot be followed.
+/// Reasons why a process or a unit cannot be followed.
 #[derive(Debug, thiserror::Error)]
 pub enum NotFollowed {
-    /// There is none with this number.
+    /// No process has this number.
     #[error("there is no process {0}: see `ps -e`")]
     Missing(u32),
-    /// Nothing runs in it, and systemd does not know it.
+    /// The unit has no process, and systemd does not know it.
     #[error(
         "there is no unit {0}: see `systemctl list-units`, and `systemd-cgls` for what runs in each"
     )]
     NoUnit(String),
-    /// It is dead, and only its parent has not noticed.
+    /// It has ended, and waits for its parent.
     #[error("process {0} has ended; it is a zombie, and nothing will come of it any more")]
     Zombie(u32),
     /// The number is that of a thread.
@@ -149,11 +149,11 @@ pub enum NotFollowed {
     },
 }
 
-/// Whether there is a process with this number to follow.
+/// Checks that a process with this number can be followed.
 ///
 /// # Errors
 ///
-/// There is none.
+/// There is no such process.
 pub fn check_process(pid: u32) -> Result<(), NotFollowed> {
     let missing = || NotFollowed::Missing(pid);
     let stat = stat(pid).ok_or_else(missing)?;
@@ -168,11 +168,11 @@ pub fn check_process(pid: u32) -> Result<(), NotFollowed> {
     }
 }
 
-/// The first 128 KiB of the arguments, in whole arguments, and whether there are more.
+/// Reads the first 128 KiB of the arguments, in whole arguments. Returns true if there are more.
 fn arguments(pid: u32) -> (Vec<Vec<u8>>, bool) {
     let mut area = Vec::new();
     if let Ok(file) = fs::File::open(format!("/proc/{pid}/cmdline")) {
-        // What was read before an error is still true.
+        // The bytes from before an error are valid.
         let _ = file.take(ARGV_LIMIT as u64 + 1).read_to_end(&mut area);
     }
     let truncated = area.len() > ARGV_LIMIT;
@@ -199,8 +199,8 @@ struct Stat {
     start_ns: u64,
 }
 
-/// `/proc/PID/stat`, see proc(5). The comm may hold anything, even `) R 1`, so what follows it is
-/// counted from its last parenthesis.
+/// Reads `/proc/PID/stat`, see proc(5). The comm may hold anything, even `) R 1`, so the fields
+/// after it are counted from the last parenthesis.
 fn stat(pid: u32) -> Option<Stat> {
     let line = fs::read(format!("/proc/{pid}/stat")).ok()?;
     let open = line.iter().position(|byte| *byte == b'(')?;
@@ -220,7 +220,7 @@ fn stat(pid: u32) -> Option<Stat> {
 }
 
 impl Stat {
-    /// The leader of a process may have ended while other threads of it go on.
+    /// Returns true unless all threads have ended. The leader may end before the others.
     fn is_alive(&self) -> bool {
         !matches!(self.state, b'Z' | b'X' | b'x') || self.threads > 1
     }
@@ -233,7 +233,7 @@ fn ticks_a_second() -> u64 {
     }
 }
 
-/// A number in a line of `/proc/PID/status`: `column` 1 is the first after the name.
+/// Reads a number in a line of `/proc/PID/status`: `column` 1 is the first after the name.
 fn status_field(status: &[u8], name: &[u8], column: usize) -> Option<u32> {
     let line = status
         .split(|byte| *byte == b'\n')
@@ -246,8 +246,8 @@ fn status_field(status: &[u8], name: &[u8], column: usize) -> Option<u32> {
         .ok()
 }
 
-/// The path in the cgroup2 hierarchy; where that is only `/`, on a host with both
-/// hierarchies, systemd keeps its units in one of its own.
+/// Reads the path of the cgroup that has the units. It is in the unified hierarchy (cgroup2) or, on
+/// hosts with both versions, in systemd's own hierarchy, unless that path is `/`.
 fn cgroup(pid: u32) -> Option<Vec<u8>> {
     let text = fs::read(format!("/proc/{pid}/cgroup")).ok()?;
     let mut unified = None;

@@ -23,7 +23,7 @@ pub(super) fn load(
     settings.connect_is_hooked = 0;
     let not_hooked = settings.words();
     let mut loader = Loader::new();
-    let is_wanted = Fact::Connect.needs(&settings);
+    let is_wanted = Fact::Connect.has_members(&settings);
     let mut is_expected = is_wanted && functions_can_be_hooked();
     let mut connect = Choice::open(Fact::Connect);
     loop {

@@ -1,5 +1,5 @@
-//! Follows the plan from hook to hook, and reads what the programs send. What a kernel
-//! refuses goes into the plan; only a kernel that cannot follow processes is an error.
+//! Attaches the planned hooks, and reads the records of the programs. A refusal of the kernel goes
+//! into the plan. It is an error only if the kernel cannot follow processes.
 
 use std::{
     fs,
@@ -49,21 +49,21 @@ pub struct Capture {
     programs: Ebpf,
     targets: Targets,
     ring: RingBuf<MapData>,
-    /// Sockets that were there before, by cookie.
+    /// Pre-existing sockets, by cookie.
     earlier: HashMap<MapData, u64, u8>,
-    /// How much went to and fro between UDP sockets and their peers.
+    /// Traffic between UDP sockets and their peers.
     peers: Peers,
     losses: Losses,
     log: EbpfLogger<LogLines>,
     lines: LogLines,
     assembler: Assembler,
     malformed: u64,
-    /// When all hooks were attached, nanoseconds since boot.
+    /// Time when all hooks were attached, nanoseconds since boot.
     live_ns: u64,
 }
 
 impl Capture {
-    /// Attaches the hooks. From its return on, nothing of what they tell is missed unsaid.
+    /// Attaches the hooks. After its return, each loss of a record is counted.
     pub fn start() -> Result<Capture, CaptureError> {
         privileges::check()?;
         let refused = || Kernel::running(host_facts().kernel_release);
@@ -83,14 +83,14 @@ impl Capture {
         settings.pid_namespace = inner_pid_namespace().unwrap_or(0);
         plan.inside_pid_namespace = settings.pid_namespace != 0;
 
-        let settled = connect::load(settings, &targets);
-        let (mut programs, mut first) = settled.map_err(|error| refused().without_maps(&error))?;
+        let loaded = connect::load(settings, &targets);
+        let (mut programs, mut first) = loaded.map_err(|error| refused().without_maps(&error))?;
         for fact in Fact::HOOKED {
             let choice = match first.iter().position(|choice| choice.fact == fact) {
                 Some(position) => first.swap_remove(position),
                 None => {
                     let mut choice = Choice::open(fact);
-                    if fact != Fact::Listen && fact.needs(&settings) {
+                    if fact != Fact::Listen && fact.has_members(&settings) {
                         attach_first(&mut programs, &mut choice, fact.hooks(), &targets);
                     }
                     choice
@@ -158,7 +158,7 @@ impl Capture {
         })
     }
 
-    /// Takes on a connection that was there before: what becomes of it is told from now on. Its number.
+    /// Follows a pre-existing connection from now on. Returns its number.
     ///
     /// # Errors
     ///
@@ -175,8 +175,8 @@ impl Capture {
         Ok(self.assembler.adopt(cookie, process, user))
     }
 
-    /// Takes on a UDP socket that was there before: datagrams to `remote` or, without one, of strangers are counted from
-    /// now on. Its number.
+    /// Follows a pre-existing UDP socket from now on: counts datagrams to `remote` or, without one,
+    /// of strangers. Returns its number.
     ///
     /// # Errors
     ///
@@ -198,19 +198,21 @@ impl Capture {
         Ok(number)
     }
 
-    /// The hooks in use and those that were not to be had.
+    /// Returns the hooks in use, and those that failed.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
 
-    /// Notes what was settled for a fact that is told by something else.
+    /// Adds the choice for a fact of another source.
     pub fn add_choice(&mut self, choice: Choice) {
         self.plan.choices.push(choice);
     }
 
-    /// How many instructions the verifier went through for the largest program of each hook, also for those that a
-    /// better hook made superfluous: they are loaded for the question. None where the kernel does
-    /// not tell (before 5.16), or does not load it.
+    /// Returns the number of instructions that the verifier processed for the largest program of
+    /// each hook.
+    ///
+    /// It loads programs that a better hook made superfluous, too. The number is `None` for a
+    /// program that does not load, and on kernels before 5.16.
     pub fn verified_instructions(&mut self) -> Vec<(Hook, Option<u32>)> {
         let mut answers: Vec<(Hook, Option<u32>)> = Vec::new();
         for hook in Fact::HOOKED.iter().flat_map(|fact| fact.hooks()) {
@@ -300,7 +302,7 @@ pub struct Batch {
 }
 
 impl AsFd for Capture {
-    /// Readable when the buffer is so full that waiting for the next look would be late.
+    /// Returns a descriptor that is readable when the buffer is too full to wait for the next read.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.ring.as_fd()
     }
@@ -346,7 +348,7 @@ fn is_too_early(decoded: &Decoded, live_ns: u64) -> bool {
     }
 }
 
-/// Without the members that tell of it, a file that is only called like a daemon is taken for it.
+/// Notes missing identities: without them, any file with a daemon's name counts as the daemon.
 fn miss_identities(plan: &mut Plan) {
     for choice in &mut plan.choices {
         if choice.fact == Fact::Exec {
@@ -359,7 +361,7 @@ fn miss_identities(plan: &mut Plan) {
     }
 }
 
-/// The hook for outcomes tells who listens and, where neither first choice works, connects too.
+/// Gives the hook for outcomes to listeners too and, if both better hooks failed, to connects.
 fn share_outcome(plan: &mut Plan) {
     let outcome = plan
         .choices
@@ -378,8 +380,8 @@ fn share_outcome(plan: &mut Plan) {
     }
 }
 
-/// Our PID namespace, where it is not the initial one, in which the kernel's own numbers
-/// are the ones that everybody sees.
+/// Returns the recorder's PID namespace unless it is the initial one. In the initial one, process
+/// ids are the kernel's own.
 fn inner_pid_namespace() -> Option<u32> {
     let inode = fs::metadata("/proc/self/ns/pid").ok()?.ino();
     if inode == INITIAL_PID_NAMESPACE {

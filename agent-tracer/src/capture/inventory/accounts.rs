@@ -1,26 +1,26 @@
-//! Users and groups, as the files say: passwd(5) and group(5). Directories of a network are not asked. No password, nor
-//! what stands for one, is looked at.
+//! Reads users and groups from passwd(5) and group(5). It asks no network directory, and keeps no
+//! password or placeholder of one.
 
 use super::snapshot::{Snapshot, lines, of_file};
 
 const LIMIT: u64 = 4 << 20;
 
-/// Users: `uid:gid:home:shell`.
+/// Lists users: `uid:gid:home:shell`.
 pub(super) fn users() -> Option<Snapshot> {
     of_file("/etc/passwd", LIMIT, |text| parse(text, &[2, 3, 5, 6]))
 }
 
-/// Groups: `gid:members`.
+/// Lists groups: `gid:members`.
 pub(super) fn groups() -> Option<Snapshot> {
     of_file("/etc/group", LIMIT, |text| parse(text, &[2, 3]))
 }
 
-/// Some of the fields of each line. A second line of a name is told too: it may be of user 0.
+/// Reads the wanted fields of each line. A second line of a name counts, too: it may be of user 0.
 fn parse(text: &[u8], wanted: &[usize]) -> Snapshot {
     let entries = lines(text).filter_map(|line| {
         let fields: Vec<&[u8]> = line.splitn(8, |byte| *byte == b':').collect();
         let name = *fields.first()?;
-        // Not what has no fields: it could be anything.
+        // A line without fields could be anything.
         if name.is_empty() || name.starts_with(b"#") || fields.len() < 4 {
             return None;
         }

@@ -1,5 +1,6 @@
-//! Rules of the firewall, as the kernel itself lists them: nf_tables over netlink, iptables' older kind by getsockopt(2).
-//! Only what the kernel has already is asked for: to ask for more would have it load modules, by a program.
+//! Lists rules of the firewall, as the kernel has them: nf_tables over netlink, iptables' older
+//! kind by getsockopt(2). It asks only for loaded parts of the kernel, since the kernel loads
+//! modules by a program.
 
 mod attributes;
 mod field;
@@ -16,7 +17,7 @@ use std::{fs, path::Path, sync::OnceLock};
 
 use super::snapshot::Snapshot;
 
-/// Rules, each after where it is; no value.
+/// Lists rules, each after its place, without values.
 pub(super) fn snapshot() -> Option<Snapshot> {
     let mut rules = Vec::new();
     let mut problems = Vec::new();
@@ -51,9 +52,9 @@ pub(super) fn snapshot() -> Option<Snapshot> {
     Some(snapshot)
 }
 
-/// Checks that the kernel has nf_tables, so that it need not load it for being asked.
+/// Checks that nf_tables is loaded, so that the kernel need not load it for an answer.
 fn may_have_nf_tables() -> bool {
-    // What is built in is known from a file that a command may write. So it is read once, before.
+    // The list of built-in modules is a file that a command may write, so it is read once, before.
     static BUILT_IN: OnceLock<bool> = OnceLock::new();
     let is_built_in = *BUILT_IN.get_or_init(|| is_built_in("nf_tables"));
     is_built_in || Path::new("/sys/module/nf_tables").is_dir()
@@ -78,7 +79,7 @@ fn is_built_in(module: &str) -> bool {
             let name = format!("/{module}.ko");
             paths.windows(name.len()).any(|it| it == name.as_bytes())
         }
-        // In a container there are none of these files, and the module is in /sys if it is used.
+        // A container has no such file, and a used module is in /sys.
         Ok(None) | Err(_) => false,
     }
 }

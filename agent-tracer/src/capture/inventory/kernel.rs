@@ -1,11 +1,11 @@
-//! Modules of the kernel, and mounts as this process sees them. Options of mounts are not looked at.
+//! Reads modules of the kernel, and the mounts of this process, without their options.
 
 use super::snapshot::{Snapshot, lines, of_file};
 use crate::capture::proc::mounts;
 
 const LIMIT: u64 = 64 << 20;
 
-/// Modules, by name. A kernel without modules has no such list.
+/// Lists modules by name; `None` for a kernel without modules.
 pub(super) fn modules() -> Option<Snapshot> {
     of_file("/proc/modules", LIMIT, |text| {
         let names = lines(text).filter_map(|line| line.split(|byte| *byte == b' ').next());
@@ -14,7 +14,7 @@ pub(super) fn modules() -> Option<Snapshot> {
     })
 }
 
-/// Mounts: mount point; type and source. What is mounted over another has a number.
+/// Lists mounts: mount point; type and source. A mount over another one has a number.
 pub(super) fn mounts() -> Option<Snapshot> {
     of_file(mounts::OWN, LIMIT, parse_mounts)
 }

@@ -1,4 +1,4 @@
-//! Packages of dpkg that are installed, from its files as dpkg(1) keeps them.
+//! Reads the installed packages of dpkg from the files of dpkg(1).
 
 use std::{
     collections::BTreeMap,
@@ -10,10 +10,10 @@ use super::snapshot::{Snapshot, lines, read};
 
 const DPKG: &str = "/var/lib/dpkg";
 
-/// A machine with everything has some 10 MiB.
+/// Limit of a file. With all packages installed, it has some 10 MiB.
 const LIMIT: u64 = 64 << 20;
 
-/// Packages of dpkg: `name:architecture`; version and state.
+/// Lists packages of dpkg: `name:architecture`; version and state.
 pub(super) fn dpkg() -> Option<Snapshot> {
     dpkg_at(Path::new(DPKG))
 }
@@ -24,10 +24,10 @@ fn dpkg_at(directory: &Path) -> Option<Snapshot> {
         Ok(Some(text)) => text,
         Err(problem) => return Some(Snapshot::failed(problem)),
     };
-    // What a dpkg that runs, or was killed, has done already: later ones supersede earlier ones, and all supersede the status.
+    // The updates of a running or killed dpkg: later ones supersede earlier ones and the status.
     for update in updates(&directory.join("updates")) {
         match read(&update, LIMIT) {
-            // Gone meanwhile is taken in.
+            // Meanwhile merged into the status.
             Ok(None) => {}
             Ok(Some(update)) => {
                 text.extend(b"\n\n");
@@ -67,7 +67,7 @@ fn parse_dpkg(text: &[u8]) -> Snapshot {
                 continue;
             }
             let name = [name, architecture].join(&b':');
-            // `install ok installed`: what is wanted, whether it is broken, what it is.
+            // `install ok installed`: the wanted state, errors, the actual state.
             let state = status.rsplit(|byte| *byte == b' ').next().unwrap_or(status);
             if state == b"not-installed" {
                 packages.remove(&name);
@@ -76,7 +76,7 @@ fn parse_dpkg(text: &[u8]) -> Snapshot {
             }
             continue;
         }
-        // All other fields, and further lines of any, begin with something else.
+        // Other fields and continuation lines begin otherwise.
         let known: [&[u8]; 4] = [b"Package:", b"Architecture:", b"Version:", b"Status:"];
         for (field, key) in fields.iter_mut().zip(known) {
             if let Some(value) = line.strip_prefix(key) {

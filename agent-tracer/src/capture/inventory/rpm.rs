@@ -1,5 +1,6 @@
-//! Packages of rpm that are installed, from its database. Neither rpm(8) nor its libraries take part: a command may have
-//! replaced them. Of its three kinds of databases only that of SQLite is read; of the others it is said.
+//! Reads the installed packages of rpm from its database, without rpm(8) and its libraries: a
+//! command may have replaced them. It reads databases of SQLite, and reports the two older kinds as
+//! problems.
 
 mod sqlite;
 
@@ -21,7 +22,7 @@ const DIRECTORIES: [&str; 2] = ["/var/lib/rpm", "/usr/lib/sysimage/rpm"];
 const SQLITE: &str = "rpmdb.sqlite";
 const OTHERS: [(&str, &str); 2] = [("Packages", "Berkeley DB"), ("Packages.db", "ndb")];
 
-/// Packages: `name.architecture`; version and release.
+/// Lists packages: `name.architecture`; version and release.
 pub(super) fn snapshot() -> Option<Snapshot> {
     let directories = DIRECTORIES.map(Path::new);
     directories.into_iter().find_map(snapshot_in)
@@ -46,12 +47,12 @@ fn snapshot_in(directory: &Path) -> Option<Snapshot> {
     )))
 }
 
-/// A file that cannot be looked at is there, too.
+/// Returns true if a file exists or may exist.
 fn exists(path: &Path) -> bool {
     std::fs::exists(path).unwrap_or(true)
 }
 
-/// Reads the packages while no rpm(8) writes: what it has written is complete in the file once its log is empty.
+/// Reads the packages while no rpm(8) writes: once its log is empty, the file is complete.
 fn packages_of(path: &Path) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
     const TRIES: usize = 10;
     const PAUSE: Duration = Duration::from_millis(20);
@@ -100,7 +101,7 @@ fn read(database: &mut sqlite::Database) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>
     if !is_understood {
         return Err(io::Error::other("a package in it is damaged"));
     }
-    // Of kernels there are several. The database has no order of its own.
+    // Several kernels may be installed. The database is unordered.
     let all = packages.into_iter().map(|(name, mut versions)| {
         versions.sort_unstable();
         (name, versions.join(b", ".as_slice()))
@@ -266,7 +267,7 @@ mod tests {
         damage(&database.join("rpmdb.sqlite"), &database);
     }
 
-    /// Changes the database byte by byte: it is read, or it is said why not.
+    /// Changes the database byte by byte: each result has entries or a problem.
     fn damage(file: &Path, directory: &Path) {
         let whole = fs::read(file).expect("the database");
         for step in 0..400 {

@@ -1,5 +1,5 @@
-//! One list as it was at one time: its entries with their values, in bounds, and what kept it from being whole. How two of
-//! them differ. Where the entries come from is not known here.
+//! Holds the entries of one subject at one time, in bounds, with the problems of reading them.
+//! Compares two of them.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,28 +17,29 @@ use crate::{
     event::Difference,
 };
 
-/// More than any machine has that works.
+/// Limit of entries, more than any working machine has.
 const ENTRIES: usize = 100_000;
 
-/// Bytes of a name or a value. A rule of a firewall may have a list of thousands of addresses in it.
+/// Limit of a name or a value in bytes. A rule of a firewall may list thousands of addresses.
 const LENGTH: usize = 4096;
 
-/// What there is of a kind.
+/// The entries of one subject, with their values.
 #[derive(Clone, Default)]
 pub(super) struct Snapshot {
     pub(super) entries: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// Why there are none of them, or not all; else empty. The same words for the same obstacle, see [`Snapshot::compare`].
+    /// The reason why entries are missing, else empty. The same obstacle has the same words, see
+    /// [`Snapshot::compare`].
     pub(super) problem: String,
 }
 
-/// The same until it is compared: entries as differences from nothing.
+/// A snapshot in less memory, its entries as differences from nothing.
 pub(super) struct PackedSnapshot {
     entries: Baseline<Difference>,
     problem: String,
 }
 
 impl PackedSnapshot {
-    /// Takes it out again.
+    /// Unpacks the snapshot.
     pub(super) fn unpack(&self) -> Snapshot {
         let entries = self.entries.iter().map(|entry| {
             let entry = entry?;
@@ -55,7 +56,7 @@ impl PackedSnapshot {
 }
 
 impl Snapshot {
-    /// Puts it away.
+    /// Packs the snapshot.
     pub(super) fn pack(self) -> PackedSnapshot {
         let mut entries = BaselineBuilder::new();
         for (name, value) in self.entries {
@@ -78,10 +79,10 @@ impl Snapshot {
         }
     }
 
-    /// Entries with names of their own.
+    /// Collects entries. A repeated name gets a number.
     pub(super) fn of(entries: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Snapshot {
         let mut snapshot = Snapshot::default();
-        // How often each name came; the second of it is another entry.
+        // Count of each name; its second use is another entry.
         let mut counts: HashMap<Vec<u8>, usize> = HashMap::new();
         for (name, value) in entries {
             if snapshot.entries.len() >= ENTRIES {
@@ -96,7 +97,7 @@ impl Snapshot {
                 if *count > 1 {
                     own = [&name, format!(" ({count})").as_bytes()].concat();
                 }
-                // Unless something is called just like that.
+                // Another entry may have just that name.
                 if !snapshot.entries.contains_key(&own) {
                     break;
                 }
@@ -106,7 +107,7 @@ impl Snapshot {
         snapshot
     }
 
-    /// Notes one more thing that is in the way.
+    /// Adds a problem.
     pub(super) fn add_problem(&mut self, problem: String) {
         if !self.problem.is_empty() {
             self.problem.push_str("; ");
@@ -114,8 +115,8 @@ impl Snapshot {
         self.problem.push_str(&problem);
     }
 
-    /// What differs later, in the order of the names, and what kept it from being seen. Where not the same could be looked
-    /// at both times, nothing is said to differ: half of a list would be new or gone.
+    /// Returns the differences to a later snapshot, in the order of names, and the problems. With
+    /// different problems there are no differences: half of the entries would be new or gone.
     pub(super) fn compare(&self, later: &Snapshot) -> (Vec<Difference>, String) {
         if self.problem != later.problem {
             let times = [("at the start", self), ("at the end", later)];
@@ -148,7 +149,7 @@ impl Snapshot {
     }
 }
 
-/// What is too long is cut, and is another where what was cut off is.
+/// Shortens long bytes. A digest keeps the difference in the removed part.
 fn shortened(mut bytes: Vec<u8>) -> Vec<u8> {
     if bytes.len() > LENGTH {
         let digest = Sha256::digest(&bytes);
@@ -163,7 +164,8 @@ fn shortened(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// A file of at most so many bytes; nothing where there is none. Part of a file would not do, see [`Snapshot::compare`].
+/// Reads a file of at most `limit` bytes; `None` if there is no file. Part of a file would be
+/// useless, see [`Snapshot::compare`].
 pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, String> {
     let failed = |error: io::Error| format!("cannot read {}: {error}", path.display());
     let file = match safe_open::open(path) {
@@ -178,7 +180,7 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, String> {
     Ok(Some(bytes))
 }
 
-/// What a file has, by what its text says.
+/// Takes the snapshot of a file by a parser of its text; `None` if there is no file.
 pub(super) fn of_file(
     path: &str,
     limit: u64,

@@ -1,5 +1,5 @@
-//! Parameters of the kernel that can be set, sysctl(8), with their values. Neither those that only tell something, nor those
-//! that the kernel sets by itself, nor keys.
+//! Reads the kernel's parameters that can be set, sysctl(8), with their values. It leaves out
+//! parameters that the kernel changes by itself, and keys.
 
 use std::{
     fs::{self, File},
@@ -13,35 +13,37 @@ use crate::event::Difference;
 
 const ROOT: &str = "/proc/sys";
 
-/// Longer ones are bitmaps and lists.
+/// Limit of a value. Longer ones are bitmaps and lists.
 const LENGTH: u64 = 4096;
 
-/// Directories in directories; the kernel has seven.
+/// Limit of nested directories; the kernel has seven.
 const DEPTH: usize = 12;
 
-/// A host of containers has an interface for each, and each has 140 parameters.
+/// Limit of interfaces. A host of containers has one for each, each with 140 parameters.
 const INTERFACES: usize = 64;
 
-/// What is not looked at: the name, or with a dot at the end all below it, or with one in front what ends so.
+/// Names that are left out: a name, all names below it (with a dot at the end), or all names with
+/// that end (with a dot in front).
 const LEFT_OUT: [&str; 10] = [
-    // The kernel sets them: the last process id; how many samples a second it has found bearable; warnings about hung tasks
-    // that are left; and, up to Linux 5.12, what balancing tasks has cost.
+    // The kernel sets them: the last process id, the acceptable rate of samples, the remaining
+    // warnings about hung tasks and, up to Linux 5.12, the cost of balancing tasks.
     "kernel.ns_last_pid",
     "kernel.perf_event_max_sample_rate",
     "kernel.hung_task_warnings",
     "kernel.sched_domain.",
-    // Keys, of which addresses and cookies are made.
+    // Keys for addresses and cookies.
     ".stable_secret",
     "net.ipv4.tcp_fastopen_key",
-    // Looking has an effect: it sums up counters of all processors, or mounts a file system where systemd has an automount.
+    // A read has an effect: it sums up counters of all processors, or triggers an automount of
+    // systemd's.
     "vm.stat_refresh",
     "fs.binfmt_misc.",
-    // Of an interface, what its link says and what routers say.
+    // Values of an interface from its link and from routers.
     ".mtu",
     ".hop_limit",
 ];
 
-/// Parameters, by name with dots; value.
+/// Lists parameters: name with dots; value.
 pub(super) fn snapshot() -> Option<Snapshot> {
     let root = Path::new(ROOT);
     root.is_dir().then(|| Walk::default().through(root))
@@ -56,7 +58,7 @@ struct Walk {
 impl Walk {
     fn through(mut self, root: &Path) -> Snapshot {
         self.directory(root, "", 0);
-        // The directories come in any order.
+        // Directories are unordered.
         self.problems.sort();
         let mut snapshot = Snapshot::of(self.entries);
         for problem in self.problems {
@@ -66,7 +68,7 @@ impl Walk {
     }
 
     fn directory(&mut self, path: &Path, name: &str, depth: usize) {
-        // A directory of an interface that is gone.
+        // The interface of the directory is gone.
         let Ok(files) = fs::read_dir(path) else {
             return;
         };
@@ -103,7 +105,7 @@ impl Walk {
     }
 }
 
-/// A part of a name. Interfaces may have dots, which sysctl(8) has the other way round.
+/// Converts a part of a name. A dot in the name of an interface becomes a slash, as in sysctl(8).
 fn dotted(part: &[u8]) -> String {
     String::from_utf8_lossy(part).replace('.', "/")
 }
@@ -123,9 +125,9 @@ fn is_of_interfaces(name: &str) -> bool {
     matches!(parts[..], ["net", _, "conf" | "neigh"])
 }
 
-/// The value of one that can be both set and read.
+/// Reads the value of a parameter that can be both set and read.
 fn value(path: &Path) -> Option<Vec<u8>> {
-    // By the mode: some that can only be set act when they are read.
+    // By the mode: a read of some write-only ones has an effect.
     let file = File::open(path).ok()?;
     let mode = file.metadata().ok()?.permissions().mode();
     if mode & 0o200 == 0 || mode & 0o400 == 0 {
@@ -140,8 +142,8 @@ fn value(path: &Path) -> Option<Vec<u8>> {
     Some(value)
 }
 
-/// Whether a difference is one. An interface that comes or goes has 140 parameters, of which those are left that are
-/// not what interfaces begin with.
+/// Returns false for the default value of a parameter whose interface is new or gone. Such an
+/// interface has 140 parameters.
 pub(super) fn is_significant(difference: &Difference, before: &Snapshot, after: &Snapshot) -> bool {
     let (snapshot, value) = match (&difference.before, &difference.after) {
         (None, Some(value)) => (after, value),
@@ -158,7 +160,7 @@ pub(super) fn is_significant(difference: &Difference, before: &Snapshot, after: 
     }
     let default = format!("net.{family}.{what}.default.{parameter}");
     let default = snapshot.entries.get(default.as_bytes());
-    // Other network namespaces than the first have no defaults of neighbours.
+    // Only the first network namespace has defaults of neighbours.
     default.is_some_and(|default| default != value)
 }
 

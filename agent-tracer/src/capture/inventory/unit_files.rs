@@ -1,5 +1,5 @@
-//! Unit files of systemd's as its directories have them, for where no systemd can be asked. Generators' and those of users
-//! are not looked at.
+//! Reads unit files from systemd's directories, on machines whose systemd does not answer. It
+//! leaves out files of generators and of users.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,10 +12,10 @@ use std::{
 use super::snapshot::Snapshot;
 use crate::capture::files::safe_open;
 
-/// The administrator's directory; what is in it decides what is enabled.
+/// The administrator's directory; its links decide which units are enabled.
 const OWN: &str = "etc/systemd/system";
 
-/// The others, whose files it goes before, see systemd.unit(5).
+/// All directories, in order of precedence, see systemd.unit(5).
 const DIRECTORIES: [&str; 5] = [
     OWN,
     "run/systemd/system",
@@ -26,10 +26,10 @@ const DIRECTORIES: [&str; 5] = [
 
 const SUFFIXES: [&str; 4] = [".service", ".timer", ".socket", ".path"];
 
-/// Where a unit file tells how it is enabled, it does within so many bytes.
+/// Limit of a unit file in bytes.
 const LIMIT: u64 = 1 << 20;
 
-/// Unit files: name; `enabled`, `disabled`, `static`, `masked` or `alias`.
+/// Lists unit files: name; `enabled`, `disabled`, `static`, `masked` or `alias`.
 pub(super) fn snapshot() -> Option<Snapshot> {
     snapshot_at(Path::new("/"))
 }
@@ -73,7 +73,7 @@ fn snapshot_at(root: &Path) -> Option<Snapshot> {
     Some(snapshot)
 }
 
-/// Units that others pull in, or that have a second name, by links of the administrator's.
+/// Lists units that others pull in, or that have a second name, by links of the administrator's.
 fn enabled(directory: &Path) -> BTreeSet<Vec<u8>> {
     let mut units = BTreeSet::new();
     let Ok(files) = fs::read_dir(directory) else {
@@ -96,7 +96,7 @@ fn enabled(directory: &Path) -> BTreeSet<Vec<u8>> {
     units
 }
 
-/// The file of a unit: `getty@tty1.service` is of `getty@.service`.
+/// Returns the file of a unit: `getty@.service` for `getty@tty1.service`.
 fn template(name: &[u8]) -> Vec<u8> {
     let at = name.iter().position(|byte| *byte == b'@');
     let dot = name.iter().rposition(|byte| *byte == b'.');
@@ -106,7 +106,7 @@ fn template(name: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Nothing for what is gone meanwhile, or is no file at all.
+/// Finds the state of a unit file; `None` if it is gone or not a regular file.
 fn state(path: &Path, name: &[u8], enabled: &BTreeSet<Vec<u8>>) -> Option<&'static str> {
     if let Ok(target) = fs::read_link(path) {
         if target == Path::new("/dev/null") {
@@ -116,7 +116,7 @@ fn state(path: &Path, name: &[u8], enabled: &BTreeSet<Vec<u8>>) -> Option<&'stat
             return Some("alias");
         }
     }
-    // What the link of a foreign file leads to may be gone, or a device.
+    // The target of a foreign link may be gone, or a device.
     let metadata = fs::metadata(path).ok()?;
     if !metadata.is_file() {
         return None;

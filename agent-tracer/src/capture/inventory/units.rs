@@ -1,5 +1,5 @@
-//! Units of systemd's and their files, as systemd says where it is PID 1, else as its directories have them. How systemd
-//! is asked is not known here.
+//! Lists units and unit files, as systemd reports them. If systemd is not PID 1, it lists the unit
+//! files of its directories.
 
 use super::{Snapshots, snapshot::Snapshot, unit_files};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     event::Subject,
 };
 
-/// Both lists, as far as there are any.
+/// Takes the snapshots that are available.
 pub(super) fn snapshots() -> Snapshots {
     match lists() {
         None => unit_files::snapshot()
@@ -28,7 +28,7 @@ pub(super) fn snapshots() -> Snapshots {
 }
 
 fn of(lists: Lists) -> Snapshots {
-    // What is not on a disk is told among the units while it is there.
+    // A transient file appears among the units, as long as it exists.
     let files = lists
         .files
         .into_iter()
@@ -42,7 +42,7 @@ fn of(lists: Lists) -> Snapshots {
         .into_iter()
         .filter(|unit| is_shown(&unit.name, &unit.active));
     let units = units.map(|unit| {
-        // One of these runs while what it starts does: that is told of what it starts.
+        // One of these runs while the unit that it starts does, which has an entry of its own.
         let state = match kind(&unit.name) {
             "timer" | "socket" | "path" | "automount" => unit.active,
             _ => format!("{} {}", unit.active, unit.sub),
@@ -55,8 +55,10 @@ fn of(lists: Lists) -> Snapshots {
     ]
 }
 
-/// What `systemctl` shows without `--all`: units that only others refer to are loaded and unloaded at any time. Without
-/// devices, of which a disk has dozens, and mounts, which are a subject of their own.
+/// Returns true for units that `systemctl` shows without `--all`, except devices and mounts.
+///
+/// Units that only others refer to are loaded and unloaded at any time. A disk has dozens of
+/// devices. Mounts are a subject of their own.
 fn is_shown(name: &str, active: &str) -> bool {
     active != "inactive" && !matches!(kind(name), "device" | "mount")
 }
@@ -65,7 +67,7 @@ fn kind(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or_default()
 }
 
-/// systemd has no order of its own, and an instance's file may be there under two names.
+/// Sorts entries, and removes repeated ones: an instance's file may have two names.
 fn sorted(entries: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut entries: Vec<_> = entries.collect();
     entries.sort_unstable();

@@ -13,7 +13,8 @@ use super::attributes::text;
 use crate::capture::inventory::snapshot::read;
 use table::Table;
 
-/// One of the two protocols, with the layout of its entries (`struct ipt_entry`, `struct ip6t_entry`).
+/// One of the two protocols, with the layout of its entries (`struct ipt_entry`, `struct
+/// ip6t_entry`).
 pub(super) struct Family {
     name: &'static str,
     /// The file of the tables in use, one a line.

@@ -26,7 +26,8 @@ pub(super) enum Held {
     Text(String, Kind),
 }
 
-/// Returns the position of a register in bytes. Registers of 16 bytes come first, then the same in steps of 4 (`enum nft_registers`).
+/// Returns the position of a register in bytes. Registers of 16 bytes come first, then the same in
+/// steps of 4 (`enum nft_registers`).
 pub(super) fn register(number: Option<u64>) -> usize {
     let number = usize::try_from(number.unwrap_or(0)).unwrap_or(0).min(64);
     match number {
