@@ -37,7 +37,10 @@ pub enum LaunchError {
     #[error("{0}: command not found")]
     NotFound(String),
     /// The program exists, but not its interpreter.
-    #[error("{0}: its interpreter, the program after #! or the dynamic loader, does not exist")]
+    #[error(
+        "{0}: cannot execute: its interpreter, the program after #! or the dynamic loader, is \
+         missing"
+    )]
     NoInterpreter(String),
     /// The program exists, but cannot be executed.
     #[error("{0}: cannot execute: {1}")]
@@ -165,7 +168,7 @@ impl Launched {
     pub fn wait(self) -> Result<ExitStatus, LaunchError> {
         self.waiter.join().unwrap_or_else(|_| {
             Err(LaunchError::Fork(io::Error::other(
-                "the thread that waits for it is gone",
+                "the thread that waits for the command is gone",
             )))
         })
     }

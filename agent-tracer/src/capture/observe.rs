@@ -129,18 +129,19 @@ fn process(pid: u32, view: Option<&RecorderView>) -> Option<SnapshotProcess> {
 #[derive(Debug, thiserror::Error)]
 pub enum NotFollowed {
     /// No process has this number.
-    #[error("there is no process {0}: see `ps -e`")]
+    #[error("cannot follow process {0}: there is no process {0}\nhint: see `ps -e`")]
     Missing(u32),
     /// The unit has no process, and systemd does not know it.
     #[error(
-        "there is no unit {0}: see `systemctl list-units`, and `systemd-cgls` for what runs in each"
+        "cannot follow {0}: there is no unit {0}\n\
+         hint: see `systemctl list-units`, and `systemd-cgls` for the processes of each unit"
     )]
     NoUnit(String),
     /// It has ended, and waits for its parent.
-    #[error("process {0} has ended; it is a zombie, and nothing will come of it any more")]
+    #[error("cannot follow process {0}: it has ended, and is a zombie")]
     Zombie(u32),
     /// The number is that of a thread.
-    #[error("{thread} is a thread of process {process}: follow that, with --pid {process}")]
+    #[error("cannot follow {thread}: it is a thread\nhint: follow its process: --pid {process}")]
     Thread {
         /// The number.
         thread: u32,

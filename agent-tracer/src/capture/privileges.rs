@@ -15,19 +15,21 @@ const IN_ITS_PLACE: [(u32, &str); 2] = [(39, "CAP_BPF"), (38, "CAP_PERFMON")];
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unprivileged {
     /// A user other than root.
-    #[error("loading eBPF programs needs root: run it with sudo")]
+    #[error("cannot load eBPF programs: that needs root\nhint: run it with sudo")]
     NotRoot,
     /// Root by number only.
     #[error(
-        "root of a user namespace, as in a rootless container, has no CAP_BPF on the machine: \
-         run it outside of the namespace, or in a container that the machine's root starts with \
-         --privileged"
+        "cannot load eBPF programs: root of a user namespace, as in a rootless container, has no \
+         CAP_BPF on the machine\n\
+         hint: run it outside of the namespace, or in a container that the machine's root starts \
+         with --privileged"
     )]
     UserNamespace,
     /// Root, without some of its usual capabilities.
     #[error(
-        "root is without {} here, which eBPF programs need: start the container with {} \
-         (or --privileged), or the service with a wider CapabilityBoundingSet=",
+        "cannot load eBPF programs: root lacks {} here\n\
+         hint: start the container with {} (or --privileged), or the service with a wider \
+         CapabilityBoundingSet=",
         .0.join(" and "),
         docker_options(.0)
     )]

@@ -208,15 +208,15 @@ fn name_holders(found: &mut [FoundSocket]) {
         return;
     }
     let mut holders: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
-    descriptors::each(|pid, _, target| {
+    for descriptor in descriptors::all() {
+        let target = descriptor.target.to_str();
         let inode = target
-            .to_str()
             .and_then(|target| target.strip_prefix("socket:[")?.strip_suffix(']'))
             .and_then(|inode| inode.parse().ok());
         if let Some(position) = inode.and_then(|inode: u32| by_inode.get(&inode)) {
-            holders.entry(*position).or_default().insert(pid);
+            holders.entry(*position).or_default().insert(descriptor.pid);
         }
-    });
+    }
     for (position, pids) in holders {
         if let Some(socket) = found.get_mut(position) {
             socket.holders = pids.into_iter().collect();

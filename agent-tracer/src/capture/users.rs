@@ -121,7 +121,9 @@ pub struct Login {
 pub fn login(name: &str) -> Result<Login, String> {
     let user = User::from_name(name)
         .map_err(|error| format!("cannot look up user {name}: {error}"))?
-        .ok_or_else(|| format!("there is no user {name}: see `getent passwd`"))?;
+        .ok_or_else(|| {
+            format!("cannot run as {name}: there is no such user\nhint: see `getent passwd`")
+        })?;
     let groups = CString::new(name)
         .ok()
         .and_then(|name| nix::unistd::getgrouplist(&name, user.gid).ok())

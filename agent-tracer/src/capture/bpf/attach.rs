@@ -109,10 +109,10 @@ fn try_attach(program: &mut Program, name: &str, targets: &Targets) -> Result<()
             let cgroup = cgroup()?;
             let direction = program
                 .expected_attach_type()
-                .ok_or("the object does not say which packets")?;
+                .ok_or("the object has no direction of packets")?;
             allowing_others(|mode| program.attach(cgroup, direction, mode).map(drop)).map_err(said)
         }
-        _ => Err("a kind of program that is none of ours".to_owned()),
+        _ => Err("the kind of the program is unknown".to_owned()),
     }
 }
 

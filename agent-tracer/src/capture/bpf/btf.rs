@@ -25,14 +25,14 @@ pub struct Fields {
 /// Reasons why the BTF could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BtfError {
-    /// There is none.
+    /// The kernel has none.
     #[error(
-        "this kernel has no BTF ({VMLINUX} is missing): tracer needs one built with \
-         CONFIG_DEBUG_INFO_BTF=y, as the kernels of all major distributions are"
+        "cannot record on this kernel: it has no BTF ({VMLINUX} is missing)\n\
+         hint: use a kernel with CONFIG_DEBUG_INFO_BTF=y, as all major distributions do"
     )]
     Missing,
     /// It is not of a known form.
-    #[error("the kernel's BTF in {VMLINUX} cannot be read: {0}")]
+    #[error("cannot read the kernel's BTF in {VMLINUX}: {0}")]
     Unreadable(String),
 }
 

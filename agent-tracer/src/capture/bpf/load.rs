@@ -353,8 +353,8 @@ fn miss_identities(plan: &mut Plan) {
     for choice in &mut plan.choices {
         if choice.fact == Fact::Exec {
             choice.caveat = Some(
-                "which file an executable is, and in whose root, is not known: this kernel's BTF \
-                 does not say"
+                "executables are known by their paths alone: this kernel's BTF lacks the members \
+                 for their files and roots"
                     .to_owned(),
             );
         }

@@ -169,8 +169,8 @@ impl FileWatch {
             let reason = file_system.whole.as_ref().err()?;
             let place = file_system.place.display();
             Some(format!(
-                "the file system of {place} is watched directory by directory ({reason}): who does \
-                 what in a new one at once is concluded"
+                "the file system of {place} is watched directory by directory ({reason}): the \
+                 authors of early changes in a new one are inferred"
             ))
         });
         let unwatched = self.unwatched.iter();

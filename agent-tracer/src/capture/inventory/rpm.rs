@@ -41,7 +41,7 @@ fn snapshot_in(directory: &Path) -> Option<Snapshot> {
         .find(|(name, _)| exists(&directory.join(name)))?;
     let file = directory.join(other.0);
     Some(Snapshot::failed(format!(
-        "cannot read {}: databases of {} are not read here",
+        "cannot read {}: databases of {} are not supported",
         file.display(),
         other.1
     )))
@@ -83,9 +83,7 @@ fn packages_of(path: &Path) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
             return read;
         }
     }
-    Err(io::Error::other(
-        "it has a log of changes that are not in it yet",
-    ))
+    Err(io::Error::other("some changes are only in its log"))
 }
 
 fn read(database: &mut sqlite::Database) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
@@ -193,14 +191,14 @@ mod tests {
         assert!(
             snapshot
                 .problem
-                .ends_with("databases of ndb are not read here"),
+                .ends_with("databases of ndb are not supported"),
             "{}",
             snapshot.problem
         );
         fs::write(place.path().join("rpmdb.sqlite"), "x").expect("a file");
         let snapshot = snapshot_in(place.path()).expect("a snapshot");
         assert!(
-            snapshot.problem.ends_with("it is no database of SQLite"),
+            snapshot.problem.ends_with("it is not an SQLite database"),
             "{}",
             snapshot.problem
         );

@@ -175,7 +175,10 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, String> {
     };
     let bytes = safe_open::read(file, limit + 1).map_err(failed)?;
     if bytes.len() as u64 > limit {
-        return Err(format!("{} has more than {limit} bytes", path.display()));
+        return Err(format!(
+            "cannot read {}: it has more than {limit} bytes",
+            path.display()
+        ));
     }
     Ok(Some(bytes))
 }
@@ -251,7 +254,7 @@ mod tests {
         assert!(read(directory.path(), 2).is_err());
         let pipe = directory.path().join("pipe");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
-        assert!(read(&pipe, 2).is_err_and(|problem| problem.ends_with("it is no regular file")));
+        assert!(read(&pipe, 2).is_err_and(|problem| problem.ends_with("it is not a regular file")));
         assert!(read(Path::new("/dev/zero"), 2).is_err());
     }
 }

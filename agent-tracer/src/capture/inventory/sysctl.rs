@@ -96,7 +96,7 @@ impl Walk {
         if is_of_interfaces(name) && below.len() > INTERFACES {
             below.retain(|(_, own)| own.ends_with(".all") || own.ends_with(".default"));
             self.problems.push(format!(
-                "of more than {INTERFACES} interfaces in {name} only the default"
+                "there are more than {INTERFACES} interfaces in {name}; only the default was compared"
             ));
         }
         for (path, own) in below {
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(texts(&snapshot), ["net.ipv4.conf.default.tag = 0"]);
         assert_eq!(
             snapshot.problem,
-            "of more than 64 interfaces in net.ipv4.conf only the default"
+            "there are more than 64 interfaces in net.ipv4.conf; only the default was compared"
         );
     }
 

@@ -16,9 +16,9 @@ pub(super) fn snapshots() -> Snapshots {
             .collect(),
         Some(Ok(lists)) => of(lists),
         Some(Err(error)) => {
-            let problem = format!("systemd cannot be asked: {error}");
+            let problem = format!("cannot ask systemd: {error}");
             let mut files = unit_files::snapshot().unwrap_or_default();
-            files.add_problem(format!("{problem}; files as of its directories"));
+            files.add_problem(format!("{problem}; the files are those of its directories"));
             vec![
                 (Subject::UnitFiles, files),
                 (Subject::Units, Snapshot::failed(problem)),

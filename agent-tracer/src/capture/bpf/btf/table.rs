@@ -110,7 +110,7 @@ impl<'a> Table<'a> {
         const SHORT: &str = "it ends too early";
         let magic = bytes.get(..2).ok_or(SHORT)?;
         if magic != MAGIC.to_ne_bytes() {
-            return Err("it does not begin as BTF does".to_owned());
+            return Err("it does not start like BTF".to_owned());
         }
         // Magic, version, flags; then five words.
         let field = |index: usize| word(bytes, 4 + 4 * index).map(|value| value as usize);
@@ -130,12 +130,9 @@ impl<'a> Table<'a> {
         let mut start = 0;
         while start < types.len() {
             let found = table.type_at(start).ok_or(SHORT)?;
-            let length = found.bytes().ok_or_else(|| {
-                format!(
-                    "it has types of a kind that is not known ({})",
-                    found.kind()
-                )
-            })?;
+            let length = found
+                .bytes()
+                .ok_or_else(|| format!("it has types of an unknown kind ({})", found.kind()))?;
             table
                 .starts
                 .push(u32::try_from(start).map_err(|_| "it is too long")?);

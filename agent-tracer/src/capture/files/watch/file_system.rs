@@ -102,7 +102,7 @@ impl FileSystem {
             here: fs::File::open("/")?,
             removed: None,
             paths: DirectoryPaths::without_hold(directory),
-            whole: Err("nothing is wanted of it but .ssh in homes".to_owned()),
+            whole: Err("only .ssh in homes is watched".to_owned()),
             is_for_homes: true,
             are_attributes_whole: false,
             marked: 0,

@@ -75,7 +75,7 @@ fn what_was_in_a_directory_that_is_gone_is_reported() {
     }
     removed.sort();
     if removed == ["a"] {
-        println!("skipped: this kernel tells no handles of what is removed");
+        println!("skipped: this kernel reports no handles of removed files");
         return;
     }
     assert_eq!(removed, ["a", "a/b", "a/b/c", "a/b/c/f", "a/b/f"]);

@@ -41,7 +41,7 @@ impl Database {
             return Err(io::Error::other(format!("it has more than {LIMIT} bytes")));
         }
         let mut header = [0; 100];
-        let none = || io::Error::other("it is no database of SQLite");
+        let none = || io::Error::other("it is not an SQLite database");
         file.read_exact_at(&mut header, 0).map_err(|_| none())?;
         let page_size = match u16::from_be_bytes([header[16], header[17]]) {
             1 => 1 << 16,
@@ -130,7 +130,7 @@ impl Database {
         let (_row_id, rest) = varint(rest).ok_or_else(damaged)?;
         self.left = self.left.checked_sub(length).ok_or_else(damaged)?;
         let length = usize::try_from(length).ok().filter(|it| *it <= ROW);
-        let length = length.ok_or_else(|| io::Error::other("a row of it is too long"))?;
+        let length = length.ok_or_else(|| io::Error::other("one of its rows is too long"))?;
         let local = self.local(length);
         let mut row = rest.get(..local).ok_or_else(damaged)?.to_vec();
         if local == length {
