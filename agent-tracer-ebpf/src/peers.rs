@@ -101,7 +101,7 @@ impl PeerCount {
     pub const ANY_PORT: u64 = 3;
 
     /// A peer of a pre-existing socket as words, for the loader.
-    pub const TOLD_WORDS: [u64; size_of::<PeerCount>() / 8] =
+    pub const EMITTED_WORDS: [u64; size_of::<PeerCount>() / 8] =
         [0, 0, 0, 0, 0, 0, 0, 0, PeerCount::TOLD];
 }
 

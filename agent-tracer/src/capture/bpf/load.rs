@@ -193,7 +193,7 @@ impl Capture {
             .adopt_datagrams(cookie, remote, process, user);
         self.peers
             .0
-            .insert(key.words(), PeerCount::TOLD_WORDS, 0)
+            .insert(key.words(), PeerCount::EMITTED_WORDS, 0)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
         Ok(number)
     }

@@ -96,7 +96,8 @@ impl Walk {
         if is_of_interfaces(name) && below.len() > INTERFACES {
             below.retain(|(_, own)| own.ends_with(".all") || own.ends_with(".default"));
             self.problems.push(format!(
-                "there are more than {INTERFACES} interfaces in {name}; only the default was compared"
+                "there are more than {INTERFACES} interfaces in {name}; only the default was \
+                 compared"
             ));
         }
         for (path, own) in below {
@@ -224,7 +225,8 @@ mod tests {
         assert_eq!(texts(&snapshot), ["net.ipv4.conf.default.tag = 0"]);
         assert_eq!(
             snapshot.problem,
-            "there are more than 64 interfaces in net.ipv4.conf; only the default was compared"
+            "there are more than 64 interfaces in net.ipv4.conf; only the default was \
+             compared"
         );
     }
 
@@ -239,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interface_that_comes_is_not_told_by_its_defaults() {
+    fn a_new_interface_does_not_differ_by_its_defaults() {
         let entry = |(name, value): (&str, &str)| (name.into(), value.into());
         let before = Snapshot::of(
             [

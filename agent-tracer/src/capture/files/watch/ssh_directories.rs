@@ -120,7 +120,8 @@ impl FileWatch {
         let unwatched = self.ssh.unwatched.as_ref();
         let unwatched = unwatched.map(|(count, error)| {
             format!(
-                "{count} directories .ssh in homes are not watched, the last one because of: {error}"
+                "{count} directories .ssh in homes are not watched, the last one because of: \
+                 {error}"
             )
         });
         piecemeal.into_iter().chain(unwatched)
