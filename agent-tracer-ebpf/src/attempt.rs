@@ -1,5 +1,5 @@
-//! Calls of `connect(2)`: what is asked for before anything is sent, and what the routing table says to it. Whether
-//! a SYN follows is told by `connect`; for UDP it is noted whom the socket talks to.
+//! Emits calls of `connect(2)` before a packet is sent, and the answers of the routing table to
+//! them. The SYN that may follow is the subject of `connect`. For UDP it notes the peer.
 
 use agent_tracer_ebpf::{Attempt, Endpoints, Kind, NO_OFFSET, Route};
 use aya_ebpf::{
@@ -34,8 +34,8 @@ pub fn cgroup_connect4(context: SockAddrContext) -> i32 {
     GO_ON
 }
 
-/// `BPF_CGROUP_INET6_CONNECT`: in the context of the process that calls. Of an IPv6 socket, also to a mapped
-/// IPv4 address.
+/// `BPF_CGROUP_INET6_CONNECT`: in the context of the process that calls. The socket is of IPv6, the
+/// address may be a mapped IPv4 address.
 #[cgroup_sock_addr(connect6)]
 pub fn cgroup_connect6(context: SockAddrContext) -> i32 {
     let remote = remote_v6(&context);
@@ -43,7 +43,7 @@ pub fn cgroup_connect6(context: SockAddrContext) -> i32 {
     GO_ON
 }
 
-/// `BPF_CGROUP_UDP4_SENDMSG`: a datagram of a socket that is not connected, in the context of its sender.
+/// `BPF_CGROUP_UDP4_SENDMSG`: a datagram of an unconnected socket, in the context of its sender.
 #[cgroup_sock_addr(sendmsg4)]
 pub fn cgroup_sendmsg4(context: SockAddrContext) -> i32 {
     let remote = remote_v4(&context);
@@ -77,7 +77,7 @@ pub fn fib_table_lookup(context: RawTracePointContext) -> i32 {
     0
 }
 
-/// `prototype: (const struct net *net, const struct fib6_result *res, struct fib6_table *table, const struct flowi6 *flp)`
+/// `prototype: (const struct net *, const struct fib6_result *, struct fib6_table *, flowi6 *flp)`
 #[raw_tracepoint(tracepoint = "fib6_table_lookup")]
 pub fn fib6_table_lookup(context: RawTracePointContext) -> i32 {
     let (net, result) = (Object(context.arg::<u64>(0)), Object(context.arg::<u64>(1)));
@@ -90,7 +90,7 @@ pub fn fib6_table_lookup(context: RawTracePointContext) -> i32 {
     0
 }
 
-/// What `ip6_rt_type_to_error` makes of the type of a route.
+/// Maps the type of a route to an errno, as `ip6_rt_type_to_error` does.
 #[inline(always)]
 fn v6_error(net: Object, result: Object) -> Result<u32, i32> {
     const RTN_BLACKHOLE: u32 = 6;
@@ -112,7 +112,7 @@ fn v6_error(net: Object, result: Object) -> Result<u32, i32> {
     })
 }
 
-/// The thread, where it is inside of `connect(2)`, and what it asks for.
+/// Returns the current thread and its request, if it is inside of `connect(2)`.
 #[inline(always)]
 fn attempt() -> Option<(u64, Asked)> {
     // SAFETY: takes no arguments.
@@ -122,8 +122,8 @@ fn attempt() -> Option<(u64, Asked)> {
     Some((thread, *asked))
 }
 
-/// Whether it is there or not, a way to elsewhere is none of the attempt's: an interrupt takes what packets bring for the thread
-/// that it comes upon. To no address at all means to this machine, under whichever one the kernel chooses.
+/// Emits an answer, unless it is for another destination: an interrupt looks routes up for packets
+/// under any thread. No address at all means this machine, under an address of the kernel's choice.
 #[inline(always)]
 fn route(thread: u64, asked: Asked, destination: [u8; 16], error: u32) -> Result<(), i32> {
     if asked.remote != [0; 16] && asked.remote != destination || error == asked.error {
@@ -139,7 +139,7 @@ fn route(thread: u64, asked: Asked, destination: [u8; 16], error: u32) -> Result
     Ok(())
 }
 
-/// The IPv4 address of a mapped one; others as they are.
+/// Returns the IPv4 address of a mapped one, and other addresses unchanged.
 #[inline(always)]
 fn unmapped(address: [u8; 16]) -> [u8; 16] {
     const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
@@ -177,7 +177,7 @@ fn try_connect(context: &SockAddrContext, remote: Endpoints) -> Result<(), i32> 
     Ok(())
 }
 
-/// The thread is inside of another call: what the routing table says to it now is not about the attempt before.
+/// Forgets the thread's attempt: it is in another call, and later answers concern that call.
 #[inline(always)]
 pub fn is_over() {
     // SAFETY: takes no arguments.

@@ -1,4 +1,4 @@
-//! Processes come to be in other cgroups: that is how systemd puts a process into its unit.
+//! Emits moves of processes to other cgroups. That is how systemd puts a process into its unit.
 
 use agent_tracer_ebpf::{Cgroup, Kind, PATH_LIMIT};
 use aya_ebpf::{
@@ -20,20 +20,20 @@ const UNIFIED: u32 = 0;
 /// cgroup2 has not taken over. NUL included.
 const SYSTEMD: [u8; 8] = *b"systemd\0";
 
-/// Names that are passed at most. systemd nests no deeper than ten; containers in containers might.
+/// Limit of names in a path. systemd nests at most ten deep; nested containers may go deeper.
 const STEPS: usize = 24;
 
 /// `NAME_MAX` and its NUL.
 const NAME_BYTES: u32 = 256;
 
-/// Which scratch space: a program that interrupts another must not write into the other's.
+/// Selects a scratch space: a program and the one that interrupts it each have their own.
 #[derive(Clone, Copy)]
 pub enum Of {
     Attach = 0,
     Fork = 1,
 }
 
-/// `prototype: (struct cgroup *dst_cgrp, const char *path, struct task_struct *task, bool threadgroup)`
+/// `prototype: (struct cgroup *dst_cgrp, const char *, struct task_struct *task, bool threadgroup)`
 #[raw_tracepoint(tracepoint = "cgroup_attach_task")]
 pub fn cgroup_attach_task(context: RawTracePointContext) -> i32 {
     let cgroup = Object(context.arg::<u64>(0));
@@ -55,8 +55,8 @@ fn try_attach(cgroup: Object, task: Object) -> Result<(), i32> {
     send(cgroup, task, Of::Attach)
 }
 
-/// Tells the cgroup of a child that is not that of its parent, of the unified hierarchy: the only one
-/// that a process can be born into.
+/// Emits the cgroup of a child that differs from its parent's. Only in the unified hierarchy can a
+/// process be born into another cgroup.
 #[inline(always)]
 pub fn born_elsewhere(parent: Object, child: Object) -> Result<(), i32> {
     let own = child.follow(setting!(task_cgroups))?;
@@ -76,8 +76,8 @@ fn send(cgroup: Object, task: Object, of: Of) -> Result<(), i32> {
     const LIMIT: u32 = PATH_LIMIT as u32;
     let header = task::header(Kind::Cgroup, task)?;
     let scratch = CGROUP_SCRATCH.get_ptr_mut(of as u32).ok_or(-2)?;
-    // SAFETY: a map value is valid as long as the program runs. The end of the path is kept there, not
-    // in a register, for the reason that `path::walk` has.
+    // SAFETY: a map value is valid as long as the program runs. It holds the end of the path,
+    // rather than a register, for the reason given at `path::walk`.
     let (path, end) = unsafe {
         (
             (&raw mut (*scratch).path).cast::<u8>(),

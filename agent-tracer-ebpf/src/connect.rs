@@ -1,4 +1,4 @@
-//! TCP sockets: who asked for a connection or listens for some, and what became of it.
+//! Emits connects and listens of TCP sockets with their owners, and the later states of sockets.
 
 use agent_tracer_ebpf::{Connect, Endpoints, Header, Kind, LOST_SOCKETS, Listen, SocketState};
 use aya_ebpf::{
@@ -26,10 +26,10 @@ const TCP_CLOSE: u32 = 7;
 const TCP_LAST_ACK: u32 = 9;
 const TCP_LISTEN: u32 = 10;
 
-/// No state: nothing is told of the socket yet.
+/// No state: no state of the socket was emitted yet.
 const NEW: u32 = 0;
 
-/// What came before was not told: some kernels leave tracepoints out in interrupts under load, and even perf(1) misses them.
+/// An earlier state was lost: under load, some kernels skip tracepoints in interrupts.
 const MISSED: i32 = -3;
 
 /// `1 << SOCK_DONE`: the peer's FIN came.
@@ -68,9 +68,9 @@ pub fn inet_sock_set_state(context: RawTracePointContext) -> i32 {
     0
 }
 
-/// The same hook once more. The kernel runs no program twice at a time on a CPU (`bpf_prog.active`): a change of state in an
-/// interrupt that comes upon the other program would be lost. This one tells what the other one has not; an interrupt that comes
-/// upon this one finds the other one free. In an interrupt, nobody connects or listens.
+/// Hooks the tracepoint again. The kernel runs a program once at a time on a CPU
+/// (`bpf_prog.active`), so one program would lose changes in an interrupt of itself. Each emits the
+/// changes that the other cannot. No process connects or listens in an interrupt.
 #[raw_tracepoint(tracepoint = "inet_sock_set_state")]
 pub fn inet_sock_set_state_in_interrupt(context: RawTracePointContext) -> i32 {
     let socket = Object(context.arg::<u64>(0));
@@ -104,7 +104,7 @@ fn try_connect<C: EbpfContext>(context: &C, socket: Object) -> Result<(), i32> {
     }
     // SAFETY: the value is not looked at.
     if unsafe { SOCKETS.get(socket.0) }.is_some() {
-        // The end of the connection before was not told.
+        // The end of the previous connection was not emitted.
         emit::lost(Kind::SocketState as u32);
     }
     if SOCKETS.insert(socket.0, NEW as u8, 0).is_err() {
@@ -153,19 +153,19 @@ fn try_state(socket: Object, from: u32, to: u32) -> Result<(), i32> {
         }
     }
     let Some(told) = told else { return Ok(()) };
-    // SAFETY: a value of the map; whoever changes the state of a socket holds its lock.
+    // SAFETY: a value of the map; each change of a socket's state happens under its lock.
     let before = u32::from(unsafe { core::ptr::replace(told, to as u8) });
     if before == to {
         return Ok(());
     }
     if cookie == 0 {
         if from == TCP_LISTEN && to == TCP_SYN_RECV {
-            // Its end was not told, and it is another connection by now: one that somebody else asked for.
+            // Its end was not emitted, and it now is another connection, which a peer asked for.
             let _ = SOCKETS.remove(address);
             return Err(MISSED);
         }
         if before == NEW && from != TCP_SYN_SENT && from != TCP_LISTEN {
-            // That it was answered was not told.
+            // The answer to its SYN was not emitted.
             emit::lost(Kind::SocketState as u32);
         }
     }

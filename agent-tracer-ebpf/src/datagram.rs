@@ -1,5 +1,5 @@
-//! UDP: who binds a socket, whom a process sends to, and how much goes to and fro. A datagram is counted, and told
-//! only when it is the first to its peer.
+//! Emits binds of UDP sockets and the first datagram to each peer, and counts the traffic with
+//! each peer.
 
 use agent_tracer_ebpf::{
     Bind, Endpoints, Header, Kind, LOST_PEERS, Peer, PeerCount, PeerKey, Released,
@@ -113,7 +113,7 @@ fn try_bind(context: &SockContext, family: u16, local: [u8; 16]) -> Result<(), i
     Ok(())
 }
 
-/// Notes that a UDP socket is about to be bound to any port, which is not seen any more once it is.
+/// Notes a bind of a UDP socket to any port. After the bind, that choice is no longer visible.
 #[inline(always)]
 fn note_any_port(context: &SockAddrContext) -> Result<(), i32> {
     attempt::is_over();
@@ -139,8 +139,8 @@ fn cookie(context: &SockContext) -> u64 {
     unsafe { bpf_get_socket_cookie(context.as_ptr()) }
 }
 
-/// Notes that the process that runs is about to send to `remote`. Nothing is told of it before it does: the
-/// C library connects sockets to every address it knows, only to see which way it would go.
+/// Notes that the current process may send to `remote`. The record waits for the first datagram:
+/// the C library connects sockets to all known addresses, only to find their routes.
 #[inline(always)]
 pub fn note(cookie: u64, remote: &Endpoints) -> Result<(), i32> {
     if remote.remote_port == 0 {
@@ -155,7 +155,7 @@ pub fn note(cookie: u64, remote: &Endpoints) -> Result<(), i32> {
     Ok(())
 }
 
-/// The address that the packet will have: a mapped IPv4 address is one, and none at all is this machine.
+/// Returns the address in the packet: IPv4 for a mapped address, this machine's for none.
 #[inline(always)]
 fn as_sent(remote: &Endpoints) -> [u8; 16] {
     const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
@@ -206,8 +206,8 @@ fn remember(key: &PeerKey, header: Header, state: u64) {
     }
 }
 
-/// Counts datagrams that leave; whether the peer is one of somebody's. Answers to strangers count for the socket that
-/// they wrote to.
+/// Counts outgoing datagrams; returns true if the peer is known. Answers to strangers count for the
+/// socket that received their datagrams.
 #[inline(always)]
 pub fn sent(key: PeerKey, endpoints: &Endpoints, count: u64, bytes: u64) -> bool {
     let Some(peer) = UDP_PEERS.get_ptr_mut(key) else {
@@ -240,7 +240,7 @@ pub fn sent(key: PeerKey, endpoints: &Endpoints, count: u64, bytes: u64) -> bool
     true
 }
 
-/// Counts datagrams that arrive: for the peer that they come from or, from a stranger, for the socket that is bound.
+/// Counts incoming datagrams: for their peer or, from a stranger, for the bound socket.
 #[inline(always)]
 pub fn received(key: PeerKey, count: u64, bytes: u64) {
     let peer = UDP_PEERS.get_ptr_mut(key);
@@ -264,7 +264,7 @@ pub fn received(key: PeerKey, count: u64, bytes: u64) {
     }
 }
 
-/// The key of the end that a socket is bound to.
+/// Returns the key of a socket's bound end.
 #[inline(always)]
 fn bound(cookie: u64) -> PeerKey {
     key(cookie, [0; 16], 0)
@@ -288,7 +288,7 @@ unsafe fn back(peer: *mut PeerCount, count: u64, bytes: u64) {
     }
 }
 
-/// Two CPUs may count for one peer at the same time.
+/// Adds atomically: two CPUs may count for one peer at the same time.
 #[inline(always)]
 unsafe fn add(counter: *mut u64, count: u64) {
     // Rust's own atomics want more of a target than this one has.
@@ -302,7 +302,7 @@ unsafe fn add(counter: *mut u64, count: u64) {
     }
 }
 
-/// The header of a record that is about no process.
+/// Returns the header of a record without a process.
 #[inline(always)]
 pub fn of_nobody(kind: Kind) -> Header {
     Header {

@@ -11,9 +11,9 @@ const BPF_RB_NO_WAKEUP: u64 = 1;
 const BPF_RB_FORCE_WAKEUP: u64 = 2;
 const BPF_RB_AVAIL_DATA: u64 = 0;
 
-/// The reader comes by every few milliseconds by itself. Waking it for each record would
-/// cost the traced program an interrupt an event, so it is woken only when an eighth of
-/// the buffer is full.
+/// Wakes the reader only when an eighth of the buffer is full. It reads every few milliseconds
+/// anyway, and a wakeup for each record would cost the traced program an interrupt an event.
+/// Returns the flags for that.
 #[inline(always)]
 pub fn wakeup() -> u64 {
     if EVENTS.query(BPF_RB_AVAIL_DATA) > u64::from(RING_BYTES) / 8 {
@@ -31,8 +31,8 @@ pub fn record<T>(kind: Kind, record: &T) {
     }
 }
 
-/// Submits a record that any user can cause millions of, unless half of the buffer is taken:
-/// what is left is for forks, execs, exits and connections.
+/// Submits a record of a kind that any user can cause in millions, unless the buffer is half full:
+/// the rest is for forks, execs, exits and connections.
 #[inline(always)]
 pub fn minor_record<T>(kind: Kind, record: &T) {
     if EVENTS.query(BPF_RB_AVAIL_DATA) > u64::from(RING_BYTES) / 2 {

@@ -1,4 +1,4 @@
-//! A process becomes another program.
+//! Emits execs: a process becomes another program.
 
 use agent_tracer_ebpf::{
     ARGV_CHUNK, ARGV_INLINE, ARGV_LIMIT, Arguments, EXEC_PAYLOAD, Exec, Identity, Kind, PATH_LIMIT,
@@ -34,13 +34,13 @@ pub fn sched_process_exec(context: RawTracePointContext) -> i32 {
     0
 }
 
-/// What later parts of the program need of earlier ones goes through the scratch space. The verifier
-/// forgets what it knows of a map value, so all ways that lead to the same point arrive in the same
-/// state there. With registers, Linux 6.1 went through 842,000 instructions, of the million that it
-/// allows; newer kernels do not mind.
+/// Passes values between parts of the program through the scratch space. The verifier knows nothing
+/// about a map value, so all paths to one point arrive there in the same state. With registers,
+/// the verifier of Linux 6.1 went through 842,000 instructions, and allows a million. Newer kernels
+/// need fewer.
 fn try_exec(task: Object, former_tid: u32, binary: Object) -> Result<(), i32> {
     let header = task::header(Kind::Exec, task)?;
-    // By now the thread has the number of its group; the kernel tells the one that it had.
+    // By now the thread has the number of its group; the argument is its former number.
     let former_tid = match task.read::<u32>(setting!(task_pid))? {
         same if same == former_tid => 0,
         _ => former_tid,
@@ -50,7 +50,7 @@ fn try_exec(task: Object, former_tid: u32, binary: Object) -> Result<(), i32> {
     let arguments_start: u64 = mm.read(setting!(mm_arg_start))?;
     let arguments_end: u64 = mm.read(setting!(mm_arg_end))?;
     let argv_bytes = arguments_end.saturating_sub(arguments_start) as u32;
-    // SAFETY: a map value is valid as long as the program runs, and this one is this program's alone.
+    // SAFETY: a map value is valid as long as the program runs, and only this program uses it.
     let (payload, notes) = unsafe {
         (&raw mut (*scratch).flags).write_volatile(0);
         ((&raw mut (*scratch).payload).cast::<u8>(), Notes(scratch))
@@ -73,7 +73,7 @@ fn try_exec(task: Object, former_tid: u32, binary: Object) -> Result<(), i32> {
     let fs = Object(task.word(setting!(task_fs)));
     let file = Object(mm.word(setting!(mm_exe_file)));
     let identity = program::identify(task, fs, file);
-    // SAFETY: as above. Only now: what is sent ahead uses the same space.
+    // SAFETY: as above. Only now, since parts of argv that go ahead use the same space.
     unsafe { (&raw mut (*scratch).identity).write(identity) };
 
     let after_texts = filename + interpreter;
@@ -130,7 +130,7 @@ struct Notes(*mut ExecScratch);
 
 #[derive(Clone, Copy)]
 enum Note {
-    /// Where the payload ends so far.
+    /// End of the payload so far.
     End,
     /// [`Exec::UNREADABLE_ARGV`] and the others.
     Flags,
@@ -178,8 +178,8 @@ impl Notes {
     }
 }
 
-/// Sends what of a long argv does not fit into the exec record, whole chunks of it, and notes how
-/// many bytes that was.
+/// Emits the part of a long argv that does not fit into the exec record, in whole chunks. Notes the
+/// number of its bytes.
 #[inline(always)]
 fn send_ahead(notes: Notes, header: agent_tracer_ebpf::Header, start: u64, argv_bytes: u32) {
     let wanted = argv_bytes.min(ARGV_LIMIT as u32);
@@ -218,7 +218,7 @@ fn send_ahead(notes: Notes, header: agent_tracer_ebpf::Header, start: u64, argv_
     }
 }
 
-/// Copies a NUL-terminated kernel string to `payload + offset`; the length without NUL.
+/// Copies a NUL-terminated kernel string to `payload + offset`. Returns its length without NUL.
 #[inline(always)]
 fn text(payload: *mut u8, offset: u32, string: u64) -> u32 {
     // SAFETY: the offset is at most PATH_LIMIT, and three times PATH_LIMIT bytes follow it.

@@ -1,6 +1,6 @@
-//! Which file a process executes and what it sees of the machine, for the ABI. It holds no logic.
+//! Declares the identity of an executable for the ABI: its file, and the view of its process.
 
-/// Follows the fixed part of an [`Exec`](crate::Exec) record. What could not be read is 0.
+/// Follows the fixed part of an [`Exec`](crate::Exec) record. A member that is unreadable is 0.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Identity {
@@ -16,19 +16,19 @@ pub struct Identity {
     pub group: u32,
     /// `mnt_id` of the root directory of the process.
     pub root_mount: u32,
-    /// Inode number of the mount namespace that the executable is in; 0 where it is in none.
+    /// Inode number of the executable's mount namespace; 0 if it has none.
     pub file_namespace: u32,
     /// Inode number of the mount namespace of the process.
     pub mount_namespace: u32,
     /// Inode number of the user namespace of the process.
     pub user_namespace: u32,
-    /// How many ranges of user ids that namespace maps.
+    /// Count of the ranges of user ids in that namespace.
     pub ranges: u32,
     /// First user id of the first range, as the namespace sees it.
     pub inner: u32,
     /// The same in the initial user namespace.
     pub outer: u32,
-    /// How many the first range has.
+    /// Count of the user ids in the first range.
     pub count: u32,
     /// `i_mode` of the executable.
     pub mode: u16,

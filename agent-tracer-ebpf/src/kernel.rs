@@ -5,11 +5,11 @@ use aya_ebpf::helpers::{
     bpf_probe_read_kernel, generated::bpf_probe_read_kernel as bpf_probe_read_kernel_raw,
 };
 
-/// Error of a read of a field that this kernel does not have, or through a null pointer. Helpers
-/// answer with an errno of theirs.
+/// Error of a read of a field that this kernel lacks, or through a null pointer. Helpers return
+/// errnos instead.
 const ABSENT: i32 = -2;
 
-/// What a program answers when an event is none of the loader's business; not an errno.
+/// Error for an event outside of the loader's PID namespace; not an errno.
 pub const OUTSIDE: i32 = 1;
 
 /// Address of a kernel object; reads of it may fail but never fault.
@@ -36,8 +36,8 @@ impl Object {
         }
     }
 
-    /// The word at `offset`, 0 where it cannot be read. Without a branch: each one doubles what the
-    /// verifier of an older kernel goes through behind it.
+    /// Reads the word at `offset`; 0 if that fails. It has no branch, since each branch doubles the
+    /// work of an older verifier for the code after it.
     #[inline(always)]
     pub fn word(self, offset: u32) -> u64 {
         let mut word = 0_u64;
@@ -54,7 +54,7 @@ impl Object {
         word
     }
 
-    /// The half word at `offset`, likewise.
+    /// Reads the half word at `offset`, likewise.
     #[inline(always)]
     pub fn number(self, offset: u32) -> u32 {
         let mut number = 0_u32;
@@ -71,7 +71,7 @@ impl Object {
         number
     }
 
-    /// The object embedded at `offset`.
+    /// Returns the object embedded at `offset`.
     #[inline(always)]
     pub fn inner(self, offset: u32) -> Object {
         Object(self.0 + u64::from(offset))

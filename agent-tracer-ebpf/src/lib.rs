@@ -25,10 +25,10 @@ pub static OBJECT: &[u8] = &{
     &ALIGNED.0
 };
 
-/// An offset that this kernel's BTF does not have; what needs it is left out.
+/// An offset that this kernel's BTF lacks. The facts that need it are left out.
 pub const NO_OFFSET: u32 = u32::MAX;
 
-/// What a record is. The number is also the index of its counter in the map of losses.
+/// The kind of a record. Its number is also the index of its counter in the map of losses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
 pub enum Kind {
@@ -84,7 +84,7 @@ impl Kind {
         Kind::Payload,
     ];
 
-    /// The kind with this number.
+    /// Returns the kind with this number.
     pub fn from_number(number: u32) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| *kind as u32 == number)
     }
@@ -106,12 +106,12 @@ pub const LOST_SOCKETS: u32 = 0;
 pub struct Header {
     /// Nanoseconds since boot, suspend included (`bpf_ktime_get_boot_ns`).
     pub boot_ns: u64,
-    /// When the process started, same clock (`task_struct.group_leader.start_boottime`).
+    /// Start of the process, same clock (`task_struct.group_leader.start_boottime`).
     pub start_ns: u64,
     /// A [`Kind`].
     pub kind: u32,
-    /// Thread group id, as numbered in the PID namespace of the loader; 0 when the record
-    /// is about no process.
+    /// Thread group id, as numbered in the PID namespace of the loader; 0 in a record without a
+    /// process.
     pub pid: u32,
     /// Thread id, numbered likewise.
     pub tid: u32,
@@ -125,7 +125,7 @@ pub struct Header {
 pub struct Fork {
     /// The child.
     pub header: Header,
-    /// When the process that called fork started.
+    /// Start of the process that called fork.
     pub parent_start_ns: u64,
     /// The process that called fork; 0 when it is outside of the loader's PID namespace.
     pub parent_pid: u32,
@@ -142,9 +142,9 @@ pub struct Fork {
 pub struct Arguments {
     /// The process that calls exec.
     pub header: Header,
-    /// Where in the argv area these bytes begin.
+    /// Position of the bytes in the argv area.
     pub offset: u32,
-    /// How many bytes follow.
+    /// Count of the bytes that follow.
     pub length: u32,
 }
 
@@ -214,10 +214,11 @@ pub struct Rename {
     pub to: [u8; COMM_BYTES],
 }
 
-/// A process came to be in another cgroup, of the unified hierarchy or of the one that systemd keeps its
-/// units in: raw tracepoint `cgroup_attach_task`, or `sched_process_fork` of a child that was put into
-/// a cgroup other than its parent's (`CLONE_INTO_CGROUP`). The header is that of the process, which is
-/// not always the one that moves it.
+/// A process is in another cgroup: raw tracepoint `cgroup_attach_task`, or `sched_process_fork` of
+/// a child with `CLONE_INTO_CGROUP`.
+///
+/// The cgroup is of the unified hierarchy, or of systemd's own. The header is that of the process;
+/// another process may have moved it.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Cgroup {
@@ -262,8 +263,8 @@ pub struct Connect {
     pub endpoints: Endpoints,
 }
 
-/// A process calls `connect(2)` for TCP: cgroup `connect4` and `connect6`. Unless a [`Connect`] with the same
-/// cookie follows, no SYN was sent.
+/// A process calls `connect(2)` for TCP: cgroup `connect4` and `connect6`. No SYN was sent unless a
+/// [`Connect`] with the same cookie follows.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Attempt {
@@ -275,8 +276,9 @@ pub struct Attempt {
     pub endpoints: Endpoints,
 }
 
-/// What the routing table said to a thread that is inside of `connect(2)`: raw tracepoints `fib_table_lookup` and
-/// `fib6_table_lookup`. The last one counts; none is sent while there is no error.
+/// Answer of the routing table to a thread inside of `connect(2)`: raw tracepoints
+/// `fib_table_lookup` and `fib6_table_lookup`. The last one counts. A thread without an error has
+/// none.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Route {
@@ -300,8 +302,8 @@ pub struct Listen {
     pub endpoints: Endpoints,
 }
 
-/// Bytes of a connection: the first that the client sends, or an answer of a DNS server. `cgroup_skb`; the current
-/// task may be anyone. The bytes follow; the record may be longer than they are.
+/// Bytes of a connection: the first of a client, or an answer of a DNS server. `cgroup_skb`, under
+/// any current task. The bytes follow; the record may be longer than they are.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Payload {
@@ -309,9 +311,9 @@ pub struct Payload {
     pub header: Header,
     /// `sk_cookie`.
     pub cookie: u64,
-    /// Where in the stream of that direction they begin; of a datagram, where in it.
+    /// Their position in the stream of that direction, or in the datagram.
     pub offset: u64,
-    /// How many bytes follow.
+    /// Count of the bytes that follow.
     pub length: u32,
     /// [`Payload::SENT`] and the others.
     pub flags: u32,
@@ -326,16 +328,16 @@ impl Payload {
     pub const LAST: u32 = 4;
 }
 
-/// A socket that [`Connect`] announced, or that the loader named, changed its state: raw tracepoint
-/// `inet_sock_set_state`. The current task may be anyone, so the header names none.
+/// A socket of a [`Connect`], or one that the loader named, changed its state: raw tracepoint
+/// `inet_sock_set_state`. Any task may be the current one, so the header has no process.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct SocketState {
     /// Only the time is set.
     pub header: Header,
-    /// Address of the `struct sock`; 0 for one that was there before the recording.
+    /// Address of the `struct sock`; 0 for a pre-existing one.
     pub socket: u64,
-    /// `sk_cookie` of one that was there before the recording, else 0.
+    /// `sk_cookie` of a pre-existing one, else 0.
     pub cookie: u64,
     /// Payload bytes handed to the network, without retransmissions (`bytes_sent - bytes_retrans`).
     pub bytes_sent: u64,

@@ -1,9 +1,9 @@
-//! How much is carried, remembered and looked at, each with its arithmetic.
+//! Limits of records and tables, each with its arithmetic.
 
 /// Bytes of a task's `comm`, NUL included (`TASK_COMM_LEN`).
 pub const COMM_BYTES: usize = 16;
 
-/// argv is captured whole up to this size; beyond it is truncated and marked so.
+/// Bytes of argv that are captured. A longer argv is truncated and marked so.
 pub const ARGV_LIMIT: usize = 128 * 1024;
 
 /// argv bytes carried by one [`Arguments`] record.
@@ -29,15 +29,15 @@ pub const RING_BYTES: u32 = 8 * 1024 * 1024;
 /// about 64 bytes are 2 MiB of kernel memory.
 pub const SOCKET_LIMIT: u32 = 32 * 1024;
 
-/// Peers of UDP sockets that are counted at the same time: 16,384 entries of about 160 bytes are 2.5 MiB of kernel
-/// memory. Those that were silent for longest make room for new ones.
+/// Limit of UDP peers that are counted at a time: 16,384 entries of about 160 bytes are 2.5 MiB of
+/// kernel memory. A new peer replaces the one that was silent for longest.
 pub const PEER_LIMIT: u32 = 16 * 1024;
 
 /// Threads that can be inside of `connect(2)` at the same time: 8,192 entries of about 64 bytes.
 pub const ATTEMPT_LIMIT: u32 = 8 * 1024;
 
-/// How many of the first bytes that a client sends are looked at. A ClientHello with post-quantum key shares is
-/// 1,800 bytes long, the head of an HTTP request seldom more than 4,000.
+/// Count of a client's first bytes that are emitted. A ClientHello with post-quantum key shares has
+/// 1,800 bytes, the head of an HTTP request seldom more than 4,000.
 pub const OPENING_LIMIT: u32 = 8 * 1024;
 
 /// Payload bytes that one [`Payload`] record carries at most. Longer payloads are sent in several.

@@ -1,4 +1,4 @@
-//! What the programs share with the loader: the ring buffer, counters and scratch space.
+//! Maps that the programs share with the loader: ring buffer, counters, tables and scratch space.
 
 use agent_tracer_ebpf::{
     ATTEMPT_LIMIT, Cgroup, EXEC_PAYLOAD, Exec, Identity, LOSS_COUNTERS, PATH_LIMIT, PEER_LIMIT,
@@ -9,7 +9,7 @@ use aya_ebpf::{
     maps::{HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
 
-/// All records go through this one buffer, so that their order is the order in which they happened.
+/// The one buffer of all records, so that they are in the order of their events.
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
 
@@ -17,23 +17,23 @@ pub static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
 #[map]
 pub static LOSSES: PerCpuArray<u64> = PerCpuArray::with_max_entries(LOSS_COUNTERS, 0);
 
-/// Sockets between connect and close, so that state changes of all others are ignored; each with the last state that was told
-/// of it.
+/// Sockets between connect and close, each with the last state that was emitted. State changes of
+/// other sockets are ignored.
 #[map]
 pub static SOCKETS: HashMap<u64, u8> = HashMap::with_max_entries(SOCKET_LIMIT, 0);
 
-/// Sockets that were there before the recording, by cookie (`sk_cookie`): nobody told their addresses. Filled in by
-/// the loader, with a state that is none; about 64 bytes each, as the others.
+/// Pre-existing sockets by cookie (`sk_cookie`), since their kernel addresses are unknown. The
+/// loader adds them, with a state of 0. About 64 bytes each, as above.
 #[map]
 pub static EARLIER_SOCKETS: HashMap<u64, u8> = HashMap::with_max_entries(SOCKET_LIMIT, 0);
 
-/// What a thread inside of `connect(2)` asks for.
+/// The request of a thread inside of `connect(2)`.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Asked {
-    /// As in `Endpoints`; that of a mapped address is the IPv4 address.
+    /// As in `Endpoints`; a mapped address as its IPv4 address.
     pub remote: [u8; 16],
-    /// What the routing table last said to it: a positive errno or 0.
+    /// The last answer of the routing table: a positive errno or 0.
     pub error: u32,
 }
 
@@ -41,7 +41,7 @@ pub struct Asked {
 #[map]
 pub static ATTEMPTS: HashMap<u64, Asked> = HashMap::with_max_entries(ATTEMPT_LIMIT, 0);
 
-/// Whom UDP sockets talk to. The loader reads the counts and removes what it has read.
+/// Peers of UDP sockets. The loader reads the counts and removes entries of closed sockets.
 #[map]
 pub static UDP_PEERS: LruHashMap<PeerKey, PeerCount> = LruHashMap::with_max_entries(PEER_LIMIT, 0);
 
@@ -67,7 +67,7 @@ pub struct CgroupScratch {
     pub record: Cgroup,
     /// One name more than the limit.
     pub path: [u8; PATH_LIMIT + 256],
-    /// Where the path ends so far; not part of the record.
+    /// End of the path so far; not part of the record.
     pub end: u32,
 }
 
@@ -81,7 +81,7 @@ pub static EXEC_SCRATCH: PerCpuArray<ExecScratch> = PerCpuArray::with_max_entrie
 #[unsafe(no_mangle)]
 static SETTINGS: Settings = Settings::UNKNOWN;
 
-/// The loader's settings. Volatile, or the compiler would fold the placeholder values in.
+/// Reads one of the loader's settings. Volatile, or the compiler would use the placeholder value.
 macro_rules! setting {
     ($field:ident) => {
         // SAFETY: a read of a static that nothing writes once the program is loaded.

@@ -1,5 +1,5 @@
-//! Packets of sockets, as they leave and arrive: of TCP the first bytes that a client sends and what DNS servers
-//! answer, of UDP their number and what DNS servers answer. Everything else passes with a glance at its socket.
+//! Emits the first bytes of TCP clients and the answers of DNS servers, and counts UDP datagrams.
+//! For all other packets it only reads their socket.
 
 use agent_tracer_ebpf::{DNS_PORT, Endpoints, OPENING_LIMIT, Payload};
 use aya_ebpf::{
@@ -22,25 +22,25 @@ const IPPROTO_UDP: u32 = 17;
 const UDP_HEADER: u32 = 8;
 const TCP_SYN: u8 = 2;
 
-/// What a query or an answer over UDP can be long at most, of which the rest is not looked at.
+/// Bytes of a DNS message over UDP that are emitted at most.
 const DNS_LIMIT: u32 = 2 * 2048;
 
-/// `BPF_CGROUP_INET_EGRESS`: the packet begins with its IP header, and may be as long as segmentation offload
-/// allows.
+/// `BPF_CGROUP_INET_EGRESS`: the packet begins with its IP header, and may be as long as
+/// segmentation offload allows.
 #[cgroup_skb(egress)]
 pub fn cgroup_egress(context: SkBuffContext) -> i32 {
     let _ = leaves(&context);
     GO_ON
 }
 
-/// `BPF_CGROUP_INET_INGRESS`: the packet has found its socket, which has not seen it.
+/// `BPF_CGROUP_INET_INGRESS`: the packet has its socket, but the socket does not have it yet.
 #[cgroup_skb(ingress)]
 pub fn cgroup_ingress(context: SkBuffContext) -> i32 {
     let _ = arrives(&context);
     GO_ON
 }
 
-/// The socket of a packet, with all its fields.
+/// Returns the socket of a packet, with all its fields.
 #[inline(always)]
 fn socket(context: &SkBuffContext) -> Option<*mut bpf_sock> {
     // SAFETY: the kernel hands over a valid context, and the helper checks the rest.
@@ -73,14 +73,14 @@ fn leaves(context: &SkBuffContext) -> Option<()> {
     // SAFETY: the verifier knows this pointer.
     let (acknowledged, received, expected) =
         unsafe { ((*tcp).bytes_acked, (*tcp).bytes_received, (*tcp).snd_una) };
-    // Bulk transfers end here: the peer has answered, or has confirmed more than is looked at.
+    // Bulk transfers end here: the peer has answered, or has confirmed all bytes of interest.
     if received != 0 || acknowledged > u64::from(OPENING_LIMIT) {
         return None;
     }
     let packet = Packet::read(context)?;
     let segment = Segment::read(context, &packet)?;
-    // The kernel counts the SYN as a byte that was acknowledged, so the first one of payload has offset 1. What is
-    // sent again lies before `snd_una` and wraps to where nobody looks.
+    // The kernel counts the SYN as an acknowledged byte, so the first byte of payload has offset 1.
+    // A retransmission lies before `snd_una`, so its offset wraps and is out of range.
     let ahead = segment.sequence.wrapping_sub(expected);
     let offset = (acknowledged + u64::from(ahead) + u64::from(segment.is_syn)).wrapping_sub(1);
     if offset >= u64::from(OPENING_LIMIT) {
@@ -138,7 +138,7 @@ fn datagrams_leave(context: &SkBuffContext, socket: *mut bpf_sock) -> Option<()>
     if datagram::sent(key, &endpoints, count, bytes) {
         return Some(());
     }
-    // A firewall of this machine may have changed where it goes; a connected socket knows where it was to go.
+    // A firewall of this machine may have rewritten the packet; a connected socket has its peer.
     // SAFETY: the verifier knows this pointer.
     let (port, address) = unsafe { ((*socket).dst_port, (*socket).dst_ip4) };
     if packet.family != AF_INET || port == 0 {
@@ -179,7 +179,7 @@ fn datagrams_arrive(context: &SkBuffContext) -> Option<()> {
     Some(())
 }
 
-/// How many datagrams a packet is, and their payload bytes.
+/// Counts the datagrams in a packet, and their payload bytes.
 #[inline(always)]
 fn amount(context: &SkBuffContext, packet: &Packet) -> (u64, u64) {
     // SAFETY: the kernel hands over a valid context.
@@ -195,7 +195,7 @@ fn cookie(context: &SkBuffContext) -> u64 {
     unsafe { bpf_get_socket_cookie(context.as_ptr()) }
 }
 
-/// Source and destination.
+/// Returns source and destination.
 #[inline(always)]
 fn ports(context: &SkBuffContext, packet: &Packet) -> Option<(u16, u16)> {
     let ports: [u8; 4] = load(context, packet.end)?;
@@ -205,10 +205,10 @@ fn ports(context: &SkBuffContext, packet: &Packet) -> Option<(u16, u16)> {
     ))
 }
 
-/// What the IP header says. Packets with extension headers are not looked into.
+/// Facts from the IP header. Packets with extension headers are not parsed.
 struct Packet {
     family: u16,
-    /// Where the header ends.
+    /// End of the header.
     end: u32,
     source: [u8; 16],
     destination: [u8; 16],
@@ -242,11 +242,11 @@ impl Packet {
     }
 }
 
-/// What the TCP header says.
+/// Facts from the TCP header.
 struct Segment {
     sequence: u32,
     is_syn: bool,
-    /// Where the payload begins, and how long it is; never 0.
+    /// Start and length of the payload; the length is never 0.
     begins: u32,
     length: u32,
 }
@@ -273,7 +273,7 @@ impl Segment {
 #[inline(always)]
 fn load<const N: usize>(context: &SkBuffContext, offset: u32) -> Option<[u8; N]> {
     let mut bytes = [0_u8; N];
-    // SAFETY: the helper writes all of the bytes or answers an error.
+    // SAFETY: the helper writes all of the bytes or returns an error.
     let answer = unsafe {
         bpf_skb_load_bytes(
             context.as_ptr().cast(),

@@ -4,8 +4,8 @@ use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
 
 use crate::{kernel::Object, maps::setting};
 
-/// Names and mounts that are passed at most. The walk is a bounded loop that the verifier
-/// goes through once a step, so the bound is also what keeps loading quick.
+/// Limit of names and mounts in one walk. The verifier goes through the loop once a step, so the
+/// limit also bounds the time of a load.
 const STEPS: usize = 48;
 
 /// `NAME_MAX` and its NUL.
@@ -19,7 +19,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Reads a `struct path`; one that cannot be read is a place that no walk gets away from.
+    /// Reads a `struct path`. If that fails, a walk from it ends at once.
     #[inline(always)]
     pub fn read(path: Object) -> Place {
         Place {
@@ -33,9 +33,9 @@ impl Place {
 /// moves `end` behind them, and returns whether the top was reached. `LIMIT` bounds the end; it is
 /// a power of two, and `destination` has `NAME_BYTES` more.
 ///
-/// `end` lives in a map value, not in a register: the verifier forgets what it knows of a
-/// map value at each load, so all ways through one step arrive at the next in the same
-/// state. With a register they did not, and 48 steps were more than a million states.
+/// `end` lives in a map value, not in a register. The verifier knows nothing about a map value, so
+/// all paths through one step arrive at the next one in the same state. With a register, 48 steps
+/// were more than a million states.
 #[inline(always)]
 pub fn walk<const LIMIT: u32>(
     destination: *mut u8,
@@ -101,7 +101,7 @@ pub fn walk<const LIMIT: u32>(
         // SAFETY: as above.
         unsafe { end.write_volatile(next) };
         if dentry.0 == parent {
-            // A file in no directory, such as one of memfd_create(2): it has a name all the same.
+            // A file outside of all directories, as of memfd_create(2): it still has a name.
             return true;
         }
         dentry = Object(parent);

@@ -1,4 +1,4 @@
-//! Bytes of packets on their way to user space. What they mean is not known here.
+//! Emits bytes of packets, without parsing them.
 
 use agent_tracer_ebpf::{Kind, PAYLOAD_CHUNK, PAYLOAD_SMALL, Payload};
 use aya_ebpf::{
@@ -18,7 +18,7 @@ struct Record<const N: usize> {
     bytes: [u8; N],
 }
 
-/// Sends `length` bytes, at least one, that begin at `from` in the packet, in as many records as that takes.
+/// Emits `length` bytes of the packet, at least one, from `from` on, in as many records as needed.
 #[inline(always)]
 pub fn send(context: &SkBuffContext, from: u32, length: u32, offset: u64, flags: u32) {
     if length <= PAYLOAD_SMALL as u32 {
@@ -41,15 +41,15 @@ pub fn send(context: &SkBuffContext, from: u32, length: u32, offset: u64, flags:
 
 const _: () = assert!(PAYLOAD_SMALL.is_power_of_two() && PAYLOAD_CHUNK.is_power_of_two());
 
-/// Straight into the ring buffer: programs of packets interrupt one another on one CPU, so no scratch space is
-/// theirs alone.
+/// Writes directly into the ring buffer. Programs for packets interrupt one another on one CPU, so
+/// none can have a scratch space of its own.
 #[inline(always)]
 fn chunk<const N: usize>(context: &SkBuffContext, from: u32, length: u32, offset: u64, flags: u32) {
     if length == 0 {
         return;
     }
-    // The verifier is to see a length between 1 and N. It loses what the compiler knows of the range, which leaves out a
-    // mask that changes nothing; so the mask is written in assembly.
+    // The verifier needs a length between 1 and N. The compiler knows the range, so it would drop
+    // a mask that changes nothing; the verifier does not, hence the assembly.
     let mut length = u64::from(length.min(N as u32) - 1);
     // SAFETY: arithmetic alone.
     unsafe {
@@ -61,7 +61,7 @@ fn chunk<const N: usize>(context: &SkBuffContext, from: u32, length: u32, offset
         return;
     };
     let to = record.as_mut_ptr();
-    // SAFETY: the reserved memory is as large as the record; the helper writes so many bytes or reports an error.
+    // SAFETY: the reserved memory is as large as the record; the helper fills it or fails.
     let answer = unsafe {
         (&raw mut (*to).fixed).write(Payload {
             header: datagram::of_nobody(Kind::Payload),

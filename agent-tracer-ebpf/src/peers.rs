@@ -1,9 +1,10 @@
-//! UDP: sockets that are bound, the peers that they have, and how much went to and fro.
+//! Declares the records of UDP sockets and their peers, and the table of their traffic.
 
 use super::{Endpoints, Header};
 
-/// The first datagram from a UDP socket to a peer: cgroup `connect4/6` and `sendmsg4/6` know who, `cgroup_skb`
-/// egress sees it. Those that follow are counted in the map `UDP_PEERS` (see [`PeerCount`]).
+/// The first datagram from a UDP socket to a peer: cgroup `connect4/6` and `sendmsg4/6` have the
+/// process, `cgroup_skb` egress the datagram. The map `UDP_PEERS` counts those that follow, see
+/// [`PeerCount`].
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Peer {
@@ -15,8 +16,8 @@ pub struct Peer {
     pub endpoints: Endpoints,
 }
 
-/// A process bound a UDP socket: cgroup `post_bind4` and `post_bind6`. Datagrams of strangers are counted in the map
-/// `UDP_PEERS` under a peer of zeros.
+/// A process bound a UDP socket: cgroup `post_bind4` and `post_bind6`. The map `UDP_PEERS` counts
+/// datagrams of strangers under a peer of zeros.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Bind {
@@ -32,7 +33,7 @@ pub struct Bind {
     pub padding: u32,
 }
 
-/// A UDP socket is gone: cgroup `sock_release`. Whoever closed it last need not be its owner.
+/// A UDP socket is gone: cgroup `sock_release`. The process that closed it may not be its owner.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Released {
@@ -48,8 +49,8 @@ pub struct Released {
 pub struct PeerKey {
     /// `sk_cookie`.
     pub cookie: u64,
-    /// Remote address, network byte order. IPv4 addresses are in the first four bytes; zeros stand for all
-    /// that nothing was sent to.
+    /// Remote address, network byte order. IPv4 addresses are in the first four bytes; zeros stand
+    /// for all strangers.
     pub address: [u8; 16],
     /// Remote port, host byte order.
     pub port: u32,
@@ -58,7 +59,7 @@ pub struct PeerKey {
 }
 
 impl PeerKey {
-    /// The key as the loader hands it over.
+    /// Returns the key as words, for the loader.
     pub fn words(self) -> [u64; 4] {
         let [low, high] = [0, 8].map(|from| {
             let mut half = [0; 8];
@@ -71,7 +72,7 @@ impl PeerKey {
     }
 }
 
-/// Value of the map `UDP_PEERS`: who and how much.
+/// Value of the map `UDP_PEERS`: the process and its traffic.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct PeerCount {
@@ -94,17 +95,17 @@ impl PeerCount {
     pub const NEW: u64 = 0;
     /// A [`Peer`] or [`Bind`] record was sent.
     pub const TOLD: u64 = 1;
-    /// It wrote first, to a socket that is bound: what is sent to it is an answer, and counts with that.
+    /// It wrote first, to a bound socket. Datagrams to it are answers, and count for the socket.
     pub const STRANGER: u64 = 2;
     /// A socket that is about to be bound to any port.
     pub const ANY_PORT: u64 = 3;
 
-    /// A peer of a socket that was there before the recording, as the loader hands it over.
-    pub const TOLD_WORDS: [u64; size_of::<PeerCount>() / 8] =
+    /// A peer of a pre-existing socket as words, for the loader.
+    pub const EMITTED_WORDS: [u64; size_of::<PeerCount>() / 8] =
         [0, 0, 0, 0, 0, 0, 0, 0, PeerCount::TOLD];
 }
 
-/// What the loader reads of a [`PeerCount`].
+/// The counts of a [`PeerCount`], for the loader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Datagrams sent.
@@ -118,7 +119,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Out of a [`PeerCount`] as the loader gets it.
+    /// Extracts the counts from a [`PeerCount`] in words.
     pub fn from_words(words: [u64; size_of::<PeerCount>() / 8]) -> Traffic {
         let [_, _, _, _, sent, sent_bytes, received, received_bytes, _] = words;
         Traffic {

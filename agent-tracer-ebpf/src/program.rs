@@ -1,10 +1,10 @@
-//! Reads which file a process executes, and what it sees of the machine.
+//! Identifies the executable of a process, and the process's view of the machine.
 
 use agent_tracer_ebpf::Identity;
 
 use crate::{kernel::Object, maps::setting};
 
-/// Reads the identity. All reads are without a branch, which an older verifier would pay for.
+/// Reads the identity. No read has a branch, which would cost an older verifier much.
 #[inline(always)]
 pub fn identify(task: Object, fs: Object, file: Object) -> Identity {
     let inode = Object(file.word(setting!(file_inode)));
@@ -39,7 +39,7 @@ pub fn identify(task: Object, fs: Object, file: Object) -> Identity {
     }
 }
 
-/// The `struct mount` around a `struct vfsmount`.
+/// Returns the `struct mount` around a `struct vfsmount`.
 #[inline(always)]
 fn mount(inner: Object) -> Object {
     Object(inner.0.wrapping_sub(u64::from(setting!(mount_vfsmount))))

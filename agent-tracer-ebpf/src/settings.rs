@@ -1,10 +1,10 @@
-//! What the loader puts into the programs before they are loaded. Which members those are for is said by their names; it
-//! holds no logic.
+//! Declares the settings that the loader puts into the programs. Each is named after its member of
+//! a struct.
 
 use crate::NO_OFFSET;
 
-/// What the loader tells the programs before they are loaded: where the fields of the
-/// running kernel's structs are, in bytes, or [`NO_OFFSET`].
+/// Offsets of fields in the running kernel's structs, in bytes, or [`NO_OFFSET`]. The loader sets
+/// them before it loads the programs.
 #[derive(Clone, Copy)]
 #[repr(C)]
 #[expect(
@@ -100,7 +100,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Nothing is known yet.
+    /// Settings without any offset.
     pub const UNKNOWN: Settings = {
         // SAFETY: the struct is made of u32 alone, of which every bit pattern is a value.
         let mut unknown: Settings =
@@ -110,7 +110,7 @@ impl Settings {
         unknown
     };
 
-    /// The settings as the loader hands them over: one word a field, in this order.
+    /// Returns the settings for the loader: one word a field, in this order.
     pub fn words(self) -> [u32; size_of::<Settings>() / 4] {
         // SAFETY: the struct is made of u32 alone.
         unsafe { core::mem::transmute(self) }

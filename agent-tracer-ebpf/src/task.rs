@@ -1,4 +1,4 @@
-//! Processes come, go and change their name.
+//! Emits forks, exits and changes of names.
 
 use agent_tracer_ebpf::{COMM_BYTES, Exit, Fork, Header, Kind, NO_OFFSET, Rename};
 use aya_ebpf::{
@@ -16,7 +16,7 @@ use crate::{
 /// `SIGNAL_GROUP_EXIT`: `group_exit_code` holds the status of the whole group.
 const SIGNAL_GROUP_EXIT: u32 = 4;
 
-/// PID namespaces that are looked through at most (`MAX_PID_NS_LEVEL`).
+/// Limit of nested PID namespaces (`MAX_PID_NS_LEVEL`).
 const PID_NAMESPACE_LEVELS: u32 = 32;
 
 /// `prototype: (struct task_struct *parent, struct task_struct *child)`
@@ -118,8 +118,8 @@ fn try_rename(task: Object, to: Object) -> Result<(), i32> {
     Ok(())
 }
 
-/// The header of a record about `task`. Fails for a task outside of the loader's PID
-/// namespace: that one is none of its business.
+/// Makes the header of a record about `task`. Fails for a task outside of the loader's PID
+/// namespace: the loader does not follow it.
 #[inline(always)]
 pub fn header(kind: Kind, task: Object) -> Result<Header, i32> {
     let leader = task.follow(setting!(task_group_leader))?;
@@ -138,15 +138,15 @@ pub fn header(kind: Kind, task: Object) -> Result<Header, i32> {
     })
 }
 
-/// The task that runs.
+/// Returns the current task.
 #[inline(always)]
 pub fn current() -> Object {
     // SAFETY: takes no arguments.
     Object(unsafe { bpf_get_current_task() })
 }
 
-/// The number of a task in the loader's PID namespace; `field` is where it is for the
-/// initial one.
+/// Returns the number of a task in the loader's PID namespace. For the initial namespace, it is in
+/// `field`.
 #[inline(always)]
 fn number(task: Object, field: u32) -> Result<u32, i32> {
     let namespace = setting!(pid_namespace);

@@ -4,7 +4,14 @@
 use std::path::Path;
 
 #[cfg(feature = "capture")]
-use crate::{capture, event::Assembler, names::Tags};
+use agent_tracer_ebpf::{PeerKey, Traffic};
+
+#[cfg(feature = "capture")]
+use crate::{
+    capture,
+    event::{Assembler, Decoded, PeerCounts},
+    names::Tags,
+};
 use crate::{
     event::Event,
     findings::{self, By},
@@ -131,15 +138,29 @@ pub fn wire(mut bytes: &[u8]) {
         let length = usize::from(u16::from_le_bytes(*length)).min(rest.len());
         let (record, rest) = rest.split_at(length);
         bytes = rest;
-        let mut events = Vec::new();
-        let _ = assembler.record(record, &mut |_, _| None, &mut |one| events.push(one));
-        for one in events {
-            if let crate::event::Told::Event(event) = one {
+        let _ = assembler.decode(record, &mut NoCounts);
+        for decoded in assembler.take_decoded() {
+            if let Decoded::Event(event) = decoded {
                 model.apply(&event);
             }
         }
     }
     draw(&Clock::default(), &model);
+}
+
+/// A kernel that counts no datagrams.
+#[cfg(feature = "capture")]
+struct NoCounts;
+
+#[cfg(feature = "capture")]
+impl PeerCounts for NoCounts {
+    fn read(&self, _: &PeerKey) -> Option<Traffic> {
+        None
+    }
+
+    fn remove(&mut self, _: &PeerKey) -> Option<Traffic> {
+        None
+    }
 }
 
 /// Reads a published list of service tags.

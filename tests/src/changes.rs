@@ -283,18 +283,18 @@ fn what_cannot_be_looked_at_is_said() {
         [
             (
                 "user",
-                "at the end: cannot read /etc/passwd: it is no regular file"
+                "at the end: cannot read /etc/passwd: it is not a regular file"
             ),
             (
                 "group",
-                "at the end: /etc/group has more than 4194304 bytes"
+                "at the end: cannot read /etc/group: it has more than 4194304 bytes"
             ),
         ]
     );
     assert_eq!(trace.replayed.code, Some(4));
     let said = trace.replayed.messages();
-    let missing =
-        "users were not all compared: at the end: cannot read /etc/passwd: it is no regular file";
+    let missing = "users were not all compared: at the end: cannot read /etc/passwd: it is not a \
+                   regular file";
     assert!(said.contains(missing), "{said}");
     assert_eq!(differences(&trace), Vec::<Row>::new());
 }

@@ -1,5 +1,5 @@
-//! Which capabilities a recorder keeps once its hooks are attached, and what for. It judges no
-//! privileges before that: `privileges` does.
+//! Drops the capabilities that a recorder does not need once its hooks are attached.
+//! `privileges` checks those that it needs before.
 
 use rustix::{
     io,
@@ -12,13 +12,13 @@ pub struct Kept {
     set: CapabilitySet,
     /// Its name, as in capabilities(7).
     pub name: &'static str,
-    /// What it is needed for.
+    /// Its purpose.
     pub purpose: &'static str,
-    /// Whether it is in force all the time, or only raised when it is needed.
+    /// True if it is always effective, false if it is raised only when needed.
     pub is_in_force: bool,
 }
 
-/// All of them. What loads and attaches programs is not among them.
+/// All kept capabilities. Those that load and attach programs are not among them.
 pub const KEPT: [Kept; 9] = [
     Kept {
         set: CapabilitySet::DAC_READ_SEARCH,
@@ -76,10 +76,10 @@ pub const KEPT: [Kept; 9] = [
     },
 ];
 
-/// Drops all others from the calling thread, and from those that it will start; for good, also
-/// through an exec. A kernel that refuses leaves the thread as it was.
+/// Drops all others from the calling thread and its later threads, also across an exec. If the
+/// kernel refuses, nothing changes.
 pub fn reduce() {
-    // Without it, an exec by root would have all capabilities again.
+    // Otherwise an exec by root would regain all capabilities.
     let _ = set_no_new_privs(true);
     let _ = limit(|kept| kept.is_in_force);
 }

@@ -1,42 +1,37 @@
-//! What this kernel and these privileges offer, found out by trying: the hooks are attached
-//! and let go again. It words no advice but what it measured.
+//! Finds out what this kernel and these privileges allow: attaches the hooks, and detaches them.
 
 use std::path::Path;
 
 use super::{
-    btf::VMLINUX,
+    bpf::{Capture, Choice, Fact, Hook, Plan, btf::VMLINUX, diagnosis::Kernel},
     error::CaptureError,
     files::{FileWatch, Roots},
-    hook::Hook,
-    load::Capture,
     observe::{HostFacts, host_facts},
-    plan::{Choice, Fact, Plan},
     privileges::{self, Unprivileged},
-    refusal::Kernel,
     sockets,
     systemd::UnitWatch,
 };
 
-/// What was found.
+/// The findings.
 pub struct Checkup {
     /// The machine.
     pub host: HostFacts,
-    /// Whether it is said to be older than what is needed; what was tried says whether it is.
+    /// True if the release is too old by its number. The plan has the result of the attempt.
     pub is_said_to_be_old: bool,
-    /// Whether the recorder may use BPF.
+    /// The result of the check for privileges.
     pub privileges: Result<(), Unprivileged>,
-    /// Whether the kernel describes its own types.
+    /// True if the kernel describes its own types.
     pub has_btf: bool,
-    /// The `lockdown` mode in force, where the kernel tells it.
+    /// The active `lockdown` mode, where the kernel shows it.
     pub lockdown: Option<String>,
-    /// The hooks that a recording would use, or why there can be none.
+    /// The hooks that a recording would use, or the reason against a recording.
     pub plan: Result<Plan, CaptureError>,
-    /// The programs, with how many instructions the verifier went through, where the kernel tells.
+    /// The hooks, with the number of instructions that the verifier processed, if known.
     pub verified_instructions: Vec<(Hook, Option<u32>)>,
 }
 
 impl Checkup {
-    /// Looks, and tries all hooks.
+    /// Checks the machine, and tries all hooks.
     pub fn take() -> Checkup {
         let (plan, verified_instructions) = match Capture::start() {
             Ok(mut capture) => {
@@ -64,13 +59,13 @@ impl Checkup {
         }
     }
 
-    /// Whether a recording is possible.
+    /// Returns true if a recording is possible.
     pub fn can_record(&self) -> bool {
         self.plan.is_ok()
     }
 }
 
-/// Whether systemd tells; nothing where there is none.
+/// Tries to watch systemd; `None` on a machine without it.
 fn units() -> Option<Choice> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,7 +1,10 @@
-//! Lists the reasons that make a recording impossible, each with its remedy. `refusal` translates
-//! the kernel's answers into these errors.
+//! Lists the reasons that make a recording impossible, each with its remedy. `bpf/diagnosis`
+//! translates the kernel's answers into these errors.
 
-use super::{btf::BtfError, hook::Hook, privileges::Unprivileged};
+use super::{
+    bpf::{Hook, btf::BtfError},
+    privileges::Unprivileged,
+};
 
 /// Reasons that make a recording impossible.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +17,8 @@ pub enum CaptureError {
     Btf(#[from] BtfError),
     /// The kernel lacks a feature of Linux 5.8.
     #[error(
-        "this kernel, Linux {release}, has no {lacks}: tracer needs Linux 5.8 or newer, with BTF"
+        "cannot record on this kernel: Linux {release} has no {lacks}\n\
+         hint: use Linux 5.8 or newer, with BTF"
     )]
     TooOld {
         /// `uname -r`.
@@ -24,14 +28,15 @@ pub enum CaptureError {
     },
     /// Lockdown forbids every read of kernel memory.
     #[error(
-        "the kernel is locked down for confidentiality, which keeps BPF from reading its memory: \
-         boot it with lockdown=integrity, or without lockdown="
+        "cannot read kernel memory: the kernel is locked down for confidentiality\n\
+         hint: boot it with lockdown=integrity, or without lockdown="
     )]
     LockedDown,
     /// The kernel, or the container around it, forbids the use of BPF.
     #[error(
-        "this kernel does not let root use BPF ({0}): check that it has CONFIG_BPF_SYSCALL, and, \
-         in a container, that its seccomp profile allows bpf(2), as --privileged does"
+        "cannot use BPF as root: {0}\n\
+         hint: check that the kernel has CONFIG_BPF_SYSCALL and, in a container, that its seccomp \
+         profile allows bpf(2), as --privileged does"
     )]
     NoBpf(String),
     /// /proc is empty, so no process can be looked up.
@@ -49,7 +54,7 @@ pub enum CaptureError {
         limit: u64,
     },
     /// The hooks that follow processes cannot be attached.
-    #[error("cannot hook {fact} ({hook}): {error}. Run `tracer doctor` for the whole picture")]
+    #[error("cannot hook {fact} ({hook}): {error}\nhint: see `tracer doctor` for all hooks")]
     Essential {
         /// The facts that would be missing.
         fact: &'static str,

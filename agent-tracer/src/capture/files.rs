@@ -1,7 +1,6 @@
 //! Observes files: the watch by fanotify, and the walk before and after. It also opens files that a
 //! hostile process may have placed. It interprets no change.
 
-pub(in crate::capture) mod baseline;
 pub(in crate::capture) mod crontab;
 pub(in crate::capture) mod descriptors;
 mod homes;

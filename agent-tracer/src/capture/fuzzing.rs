@@ -13,7 +13,7 @@ pub(crate) fn cron_commands(path: &Path, bytes: &[u8]) {
 
 /// Reads mountinfo.
 pub(crate) fn mounts(bytes: &[u8]) {
-    for mount in super::mounts::mounts(bytes) {
+    for mount in super::proc::mounts::mounts(bytes) {
         mount.has_option(b"nfs_export");
     }
 }

@@ -15,8 +15,8 @@ use nix::{
     },
 };
 
-/// Whether SIGPIPE was ignored when this program began. Rust ignores it before `main`, so that
-/// later it is too late to ask.
+/// Set when SIGPIPE was ignored at the start of this program. Rust ignores it before `main`, so
+/// that later is too late to ask.
 static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 
 /// Runs before Rust's own start, in the place that the C library has for that.
@@ -30,7 +30,7 @@ extern "C" fn look_early() {
     PIPE_WAS_IGNORED.store(is_ignored, Ordering::Relaxed);
 }
 
-/// What this process inherited and a command is to inherit from it.
+/// State that this process inherited, and that the command inherits from it.
 pub struct Inherited {
     /// Signals that are ignored now and were not before.
     changed: Vec<c_int>,
@@ -41,13 +41,13 @@ pub struct Inherited {
 }
 
 impl Inherited {
-    /// Notes what was inherited, then ignores all signals that end a process by default. SIGHUP,
-    /// SIGINT, SIGQUIT and SIGTERM are left to `signals`; what stops a process belongs to the
+    /// Notes the inherited state, then ignores all signals that end a process by default. SIGHUP,
+    /// SIGINT, SIGQUIT and SIGTERM are left to `signals`, those that stop a process to the
     /// terminal.
     pub fn protect() -> Inherited {
         let mut changed = Vec::new();
         for number in (1..libc::SIGRTMIN()).chain(libc::SIGRTMIN()..=libc::SIGRTMAX()) {
-            // The C library keeps 32 and 33 to itself, and refuses them.
+            // The C library reserves 32 and 33, and refuses them.
             if !is_fatal(number) || disposition(number) == Some(libc::SIG_IGN) {
                 continue;
             }
@@ -65,10 +65,10 @@ impl Inherited {
         }
     }
 
-    /// Restores it in a child, just before its exec. It makes async-signal-safe calls only, and
-    /// allocates nothing.
+    /// Restores the state in a child, just before its exec. It makes only async-signal-safe calls,
+    /// and allocates nothing.
     pub(super) fn restore(&self) -> io::Result<()> {
-        // Rust has made it the default one for the child.
+        // Rust has set the default for the child.
         if PIPE_WAS_IGNORED.load(Ordering::Relaxed) {
             set(libc::SIGPIPE, libc::SIG_IGN);
         }
@@ -83,14 +83,14 @@ impl Inherited {
     }
 }
 
-/// Whether a signal ends a recorder that does nothing about it. A fault ends it anyhow: the kernel
-/// does not let a process ignore its own.
+/// Returns true for a signal that would end a recorder that does not ignore it. Faults are not
+/// among them: a process cannot ignore its own.
 fn is_fatal(number: c_int) -> bool {
     !matches!(
         number,
         libc::SIGKILL
             | libc::SIGSTOP
-            // Nothing happens by default.
+            // Without effect by default.
             | libc::SIGCHLD
             | libc::SIGCONT
             | libc::SIGURG
@@ -109,13 +109,13 @@ fn is_fatal(number: c_int) -> bool {
 
 fn disposition(number: c_int) -> Option<sighandler_t> {
     let mut action = MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: no action is given, and there is room for the one in force.
+    // SAFETY: no action is set, and there is room for the current one.
     let asked = unsafe { libc::sigaction(number, std::ptr::null(), action.as_mut_ptr()) };
     // SAFETY: a call that succeeds fills it in.
     (asked == 0).then(|| unsafe { action.assume_init() }.sa_sigaction)
 }
 
-/// Sets a disposition that is no handler; whether the system took it.
+/// Sets SIG_DFL or SIG_IGN. Returns true on success.
 fn set(number: c_int, disposition: sighandler_t) -> bool {
     // SAFETY: SIG_DFL and SIG_IGN run no code of this process.
     unsafe { libc::signal(number, disposition) != libc::SIG_ERR }

@@ -1,12 +1,12 @@
-//! What is on the machine: users, packages, units, rules of the firewall and so on, to be looked at twice and compared.
-//! Nothing is changed by looking, and nothing is known here of who did what. Files are looked through elsewhere.
+//! Takes snapshots of the machine, and compares two: users, packages, units, rules of the firewall
+//! and so on. It changes nothing, and names no author. Files are the subject of `files`.
 
 mod accounts;
 mod firewall;
 mod kernel;
-mod look;
 mod packages;
 mod rpm;
+mod snapshot;
 mod sysctl;
 mod unit_files;
 mod units;
@@ -14,31 +14,33 @@ mod units;
 use std::{collections::BTreeMap, thread};
 
 use crate::event::{Compared, Difference, Subject};
-use look::{KeptLook, Look};
+use snapshot::{PackedSnapshot, Snapshot};
 
-/// How much comes in one event. An event is read whole, so it must not be of any size.
+/// Limits of one event, which readers hold as a whole.
 const DIFFERENCES: usize = 500;
 const BYTES: usize = 256 << 10;
 
-/// What there was at one time. What this machine does not have at all, such as packages of rpm, is not in it.
+/// Snapshots of all subjects at one time. A subject that this machine lacks, such as packages of
+/// rpm, has none.
 #[derive(Default)]
 pub struct Inventory {
-    looks: BTreeMap<Subject, Look>,
+    snapshots: BTreeMap<Subject, Snapshot>,
 }
 
-/// The same until it is compared.
-pub struct KeptInventory {
-    looks: BTreeMap<Subject, KeptLook>,
+/// An inventory in less memory, until it is compared.
+pub struct PackedInventory {
+    snapshots: BTreeMap<Subject, PackedSnapshot>,
 }
 
-/// What is looked at in one go.
-type Looks = Vec<(Subject, Look)>;
+/// Snapshots of several subjects.
+type Snapshots = Vec<(Subject, Snapshot)>;
 
-/// What is looked at by one function.
-type Glance = (&'static [Subject], fn() -> Looks);
+/// A function with the subjects of its snapshots.
+type Task = (&'static [Subject], fn() -> Snapshots);
 
-/// Each on a thread of its own: most of the time goes to waiting for disks and for systemd.
-const GLANCES: [Glance; 5] = [
+/// The tasks of an inventory, each on a thread of its own: most of the time is spent waiting for
+/// disks and systemd.
+const TASKS: [Task; 5] = [
     (
         &[
             Subject::Users,
@@ -50,18 +52,18 @@ const GLANCES: [Glance; 5] = [
         files,
     ),
     (&[Subject::Sysctls], || {
-        found([(Subject::Sysctls, sysctl::look())])
+        found([(Subject::Sysctls, sysctl::snapshot())])
     }),
     (&[Subject::RpmPackages], || {
-        found([(Subject::RpmPackages, rpm::look())])
+        found([(Subject::RpmPackages, rpm::snapshot())])
     }),
     (&[Subject::Firewall], || {
-        found([(Subject::Firewall, firewall::look())])
+        found([(Subject::Firewall, firewall::snapshot())])
     }),
-    (&[Subject::UnitFiles, Subject::Units], units::looks),
+    (&[Subject::UnitFiles, Subject::Units], units::snapshots),
 ];
 
-fn files() -> Looks {
+fn files() -> Snapshots {
     found([
         (Subject::Users, accounts::users()),
         (Subject::Groups, accounts::groups()),
@@ -71,67 +73,68 @@ fn files() -> Looks {
     ])
 }
 
-fn found<const N: usize>(looks: [(Subject, Option<Look>); N]) -> Looks {
-    let all = looks.into_iter();
-    all.filter_map(|(subject, look)| Some((subject, look?)))
+fn found<const N: usize>(snapshots: [(Subject, Option<Snapshot>); N]) -> Snapshots {
+    let all = snapshots.into_iter();
+    all.filter_map(|(subject, snapshot)| Some((subject, snapshot?)))
         .collect()
 }
 
 impl Inventory {
-    /// Looks, without running a program: a recorded command may have replaced it. Takes some 30 ms.
+    /// Takes all snapshots, in some 30 ms. It runs no program: a recorded command may have replaced
+    /// it.
     pub fn take() -> Inventory {
-        let mut looks = BTreeMap::new();
+        let mut snapshots = BTreeMap::new();
         thread::scope(|scope| {
-            let begun = GLANCES.map(|(subjects, glance)| {
+            let begun = TASKS.map(|(subjects, task)| {
                 let begun = thread::Builder::new()
                     .name("tracer".to_owned())
-                    .spawn_scoped(scope, glance);
-                (subjects, glance, begun)
+                    .spawn_scoped(scope, task);
+                (subjects, task, begun)
             });
-            for (subjects, glance, begun) in begun {
+            for (subjects, task, begun) in begun {
                 let seen = match begun {
                     Ok(begun) => begun.join(),
-                    Err(_) => Ok(glance()),
+                    Err(_) => Ok(task()),
                 };
-                looks.extend(seen.unwrap_or_else(|_| {
-                    let failed = Look::failed("looking at it failed: this is a bug".to_owned());
+                snapshots.extend(seen.unwrap_or_else(|_| {
+                    let failed = Snapshot::failed("reading it failed: this is a bug".to_owned());
                     let all = subjects.iter();
                     all.map(|subject| (*subject, failed.clone())).collect()
                 }));
             }
         });
-        Inventory { looks }
+        Inventory { snapshots }
     }
 
-    /// Puts it away, in a tenth of the room.
-    pub fn keep(self) -> KeptInventory {
-        let looks = self.looks.into_iter();
-        KeptInventory {
-            looks: looks
-                .map(|(subject, look)| (subject, look.keep()))
+    /// Packs the inventory into a tenth of its memory.
+    pub fn pack(self) -> PackedInventory {
+        let snapshots = self.snapshots.into_iter();
+        PackedInventory {
+            snapshots: snapshots
+                .map(|(subject, snapshot)| (subject, snapshot.pack()))
                 .collect(),
         }
     }
 
-    /// What differs later, subject by subject; each is told, also where nothing differs.
+    /// Returns the differences by subject, with at least one event for each.
     pub fn compare(&self, later: &Inventory) -> Vec<Compared> {
-        let nothing = Look::default();
+        let nothing = Snapshot::default();
         let mut subjects: Vec<Subject> = self
-            .looks
+            .snapshots
             .keys()
-            .chain(later.looks.keys())
+            .chain(later.snapshots.keys())
             .copied()
             .collect();
         subjects.sort();
         subjects.dedup();
         let mut events = Vec::new();
         for subject in subjects {
-            // rpm itself may have been installed meanwhile: what was not there had no entries.
-            let before = self.looks.get(&subject).unwrap_or(&nothing);
-            let after = later.looks.get(&subject).unwrap_or(&nothing);
+            // rpm itself may have been installed meanwhile: a missing subject had no entries.
+            let before = self.snapshots.get(&subject).unwrap_or(&nothing);
+            let after = later.snapshots.get(&subject).unwrap_or(&nothing);
             let (mut differences, problem) = before.compare(after);
             if subject == Subject::Sysctls {
-                differences.retain(|it| sysctl::is_telling(it, before, after));
+                differences.retain(|it| sysctl::is_significant(it, before, after));
             }
             let first = events.len();
             events.extend(in_parts(subject, differences));
@@ -145,19 +148,19 @@ impl Inventory {
     }
 }
 
-impl KeptInventory {
-    /// Takes it out again.
-    pub fn back(&self) -> Inventory {
-        let looks = self.looks.iter();
+impl PackedInventory {
+    /// Unpacks the inventory.
+    pub fn unpack(&self) -> Inventory {
+        let snapshots = self.snapshots.iter();
         Inventory {
-            looks: looks
-                .map(|(subject, look)| (*subject, look.back()))
+            snapshots: snapshots
+                .map(|(subject, snapshot)| (*subject, snapshot.unpack()))
                 .collect(),
         }
     }
 }
 
-/// At least one event, and no large one.
+/// Splits differences into events of limited size, at least one.
 fn in_parts(subject: Subject, differences: Vec<Difference>) -> Vec<Compared> {
     let part = || Compared {
         subject: subject.into(),
@@ -194,7 +197,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{BYTES, DIFFERENCES, Inventory, Look, size};
+    use super::{BYTES, DIFFERENCES, Inventory, Snapshot, size};
     use crate::event::{Compared, Difference, Subject};
 
     fn inventory(
@@ -202,12 +205,12 @@ mod tests {
         entries: BTreeMap<Vec<u8>, Vec<u8>>,
         problem: &str,
     ) -> Inventory {
-        let look = Look {
+        let snapshot = Snapshot {
             entries,
             problem: problem.to_owned(),
         };
         Inventory {
-            looks: BTreeMap::from([(subject, look)]),
+            snapshots: BTreeMap::from([(subject, snapshot)]),
         }
     }
 
@@ -220,30 +223,30 @@ mod tests {
     #[test]
     fn this_machine_does_not_differ_from_itself() {
         let now = Inventory::take();
-        for told in now.compare(&now) {
-            assert_eq!(told.differences, [], "{:?}", told.subject());
+        for compared in now.compare(&now) {
+            assert_eq!(compared.differences, [], "{:?}", compared.subject());
         }
-        assert!(now.looks.contains_key(&Subject::Mounts));
-        assert!(now.looks.contains_key(&Subject::Sysctls));
+        assert!(now.snapshots.contains_key(&Subject::Mounts));
+        assert!(now.snapshots.contains_key(&Subject::Sysctls));
     }
 
     #[test]
     fn many_come_in_several() {
         let none = inventory(Subject::Mounts, BTreeMap::new(), "");
         let many = inventory(Subject::Mounts, entries(0..1234, b"x"), "");
-        let told: Vec<(u64, usize)> = none
+        let compared: Vec<(u64, usize)> = none
             .compare(&many)
             .iter()
-            .map(|told| (told.entries, told.differences.len()))
+            .map(|compared| (compared.entries, compared.differences.len()))
             .collect();
-        assert_eq!(told, [(1234, DIFFERENCES), (0, DIFFERENCES), (0, 234)]);
+        assert_eq!(compared, [(1234, DIFFERENCES), (0, DIFFERENCES), (0, 234)]);
         let long = inventory(Subject::Mounts, entries(0..300, &[b'x'; 4096]), "");
-        let told = none.compare(&long);
-        assert!(told.len() > 4, "{}", told.len());
-        for part in &told {
+        let compared = none.compare(&long);
+        assert!(compared.len() > 4, "{}", compared.len());
+        for part in &compared {
             assert!(part.differences.iter().map(size).sum::<usize>() <= BYTES);
         }
-        let all: usize = told.iter().map(|part| part.differences.len()).sum();
+        let all: usize = compared.iter().map(|part| part.differences.len()).sum();
         assert_eq!(all, 300);
         assert_eq!(
             many.compare(&many),
@@ -258,9 +261,9 @@ mod tests {
     #[test]
     fn what_was_not_there_had_nothing() {
         let packages = inventory(Subject::RpmPackages, entries(0..2, b"1"), "");
-        let told = Inventory::default().compare(&packages);
-        assert_eq!(told.len(), 1);
-        assert_eq!((told[0].entries, told[0].differences.len()), (2, 2));
+        let compared = Inventory::default().compare(&packages);
+        assert_eq!(compared.len(), 1);
+        assert_eq!((compared[0].entries, compared[0].differences.len()), (2, 2));
         assert_eq!(Inventory::default().compare(&Inventory::default()), []);
     }
 
@@ -268,16 +271,16 @@ mod tests {
     fn half_a_look_is_compared_only_with_the_same_half() {
         let whole = inventory(Subject::Firewall, entries(0..9, b""), "");
         let part = |count| inventory(Subject::Firewall, entries(0..count, b""), "no program");
-        let told = whole.compare(&part(3));
-        assert_eq!((told[0].entries, told[0].differences.len()), (3, 0));
-        assert_eq!(told[0].problem, "at the end: no program");
-        assert!(!told[0].problem_from_start);
-        let told = part(3).compare(&whole);
-        assert_eq!(told[0].problem, "at the start: no program");
-        let told = part(3).compare(&part(4));
-        assert_eq!((told[0].entries, told[0].differences.len()), (4, 1));
-        assert_eq!(told[0].problem, "no program");
-        assert!(told[0].problem_from_start);
+        let compared = whole.compare(&part(3));
+        assert_eq!((compared[0].entries, compared[0].differences.len()), (3, 0));
+        assert_eq!(compared[0].problem, "at the end: no program");
+        assert!(!compared[0].problem_from_start);
+        let compared = part(3).compare(&whole);
+        assert_eq!(compared[0].problem, "at the start: no program");
+        let compared = part(3).compare(&part(4));
+        assert_eq!((compared[0].entries, compared[0].differences.len()), (4, 1));
+        assert_eq!(compared[0].problem, "no program");
+        assert!(compared[0].problem_from_start);
     }
 
     fn some() -> impl Strategy<Value = BTreeMap<Vec<u8>, Vec<u8>>> {
@@ -290,16 +293,16 @@ mod tests {
         fn exactly_the_symmetric_difference(before in some(), after in some()) {
             let one = inventory(Subject::Users, before.clone(), "");
             let other = inventory(Subject::Users, after.clone(), "");
-            prop_assert_eq!(&one.keep().back().looks[&Subject::Users].entries, &before);
+            prop_assert_eq!(&one.pack().unpack().snapshots[&Subject::Users].entries, &before);
             let one = inventory(Subject::Users, before.clone(), "");
-            prop_assert!(one.compare(&one).iter().all(|told| told.differences.is_empty()));
-            let told: Vec<Difference> =
-                one.compare(&other).into_iter().flat_map(|told| told.differences).collect();
-            prop_assert!(told.windows(2).all(|pair| pair[0].name < pair[1].name));
-            prop_assert!(told.iter().all(|it| it.before != it.after));
+            prop_assert!(one.compare(&one).iter().all(|compared| compared.differences.is_empty()));
+            let compared: Vec<Difference> =
+                one.compare(&other).into_iter().flat_map(|compared| compared.differences).collect();
+            prop_assert!(compared.windows(2).all(|pair| pair[0].name < pair[1].name));
+            prop_assert!(compared.iter().all(|it| it.before != it.after));
             // Applied to what was, they give what is.
             let mut now = before;
-            for difference in told {
+            for difference in compared {
                 prop_assert_eq!(now.remove(&difference.name), difference.before);
                 if let Some(value) = difference.after {
                     now.insert(difference.name, value);

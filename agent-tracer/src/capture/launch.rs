@@ -1,5 +1,5 @@
-//! Starts the command: forked when asked, but held before its exec until the recording is
-//! ready. It keeps its own stdin, stdout, stderr, terminal and process group.
+//! Starts the command: forks it, and holds it before its exec until the recording is ready. The
+//! command keeps stdin, stdout, stderr, terminal and process group.
 
 use std::{
     ffi::OsString,
@@ -20,32 +20,35 @@ use nix::{
 
 use super::{capabilities, inherited::Inherited, users::Login};
 
-/// What to run and as whom.
+/// A command to run, with its user.
 pub struct Launch {
-    /// The program, looked for in PATH, and its arguments.
+    /// The program, to be found in PATH, and its arguments.
     pub command: Vec<OsString>,
-    /// The user to run it as, if not the one of the recorder.
+    /// Its user, if it differs from the recorder's.
     pub login: Option<Login>,
-    /// What it inherits as if there were no recorder.
+    /// The state that it inherits as if there were no recorder.
     pub inherited: Inherited,
 }
 
-/// Why the command does not run.
+/// Reasons why the command does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
     /// There is no such program.
     #[error("{0}: command not found")]
     NotFound(String),
-    /// There is, but what is to run it is not.
-    #[error("{0}: its interpreter, the program after #! or the dynamic loader, does not exist")]
+    /// The program exists, but not its interpreter.
+    #[error(
+        "{0}: cannot execute: its interpreter, the program after #! or the dynamic loader, is \
+         missing"
+    )]
     NoInterpreter(String),
-    /// There is, but it cannot be executed.
+    /// The program exists, but cannot be executed.
     #[error("{0}: cannot execute: {1}")]
     CannotExecute(String, io::Error),
-    /// It runs or ran, but how it ends cannot be known.
+    /// The command runs or ran, but its status is unknown.
     #[error("cannot wait for the command: {0}")]
     Wait(io::Error),
-    /// It did not come that far.
+    /// The fork failed.
     #[error("cannot start a process: {0}")]
     Fork(io::Error),
 }
@@ -55,13 +58,13 @@ pub struct Launched {
     /// Its process id.
     pub pid: u32,
     gate: Option<io::PipeWriter>,
-    /// Waits for it; its result is how it ended.
+    /// Waits for the command, and returns its status.
     waiter: JoinHandle<Result<ExitStatus, LaunchError>>,
 }
 
 impl Launch {
-    /// Forks. `ended` is called, on another thread, when the command has ended or could not start.
-    /// The command gets the capabilities that this thread has now.
+    /// Forks. Another thread calls `ended` when the command has ended or failed to start. The
+    /// command gets the current capabilities of this thread.
     pub fn fork(self, ended: impl FnOnce() + Send + 'static) -> Result<Launched, LaunchError> {
         let (gate_reader, gate) = io::pipe().map_err(LaunchError::Fork)?;
         let (mut hello, hello_writer) = io::pipe().map_err(LaunchError::Fork)?;
@@ -75,7 +78,7 @@ impl Launch {
             })
             .map_err(LaunchError::Fork)?;
         let mut pid = [0; 4];
-        // The other end is closed without a word when the fork failed.
+        // A failed fork closes the other end without a byte.
         if let Err(error) = hello.read_exact(&mut pid) {
             return match waiter.join() {
                 Ok(Err(reason)) => Err(reason),
@@ -131,13 +134,13 @@ impl Launch {
                 Ok(())
             });
         }
-        // Returns once the command has executed or failed to.
+        // Returns after the exec of the command, or its failure.
         let spawned = command.spawn();
-        // The command has its own by now; this thread only waits.
+        // The command has its capabilities by now; this thread only waits.
         capabilities::reduce();
         drop((gate, hello));
         let mut child = spawned.map_err(|error| match error.kind() {
-            // That the program itself is there was checked.
+            // The program itself exists: that was checked before.
             io::ErrorKind::NotFound => LaunchError::NoInterpreter(name.clone()),
             _ => LaunchError::CannotExecute(name.clone(), error),
         })?;
@@ -149,34 +152,33 @@ impl Launched {
     /// Lets the command run.
     pub fn release(&mut self) {
         if let Some(mut gate) = self.gate.take() {
-            // It fails when the process was killed meanwhile, which `wait` will tell.
+            // It fails if the process was killed meanwhile, which `wait` will show.
             let _ = gate.write_all(b"!");
         }
     }
 
-    /// Passes a signal on.
+    /// Passes a signal on to the command.
     pub fn signal(&self, signal: nix::sys::signal::Signal) {
         if let Ok(pid) = i32::try_from(self.pid) {
             let _ = nix::sys::signal::kill(Pid::from_raw(pid), signal);
         }
     }
 
-    /// How it ended; blocks until it has.
+    /// Waits for the end of the command. Returns its status.
     pub fn wait(self) -> Result<ExitStatus, LaunchError> {
         self.waiter.join().unwrap_or_else(|_| {
             Err(LaunchError::Fork(io::Error::other(
-                "the thread that waits for it is gone",
+                "the thread that waits for the command is gone",
             )))
         })
     }
 }
 
-/// Whether a command can be executed as far as can be told without doing it: looked for in PATH
-/// as execvp(3) does.
+/// Finds the program of a command in PATH, as execvp(3) does, and checks that it can be executed.
 ///
 /// # Errors
 ///
-/// There is no such program, or none that may be executed.
+/// There is no such program, or it cannot be executed.
 pub fn find_command(command: &[OsString]) -> Result<(), LaunchError> {
     let program = command.first().map(OsString::as_os_str).unwrap_or_default();
     let name = program.to_string_lossy().into_owned();
@@ -190,7 +192,7 @@ pub fn find_command(command: &[OsString]) -> Result<(), LaunchError> {
         });
     }
     let mut refused = None;
-    // Without PATH, execvp(3) looks where confstr(_CS_PATH) says.
+    // Without PATH, execvp(3) uses confstr(_CS_PATH).
     let search_path = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
     for directory in std::env::split_paths(&search_path) {
         match executable(&directory.join(program)) {
@@ -210,13 +212,13 @@ fn executable(path: &Path) -> io::Result<()> {
     if metadata.is_dir() {
         return Err(io::Error::from(io::ErrorKind::IsADirectory));
     }
-    // Root may execute what has an execute bit for anybody.
+    // Root may execute a file with any execute bit.
     nix::unistd::access(path, nix::unistd::AccessFlags::X_OK)?;
     Ok(())
 }
 
-/// Undoes an inherited "ignore" of SIGCHLD, under which the kernel would not tell how the command
-/// ended; whether there was one, for the command to have again.
+/// Undoes an inherited "ignore" of SIGCHLD, which would hide the status of the command. Returns
+/// true if there was one, so that the command can have it again.
 fn expect_children() -> io::Result<bool> {
     // SAFETY: no handler of ours is involved.
     let before = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }?;
@@ -230,7 +232,7 @@ fn write_all(descriptor: i32, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Blocks until the recorder lets go; ends this process when the recorder is gone.
+/// Blocks until the recorder releases the command. Ends this process if the recorder is gone.
 fn wait_for_gate(descriptor: i32) -> io::Result<()> {
     // SAFETY: as above.
     let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(descriptor) };
@@ -238,7 +240,7 @@ fn wait_for_gate(descriptor: i32) -> io::Result<()> {
     loop {
         match nix::unistd::read(borrowed, &mut byte) {
             Ok(1) => return Ok(()),
-            // The recorder is gone, and so is whoever an error would be told to.
+            // The recorder is gone, so an error would reach no process.
             // SAFETY: _exit(2) is async-signal-safe.
             Ok(_) => unsafe { nix::libc::_exit(125) },
             Err(nix::Error::EINTR) => {}

@@ -1,5 +1,5 @@
-//! Looks at what no event tells: the processes that already ran, the host, the clocks.
-//! What vanishes while it is being looked at is left out, not guessed.
+//! Reads facts that have no event: pre-existing processes, the host, the clocks. It leaves out
+//! processes that end meanwhile.
 
 use std::{
     fs,
@@ -14,10 +14,10 @@ use nix::{
 
 use agent_tracer_ebpf::ARGV_LIMIT;
 
-use super::standing::Standing;
+use super::recorder_view::RecorderView;
 use crate::event::{Snapshot, SnapshotProcess};
 
-/// What a trace says of the machine it was made on.
+/// Facts of a trace about its machine.
 pub struct HostFacts {
     /// `uname -r`.
     pub kernel_release: String,
@@ -35,7 +35,7 @@ pub struct HostFacts {
     pub pid_namespace: u64,
 }
 
-/// Reads them.
+/// Reads the facts.
 pub fn host_facts() -> HostFacts {
     let text = |value: &std::ffi::OsStr| value.to_string_lossy().into_owned();
     let (kernel_release, kernel_version, arch, hostname) = match nix::sys::utsname::uname() {
@@ -60,12 +60,12 @@ pub fn host_facts() -> HostFacts {
     }
 }
 
-/// Nanoseconds since boot, the clock of all events.
+/// Returns the nanoseconds since boot, the clock of all events.
 pub fn boot_now() -> u64 {
     nanoseconds(ClockId::CLOCK_BOOTTIME)
 }
 
-/// What to add to nanoseconds since boot for nanoseconds since 1970.
+/// Returns the difference between nanoseconds since 1970 and nanoseconds since boot.
 pub fn clock_offset() -> i64 {
     let before = boot_now();
     let real = nanoseconds(ClockId::CLOCK_REALTIME);
@@ -80,9 +80,9 @@ fn nanoseconds(clock: ClockId) -> u64 {
     })
 }
 
-/// The processes that run now.
+/// Takes a snapshot of all running processes.
 pub fn snapshot() -> Snapshot {
-    let standing = Standing::of_recorder();
+    let view = RecorderView::of_recorder();
     let mut pids: Vec<u32> = fs::read_dir("/proc")
         .into_iter()
         .flatten()
@@ -93,17 +93,17 @@ pub fn snapshot() -> Snapshot {
     Snapshot {
         processes: pids
             .into_iter()
-            .filter_map(|pid| process(pid, standing.as_ref()))
+            .filter_map(|pid| process(pid, view.as_ref()))
             .collect(),
     }
 }
 
-/// When a process started, in nanoseconds since boot, to a hundredth of a second.
+/// Returns the start of a process, in nanoseconds since boot, to a hundredth of a second.
 pub fn start_of(pid: u32) -> Option<u64> {
     stat(pid).map(|stat| stat.start_ns)
 }
 
-fn process(pid: u32, standing: Option<&Standing>) -> Option<SnapshotProcess> {
+fn process(pid: u32, view: Option<&RecorderView>) -> Option<SnapshotProcess> {
     let stat = stat(pid).filter(Stat::is_alive)?;
     let status = fs::read(format!("/proc/{pid}/status")).ok()?;
     let (argv, truncated) = arguments(pid);
@@ -112,7 +112,7 @@ fn process(pid: u32, standing: Option<&Standing>) -> Option<SnapshotProcess> {
         .unwrap_or_default();
     let user = status_field(&status, b"Uid:", 2).unwrap_or(0);
     Some(SnapshotProcess {
-        identity: standing.and_then(|standing| standing.look(pid, &exe, user)),
+        identity: view.and_then(|view| view.identify(pid, &exe, user)),
         pid,
         start_ns: stat.start_ns,
         parent_pid: stat.parent_pid,
@@ -125,22 +125,23 @@ fn process(pid: u32, standing: Option<&Standing>) -> Option<SnapshotProcess> {
     })
 }
 
-/// Why a process cannot be followed.
+/// Reasons why a process or a unit cannot be followed.
 #[derive(Debug, thiserror::Error)]
 pub enum NotFollowed {
-    /// There is none with this number.
-    #[error("there is no process {0}: see `ps -e`")]
+    /// No process has this number.
+    #[error("cannot follow process {0}: there is no process {0}\nhint: see `ps -e`")]
     Missing(u32),
-    /// Nothing runs in it, and systemd does not know it.
+    /// The unit has no process, and systemd does not know it.
     #[error(
-        "there is no unit {0}: see `systemctl list-units`, and `systemd-cgls` for what runs in each"
+        "cannot follow {0}: there is no unit {0}\n\
+         hint: see `systemctl list-units`, and `systemd-cgls` for the processes of each unit"
     )]
     NoUnit(String),
-    /// It is dead, and only its parent has not noticed.
-    #[error("process {0} has ended; it is a zombie, and nothing will come of it any more")]
+    /// It has ended, and waits for its parent.
+    #[error("cannot follow process {0}: it has ended, and is a zombie")]
     Zombie(u32),
     /// The number is that of a thread.
-    #[error("{thread} is a thread of process {process}: follow that, with --pid {process}")]
+    #[error("cannot follow {thread}: it is a thread\nhint: follow its process: --pid {process}")]
     Thread {
         /// The number.
         thread: u32,
@@ -149,11 +150,11 @@ pub enum NotFollowed {
     },
 }
 
-/// Whether there is a process with this number to follow.
+/// Checks that a process with this number can be followed.
 ///
 /// # Errors
 ///
-/// There is none.
+/// There is no such process.
 pub fn check_process(pid: u32) -> Result<(), NotFollowed> {
     let missing = || NotFollowed::Missing(pid);
     let stat = stat(pid).ok_or_else(missing)?;
@@ -168,11 +169,11 @@ pub fn check_process(pid: u32) -> Result<(), NotFollowed> {
     }
 }
 
-/// The first 128 KiB of the arguments, in whole arguments, and whether there are more.
+/// Reads the first 128 KiB of the arguments, in whole arguments. Returns true if there are more.
 fn arguments(pid: u32) -> (Vec<Vec<u8>>, bool) {
     let mut area = Vec::new();
     if let Ok(file) = fs::File::open(format!("/proc/{pid}/cmdline")) {
-        // What was read before an error is still true.
+        // The bytes from before an error are valid.
         let _ = file.take(ARGV_LIMIT as u64 + 1).read_to_end(&mut area);
     }
     let truncated = area.len() > ARGV_LIMIT;
@@ -199,8 +200,8 @@ struct Stat {
     start_ns: u64,
 }
 
-/// `/proc/PID/stat`, see proc(5). The comm may hold anything, even `) R 1`, so what follows it is
-/// counted from its last parenthesis.
+/// Reads `/proc/PID/stat`, see proc(5). The comm may hold anything, even `) R 1`, so the fields
+/// after it are counted from the last parenthesis.
 fn stat(pid: u32) -> Option<Stat> {
     let line = fs::read(format!("/proc/{pid}/stat")).ok()?;
     let open = line.iter().position(|byte| *byte == b'(')?;
@@ -220,7 +221,7 @@ fn stat(pid: u32) -> Option<Stat> {
 }
 
 impl Stat {
-    /// The leader of a process may have ended while other threads of it go on.
+    /// Returns true unless all threads have ended. The leader may end before the others.
     fn is_alive(&self) -> bool {
         !matches!(self.state, b'Z' | b'X' | b'x') || self.threads > 1
     }
@@ -233,7 +234,7 @@ fn ticks_a_second() -> u64 {
     }
 }
 
-/// A number in a line of `/proc/PID/status`: `column` 1 is the first after the name.
+/// Reads a number in a line of `/proc/PID/status`: `column` 1 is the first after the name.
 fn status_field(status: &[u8], name: &[u8], column: usize) -> Option<u32> {
     let line = status
         .split(|byte| *byte == b'\n')
@@ -246,8 +247,8 @@ fn status_field(status: &[u8], name: &[u8], column: usize) -> Option<u32> {
         .ok()
 }
 
-/// The path in the cgroup2 hierarchy; where that is only `/`, on a host with both
-/// hierarchies, systemd keeps its units in one of its own.
+/// Reads the path of the cgroup that has the units. It is in the unified hierarchy (cgroup2) or, on
+/// hosts with both versions, in systemd's own hierarchy, unless that path is `/`.
 fn cgroup(pid: u32) -> Option<Vec<u8>> {
     let text = fs::read(format!("/proc/{pid}/cgroup")).ok()?;
     let mut unified = None;

@@ -1,5 +1,5 @@
-//! Whether this process may use BPF, looked up before anything is tried: the kernel's own answer to whatever
-//! is missing is "operation not permitted". It raises no privilege.
+//! Checks that this process may use BPF, before it tries. The kernel's own answer would be
+//! "operation not permitted" for every missing privilege.
 
 use std::{fs, os::unix::fs::MetadataExt};
 
@@ -8,34 +8,48 @@ const INITIAL_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
 
 /// Capabilities by their numbers, see capability.h of Linux.
 const SYS_ADMIN: u32 = 21;
-/// What takes the place of CAP_SYS_ADMIN here, since Linux 5.8.
+/// Capabilities that replace CAP_SYS_ADMIN for BPF, since Linux 5.8.
 const IN_ITS_PLACE: [(u32, &str); 2] = [(39, "CAP_BPF"), (38, "CAP_PERFMON")];
 
-/// What is missing.
+/// Reasons why a process may not use BPF.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unprivileged {
-    /// Another user than root.
-    #[error("loading eBPF programs needs root: run it with sudo")]
+    /// A user other than root.
+    #[error("cannot load eBPF programs: that needs root\nhint: run it with sudo")]
     NotRoot,
     /// Root by number only.
     #[error(
-        "root of a user namespace, as in a rootless container, has no CAP_BPF on the machine: run it outside of the namespace, or in a container that the machine's root starts with --privileged"
+        "cannot load eBPF programs: root of a user namespace, as in a rootless container, has no \
+         CAP_BPF on the machine\n\
+         hint: run it outside of the namespace, or in a container that the machine's root starts \
+         with --privileged"
     )]
     UserNamespace,
-    /// Root, with less than root usually has.
+    /// Root, without some of its usual capabilities.
     #[error(
-        "root is without {} here, which eBPF programs need: start the container with {} (or --privileged), or the service with a wider CapabilityBoundingSet=",
+        "cannot load eBPF programs: root lacks {} here\n\
+         hint: start the container with {} (or --privileged), or the service with a wider \
+         CapabilityBoundingSet=",
         .0.join(" and "),
-        .0.iter().map(|name| format!("--cap-add {}", name.trim_start_matches("CAP_"))).collect::<Vec<_>>().join(" ")
+        docker_options(.0)
     )]
     Capabilities(Vec<&'static str>),
 }
 
-/// Looks.
+/// Lists the options that give capabilities to a container.
+fn docker_options(capabilities: &[&str]) -> String {
+    let options = capabilities.iter().map(|name| {
+        let name = name.trim_start_matches("CAP_");
+        format!("--cap-add {name}")
+    });
+    options.collect::<Vec<_>>().join(" ")
+}
+
+/// Checks user, user namespace and capabilities.
 ///
 /// # Errors
 ///
-/// What is missing.
+/// One of them does not allow BPF.
 pub fn check() -> Result<(), Unprivileged> {
     if !nix::unistd::geteuid().is_root() {
         return Err(Unprivileged::NotRoot);
@@ -43,7 +57,7 @@ pub fn check() -> Result<(), Unprivileged> {
     if fs::metadata("/proc/self/ns/user").is_ok_and(|found| found.ino() != INITIAL_USER_NAMESPACE) {
         return Err(Unprivileged::UserNamespace);
     }
-    // Where /proc does not tell, trying does.
+    // Without /proc, an attempt shows it.
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     match effective(&status).map(missing) {
         Some(missing) if !missing.is_empty() => Err(Unprivileged::Capabilities(missing)),

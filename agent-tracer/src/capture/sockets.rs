@@ -18,10 +18,8 @@ use netlink_packet_sock_diag::{
 use netlink_sys::{Socket, SocketAddr as NetlinkAddress, protocols::NETLINK_SOCK_DIAG};
 
 use super::{
-    attach::is_left_out,
+    bpf::{Choice, Fact, Hook},
     files::descriptors,
-    hook::Hook,
-    plan::{Choice, Fact},
 };
 use crate::event::{Protocol, SocketState};
 
@@ -49,8 +47,8 @@ const ANSWER: usize = 64 * 1024;
 /// Returns the sockets of this network namespace, with the outcome as choices of the plan.
 pub fn earlier_sockets() -> (Vec<FoundSocket>, [Choice; 2]) {
     let mut found = Vec::new();
-    let mut ask = |fact, hook, protocol| {
-        let asked = match is_left_out(hook) {
+    let mut ask = |fact, hook: Hook, protocol| {
+        let asked = match hook.is_left_out() {
             true => Err("left out by TRACER_WITHOUT_HOOKS".to_owned()),
             false => sockets(protocol).map_err(|error| error.to_string()),
         };
@@ -210,15 +208,15 @@ fn name_holders(found: &mut [FoundSocket]) {
         return;
     }
     let mut holders: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
-    descriptors::each(|pid, _, target| {
+    for descriptor in descriptors::all() {
+        let target = descriptor.target.to_str();
         let inode = target
-            .to_str()
             .and_then(|target| target.strip_prefix("socket:[")?.strip_suffix(']'))
             .and_then(|inode| inode.parse().ok());
         if let Some(position) = inode.and_then(|inode: u32| by_inode.get(&inode)) {
-            holders.entry(*position).or_default().insert(pid);
+            holders.entry(*position).or_default().insert(descriptor.pid);
         }
-    });
+    }
     for (position, pids) in holders {
         if let Some(socket) = found.get_mut(position) {
             socket.holders = pids.into_iter().collect();

@@ -1,5 +1,5 @@
-//! What a recorder needs around it besides privileges and a kernel, looked at before anything is
-//! loaded: what is missing would show up much later, as something else.
+//! Checks the surroundings of a recorder, before it loads anything: /proc and the limit of
+//! descriptors. Without them, a recording would fail much later, with a misleading error.
 
 use std::{fs, io, os::fd::AsFd};
 
@@ -13,11 +13,11 @@ use super::error::CaptureError;
 /// Descriptors that a recording opens, with some to spare: some 95 were counted.
 const DESCRIPTORS: usize = 128;
 
-/// Looks.
+/// Checks both.
 ///
 /// # Errors
 ///
-/// What is missing.
+/// One of them is missing.
 pub fn check() -> Result<(), CaptureError> {
     if fs::read("/proc/self/stat").is_err_and(|error| !are_used_up(error.raw_os_error())) {
         return Err(CaptureError::NoProc);

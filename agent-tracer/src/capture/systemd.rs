@@ -18,7 +18,7 @@ use zbus::{
     zvariant::{DynamicType, OwnedObjectPath, OwnedValue},
 };
 
-use super::{attach::is_left_out, hook::Hook, observe::boot_now};
+use super::{bpf::Hook, observe::boot_now};
 use crate::event::{Event, EventKind, LoadedUnit, Lost, Units};
 #[cfg(test)]
 pub(super) use lists::ListedUnit;
@@ -69,7 +69,7 @@ impl UnitWatch {
     ///
     /// systemd runs, but does not answer.
     pub async fn start() -> Result<Option<(Units, UnitWatch)>, UnitsError> {
-        if !Path::new(BOOTED).is_dir() || is_left_out(Hook::Systemd) {
+        if !Path::new(BOOTED).is_dir() || Hook::Systemd.is_left_out() {
             return Ok(None);
         }
         timeout(PATIENCE, UnitWatch::listen())

@@ -1,5 +1,8 @@
-//! User names, as passwd(5) says. A user that an installer adds in its own mount namespace or root directory is looked up
-//! there. Other directories (NSS) are libraries and settings that a recorded command may replace: they are asked only before.
+//! Looks up user names in passwd(5). The file may be that of the user's process, in its own mount
+//! namespace or root directory.
+//!
+//! Other directories (NSS) need libraries and settings that a recorded command may replace. So only
+//! lookups before the command use them.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,32 +14,31 @@ use std::{
 
 use nix::unistd::{Uid, User};
 
-use super::regular;
+use super::files::safe_open;
 
-/// After how many nanoseconds a user who had no name is looked up again: an installer may be
-/// about to add it, and a storm of its processes must not read a file each.
+/// Nanoseconds before another lookup of a user without a name. An installer may be about to add the
+/// user; without a delay, each of its processes would cost a read of the file.
 const TRY_AGAIN_AFTER: u64 = 100_000_000;
 
 const PASSWD: &str = "/etc/passwd";
 
-/// Looks up each user id until it has a name.
+/// Looks each user id up until it has a name.
 #[derive(Default)]
 pub struct UserLookup {
     known: HashSet<u32>,
-    /// Whether the C library may not be asked any more: it would load what the machine has now.
+    /// Set when the C library is no longer safe: it would load libraries that may be replaced.
     only_files: bool,
-    /// When those without a name may be asked for again, nanoseconds since boot.
+    /// Time of the next lookup of users without a name, nanoseconds since boot.
     nameless: HashMap<u32, u64>,
 }
 
 impl UserLookup {
-    /// From now on asks nothing but files: a user of a directory elsewhere stays a number.
+    /// Restricts later lookups to files: a user of another directory stays a number.
     pub fn ask_only_files(&mut self) {
         self.only_files = true;
     }
 
-    /// The name of `user`, the first time that it has one; `pid` is a process of that user, which
-    /// may be gone.
+    /// Returns the name of `user`, once. `pid` is a process of that user, which may be gone.
     pub fn name(&mut self, user: u32, pid: u32, boot_ns: u64) -> Option<Vec<u8>> {
         if self.known.contains(&user)
             || self
@@ -46,14 +48,14 @@ impl UserLookup {
         {
             return None;
         }
-        // A user that is not there yet, or only where that process is: another of its processes may
-        // be there to ask next time.
-        let own = Table::read(regular::open(Path::new(PASSWD)));
+        // The user may exist later, or only in the view of that process. The next lookup may be by
+        // another of its processes.
+        let own = Table::read(safe_open::open(Path::new(PASSWD)));
         let name = own
             .name(user)
             .or_else(|| {
-                let table = Table::read(regular::open_in_root_of(pid, Path::new(PASSWD)));
-                // A root directory of one's own could call any user root.
+                let table = Table::read(safe_open::open_in_root_of(pid, Path::new(PASSWD)));
+                // With a root directory of its own, a process could name any user root.
                 table.name(user).filter(|name| !own.has_name(name))
             })
             .or_else(|| self.name_elsewhere(user));
@@ -82,7 +84,7 @@ impl Table {
     /// Reads a table; one that cannot be read is empty.
     fn read(file: io::Result<File>) -> Table {
         const LIMIT: u64 = 4 * 1024 * 1024;
-        let text = file.and_then(|file| regular::read(file, LIMIT));
+        let text = file.and_then(|file| safe_open::read(file, LIMIT));
         Table(text.unwrap_or_default())
     }
 
@@ -107,7 +109,7 @@ impl Table {
     }
 }
 
-/// What a command needs to run as another user.
+/// Credentials for a command that runs as another user.
 pub struct Login {
     /// The user.
     pub user: User,
@@ -115,11 +117,13 @@ pub struct Login {
     pub groups: Vec<nix::unistd::Gid>,
 }
 
-/// Looks up a user by name, before anything is recorded.
+/// Looks a user up by name, before the recording.
 pub fn login(name: &str) -> Result<Login, String> {
     let user = User::from_name(name)
         .map_err(|error| format!("cannot look up user {name}: {error}"))?
-        .ok_or_else(|| format!("there is no user {name}: see `getent passwd`"))?;
+        .ok_or_else(|| {
+            format!("cannot run as {name}: there is no such user\nhint: see `getent passwd`")
+        })?;
     let groups = CString::new(name)
         .ok()
         .and_then(|name| nix::unistd::getgrouplist(&name, user.gid).ok())

@@ -1,20 +1,28 @@
-//! Kernel records to events: joins what the kernel had to send in pieces, and gives
-//! sockets their owner. Total: whatever the bytes are, it answers an event, nothing or an error.
+//! Decodes kernel records into events. It joins the parts of one argv, and gives sockets their
+//! owner. Any bytes yield events, nothing or an error; none make it panic.
 
 mod datagrams;
 mod exec;
 mod fields;
 mod sockets;
 
-use std::{collections::HashMap, net::SocketAddr};
+use std::{
+    collections::{HashMap, VecDeque},
+    net::SocketAddr,
+};
 
 use agent_tracer_ebpf::{self as wire, Kind, PeerKey, Traffic};
 
 pub use self::exec::Seen;
-use self::{datagrams::Datagrams, exec::Identify, fields::Fields, sockets::Sockets};
+use self::{
+    datagrams::Datagrams,
+    exec::Identify,
+    fields::Fields,
+    sockets::{Attempt, Sockets},
+};
 use super::{Cgroup, Event, EventKind, Exit, Fork, ProcessId, Rename};
 
-/// A record that is not what the kernel side writes: the two are of different versions.
+/// A record that the kernel programs of this version never emit.
 #[derive(Debug, thiserror::Error)]
 #[error("malformed kernel record of kind {kind}, {length} bytes")]
 pub struct Malformed {
@@ -22,62 +30,69 @@ pub struct Malformed {
     length: usize,
 }
 
-/// What a record amounts to.
+/// One result of decoding.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Told {
-    /// Something that happened.
+pub enum Decoded {
+    /// An event.
     Event(Event),
-    /// Bytes of a connection, to be looked at.
+    /// Unparsed bytes of a connection.
     Payload(Payload),
 }
 
-/// Bytes of a connection that have not been looked at. They are never in a trace.
+/// Unparsed bytes of a connection. No trace contains them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Payload {
-    /// When they passed, nanoseconds since boot.
+    /// Time of the packet, nanoseconds since boot.
     pub boot_ns: u64,
-    /// The connection, 0 where it is not known.
+    /// The connection, 0 if unknown.
     pub connection: u64,
-    /// Its owner, as far as known.
+    /// Its owner; the default if unknown.
     pub process: ProcessId,
     /// Effective user id of the owner.
     pub user: u32,
-    /// Whether the owner sent them.
+    /// True if the owner sent them.
     pub is_sent: bool,
-    /// Whether they are of a datagram, else of a stream.
+    /// True if they are of a datagram, false if of a stream.
     pub is_datagram: bool,
-    /// Where in the stream or datagram they begin.
+    /// Their position in the stream or datagram.
     pub offset: u64,
-    /// Whether nothing of the datagram follows.
+    /// True if they end the datagram.
     pub is_last: bool,
     /// The bytes.
     pub bytes: Vec<u8>,
 }
 
-/// Where datagrams are counted: reads the counts of a peer and, where nothing more is wanted of it, forgets it.
-pub type TakeCount<'a> = &'a mut dyn FnMut(&PeerKey, bool) -> Option<Traffic>;
+/// The kernel's table of traffic, by UDP socket and peer.
+pub trait PeerCounts {
+    /// Reads the traffic with a peer.
+    fn read(&self, key: &PeerKey) -> Option<Traffic>;
 
-/// Turns records into events. It remembers what belongs together.
+    /// Reads the traffic with a peer, and removes its entry.
+    fn remove(&mut self, key: &PeerKey) -> Option<Traffic>;
+}
+
+/// Decodes records into events. It keeps the parts that wait for others.
 #[derive(Default)]
 pub struct Assembler {
-    /// argv bytes sent ahead, by thread, until the exec record comes; with the time of the exec,
-    /// which all its parts have in common.
+    /// Parts of argv by thread, until the exec record comes; with the time of the exec, which all
+    /// its parts share.
     ahead: HashMap<u32, (u64, Vec<u8>)>,
     sockets: Sockets,
     datagrams: Datagrams,
-    /// The last number that a connection got.
+    /// The number of the newest connection.
     connections: u64,
-    /// The process that exited last, and its start: two threads that end at the same time may both
-    /// report the exit of the group. Exits of one process are adjacent but for other CPUs'
-    /// events, so a few are kept.
-    exits: std::collections::VecDeque<ProcessId>,
-    /// Says which file an executable is, where the kernel tells enough.
+    /// The latest exits. Two threads that end at the same time may both emit the exit of their
+    /// process, with only a few records of other CPUs in between.
+    exits: VecDeque<ProcessId>,
+    /// Identifies executables, where the kernel provides the members for it.
     identify: Option<Identify>,
-    /// Events that cannot be told to any owner, since the last call of [`Assembler::take_unowned`].
+    /// Events without a known owner, since the last call of [`Assembler::take_unowned`].
     unowned: u64,
+    /// Results that wait for [`Assembler::take_decoded`].
+    decoded: VecDeque<Decoded>,
 }
 
-/// Whose a socket is.
+/// The number of a socket, with its owner.
 #[derive(Clone, Copy)]
 struct Owned {
     connection: u64,
@@ -99,7 +114,7 @@ impl Owned {
 const RECENT_EXITS: usize = 256;
 
 impl Assembler {
-    /// One that asks which file an executable is.
+    /// Makes an assembler that identifies executables.
     pub fn identifying(identify: Identify) -> Assembler {
         Assembler {
             identify: Some(identify),
@@ -107,34 +122,34 @@ impl Assembler {
         }
     }
 
-    /// Reads one record and tells what it amounts to: nothing, where it waits for another or repeats one.
+    /// Decodes one record. A record that waits for another, or repeats one, has no result.
     ///
     /// # Errors
     ///
     /// The record is not well-formed.
-    pub fn record(
-        &mut self,
-        bytes: &[u8],
-        count: TakeCount<'_>,
-        tell: &mut dyn FnMut(Told),
-    ) -> Result<(), Malformed> {
+    pub fn decode(&mut self, bytes: &[u8], counts: &mut dyn PeerCounts) -> Result<(), Malformed> {
         let mut fields = Fields::of(bytes);
         let number = fields.peek_kind().unwrap_or(0);
-        self.read(&mut fields, count, tell).ok_or(Malformed {
+        self.read(&mut fields, counts).ok_or(Malformed {
             kind: number,
             length: bytes.len(),
         })
     }
 
-    /// Takes on a connection that was there before, and numbers it.
+    /// Takes the results since the last call, in order.
+    pub fn take_decoded(&mut self) -> impl Iterator<Item = Decoded> {
+        self.decoded.drain(..)
+    }
+
+    /// Numbers a pre-existing connection.
     pub fn adopt(&mut self, cookie: u64, process: ProcessId, user: u32) -> u64 {
         let owned = self.number(process, user);
         self.sockets.adopt(cookie, owned);
         owned.connection
     }
 
-    /// Takes on a UDP socket that was there before, with the peer that it is connected to, if it is. Its key where
-    /// datagrams are counted, and its number.
+    /// Numbers a pre-existing UDP socket, with its peer if it is connected. Returns the key of its
+    /// traffic, and its number.
     pub fn adopt_datagrams(
         &mut self,
         cookie: u64,
@@ -148,25 +163,24 @@ impl Assembler {
         (key, owned.connection)
     }
 
-    /// Tells of attempts to connect that were made before that time and sent nothing.
-    pub fn settle(&mut self, before_ns: u64, tell: &mut dyn FnMut(Told)) {
-        for attempt in self.sockets.attempts_before(before_ns) {
-            let owned = self.number(attempt.process, attempt.user);
-            attempt.fail(owned, tell);
-        }
+    /// Gives up on attempts to connect from before a time: they sent nothing. Returns their events.
+    pub fn expire_attempts(&mut self, before_ns: u64) -> Vec<Event> {
+        let expired = self.sockets.attempts_before(before_ns);
+        let events = expired.into_iter().flat_map(|attempt| self.fail(attempt));
+        events.collect()
     }
 
-    /// Tells how much went over the sockets for datagrams that are still open.
-    pub fn count(&mut self, boot_ns: u64, count: TakeCount<'_>, tell: &mut dyn FnMut(Told)) {
-        self.datagrams.count_all(boot_ns, count, tell);
+    /// Returns the traffic of the UDP sockets that are still open, as events.
+    pub fn count_open(&mut self, boot_ns: u64, counts: &dyn PeerCounts) -> Vec<Event> {
+        self.datagrams.count_all(boot_ns, counts)
     }
 
-    /// How many changes of a socket's state were dropped because its connect was lost.
+    /// Takes the number of socket changes without a known owner: its connect was lost.
     pub fn take_unowned(&mut self) -> u64 {
         std::mem::take(&mut self.unowned)
     }
 
-    /// How many UDP peers were not counted to their end: there were too many at the same time.
+    /// Takes the number of UDP peers with an incomplete count: there were too many at a time.
     pub fn take_uncounted(&mut self) -> u64 {
         self.datagrams.take_uncounted()
     }
@@ -180,44 +194,49 @@ impl Assembler {
         }
     }
 
-    /// Nothing, where the record is not well-formed.
-    fn read(
-        &mut self,
-        fields: &mut Fields<'_>,
-        count: TakeCount<'_>,
-        tell: &mut dyn FnMut(Told),
-    ) -> Option<()> {
+    fn fail(&mut self, attempt: Attempt) -> [Event; 2] {
+        let owned = self.number(attempt.process, attempt.user);
+        attempt.fail(owned)
+    }
+
+    fn push(&mut self, events: impl IntoIterator<Item = Event>) {
+        self.decoded.extend(events.into_iter().map(Decoded::Event));
+    }
+
+    /// Reads the fields of a record. Returns `None` if it is not well-formed.
+    fn read(&mut self, fields: &mut Fields<'_>, counts: &mut dyn PeerCounts) -> Option<()> {
         let header = fields.header()?;
         let process = ProcessId {
             pid: header.pid,
             start_ns: header.start_ns,
         };
         let kind = Kind::from_number(header.kind)?;
-        let mut event = |kind: EventKind| {
-            tell(Told::Event(Event {
+        let event = |kind: EventKind| {
+            Some(Event {
                 boot_ns: header.boot_ns,
                 process,
                 user: header.user,
                 kind,
-            }));
+            })
         };
         match kind {
             Kind::Fork => {
                 let parent_start_ns = fields.u64()?;
                 let parent_pid = fields.u32()?;
                 fields.u32()?;
-                event(EventKind::Fork(Fork {
+                let comm = fields.comm()?;
+                self.push(event(EventKind::Fork(Fork {
                     parent_pid,
                     parent_start_ns,
-                    comm: fields.comm()?,
-                }));
+                    comm,
+                })));
             }
             Kind::Arguments => {
                 let offset = fields.u32()? as usize;
                 let length = fields.u32()? as usize;
                 let part = fields.bytes(length)?;
                 let (boot_ns, whole) = self.ahead.entry(header.tid).or_default();
-                // What is there of another exec is that of one whose record was lost.
+                // Parts of another exec: its record was lost.
                 if *boot_ns != header.boot_ns {
                     *boot_ns = header.boot_ns;
                     whole.clear();
@@ -228,7 +247,7 @@ impl Assembler {
             }
             Kind::Exec => {
                 let exec = self.exec(fields, header)?;
-                event(EventKind::Exec(exec));
+                self.push(event(EventKind::Exec(exec)));
             }
             Kind::Exit => {
                 let status = fields.u32()?;
@@ -238,42 +257,38 @@ impl Assembler {
                     if self.exits.len() > RECENT_EXITS {
                         self.exits.pop_front();
                     }
-                    event(EventKind::Exit(Exit { status }));
+                    self.push(event(EventKind::Exit(Exit { status })));
                 }
             }
             Kind::Rename => {
                 let from = fields.comm()?;
-                event(EventKind::Rename(Rename {
-                    tid: header.tid,
-                    from,
-                    to: fields.comm()?,
-                }));
+                let to = fields.comm()?;
+                let tid = header.tid;
+                self.push(event(EventKind::Rename(Rename { tid, from, to })));
             }
             Kind::Cgroup => {
                 let length = fields.u32()? as usize;
                 let cut = fields.u32()? != 0;
                 let path = path(fields.bytes(length)?, cut);
-                event(EventKind::Cgroup(Cgroup { path }));
+                self.push(event(EventKind::Cgroup(Cgroup { path })));
             }
             Kind::Connect => {
                 let socket = fields.u64()?;
                 let cookie = fields.u64()?;
                 let ends = fields.endpoints()?;
                 if let Some(former) = self.sockets.attempt_went_out(header.tid, cookie) {
-                    let owned = self.number(former.process, former.user);
-                    former.fail(owned, tell);
+                    let failed = self.fail(former);
+                    self.push(failed);
                 }
                 let owned = self.number(process, header.user);
                 self.sockets.connect(socket, cookie, owned);
                 let connect = ends.connect(owned.connection, super::Protocol::Tcp);
-                tell(Told::Event(
-                    owned.event(header.boot_ns, EventKind::Connect(connect)),
-                ));
+                self.push([owned.event(header.boot_ns, EventKind::Connect(connect))]);
             }
             Kind::Attempt => {
                 let cookie = fields.u64()?;
                 let ends = fields.endpoints()?;
-                let attempt = sockets::Attempt {
+                let attempt = Attempt {
                     boot_ns: header.boot_ns,
                     process,
                     user: header.user,
@@ -282,8 +297,8 @@ impl Assembler {
                     error: 0,
                 };
                 if let Some(former) = self.sockets.attempt(header.tid, attempt) {
-                    let owned = self.number(former.process, former.user);
-                    former.fail(owned, tell);
+                    let failed = self.fail(former);
+                    self.push(failed);
                 }
             }
             Kind::Route => {
@@ -296,46 +311,45 @@ impl Assembler {
                 let owned = self.number(process, header.user);
                 self.sockets.connect(socket, 0, owned);
                 let listen = ends.listen(owned.connection);
-                tell(Told::Event(
-                    owned.event(header.boot_ns, EventKind::Listen(listen)),
-                ));
+                self.push([owned.event(header.boot_ns, EventKind::Listen(listen))]);
             }
             Kind::Bind => {
                 let cookie = fields.u64()?;
                 let ends = fields.endpoints()?;
                 let owned = self.number(process, header.user);
-                self.datagrams
-                    .add(cookie, None, owned, header.boot_ns, count, tell);
+                let dropped = self
+                    .datagrams
+                    .add(cookie, None, owned, header.boot_ns, counts);
+                self.push(dropped);
                 let mut listen = ends.listen(owned.connection);
                 listen.any_port = fields.u32()? != 0;
-                tell(Told::Event(
-                    owned.event(header.boot_ns, EventKind::Bind(listen)),
-                ));
+                self.push([owned.event(header.boot_ns, EventKind::Bind(listen))]);
             }
             Kind::Peer => {
                 let cookie = fields.u64()?;
                 let ends = fields.endpoints()?;
                 let owned = self.number(process, header.user);
                 let peer = Some(&ends);
-                self.datagrams
-                    .add(cookie, peer, owned, header.boot_ns, count, tell);
+                let dropped = self
+                    .datagrams
+                    .add(cookie, peer, owned, header.boot_ns, counts);
+                self.push(dropped);
                 let connect = ends.connect(owned.connection, super::Protocol::Udp);
-                tell(Told::Event(
-                    owned.event(header.boot_ns, EventKind::Connect(connect)),
-                ));
+                self.push([owned.event(header.boot_ns, EventKind::Connect(connect))]);
             }
             Kind::Released => {
                 let cookie = fields.u64()?;
-                self.datagrams.release(cookie, header.boot_ns, count, tell);
+                let closed = self.datagrams.release(cookie, header.boot_ns, counts);
+                self.push(closed);
             }
             Kind::Payload => {
                 let payload = self.payload(header.boot_ns, fields)?;
-                tell(Told::Payload(payload));
+                self.decoded.push_back(Decoded::Payload(payload));
             }
             Kind::SocketState => {
                 let change = sockets::Change::read(header.boot_ns, fields)?;
                 match self.sockets.change(&change) {
-                    Some(event) => tell(Told::Event(event)),
+                    Some(event) => self.push([event]),
                     None => self.unowned += 1,
                 }
             }
@@ -368,7 +382,7 @@ impl Assembler {
     }
 }
 
-/// The kernel sends names from the leaf up, each with a NUL.
+/// Joins names, which the kernel emits from the leaf up, each with a NUL.
 fn path(names: &[u8], cut: bool) -> Vec<u8> {
     let mut path = Vec::with_capacity(names.len() + 1);
     if cut {

@@ -21,7 +21,7 @@ mod unit;
 use std::fmt;
 
 #[cfg(feature = "capture")]
-pub use assemble::{Assembler, Malformed, Payload, Seen, Told};
+pub use assemble::{Assembler, Decoded, Malformed, Payload, PeerCounts, Seen};
 pub use changed::{Compared, Difference, FileDifference, FileState, FilesCompared, Subject};
 pub use connection::{
     Close, Connect, ConnectFailed, Counted, Established, Listen, Protocol, Shutdown,

@@ -25,8 +25,8 @@ use sources::Sources;
 use super::Session;
 use crate::{
     capture::{
-        self, Capture, CaptureError, Files, Inherited, KeptInventory, Launch, LaunchError, Login,
-        NotFollowed, Roots, UserLookup, boot_now,
+        self, Capture, CaptureError, Files, Inherited, Launch, LaunchError, Login, NotFollowed,
+        PackedInventory, Roots, UserLookup, boot_now,
     },
     event::{EndReason, Event, EventKind},
     model::Model,
@@ -165,7 +165,7 @@ impl Recording {
         capture::check_surroundings()?;
         // Before anything is loaded: most of what can be wrong is wrong with the name.
         let new = NewFile::create(&self.output, self.overwrite, self.owner)?;
-        capture::be_sparing();
+        capture::limit_heap();
         self.roots.find_homes();
         let before = self
             .compare
@@ -185,7 +185,7 @@ impl Recording {
         inherited: Inherited,
         mut capture: Capture,
         before: Option<Files>,
-        inventory: Option<KeptInventory>,
+        inventory: Option<PackedInventory>,
         observer: &mut dyn Observer,
     ) -> Result<Recorded, RecordError> {
         let (sources, units) = Sources::start(&mut capture, &self.roots).await;

@@ -15,42 +15,45 @@ use nix::libc;
 /// is waiting.
 const SEARCH: Duration = Duration::from_millis(500);
 
-/// Passes each descriptor of each process on, until the time limit: the process, its path in
-/// `/proc/PID/fd`, and the target.
-pub(in crate::capture) fn each(mut take: impl FnMut(u32, &Path, &Path)) {
+/// An open descriptor of a process.
+pub(in crate::capture) struct Descriptor {
+    pub(in crate::capture) pid: u32,
+    /// Its path in `/proc/PID/fd`.
+    path: PathBuf,
+    /// The target of that link.
+    pub(in crate::capture) target: PathBuf,
+}
+
+/// Iterates over the descriptors of all processes, until the time limit.
+pub(in crate::capture) fn all() -> impl Iterator<Item = Descriptor> {
     let deadline = Instant::now() + SEARCH;
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse().ok())
-        else {
-            continue;
-        };
-        let descriptors = fs::read_dir(entry.path().join("fd"));
-        for descriptor in descriptors.into_iter().flatten().flatten() {
-            if let Ok(target) = fs::read_link(descriptor.path()) {
-                take(pid, &descriptor.path(), &target);
-            }
-        }
-        if Instant::now() > deadline {
-            break;
-        }
-    }
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .take_while(move |_| Instant::now() <= deadline)
+        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())))
+        .flat_map(|(pid, process)| {
+            let descriptors = fs::read_dir(process.join("fd"));
+            let descriptors = descriptors.into_iter().flatten().flatten();
+            descriptors.filter_map(move |entry| {
+                let path = entry.path();
+                let target = fs::read_link(&path).ok()?;
+                Some(Descriptor { pid, path, target })
+            })
+        })
 }
 
 /// Returns the processes that have one of these files open for writing, once per file.
 pub fn writers(files: &BTreeSet<PathBuf>) -> BTreeSet<(u32, PathBuf)> {
-    let mut found = BTreeSet::new();
     if files.is_empty() {
-        return found;
+        return BTreeSet::new();
     }
-    each(|pid, descriptor, target| {
-        if files.contains(target) && is_for_writing(descriptor) && is_same(descriptor, target) {
-            found.insert((pid, target.to_owned()));
-        }
-    });
-    found
+    let writes = |Descriptor { path, target, .. }: &Descriptor| {
+        files.contains(target) && is_for_writing(path) && is_same(path, target)
+    };
+    all()
+        .filter(writes)
+        .map(|descriptor| (descriptor.pid, descriptor.target))
+        .collect()
 }
 
 /// Reads the flags of open(2) from `/proc/PID/fdinfo/FD`, where they are octal.

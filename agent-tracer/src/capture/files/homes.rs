@@ -14,7 +14,7 @@ use std::{
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 
 use super::safe_open;
-use crate::capture::mounts;
+use crate::capture::proc::mounts;
 
 /// The list of users. Directory services are not asked: one may have a million users.
 pub(super) const PASSWD: &str = "/etc/passwd";

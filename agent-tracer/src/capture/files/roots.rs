@@ -56,7 +56,7 @@ impl Roots {
         {
             if !directory.is_absolute() {
                 return Err(format!(
-                    "{} is no absolute path: write it from the root on",
+                    "cannot watch {}: it is not an absolute path",
                     directory.display()
                 ));
             }

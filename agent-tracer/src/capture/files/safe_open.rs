@@ -65,7 +65,7 @@ fn reopen(place: &OwnedFd) -> io::Result<File> {
     if FileType::from_raw_mode(fstat(place.as_fd())?.st_mode) != FileType::RegularFile {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            "it is no regular file",
+            "it is not a regular file",
         ));
     }
     File::open(format!("/proc/self/fd/{}", place.as_raw_fd()))

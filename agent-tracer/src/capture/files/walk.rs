@@ -14,12 +14,11 @@ use std::{
 use entry::{Entry, Walk};
 use sha2::{Digest, Sha256};
 
-use super::{
-    baseline::{Baseline, BaselineBuilder},
-    roots::Roots,
-    safe_open,
+use super::{roots::Roots, safe_open};
+use crate::{
+    capture::baseline::{Baseline, BaselineBuilder},
+    event::{FileDifference, FileState, FilesCompared},
 };
-use crate::event::{FileDifference, FileState, FilesCompared};
 
 /// Limit of files in one walk. Each takes some 20 bytes until the end.
 const FILES: usize = 1_000_000;
@@ -44,11 +43,11 @@ pub struct Files {
 
 impl Files {
     /// Walks all files, without opening any.
-    pub fn look(roots: &Roots) -> Files {
-        Files::look_at(roots, FILES)
+    pub fn walk(roots: &Roots) -> Files {
+        Files::walk_some(roots, FILES)
     }
 
-    fn look_at(roots: &Roots, limit: usize) -> Files {
+    fn walk_some(roots: &Roots, limit: usize) -> Files {
         let mut walk = Walk::new(roots, limit);
         let mut seen = BaselineBuilder::new();
         for file in &mut walk {
@@ -231,7 +230,7 @@ mod tests {
         for name in ["same", "longer", "mode", "gone", "old/within"] {
             fs::write(at(name), "x").expect("a file");
         }
-        let before = Files::look(&roots);
+        let before = Files::walk(&roots);
         fs::write(at("longer"), "xyz").expect("a file");
         fs::set_permissions(at("mode"), fs::Permissions::from_mode(0o4755)).expect("a mode");
         fs::remove_file(at("gone")).expect("a file less");
@@ -265,7 +264,7 @@ mod tests {
         );
         // Plus the root, "same", and "old" with its file.
         assert_eq!(parts[0].entries, 8);
-        let parts = Files::look(&roots).compare(&roots);
+        let parts = Files::walk(&roots).compare(&roots);
         assert!(parts.len() == 1 && parts[0].differences.is_empty());
     }
 
@@ -277,7 +276,7 @@ mod tests {
         for name in ["a/b", "a-b", "a.b", "a0", "b"] {
             write(name);
         }
-        let before = Files::look(&roots);
+        let before = Files::walk(&roots);
         for name in ["a/0", "a/z", "a-", "a+", "0"] {
             write(name);
         }
@@ -292,7 +291,7 @@ mod tests {
             fs::write(place.path().join(name), "x").expect("a file");
         }
         // The root and "a".
-        let (whole, part) = (Files::look(&roots), Files::look_at(&roots, 2));
+        let (whole, part) = (Files::walk(&roots), Files::walk_some(&roots, 2));
         fs::remove_file(place.path().join("a")).expect("a file less");
         for (before, limit) in [(&whole, 2), (&part, 2), (&part, 9)] {
             let parts = before.compare_with(&roots, limit);
@@ -307,16 +306,16 @@ mod tests {
         let home = fs::canonicalize(place.path()).expect("its path");
         let roots = Roots::of_home(&home);
         let at = |name: &str| home.join(".ssh").join(name);
-        let none = Files::look(&roots);
+        let none = Files::walk(&roots);
         fs::create_dir(at("")).expect("a directory");
         fs::write(home.join("other"), "x").expect("a file");
         fs::write(at("rc"), "x").expect("a file");
         assert_eq!(names(&none.compare(&roots), &place), [".ssh", ".ssh/rc"]);
-        let few = Files::look(&roots);
+        let few = Files::walk(&roots);
         for number in 0..1000 {
             fs::write(at(&format!("{number}")), "x").expect("a file");
         }
-        let many = Files::look(&roots);
+        let many = Files::walk(&roots);
         fs::write(at("rc"), "longer").expect("a file");
         // Chance decides which of them are reached; none may count as gone.
         for before in [&few, &many] {

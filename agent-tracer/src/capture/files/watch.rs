@@ -30,11 +30,7 @@ use super::{
     safe_open,
 };
 use crate::{
-    capture::{
-        attach::is_left_out,
-        hook::Hook,
-        plan::{Choice, Fact},
-    },
+    capture::{Choice, Fact, Hook},
     event::FileAction,
 };
 use file_system::FileSystem;
@@ -152,7 +148,7 @@ impl FileWatch {
 
     /// Starts the watch, and returns the outcome as a choice of the plan.
     pub fn start_or_explain(roots: &Roots) -> (Option<FileWatch>, Choice) {
-        let started = match is_left_out(Hook::Fanotify) {
+        let started = match Hook::Fanotify.is_left_out() {
             true => Err("left out by TRACER_WITHOUT_HOOKS".to_owned()),
             false => FileWatch::start(roots).map_err(|error| error.to_string()),
         };
@@ -173,8 +169,8 @@ impl FileWatch {
             let reason = file_system.whole.as_ref().err()?;
             let place = file_system.place.display();
             Some(format!(
-                "the file system of {place} is watched directory by directory ({reason}): who does \
-                 what in a new one at once is concluded"
+                "the file system of {place} is watched directory by directory ({reason}): the \
+                 authors of early changes in a new one are inferred"
             ))
         });
         let unwatched = self.unwatched.iter();
@@ -184,38 +180,16 @@ impl FileWatch {
         (!all.is_empty()).then(|| all.join("; "))
     }
 
-    /// Passes on all changes since the last call.
-    pub fn drain(&mut self, mut take: impl FnMut(FileChange)) {
+    /// Returns all changes since the last call.
+    pub fn drain(&mut self) -> Vec<FileChange> {
         let own = std::process::id();
-        let mut new_directories = Vec::new();
-        let mut have_users_changed = false;
         let mut buffer = vec![0; BUFFER];
-        let (watched, roots) = (&self.watched, &self.roots);
-        let mut report = |path: PathBuf, mask: u64, pid: u32, is_whole: bool| {
-            let is_directory = mask & libc::FAN_ONDIR != 0;
-            let comes = mask & (libc::FAN_CREATE | libc::FAN_MOVED_TO) != 0;
-            if is_directory && (comes || !is_whole) {
-                new_directories.push(NewDirectory {
-                    path: path.clone(),
-                    is_empty: is_whole && mask & libc::FAN_MOVED_TO == 0,
-                });
-            }
-            let makes_run = !is_directory && runs_later(watched, &path);
-            let is_below_root = roots.concerns(&path);
-            have_users_changed |= !is_directory && path == Path::new(PASSWD);
-            for action in actions(mask) {
-                take(FileChange {
-                    jobs: match makes_run {
-                        true => jobs(&path, action),
-                        false => Vec::new(),
-                    },
-                    path: path.clone(),
-                    action,
-                    is_directory,
-                    is_wanted: makes_run || is_below_root,
-                    pid,
-                });
-            }
+        let mut seen = Changes {
+            watched: &self.watched,
+            roots: &self.roots,
+            changes: Vec::new(),
+            new_directories: Vec::new(),
+            have_users_changed: false,
         };
         for file_system in &mut self.file_systems {
             loop {
@@ -238,16 +212,23 @@ impl FileWatch {
                         file_system.paths.forget();
                     }
                     if let Some(path) = path {
-                        report(path, mask, pid, file_system.whole.is_ok());
+                        seen.add(path, mask, pid, file_system.whole.is_ok());
                     }
                 }
             }
             for (path, mask, pid) in file_system.take_named(&mut buffer) {
-                report(path, mask, pid, file_system.whole.is_ok());
+                seen.add(path, mask, pid, file_system.whole.is_ok());
             }
         }
+        let Changes {
+            changes,
+            new_directories,
+            have_users_changed,
+            ..
+        } = seen;
         self.follow(new_directories);
         self.follow_users(have_users_changed);
+        changes
     }
 
     /// Watches new directories.
@@ -333,6 +314,44 @@ impl FileWatch {
         self.file_systems
             .get_mut(position)
             .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+/// The changes of one drain, with their consequences for the watch.
+struct Changes<'a> {
+    watched: &'a HashSet<PathBuf>,
+    roots: &'a Roots,
+    changes: Vec<FileChange>,
+    new_directories: Vec<NewDirectory>,
+    have_users_changed: bool,
+}
+
+impl Changes<'_> {
+    /// Adds the changes of one event; `is_whole` if the watch covers the whole file system.
+    fn add(&mut self, path: PathBuf, mask: u64, pid: u32, is_whole: bool) {
+        let is_directory = mask & libc::FAN_ONDIR != 0;
+        let comes = mask & (libc::FAN_CREATE | libc::FAN_MOVED_TO) != 0;
+        if is_directory && (comes || !is_whole) {
+            self.new_directories.push(NewDirectory {
+                path: path.clone(),
+                is_empty: is_whole && mask & libc::FAN_MOVED_TO == 0,
+            });
+        }
+        let makes_run = !is_directory && runs_later(self.watched, &path);
+        let is_wanted = makes_run || self.roots.concerns(&path);
+        self.have_users_changed |= !is_directory && path == Path::new(PASSWD);
+        let changes = actions(mask).map(|action| FileChange {
+            jobs: match makes_run {
+                true => jobs(&path, action),
+                false => Vec::new(),
+            },
+            path: path.clone(),
+            action,
+            is_directory,
+            is_wanted,
+            pid,
+        });
+        self.changes.extend(changes);
     }
 }
 

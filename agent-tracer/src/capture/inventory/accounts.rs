@@ -1,26 +1,26 @@
-//! Users and groups, as the files say: passwd(5) and group(5). Directories of a network are not asked. No password, nor
-//! what stands for one, is looked at.
+//! Reads users and groups from passwd(5) and group(5). It asks no network directory, and keeps no
+//! password or placeholder of one.
 
-use super::look::{Look, lines, of_file};
+use super::snapshot::{Snapshot, lines, of_file};
 
 const LIMIT: u64 = 4 << 20;
 
-/// Users: `uid:gid:home:shell`.
-pub(super) fn users() -> Option<Look> {
+/// Lists users: `uid:gid:home:shell`.
+pub(super) fn users() -> Option<Snapshot> {
     of_file("/etc/passwd", LIMIT, |text| parse(text, &[2, 3, 5, 6]))
 }
 
-/// Groups: `gid:members`.
-pub(super) fn groups() -> Option<Look> {
+/// Lists groups: `gid:members`.
+pub(super) fn groups() -> Option<Snapshot> {
     of_file("/etc/group", LIMIT, |text| parse(text, &[2, 3]))
 }
 
-/// Some of the fields of each line. A second line of a name is told too: it may be of user 0.
-fn parse(text: &[u8], wanted: &[usize]) -> Look {
+/// Reads the wanted fields of each line. A second line of a name counts, too: it may be of user 0.
+fn parse(text: &[u8], wanted: &[usize]) -> Snapshot {
     let entries = lines(text).filter_map(|line| {
         let fields: Vec<&[u8]> = line.splitn(8, |byte| *byte == b':').collect();
         let name = *fields.first()?;
-        // Not what has no fields: it could be anything.
+        // A line without fields could be anything.
         if name.is_empty() || name.starts_with(b"#") || fields.len() < 4 {
             return None;
         }
@@ -30,18 +30,18 @@ fn parse(text: &[u8], wanted: &[usize]) -> Look {
             .collect();
         Some((name.to_vec(), values.join(&b':')))
     });
-    Look::of(entries)
+    Snapshot::of(entries)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{super::look::told, parse};
+    use super::{super::snapshot::texts, parse};
 
     #[test]
     fn lines_as_the_c_library_reads_them() {
-        let look = parse(
+        let snapshot = parse(
             b"root:x:0:0:root:/root:/bin/bash\n\
               omi:$6$secret:996:995:a, b:/home/omi:/sbin/nologin\n\
               # no:x:1:1:::\n\nnonsense\nshort:x:7:7\n+::::::\nroot:x:0:0::/:/bin/sh\n\
@@ -49,7 +49,7 @@ mod tests {
             &[2, 3, 5, 6],
         );
         assert_eq!(
-            told(&look),
+            texts(&snapshot),
             [
                 "+ = :::",
                 "omi = 996:995:/home/omi:/sbin/nologin",
@@ -60,7 +60,7 @@ mod tests {
             ]
         );
         let groups = parse(b"adm:x:4:syslog,me\nomi:!:995:\n", &[2, 3]);
-        assert_eq!(told(&groups), ["adm = 4:syslog,me", "omi = 995:"]);
+        assert_eq!(texts(&groups), ["adm = 4:syslog,me", "omi = 995:"]);
     }
 
     proptest! {

@@ -1,5 +1,6 @@
-//! Rules of the firewall, as the kernel itself lists them: nf_tables over netlink, iptables' older kind by getsockopt(2).
-//! Only what the kernel has already is asked for: to ask for more would have it load modules, by a program.
+//! Lists rules of the firewall, as the kernel has them: nf_tables over netlink, iptables' older
+//! kind by getsockopt(2). It asks only for loaded parts of the kernel, since the kernel loads
+//! modules by a program.
 
 mod attributes;
 mod field;
@@ -14,10 +15,10 @@ mod verdict;
 
 use std::{fs, path::Path, sync::OnceLock};
 
-use super::look::Look;
+use super::snapshot::Snapshot;
 
-/// Rules, each after where it is; no value.
-pub(super) fn look() -> Option<Look> {
+/// Lists rules, each after its place, without values.
+pub(super) fn snapshot() -> Option<Snapshot> {
     let mut rules = Vec::new();
     let mut problems = Vec::new();
     let has_nf_tables = may_have_nf_tables();
@@ -44,16 +45,16 @@ pub(super) fn look() -> Option<Look> {
     if !has_nf_tables && !is_used {
         return None;
     }
-    let mut look = Look::of(rules.into_iter().map(|rule| (rule, Vec::new())));
+    let mut snapshot = Snapshot::of(rules.into_iter().map(|rule| (rule, Vec::new())));
     for problem in problems {
-        look.hinder(problem);
+        snapshot.add_problem(problem);
     }
-    Some(look)
+    Some(snapshot)
 }
 
-/// Checks that the kernel has nf_tables, so that it need not load it for being asked.
+/// Checks that nf_tables is loaded, so that the kernel need not load it for an answer.
 fn may_have_nf_tables() -> bool {
-    // What is built in is known from a file that a command may write. So it is read once, before.
+    // The list of built-in modules is a file that a command may write, so it is read once, before.
     static BUILT_IN: OnceLock<bool> = OnceLock::new();
     let is_built_in = *BUILT_IN.get_or_init(|| is_built_in("nf_tables"));
     is_built_in || Path::new("/sys/module/nf_tables").is_dir()
@@ -73,12 +74,12 @@ fn is_built_in(module: &str) -> bool {
         .join(names.release())
         .join("modules.builtin");
     const LIMIT: u64 = 4 << 20;
-    match super::look::read(&list, LIMIT) {
+    match super::snapshot::read(&list, LIMIT) {
         Ok(Some(paths)) => {
             let name = format!("/{module}.ko");
             paths.windows(name.len()).any(|it| it == name.as_bytes())
         }
-        // In a container there are none of these files, and the module is in /sys if it is used.
+        // A container has no such file, and a used module is in /sys.
         Ok(None) | Err(_) => false,
     }
 }

@@ -1,4 +1,4 @@
-//! Packages of dpkg that are installed, from its files as dpkg(1) keeps them.
+//! Reads the installed packages of dpkg from the files of dpkg(1).
 
 use std::{
     collections::BTreeMap,
@@ -6,34 +6,34 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::look::{Look, lines, read};
+use super::snapshot::{Snapshot, lines, read};
 
 const DPKG: &str = "/var/lib/dpkg";
 
-/// A machine with everything has some 10 MiB.
+/// Limit of a file. With all packages installed, it has some 10 MiB.
 const LIMIT: u64 = 64 << 20;
 
-/// Packages of dpkg: `name:architecture`; version and state.
-pub(super) fn dpkg() -> Option<Look> {
+/// Lists packages of dpkg: `name:architecture`; version and state.
+pub(super) fn dpkg() -> Option<Snapshot> {
     dpkg_at(Path::new(DPKG))
 }
 
-fn dpkg_at(directory: &Path) -> Option<Look> {
+fn dpkg_at(directory: &Path) -> Option<Snapshot> {
     let mut text = match read(&directory.join("status"), LIMIT) {
         Ok(None) => return None,
         Ok(Some(text)) => text,
-        Err(problem) => return Some(Look::failed(problem)),
+        Err(problem) => return Some(Snapshot::failed(problem)),
     };
-    // What a dpkg that runs, or was killed, has done already: later ones supersede earlier ones, and all supersede the status.
+    // The updates of a running or killed dpkg: later ones supersede earlier ones and the status.
     for update in updates(&directory.join("updates")) {
         match read(&update, LIMIT) {
-            // Gone meanwhile is taken in.
+            // Meanwhile merged into the status.
             Ok(None) => {}
             Ok(Some(update)) => {
                 text.extend(b"\n\n");
                 text.extend(update);
             }
-            Err(problem) => return Some(Look::failed(problem)),
+            Err(problem) => return Some(Snapshot::failed(problem)),
         }
     }
     Some(parse_dpkg(&text))
@@ -56,7 +56,7 @@ fn updates(directory: &Path) -> Vec<PathBuf> {
     updates
 }
 
-fn parse_dpkg(text: &[u8]) -> Look {
+fn parse_dpkg(text: &[u8]) -> Snapshot {
     let mut packages: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     let mut fields: [&[u8]; 4] = [b""; 4];
     // One more empty line, for the last package.
@@ -67,7 +67,7 @@ fn parse_dpkg(text: &[u8]) -> Look {
                 continue;
             }
             let name = [name, architecture].join(&b':');
-            // `install ok installed`: what is wanted, whether it is broken, what it is.
+            // `install ok installed`: the wanted state, errors, the actual state.
             let state = status.rsplit(|byte| *byte == b' ').next().unwrap_or(status);
             if state == b"not-installed" {
                 packages.remove(&name);
@@ -76,7 +76,7 @@ fn parse_dpkg(text: &[u8]) -> Look {
             }
             continue;
         }
-        // All other fields, and further lines of any, begin with something else.
+        // Other fields and continuation lines begin otherwise.
         let known: [&[u8]; 4] = [b"Package:", b"Architecture:", b"Version:", b"Status:"];
         for (field, key) in fields.iter_mut().zip(known) {
             if let Some(value) = line.strip_prefix(key) {
@@ -84,7 +84,7 @@ fn parse_dpkg(text: &[u8]) -> Look {
             }
         }
     }
-    Look::of(packages)
+    Snapshot::of(packages)
 }
 
 #[cfg(test)]
@@ -93,7 +93,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{super::look::told, dpkg_at, parse_dpkg};
+    use super::{super::snapshot::texts, dpkg_at, parse_dpkg};
 
     const STATUS: &[u8] = b"Package: adduser\nStatus: install ok installed\nPriority: important\n\
         Architecture: all\nVersion: 3.134\nDescription: add users\n Package: no\n Version: 9\n\n\
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn stanzas_of_dpkg() {
         assert_eq!(
-            told(&parse_dpkg(STATUS)),
+            texts(&parse_dpkg(STATUS)),
             [
                 "adduser:all = 3.134 installed",
                 "omi:amd64 = 1.6-2 config-files",
@@ -126,9 +126,9 @@ mod tests {
         fs::write(updates.join("0001"), stanza("installed")).expect("a file");
         fs::write(updates.join("0000"), stanza("unpacked")).expect("a file");
         fs::write(updates.join("tmp.i"), stanza("half-configured")).expect("a file");
-        let look = dpkg_at(directory.path()).expect("a look");
-        assert_eq!(told(&look)[1], "omi:amd64 = 2 installed");
-        assert_eq!(look.entries.len(), 3);
+        let snapshot = dpkg_at(directory.path()).expect("a snapshot");
+        assert_eq!(texts(&snapshot)[1], "omi:amd64 = 2 installed");
+        assert_eq!(snapshot.entries.len(), 3);
     }
 
     proptest! {

@@ -1,5 +1,6 @@
-//! Packages of rpm that are installed, from its database. Neither rpm(8) nor its libraries take part: a command may have
-//! replaced them. Of its three kinds of databases only that of SQLite is read; of the others it is said.
+//! Reads the installed packages of rpm from its database, without rpm(8) and its libraries: a
+//! command may have replaced them. It reads databases of SQLite, and reports the two older kinds as
+//! problems.
 
 mod sqlite;
 
@@ -12,8 +13,8 @@ use std::{
     time::Duration,
 };
 
-use super::look::Look;
-use crate::capture::regular;
+use super::snapshot::Snapshot;
+use crate::capture::files::safe_open;
 
 const DIRECTORIES: [&str; 2] = ["/var/lib/rpm", "/usr/lib/sysimage/rpm"];
 
@@ -21,37 +22,37 @@ const DIRECTORIES: [&str; 2] = ["/var/lib/rpm", "/usr/lib/sysimage/rpm"];
 const SQLITE: &str = "rpmdb.sqlite";
 const OTHERS: [(&str, &str); 2] = [("Packages", "Berkeley DB"), ("Packages.db", "ndb")];
 
-/// Packages: `name.architecture`; version and release.
-pub(super) fn look() -> Option<Look> {
+/// Lists packages: `name.architecture`; version and release.
+pub(super) fn snapshot() -> Option<Snapshot> {
     let directories = DIRECTORIES.map(Path::new);
-    directories.into_iter().find_map(look_in)
+    directories.into_iter().find_map(snapshot_in)
 }
 
-fn look_in(directory: &Path) -> Option<Look> {
+fn snapshot_in(directory: &Path) -> Option<Snapshot> {
     let file = directory.join(SQLITE);
     if exists(&file) {
         return Some(match packages_of(&file) {
-            Ok(packages) => Look::of(packages),
-            Err(error) => Look::failed(format!("cannot read {}: {error}", file.display())),
+            Ok(packages) => Snapshot::of(packages),
+            Err(error) => Snapshot::failed(format!("cannot read {}: {error}", file.display())),
         });
     }
     let other = OTHERS
         .iter()
         .find(|(name, _)| exists(&directory.join(name)))?;
     let file = directory.join(other.0);
-    Some(Look::failed(format!(
-        "cannot read {}: databases of {} are not read here",
+    Some(Snapshot::failed(format!(
+        "cannot read {}: databases of {} are not supported",
         file.display(),
         other.1
     )))
 }
 
-/// A file that cannot be looked at is there, too.
+/// Returns true if a file exists or may exist.
 fn exists(path: &Path) -> bool {
     std::fs::exists(path).unwrap_or(true)
 }
 
-/// Reads the packages while no rpm(8) writes: what it has written is complete in the file once its log is empty.
+/// Reads the packages while no rpm(8) writes: once its log is empty, the file is complete.
 fn packages_of(path: &Path) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
     const TRIES: usize = 10;
     const PAUSE: Duration = Duration::from_millis(20);
@@ -72,7 +73,7 @@ fn packages_of(path: &Path) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
         if !is_quiet()? {
             continue;
         }
-        let file = regular::open(path)?;
+        let file = safe_open::open(path)?;
         let before = file.metadata()?;
         let read = sqlite::Database::open(file).and_then(|mut it| read(&mut it));
         let after = std::fs::metadata(path)?;
@@ -82,9 +83,7 @@ fn packages_of(path: &Path) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
             return read;
         }
     }
-    Err(io::Error::other(
-        "it has a log of changes that are not in it yet",
-    ))
+    Err(io::Error::other("some changes are only in its log"))
 }
 
 fn read(database: &mut sqlite::Database) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
@@ -100,7 +99,7 @@ fn read(database: &mut sqlite::Database) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>
     if !is_understood {
         return Err(io::Error::other("a package in it is damaged"));
     }
-    // Of kernels there are several. The database has no order of its own.
+    // Several kernels may be installed. The database is unordered.
     let all = packages.into_iter().map(|(name, mut versions)| {
         versions.sort_unstable();
         (name, versions.join(b", ".as_slice()))
@@ -140,7 +139,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{super::look::told, look_in, package};
+    use super::{super::snapshot::texts, package, snapshot_in};
 
     fn header(texts: &[(u32, &str)]) -> Vec<u8> {
         let mut values = Vec::new();
@@ -186,20 +185,22 @@ mod tests {
     #[test]
     fn other_databases_are_said() {
         let place = tempfile::tempdir().expect("a directory");
-        assert!(look_in(place.path()).is_none());
+        assert!(snapshot_in(place.path()).is_none());
         fs::write(place.path().join("Packages.db"), "x").expect("a file");
-        let look = look_in(place.path()).expect("a look");
+        let snapshot = snapshot_in(place.path()).expect("a snapshot");
         assert!(
-            look.problem.ends_with("databases of ndb are not read here"),
+            snapshot
+                .problem
+                .ends_with("databases of ndb are not supported"),
             "{}",
-            look.problem
+            snapshot.problem
         );
         fs::write(place.path().join("rpmdb.sqlite"), "x").expect("a file");
-        let look = look_in(place.path()).expect("a look");
+        let snapshot = snapshot_in(place.path()).expect("a snapshot");
         assert!(
-            look.problem.ends_with("it is no database of SQLite"),
+            snapshot.problem.ends_with("it is not an SQLite database"),
             "{}",
-            look.problem
+            snapshot.problem
         );
     }
 
@@ -252,16 +253,19 @@ mod tests {
         let listed = rpm(&database, &["-qa", "--qf", format]).expect("a list");
         let mut listed: Vec<&str> = listed.lines().collect();
         listed.sort_unstable();
-        let look = look_in(&database).expect("a look");
-        assert_eq!(look.problem, "");
-        assert_eq!(told(&look), listed);
+        let snapshot = snapshot_in(&database).expect("a snapshot");
+        assert_eq!(snapshot.problem, "");
+        assert_eq!(texts(&snapshot), listed);
         assert_eq!(listed.len(), 40);
         rpm(&database, &["-e", "--nodeps", "--justdb", "acme7"]).expect("one is gone");
-        assert_eq!(look_in(&database).expect("a look").entries.len(), 39);
+        assert_eq!(
+            snapshot_in(&database).expect("a snapshot").entries.len(),
+            39
+        );
         damage(&database.join("rpmdb.sqlite"), &database);
     }
 
-    /// Changes the database byte by byte: it is read, or it is said why not.
+    /// Changes the database byte by byte: each result has entries or a problem.
     fn damage(file: &Path, directory: &Path) {
         let whole = fs::read(file).expect("the database");
         for step in 0..400 {
@@ -272,7 +276,7 @@ mod tests {
                 bytes.truncate(at.max(1));
             }
             fs::write(file, bytes).expect("a file");
-            look_in(directory).expect("a look");
+            snapshot_in(directory).expect("a snapshot");
         }
     }
 

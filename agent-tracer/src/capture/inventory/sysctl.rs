@@ -1,5 +1,5 @@
-//! Parameters of the kernel that can be set, sysctl(8), with their values. Neither those that only tell something, nor those
-//! that the kernel sets by itself, nor keys.
+//! Reads the kernel's parameters that can be set, sysctl(8), with their values. It leaves out
+//! parameters that the kernel changes by itself, and keys.
 
 use std::{
     fs::{self, File},
@@ -8,41 +8,43 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::look::Look;
+use super::snapshot::Snapshot;
 use crate::event::Difference;
 
 const ROOT: &str = "/proc/sys";
 
-/// Longer ones are bitmaps and lists.
+/// Limit of a value. Longer ones are bitmaps and lists.
 const LENGTH: u64 = 4096;
 
-/// Directories in directories; the kernel has seven.
+/// Limit of nested directories; the kernel has seven.
 const DEPTH: usize = 12;
 
-/// A host of containers has an interface for each, and each has 140 parameters.
+/// Limit of interfaces. A host of containers has one for each, each with 140 parameters.
 const INTERFACES: usize = 64;
 
-/// What is not looked at: the name, or with a dot at the end all below it, or with one in front what ends so.
+/// Names that are left out: a name, all names below it (with a dot at the end), or all names with
+/// that end (with a dot in front).
 const LEFT_OUT: [&str; 10] = [
-    // The kernel sets them: the last process id; how many samples a second it has found bearable; warnings about hung tasks
-    // that are left; and, up to Linux 5.12, what balancing tasks has cost.
+    // The kernel sets them: the last process id, the acceptable rate of samples, the remaining
+    // warnings about hung tasks and, up to Linux 5.12, the cost of balancing tasks.
     "kernel.ns_last_pid",
     "kernel.perf_event_max_sample_rate",
     "kernel.hung_task_warnings",
     "kernel.sched_domain.",
-    // Keys, of which addresses and cookies are made.
+    // Keys for addresses and cookies.
     ".stable_secret",
     "net.ipv4.tcp_fastopen_key",
-    // Looking has an effect: it sums up counters of all processors, or mounts a file system where systemd has an automount.
+    // A read has an effect: it sums up counters of all processors, or triggers an automount of
+    // systemd's.
     "vm.stat_refresh",
     "fs.binfmt_misc.",
-    // Of an interface, what its link says and what routers say.
+    // Values of an interface from its link and from routers.
     ".mtu",
     ".hop_limit",
 ];
 
-/// Parameters, by name with dots; value.
-pub(super) fn look() -> Option<Look> {
+/// Lists parameters: name with dots; value.
+pub(super) fn snapshot() -> Option<Snapshot> {
     let root = Path::new(ROOT);
     root.is_dir().then(|| Walk::default().through(root))
 }
@@ -54,19 +56,19 @@ struct Walk {
 }
 
 impl Walk {
-    fn through(mut self, root: &Path) -> Look {
+    fn through(mut self, root: &Path) -> Snapshot {
         self.directory(root, "", 0);
-        // The directories come in any order.
+        // Directories are unordered.
         self.problems.sort();
-        let mut look = Look::of(self.entries);
+        let mut snapshot = Snapshot::of(self.entries);
         for problem in self.problems {
-            look.hinder(problem);
+            snapshot.add_problem(problem);
         }
-        look
+        snapshot
     }
 
     fn directory(&mut self, path: &Path, name: &str, depth: usize) {
-        // A directory of an interface that is gone.
+        // The interface of the directory is gone.
         let Ok(files) = fs::read_dir(path) else {
             return;
         };
@@ -94,7 +96,8 @@ impl Walk {
         if is_of_interfaces(name) && below.len() > INTERFACES {
             below.retain(|(_, own)| own.ends_with(".all") || own.ends_with(".default"));
             self.problems.push(format!(
-                "of more than {INTERFACES} interfaces in {name} only the default"
+                "there are more than {INTERFACES} interfaces in {name}; only the default was \
+                 compared"
             ));
         }
         for (path, own) in below {
@@ -103,7 +106,7 @@ impl Walk {
     }
 }
 
-/// A part of a name. Interfaces may have dots, which sysctl(8) has the other way round.
+/// Converts a part of a name. A dot in the name of an interface becomes a slash, as in sysctl(8).
 fn dotted(part: &[u8]) -> String {
     String::from_utf8_lossy(part).replace('.', "/")
 }
@@ -123,9 +126,9 @@ fn is_of_interfaces(name: &str) -> bool {
     matches!(parts[..], ["net", _, "conf" | "neigh"])
 }
 
-/// The value of one that can be both set and read.
+/// Reads the value of a parameter that can be both set and read.
 fn value(path: &Path) -> Option<Vec<u8>> {
-    // By the mode: some that can only be set act when they are read.
+    // By the mode: a read of some write-only ones has an effect.
     let file = File::open(path).ok()?;
     let mode = file.metadata().ok()?.permissions().mode();
     if mode & 0o200 == 0 || mode & 0o400 == 0 {
@@ -140,10 +143,10 @@ fn value(path: &Path) -> Option<Vec<u8>> {
     Some(value)
 }
 
-/// Whether a difference is one. An interface that comes or goes has 140 parameters, of which those are left that are
-/// not what interfaces begin with.
-pub(super) fn is_telling(difference: &Difference, before: &Look, after: &Look) -> bool {
-    let (look, value) = match (&difference.before, &difference.after) {
+/// Returns false for the default value of a parameter whose interface is new or gone. Such an
+/// interface has 140 parameters.
+pub(super) fn is_significant(difference: &Difference, before: &Snapshot, after: &Snapshot) -> bool {
+    let (snapshot, value) = match (&difference.before, &difference.after) {
         (None, Some(value)) => (after, value),
         (Some(value), None) => (before, value),
         _ => return true,
@@ -157,8 +160,8 @@ pub(super) fn is_telling(difference: &Difference, before: &Look, after: &Look) -
         return true;
     }
     let default = format!("net.{family}.{what}.default.{parameter}");
-    let default = look.entries.get(default.as_bytes());
-    // Other network namespaces than the first have no defaults of neighbours.
+    let default = snapshot.entries.get(default.as_bytes());
+    // Only the first network namespace has defaults of neighbours.
     default.is_some_and(|default| default != value)
 }
 
@@ -167,8 +170,8 @@ mod tests {
     use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
     use super::{
-        super::look::{Look, told},
-        INTERFACES, LENGTH, Walk, is_left_out, is_telling,
+        super::snapshot::{Snapshot, texts},
+        INTERFACES, LENGTH, Walk, is_left_out, is_significant,
     };
 
     fn set(root: &Path, name: &str, value: &str, mode: u32) {
@@ -192,16 +195,16 @@ mod tests {
         set(root, "fs/binfmt_misc/python", "enabled\n", 0o644);
         let length = usize::try_from(LENGTH).expect("a length");
         set(root, "kernel/long", &"x".repeat(length + 1), 0o644);
-        let look = Walk::default().through(root);
+        let snapshot = Walk::default().through(root);
         assert_eq!(
-            told(&look),
+            texts(&snapshot),
             [
                 "kernel.core_pattern = |/bin/x %p",
                 "net.ipv4.conf.eth0/7.forwarding = 1",
                 "net.ipv4.tcp_rmem = 1\t2\t3",
             ]
         );
-        assert_eq!(look.problem, "");
+        assert_eq!(snapshot.problem, "");
     }
 
     #[test]
@@ -218,11 +221,12 @@ mod tests {
         }
         assert_eq!(Walk::default().through(root).entries.len(), INTERFACES);
         set(root, "net/ipv4/conf/default/tag", "0\n", 0o644);
-        let look = Walk::default().through(root);
-        assert_eq!(told(&look), ["net.ipv4.conf.default.tag = 0"]);
+        let snapshot = Walk::default().through(root);
+        assert_eq!(texts(&snapshot), ["net.ipv4.conf.default.tag = 0"]);
         assert_eq!(
-            look.problem,
-            "of more than 64 interfaces in net.ipv4.conf only the default"
+            snapshot.problem,
+            "there are more than 64 interfaces in net.ipv4.conf; only the default was \
+             compared"
         );
     }
 
@@ -237,9 +241,9 @@ mod tests {
     }
 
     #[test]
-    fn an_interface_that_comes_is_not_told_by_its_defaults() {
+    fn a_new_interface_does_not_differ_by_its_defaults() {
         let entry = |(name, value): (&str, &str)| (name.into(), value.into());
-        let before = Look::of(
+        let before = Snapshot::of(
             [
                 ("net.ipv4.conf.default.tag", "0"),
                 ("net.ipv4.conf.old.tag", "7"),
@@ -247,7 +251,7 @@ mod tests {
             ]
             .map(entry),
         );
-        let after = Look::of(
+        let after = Snapshot::of(
             [
                 ("net.ipv4.conf.default.tag", "1"),
                 ("net.ipv4.conf.default.rp_filter", "2"),
@@ -260,7 +264,7 @@ mod tests {
             .map(entry),
         );
         let (mut differences, _) = before.compare(&after);
-        differences.retain(|it| is_telling(it, &before, &after));
+        differences.retain(|it| is_significant(it, &before, &after));
         let names: Vec<_> = differences
             .iter()
             .map(|it| String::from_utf8_lossy(&it.name))

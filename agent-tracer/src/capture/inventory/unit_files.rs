@@ -1,5 +1,5 @@
-//! Unit files of systemd's as its directories have them, for where no systemd can be asked. Generators' and those of users
-//! are not looked at.
+//! Reads unit files from systemd's directories, on machines whose systemd does not answer. It
+//! leaves out files of generators and of users.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,13 +9,13 @@ use std::{
     path::Path,
 };
 
-use super::look::Look;
-use crate::capture::regular;
+use super::snapshot::Snapshot;
+use crate::capture::files::safe_open;
 
-/// The administrator's directory; what is in it decides what is enabled.
+/// The administrator's directory; its links decide which units are enabled.
 const OWN: &str = "etc/systemd/system";
 
-/// The others, whose files it goes before, see systemd.unit(5).
+/// All directories, in order of precedence, see systemd.unit(5).
 const DIRECTORIES: [&str; 5] = [
     OWN,
     "run/systemd/system",
@@ -26,15 +26,15 @@ const DIRECTORIES: [&str; 5] = [
 
 const SUFFIXES: [&str; 4] = [".service", ".timer", ".socket", ".path"];
 
-/// Where a unit file tells how it is enabled, it does within so many bytes.
+/// Limit of a unit file in bytes.
 const LIMIT: u64 = 1 << 20;
 
-/// Unit files: name; `enabled`, `disabled`, `static`, `masked` or `alias`.
-pub(super) fn look() -> Option<Look> {
-    look_at(Path::new("/"))
+/// Lists unit files: name; `enabled`, `disabled`, `static`, `masked` or `alias`.
+pub(super) fn snapshot() -> Option<Snapshot> {
+    snapshot_at(Path::new("/"))
 }
 
-fn look_at(root: &Path) -> Option<Look> {
+fn snapshot_at(root: &Path) -> Option<Snapshot> {
     let mut is_there = false;
     let mut problems = Vec::new();
     let mut states: BTreeMap<OsString, Option<&str>> = BTreeMap::new();
@@ -66,14 +66,14 @@ fn look_at(root: &Path) -> Option<Look> {
     let entries = states
         .into_iter()
         .filter_map(|(name, state)| Some((name.as_bytes().to_vec(), state?.into())));
-    let mut look = Look::of(entries);
+    let mut snapshot = Snapshot::of(entries);
     for problem in problems {
-        look.hinder(problem);
+        snapshot.add_problem(problem);
     }
-    Some(look)
+    Some(snapshot)
 }
 
-/// Units that others pull in, or that have a second name, by links of the administrator's.
+/// Lists units that others pull in, or that have a second name, by links of the administrator's.
 fn enabled(directory: &Path) -> BTreeSet<Vec<u8>> {
     let mut units = BTreeSet::new();
     let Ok(files) = fs::read_dir(directory) else {
@@ -96,7 +96,7 @@ fn enabled(directory: &Path) -> BTreeSet<Vec<u8>> {
     units
 }
 
-/// The file of a unit: `getty@tty1.service` is of `getty@.service`.
+/// Returns the file of a unit: `getty@.service` for `getty@tty1.service`.
 fn template(name: &[u8]) -> Vec<u8> {
     let at = name.iter().position(|byte| *byte == b'@');
     let dot = name.iter().rposition(|byte| *byte == b'.');
@@ -106,7 +106,7 @@ fn template(name: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Nothing for what is gone meanwhile, or is no file at all.
+/// Finds the state of a unit file; `None` if it is gone or not a regular file.
 fn state(path: &Path, name: &[u8], enabled: &BTreeSet<Vec<u8>>) -> Option<&'static str> {
     if let Ok(target) = fs::read_link(path) {
         if target == Path::new("/dev/null") {
@@ -116,7 +116,7 @@ fn state(path: &Path, name: &[u8], enabled: &BTreeSet<Vec<u8>>) -> Option<&'stat
             return Some("alias");
         }
     }
-    // What the link of a foreign file leads to may be gone, or a device.
+    // The target of a foreign link may be gone, or a device.
     let metadata = fs::metadata(path).ok()?;
     if !metadata.is_file() {
         return None;
@@ -127,7 +127,7 @@ fn state(path: &Path, name: &[u8], enabled: &BTreeSet<Vec<u8>>) -> Option<&'stat
     if enabled.contains(&template(name)) {
         return Some("enabled");
     }
-    let text = regular::read(regular::open(path).ok()?, LIMIT).ok()?;
+    let text = safe_open::read(safe_open::open(path).ok()?, LIMIT).ok()?;
     let mut lines = text.split(|byte| *byte == b'\n');
     match lines.any(|line| line.trim_ascii() == b"[Install]") {
         true => Some("disabled"),
@@ -139,7 +139,7 @@ fn state(path: &Path, name: &[u8], enabled: &BTreeSet<Vec<u8>>) -> Option<&'stat
 mod tests {
     use std::{fs, os::unix::fs::symlink, path::Path};
 
-    use super::{super::look::told, look_at, template};
+    use super::{super::snapshot::texts, snapshot_at, template};
 
     fn write(root: &Path, path: &str, text: &str) {
         let path = root.join(path);
@@ -158,7 +158,7 @@ mod tests {
         const INSTALL: &str = "[Unit]\n[Install]\nWantedBy=multi-user.target\n";
         let root = tempfile::tempdir().expect("a temporary directory");
         let root = root.path();
-        assert!(look_at(root).is_none());
+        assert!(snapshot_at(root).is_none());
         for unit in [
             "on.service",
             "off.timer",
@@ -188,9 +188,9 @@ mod tests {
         link(root, &own("broken.service"), "/opt/none/broken.service");
         write(root, &own("device.service"), INSTALL);
         link(root, &own("of_root.service"), "/dev/of_root.service");
-        let look = look_at(root).expect("units");
+        let snapshot = snapshot_at(root).expect("units");
         assert_eq!(
-            told(&look),
+            texts(&snapshot),
             [
                 "device.service = disabled",
                 "empty.path = masked",
@@ -203,7 +203,7 @@ mod tests {
                 "second.service = enabled",
             ]
         );
-        assert_eq!(look.problem, "");
+        assert_eq!(snapshot.problem, "");
     }
 
     #[test]

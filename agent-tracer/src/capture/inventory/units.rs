@@ -1,34 +1,34 @@
-//! Units of systemd's and their files, as systemd says where it is PID 1, else as its directories have them. How systemd
-//! is asked is not known here.
+//! Lists units and unit files, as systemd reports them. If systemd is not PID 1, it lists the unit
+//! files of its directories.
 
-use super::{Looks, look::Look, unit_files};
+use super::{Snapshots, snapshot::Snapshot, unit_files};
 use crate::{
     capture::systemd::{Lists, lists},
     event::Subject,
 };
 
-/// Both lists, as far as there are any.
-pub(super) fn looks() -> Looks {
+/// Takes the snapshots that are available.
+pub(super) fn snapshots() -> Snapshots {
     match lists() {
-        None => unit_files::look()
-            .map(|look| (Subject::UnitFiles, look))
+        None => unit_files::snapshot()
+            .map(|snapshot| (Subject::UnitFiles, snapshot))
             .into_iter()
             .collect(),
         Some(Ok(lists)) => of(lists),
         Some(Err(error)) => {
-            let problem = format!("systemd cannot be asked: {error}");
-            let mut files = unit_files::look().unwrap_or_default();
-            files.hinder(format!("{problem}; files as of its directories"));
+            let problem = format!("cannot ask systemd: {error}");
+            let mut files = unit_files::snapshot().unwrap_or_default();
+            files.add_problem(format!("{problem}; the files are those of its directories"));
             vec![
                 (Subject::UnitFiles, files),
-                (Subject::Units, Look::failed(problem)),
+                (Subject::Units, Snapshot::failed(problem)),
             ]
         }
     }
 }
 
-fn of(lists: Lists) -> Looks {
-    // What is not on a disk is told among the units while it is there.
+fn of(lists: Lists) -> Snapshots {
+    // A transient file appears among the units, as long as it exists.
     let files = lists
         .files
         .into_iter()
@@ -42,7 +42,7 @@ fn of(lists: Lists) -> Looks {
         .into_iter()
         .filter(|unit| is_shown(&unit.name, &unit.active));
     let units = units.map(|unit| {
-        // One of these runs while what it starts does: that is told of what it starts.
+        // One of these runs while the unit that it starts does, which has an entry of its own.
         let state = match kind(&unit.name) {
             "timer" | "socket" | "path" | "automount" => unit.active,
             _ => format!("{} {}", unit.active, unit.sub),
@@ -50,13 +50,15 @@ fn of(lists: Lists) -> Looks {
         (unit.name.into_bytes(), state.into_bytes())
     });
     vec![
-        (Subject::UnitFiles, Look::of(sorted(files))),
-        (Subject::Units, Look::of(sorted(units))),
+        (Subject::UnitFiles, Snapshot::of(sorted(files))),
+        (Subject::Units, Snapshot::of(sorted(units))),
     ]
 }
 
-/// What `systemctl` shows without `--all`: units that only others refer to are loaded and unloaded at any time. Without
-/// devices, of which a disk has dozens, and mounts, which are a subject of their own.
+/// Returns true for units that `systemctl` shows without `--all`, except devices and mounts.
+///
+/// Units that only others refer to are loaded and unloaded at any time. A disk has dozens of
+/// devices. Mounts are a subject of their own.
 fn is_shown(name: &str, active: &str) -> bool {
     active != "inactive" && !matches!(kind(name), "device" | "mount")
 }
@@ -65,7 +67,7 @@ fn kind(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or_default()
 }
 
-/// systemd has no order of its own, and an instance's file may be there under two names.
+/// Sorts entries, and removes repeated ones: an instance's file may have two names.
 fn sorted(entries: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut entries: Vec<_> = entries.collect();
     entries.sort_unstable();
@@ -75,7 +77,7 @@ fn sorted(entries: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Vec<(Vec<u8>, Ve
 
 #[cfg(test)]
 mod tests {
-    use super::{super::look::told, of};
+    use super::{super::snapshot::texts, of};
     use crate::capture::systemd::{ListedUnit, Lists};
 
     #[test]
@@ -86,7 +88,7 @@ mod tests {
             sub: sub.to_owned(),
         };
         let file = |(path, state): (&str, &str)| (path.to_owned(), state.to_owned());
-        let looks = of(Lists {
+        let snapshots = of(Lists {
             files: [
                 ("/usr/lib/systemd/system/omid.service", "enabled"),
                 ("/run/systemd/transient/run-1.service", "transient"),
@@ -107,9 +109,12 @@ mod tests {
             .into_iter()
             .collect(),
         });
-        let told: Vec<Vec<String>> = looks.iter().map(|(_, look)| told(look)).collect();
+        let rendered: Vec<Vec<String>> = snapshots
+            .iter()
+            .map(|(_, snapshot)| texts(snapshot))
+            .collect();
         assert_eq!(
-            told,
+            rendered,
             [
                 vec!["odd = ", "omid.service = enabled"],
                 vec![

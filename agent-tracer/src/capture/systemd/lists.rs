@@ -5,7 +5,7 @@ use std::path::Path;
 use tokio::{runtime, time::timeout};
 use zbus::connection;
 
-use super::{BOOTED, Hook, Listed, MANAGER, MANAGER_PATH, PATIENCE, UnitsError, ask, is_left_out};
+use super::{BOOTED, Hook, Listed, MANAGER, MANAGER_PATH, PATIENCE, UnitsError, ask};
 
 /// A unit that is loaded.
 pub(in crate::capture) struct ListedUnit {
@@ -26,7 +26,7 @@ pub(in crate::capture) struct Lists {
 /// Asks systemd, and blocks until it answers; so it must not run within a runtime. Returns `None`
 /// where systemd is not PID 1.
 pub(in crate::capture) fn lists() -> Option<Result<Lists, UnitsError>> {
-    if !Path::new(BOOTED).is_dir() || is_left_out(Hook::Systemd) {
+    if !Path::new(BOOTED).is_dir() || Hook::Systemd.is_left_out() {
         return None;
     }
     let runtime = runtime::Builder::new_current_thread()

@@ -8,8 +8,8 @@ use std::{
 
 use agent_tracer_ebpf::{PEER_LIMIT, PeerKey};
 
-use super::{Owned, TakeCount, Told, Traffic, fields::Ends};
-use crate::event::{Close, Counted, EventKind};
+use super::{Owned, PeerCounts, Traffic, fields::Ends};
+use crate::event::{Close, Counted, Event, EventKind};
 
 /// The tables.
 #[derive(Default)]
@@ -31,26 +31,27 @@ struct Known {
 const LIMIT: usize = PEER_LIMIT as usize;
 
 impl Datagrams {
-    /// Adds a peer of a socket; without one, the bound end. Past the limit, the oldest is counted
-    /// and dropped.
+    /// Adds a peer of a socket; without one, the bound end. Past the limit, it drops the oldest and
+    /// returns that peer's traffic.
     pub(super) fn add(
         &mut self,
         cookie: u64,
         peer: Option<&Ends>,
         owned: Owned,
         boot_ns: u64,
-        count: TakeCount<'_>,
-        emit: &mut dyn FnMut(Told),
-    ) {
+        counts: &dyn PeerCounts,
+    ) -> Option<Event> {
         let key = key(cookie, peer.and_then(Ends::remote));
+        let mut counted = None;
         if self.peers.len() >= LIMIT
             && let Some((oldest, known)) = self.peers.pop_first()
         {
             self.unlist(known.key.cookie, oldest);
-            known.report(boot_ns, count, emit);
+            counted = known.counted(boot_ns, counts);
             self.uncounted += 1;
         }
         self.adopt(key, owned);
+        counted
     }
 
     /// Adds a peer regardless of the limit.
@@ -69,19 +70,19 @@ impl Datagrams {
         Some(self.peers.get(last)?.owned)
     }
 
-    /// Releases a closed socket.
+    /// Releases a closed socket. Returns one close for each of its peers.
     pub(super) fn release(
         &mut self,
         cookie: u64,
         boot_ns: u64,
-        count: TakeCount<'_>,
-        emit: &mut dyn FnMut(Told),
-    ) {
+        counts: &mut dyn PeerCounts,
+    ) -> Vec<Event> {
+        let mut closed = Vec::new();
         for number in self.by_cookie.remove(&cookie).unwrap_or_default() {
             let Some(known) = self.peers.remove(&number) else {
                 continue;
             };
-            let counted = count(&known.key, true).unwrap_or_else(|| {
+            let counted = counts.remove(&known.key).unwrap_or_else(|| {
                 // Removed before, to make room for others.
                 self.uncounted += 1;
                 Traffic::default()
@@ -94,22 +95,19 @@ impl Datagrams {
                 datagrams_sent: counted.sent,
                 datagrams_received: counted.received,
             };
-            emit(Told::Event(
-                known.owned.event(boot_ns, EventKind::Close(close)),
-            ));
+            closed.push(known.owned.event(boot_ns, EventKind::Close(close)));
         }
+        closed
     }
 
-    /// Reports the counts of all peers.
-    pub(super) fn count_all(
-        &mut self,
-        boot_ns: u64,
-        count: TakeCount<'_>,
-        emit: &mut dyn FnMut(Told),
-    ) {
-        for known in self.peers.values() {
-            self.uncounted += u64::from(!known.report(boot_ns, count, emit));
-        }
+    /// Returns the traffic of all peers.
+    pub(super) fn count_all(&mut self, boot_ns: u64, counts: &dyn PeerCounts) -> Vec<Event> {
+        let known = self.peers.values();
+        let events: Vec<Event> = known
+            .filter_map(|known| known.counted(boot_ns, counts))
+            .collect();
+        self.uncounted += (self.peers.len() - events.len()) as u64;
+        events
     }
 
     /// Returns the number of peers without a complete count, since the last call.
@@ -149,12 +147,9 @@ pub(super) fn key(cookie: u64, peer: Option<SocketAddr>) -> PeerKey {
 }
 
 impl Known {
-    /// Reports the counts of a peer. Returns false where the kernel side had no room, and they are
-    /// unknown.
-    fn report(&self, boot_ns: u64, count: TakeCount<'_>, emit: &mut dyn FnMut(Told)) -> bool {
-        let Some(counted) = count(&self.key, false) else {
-            return false;
-        };
+    /// Returns the traffic of a peer; `None` if it is unknown, as the kernel side had no room.
+    fn counted(&self, boot_ns: u64, counts: &dyn PeerCounts) -> Option<Event> {
+        let counted = counts.read(&self.key)?;
         let counted = Counted {
             connection: self.owned.connection,
             bytes_sent: counted.sent_bytes,
@@ -162,9 +157,6 @@ impl Known {
             datagrams_sent: counted.sent,
             datagrams_received: counted.received,
         };
-        emit(Told::Event(
-            self.owned.event(boot_ns, EventKind::Counted(counted)),
-        ));
-        true
+        Some(self.owned.event(boot_ns, EventKind::Counted(counted)))
     }
 }

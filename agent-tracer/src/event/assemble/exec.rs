@@ -1,14 +1,14 @@
-//! Execs: their paths, and arguments that came ahead in parts.
+//! Decodes execs: their paths, and arguments that came ahead in parts.
 
 use agent_tracer_ebpf as wire;
 
 use super::{Assembler, fields::Fields, path};
 use crate::event::{Exec, Identity, View};
 
-/// What the kernel told of an executable and of the view that its path is of.
+/// Facts of the kernel about an executable and the view that its path belongs to.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen {
-    /// What needs no judgement; the namespaces in it are not filled in.
+    /// The identity without its view and its namespaces.
     pub identity: Identity,
     /// `mnt_id` of the root directory of the process.
     pub root_mount: u32,
@@ -16,37 +16,37 @@ pub struct Seen {
     pub root_inode: u64,
     /// Inode number of the mount namespace of the process.
     pub mount_namespace: u32,
-    /// Inode number of the mount namespace that the executable is in; 0 where it is in none.
+    /// Inode number of the executable's mount namespace; 0 if it has none.
     pub file_namespace: u32,
     /// Inode number of the user namespace of the process.
     pub user_namespace: u32,
 }
 
-/// Says which file the executable at a path is, and whose view that path is of.
+/// Identifies the executable at a path, and the view that the path belongs to.
 pub type Identify = Box<dyn Fn(&[u8], &Seen) -> Identity>;
 
-fn seen(told: &wire::Identity, user: u32) -> Seen {
-    // More than five ranges are elsewhere, and what is read in their place means nothing.
-    let is_mapped = (1..=5).contains(&told.ranges);
+fn seen(record: &wire::Identity, user: u32) -> Seen {
+    // The kernel stores more than five ranges elsewhere; the words read here then mean nothing.
+    let is_mapped = (1..=5).contains(&record.ranges);
     let position = user
-        .checked_sub(told.outer)
-        .filter(|position| is_mapped && *position < told.count);
+        .checked_sub(record.outer)
+        .filter(|position| is_mapped && *position < record.count);
     Seen {
         identity: Identity {
-            device: told.device,
-            inode: told.inode,
-            owner: told.user,
-            group: told.group,
-            mode: u32::from(told.mode),
+            device: record.device,
+            inode: record.inode,
+            owner: record.user,
+            group: record.group,
+            mode: u32::from(record.mode),
             view: View::Unknown.into(),
-            inner_user: position.and_then(|position| told.inner.checked_add(position)),
+            inner_user: position.and_then(|position| record.inner.checked_add(position)),
             ..Identity::default()
         },
-        root_mount: told.root_mount,
-        root_inode: told.root_inode,
-        mount_namespace: told.mount_namespace,
-        file_namespace: told.file_namespace,
-        user_namespace: told.user_namespace,
+        root_mount: record.root_mount,
+        root_inode: record.root_inode,
+        mount_namespace: record.mount_namespace,
+        file_namespace: record.file_namespace,
+        user_namespace: record.user_namespace,
     }
 }
 
@@ -83,8 +83,7 @@ impl Assembler {
             Some((at, area)) if at == boot_ns => area,
             Some(_) | None => Vec::new(),
         };
-        // Where a part was lost, what came before it is still true; what came after is not
-        // known to follow it.
+        // After a lost part, only the arguments before it are certain.
         if area.len() == argv_ahead {
             area.extend_from_slice(inline);
         } else {
@@ -109,7 +108,7 @@ impl Assembler {
     }
 }
 
-/// Every argument ends with a NUL; one that was cut does not.
+/// Splits arguments, each of which ends with a NUL unless it was cut.
 fn split_arguments(area: &[u8]) -> Vec<Vec<u8>> {
     if area.is_empty() {
         return Vec::new();

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Owned, Told,
+    Owned,
     fields::{Ends, Fields},
 };
 use crate::event::{
@@ -43,8 +43,8 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// Reports an attempt that sent nothing as a failed connection.
-    pub(super) fn fail(self, owned: Owned, emit: &mut dyn FnMut(Told)) {
+    /// Turns an attempt that sent nothing into a failed connection.
+    pub(super) fn fail(self, owned: Owned) -> [Event; 2] {
         let connect = self.ends.connect(owned.connection, Protocol::Tcp);
         let failed = ConnectFailed {
             connection: owned.connection,
@@ -57,12 +57,10 @@ impl Attempt {
             },
             never_sent: true,
         };
-        for kind in [
-            EventKind::Connect(connect),
-            EventKind::ConnectFailed(failed),
-        ] {
-            emit(Told::Event(owned.event(self.boot_ns, kind)));
-        }
+        [
+            owned.event(self.boot_ns, EventKind::Connect(connect)),
+            owned.event(self.boot_ns, EventKind::ConnectFailed(failed)),
+        ]
     }
 }
 

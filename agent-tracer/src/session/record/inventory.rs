@@ -15,7 +15,7 @@ use std::{
 
 use super::{Observer, recorder::Recorder, sources, watch::LOOK_EVERY};
 use crate::{
-    capture::{self, FileChange, Files, Inventory, KeptInventory, Roots, boot_now},
+    capture::{self, FileChange, Files, Inventory, PackedInventory, Roots, boot_now},
     event::{Event, EventKind, FileAction, FileState, FilesCompared},
 };
 
@@ -27,14 +27,14 @@ const MACHINE: &str = "users, packages, units and settings of this machine";
 const FILES: &str = "files below the watched directories";
 
 /// Looks at what is on the machine.
-pub(super) fn look(observer: &mut dyn Observer) -> KeptInventory {
-    unhurried(observer, MACHINE, || Inventory::take().keep())
+pub(super) fn look(observer: &mut dyn Observer) -> PackedInventory {
+    unhurried(observer, MACHINE, || Inventory::take().pack())
 }
 
 /// Looks at the files below the roots.
 pub(super) fn look_at_files(observer: &mut dyn Observer, roots: &Roots) -> Files {
     let roots = roots.clone();
-    unhurried(observer, FILES, move || Files::look(&roots))
+    unhurried(observer, FILES, move || Files::walk(&roots))
 }
 
 /// Does something that may take a while, and says so when it does.
@@ -144,7 +144,7 @@ impl Recorder<'_> {
             return;
         };
         let before = Arc::new(before);
-        let look = move || before.back().compare(&Inventory::take());
+        let look = move || before.unpack().compare(&Inventory::take());
         for compared in self.while_recording(MACHINE, look) {
             let kind = EventKind::Compared(compared);
             self.take(Event::of_recording(boot_now(), kind));

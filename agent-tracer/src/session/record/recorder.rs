@@ -18,12 +18,12 @@ use super::{
 };
 use crate::{
     capture::{
-        self, Capture, Files, KeptInventory, Launch, LaunchError, Launched, Roots, UserLookup,
+        self, Capture, Files, Launch, LaunchError, Launched, PackedInventory, Roots, UserLookup,
         boot_now,
     },
     event::{
-        AddressTag, AddressTagged, CommandEnded, CommandStarted, End, Event, EventKind, Exit, Lost,
-        ProcessId, SnapshotSocket, Told, UserNamed,
+        AddressTag, AddressTagged, CommandEnded, CommandStarted, Decoded, End, Event, EventKind,
+        Exit, Lost, ProcessId, SnapshotSocket, UserNamed,
     },
     model::Model,
     names::{Match, Tags},
@@ -47,7 +47,7 @@ pub(super) struct Recorder<'a> {
     /// The files below the roots as they were before.
     pub(super) files_before: Option<(Roots, Files)>,
     /// What was on the machine before, where that is wanted.
-    pub(super) inventory: Option<KeptInventory>,
+    pub(super) inventory: Option<PackedInventory>,
     pub(super) redactor: Redactor,
     pub(super) users: UserLookup,
     pub(super) tags: Tags,
@@ -124,31 +124,25 @@ impl Recorder<'_> {
         }
     }
 
-    /// Takes what is waiting, at most `limit` records. The time of the last one, if more may be there.
+    /// Takes at most `limit` records. Returns the time of the last one if more may be waiting.
     pub(super) fn drain(&mut self, limit: usize) -> Option<u64> {
-        let mut waiting = Vec::new();
-        let more = self.capture.drain(limit, |told| waiting.push(told));
+        let batch = self.capture.drain(limit);
         let mut last = 0;
-        for told in waiting {
-            last = self.told(told);
+        for decoded in batch.decoded {
+            last = self.take_decoded(decoded);
         }
-        more.then_some(last)
+        batch.is_full.then_some(last)
     }
 
-    /// Takes what the kernel side told, and when that was.
-    fn told(&mut self, told: Told) -> u64 {
-        match told {
-            Told::Event(event) => {
+    /// Takes a result of the kernel side. Returns its time.
+    fn take_decoded(&mut self, decoded: Decoded) -> u64 {
+        match decoded {
+            Decoded::Event(event) => {
                 let boot_ns = event.boot_ns;
-                // systemd tells of a job after it was asked for it, and before it forks for it: between the two.
-                self.take_units(boot_ns);
-                if let Some(spoken) = self.sniffer.ended(&event) {
-                    self.take(spoken);
-                }
-                self.take(event);
+                self.take_from_kernel(event);
                 boot_ns
             }
-            Told::Payload(payload) => {
+            Decoded::Payload(payload) => {
                 let boot_ns = payload.boot_ns;
                 for event in self.sniffer.take(payload) {
                     self.take(event);
@@ -158,15 +152,20 @@ impl Recorder<'_> {
         }
     }
 
-    /// Takes attempts to connect that sent nothing; at the end, also how many datagrams there were.
-    fn settle(&mut self, is_over: bool) {
-        let mut waiting = Vec::new();
-        self.capture.settle(is_over, |told| waiting.push(told));
-        if is_over {
-            self.capture.count_datagrams(|told| waiting.push(told));
+    fn take_from_kernel(&mut self, event: Event) {
+        // systemd reports a job between the request for it and the fork for it.
+        self.take_units(event.boot_ns);
+        if let Some(named) = self.sniffer.ended(&event) {
+            self.take(named);
         }
-        for told in waiting {
-            self.told(told);
+        self.take(event);
+    }
+
+    /// Takes what the capture holds back: attempts to connect that sent nothing, and the traffic of
+    /// open UDP sockets.
+    fn flush_capture(&mut self) {
+        for event in self.capture.flush() {
+            self.take_from_kernel(event);
         }
     }
 
@@ -234,10 +233,10 @@ impl Recorder<'_> {
     /// Takes what is asked for now and then: what changed without a word, and what was lost.
     pub(super) fn report_losses(&mut self) {
         self.take_hosts();
-        self.settle(false);
-        let mut reports = Vec::new();
-        self.capture.ledger(|event| reports.push(event));
-        for event in reports {
+        for event in self.capture.expire_attempts() {
+            self.take_from_kernel(event);
+        }
+        for event in self.capture.take_ledger() {
             self.take(event);
         }
     }
@@ -330,7 +329,7 @@ impl Recorder<'_> {
         self.take_hosts();
         self.drain_all();
         self.take_units(u64::MAX);
-        self.settle(true);
+        self.flush_capture();
         self.report_losses();
         let end = EventKind::End(End {
             reason: ended.reason.into(),

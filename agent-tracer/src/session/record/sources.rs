@@ -60,12 +60,10 @@ impl Sources {
 
     /// Returns pending changes of files, and the count of overflows.
     pub(super) fn changes(&mut self) -> (Vec<FileChange>, u64) {
-        let mut changes = Vec::new();
-        let Some(files) = &mut self.files else {
-            return (changes, 0);
-        };
-        files.drain(|change| changes.push(change));
-        (changes, files.take_overflows())
+        match &mut self.files {
+            Some(files) => (files.drain(), files.take_overflows()),
+            None => (Vec::new(), 0),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use super::{
     records::{Handle, RawEvent, handle},
     removed_directories::{RemovedDirectories, read},
 };
-use crate::capture::{files::homes::is_missing, mounts};
+use crate::capture::{files::homes::is_missing, proc::mounts};
 
 /// Limit of single marks: each pins an inode, and kernels before Linux 5.13 allow no more.
 const DIRECTORIES: usize = 8192;
@@ -102,7 +102,7 @@ impl FileSystem {
             here: fs::File::open("/")?,
             removed: None,
             paths: DirectoryPaths::without_hold(directory),
-            whole: Err("nothing is wanted of it but .ssh in homes".to_owned()),
+            whole: Err("only .ssh in homes is watched".to_owned()),
             is_for_homes: true,
             are_attributes_whole: false,
             marked: 0,

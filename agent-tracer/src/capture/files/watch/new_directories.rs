@@ -53,13 +53,13 @@ mod tests {
 
     fn attributes(watch: &mut FileWatch, place: &Path) -> Vec<String> {
         let mut reported = Vec::new();
-        watch.drain(|change| {
+        for change in watch.drain() {
             if let Ok(path) = change.path.strip_prefix(place)
                 && change.action == FileAction::Attributes
             {
                 reported.push(path.display().to_string());
             }
-        });
+        }
         reported.sort();
         reported
     }

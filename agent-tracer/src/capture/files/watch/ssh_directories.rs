@@ -113,14 +113,15 @@ impl FileWatch {
             };
             let place = first.place.display();
             format!(
-                "of the file system of {place}{more} only .ssh in homes is watched, directory by \
-                 directory: who does what in a new one at once is concluded"
+                "on the file system of {place}{more} only .ssh in homes is watched, directory by \
+                 directory: the authors of early changes in a new one are inferred"
             )
         });
         let unwatched = self.ssh.unwatched.as_ref();
         let unwatched = unwatched.map(|(count, error)| {
             format!(
-                "not watched: .ssh in homes, {count} in number, the last one because of: {error}"
+                "{count} directories .ssh in homes are not watched, the last one because of: \
+                 {error}"
             )
         });
         piecemeal.into_iter().chain(unwatched)

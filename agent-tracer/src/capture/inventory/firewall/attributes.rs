@@ -1,4 +1,5 @@
-//! Reads netlink attributes of a message: each once, by its number. Lengths are checked by the library that iterates.
+//! Reads netlink attributes of a message by their numbers. The library that iterates checks
+//! lengths.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,7 @@ pub(super) fn each(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     })
 }
 
-/// Lists what a nest of list elements (`NFTA_LIST_ELEM`) holds.
+/// Lists the elements of a nest (`NFTA_LIST_ELEM`).
 pub(super) fn list(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     const ELEMENT: u16 = 1;
     each(bytes)
@@ -59,7 +60,7 @@ impl<'a> Attributes<'a> {
         self.get(kind).and_then(big_endian)
     }
 
-    /// Reads a number, 0 where there is none.
+    /// Reads a number, 0 if it is absent.
     pub(super) fn number_or_0(&self, kind: u16) -> u64 {
         self.number(kind).unwrap_or(0)
     }
@@ -86,7 +87,7 @@ pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Names bytes that are not understood, so that a difference in them is seen.
+/// Renders unknown bytes as a digest, so that a difference in them shows.
 pub(super) fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes)[..6])
 }
@@ -111,7 +112,7 @@ mod tests {
         assert_eq!(all.number(1), Some(7));
         assert_eq!(all.text(2).as_deref(), Some("l"));
         assert_eq!(all.nest(3).get(1), Some(b"abcd".as_slice()));
-        // The last claims more than there is.
+        // The last one is longer than the message.
         assert!(!all.has(4));
         assert!(all.only(&[1, 2, 3]) && !all.only(&[1, 2]));
     }

@@ -1,4 +1,4 @@
-//! Names what a rule loads: fields of packet headers, meta data, and what is known of a connection.
+//! Names the fields that a rule loads: of packet headers, meta data and connections.
 
 use super::value::Kind;
 
@@ -11,7 +11,7 @@ pub(super) struct Field {
     pub(super) length: usize,
 }
 
-/// Where a header begins (`enum nft_payload_bases`).
+/// Headers (`enum nft_payload_bases`).
 pub(super) const LINK: u64 = 0;
 pub(super) const NETWORK: u64 = 1;
 pub(super) const TRANSPORT: u64 = 2;
@@ -68,7 +68,7 @@ const ICMP6: [Row; 3] = [
     (4, 2, "icmpv6 id", Kind::Number),
 ];
 
-/// What a rule has established of a packet's headers so far.
+/// The headers that a rule implies so far.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Headers {
     /// EtherType.
@@ -121,7 +121,7 @@ fn transport(protocol: Option<u64>, offset: u64, length: usize) -> Option<Field>
         Some(136) => ports("udplite"),
         Some(1) => find(&ICMP, offset, length),
         Some(58) => find(&ICMP6, offset, length),
-        // Of several protocols, their ports are at the same place.
+        // Several protocols have their ports at the same place.
         Some(_) | None => ports("th"),
     }
 }
@@ -173,7 +173,7 @@ pub(super) fn of_meta(key: u64) -> Option<Field> {
     })
 }
 
-/// Names what is known of a connection (`enum nft_ct_keys`).
+/// Names a field of a connection (`enum nft_ct_keys`).
 pub(super) fn of_connection(key: u64, direction: Option<u64>) -> Option<Field> {
     let (text, kind, length) = match key {
         0 => ("state", Kind::CtState, 4),
@@ -208,12 +208,12 @@ pub(super) fn of_connection(key: u64, direction: Option<u64>) -> Option<Field> {
     })
 }
 
-/// Takes apart a load of several fields that follow each other: nft joins matches of neighbours.
+/// Splits a load of several adjacent fields: nft joins their matches.
 pub(super) fn split(headers: Headers, base: u64, offset: u64, length: usize) -> Option<Vec<Field>> {
     let mut fields = Vec::new();
     let mut done = 0;
     while done < length {
-        // No field that is joined is larger than an address.
+        // No joined field is larger than an address.
         let field = (1..=(length - done).min(16)).rev().find_map(|size| {
             let field = of_payload(headers, base, offset.checked_add(done as u64)?, size);
             (field.kind != Kind::Unknown && field.length == size).then_some(field)

@@ -1,4 +1,5 @@
-//! Asks the kernel's nf_tables over netlink (NFNETLINK) and takes its answers. Messages only ask (`GET…`).
+//! Asks the kernel's nf_tables over netlink (NFNETLINK), and reads its answers. It sends only
+//! `GET…` messages.
 
 use std::{io, time::Duration};
 
@@ -9,18 +10,18 @@ use netlink_packet_core::{
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_NETFILTER};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
-/// Answers of the kernel are at most this long.
+/// Limit of one answer in bytes.
 const ANSWER: usize = 64 << 10;
 
-/// How much all answers may have: a hundred thousand rules.
+/// Limit of all answers in bytes: a hundred thousand rules.
 const LIMIT: usize = 64 << 20;
 
-/// The kernel answers at once, or while it changes rules, within that.
+/// Limit of a wait. The kernel answers at once, or a little later while it changes rules.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 const SUBSYSTEM: u16 = 10 << 8;
 
-/// What is asked for (`enum nf_tables_msg_types`).
+/// Requests (`enum nf_tables_msg_types`).
 #[derive(Clone, Copy)]
 pub(super) enum Ask {
     Tables = 1,
@@ -33,7 +34,7 @@ pub(super) enum Ask {
     Flowtables = 23,
 }
 
-/// One answer: the family that it is about, and its attributes.
+/// One answer: its family and attributes.
 pub(super) struct Answer {
     pub(super) family: u8,
     pub(super) attributes: Vec<u8>,
@@ -50,7 +51,7 @@ impl Netlink {
     ///
     /// # Errors
     ///
-    /// The kernel has no netfilter, or the system says no (socket(2)).
+    /// The kernel has no netfilter, or socket(2) fails.
     pub(super) fn connect() -> io::Result<Netlink> {
         let mut socket = Socket::new(NETLINK_NETFILTER)?;
         socket.bind_auto()?;
@@ -62,12 +63,12 @@ impl Netlink {
         })
     }
 
-    /// Lists all of a kind, of every family or of one, with these attributes in the request.
+    /// Lists all objects of a kind, of one family or all. The attributes go into the request.
     ///
     /// # Errors
     ///
-    /// What the kernel says, or that the answers are too long.
-    /// [`io::ErrorKind::Interrupted`]: rules were changed meanwhile.
+    /// The kernel refuses, or the answers are too long.
+    /// [`io::ErrorKind::Interrupted`]: the rules changed meanwhile.
     pub(super) fn ask(
         &mut self,
         ask: Ask,

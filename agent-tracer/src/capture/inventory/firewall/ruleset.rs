@@ -1,4 +1,4 @@
-//! Lists the rules of nf_tables as one state: what is read while the rules change is read again.
+//! Lists the rules of nf_tables as one state. If the rules change meanwhile, it starts again.
 
 use std::{io, thread, time::Duration};
 
@@ -10,25 +10,25 @@ use super::{
     statement,
 };
 
-/// How often it is read again, and how long it waits before.
+/// Attempts to list the rules, and the pause before each.
 const TRIES: usize = 10;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// What the sets of a machine may be: each is asked for by itself.
+/// Limit of sets, each of which takes a request.
 const SETS: usize = 20_000;
 
-/// Lists rules, each after the place where it is: `inet filter input: tcp dport 22 accept`.
+/// Lists rules, each after its place: `inet filter input: tcp dport 22 accept`.
 ///
 /// # Errors
 ///
-/// The kernel does not say, or the rules change all the time.
+/// The kernel refuses, or the rules change all the time.
 pub(super) fn rules() -> io::Result<Vec<Vec<u8>>> {
     for _ in 0..TRIES {
         let mut kernel = Netlink::connect()?;
         let before = generation(&mut kernel)?;
         match read(&mut kernel) {
             Ok(rules) if generation(&mut kernel)? == before => return Ok(rules),
-            // A set that is gone when its elements are asked for: rules were changed.
+            // A set was gone before the request for its elements: the rules changed.
             Ok(_) => {}
             Err(error) if is_passing(&error) => {}
             Err(error) => return Err(error),
@@ -76,7 +76,7 @@ fn read(kernel: &mut Netlink) -> io::Result<Vec<Vec<u8>>> {
     for answer in &kernel.ask(Ask::Objects, 0, &[])? {
         lines.extend(of_object(answer));
     }
-    // Kernels before Linux 4.16 have no flow tables, and those without the option neither.
+    // Kernels before Linux 4.16, or without the option, have no flow tables.
     for answer in &kernel.ask(Ask::Flowtables, 0, &[]).or_else(none_of_them)? {
         lines.push(of_flowtable(answer));
     }
@@ -139,7 +139,7 @@ fn family(number: u8) -> String {
     }
 }
 
-/// Renders what a table is besides its name (`enum nft_table_attributes`).
+/// Renders a table without its name (`enum nft_table_attributes`).
 fn of_table(table: &Attributes<'_>) -> Vec<String> {
     const FLAGS: [(u64, &str); 3] = [(1, "dormant"), (2, "owner"), (4, "persist")];
     let mut said = Vec::new();
@@ -159,7 +159,7 @@ fn of_table(table: &Attributes<'_>) -> Vec<String> {
     said
 }
 
-/// Renders a chain that the kernel calls: where, when and with which policy (`enum nft_chain_attributes`).
+/// Renders a chain that the kernel calls: hook, priority and policy (`enum nft_chain_attributes`).
 fn of_chain(answer: &Answer) -> Vec<String> {
     let chain = attributes(answer);
     let table = chain.text(1).unwrap_or_default();
@@ -254,7 +254,7 @@ fn named_priority(family: u8, priority: i32) -> String {
     }
 }
 
-/// Renders an object with a name (`enum nft_object_attributes`). What counters have counted is no setting.
+/// Renders an object with a name (`enum nft_object_attributes`), without the values of counters.
 fn of_object(answer: &Answer) -> Option<String> {
     const COUNTER: u64 = 1;
     const QUOTA: u64 = 2;

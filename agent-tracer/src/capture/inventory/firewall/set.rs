@@ -1,4 +1,4 @@
-//! Renders sets and maps of nf_tables: their types, flags and elements. Elements that packets add are left out.
+//! Renders sets and maps of nf_tables: types, flags and elements, except elements that packets add.
 
 use super::{
     attributes::{Attributes, list, text},
@@ -17,9 +17,9 @@ pub(super) struct Set {
     name: String,
     flags: u64,
     keys: Vec<(Kind, &'static str, Option<usize>)>,
-    /// What a map gives.
+    /// The type of a map's values.
     data: Option<(Kind, String)>,
-    /// What is said of the set itself.
+    /// The properties of the set itself.
     header: Vec<String>,
     elements: Vec<String>,
 }
@@ -102,7 +102,7 @@ impl Set {
         }
     }
 
-    /// Tells whether packets fill it, or its elements go by themselves.
+    /// Returns true if packets add elements, or elements expire.
     pub(super) fn is_moving(&self) -> bool {
         self.flags & (DYNAMIC | TIMEOUT) != 0
     }
@@ -123,7 +123,7 @@ impl Set {
         sizes.sum()
     }
 
-    /// Tells what a map gives.
+    /// Returns the kind of a map's values.
     pub(super) fn gives(&self) -> Kind {
         self.data.as_ref().map_or(Kind::Unknown, |(kind, _)| *kind)
     }
@@ -135,7 +135,7 @@ impl Set {
             .map(|bytes| self.element(&Attributes::of(bytes)));
         let mut all: Vec<Element> = all.collect();
         let is_ranges = self.flags & INTERVAL != 0 && self.keys.len() == 1;
-        // The kernel has no order of its own. An interval ends before the next one begins.
+        // The kernel's order is arbitrary. An interval ends before the next one begins.
         all.sort_by(|one, other| {
             (&one.key, !one.is_end, &one.rest).cmp(&(&other.key, !other.is_end, &other.rest))
         });
@@ -149,7 +149,7 @@ impl Set {
             } else if let Some(end) = &element.key_end {
                 self.concatenation(&element.key, Some(end))
             } else if is_ranges {
-                // Where the end is missing, the interval reaches to the next one, or is open.
+                // Without an end, the interval reaches to the next one, or is open.
                 let end = match all.get(position + 1) {
                     Some(next) => before(&next.key),
                     None => vec![0xff; element.key.len()],
@@ -235,7 +235,7 @@ impl Set {
         }
     }
 
-    /// Renders it on lines of its own; nothing where a rule renders it.
+    /// Renders it on lines of its own, unless a rule renders it.
     pub(super) fn lines(&self) -> Vec<String> {
         if self.is_anonymous() {
             return Vec::new();
@@ -250,7 +250,7 @@ impl Set {
     }
 }
 
-/// Renders from one value to another, as a prefix where it is one of an address.
+/// Renders a range of values, if possible as a prefix of an address.
 pub(super) fn range(kind: Kind, from: &[u8], to: &[u8], is_big: bool) -> String {
     if from == to {
         return render(kind, from, is_big);
@@ -278,7 +278,7 @@ fn prefix_of(from: &[u8], to: &[u8]) -> Option<u32> {
     (from.len() == to.len() && is_whole).then_some(length)
 }
 
-/// Counts the leading ones of a mask that has nothing behind them.
+/// Counts the leading ones of a mask without later ones.
 pub(super) fn prefix_length(mask: &[u8]) -> Option<u32> {
     let ones: u32 = mask.iter().map(|byte| byte.count_ones()).sum();
     let mut leading = 0;

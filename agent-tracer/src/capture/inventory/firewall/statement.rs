@@ -1,12 +1,12 @@
-//! Renders expressions of a rule that need no register: counters, limits, logging, rejection. An expression that is not
-//! understood is a name and a digest, so that a difference in it is seen.
+//! Renders expressions of a rule that need no register: counters, limits, logging, rejection. An
+//! unknown expression becomes a name and a digest, so that a difference in it shows.
 
 use super::{
     attributes::{Attributes, digest, list, text},
     value::{amount, flags},
 };
 
-/// Lists the attributes that are rendered of an expression; another one makes it not understood.
+/// Lists the known attributes of an expression. Any other makes the expression unknown.
 fn rendered(name: &str) -> Option<&'static [u16]> {
     Some(match name {
         "bitwise" => &[1, 2, 3, 4, 5, 6],
@@ -40,7 +40,7 @@ fn rendered(name: &str) -> Option<&'static [u16]> {
     })
 }
 
-/// An expression: its name, and its attributes as they are and decoded.
+/// An expression: its name, and its attributes, raw and decoded.
 pub(super) struct Expression<'a> {
     pub(super) name: String,
     bytes: &'a [u8],
@@ -59,21 +59,21 @@ impl<'a> Expression<'a> {
         }
     }
 
-    /// Tells whether all that it has is rendered.
+    /// Returns true if all of its attributes are known.
     pub(super) fn is_known(&self) -> bool {
         rendered(&self.name).is_some_and(|known| self.data.only(known))
     }
 
-    /// Names it where it is not understood.
+    /// Renders it as an unknown expression.
     pub(super) fn unknown(&self) -> String {
         format!("expression {} {}", self.name, digest(self.bytes))
     }
 
-    /// Renders it where it needs no register.
+    /// Renders it, if it needs no register.
     pub(super) fn alone(&self, family: u8) -> Option<String> {
         let data = &self.data;
         Some(match self.name.as_str() {
-            // What was counted changes by itself.
+            // The counts change by themselves.
             "counter" => "counter".to_owned(),
             "last" => "last".to_owned(),
             "notrack" => "notrack".to_owned(),
@@ -101,7 +101,7 @@ impl<'a> Expression<'a> {
     }
 }
 
-/// Renders what an element of a set has: `counter`, `limit rate 10/second`.
+/// Renders the statements of a set's element: `counter`, `limit rate 10/second`.
 pub(super) fn of_element(element: &Attributes<'_>) -> Vec<String> {
     let one = element.get(7).into_iter();
     let many = element.get(11).into_iter().flat_map(list);
@@ -162,7 +162,7 @@ pub(super) fn limit(data: &Attributes<'_>) -> String {
     format!("limit rate {over}{rate}/{unit}{burst}")
 }
 
-/// Renders `quota over 10 mbytes`; what is used up of it changes by itself.
+/// Renders `quota over 10 mbytes`, without its use, which changes by itself.
 pub(super) fn quota(data: &Attributes<'_>) -> String {
     let over = if data.number_or_0(2) & 1 != 0 {
         "over "
@@ -280,7 +280,7 @@ fn queue(data: &Attributes<'_>) -> String {
     }
 }
 
-/// Renders what iptables' extensions do: the name, and a digest of settings that only the extension knows.
+/// Renders an extension of iptables: its name, and a digest of its settings.
 fn extension(kind: &str, data: &Attributes<'_>) -> String {
     let name = data.text(1).unwrap_or_default();
     let info = data.get(3).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Renders values of rules and sets in nft's words, by their data type. Where a type has no words, a value is a number.
+//! Renders values of rules and sets by their data type, in nft's words or as numbers.
 
 use std::{
     fmt::Write,
@@ -30,11 +30,11 @@ pub(super) enum Kind {
     AddressType,
     Verdict,
     Text,
-    /// A number in the order of the network.
+    /// A number in network byte order.
     Number,
-    /// A number in the order of this machine.
+    /// A number in host byte order.
     HostNumber,
-    /// A flag: there or not.
+    /// A flag: present or absent.
     Presence,
     Unknown,
 }
@@ -141,7 +141,7 @@ const ADDRESS_TYPES: Words = &[
 const DIRECTIONS: Words = &[(0, "original"), (1, "reply")];
 
 impl Kind {
-    /// Names the types of a set: `ipv4_addr . inet_service`, and their sizes in bytes where they have one.
+    /// Names the types of a set (`ipv4_addr . inet_service`), with their sizes in bytes if fixed.
     pub(super) fn of_set(number: u64) -> Vec<(Kind, &'static str, Option<usize>)> {
         let mut kinds = Vec::new();
         let mut rest = number;
@@ -180,7 +180,7 @@ impl Kind {
         }
     }
 
-    /// Tells whether a match with a mask means some of these flags.
+    /// Returns the words of its flags, if a match with a mask means flags.
     pub(super) fn flags(self) -> Option<Words> {
         match self {
             Kind::TcpFlags => Some(TCP_FLAGS),
@@ -211,7 +211,7 @@ impl Kind {
     }
 }
 
-/// Renders a value. `is_big`: a number of this machine's order was turned into the network's.
+/// Renders a value. `is_big` for a number that was converted to network byte order.
 pub(super) fn render(kind: Kind, bytes: &[u8], is_big: bool) -> String {
     let number = |is_big| match is_big {
         true => big_endian(bytes),
@@ -259,7 +259,7 @@ pub(super) fn render(kind: Kind, bytes: &[u8], is_big: bool) -> String {
             None => raw(bytes),
         },
         Kind::Interface => interface(number(is_big)),
-        // Without the NUL at its end, a name is the beginning of names.
+        // Without a NUL at its end, it is a prefix of names.
         Kind::InterfaceName if !bytes.contains(&0) => format!("\"{}*\"", text(bytes)),
         Kind::InterfaceName | Kind::Text => format!("\"{}\"", text(bytes)),
         Kind::Verdict | Kind::Unknown => raw(bytes),
@@ -302,7 +302,7 @@ fn interface(index: Option<u64>) -> String {
     let Some(index) = index.and_then(|index| u32::try_from(index).ok()) else {
         return "?".to_owned();
     };
-    // By the kernel's answer (SIOCGIFNAME) and not by files, which may be another namespace's.
+    // By the kernel's answer (SIOCGIFNAME), since files may be of another namespace.
     let name = rustix::net::socket(
         rustix::net::AddressFamily::UNIX,
         rustix::net::SocketType::DGRAM,
@@ -339,7 +339,7 @@ pub(super) fn duration(milliseconds: u64) -> String {
         (1, "ms"),
     ] {
         if rest >= size {
-            // A String takes all that is written.
+            // A write to a String never fails.
             let _ = write!(text, "{}{unit}", rest / size);
             rest %= size;
         }

@@ -1,4 +1,4 @@
-//! Renders what happens to a packet: `accept`, `jump chain` (`enum nft_verdict_attributes`).
+//! Renders the verdict on a packet: `accept`, `jump chain` (`enum nft_verdict_attributes`).
 
 use super::attributes::Attributes;
 

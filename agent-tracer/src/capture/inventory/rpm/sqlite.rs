@@ -1,26 +1,26 @@
-//! Reads the rows of a table of an SQLite database (sqlite.org/fileformat2.html): no query, no index, no write. A file may
-//! be hostile, so pages are counted, and no row is longer than the file has room for.
+//! Reads the rows of a table of an SQLite database (sqlite.org/fileformat2.html), without queries,
+//! indexes and writes. A file may be hostile, so it limits pages and rows.
 
 use std::{fs::File, io, os::unix::fs::FileExt};
 
-/// A database of all packages of a distribution has some hundred MiB.
+/// Limit of a database in bytes. With all packages of a distribution, it has some hundred MiB.
 const LIMIT: u64 = 2 << 30;
 
-/// A header of rpm has at most some MiB.
+/// Limit of a row in bytes. A header of rpm has a few MiB.
 const ROW: usize = 32 << 20;
 
 /// An open database.
 pub(super) struct Database {
     file: File,
     page_size: usize,
-    /// Bytes of a page that are in use.
+    /// Usable bytes of a page.
     usable: usize,
     pages: u64,
-    /// How much may still be read.
+    /// Bytes that may still be read.
     left: u64,
 }
 
-/// One page: its number and bytes, and where its b-tree header begins.
+/// One page: its bytes, and the start of its b-tree header.
 struct Page {
     bytes: Vec<u8>,
     header: usize,
@@ -30,18 +30,18 @@ const LEAF: u8 = 0x0d;
 const INTERIOR: u8 = 0x05;
 
 impl Database {
-    /// Opens it.
+    /// Opens a database.
     ///
     /// # Errors
     ///
-    /// It is no such database, or too large, or cannot be read.
+    /// The file is not a database of SQLite, is too large, or cannot be read.
     pub(super) fn open(file: File) -> io::Result<Database> {
         let length = file.metadata()?.len();
         if length > LIMIT {
             return Err(io::Error::other(format!("it has more than {LIMIT} bytes")));
         }
         let mut header = [0; 100];
-        let none = || io::Error::other("it is no database of SQLite");
+        let none = || io::Error::other("it is not an SQLite database");
         file.read_exact_at(&mut header, 0).map_err(|_| none())?;
         let page_size = match u16::from_be_bytes([header[16], header[17]]) {
             1 => 1 << 16,
@@ -123,14 +123,14 @@ impl Database {
         Ok(Page { bytes, header })
     }
 
-    /// Reads a row, with what of it is on pages of its own.
+    /// Reads a row, with its overflow pages.
     fn row(&mut self, page: &Page, cell: usize) -> io::Result<Vec<u8>> {
         let rest = page.bytes.get(cell..).ok_or_else(damaged)?;
         let (length, rest) = varint(rest).ok_or_else(damaged)?;
         let (_row_id, rest) = varint(rest).ok_or_else(damaged)?;
         self.left = self.left.checked_sub(length).ok_or_else(damaged)?;
         let length = usize::try_from(length).ok().filter(|it| *it <= ROW);
-        let length = length.ok_or_else(|| io::Error::other("a row of it is too long"))?;
+        let length = length.ok_or_else(|| io::Error::other("one of its rows is too long"))?;
         let local = self.local(length);
         let mut row = rest.get(..local).ok_or_else(damaged)?.to_vec();
         if local == length {
@@ -151,7 +151,7 @@ impl Database {
         Ok(row)
     }
 
-    /// Computes how much of a row is in its page.
+    /// Computes the length of the part of a row in its page.
     fn local(&self, length: usize) -> usize {
         let most = self.usable - 35;
         if length <= most {
@@ -176,7 +176,7 @@ impl Page {
         Ok(u32::from_be_bytes(*bytes.ok_or_else(damaged)?))
     }
 
-    /// Lists where cells begin. Their pointers follow the page's header of that size.
+    /// Lists the starts of cells. Their pointers follow the page's header, of the given size.
     fn cells(&self, header: usize) -> io::Result<Vec<usize>> {
         let count = usize::from(u16::from_be_bytes([self.byte(3)?, self.byte(4)?]));
         let first = self.header + header;
@@ -232,7 +232,7 @@ fn number(bytes: &[u8]) -> Option<u32> {
     u32::try_from(number).ok()
 }
 
-/// Reads a number of up to nine bytes; what is behind it comes with it.
+/// Reads a number of up to nine bytes. Returns it with the rest.
 fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut number = 0_u64;
     for (index, byte) in bytes.iter().take(9).enumerate() {

@@ -1,14 +1,13 @@
-//! Which hook tells which fact on this kernel, in what order of preference, and why. It
-//! tries nothing itself.
+//! Plans the hooks: which hook provides which fact on this kernel, in order of preference, and why.
 
 use agent_tracer_ebpf::{NO_OFFSET, Settings};
 
 use super::hook::Hook;
 
-/// Something that a recording is to know.
+/// A fact that a recording needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
-    /// A process came to be.
+    /// A process forked.
     Fork,
     /// A process became another program.
     Exec,
@@ -20,31 +19,31 @@ pub enum Fact {
     Cgroup,
     /// A process asked for a TCP connection.
     Connect,
-    /// What became of it.
+    /// The outcome of a connection.
     Outcome,
     /// A process changed a file below a watched root, or one that makes programs run later.
     Files,
-    /// What systemd does with its units.
+    /// The actions of systemd on its units.
     Units,
-    /// TCP connections and listeners that were there before.
+    /// Pre-existing TCP connections and listeners.
     Earlier,
-    /// UDP sockets that were there before.
+    /// Pre-existing UDP sockets.
     EarlierDatagrams,
-    /// A process called `connect(2)`, whether or not anything was sent.
+    /// A process called `connect(2)`, even if it sent nothing.
     Attempt,
-    /// Why nothing was.
+    /// The reason why a call of `connect(2)` sent nothing.
     Route,
     /// A process listens for TCP connections.
     Listen,
-    /// Who sends datagrams to whom, and how many.
+    /// UDP traffic, with processes and peers.
     Datagrams,
-    /// What hosts are called: the first bytes of connections, answers of DNS servers.
+    /// Names of hosts: the first bytes of connections, answers of DNS servers.
     Names,
 }
 
 impl Fact {
-    /// The facts that eBPF programs tell, in the order in which they are hooked: what follows processes first, and a
-    /// call of `connect(2)` before what becomes of it.
+    /// The facts of eBPF programs, in the order of their hooks: first those that follow processes,
+    /// and a call of `connect(2)` before its outcome.
     pub const HOOKED: [Fact; 12] = [
         Fact::Fork,
         Fact::Exec,
@@ -60,7 +59,7 @@ impl Fact {
         Fact::Names,
     ];
 
-    /// The fact in a word.
+    /// Names the fact in a word.
     pub fn name(self) -> &'static str {
         match self {
             Fact::Fork => "fork",
@@ -82,7 +81,7 @@ impl Fact {
         }
     }
 
-    /// The fact in words.
+    /// Describes the fact.
     pub fn describe(self) -> &'static str {
         match self {
             Fact::Fork => "fork",
@@ -104,7 +103,7 @@ impl Fact {
         }
     }
 
-    /// Whether a recording without it would be of no use.
+    /// Returns true if a recording without the fact would be useless.
     pub fn is_essential(self) -> bool {
         match self {
             Fact::Fork | Fact::Exec | Fact::Exit => true,
@@ -124,7 +123,7 @@ impl Fact {
         }
     }
 
-    /// The hooks that tell it, best first.
+    /// Returns the hooks that provide the fact, best first.
     pub fn hooks(self) -> &'static [Hook] {
         match self {
             Fact::Fork => &[Hook::SchedProcessFork],
@@ -149,8 +148,8 @@ impl Fact {
         }
     }
 
-    /// The struct members without which its programs can tell nothing.
-    pub fn needs(self, settings: &Settings) -> bool {
+    /// Returns true if all struct members that its programs need are known.
+    pub fn has_members(self, settings: &Settings) -> bool {
         let task = [
             settings.task_pid,
             settings.task_tgid,
@@ -171,7 +170,7 @@ impl Fact {
                 settings.flowi4_destination,
                 settings.flowi6_destination,
             ],
-            // Without a cookie, bytes are nobody's.
+            // Without a cookie, bytes have no owner.
             Fact::Names => &[settings.sock_cookie],
             Fact::Exec => &[
                 settings.task_mm,
@@ -210,25 +209,25 @@ impl Fact {
 pub struct HookFailure {
     /// The hook.
     pub hook: Hook,
-    /// What the kernel said.
+    /// The kernel's answer.
     pub error: String,
 }
 
-/// What was settled for one fact.
+/// The choice for one fact.
 #[derive(Clone, Debug)]
 pub struct Choice {
     /// The fact.
     pub fact: Fact,
-    /// The hook that tells it, if any does.
+    /// The hook that provides it, if any.
     pub hook: Option<Hook>,
-    /// Better hooks that were tried and why they failed.
+    /// Better hooks that failed, with the reasons.
     pub failures: Vec<HookFailure>,
-    /// What the hook in use does not see here.
+    /// A blind spot of the hook in use.
     pub caveat: Option<String>,
 }
 
 impl Choice {
-    /// Nothing is settled yet.
+    /// Makes a choice without a hook.
     pub(super) fn open(fact: Fact) -> Choice {
         Choice {
             fact,
@@ -238,7 +237,7 @@ impl Choice {
         }
     }
 
-    /// What was settled for a fact that no eBPF program tells.
+    /// Makes the choice for a fact without an eBPF program.
     pub fn watched(fact: Fact, hook: Hook, started: Result<(), String>) -> Choice {
         match started {
             Ok(()) => Choice {
@@ -256,7 +255,7 @@ impl Choice {
         }
     }
 
-    /// Why this hook, in a few words.
+    /// Gives the reason for this hook, in a few words.
     pub fn reason(&self) -> String {
         match (self.hook, self.failures.len()) {
             (Some(_), 0) => match &self.caveat {
@@ -281,13 +280,13 @@ impl Choice {
     }
 }
 
-/// What was settled for all facts.
+/// The choices for all facts.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// One a fact that there can be here.
+    /// One for each fact that this machine can have.
     pub choices: Vec<Choice>,
-    /// Struct members that this kernel's BTF does not have.
+    /// Struct members that this kernel's BTF lacks.
     pub missing_fields: Vec<String>,
-    /// Whether process ids are those of a PID namespace below the initial one.
+    /// True if process ids are those of a PID namespace below the initial one.
     pub inside_pid_namespace: bool,
 }

@@ -7,7 +7,7 @@ use agent_tracer_ebpf::Settings;
 use aya::{Ebpf, EbpfError};
 
 use super::{
-    attach::{Loader, Places, attach_first},
+    attach::{Loader, Targets, attach_first},
     hook::Hook,
     plan::{Choice, Fact},
 };
@@ -16,14 +16,14 @@ use super::{
 /// returns the choices made. An unexpected outcome means a second load.
 pub(super) fn load(
     mut settings: Settings,
-    places: &Places,
+    targets: &Targets,
 ) -> Result<(Ebpf, Vec<Choice>), EbpfError> {
     settings.connect_is_hooked = 1;
     let hooked = settings.words();
     settings.connect_is_hooked = 0;
     let not_hooked = settings.words();
     let mut loader = Loader::new();
-    let is_wanted = Fact::Connect.needs(&settings);
+    let is_wanted = Fact::Connect.has_members(&settings);
     let mut is_expected = is_wanted && functions_can_be_hooked();
     let mut connect = Choice::open(Fact::Connect);
     loop {
@@ -33,12 +33,12 @@ pub(super) fn load(
         if is_expected {
             // Outcomes come before requests: a reported request must have its outcome reported,
             // too.
-            attach_first(&mut programs, &mut outcome, Fact::Outcome.hooks(), places);
+            attach_first(&mut programs, &mut outcome, Fact::Outcome.hooks(), targets);
         }
         // A hook that failed once is not tried again.
         if is_wanted && connect.failures.is_empty() {
             let hooks = [Hook::FentryTcpConnect, Hook::KprobeTcpConnect];
-            attach_first(&mut programs, &mut connect, &hooks, places);
+            attach_first(&mut programs, &mut connect, &hooks, targets);
         }
         if connect.hook.is_some() == is_expected {
             let choices = match is_expected {

@@ -1,5 +1,5 @@
-//! Where the recorder stands: its namespaces and root directory, and which files it sees. What of
-//! a process is different is said; what that means is judged elsewhere.
+//! Compares the view of a process with the recorder's: namespaces, root directory and files. It
+//! draws no conclusion from a difference.
 
 use std::{
     ffi::OsStr,
@@ -18,12 +18,12 @@ use rustix::{
     path::Arg,
 };
 
-use super::mounts;
+use super::proc::mounts;
 use crate::event::{Identity, Seen, View};
 
-/// What only holds for the recorder's own view.
+/// The recorder's own view.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct RecorderView {
     mount_namespace: u32,
     user_namespace: u32,
     root_mount: u32,
@@ -31,14 +31,14 @@ pub struct Standing {
     root_device: u32,
 }
 
-/// How often a lookup without waiting is tried: something else that is renamed makes it fail.
+/// Attempts of a cached lookup: any rename at the same time makes it fail.
 const TRIES: usize = 8;
 
-impl Standing {
-    /// Looks at what the recorder sees; nothing where the kernel does not say.
-    pub fn of_recorder() -> Option<Standing> {
+impl RecorderView {
+    /// Reads the recorder's view; `None` if the kernel lacks the interface.
+    pub fn of_recorder() -> Option<RecorderView> {
         let root = Found::at("/")?;
-        Some(Standing {
+        Some(RecorderView {
             mount_namespace: namespace("self", "mnt")?,
             user_namespace: namespace("self", "user")?,
             root_mount: u32::try_from(root.mount).ok()?,
@@ -47,7 +47,7 @@ impl Standing {
         })
     }
 
-    /// Makes an identity of what the kernel told of an exec.
+    /// Completes the identity of an exec, as the kernel emitted it.
     pub fn judge(&self, exe: &[u8], seen: &Seen) -> Identity {
         let is_own = seen.mount_namespace == self.mount_namespace
             && seen.file_namespace == self.mount_namespace
@@ -71,8 +71,8 @@ impl Standing {
         identity
     }
 
-    /// Looks a running process up in /proc; nothing for a kernel thread, or where it is gone.
-    pub fn look(&self, pid: u32, exe: &[u8], user: u32) -> Option<Identity> {
+    /// Identifies a running process by /proc; `None` for a kernel thread, or one that is gone.
+    pub fn identify(&self, pid: u32, exe: &[u8], user: u32) -> Option<Identity> {
         let file = Found::at(&format!("/proc/{pid}/exe"))?;
         let root = Found::at(&format!("/proc/{pid}/root"))?;
         let name = pid.to_string();
@@ -84,7 +84,7 @@ impl Standing {
             .is_some_and(|found| (found.device, found.inode) == (file.device, file.inode));
         let view = match (is_home, is_same) {
             (true, true) => View::Own,
-            // A file that was replaced since is still one of the recorder's where its mount is.
+            // A file that was replaced since then, on a mount of the recorder's.
             (true, false) if is_mounted_here(file.mount) => View::Own,
             (false, true) => View::SameFile,
             (true | false, false) => View::Another,
@@ -110,7 +110,7 @@ impl Standing {
         })
     }
 
-    /// Whether that very file is at that path of the recorder's.
+    /// Returns true if the path leads to this file in the recorder's view.
     fn sees(&self, path: &[u8], device: u32, inode: u64) -> bool {
         seen_at(path).is_some_and(|found| {
             found.inode == inode
@@ -123,8 +123,8 @@ fn other(namespace: u32, own: u32) -> u32 {
     if namespace == own { 0 } else { namespace }
 }
 
-/// Whether the kernel tells what an identity is made of.
-pub(super) fn is_told(settings: &Settings) -> bool {
+/// Returns true if the kernel's BTF has all members that make an identity.
+pub(super) fn has_identity_members(settings: &Settings) -> bool {
     [
         settings.file_inode,
         settings.inode_number,
@@ -146,7 +146,7 @@ pub(super) fn is_told(settings: &Settings) -> bool {
     .all(|offset| *offset != NO_OFFSET)
 }
 
-/// What statx(2) tells of a file.
+/// Facts from statx(2) about a file.
 struct Found {
     device: u32,
     inode: u64,
@@ -161,7 +161,7 @@ impl Found {
         Found::of(CWD, path, AtFlags::NO_AUTOMOUNT)
     }
 
-    /// Without asking a server: one of the recorded command's own might never answer.
+    /// Reads the facts without a request to a server, which may belong to the command and hang.
     fn of(directory: BorrowedFd<'_>, path: impl Arg, flags: AtFlags) -> Option<Found> {
         let mask = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
         let found = statx(directory, path, flags | AtFlags::STATX_DONT_SYNC, mask).ok()?;
@@ -181,9 +181,10 @@ fn namespace(process: &str, kind: &str) -> Option<u32> {
     u32::try_from(found.inode).ok()
 }
 
-/// What is at a path. Only what the kernel has in its cache is looked
-/// up: whoever is recorded chooses the path, and a lookup that waits might mount something or never
-/// return. A file that is being executed is in the cache under its own path.
+/// Looks a path up in the kernel's cache alone.
+///
+/// The recorded process chooses the path: an uncached lookup may mount a file system, or hang. A
+/// running executable is in the cache under its own path.
 fn seen_at(path: &[u8]) -> Option<Found> {
     if !path.starts_with(b"/") {
         return None;
@@ -200,31 +201,31 @@ fn seen_at(path: &[u8]) -> Option<Found> {
     None
 }
 
-/// The device of the mount that a path is on. On btrfs stat(2) has another one for each subvolume,
-/// and only mountinfo has the one that the kernel side sees.
+/// Finds the device of a path's mount. On btrfs, stat(2) has another device for each subvolume;
+/// only mountinfo has the device that the kernel side reads.
 fn device_of_mount(path: &[u8]) -> Option<u32> {
     let text = fs::read(mounts::OWN).ok()?;
     let path = Path::new(OsStr::from_bytes(path));
     let covers = |point: &[u8]| path.starts_with(OsStr::from_bytes(point));
     let mounts = mounts::mounts(&text).filter(|mount| covers(&mount.point));
-    // Of mounts on one another the last is the one that is seen.
+    // The last of several mounts on each other is visible.
     let mount = mounts.max_by_key(|mount| mount.point.len())?;
     Some(kernel_device(mount.device.0, mount.device.1))
 }
 
-/// Whether the recorder has the mount with that number.
+/// Returns true if the recorder has the mount with that number.
 fn is_mounted_here(number: u64) -> bool {
     fs::read(mounts::OWN)
         .is_ok_and(|text| mounts::mounts(&text).any(|mount| u64::from(mount.id) == number))
 }
 
-/// A device number as the kernel side has it.
+/// Encodes a device number like the kernel side.
 fn kernel_device(major: u32, minor: u32) -> u32 {
     const MINOR_BITS: u32 = 20;
     major << MINOR_BITS | (minor & ((1 << MINOR_BITS) - 1))
 }
 
-/// What a user id is called within a namespace, by the lines of its uid_map(5).
+/// Maps a user id into a namespace, by the lines of its uid_map(5).
 fn inner_user(map: &str, user: u32) -> Option<u32> {
     map.lines().find_map(|line| {
         let mut fields = line.split_ascii_whitespace().map(str::parse::<u32>);
@@ -234,7 +235,7 @@ fn inner_user(map: &str, user: u32) -> Option<u32> {
     })
 }
 
-/// A user id of a range, as the range maps it.
+/// Maps a user id by one range; `None` if it is outside.
 fn within(inner: u32, outer: u32, count: u32, user: u32) -> Option<u32> {
     let position = user
         .checked_sub(outer)
@@ -264,13 +265,13 @@ mod tests {
 
     #[test]
     fn the_recorder_sees_its_own_executable() {
-        let standing = Standing::of_recorder().expect("where it stands");
+        let view = RecorderView::of_recorder().expect("where it stands");
         let exe = fs::read_link("/proc/self/exe").expect("the executable");
         let exe = exe.as_os_str().as_bytes();
-        let identity = standing.look(std::process::id(), exe, 0).expect("itself");
+        let identity = view.identify(std::process::id(), exe, 0).expect("itself");
         assert_eq!(identity.view(), View::Own);
-        assert!(standing.sees(exe, identity.device, identity.inode));
-        assert!(!standing.sees(b"/", identity.device, identity.inode));
-        assert!(!standing.sees(b"proc", identity.device, identity.inode));
+        assert!(view.sees(exe, identity.device, identity.inode));
+        assert!(!view.sees(b"/", identity.device, identity.inode));
+        assert!(!view.sees(b"proc", identity.device, identity.inode));
     }
 }

@@ -1,35 +1,36 @@
-//! Why a kernel refuses, and what to do about it: its own answers are error numbers, which mean different
-//! things on different kernels. It tries nothing; what it is told of was tried.
+//! Explains a refusal of the kernel, with a remedy. The kernel's own answers are error numbers, and
+//! their meaning depends on the kernel.
 
 use std::{fs, io::ErrorKind};
 
 use aya::{EbpfError, maps::MapError};
 
-use super::{attach::chain, btf::BtfError, error::CaptureError, hook::Hook, plan::Choice};
+use super::{attach::chain, btf::BtfError, hook::Hook, plan::Choice};
+use crate::capture::error::CaptureError;
 
 /// The first kernel with a BPF ring buffer.
 const FLOOR: (u32, u32) = (5, 8);
 
-/// What an error number has to be read with.
-pub(super) struct Kernel {
-    /// `uname -r`: what the kernel says of itself, which need not be so. Distributions carry parts of newer
-    /// kernels back, and setarch(8) has it lie.
+/// Facts for the interpretation of an error number.
+pub(in crate::capture) struct Kernel {
+    /// `uname -r`. It may mislead: distributions port parts of newer kernels back, and setarch(8)
+    /// changes it.
     pub(super) release: String,
-    /// The `lockdown` mode in force, where the kernel tells it.
-    pub(super) lockdown: Option<String>,
+    /// The active `lockdown` mode, where the kernel shows it.
+    pub(in crate::capture) lockdown: Option<String>,
 }
 
 impl Kernel {
-    /// Looks at the running one.
-    pub(super) fn running(release: String) -> Kernel {
+    /// Reads the facts of the running kernel.
+    pub(in crate::capture) fn running(release: String) -> Kernel {
         Kernel {
             release,
             lockdown: lockdown(),
         }
     }
 
-    /// Whether it says that it is older than what is needed.
-    pub(super) fn is_said_to_be_old(&self) -> bool {
+    /// Returns true if the release is too old by its number.
+    pub(in crate::capture) fn is_said_to_be_old(&self) -> bool {
         let mut numbers = self
             .release
             .split(|character: char| !character.is_ascii_digit())
@@ -51,7 +52,7 @@ impl Kernel {
         }
     }
 
-    /// Why its types are not known.
+    /// Explains a failure to read the kernel's types.
     pub(super) fn without_types(self, error: BtfError) -> CaptureError {
         match error {
             BtfError::Missing if self.is_said_to_be_old() => self.too_old("BTF"),
@@ -59,12 +60,12 @@ impl Kernel {
         }
     }
 
-    /// Why the maps could not be made.
+    /// Explains a failure to create the maps.
     pub(super) fn without_maps(self, error: &EbpfError) -> CaptureError {
         if let EbpfError::MapError(MapError::CreateError { name, io_error }) = error
             && io_error.kind() == ErrorKind::InvalidInput
         {
-            // A type of map that it does not know.
+            // An unknown type of map.
             let is_ring = ["EVENTS", "AYA_LOGS"].contains(&name.as_str());
             if is_ring || self.is_said_to_be_old() {
                 return self.too_old("BPF ring buffer");
@@ -73,7 +74,7 @@ impl Kernel {
         CaptureError::NoBpf(chain(error))
     }
 
-    /// Why what follows processes could not be hooked.
+    /// Explains a failure of a hook that follows processes.
     pub(super) fn without_hook(self, choice: &Choice) -> CaptureError {
         if self.is_confidential() {
             return CaptureError::LockedDown;
@@ -82,7 +83,7 @@ impl Kernel {
             Some(failure) => failure.error.clone(),
             None => "the kernel's BTF lacks members that it needs".to_owned(),
         };
-        // Helpers of a kernel are missing only where it is locked down; this is where it does not say so.
+        // Helpers are missing only under lockdown. Here, the kernel did not show its mode.
         if error.contains("bpf_probe_read") || error.contains("unknown func") {
             return CaptureError::LockedDown;
         }
@@ -95,7 +96,8 @@ impl Kernel {
     }
 }
 
-/// `none [integrity] confidentiality`: the one in brackets, see kernel_lockdown(7).
+/// Reads the active mode: the one in brackets of `none [integrity] confidentiality`, see
+/// kernel_lockdown(7).
 fn lockdown() -> Option<String> {
     let modes = fs::read_to_string("/sys/kernel/security/lockdown").ok()?;
     let (_, rest) = modes.split_once('[')?;
@@ -107,7 +109,7 @@ mod tests {
     use std::io;
 
     use super::*;
-    use crate::capture::plan::{Fact, HookFailure};
+    use crate::capture::{Fact, HookFailure};
 
     fn kernel(release: &str, lockdown: Option<&str>) -> Kernel {
         Kernel {

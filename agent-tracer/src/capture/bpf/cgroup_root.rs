@@ -11,7 +11,7 @@ use std::{
 
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
-use super::mounts;
+use crate::capture::proc::mounts;
 
 /// Opens the root where it is mounted. On hosts that use cgroup v1 alone, it makes a detached mount
 /// of its own.

@@ -1,5 +1,5 @@
-//! Finds the fields of the running kernel's structs in its BTF. It does not know what they
-//! are for: a field that is missing is named, and the plan says what is lost by it.
+//! Finds the fields of the running kernel's structs in its BTF. It only names the missing ones; the
+//! plan decides on the facts that need them.
 
 mod table;
 
@@ -9,10 +9,10 @@ use agent_tracer_ebpf::Settings;
 
 use table::Table;
 
-/// Where the kernel shows its own BTF.
+/// The file of the kernel's own BTF.
 pub const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 
-/// The fields that were found, and the names of those that were not.
+/// The offsets of fields, and the names of the missing ones.
 pub struct Fields {
     /// Offsets, ready for the programs.
     pub settings: Settings,
@@ -22,22 +22,23 @@ pub struct Fields {
     pub tcp_connect: Option<u32>,
 }
 
-/// Why the BTF could not be read.
+/// Reasons why the BTF could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BtfError {
-    /// There is none.
+    /// The kernel has none.
     #[error(
-        "this kernel has no BTF ({VMLINUX} is missing): tracer needs one built with CONFIG_DEBUG_INFO_BTF=y, as the kernels of all major distributions are"
+        "cannot record on this kernel: it has no BTF ({VMLINUX} is missing)\n\
+         hint: use a kernel with CONFIG_DEBUG_INFO_BTF=y, as all major distributions do"
     )]
     Missing,
-    /// There is one, but not of a known form.
-    #[error("the kernel's BTF in {VMLINUX} cannot be read: {0}")]
+    /// It is not of a known form.
+    #[error("cannot read the kernel's BTF in {VMLINUX}: {0}")]
     Unreadable(String),
 }
 
 /// Reads all fields that the programs use.
 pub fn read() -> Result<Fields, BtfError> {
-    // All at once: the file is memory, and cannot be mapped before Linux 6.16.
+    // As a whole: the file cannot be mapped before Linux 6.16.
     let bytes = fs::read(VMLINUX).map_err(|error| match error.kind() {
         ErrorKind::NotFound => BtfError::Missing,
         _ => BtfError::Unreadable(error.to_string()),
@@ -148,7 +149,7 @@ impl Search<'_> {
         self.either(name, &[path])
     }
 
-    /// The first of several names that a member had over time.
+    /// Finds a member that has had several names over time.
     fn either(&mut self, name: &str, paths: &[&str]) -> u32 {
         let found = paths.iter().find_map(|path| self.types.offset(name, path));
         found.unwrap_or_else(|| {

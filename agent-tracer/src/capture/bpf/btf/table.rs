@@ -1,13 +1,14 @@
-//! The kernel's types as they lie in its BTF: one pass over the bytes finds where each begins, and only
-//! those that are asked for are looked into. It copies nothing, knows no struct by name, and trusts
-//! no length or reference: what does not fit is an error or not found.
+//! Looks types up in the kernel's BTF. One pass over the bytes finds the start of each type; a
+//! lookup decodes only the types that it needs. It copies nothing, and trusts no length or
+//! reference.
 //!
-//! Libraries make objects of all 130,000 types of a kernel to answer for sixty members: two thirds of the
-//! recorder's start-up time, and 50 MiB in small pieces. The format: `Documentation/bpf/btf.rst`.
+//! Libraries decode all 130,000 types of a kernel for a lookup of sixty members. That would be two
+//! thirds of the recorder's start-up time, and 50 MiB in small pieces. The format:
+//! `Documentation/bpf/btf.rst`.
 
 use std::collections::HashMap;
 
-/// Magic number of BTF, in the byte order of the machine it describes: here, this one.
+/// Magic number of BTF, in the byte order of this machine.
 const MAGIC: u16 = 0xEB9F;
 
 /// Kinds of types, `BTF_KIND_*` in `include/uapi/linux/btf.h`.
@@ -33,7 +34,7 @@ mod kind {
     pub(super) const ENUM64: u32 = 19;
 }
 
-/// Modifiers and anonymous members that are followed before a chain of them counts as a circle. The
+/// Limit of a chain of modifiers and anonymous members; a longer one counts as a circle. The
 /// kernel's own limit for modifiers is 32.
 const DEPTH: u32 = 32;
 
@@ -42,11 +43,11 @@ const TYPE_BYTES: usize = 12;
 /// `struct btf_member`: name, type, offset.
 const MEMBER_BYTES: usize = 12;
 
-/// BTF, and where everything in it is.
+/// BTF with an index of its types.
 pub(super) struct Table<'a> {
     types: &'a [u8],
     strings: &'a [u8],
-    /// Where in `types` each type begins, less the first, which is void and not there.
+    /// The start of each type in `types`, but for the first: void has no bytes.
     starts: Vec<u32>,
     structs: HashMap<&'a [u8], u32>,
 }
@@ -65,12 +66,12 @@ impl Type {
         self.info >> 24 & 0x1F
     }
 
-    /// How many members, parameters, values.
+    /// Returns the number of members, parameters or values.
     fn count(self) -> usize {
         (self.info & 0xFFFF) as usize
     }
 
-    /// Whether the offsets of members hold widths of bit fields too.
+    /// Returns true if the offsets of members also hold widths of bit fields.
     fn has_bit_fields(self) -> bool {
         self.info >> 31 == 1
     }
@@ -79,7 +80,8 @@ impl Type {
         matches!(self.kind(), kind::STRUCT | kind::UNION)
     }
 
-    /// All of it; none for a kind that is not known, behind which nothing can be found.
+    /// Returns the length of the type; `None` for an unknown kind, after which no type can be
+    /// found.
     fn bytes(self) -> Option<usize> {
         let more = match self.kind() {
             kind::POINTER
@@ -103,12 +105,12 @@ impl Type {
 }
 
 impl<'a> Table<'a> {
-    /// Finds where everything is.
+    /// Indexes the types.
     pub(super) fn of(bytes: &'a [u8]) -> Result<Table<'a>, String> {
         const SHORT: &str = "it ends too early";
         let magic = bytes.get(..2).ok_or(SHORT)?;
         if magic != MAGIC.to_ne_bytes() {
-            return Err("it does not begin as BTF does".to_owned());
+            return Err("it does not start like BTF".to_owned());
         }
         // Magic, version, flags; then five words.
         let field = |index: usize| word(bytes, 4 + 4 * index).map(|value| value as usize);
@@ -121,25 +123,22 @@ impl<'a> Table<'a> {
         let mut table = Table {
             types,
             strings,
-            // Of a kernel, a type takes 30 bytes on average.
+            // A type of a kernel takes 30 bytes on average.
             starts: Vec::with_capacity(types.len() / 24),
             structs: HashMap::new(),
         };
         let mut start = 0;
         while start < types.len() {
             let found = table.type_at(start).ok_or(SHORT)?;
-            let length = found.bytes().ok_or_else(|| {
-                format!(
-                    "it has types of a kind that is not known ({})",
-                    found.kind()
-                )
-            })?;
+            let length = found
+                .bytes()
+                .ok_or_else(|| format!("it has types of an unknown kind ({})", found.kind()))?;
             table
                 .starts
                 .push(u32::try_from(start).map_err(|_| "it is too long")?);
             if found.kind() == kind::STRUCT {
                 let number = table.last();
-                // The first one, as the kernel's own lookup has it.
+                // The first one, as in the kernel's own lookup.
                 table
                     .structs
                     .entry(table.text(found.name))
@@ -150,7 +149,7 @@ impl<'a> Table<'a> {
         Ok(table)
     }
 
-    /// The number of the last type.
+    /// Returns the number of the last type.
     fn last(&self) -> u32 {
         u32::try_from(self.starts.len()).unwrap_or(u32::MAX)
     }
@@ -164,20 +163,20 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// A type by its number.
+    /// Returns a type by its number.
     fn get(&self, number: u32) -> Option<Type> {
         let index = usize::try_from(number.checked_sub(1)?).ok()?;
         self.type_at(*self.starts.get(index)? as usize)
     }
 
-    /// A string, without the zero at its end.
+    /// Returns a string, without the zero at its end.
     fn text(&self, offset: u32) -> &'a [u8] {
         let rest = self.strings.get(offset as usize..).unwrap_or_default();
         let end = memchr::memchr(0, rest).unwrap_or(rest.len());
         &rest[..end]
     }
 
-    /// What is behind names and qualifiers.
+    /// Resolves names and qualifiers of a type.
     fn resolve(&self, number: u32) -> Option<Type> {
         let mut found = self.get(number)?;
         for _ in 0..DEPTH {
@@ -195,13 +194,14 @@ impl<'a> Table<'a> {
         self.get(*self.structs.get(name.as_bytes())?)
     }
 
-    /// The size of a struct in bytes.
+    /// Returns the size of a struct in bytes.
     pub(super) fn size(&self, structure: &str) -> Option<u32> {
         Some(self.structure(structure)?.size_or_type)
     }
 
-    /// Where a member of a struct begins, in bytes. Members of members with dots between; anonymous
-    /// ones are looked through. A bit field begins nowhere.
+    /// Returns the offset of a member in bytes; `None` for a bit field.
+    ///
+    /// Dots separate members of members. Anonymous members are searched, too.
     pub(super) fn offset(&self, structure: &str, path: &str) -> Option<u32> {
         let mut names = path.split('.').map(str::as_bytes);
         let mut found = self.member(self.structure(structure)?, names.next()?, DEPTH)?;
@@ -242,7 +242,7 @@ impl<'a> Table<'a> {
         None
     }
 
-    /// The number of a function.
+    /// Returns the number of a function.
     pub(super) fn function(&self, name: &str) -> Option<u32> {
         (1..=self.last()).find(|number| {
             self.get(*number).is_some_and(|found| {
@@ -252,14 +252,14 @@ impl<'a> Table<'a> {
     }
 }
 
-/// A member of a struct or union: its type and the bit it begins at.
+/// A member of a struct or union: its type and its first bit.
 struct Member {
     of: u32,
     bits: u32,
 }
 
 impl Member {
-    /// The same, where what it is a member of begins at a bit of something larger.
+    /// Shifts the member by the first bit of its parent.
     fn within(self, bits: u32) -> Option<Member> {
         Some(Member {
             bits: self.bits.checked_add(bits)?,

@@ -1,5 +1,5 @@
-//! One list as it was at one time: its entries with their values, in bounds, and what kept it from being whole. How two of
-//! them differ. Where the entries come from is not known here.
+//! Holds the entries of one subject at one time, in bounds, with the problems of reading them.
+//! Compares two of them.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -11,53 +11,54 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     capture::{
-        files::baseline::{Baseline as Packed, BaselineBuilder as Packer},
-        regular,
+        baseline::{Baseline, BaselineBuilder},
+        files::safe_open,
     },
     event::Difference,
 };
 
-/// More than any machine has that works.
+/// Limit of entries, more than any working machine has.
 const ENTRIES: usize = 100_000;
 
-/// Bytes of a name or a value. A rule of a firewall may have a list of thousands of addresses in it.
+/// Limit of a name or a value in bytes. A rule of a firewall may list thousands of addresses.
 const LENGTH: usize = 4096;
 
-/// What there is of a kind.
+/// The entries of one subject, with their values.
 #[derive(Clone, Default)]
-pub(super) struct Look {
+pub(super) struct Snapshot {
     pub(super) entries: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// Why there are none of them, or not all; else empty. The same words for the same obstacle, see [`Look::compare`].
+    /// The reason why entries are missing, else empty. The same obstacle has the same words, see
+    /// [`Snapshot::compare`].
     pub(super) problem: String,
 }
 
-/// The same until it is compared: entries as differences from nothing.
-pub(super) struct KeptLook {
-    entries: Packed<Difference>,
+/// A snapshot in less memory, its entries as differences from nothing.
+pub(super) struct PackedSnapshot {
+    entries: Baseline<Difference>,
     problem: String,
 }
 
-impl KeptLook {
-    /// Takes it out again.
-    pub(super) fn back(&self) -> Look {
+impl PackedSnapshot {
+    /// Unpacks the snapshot.
+    pub(super) fn unpack(&self) -> Snapshot {
         let entries = self.entries.iter().map(|entry| {
             let entry = entry?;
             Ok((entry.name, entry.after.unwrap_or_default()))
         });
         match entries.collect() {
-            Ok(entries) => Look {
+            Ok(entries) => Snapshot {
                 entries,
                 problem: self.problem.clone(),
             },
-            Err(problem) => Look::failed(problem),
+            Err(problem) => Snapshot::failed(problem),
         }
     }
 }
 
-impl Look {
-    /// Puts it away.
-    pub(super) fn keep(self) -> KeptLook {
-        let mut entries = Packer::new();
+impl Snapshot {
+    /// Packs the snapshot.
+    pub(super) fn pack(self) -> PackedSnapshot {
+        let mut entries = BaselineBuilder::new();
         for (name, value) in self.entries {
             entries.push(&Difference {
                 name,
@@ -65,27 +66,27 @@ impl Look {
                 after: Some(value),
             });
         }
-        KeptLook {
+        PackedSnapshot {
             entries: entries.finish(),
             problem: self.problem,
         }
     }
 
-    pub(super) fn failed(problem: String) -> Look {
-        Look {
+    pub(super) fn failed(problem: String) -> Snapshot {
+        Snapshot {
             problem,
-            ..Look::default()
+            ..Snapshot::default()
         }
     }
 
-    /// Entries with names of their own.
-    pub(super) fn of(entries: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Look {
-        let mut look = Look::default();
-        // How often each name came; the second of it is another entry.
+    /// Collects entries. A repeated name gets a number.
+    pub(super) fn of(entries: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        // Count of each name; its second use is another entry.
         let mut counts: HashMap<Vec<u8>, usize> = HashMap::new();
         for (name, value) in entries {
-            if look.entries.len() >= ENTRIES {
-                look.hinder(format!("there are more than {ENTRIES}"));
+            if snapshot.entries.len() >= ENTRIES {
+                snapshot.add_problem(format!("there are more than {ENTRIES}"));
                 break;
             }
             let (name, value) = (shortened(name), shortened(value));
@@ -96,34 +97,34 @@ impl Look {
                 if *count > 1 {
                     own = [&name, format!(" ({count})").as_bytes()].concat();
                 }
-                // Unless something is called just like that.
-                if !look.entries.contains_key(&own) {
+                // Another entry may have just that name.
+                if !snapshot.entries.contains_key(&own) {
                     break;
                 }
             }
-            look.entries.insert(own, value);
+            snapshot.entries.insert(own, value);
         }
-        look
+        snapshot
     }
 
-    /// Notes one more thing that is in the way.
-    pub(super) fn hinder(&mut self, problem: String) {
+    /// Adds a problem.
+    pub(super) fn add_problem(&mut self, problem: String) {
         if !self.problem.is_empty() {
             self.problem.push_str("; ");
         }
         self.problem.push_str(&problem);
     }
 
-    /// What differs later, in the order of the names, and what kept it from being seen. Where not the same could be looked
-    /// at both times, nothing is said to differ: half of a list would be new or gone.
-    pub(super) fn compare(&self, later: &Look) -> (Vec<Difference>, String) {
+    /// Returns the differences to a later snapshot, in the order of names, and the problems. With
+    /// different problems there are no differences: half of the entries would be new or gone.
+    pub(super) fn compare(&self, later: &Snapshot) -> (Vec<Difference>, String) {
         if self.problem != later.problem {
             let times = [("at the start", self), ("at the end", later)];
-            let told = times
+            let problems = times
                 .into_iter()
-                .filter(|(_, look)| !look.problem.is_empty())
-                .map(|(when, look)| format!("{when}: {}", look.problem));
-            return (Vec::new(), told.collect::<Vec<_>>().join("; "));
+                .filter(|(_, snapshot)| !snapshot.problem.is_empty())
+                .map(|(when, snapshot)| format!("{when}: {}", snapshot.problem));
+            return (Vec::new(), problems.collect::<Vec<_>>().join("; "));
         }
         let mut differences = BTreeMap::new();
         for (name, value) in &self.entries {
@@ -148,7 +149,7 @@ impl Look {
     }
 }
 
-/// What is too long is cut, and is another where what was cut off is.
+/// Shortens long bytes. A digest keeps the difference in the removed part.
 fn shortened(mut bytes: Vec<u8>) -> Vec<u8> {
     if bytes.len() > LENGTH {
         let digest = Sha256::digest(&bytes);
@@ -163,27 +164,35 @@ fn shortened(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// A file of at most so many bytes; nothing where there is none. Part of a file would not do, see [`Look::compare`].
+/// Reads a file of at most `limit` bytes; `None` if there is no file. Part of a file would be
+/// useless, see [`Snapshot::compare`].
 pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, String> {
-    let told = |error: io::Error| format!("cannot read {}: {error}", path.display());
-    let file = match regular::open(path) {
+    let failed = |error: io::Error| format!("cannot read {}: {error}", path.display());
+    let file = match safe_open::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(told(error)),
+        Err(error) => return Err(failed(error)),
     };
-    let bytes = regular::read(file, limit + 1).map_err(told)?;
+    let bytes = safe_open::read(file, limit + 1).map_err(failed)?;
     if bytes.len() as u64 > limit {
-        return Err(format!("{} has more than {limit} bytes", path.display()));
+        return Err(format!(
+            "cannot read {}: it has more than {limit} bytes",
+            path.display()
+        ));
     }
     Ok(Some(bytes))
 }
 
-/// What a file has, by what its text says.
-pub(super) fn of_file(path: &str, limit: u64, parse: impl FnOnce(&[u8]) -> Look) -> Option<Look> {
+/// Takes the snapshot of a file by a parser of its text; `None` if there is no file.
+pub(super) fn of_file(
+    path: &str,
+    limit: u64,
+    parse: impl FnOnce(&[u8]) -> Snapshot,
+) -> Option<Snapshot> {
     match read(Path::new(path), limit) {
         Ok(None) => None,
         Ok(Some(text)) => Some(parse(&text)),
-        Err(problem) => Some(Look::failed(problem)),
+        Err(problem) => Some(Snapshot::failed(problem)),
     }
 }
 
@@ -193,8 +202,8 @@ pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Entries as text, for tests.
 #[cfg(test)]
-pub(super) fn told(look: &Look) -> Vec<String> {
-    let all = look.entries.iter();
+pub(super) fn texts(snapshot: &Snapshot) -> Vec<String> {
+    let all = snapshot.entries.iter();
     all.map(|(name, value)| {
         let name = String::from_utf8_lossy(name);
         format!("{name} = {}", String::from_utf8_lossy(value))
@@ -206,29 +215,29 @@ pub(super) fn told(look: &Look) -> Vec<String> {
 mod tests {
     use std::{fs, path::Path};
 
-    use super::{ENTRIES, LENGTH, Look, read, told};
+    use super::{ENTRIES, LENGTH, Snapshot, read, texts};
 
     #[test]
     fn the_second_of_a_name_has_a_number() {
         let entry = |name: &str| (name.into(), b"x".to_vec());
-        let look = Look::of(["a", "a (2)", "a", "b", "a"].map(entry));
+        let snapshot = Snapshot::of(["a", "a (2)", "a", "b", "a"].map(entry));
         assert_eq!(
-            told(&look),
+            texts(&snapshot),
             ["a = x", "a (2) = x", "a (3) = x", "a (4) = x", "b = x"]
         );
-        assert_eq!(look.problem, "");
+        assert_eq!(snapshot.problem, "");
     }
 
     #[test]
     fn bounds_hold() {
         let many = (0..ENTRIES + 5).map(|_| (b"a".to_vec(), Vec::new()));
-        let look = Look::of(many);
-        assert_eq!(look.entries.len(), ENTRIES);
-        assert_eq!(look.problem, format!("there are more than {ENTRIES}"));
+        let snapshot = Snapshot::of(many);
+        assert_eq!(snapshot.entries.len(), ENTRIES);
+        assert_eq!(snapshot.problem, format!("there are more than {ENTRIES}"));
         let mut long = vec![0xff; 1 << 20];
-        let one = Look::of([(long.clone(), Vec::new())]);
+        let one = Snapshot::of([(long.clone(), Vec::new())]);
         long.push(0xfe);
-        let other = Look::of([(long, Vec::new())]);
+        let other = Snapshot::of([(long, Vec::new())]);
         let length = one.entries.keys().map(Vec::len).max();
         assert!(length.is_some_and(|length| length < LENGTH + 100));
         assert_eq!(one.compare(&other).0.len(), 2);
@@ -241,11 +250,11 @@ mod tests {
         assert_eq!(read(&path, 3), Ok(None));
         fs::write(&path, "abc").expect("a file");
         assert_eq!(read(&path, 3), Ok(Some(b"abc".to_vec())));
-        assert!(read(&path, 2).is_err_and(|told| told.ends_with(" has more than 2 bytes")));
+        assert!(read(&path, 2).is_err_and(|problem| problem.ends_with(" has more than 2 bytes")));
         assert!(read(directory.path(), 2).is_err());
         let pipe = directory.path().join("pipe");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
-        assert!(read(&pipe, 2).is_err_and(|told| told.ends_with("it is no regular file")));
+        assert!(read(&pipe, 2).is_err_and(|problem| problem.ends_with("it is not a regular file")));
         assert!(read(Path::new("/dev/zero"), 2).is_err());
     }
 }

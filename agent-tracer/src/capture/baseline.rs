@@ -118,7 +118,7 @@ impl<M: Message + Default> Iterator for Reader<'_, M> {
             self.bytes.clear();
         }
         decoded
-            .map_err(|error| format!("what was noted at the start cannot be read: {error}"))
+            .map_err(|error| format!("cannot read the snapshot from the start: {error}"))
             .transpose()
     }
 }

@@ -1,5 +1,4 @@
-//! Events that happened and did not arrive, as the kernel side counts them. It knows nothing of
-//! what arrived.
+//! Reads the counts of lost events from the kernel side.
 
 use std::{
     fs,
@@ -13,8 +12,9 @@ use aya::{
 };
 
 use super::hook::Hook;
+use crate::event::Lost;
 
-/// The counters of the kernel side, and how far they were reported.
+/// The counters of the kernel side, with the values that were reported last.
 pub(super) struct Losses {
     counters: PerCpuArray<MapData, u64>,
     reported: Vec<u64>,
@@ -62,59 +62,77 @@ impl Losses {
         }
     }
 
-    /// Reports what was lost since the last call.
-    pub(super) fn report(&mut self, mut lost: impl FnMut(&str, u64)) {
+    /// Returns the losses since the last call.
+    pub(super) fn take(&mut self) -> Vec<Lost> {
+        let mut losses = Vec::new();
         for (counter, reported) in (0u32..).zip(&mut self.reported) {
             let Ok(values) = self.counters.get(&counter, 0) else {
                 continue;
             };
             let total = values.iter().copied().fold(0, u64::saturating_add);
-            let name = match Kind::from_number(counter) {
-                Some(Kind::Fork) => "fork",
-                Some(Kind::Arguments) => "argv part",
-                Some(Kind::Exec) => "exec",
-                Some(Kind::Exit) => "exit",
-                Some(Kind::Rename) => "rename",
-                Some(Kind::Connect) => "connect",
-                Some(Kind::SocketState) => "connection outcome",
-                Some(Kind::Cgroup) => "cgroup",
-                Some(Kind::Attempt) => "attempt to connect",
-                Some(Kind::Route) => "answer of the routing table",
-                Some(Kind::Listen) => "listen",
-                Some(Kind::Peer) => "first datagram to a peer",
-                Some(Kind::Bind) => "bind",
-                Some(Kind::Released) => "end of a UDP socket",
-                Some(Kind::Payload) => "first bytes of a connection, or DNS answer",
-                None if counter == LOST_PEERS => "uncounted UDP peer",
-                None if counter == LOST_SOCKETS => "untracked connection",
-                None => continue,
+            let Some(name) = name(counter) else {
+                continue;
             };
-            lost(name, total.saturating_sub(*reported));
+            losses.extend(lost(name, total.saturating_sub(*reported)));
             *reported = total;
         }
         for attached in &mut self.programs {
             let total = recursion_misses(&attached.program).unwrap_or(attached.reported);
             let name = format!("{} (the hook was busy)", attached.hook);
-            lost(&name, total.saturating_sub(attached.reported));
+            losses.extend(lost(&name, total.saturating_sub(attached.reported)));
             attached.reported = total;
         }
+        losses
     }
 }
 
-/// Whether it does no harm that the kernel skips a program of the hook.
+/// Makes a loss, unless nothing was lost.
+pub(super) fn lost(what: &str, count: u64) -> Option<Lost> {
+    (count > 0).then(|| Lost {
+        what: what.to_owned(),
+        count,
+    })
+}
+
+/// Names what a counter of the kernel side counts.
+fn name(counter: u32) -> Option<&'static str> {
+    Some(match Kind::from_number(counter) {
+        Some(Kind::Fork) => "fork",
+        Some(Kind::Arguments) => "argv part",
+        Some(Kind::Exec) => "exec",
+        Some(Kind::Exit) => "exit",
+        Some(Kind::Rename) => "rename",
+        Some(Kind::Connect) => "connect",
+        Some(Kind::SocketState) => "connection outcome",
+        Some(Kind::Cgroup) => "cgroup",
+        Some(Kind::Attempt) => "attempt to connect",
+        Some(Kind::Route) => "answer of the routing table",
+        Some(Kind::Listen) => "listen",
+        Some(Kind::Peer) => "first datagram to a peer",
+        Some(Kind::Bind) => "bind",
+        Some(Kind::Released) => "end of a UDP socket",
+        Some(Kind::Payload) => "first bytes of a connection, or DNS answer",
+        None if counter == LOST_PEERS => "uncounted UDP peer",
+        None if counter == LOST_SOCKETS => "untracked connection",
+        None => return None,
+    })
+}
+
+/// Returns true if the kernel may skip a program of the hook without a loss.
 fn may_be_busy(hook: Hook) -> bool {
     match hook {
-        // Of its two programs one runs, always.
+        // One of its two programs always runs.
         Hook::InetSockSetState => true,
-        // A lookup in an interrupt is none that a process asked for.
+        // A lookup in an interrupt is not on behalf of a process.
         Hook::FibTableLookup => true,
         _ => false,
     }
 }
 
-/// How often the kernel skipped a program because it was running on that CPU already: an
-/// interrupt in the middle of it led to the same hook. Since Linux 5.12, see
-/// `bpf_prog_show_fdinfo` in the kernel.
+/// Reads how often the kernel skipped a program that was already running on the CPU.
+///
+/// An interrupt in the middle of the program led to the same hook. Kernels count that since
+/// Linux 5.12, see their `bpf_prog_show_fdinfo`.
 fn recursion_misses(program: &OwnedFd) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", program.as_raw_fd())).ok()?;
     let line = text

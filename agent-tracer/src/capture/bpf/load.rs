@@ -1,5 +1,5 @@
-//! Follows the plan from hook to hook, and reads what the programs send. What a kernel
-//! refuses goes into the plan; only a kernel that cannot follow processes is an error.
+//! Attaches the planned hooks, and reads the records of the programs. A refusal of the kernel goes
+//! into the plan. It is an error only if the kernel cannot follow processes.
 
 use std::{
     fs,
@@ -19,20 +19,25 @@ use aya::{
 use aya_log::EbpfLogger;
 
 use super::{
-    attach::{Places, attach_first, load_program},
+    attach::{Targets, attach_first, load_program},
     btf::{self, Fields},
     cgroup_root, connect,
-    error::CaptureError,
+    diagnosis::Kernel,
     hook::Hook,
-    losses::Losses,
-    memory,
-    observe::{boot_now, host_facts},
+    losses::{Losses, lost},
     plan::{Choice, Fact, Plan},
-    privileges,
-    refusal::Kernel,
-    standing::{self, Standing},
+    ring::unmap_second_view,
 };
-use crate::event::{Assembler, Event, EventKind, KernelLog, Lost, ProcessId, Told};
+use crate::{
+    capture::{
+        error::CaptureError,
+        heap,
+        observe::{boot_now, host_facts},
+        privileges,
+        recorder_view::{self, RecorderView},
+    },
+    event::{Assembler, Decoded, Event, EventKind, KernelLog, PeerCounts, ProcessId},
+};
 
 /// Inode number of the initial PID namespace (`PROC_PID_INIT_INO`).
 const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
@@ -42,23 +47,23 @@ pub struct Capture {
     plan: Plan,
     /// Dropping them detaches everything.
     programs: Ebpf,
-    places: Places,
+    targets: Targets,
     ring: RingBuf<MapData>,
-    /// Sockets that were there before, by cookie.
+    /// Pre-existing sockets, by cookie.
     earlier: HashMap<MapData, u64, u8>,
-    /// How much went to and fro between UDP sockets and their peers.
+    /// Traffic between UDP sockets and their peers.
     peers: Peers,
     losses: Losses,
     log: EbpfLogger<LogLines>,
     lines: LogLines,
     assembler: Assembler,
     malformed: u64,
-    /// When all hooks were attached, nanoseconds since boot.
+    /// Time when all hooks were attached, nanoseconds since boot.
     live_ns: u64,
 }
 
 impl Capture {
-    /// Attaches the hooks. From its return on, nothing of what they tell is missed unsaid.
+    /// Attaches the hooks. After its return, each loss of a record is counted.
     pub fn start() -> Result<Capture, CaptureError> {
         privileges::check()?;
         let refused = || Kernel::running(host_facts().kernel_release);
@@ -71,22 +76,22 @@ impl Capture {
             missing_fields: missing,
             ..Plan::default()
         };
-        let places = Places {
+        let targets = Targets {
             tcp_connect,
             cgroup: cgroup_root::open().map_err(|error| error.to_string()),
         };
         settings.pid_namespace = inner_pid_namespace().unwrap_or(0);
         plan.inside_pid_namespace = settings.pid_namespace != 0;
 
-        let settled = connect::load(settings, &places);
-        let (mut programs, mut first) = settled.map_err(|error| refused().without_maps(&error))?;
+        let loaded = connect::load(settings, &targets);
+        let (mut programs, mut first) = loaded.map_err(|error| refused().without_maps(&error))?;
         for fact in Fact::HOOKED {
             let choice = match first.iter().position(|choice| choice.fact == fact) {
                 Some(position) => first.swap_remove(position),
                 None => {
                     let mut choice = Choice::open(fact);
-                    if fact != Fact::Listen && fact.needs(&settings) {
-                        attach_first(&mut programs, &mut choice, fact.hooks(), &places);
+                    if fact != Fact::Listen && fact.has_members(&settings) {
+                        attach_first(&mut programs, &mut choice, fact.hooks(), &targets);
                     }
                     choice
                 }
@@ -97,25 +102,24 @@ impl Capture {
             plan.choices.push(choice);
         }
         share_outcome(&mut plan);
-        let standing = Standing::of_recorder().filter(|_| standing::is_told(&settings));
-        if standing.is_none() {
+        let view =
+            RecorderView::of_recorder().filter(|_| recorder_view::has_identity_members(&settings));
+        if view.is_none() {
             miss_identities(&mut plan);
         }
-        let assembler = match standing {
-            Some(standing) => {
-                Assembler::identifying(Box::new(move |exe, seen| standing.judge(exe, seen)))
-            }
+        let assembler = match view {
+            Some(view) => Assembler::identifying(Box::new(move |exe, seen| view.judge(exe, seen))),
             None => Assembler::default(),
         };
-        let capture = Capture::open(programs, plan, places, assembler);
-        memory::give_back();
+        let capture = Capture::open(programs, plan, targets, assembler);
+        heap::trim();
         capture
     }
 
     fn open(
         mut programs: Ebpf,
         plan: Plan,
-        places: Places,
+        targets: Targets,
         assembler: Assembler,
     ) -> Result<Capture, CaptureError> {
         let lines = LogLines::default();
@@ -128,10 +132,11 @@ impl Capture {
         };
         let ring = RingBuf::try_from(take(&mut programs, "EVENTS")?)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
-        memory::map_ring_once();
+        unmap_second_view();
         let earlier = HashMap::try_from(take(&mut programs, "EARLIER_SOCKETS")?)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
         let peers = HashMap::try_from(take(&mut programs, "UDP_PEERS")?)
+            .map(Peers)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
         let counters = PerCpuArray::try_from(take(&mut programs, "LOSSES")?)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
@@ -140,7 +145,7 @@ impl Capture {
         Ok(Capture {
             plan,
             programs,
-            places,
+            targets,
             ring,
             earlier,
             peers,
@@ -153,7 +158,7 @@ impl Capture {
         })
     }
 
-    /// Takes on a connection that was there before: what becomes of it is told from now on. Its number.
+    /// Follows a pre-existing connection from now on. Returns its number.
     ///
     /// # Errors
     ///
@@ -170,8 +175,8 @@ impl Capture {
         Ok(self.assembler.adopt(cookie, process, user))
     }
 
-    /// Takes on a UDP socket that was there before: datagrams to `remote` or, without one, of strangers are counted from
-    /// now on. Its number.
+    /// Follows a pre-existing UDP socket from now on: counts datagrams to `remote` or, without one,
+    /// of strangers. Returns its number.
     ///
     /// # Errors
     ///
@@ -187,24 +192,27 @@ impl Capture {
             .assembler
             .adopt_datagrams(cookie, remote, process, user);
         self.peers
-            .insert(key.words(), PeerCount::TOLD_WORDS, 0)
+            .0
+            .insert(key.words(), PeerCount::EMITTED_WORDS, 0)
             .map_err(|error| CaptureError::Channel(error.to_string()))?;
         Ok(number)
     }
 
-    /// The hooks in use and those that were not to be had.
+    /// Returns the hooks in use, and those that failed.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
 
-    /// Notes what was settled for a fact that is told by something else.
+    /// Adds the choice for a fact of another source.
     pub fn add_choice(&mut self, choice: Choice) {
         self.plan.choices.push(choice);
     }
 
-    /// How many instructions the verifier went through for the largest program of each hook, also for those that a
-    /// better hook made superfluous: they are loaded for the question. None where the kernel does
-    /// not tell (before 5.16), or does not load it.
+    /// Returns the number of instructions that the verifier processed for the largest program of
+    /// each hook.
+    ///
+    /// It loads programs that a better hook made superfluous, too. The number is `None` for a
+    /// program that does not load, and on kernels before 5.16.
     pub fn verified_instructions(&mut self) -> Vec<(Hook, Option<u32>)> {
         let mut answers: Vec<(Hook, Option<u32>)> = Vec::new();
         for hook in Fact::HOOKED.iter().flat_map(|fact| fact.hooks()) {
@@ -214,7 +222,7 @@ impl Capture {
             let counts = hook.programs().iter().map(|name| {
                 let program = self.programs.program_mut(name)?;
                 if program.fd().is_err() {
-                    load_program(program, &self.places).ok()?;
+                    load_program(program, &self.targets).ok()?;
                 }
                 program.info().ok()?.verified_instruction_count()
             });
@@ -225,116 +233,135 @@ impl Capture {
         answers
     }
 
-    /// Hands over what at most `limit` records amount to; whether more may be there.
-    pub fn drain(&mut self, limit: usize, mut take: impl FnMut(Told)) -> bool {
-        let live_ns = self.live_ns;
-        let mut tell = |told: Told| match &told {
-            Told::Event(event) if is_too_early(event, live_ns) => {}
-            Told::Event(_) | Told::Payload(_) => take(told),
-        };
-        let peers = &mut self.peers;
-        let mut count = |key: &PeerKey, forget: bool| take_count(peers, key, forget);
+    /// Reads at most `limit` records from the ring buffer, and decodes them.
+    pub fn drain(&mut self, limit: usize) -> Batch {
+        let mut decoded = Vec::new();
         for _ in 0..limit {
             let Some(record) = self.ring.next() else {
-                return false;
-            };
-            let read = self.assembler.record(&record, &mut count, &mut tell);
-            self.malformed += u64::from(read.is_err());
-        }
-        true
-    }
-
-    /// Hands over attempts to connect of which it is certain by now that they sent nothing. At the end of a recording,
-    /// those are all.
-    pub fn settle(&mut self, is_over: bool, mut take: impl FnMut(Told)) {
-        let before_ns = match is_over {
-            true => u64::MAX,
-            false => boot_now().saturating_sub(CERTAIN_NS),
-        };
-        self.assembler.settle(before_ns, &mut take);
-    }
-
-    /// Hands over how many datagrams went over the sockets that are still open.
-    pub fn count_datagrams(&mut self, mut take: impl FnMut(Told)) {
-        let peers = &mut self.peers;
-        let mut count = |key: &PeerKey, forget: bool| take_count(peers, key, forget);
-        self.assembler.count(boot_now(), &mut count, &mut take);
-    }
-
-    /// What was lost or logged since the last call, as events.
-    pub fn ledger(&mut self, mut take: impl FnMut(Event)) {
-        let now = boot_now();
-        let mut report = |what: &str, count: u64| {
-            if count > 0 {
-                let lost = Lost {
-                    what: what.to_owned(),
-                    count,
+                return Batch {
+                    decoded,
+                    is_full: false,
                 };
-                take(Event::of_recording(now, EventKind::Lost(lost)));
-            }
-        };
-        self.losses.report(&mut report);
-        report("connection without owner", self.assembler.take_unowned());
-        report("uncounted UDP peer", self.assembler.take_uncounted());
-        report("malformed record", std::mem::take(&mut self.malformed));
-        self.log.flush();
-        for line in self.lines.take() {
-            take(Event::of_recording(
-                now,
-                EventKind::KernelLog(KernelLog { line }),
-            ));
+            };
+            let result = self.assembler.decode(&record, &mut self.peers);
+            self.malformed += u64::from(result.is_err());
+            let live_ns = self.live_ns;
+            let results = self.assembler.take_decoded();
+            decoded.extend(results.filter(|one| !is_too_early(one, live_ns)));
         }
+        Batch {
+            decoded,
+            is_full: true,
+        }
+    }
+
+    /// Returns the attempts to connect that certainly sent nothing by now.
+    pub fn expire_attempts(&mut self) -> Vec<Event> {
+        let before_ns = boot_now().saturating_sub(CERTAIN_NS);
+        self.assembler.expire_attempts(before_ns)
+    }
+
+    /// Returns the events that wait for others, at the end of a recording: all attempts to connect,
+    /// and the traffic of open UDP sockets.
+    pub fn flush(&mut self) -> Vec<Event> {
+        let mut events = self.assembler.expire_attempts(u64::MAX);
+        events.extend(self.assembler.count_open(boot_now(), &self.peers));
+        events
+    }
+
+    /// Takes the losses and the kernel's log since the last call, as events.
+    pub fn take_ledger(&mut self) -> Vec<Event> {
+        let now = boot_now();
+        let mut losses = self.losses.take();
+        let own = [
+            ("connection without owner", self.assembler.take_unowned()),
+            ("uncounted UDP peer", self.assembler.take_uncounted()),
+            ("malformed record", std::mem::take(&mut self.malformed)),
+        ];
+        losses.extend(
+            own.into_iter()
+                .filter_map(|(what, count)| lost(what, count)),
+        );
+        self.log.flush();
+        let lines = self.lines.take();
+        let lines = lines.into_iter().map(|line| KernelLog { line });
+        let losses = losses.into_iter().map(EventKind::Lost);
+        losses
+            .chain(lines.map(EventKind::KernelLog))
+            .map(|kind| Event::of_recording(now, kind))
+            .collect()
     }
 }
 
+/// The results of one read of the ring buffer.
+pub struct Batch {
+    /// The results, in order.
+    pub decoded: Vec<Decoded>,
+    /// True if the limit was reached, so that more records may be waiting.
+    pub is_full: bool,
+}
+
 impl AsFd for Capture {
-    /// Readable when the buffer is so full that waiting for the next look would be late.
+    /// Returns a descriptor that is readable when the buffer is too full to wait for the next read.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.ring.as_fd()
     }
 }
 
-/// A SYN follows a call of `connect(2)` within microseconds; under load, a thread may be kept from it.
+/// The time after which an attempt to connect has certainly sent nothing. A SYN follows the call
+/// within microseconds, unless load delays the thread.
 const CERTAIN_NS: u64 = 1_000_000_000;
 
-/// [`PeerKey`] and `PeerCount` as words.
-type Peers = HashMap<MapData, [u64; 4], [u64; 9]>;
+/// The kernel's map of traffic: [`PeerKey`] and `PeerCount` as words.
+struct Peers(HashMap<MapData, [u64; 4], [u64; 9]>);
 
-fn take_count(peers: &mut Peers, key: &PeerKey, forget: bool) -> Option<Traffic> {
-    let key = key.words();
-    let counted = peers.get(&key, 0).ok().map(Traffic::from_words);
-    if forget {
-        // It may have made room for others already.
-        let _ = peers.remove(&key);
+impl PeerCounts for Peers {
+    fn read(&self, key: &PeerKey) -> Option<Traffic> {
+        self.0.get(&key.words(), 0).ok().map(Traffic::from_words)
     }
-    counted
+
+    fn remove(&mut self, key: &PeerKey) -> Option<Traffic> {
+        let counted = self.read(key);
+        // The kernel side may have removed it already, to make room for others.
+        let _ = self.0.remove(&key.words());
+        counted
+    }
 }
 
-/// While hooks are attached one after the other, a fork is told and the exec and exit that follow
-/// it are not. What such processes are, a snapshot taken later tells better. Connections have no
-/// snapshot.
-fn is_too_early(event: &Event, live_ns: u64) -> bool {
-    event.boot_ns < live_ns
-        && matches!(
-            event.kind,
-            EventKind::Fork(_) | EventKind::Exec(_) | EventKind::Exit(_) | EventKind::Rename(_)
-        )
+/// Returns true for an event of a process from before all hooks were attached.
+///
+/// While hooks are attached one after the other, a fork may come without its exec and exit. The
+/// later snapshot describes such processes better. Connections have no snapshot.
+fn is_too_early(decoded: &Decoded, live_ns: u64) -> bool {
+    match decoded {
+        Decoded::Payload(_) => false,
+        Decoded::Event(event) => {
+            event.boot_ns < live_ns
+                && matches!(
+                    event.kind,
+                    EventKind::Fork(_)
+                        | EventKind::Exec(_)
+                        | EventKind::Exit(_)
+                        | EventKind::Rename(_)
+                )
+        }
+    }
 }
 
-/// Without the members that tell of it, a file that is only called like a daemon is taken for it.
+/// Notes missing identities: without them, any file with a daemon's name counts as the daemon.
 fn miss_identities(plan: &mut Plan) {
     for choice in &mut plan.choices {
         if choice.fact == Fact::Exec {
             choice.caveat = Some(
-                "which file an executable is, and in whose root, is not known: this kernel's BTF \
-                 does not say"
+                "executables are known by their paths alone: this kernel's BTF lacks the members \
+                 for their files and roots"
                     .to_owned(),
             );
         }
     }
 }
 
-/// The hook for outcomes tells who listens and, where neither first choice works, connects too.
+/// Gives the hook for outcomes to listeners too and, if both better hooks failed, to connects.
 fn share_outcome(plan: &mut Plan) {
     let outcome = plan
         .choices
@@ -353,8 +380,8 @@ fn share_outcome(plan: &mut Plan) {
     }
 }
 
-/// Our PID namespace, where it is not the initial one, in which the kernel's own numbers
-/// are the ones that everybody sees.
+/// Returns the recorder's PID namespace unless it is the initial one. In the initial one, process
+/// ids are the kernel's own.
 fn inner_pid_namespace() -> Option<u32> {
     let inode = fs::metadata("/proc/self/ns/pid").ok()?.ino();
     if inode == INITIAL_PID_NAMESPACE {

@@ -158,7 +158,7 @@ fn a_type_within_itself_ends() {
 fn what_is_no_btf_is_refused() {
     for (bytes, reason) in [
         (&b""[..], "too early"),
-        (b"\x7FELF", "does not begin"),
+        (b"\x7FELF", "does not start"),
         (b"\x9F\xEB\x01\x00\x18", "too early"),
     ] {
         let error = Table::of(bytes).err().expect("an error");

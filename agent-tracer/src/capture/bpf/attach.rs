@@ -40,7 +40,7 @@ impl<'a> Loader<'a> {
 }
 
 /// Targets of programs, besides the functions that their names imply.
-pub(super) struct Places {
+pub(super) struct Targets {
     /// The number of the function `tcp_connect` among the kernel's types.
     pub(super) tcp_connect: Option<u32>,
     /// The root of the cgroup2 hierarchy, or the reason for its absence.
@@ -52,12 +52,12 @@ pub(super) fn attach_first(
     programs: &mut Ebpf,
     choice: &mut Choice,
     hooks: &[Hook],
-    places: &Places,
+    targets: &Targets,
 ) {
     for hook in hooks {
-        let attached = match is_left_out(*hook) {
+        let attached = match hook.is_left_out() {
             true => Err("left out by TRACER_WITHOUT_HOOKS".to_owned()),
-            false => attach(programs, *hook, places),
+            false => attach(programs, *hook, targets),
         };
         match attached {
             Ok(()) => {
@@ -69,20 +69,13 @@ pub(super) fn attach_first(
     }
 }
 
-/// Checks whether `TRACER_WITHOUT_HOOKS`, a list with commas, leaves a hook out. Tests use it to
-/// reach a hook behind a better one; the plan reports it like any failure.
-pub(super) fn is_left_out(hook: Hook) -> bool {
-    std::env::var("TRACER_WITHOUT_HOOKS")
-        .is_ok_and(|names| names.split(',').any(|name| name == hook.name()))
-}
-
-fn attach(programs: &mut Ebpf, hook: Hook, places: &Places) -> Result<(), String> {
+fn attach(programs: &mut Ebpf, hook: Hook, targets: &Targets) -> Result<(), String> {
     // All are loaded before the first is attached: half a hook would report half of the truth.
     for name in hook.programs() {
-        load_program(program(programs, name)?, places).map_err(|error| briefly(&chain(&error)))?;
+        load_program(program(programs, name)?, targets).map_err(|error| briefly(&chain(&error)))?;
     }
     for name in hook.programs() {
-        try_attach(program(programs, name)?, name, places)?;
+        try_attach(program(programs, name)?, name, targets)?;
     }
     Ok(())
 }
@@ -93,9 +86,9 @@ fn program<'a>(programs: &'a mut Ebpf, name: &str) -> Result<&'a mut Program, St
         .ok_or_else(|| format!("the object has no program {name}"))
 }
 
-fn try_attach(program: &mut Program, name: &str, places: &Places) -> Result<(), String> {
+fn try_attach(program: &mut Program, name: &str, targets: &Targets) -> Result<(), String> {
     let said = |error: ProgramError| briefly(&chain(&error));
-    let cgroup = || places.cgroup.as_ref().map_err(Clone::clone);
+    let cgroup = || targets.cgroup.as_ref().map_err(Clone::clone);
     match program {
         Program::RawTracePoint(program) => {
             // The name of the second program on one tracepoint has a suffix for its purpose.
@@ -106,38 +99,38 @@ fn try_attach(program: &mut Program, name: &str, places: &Places) -> Result<(), 
         Program::KProbe(program) => program.attach("tcp_connect", 0).map(|_| ()).map_err(said),
         Program::CgroupSockAddr(program) => {
             let cgroup = cgroup()?;
-            beside_others(|mode| program.attach(cgroup, mode).map(drop)).map_err(said)
+            allowing_others(|mode| program.attach(cgroup, mode).map(drop)).map_err(said)
         }
         Program::CgroupSock(program) => {
             let cgroup = cgroup()?;
-            beside_others(|mode| program.attach(cgroup, mode).map(drop)).map_err(said)
+            allowing_others(|mode| program.attach(cgroup, mode).map(drop)).map_err(said)
         }
         Program::CgroupSkb(program) => {
             let cgroup = cgroup()?;
             let direction = program
                 .expected_attach_type()
-                .ok_or("the object does not say which packets")?;
-            beside_others(|mode| program.attach(cgroup, direction, mode).map(drop)).map_err(said)
+                .ok_or("the object has no direction of packets")?;
+            allowing_others(|mode| program.attach(cgroup, direction, mode).map(drop)).map_err(said)
         }
-        _ => Err("a kind of program that is none of ours".to_owned()),
+        _ => Err("the kind of the program is unknown".to_owned()),
     }
 }
 
 /// Attaches a program in a way that lets others attach, too. A link allows that by itself and
 /// refuses the flag; the older method needs the flag. The library takes the older method where it
 /// believes the kernel to be that old.
-fn beside_others(
+fn allowing_others(
     mut attach: impl FnMut(CgroupAttachMode) -> Result<(), ProgramError>,
 ) -> Result<(), ProgramError> {
     attach(CgroupAttachMode::AllowMultiple).or_else(|_| attach(CgroupAttachMode::Single))
 }
 
 /// Makes the verifier check a program.
-pub(super) fn load_program(program: &mut Program, places: &Places) -> Result<(), ProgramError> {
+pub(super) fn load_program(program: &mut Program, targets: &Targets) -> Result<(), ProgramError> {
     match program {
         Program::FEntry(program) => program.load(
             "tcp_connect",
-            &types_with("tcp_connect", places.tcp_connect),
+            &types_with("tcp_connect", targets.tcp_connect),
         ),
         Program::RawTracePoint(program) => program.load(),
         Program::KProbe(program) => program.load(),
