@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Model, Process, ProcessIndex, process::base_name};
+use super::{Process, ProcessIndex, process::base_name, processes::Processes};
 use crate::{
     event::{Identity, View},
     rules::Match,
@@ -68,11 +68,11 @@ impl Process {
     }
 }
 
-impl Model {
+impl Processes {
     /// Whether a process is a service manager: the first process, or one that it started for the
     /// units of a user. Any other program that is called systemd is nothing special.
     pub(super) fn is_manager(&self, index: ProcessIndex) -> bool {
-        let process = self.process(index);
+        let process = &self[index];
         self.is_first(process.id.pid)
             || (process.is_system_program(&[b"systemd"])
                 && self.is_first(process.parent_pid)
@@ -81,7 +81,7 @@ impl Model {
 
     /// Whether a process is the child of a service manager, or of what that runs in between.
     pub(super) fn is_of_manager(&self, index: ProcessIndex) -> bool {
-        let process = self.process(index);
+        let process = &self[index];
         if self.is_first(process.parent_pid) {
             return true;
         }
@@ -91,16 +91,10 @@ impl Model {
         if self.is_manager(parent) {
             return true;
         }
-        let parent = self.process(parent);
+        let parent = &self[parent];
         parent.is_system_program(&[b"systemd-executor"])
             && (self.is_first(parent.parent_pid)
                 || parent.parent.is_some_and(|above| self.is_manager(above)))
-    }
-
-    /// Whether it is the first process of the recorder's PID namespace. In a container that can be
-    /// the recorder itself, which starts no units.
-    fn is_first(&self, pid: u32) -> bool {
-        pid == 1 && self.recorder != 1
     }
 }
 

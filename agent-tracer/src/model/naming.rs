@@ -7,8 +7,8 @@ use std::{
     sync::Arc,
 };
 
-use super::{Model, ProcessIndex};
-use crate::event::{Dns, Event, Hosts};
+use super::ProcessIndex;
+use crate::event::{Dns, Hosts};
 
 /// Sources of a remote end's name, the most certain first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,13 +124,67 @@ impl Names {
         add(others, NameSource::DnsOther);
         names
     }
-}
 
-impl Names {
     /// Checks whether /etc/hosts has a name for an address.
     pub(super) fn is_in_hosts(&self, address: IpAddr, name: &str) -> bool {
         let names = self.hosts.get(&address);
         names.is_some_and(|names| names.iter().any(|known| **known == *name))
+    }
+
+    /// Adds the answer to a lookup of a process, if that is known.
+    pub(super) fn dns(&mut self, dns: &Dns, asker: Option<ProcessIndex>, boot_ns: u64) {
+        let name: Arc<str> = dns.question.as_str().into();
+        let outcome = (
+            asker,
+            Arc::clone(&name),
+            dns.kind.as_str().into(),
+            dns.rcode.as_str().into(),
+        );
+        if let Some(lookup) = self
+            .places
+            .get(&outcome)
+            .and_then(|place| self.all.get_mut(*place))
+        {
+            lookup.count += 1;
+        } else {
+            let (asker, question, kind, rcode) = outcome.clone();
+            self.places.insert(outcome, self.all.len());
+            self.all.push(NameLookup {
+                asker,
+                question,
+                kind,
+                rcode,
+                addresses: dns.leads_to().collect(),
+                first_ns: boot_ns,
+                count: 1,
+            });
+        }
+        for address in dns.leads_to() {
+            let lookups = self.lookups.entry(address).or_default();
+            lookups.retain(|known| known.name != name || known.asker != asker);
+            lookups.push_front(Resolved {
+                name: Arc::clone(&name),
+                asker,
+            });
+            lookups.truncate(LOOKUPS);
+        }
+    }
+
+    /// Returns all lookups, in the order of their first answers.
+    pub(super) fn all(&self) -> &[NameLookup] {
+        &self.all
+    }
+
+    /// Replaces the names of /etc/hosts.
+    pub(super) fn hosts(&mut self, hosts: &Hosts) {
+        self.hosts.clear();
+        for entry in &hosts.entries {
+            let Some(address) = entry.ip() else {
+                continue;
+            };
+            let names = self.hosts.entry(address).or_default();
+            names.extend(entry.names.iter().map(|name| Arc::from(name.as_str())));
+        }
     }
 }
 
@@ -142,62 +196,4 @@ fn distinct<'a>(names: impl Iterator<Item = &'a Arc<str>>) -> Vec<Arc<str>> {
         }
     }
     distinct
-}
-
-impl Model {
-    pub(super) fn dns(&mut self, event: &Event, dns: &Dns) {
-        let asker = self.find(event.process);
-        let name: Arc<str> = dns.question.as_str().into();
-        let outcome = (
-            asker,
-            Arc::clone(&name),
-            dns.kind.as_str().into(),
-            dns.rcode.as_str().into(),
-        );
-        let names = &mut self.names;
-        if let Some(lookup) = names
-            .places
-            .get(&outcome)
-            .and_then(|place| names.all.get_mut(*place))
-        {
-            lookup.count += 1;
-        } else {
-            let (asker, question, kind, rcode) = outcome.clone();
-            names.places.insert(outcome, names.all.len());
-            names.all.push(NameLookup {
-                asker,
-                question,
-                kind,
-                rcode,
-                addresses: dns.leads_to().collect(),
-                first_ns: event.boot_ns,
-                count: 1,
-            });
-        }
-        for address in dns.leads_to() {
-            let lookups = self.names.lookups.entry(address).or_default();
-            lookups.retain(|known| known.name != name || known.asker != asker);
-            lookups.push_front(Resolved {
-                name: Arc::clone(&name),
-                asker,
-            });
-            lookups.truncate(LOOKUPS);
-        }
-    }
-
-    /// Returns all lookups, in the order of their first answers.
-    pub fn lookups(&self) -> &[NameLookup] {
-        &self.names.all
-    }
-
-    pub(super) fn hosts(&mut self, hosts: &Hosts) {
-        self.names.hosts.clear();
-        for entry in &hosts.entries {
-            let Some(address) = entry.ip() else {
-                continue;
-            };
-            let names = self.names.hosts.entry(address).or_default();
-            names.extend(entry.names.iter().map(|name| Arc::from(name.as_str())));
-        }
-    }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Doubt, Model, activation::ActivationIndex, ledger::Truncation, pool::Pool};
-use crate::event::{Event, Exec, Exit, Fork, Identity, ProcessId, Rename, Snapshot};
+use super::{Doubt, SYSTEM, pool::Pool, units::ActivationIndex};
+use crate::event::{Exit, Identity, ProcessId};
 
 /// Names remembered of threads of one process; a program that renames itself all the time is cut
 /// here, at some 16 KiB. Names that come with an exec are always remembered. A compiler names a thread
 /// after each of its 256 units of code, and that is no reason to call a recording incomplete.
-const NAMES_LIMIT: usize = 512;
+pub(super) const NAMES_LIMIT: usize = 512;
 
 /// Position of a process in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +51,13 @@ pub enum Because {
     Job,
     /// Its fork was not seen.
     ForkUnseen,
+}
+
+impl Because {
+    /// Names the parent, as it is now, as the reason.
+    pub(super) fn child_of(parent: &Process) -> Because {
+        Because::ChildOf(Arc::clone(&parent.comm), parent.id.pid)
+    }
 }
 
 /// One process, in its latest state.
@@ -108,6 +115,58 @@ pub struct Process {
 }
 
 impl Process {
+    /// Makes a process that nothing is known about but its identity and user.
+    pub(super) fn new(id: ProcessId, user: u32) -> Process {
+        Process {
+            id,
+            parent: None,
+            parent_pid: 0,
+            origin: Origin::Unseen,
+            comm: Arc::default(),
+            exe: Arc::default(),
+            filename: Arc::default(),
+            argv: Arc::default(),
+            cwd: Arc::default(),
+            user,
+            former_users: Vec::new(),
+            cgroup: Arc::default(),
+            unit: None,
+            tree: SYSTEM.into(),
+            because: Because::ForkUnseen,
+            doubt: Doubt::default(),
+            identity: None,
+            identified_as: user,
+            activation: None,
+            has_connected: false,
+            forked_ns: None,
+            execs: 0,
+            executed_ns: 0,
+            ended: None,
+            names: Vec::new(),
+        }
+    }
+
+    /// Takes over the program, the place and the tree of the process that forked it.
+    pub(super) fn inherit(&mut self, index: ProcessIndex, parent: &Process) {
+        self.parent = Some(index);
+        self.identity.clone_from(&parent.identity);
+        self.identified_as = parent.identified_as;
+        self.exe = Arc::clone(&parent.exe);
+        self.filename = Arc::clone(&parent.filename);
+        self.argv = Arc::clone(&parent.argv);
+        self.cwd = Arc::clone(&parent.cwd);
+        self.unit.clone_from(&parent.unit);
+        self.cgroup = Arc::clone(&parent.cgroup);
+        self.activation = parent.activation;
+        self.tree = Arc::clone(&parent.tree);
+        self.because = Because::child_of(parent);
+    }
+
+    /// True if a rule put it into its tree.
+    pub(super) fn is_ruled(&self) -> bool {
+        matches!(self.because, Because::Rule(_))
+    }
+
     /// Whether it ran at the end of the recording.
     pub fn is_running(&self) -> bool {
         self.ended.is_none()
@@ -124,7 +183,7 @@ impl Process {
             .map(|part| &part[..SHOWN])
     }
 
-    fn add_name(&mut self, name: &[u8], pool: &mut Pool) {
+    pub(super) fn add_name(&mut self, name: &[u8], pool: &mut Pool) {
         if !name.is_empty() && !self.names.iter().any(|known| **known == *name) {
             // Few have a second one, and vectors grow by four.
             self.names.reserve_exact(1);
@@ -132,7 +191,7 @@ impl Process {
         }
     }
 
-    fn add_program_names(&mut self, pool: &mut Pool) {
+    pub(super) fn add_program_names(&mut self, pool: &mut Pool) {
         let comm = Arc::clone(&self.comm);
         let (exe, filename) = (Arc::clone(&self.exe), Arc::clone(&self.filename));
         let argv = Arc::clone(&self.argv);
@@ -144,16 +203,27 @@ impl Process {
         }
     }
 
-    /// Notes the user that an event shows it with; whether that is a change.
-    fn set_user(&mut self, user: u32) -> bool {
-        if self.user == user {
+    /// Sets the cgroup. Returns `true` if that is of another unit than before.
+    pub(super) fn set_cgroup(&mut self, path: &[u8]) -> bool {
+        if *self.cgroup == *path {
             return false;
+        }
+        self.cgroup = path.into();
+        let unit = unit_of(path);
+        let is_other = self.unit != unit;
+        self.unit = unit;
+        is_other
+    }
+
+    /// Sets the user that an event shows it with.
+    pub(super) fn set_user(&mut self, user: u32) {
+        if self.user == user {
+            return;
         }
         if !self.former_users.contains(&self.user) {
             self.former_users.push(self.user);
         }
         self.user = user;
-        true
     }
 }
 
@@ -166,239 +236,6 @@ pub(super) fn base_name(path: &[u8]) -> &[u8] {
 pub(super) fn rounded(start_ns: u64) -> u64 {
     const TICK: u64 = 10_000_000;
     start_ns / TICK * TICK
-}
-
-impl Model {
-    pub(super) fn snapshot(&mut self, snapshot: &Snapshot) {
-        let first = self.processes.len();
-        for seen in &snapshot.processes {
-            let id = ProcessId {
-                pid: seen.pid,
-                start_ns: seen.start_ns,
-            };
-            let exe = self.pool.bytes(&seen.exe);
-            let mut process = Process {
-                id,
-                parent: None,
-                parent_pid: seen.parent_pid,
-                origin: Origin::Snapshot,
-                comm: self.pool.bytes(&seen.comm),
-                filename: Arc::clone(&exe),
-                exe,
-                argv: self.pool.arguments(&seen.argv),
-                cwd: Arc::default(),
-                user: seen.user,
-                former_users: Vec::new(),
-                unit: unit_of(&seen.cgroup),
-                cgroup: self.pool.bytes(&seen.cgroup),
-                tree: super::SYSTEM.into(),
-                because: Because::RanBefore,
-                doubt: Doubt::default(),
-                identity: seen.identity.map(|identity| self.pool.identity(identity)),
-                identified_as: seen.user,
-                activation: None,
-                has_connected: false,
-                forked_ns: None,
-                execs: 0,
-                executed_ns: 0,
-                ended: None,
-                names: Vec::new(),
-            };
-            process.add_program_names(&mut self.pool);
-            self.add(process);
-            if seen.truncated {
-                self.ledger.truncated(Truncation::Arguments);
-            }
-        }
-        // Only now is every parent there. Lower numbers are not always older.
-        for position in first..self.processes.len() {
-            let parent_pid = self.processes[position].parent_pid;
-            let parent = snapshot
-                .processes
-                .binary_search_by_key(&parent_pid, |seen| seen.pid)
-                .ok()
-                .and_then(|found| u32::try_from(first + found).ok())
-                .map(ProcessIndex);
-            if let (Some(parent), Ok(child)) = (parent, u32::try_from(position)) {
-                self.adopt(ProcessIndex(child), parent);
-            }
-        }
-        self.note_units(first);
-        self.attribute_snapshot(first);
-    }
-
-    pub(super) fn fork(&mut self, event: &Event, fork: &Fork) {
-        let parent_id = ProcessId {
-            pid: fork.parent_pid,
-            start_ns: fork.parent_start_ns,
-        };
-        let parent = (parent_id.pid != 0).then(|| self.known(parent_id, event.user));
-        let mut process = self.unseen(event.process, event.user);
-        process.origin = Origin::Fork;
-        process.comm = self.pool.bytes(&fork.comm);
-        process.forked_ns = Some(event.boot_ns);
-        process.parent_pid = fork.parent_pid;
-        if let Some(parent) = parent {
-            let parent_process = self.process(parent);
-            process.parent = Some(parent);
-            process.identity.clone_from(&parent_process.identity);
-            process.identified_as = parent_process.identified_as;
-            process.exe = Arc::clone(&parent_process.exe);
-            process.filename = Arc::clone(&parent_process.filename);
-            process.argv = Arc::clone(&parent_process.argv);
-            process.cwd = Arc::clone(&parent_process.cwd);
-            process.unit = parent_process.unit.clone();
-            process.cgroup = Arc::clone(&parent_process.cgroup);
-            process.activation = parent_process.activation;
-            process.tree = Arc::clone(&parent_process.tree);
-            process.because =
-                Because::ChildOf(Arc::clone(&parent_process.comm), parent_process.id.pid);
-        }
-        process.add_program_names(&mut self.pool);
-        match self.find(event.process) {
-            // Forked while the snapshot was taken, which then saw it too.
-            Some(index) => {
-                self.processes[index.0 as usize].parent = None;
-                if let Some(parent) = process.parent {
-                    self.adopt(index, parent);
-                }
-                let seen = &mut self.processes[index.0 as usize];
-                seen.parent_pid = process.parent_pid;
-                seen.forked_ns = process.forked_ns;
-                if !matches!(seen.because, Because::Rule(_)) {
-                    seen.tree = process.tree;
-                    seen.because = process.because;
-                }
-                self.by_id.insert(event.process, index);
-            }
-            None => {
-                self.add(process);
-            }
-        }
-    }
-
-    /// Notes the parent of a process, unless it descends from that process: a snapshot is not
-    /// taken at one instant, and a trace may be forged. So no lineage is a circle.
-    fn adopt(&mut self, child: ProcessIndex, parent: ProcessIndex) {
-        let above = |index: &ProcessIndex| self.process(*index).parent;
-        if !std::iter::successors(Some(parent), above).any(|index| index == child) {
-            self.processes[child.0 as usize].parent = Some(parent);
-        }
-    }
-
-    pub(super) fn exec(&mut self, event: &Event, exec: &Exec) {
-        let index = self.known(event.process, event.user);
-        self.note_former_program(index);
-        let process = &mut self.processes[index.0 as usize];
-        process.comm = self.pool.bytes(&exec.comm);
-        process.exe = self.pool.bytes(match exec.exe.is_empty() {
-            true => &exec.filename,
-            false => &exec.exe,
-        });
-        process.filename = self.pool.bytes(&exec.filename);
-        process.argv = self.pool.arguments(&exec.argv);
-        process.cwd = self.pool.bytes(&exec.cwd);
-        let identity = exec.identity.map(|identity| self.pool.identity(identity));
-        process.identify(identity);
-        process.execs += 1;
-        process.executed_ns = event.boot_ns;
-        process.add_program_names(&mut self.pool);
-        if exec.truncated {
-            self.ledger.truncated(Truncation::Arguments);
-        }
-        if exec.path_cut {
-            self.ledger.truncated(Truncation::Path);
-        }
-        self.note_job(index, event, exec);
-        self.attribute(index);
-        self.note_request(index, event.boot_ns);
-    }
-
-    pub(super) fn exit(&mut self, event: &Event, exit: Exit) {
-        let index = self.known(event.process, event.user);
-        let process = &mut self.processes[index.0 as usize];
-        if process.ended.is_none() {
-            process.ended = Some((event.boot_ns, exit));
-        }
-    }
-
-    /// Its parent, the recorder, knows how the command ended even where its exit event was lost.
-    pub(super) fn command_is_over(&mut self, boot_ns: u64, status: Option<u32>) {
-        if let (Some(index), Some(status)) = (self.command, status) {
-            let ended = &mut self.processes[index.0 as usize].ended;
-            ended.get_or_insert((boot_ns, Exit { status }));
-        }
-    }
-
-    pub(super) fn rename(&mut self, event: &Event, rename: &Rename) {
-        let index = self.known(event.process, event.user);
-        let process = &mut self.processes[index.0 as usize];
-        if process.names.len() < NAMES_LIMIT {
-            process.add_name(&rename.to, &mut self.pool);
-        } else if !process.names.iter().any(|known| **known == *rename.to) {
-            self.ledger.truncated(Truncation::Names);
-        }
-        let process = &mut self.processes[index.0 as usize];
-        if rename.tid == process.id.pid {
-            process.comm = self.pool.bytes(&rename.to);
-        }
-    }
-
-    /// The process that an event names, which is made up where it was not known.
-    pub(super) fn known(&mut self, id: ProcessId, user: u32) -> ProcessIndex {
-        let Some(index) = self.find(id) else {
-            let mut process = self.unseen(id, user);
-            // Hooks are live before the first event is written down. What started before that and
-            // is not in the snapshot ended while it was taken: no fork is missing.
-            if self.first_ns.is_some_and(|first| id.start_ns < first) {
-                process.because = Because::RanBefore;
-            } else {
-                self.ledger.unseen_fork();
-            }
-            return self.add(process);
-        };
-        self.by_id.entry(id).or_insert(index);
-        let process = &mut self.processes[index.0 as usize];
-        process.set_user(user);
-        index
-    }
-
-    fn unseen(&self, id: ProcessId, user: u32) -> Process {
-        Process {
-            id,
-            parent: None,
-            parent_pid: 0,
-            origin: Origin::Unseen,
-            comm: Arc::default(),
-            exe: Arc::default(),
-            filename: Arc::default(),
-            argv: Arc::default(),
-            cwd: Arc::default(),
-            user,
-            former_users: Vec::new(),
-            cgroup: Arc::default(),
-            unit: None,
-            tree: super::SYSTEM.into(),
-            because: Because::ForkUnseen,
-            doubt: Doubt::default(),
-            identity: None,
-            identified_as: user,
-            activation: None,
-            has_connected: false,
-            forked_ns: None,
-            execs: 0,
-            executed_ns: 0,
-            ended: None,
-            names: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, process: Process) -> ProcessIndex {
-        let index = ProcessIndex(u32::try_from(self.processes.len()).unwrap_or(u32::MAX));
-        self.by_id.insert(process.id, index);
-        self.processes.push(process);
-        index
-    }
 }
 
 /// The unit that a cgroup path names: its last component that ends like one.

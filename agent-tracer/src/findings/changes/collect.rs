@@ -193,7 +193,7 @@ fn listed<'a>(
     programs: &[&[u8]],
 ) -> Vec<Change<'a>> {
     let all = model.differences(subject).iter();
-    let given = model.given_to(programs);
+    let given = model.command_lines(programs);
     all.map(|difference| {
         let name = difference.name.as_slice();
         // `name:architecture`

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     event::UnitAction,
     findings::{self, By, Group, Totals, groups, still_running, totals},
-    model::{Model, ProcessIndex, SYSTEM, UnitTurn},
+    model::{Model, ProcessIndex, SYSTEM, UnitTransition},
     trace::Mode,
     view::{
         because, escape,
@@ -213,7 +213,7 @@ fn trees<'a>(report: &'a Report<'_>) -> Vec<Tree<'a>> {
 }
 
 /// What is behind the start or the end of a unit.
-pub(super) fn behind(model: &Model, turn: &UnitTurn) -> String {
+pub(super) fn behind(model: &Model, turn: &UnitTransition) -> String {
     if let Some(activation) = model.activation_of(turn) {
         return cause(&activation.cause);
     }

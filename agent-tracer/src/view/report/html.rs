@@ -335,7 +335,7 @@ fn units(report: &Report<'_>, data: &Data) -> Grid {
             Head::long("Why"),
         ],
     );
-    for turn in &report.shown.unit_turns {
+    for turn in &report.shown.unit_transitions {
         let cells = [
             page(report).time(turn.boot_ns),
             escape::text(&turn.unit),

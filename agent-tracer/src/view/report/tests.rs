@@ -67,7 +67,7 @@ impl Texts<'_> {
                 connections: model.connections().iter().collect(),
                 listeners: model.listeners().iter().collect(),
                 lookups: model.lookups().iter().collect(),
-                unit_turns: model.unit_turns().iter().collect(),
+                unit_transitions: model.unit_transitions().iter().collect(),
             },
             attention: Vec::new(),
             changes,

@@ -178,7 +178,7 @@ fn running(page: &Page, report: &Report<'_>, facts: &Facts<'_>) -> Vec<String> {
 fn units(page: &Page, report: &Report<'_>) -> Vec<String> {
     let rows: Vec<_> = report
         .shown
-        .unit_turns
+        .unit_transitions
         .iter()
         .map(|turn| {
             [

@@ -178,7 +178,7 @@ fn starts_and_ends_are_listed_with_whoever_asked() {
         event(0, EventKind::Unit(unit))
     };
     let turns = |model: &Model| -> Vec<(UnitAction, Option<u32>, bool)> {
-        let turns = model.unit_turns().iter();
+        let turns = model.unit_transitions().iter();
         turns
             .map(|turn| {
                 let by = turn.request.as_ref().map(|request| request.pid);
@@ -220,7 +220,7 @@ fn a_session_of_su_is_no_activation() {
     assert!(because(&model, life(&model, 6)).starts_with("child of"));
 }
 
-mod told {
+mod reported {
     //! The same, where systemd and fanotify tell what they do.
 
     use super::{enters, event, exec, fork, id, life, model};
