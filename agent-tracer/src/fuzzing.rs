@@ -95,7 +95,7 @@ fn draw(clock: &Clock, model: &Model) {
         let _ = list.connections(model.connections().iter(), &mut |_| Ok(()));
         let _ = list.groups(By::Destination, &groups, &mut |_| Ok(()));
         let _ = list.listeners(model.listeners().iter(), &mut |_| Ok(()));
-        let _ = list.lookups(model.lookups().iter(), &mut |_| Ok(()));
+        let _ = list.lookups(model.lookups(), &mut |_| Ok(()));
         let _ = list.changes(&changes, &mut |_| Ok(()));
     }
 }

@@ -44,6 +44,8 @@ mod tests;
 
 use std::{collections::HashMap, fmt::Write as _, sync::LazyLock};
 
+use indexmap::IndexSet;
+
 pub use crate::glob::{Glob, Scope};
 pub use error::RuleError;
 pub use parse::AttentionRule;
@@ -194,11 +196,8 @@ impl RuleSet {
 
     /// The names of all trees in order of first appearance, each once.
     pub fn tree_names(&self) -> impl Iterator<Item = &str> {
-        let mut seen = std::collections::HashSet::new();
-        self.trees
-            .iter()
-            .map(|tree| tree.name.as_str())
-            .filter(move |name| seen.insert(*name))
+        let names = self.trees.iter().map(|tree| tree.name.as_str());
+        names.collect::<IndexSet<_>>().into_iter()
     }
 
     /// What a tree is, in its author's words; the last file that describes it wins.

@@ -27,7 +27,7 @@ impl<'a> Picture<'a> {
         let processes = model.processes();
         let connections = model.connections().iter();
         let listeners = model.listeners().iter();
-        let lookups = model.lookups().iter();
+        let lookups = model.lookups();
         let turns = model.unit_transitions().iter().enumerate();
         Picture {
             is_everything: selection.is_everything(),

@@ -206,8 +206,8 @@ impl Model {
         self.listeners.get(id)
     }
 
-    /// Returns all lookups of names, in the order of their first answers.
-    pub fn lookups(&self) -> &[NameLookup] {
+    /// Iterates over all lookups of names, in the order of their first answers.
+    pub fn lookups(&self) -> impl ExactSizeIterator<Item = &NameLookup> {
         self.names.all()
     }
 

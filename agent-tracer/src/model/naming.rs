@@ -2,10 +2,12 @@
 //! several names: each is kept with its source.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     net::IpAddr,
     sync::Arc,
 };
+
+use indexmap::IndexMap;
 
 use super::ProcessIndex;
 use crate::event::{Dns, Hosts};
@@ -89,8 +91,7 @@ pub(super) struct Names {
     lookups: BTreeMap<IpAddr, VecDeque<Resolved>>,
     hosts: BTreeMap<IpAddr, Vec<Arc<str>>>,
     /// All lookups, in the order of their first answers.
-    all: Vec<NameLookup>,
-    places: HashMap<Outcome, usize>,
+    all: IndexMap<Outcome, NameLookup>,
 }
 
 struct Resolved {
@@ -134,31 +135,19 @@ impl Names {
     /// Adds the answer to a lookup of a process, if that is known.
     pub(super) fn dns(&mut self, dns: &Dns, asker: Option<ProcessIndex>, boot_ns: u64) {
         let name: Arc<str> = dns.question.as_str().into();
-        let outcome = (
-            asker,
-            Arc::clone(&name),
-            dns.kind.as_str().into(),
-            dns.rcode.as_str().into(),
-        );
-        if let Some(lookup) = self
-            .places
-            .get(&outcome)
-            .and_then(|place| self.all.get_mut(*place))
-        {
-            lookup.count += 1;
-        } else {
-            let (asker, question, kind, rcode) = outcome.clone();
-            self.places.insert(outcome, self.all.len());
-            self.all.push(NameLookup {
-                asker,
-                question,
-                kind,
-                rcode,
-                addresses: dns.leads_to().collect(),
-                first_ns: boot_ns,
-                count: 1,
-            });
-        }
+        let (kind, rcode) = (dns.kind.as_str().into(), dns.rcode.as_str().into());
+        let outcome = (asker, Arc::clone(&name), kind, rcode);
+        let lookup = self.all.entry(outcome);
+        let lookup = lookup.or_insert_with_key(|(asker, question, kind, rcode)| NameLookup {
+            asker: *asker,
+            question: Arc::clone(question),
+            kind: Arc::clone(kind),
+            rcode: Arc::clone(rcode),
+            addresses: dns.leads_to().collect(),
+            first_ns: boot_ns,
+            count: 0,
+        });
+        lookup.count += 1;
         for address in dns.leads_to() {
             let lookups = self.lookups.entry(address).or_default();
             lookups.retain(|known| known.name != name || known.asker != asker);
@@ -171,8 +160,8 @@ impl Names {
     }
 
     /// Returns all lookups, in the order of their first answers.
-    pub(super) fn all(&self) -> &[NameLookup] {
-        &self.all
+    pub(super) fn all(&self) -> impl ExactSizeIterator<Item = &NameLookup> {
+        self.all.values()
     }
 
     /// Replaces the names of /etc/hosts.

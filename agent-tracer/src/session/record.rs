@@ -200,10 +200,6 @@ impl Recording {
         }
         let mut header = self.header(&capture, &command);
         header.unredacted = redactor.is_off();
-        let clock = Clock {
-            start_ns: header.start_boot_ns,
-            offset_ns: header.clock_offset_ns,
-        };
         let begin = |source| RecordError::Begin {
             file: self.output.clone(),
             source,
@@ -212,32 +208,12 @@ impl Recording {
         let writer = Writer::new(file, &header).map_err(begin)?;
         new.publish()?;
         let evidence = Evidence::hold(new.file(), &self.output).map_err(begin)?;
-        let mut model = Model::new(self.rules);
-        model.set_provenance(super::provenance(&header));
-        model.set_recorder(std::process::id());
-        if header.unredacted {
-            model.ledger_mut().unmasked();
-        }
-        for choice in capture
-            .plan()
-            .choices
-            .iter()
-            .filter(|choice| choice.hook.is_none())
-        {
-            model.ledger_mut().missing_fact(choice.fact.describe());
-        }
-        for choice in &capture.plan().choices {
-            if let Some(caveat) = &choice.caveat {
-                model.ledger_mut().caveat(caveat);
-            }
-        }
+        let mut session = Session::begin(&header, self.rules);
+        session.writer = Some(writer);
         let mut recorder = Recorder {
             capture,
             sources,
-            session: Session {
-                model,
-                writer: Some(writer),
-            },
+            session,
             evidence,
             sniffer: Sniffer::default(),
             files_before: before.map(|files| (self.roots, files)),
@@ -246,7 +222,6 @@ impl Recording {
             users: UserLookup::default(),
             tags: self.tags,
             tagged: HashSet::new(),
-            clock,
             sequence: 0,
             write_failed: false,
             observer,

@@ -51,6 +51,8 @@ pub struct Replay {
     pub header: Header,
     /// What happened.
     pub model: Model,
+    /// Clock of the trace.
+    clock: Clock,
     /// Events that were read.
     pub events: u64,
     /// Whether parts of the file are missing.
@@ -60,14 +62,7 @@ pub struct Replay {
 impl Replay {
     /// The clock of the trace.
     pub fn clock(&self) -> Clock {
-        clock(&self.header)
-    }
-}
-
-fn clock(header: &Header) -> Clock {
-    Clock {
-        start_ns: header.start_boot_ns,
-        offset_ns: header.clock_offset_ns,
+        self.clock
     }
 }
 
@@ -105,27 +100,12 @@ fn run<R: Read>(
     mut look: impl FnMut(&Model, Clock, Seen<'_>) -> io::Result<()>,
 ) -> Result<Replay, ReplayError> {
     let header = reader.header().clone();
-    let clock = clock(&header);
     let (rules, refused) = rules_of(&header);
-    let mut session = Session {
-        model: Model::new(rules),
-        writer: None,
-    };
-    session.model.set_provenance(super::provenance(&header));
-    session.model.set_recorder(header.recorder_pid);
-    if header.unredacted {
-        session.model.ledger_mut().unmasked();
-    }
+    let mut session = Session::begin(&header, rules);
     for name in refused {
         session.model.ledger_mut().gap(format!(
             "rules of the trace are not understood, and nothing is attributed by them: {name}"
         ));
-    }
-    for entry in header.plan.iter().filter(|entry| entry.hook.is_empty()) {
-        session.model.ledger_mut().missing_fact(&entry.fact);
-    }
-    for entry in header.plan.iter().filter(|entry| !entry.caveat.is_empty()) {
-        session.model.ledger_mut().caveat(&entry.caveat);
     }
     let now = Instant::now();
     let mut events = 0;
@@ -139,7 +119,7 @@ fn run<R: Read>(
                 events += 1;
                 look(
                     &session.model,
-                    clock,
+                    session.clock,
                     Seen::Event {
                         sequence,
                         event: &event,
@@ -149,7 +129,7 @@ fn run<R: Read>(
             Item::Gap(gap) => {
                 is_damaged = true;
                 session.model.ledger_mut().gap(view::gap_text(&gap));
-                look(&session.model, clock, Seen::Gap(&gap))?;
+                look(&session.model, session.clock, Seen::Gap(&gap))?;
             }
         }
     }
@@ -160,6 +140,7 @@ fn run<R: Read>(
     Ok(Replay {
         header,
         model: session.model,
+        clock: session.clock,
         events,
         is_damaged,
     })

@@ -30,7 +30,6 @@ use crate::{
     redact::Redactor,
     session::Session,
     trace,
-    view::Clock,
 };
 
 /// A scan of a whole network must not make the recorder grow; an address that comes again is told again.
@@ -53,7 +52,6 @@ pub(super) struct Recorder<'a> {
     pub(super) tags: Tags,
     /// Addresses that were looked up, the last some of them.
     pub(super) tagged: HashSet<IpAddr>,
-    pub(super) clock: Clock,
     pub(super) sequence: u64,
     pub(super) write_failed: bool,
     pub(super) observer: &'a mut dyn Observer,
@@ -72,8 +70,12 @@ impl Recorder<'_> {
     fn commit(&mut self, event: &Event) {
         self.sequence += 1;
         self.session.take(event, Instant::now());
-        self.observer
-            .event(&self.session.model, self.clock, self.sequence, event);
+        self.observer.event(
+            &self.session.model,
+            self.session.clock,
+            self.sequence,
+            event,
+        );
     }
 
     /// A name is an event of its own, ahead of the first event with its user.
@@ -340,7 +342,7 @@ impl Recorder<'_> {
         self.observer.written();
         Recorded {
             model: self.session.model,
-            clock: self.clock,
+            clock: self.session.clock,
             command,
             events: self.sequence,
             secrets: self.redactor.count(),

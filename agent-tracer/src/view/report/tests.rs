@@ -66,7 +66,7 @@ impl Texts<'_> {
                 processes: model.processes().map(|_| true).collect(),
                 connections: model.connections().iter().collect(),
                 listeners: model.listeners().iter().collect(),
-                lookups: model.lookups().iter().collect(),
+                lookups: model.lookups().collect(),
                 unit_transitions: model.unit_transitions().iter().collect(),
             },
             attention: Vec::new(),
