@@ -44,7 +44,7 @@ pub const TARGETS: &[(&str, Target)] = &[
 /// Reads a trace file and draws every view of it.
 pub fn trace(bytes: &[u8]) {
     let read = session::replay_stream(bytes, "fuzz", |model, clock, seen| {
-        if let session::Seen::Event { sequence, event } = seen {
+        if let session::ReplayItem::Event { sequence, event } = seen {
             draw_event(&clock, model, sequence, event);
         }
         Ok(())

@@ -353,10 +353,10 @@ impl Selection {
 
     /// Whether the start or end of a unit is to be shown, by its place in the list of them: one that a wanted process asked
     /// for, or was in.
-    pub fn shows_unit_transition(&self, position: usize, turn: &UnitTransition) -> bool {
-        let request = turn.request.as_ref();
+    pub fn shows_unit_transition(&self, position: usize, transition: &UnitTransition) -> bool {
+        let request = transition.request.as_ref();
         let is_of_wanted = self.processes.is_none()
-            || self.units.contains(&turn.unit)
+            || self.units.contains(&transition.unit)
             || request.is_some_and(|request| self.is_of_wanted_process(request.by));
         is_of_wanted
             && (!self.filter.asks_for_events() || is_marked(&self.marks.unit_transitions, position))

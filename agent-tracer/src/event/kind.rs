@@ -2,7 +2,7 @@
 
 use super::{
     AddressTagged, Cgroup, Close, CommandEnded, CommandStarted, Compared, Connect, ConnectFailed,
-    Counted, Dns, End, Established, Exec, Exit, File, FilesCompared, Fork, Hosts, HttpRequest,
+    Counted, Dns, End, Established, Exec, Exit, FileEvent, FilesCompared, Fork, Hosts, HttpRequest,
     KernelLog, Listen, Lost, Rename, Shutdown, Snapshot, SnapshotSocket, Sockets, TlsHello, Unit,
     UnitFollowed, Units, Unreadable, UserNamed,
 };
@@ -34,7 +34,7 @@ macro_rules! event_kinds {
             pub const TABLE: &[KindRow] = &[$(KindRow {
                 tag: $tag,
                 name: $name,
-                group: Group::$group,
+                group: KindGroup::$group,
                 meaning: $doc,
             }),*];
 
@@ -65,14 +65,14 @@ pub struct KindRow {
     /// Its name in filters and in jsonl.
     pub name: &'static str,
     /// The subject that it belongs to.
-    pub group: Group,
+    pub group: KindGroup,
     /// What happened, in a sentence.
     pub meaning: &'static str,
 }
 
 /// Sorts event kinds by subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
+pub enum KindGroup {
     /// Processes and what they run.
     Processes,
     /// Connections and listeners.
@@ -104,7 +104,7 @@ event_kinds! {
     "38" HttpRequest(HttpRequest) "http_request" Names connection: "A client sent an HTTP request.";
     "40" Unreadable(Unreadable) "unreadable" Names connection: "Bytes that no parser understood.";
     "28" Unit(Unit) "unit" Machine: "Something happened to a unit.";
-    "29" File(File) "file" Machine: "A process changed a file.";
+    "29" File(FileEvent) "file" Machine: "A process changed a file.";
     "18" Snapshot(Snapshot) "snapshot" Machine: "The processes that ran at the start.";
     "27" Units(Units) "units" Machine: "The units that were loaded at the start.";
     "31" Sockets(Sockets) "sockets" Machine: "The sockets that existed at the start.";

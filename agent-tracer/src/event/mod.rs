@@ -27,9 +27,9 @@ pub use connection::{
     Close, Connect, ConnectFailed, Counted, Established, Listen, Protocol, Shutdown,
     SnapshotSocket, SocketState, Sockets,
 };
-pub use file::{File, FileAction, JOB_DIGEST_BYTES};
+pub use file::{FileAction, FileEvent, JOB_DIGEST_BYTES};
 pub use identity::{Identity, View};
-pub use kind::{EventKind, Group, KindRow};
+pub use kind::{EventKind, KindGroup, KindRow};
 pub use naming::{Dns, DnsAnswer, Hosts, HostsEntry, HttpRequest, TlsHello, Unreadable};
 pub use process::{Cgroup, Exec, Exit, Fork, Rename, Snapshot, SnapshotProcess, UserNamed};
 pub use recording::{CommandEnded, CommandStarted, End, EndReason, KernelLog, Lost, UnitFollowed};

@@ -28,7 +28,7 @@ impl<'a> Picture<'a> {
         let connections = model.connections().iter();
         let listeners = model.listeners().iter();
         let lookups = model.lookups();
-        let turns = model.unit_transitions().iter().enumerate();
+        let transitions = model.unit_transitions().iter().enumerate();
         Picture {
             is_everything: selection.is_everything(),
             processes: processes
@@ -43,9 +43,11 @@ impl<'a> Picture<'a> {
             lookups: lookups
                 .filter(|lookup| selection.shows_lookup(lookup))
                 .collect(),
-            unit_transitions: turns
-                .filter(|(position, turn)| selection.shows_unit_transition(*position, turn))
-                .map(|(_, turn)| turn)
+            unit_transitions: transitions
+                .filter(|(position, transition)| {
+                    selection.shows_unit_transition(*position, transition)
+                })
+                .map(|(_, transition)| transition)
                 .collect(),
         }
     }

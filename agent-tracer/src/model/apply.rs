@@ -3,7 +3,7 @@
 
 use super::{CommandEnd, Model, ProcessIndex, attribution, download::Moment, ledger::Truncation};
 use crate::event::{
-    Cgroup, CommandEnded, EndReason, Event, EventKind, Exec, Exit, File, Protocol, Snapshot,
+    Cgroup, CommandEnded, EndReason, Event, EventKind, Exec, Exit, FileEvent, Protocol, Snapshot,
     SocketState, Sockets,
 };
 
@@ -148,7 +148,7 @@ impl Model {
         self.attribution.attribute(index, &mut self.processes);
     }
 
-    fn file(&mut self, event: &Event, file: &File) {
+    fn file(&mut self, event: &Event, file: &FileEvent) {
         let by = (event.process.pid != 0).then(|| self.known(event));
         let moment = Moment {
             reported_ns: event.boot_ns,

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use super::{Ledger, NotCompared, ProcessIndex, processes::Processes};
 use crate::event::{
-    Compared, Difference, File, FileAction, FileDifference, FilesCompared, Subject,
+    Compared, Difference, FileAction, FileDifference, FileEvent, FilesCompared, Subject,
 };
 
 /// Who did what to a file, the last of each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Touches {
+pub struct FileAuthors {
     /// Made it, gave it its name, or wrote it.
     pub wrote: Option<ProcessIndex>,
     /// Set its permissions, owner or attributes.
@@ -33,13 +33,13 @@ pub struct Homes {
 /// All of it.
 #[derive(Default)]
 pub(super) struct Changes {
-    touches: BTreeMap<Vec<u8>, Touches>,
+    authors: BTreeMap<Vec<u8>, FileAuthors>,
     files: Vec<FileDifference>,
     roots: Vec<Vec<u8>>,
     homes: Homes,
     lists: BTreeMap<Subject, Vec<Difference>>,
     /// Everybody who wrote one of [`REGISTERS`], in order.
-    registrars: BTreeMap<Vec<u8>, Vec<ProcessIndex>>,
+    entry_authors: BTreeMap<Vec<u8>, Vec<ProcessIndex>>,
     was_compared: bool,
     files_were_compared: bool,
 }
@@ -49,24 +49,24 @@ const REGISTERS: [&[u8]; 2] = [b"/etc/passwd", b"/etc/group"];
 
 impl Changes {
     /// Notes the process that did something to a file.
-    pub(super) fn touched(&mut self, file: &File, by: ProcessIndex) {
-        let touches = self.touches.entry(file.path.clone()).or_default();
+    pub(super) fn touched(&mut self, file: &FileEvent, by: ProcessIndex) {
+        let authors = self.authors.entry(file.path.clone()).or_default();
         match file.action() {
             FileAction::Created | FileAction::Written | FileAction::Renamed => {
-                touches.wrote = Some(by);
+                authors.wrote = Some(by);
             }
-            FileAction::Attributes => touches.set = Some(by),
-            FileAction::Removed => touches.removed = Some(by),
+            FileAction::Attributes => authors.set = Some(by),
+            FileAction::Removed => authors.removed = Some(by),
             // Whoever began to hold it during the recording is more likely to have written it.
-            FileAction::Open => touches.holds = touches.holds.max(Some(by)),
+            FileAction::Open => authors.holds = authors.holds.max(Some(by)),
             FileAction::Unknown => {}
         }
         let is_entry = !matches!(file.action(), FileAction::Removed | FileAction::Open);
         if REGISTERS.contains(&file.path.as_slice()) && is_entry {
-            let registrars = self.registrars.entry(file.path.clone());
-            let registrars = registrars.or_default();
-            if registrars.last() != Some(&by) {
-                registrars.push(by);
+            let entry_authors = self.entry_authors.entry(file.path.clone());
+            let entry_authors = entry_authors.or_default();
+            if entry_authors.last() != Some(&by) {
+                entry_authors.push(by);
             }
         }
     }
@@ -115,9 +115,9 @@ impl Changes {
     }
 
     /// Who did what to which path, in the order of the paths.
-    pub(super) fn all_touches(&self) -> impl Iterator<Item = (&[u8], Touches)> {
-        let all = self.touches.iter();
-        all.map(|(path, touches)| (path.as_slice(), *touches))
+    pub(super) fn all_file_authors(&self) -> impl Iterator<Item = (&[u8], FileAuthors)> {
+        let all = self.authors.iter();
+        all.map(|(path, authors)| (path.as_slice(), *authors))
     }
 
     /// The directories that were looked through.
@@ -141,21 +141,21 @@ impl Changes {
     }
 
     /// Who did what to a path.
-    pub(super) fn touches(&self, path: &[u8]) -> Touches {
-        self.touches.get(path).copied().unwrap_or_default()
+    pub(super) fn file_authors(&self, path: &[u8]) -> FileAuthors {
+        self.authors.get(path).copied().unwrap_or_default()
     }
 
     /// Who wrote an entry of `/etc/passwd` or `/etc/group`: of all who wrote the file, the one that was given the name, or
     /// else the only one. Of several, the first one has made it; later ones set something about it, or only looked into the
     /// file in a way in which they could have written.
-    pub(super) fn registrar(
+    pub(super) fn entry_author(
         &self,
         file: &[u8],
         name: &[u8],
         is_new: bool,
         processes: &Processes,
     ) -> Option<ProcessIndex> {
-        let all = self.registrars.get(file)?;
+        let all = self.entry_authors.get(file)?;
         let is_given = |index: &&ProcessIndex| {
             let argv = &processes[**index].argv;
             argv.iter().any(|word| word == name)
@@ -170,7 +170,7 @@ impl Changes {
     /// Who is behind a difference of a file, and whether that is concluded: whoever wrote, set or removed it, or else has it
     /// open for writing, or else did so to a directory above, with all that is in it.
     pub(super) fn author_of(&self, difference: &FileDifference) -> Option<(ProcessIndex, bool)> {
-        let own = self.touches(&difference.path);
+        let own = self.file_authors(&difference.path);
         let found = match (&difference.before, &difference.after) {
             (None, Some(_)) => own.wrote.or(own.set),
             (Some(_), None) => own.removed,
@@ -190,10 +190,10 @@ impl Changes {
         let held = || own.holds.map(|author| (author, true));
         seen.or_else(held).or_else(|| {
             above(&difference.path).find_map(|directory| {
-                let touches = self.touches.get(directory)?;
+                let authors = self.authors.get(directory)?;
                 let author = match difference.after {
-                    Some(_) => touches.wrote,
-                    None => touches.removed,
+                    Some(_) => authors.wrote,
+                    None => authors.removed,
                 };
                 Some((author?, true))
             })

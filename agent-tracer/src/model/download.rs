@@ -10,7 +10,7 @@ mod versions;
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use super::{Connection, Process, ProcessIndex, State, process::base_name, processes::Processes};
-use crate::event::{File, FileAction, Protocol};
+use crate::event::{FileAction, FileEvent, Protocol};
 pub(super) use versions::{Downloads, Moment};
 use versions::{End, Run, Version};
 
@@ -80,7 +80,7 @@ impl Downloads {
     /// `connections` is the count of all connections by then.
     pub(super) fn file(
         &mut self,
-        file: &File,
+        file: &FileEvent,
         moment: Moment,
         processes: &Processes,
         connections: usize,
@@ -122,7 +122,13 @@ impl Downloads {
         }
     }
 
-    fn written(&mut self, file: &File, moment: Moment, processes: &Processes, connections: usize) {
+    fn written(
+        &mut self,
+        file: &FileEvent,
+        moment: Moment,
+        processes: &Processes,
+        connections: usize,
+    ) {
         let is_written = file.action() == FileAction::Written;
         let writer = moment.by.filter(|_| is_written);
         let copied = writer

@@ -25,7 +25,7 @@ mod units;
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-pub use change::{Homes, Touches};
+pub use change::{FileAuthors, Homes};
 pub use command_lines::CommandLines;
 pub use connection::{Connection, State};
 pub use download::Download;
@@ -297,13 +297,13 @@ impl Model {
     }
 
     /// Iterates over the authors of changes to each path, in the order of the paths.
-    pub fn all_touches(&self) -> impl Iterator<Item = (&[u8], Touches)> {
-        self.changes.all_touches()
+    pub fn all_file_authors(&self) -> impl Iterator<Item = (&[u8], FileAuthors)> {
+        self.changes.all_file_authors()
     }
 
     /// Returns the authors of the changes to a path.
-    pub fn touches(&self, path: &[u8]) -> Touches {
-        self.changes.touches(path)
+    pub fn file_authors(&self, path: &[u8]) -> FileAuthors {
+        self.changes.file_authors(path)
     }
 
     /// Returns the author of a changed file, and `true` if that is inferred.
@@ -312,8 +312,9 @@ impl Model {
     }
 
     /// Returns the author of an entry of `/etc/passwd` or `/etc/group`.
-    pub fn registrar(&self, file: &[u8], name: &[u8], is_new: bool) -> Option<ProcessIndex> {
-        self.changes.registrar(file, name, is_new, &self.processes)
+    pub fn entry_author(&self, file: &[u8], name: &[u8], is_new: bool) -> Option<ProcessIndex> {
+        self.changes
+            .entry_author(file, name, is_new, &self.processes)
     }
 
     /// Collects the command lines of all programs with one of these names.

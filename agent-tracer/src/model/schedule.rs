@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use sha2::{Digest, Sha256};
 
 use super::{ProcessIndex, process::base_name, processes::Processes};
-use crate::event::{Exec, File, FileAction, JOB_DIGEST_BYTES};
+use crate::event::{Exec, FileAction, FileEvent, JOB_DIGEST_BYTES};
 
 /// The writer of a file at that time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,12 @@ pub fn job_digest(command: &[u8]) -> Vec<u8> {
 
 impl Schedule {
     /// Notes a change of a file by a process, if that is known.
-    pub(super) fn file(&mut self, file: &File, by: Option<ProcessIndex>, processes: &Processes) {
+    pub(super) fn file(
+        &mut self,
+        file: &FileEvent,
+        by: Option<ProcessIndex>,
+        processes: &Processes,
+    ) {
         let path = without_usr(&file.path).to_vec();
         // No other file makes a program run by itself.
         if !makes_run(&path) {

@@ -9,7 +9,7 @@ use std::{fs::File, time::Instant};
 
 #[cfg(feature = "capture")]
 pub use record::{Found, Mended, Observer, RecordError, Recorded, Recording, Target, TraceFailure};
-pub use replay::{Replay, ReplayError, Seen, replay, replay_stream};
+pub use replay::{Replay, ReplayError, ReplayItem, replay, replay_stream};
 
 use crate::{
     event::Event,

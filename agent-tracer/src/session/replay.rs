@@ -33,7 +33,7 @@ pub enum ReplayError {
 
 /// What a replay comes by.
 #[derive(Clone, Copy, Debug)]
-pub enum Seen<'a> {
+pub enum ReplayItem<'a> {
     /// An event, which the model has taken in.
     Event {
         /// Its number in the trace, from 1.
@@ -73,7 +73,7 @@ impl Replay {
 /// The file cannot be opened or read, or `look` failed. Damage is none: it is shown.
 pub fn replay(
     path: &Path,
-    look: impl FnMut(&Model, Clock, Seen<'_>) -> io::Result<()>,
+    look: impl FnMut(&Model, Clock, ReplayItem<'_>) -> io::Result<()>,
 ) -> Result<Replay, ReplayError> {
     let name = view::text(path.as_os_str().as_encoded_bytes());
     let length = std::fs::metadata(path).map_or(0, |file| file.len());
@@ -89,7 +89,7 @@ pub fn replay(
 pub fn replay_stream(
     stream: impl Read,
     name: &str,
-    look: impl FnMut(&Model, Clock, Seen<'_>) -> io::Result<()>,
+    look: impl FnMut(&Model, Clock, ReplayItem<'_>) -> io::Result<()>,
 ) -> Result<Replay, ReplayError> {
     run(name, Reader::new(stream, name)?, look)
 }
@@ -97,7 +97,7 @@ pub fn replay_stream(
 fn run<R: Read>(
     name: &str,
     mut reader: Reader<R>,
-    mut look: impl FnMut(&Model, Clock, Seen<'_>) -> io::Result<()>,
+    mut look: impl FnMut(&Model, Clock, ReplayItem<'_>) -> io::Result<()>,
 ) -> Result<Replay, ReplayError> {
     let header = reader.header().clone();
     let (rules, refused) = rules_of(&header);
@@ -120,7 +120,7 @@ fn run<R: Read>(
                 look(
                     &session.model,
                     session.clock,
-                    Seen::Event {
+                    ReplayItem::Event {
                         sequence,
                         event: &event,
                     },
@@ -129,7 +129,7 @@ fn run<R: Read>(
             Item::Gap(gap) => {
                 is_damaged = true;
                 session.model.ledger_mut().gap(view::gap_text(&gap));
-                look(&session.model, session.clock, Seen::Gap(&gap))?;
+                look(&session.model, session.clock, ReplayItem::Gap(&gap))?;
             }
         }
     }

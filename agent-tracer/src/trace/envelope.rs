@@ -52,16 +52,16 @@ struct Stamp {
 }
 
 /// What writer and reader both know before an event.
-pub(super) struct Foretold {
+pub(super) struct EventCoder {
     boot_ns: u64,
     pid: u32,
     /// The last process seen, by the low byte of its id.
     recent: [ProcessId; 256],
 }
 
-impl Default for Foretold {
-    fn default() -> Foretold {
-        Foretold {
+impl Default for EventCoder {
+    fn default() -> EventCoder {
+        EventCoder {
             boot_ns: 0,
             pid: 0,
             recent: [ProcessId::default(); 256],
@@ -69,7 +69,7 @@ impl Default for Foretold {
     }
 }
 
-impl Foretold {
+impl EventCoder {
     /// When a process is expected to have started.
     fn start(&self, pid: u32, boot_ns: u64) -> u64 {
         let recent = self.recent[slot(pid)];

@@ -28,9 +28,9 @@ mod envelope;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod header;
+mod lookahead;
 mod open;
 mod reader;
-mod source;
 mod writer;
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use prost::Message;
 
 use super::block::{BlockHeader, BlockKind, HEADER_BYTES};
 use super::compress::Unpacker;
-use super::source::Source;
+use super::lookahead::Lookahead;
 use super::{FORMAT_VERSION, Header, MAGIC};
 
 /// Bytes before the first block: magic and version.
@@ -68,45 +68,45 @@ pub(super) struct Opened {
 }
 
 /// Why a stream is refused, before it has a name.
-pub(super) enum Refusal {
+pub(super) enum OpenProblem {
     Empty,
     NotATrace(&'static str),
     Newer(u32),
     HeaderDamaged(&'static str),
 }
 
-impl Refusal {
+impl OpenProblem {
     pub(super) fn of(self, name: String) -> OpenError {
         match self {
-            Refusal::Empty => OpenError::Empty(name),
-            Refusal::NotATrace(found) => OpenError::NotATrace { name, found },
-            Refusal::Newer(format) => OpenError::Newer { name, format },
-            Refusal::HeaderDamaged(found) => OpenError::HeaderDamaged { name, found },
+            OpenProblem::Empty => OpenError::Empty(name),
+            OpenProblem::NotATrace(found) => OpenError::NotATrace { name, found },
+            OpenProblem::Newer(format) => OpenError::Newer { name, format },
+            OpenProblem::HeaderDamaged(found) => OpenError::HeaderDamaged { name, found },
         }
     }
 }
 
-/// Reads magic, version and first block, and takes them off the source.
-pub(super) fn open<R: Read>(source: &mut Source<R>) -> io::Result<Result<Opened, Refusal>> {
-    source.fill(PREFIX_BYTES)?;
-    let format = match prefix(source.window()) {
+/// Reads magic, version and first block, and takes them off the input.
+pub(super) fn open<R: Read>(input: &mut Lookahead<R>) -> io::Result<Result<Opened, OpenProblem>> {
+    input.fill(PREFIX_BYTES)?;
+    let format = match prefix(input.window()) {
         Ok(format) => format,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    source.take(PREFIX_BYTES);
-    source.fill(HEADER_BYTES)?;
-    let Some(block) = BlockHeader::parse(source.window()) else {
-        let torn = source.window().len() < HEADER_BYTES;
-        return Ok(Err(Refusal::HeaderDamaged(if torn {
+    input.take(PREFIX_BYTES);
+    input.fill(HEADER_BYTES)?;
+    let Some(block) = BlockHeader::parse(input.window()) else {
+        let torn = input.window().len() < HEADER_BYTES;
+        return Ok(Err(OpenProblem::HeaderDamaged(if torn {
             "is cut off"
         } else {
             "is damaged"
         })));
     };
     let size = HEADER_BYTES + block.stored_length as usize;
-    source.fill(size)?;
-    let Some(payload) = source.window().get(HEADER_BYTES..size) else {
-        return Ok(Err(Refusal::HeaderDamaged("is cut off")));
+    input.fill(size)?;
+    let Some(payload) = input.window().get(HEADER_BYTES..size) else {
+        return Ok(Err(OpenProblem::HeaderDamaged("is cut off")));
     };
     let mut unpacker = Unpacker::new()?;
     let mut raw = Vec::new();
@@ -117,7 +117,7 @@ pub(super) fn open<R: Read>(source: &mut Source<R>) -> io::Result<Result<Opened,
             .is_ok();
     match Header::decode(raw.as_slice()) {
         Ok(header) if intact => {
-            source.take(size);
+            input.take(size);
             Ok(Ok(Opened {
                 header,
                 format,
@@ -125,22 +125,22 @@ pub(super) fn open<R: Read>(source: &mut Source<R>) -> io::Result<Result<Opened,
                 unpacker,
             }))
         }
-        Ok(_) | Err(_) => Ok(Err(Refusal::HeaderDamaged("is damaged"))),
+        Ok(_) | Err(_) => Ok(Err(OpenProblem::HeaderDamaged("is damaged"))),
     }
 }
 
 /// Reads the version behind the magic.
-fn prefix(bytes: &[u8]) -> Result<u32, Refusal> {
+fn prefix(bytes: &[u8]) -> Result<u32, OpenProblem> {
     const OTHER: &str = "was not made by `tracer record`: check the name";
     let Some((magic, rest)) = bytes.split_first_chunk::<8>() else {
         return Err(match bytes {
-            [] => Refusal::Empty,
-            _ if MAGIC.starts_with(bytes) => Refusal::HeaderDamaged("is cut off"),
-            _ => Refusal::NotATrace(OTHER),
+            [] => OpenProblem::Empty,
+            _ if MAGIC.starts_with(bytes) => OpenProblem::HeaderDamaged("is cut off"),
+            _ => OpenProblem::NotATrace(OTHER),
         });
     };
     if *magic != MAGIC {
-        return Err(Refusal::NotATrace(match magic {
+        return Err(OpenProblem::NotATrace(match magic {
             [0x1f, 0x8b, ..] => "is compressed: unpack it with gunzip first",
             [0x28, 0xb5, 0x2f, 0xfd, ..] => "is compressed: unpack it with unzstd first",
             [0xfd, b'7', b'z', b'X', b'Z', ..] => "is compressed: unpack it with unxz first",
@@ -154,9 +154,9 @@ fn prefix(bytes: &[u8]) -> Result<u32, Refusal> {
         .first_chunk::<4>()
         .map(|bytes| u32::from_le_bytes(*bytes))
     {
-        None => Err(Refusal::HeaderDamaged("is cut off")),
-        Some(0) => Err(Refusal::HeaderDamaged("has no format version")),
-        Some(format) if format > FORMAT_VERSION => Err(Refusal::Newer(format)),
+        None => Err(OpenProblem::HeaderDamaged("is cut off")),
+        Some(0) => Err(OpenProblem::HeaderDamaged("has no format version")),
+        Some(format) if format > FORMAT_VERSION => Err(OpenProblem::Newer(format)),
         Some(format) => Ok(format),
     }
 }

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use super::block::{BLOCK_MAGIC, BlockHeader, BlockKind, HEADER_BYTES};
 use super::compress::Unpacker;
-use super::envelope::Foretold;
+use super::envelope::EventCoder;
+use super::lookahead::Lookahead;
 use super::open::{Opened, open};
-use super::source::Source;
 use super::{Header, OpenError};
 use crate::event::Event;
 
@@ -59,13 +59,13 @@ pub struct Gap {
 /// first error.
 pub struct Reader<R> {
     name: String,
-    source: Source<R>,
+    input: Lookahead<R>,
     header: Header,
     format: u32,
     trace: u32,
     unpacker: Unpacker,
     /// The group that is being read.
-    foretold: Foretold,
+    coder: EventCoder,
     /// Its next block; nothing while behind damage, until a new group begins.
     part: Option<u16>,
     /// Messages of the block, and how many bytes of them are read.
@@ -101,26 +101,26 @@ impl<R: Read> Reader<R> {
     /// Reads a trace from any stream, a pipe for example; it needs no buffer. `name` is what
     /// error messages call it.
     pub fn new(stream: R, name: impl Into<String>) -> Result<Reader<R>, OpenError> {
-        let mut source = Source::new(stream);
+        let mut input = Lookahead::new(stream);
         let name = name.into();
         let Opened {
             header,
             format,
             trace,
             unpacker,
-        } = match open(&mut source) {
+        } = match open(&mut input) {
             Ok(Ok(opened)) => opened,
             Ok(Err(refusal)) => return Err(refusal.of(name)),
             Err(source) => return Err(OpenError::Io { name, source }),
         };
         Ok(Reader {
             name,
-            source,
+            input,
             header,
             format,
             trace,
             unpacker,
-            foretold: Foretold::default(),
+            coder: EventCoder::default(),
             part: None,
             raw: Vec::new(),
             read: 0,
@@ -147,7 +147,7 @@ impl<R: Read> Reader<R> {
 
     /// How far it was read, bytes.
     pub fn offset(&self) -> u64 {
-        self.source.offset()
+        self.input.offset()
     }
 
     /// Events so far of kinds that this version does not know. They are not yielded.
@@ -180,7 +180,7 @@ impl<R: Read> Reader<R> {
     /// An event of the block, unless the next one is of an unknown kind or cannot be read.
     fn next_event(&mut self) -> Option<Item> {
         let mut rest = self.raw.get(self.read..).unwrap_or_default();
-        let Some(decoded) = self.foretold.decode(&mut rest) else {
+        let Some(decoded) = self.coder.decode(&mut rest) else {
             self.lose(self.block_offset, "an event in it is malformed");
             return None;
         };
@@ -209,9 +209,9 @@ impl<R: Read> Reader<R> {
 
     /// Takes one step through the blocks.
     fn next_block(&mut self) -> io::Result<Step> {
-        self.source.fill(HEADER_BYTES)?;
-        let offset = self.source.offset();
-        let window = self.source.window();
+        self.input.fill(HEADER_BYTES)?;
+        let offset = self.input.offset();
+        let window = self.input.window();
         if window.is_empty() {
             let missing_end = !self.finished && !self.broken_off;
             let end = missing_end.then_some((
@@ -234,7 +234,7 @@ impl<R: Read> Reader<R> {
         if self.finished {
             let count = window.len();
             self.lose(offset, "there are bytes after the end of the recording");
-            self.source.take(count);
+            self.input.take(count);
             return Ok(Step::On);
         }
         let header = BlockHeader::parse(window).filter(|header| header.trace == self.trace);
@@ -244,16 +244,16 @@ impl<R: Read> Reader<R> {
                 _ => "the header of a block is damaged",
             };
             self.lose(offset, reason);
-            self.source.take(1);
-            self.source.take_until(&BLOCK_MAGIC)?;
+            self.input.take(1);
+            self.input.take_until(&BLOCK_MAGIC)?;
             return Ok(Step::On);
         };
         // An intact header is believed: what is in its payload is not searched for blocks, even if
         // that is damaged. So a search is linear in the size of the file.
         let size = HEADER_BYTES + header.stored_length as usize;
-        self.source.fill(size)?;
+        self.input.fill(size)?;
         let entered = self.enter(&header, offset);
-        self.source.take(size);
+        self.input.take(size);
         Ok(match entered {
             Ok(Some(gap)) => Step::Gap(gap),
             Ok(None) => Step::On,
@@ -264,10 +264,10 @@ impl<R: Read> Reader<R> {
         })
     }
 
-    /// Makes the block at the front of the source the current one, if it is intact. Answers the gap
+    /// Makes the block at the front of the input the current one, if it is intact. Answers the gap
     /// before it, if there is one.
     fn enter(&mut self, header: &BlockHeader, offset: u64) -> Result<Option<Gap>, &'static str> {
-        let window = self.source.window();
+        let window = self.input.window();
         let payload = window
             .get(HEADER_BYTES..HEADER_BYTES + header.stored_length as usize)
             .ok_or("the file ends within a block")?;
@@ -282,7 +282,7 @@ impl<R: Read> Reader<R> {
         match header.kind {
             BlockKind::Events => {
                 if header.part == 0 {
-                    self.foretold = Foretold::default();
+                    self.coder = EventCoder::default();
                     self.unpacker
                         .begin_group()
                         .map_err(|_| "a block cannot be unpacked")?;
@@ -342,7 +342,7 @@ impl<R: Read> Iterator for Reader<R> {
         }
         let item = self.next_item().map_err(|source| ReadError {
             name: self.name.clone(),
-            offset: self.source.offset(),
+            offset: self.input.offset(),
             source,
         });
         self.done = !matches!(item, Ok(Some(_)));

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::block::{BlockHeader, BlockKind, Codec, HEADER_BYTES, PAYLOAD_LIMIT};
 use super::compress::Packer;
 use super::digest::Digest;
-use super::envelope::Foretold;
+use super::envelope::EventCoder;
 use super::{FORMAT_VERSION, Header, MAGIC};
 use crate::event::{Event, EventKind, Lost};
 
@@ -111,7 +111,7 @@ pub struct Writer<O: Output> {
     raw: Vec<u8>,
     /// The block as it goes to the file; kept to be used again.
     stored: Vec<u8>,
-    foretold: Foretold,
+    coder: EventCoder,
     /// Position of the block in its group.
     part: u16,
     /// Bytes of messages in the blocks of the group that are written.
@@ -161,7 +161,7 @@ impl<O: Output> Writer<O> {
             length: stored.len() as u64,
             written: Sha256::new_with_prefix(&stored),
             stored,
-            foretold: Foretold::default(),
+            coder: EventCoder::default(),
             part: 0,
             group_bytes: 0,
             first_sequence: 1,
@@ -189,10 +189,10 @@ impl<O: Output> Writer<O> {
         }
         // What zstd cannot pack, it makes larger by less than a 256th.
         let limit = (PAYLOAD_LIMIT - (PAYLOAD_LIMIT >> 8)) as usize;
-        if !self.foretold.encode(event, limit, &mut self.raw) {
+        if !self.coder.encode(event, limit, &mut self.raw) {
             let what = event.kind.name().to_owned();
             let kind = EventKind::Lost(Lost { what, count: 1 });
-            self.foretold.encode(
+            self.coder.encode(
                 &Event {
                     kind,
                     ..event.clone()
@@ -287,7 +287,7 @@ impl<O: Output> Writer<O> {
     fn begin_group(&mut self) {
         self.group_bytes = 0;
         self.part = 0;
-        self.foretold = Foretold::default();
+        self.coder = EventCoder::default();
     }
 
     /// Puts the header before the payload in `stored`, and writes both at once: whoever kills the

@@ -171,7 +171,7 @@ fn downloads(model: &Model) -> Vec<Change<'_>> {
 fn registered<'a>(model: &'a Model, subject: Subject, kind: Kind, file: &[u8]) -> Vec<Change<'a>> {
     let all = model.differences(subject).iter();
     all.map(|difference| Change {
-        author: model.registrar(file, &difference.name, difference.before.is_none()),
+        author: model.entry_author(file, &difference.name, difference.before.is_none()),
         attention: (kind == Kind::User && becomes_root(difference)).then_some(Reason::Root),
         ..of(kind, difference)
     })

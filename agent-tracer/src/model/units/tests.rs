@@ -180,9 +180,13 @@ fn starts_and_ends_are_listed_with_whoever_asked() {
     let turns = |model: &Model| -> Vec<(UnitAction, Option<u32>, bool)> {
         let turns = model.unit_transitions().iter();
         turns
-            .map(|turn| {
-                let by = turn.request.as_ref().map(|request| request.pid);
-                (turn.action, by, model.activation_of(turn).is_some())
+            .map(|transition| {
+                let by = transition.request.as_ref().map(|request| request.pid);
+                (
+                    transition.action,
+                    by,
+                    model.activation_of(transition).is_some(),
+                )
             })
             .collect()
     };
@@ -225,7 +229,9 @@ mod reported {
 
     use super::{enters, event, exec, fork, id, life, model};
     use crate::{
-        event::{Event, EventKind, Exit, File, FileAction, LoadedUnit, Unit, UnitAction, Units},
+        event::{
+            Event, EventKind, Exit, FileAction, FileEvent, LoadedUnit, Unit, UnitAction, Units,
+        },
         model::job_digest,
         view::because,
     };
@@ -259,7 +265,7 @@ mod reported {
     }
 
     fn written(pid: u32, path: &str, jobs: Vec<Vec<u8>>) -> Event {
-        let file = File {
+        let file = FileEvent {
             is_directory: false,
             path: path.into(),
             action: FileAction::Written.into(),

@@ -118,7 +118,7 @@ impl Recorder<'_> {
         let unexplained = all.filter(|difference| {
             let is_file = |state: &FileState| state.kind() == "file";
             difference.after.as_ref().is_some_and(is_file)
-                && model.touches(&difference.path).wrote.is_none()
+                && model.file_authors(&difference.path).wrote.is_none()
         });
         let files =
             unexplained.map(|difference| PathBuf::from(OsStr::from_bytes(&difference.path)));

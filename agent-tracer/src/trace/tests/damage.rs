@@ -144,13 +144,13 @@ fn refused() {
 #[test]
 fn unknown_kind() {
     let mut raw = Vec::new();
-    let mut foretold = envelope::Foretold::default();
-    assert!(foretold.encode(&exit(0), 1000, &mut raw));
+    let mut coder = envelope::EventCoder::default();
+    assert!(coder.encode(&exit(0), 1000, &mut raw));
     // Time and process id 7 and 3 further than before; a message with tag 99.
     raw.extend([8, 0x08, 14, 0x10, 6, 0x9a, 0x06, 1, 0xff]);
     let mut second = Vec::new();
     // An unknown field next to a kind that is known.
-    assert!(envelope::Foretold::default().encode(&exit(0), 1000, &mut second));
+    assert!(envelope::EventCoder::default().encode(&exit(0), 1000, &mut second));
     second[0] += 3;
     second.extend([0xa0, 0x06, 1]);
     let block = |raw: &[u8], events, first, kind| {

@@ -41,8 +41,8 @@ proptest! {
     fn every_kind_has_a_tag(kind in kind()) {
         let mut bytes = Vec::new();
         let event = Event::of_recording(1, kind);
-        prop_assert!(envelope::Foretold::default().encode(&event, 1 << 20, &mut bytes));
-        let decoded = envelope::Foretold::default().decode(&mut bytes.as_slice());
+        prop_assert!(envelope::EventCoder::default().encode(&event, 1 << 20, &mut bytes));
+        let decoded = envelope::EventCoder::default().decode(&mut bytes.as_slice());
         prop_assert_eq!(decoded, Some(Some(event)));
     }
 

@@ -213,11 +213,11 @@ fn trees<'a>(report: &'a Report<'_>) -> Vec<Tree<'a>> {
 }
 
 /// What is behind the start or the end of a unit.
-pub(super) fn behind(model: &Model, turn: &UnitTransition) -> String {
-    if let Some(activation) = model.activation_of(turn) {
+pub(super) fn behind(model: &Model, transition: &UnitTransition) -> String {
+    if let Some(activation) = model.activation_of(transition) {
         return cause(&activation.cause);
     }
-    match (&turn.request, turn.action) {
+    match (&transition.request, transition.action) {
         (Some(request), UnitAction::Started | UnitAction::Restarted) => {
             format!("started by {}", requested(request))
         }

@@ -180,12 +180,12 @@ fn units(page: &Page, report: &Report<'_>) -> Vec<String> {
         .shown
         .unit_transitions
         .iter()
-        .map(|turn| {
+        .map(|transition| {
             [
-                page.time(turn.boot_ns),
-                escape::text(&turn.unit),
-                turn.action.name().to_owned(),
-                behind(report.model, turn),
+                page.time(transition.boot_ns),
+                escape::text(&transition.unit),
+                transition.action.name().to_owned(),
+                behind(report.model, transition),
             ]
         })
         .collect();

@@ -10,7 +10,7 @@ const CHUNK: usize = 128 << 10;
 const KEEP: usize = 2 << 20;
 
 /// The part of a stream that was read and not yet taken.
-pub(super) struct Source<R> {
+pub(super) struct Lookahead<R> {
     stream: R,
     /// Taken bytes, bytes of the window, and room for more.
     buffer: Vec<u8>,
@@ -22,9 +22,9 @@ pub(super) struct Source<R> {
     offset: u64,
 }
 
-impl<R: Read> Source<R> {
-    pub(super) fn new(stream: R) -> Source<R> {
-        Source {
+impl<R: Read> Lookahead<R> {
+    pub(super) fn new(stream: R) -> Lookahead<R> {
+        Lookahead {
             stream,
             buffer: Vec::new(),
             taken: 0,
