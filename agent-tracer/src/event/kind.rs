@@ -1,4 +1,4 @@
-//! Declares the event kinds, one row a kind. Enum, tags, names and groups all come of these rows.
+//! Declares the event kinds, one row a kind. Enum, tags, names and groups come from these rows.
 
 use super::{
     AddressTagged, Cgroup, Close, CommandEnded, CommandStarted, Compared, Connect, ConnectFailed,
@@ -10,13 +10,13 @@ use super::{
 /// Declares [`EventKind`] from its rows.
 ///
 /// A row is `TAG Variant(Message) "name" GROUP [connection]: "meaning";`. The word `connection`
-/// marks kinds whose message has a field of that name, which says what they are about.
+/// marks kinds whose message has a field of that name: the connection of the event.
 macro_rules! event_kinds {
     ($(
         $tag:tt $variant:ident($message:ident) $name:literal
         $group:ident $($connection:ident)?: $doc:literal;
     )*) => {
-        /// What can happen. A new kind gets the next free tag; a tag is never used again.
+        /// The kinds of events. A new kind gets the next free tag; a tag is never used again.
         #[derive(Clone, PartialEq, prost::Oneof)]
         pub enum EventKind {
             $(
@@ -45,7 +45,7 @@ macro_rules! event_kinds {
                 }
             }
 
-            /// Returns the one connection that it is about.
+            /// Returns the one connection of the event.
             fn connection(&self) -> Option<u64> {
                 match self {
                     $(EventKind::$variant(_message) => {
@@ -66,7 +66,7 @@ pub struct KindRow {
     pub name: &'static str,
     /// The subject that it belongs to.
     pub group: KindGroup,
-    /// What happened, in a sentence.
+    /// Its meaning, in a sentence.
     pub meaning: &'static str,
 }
 
@@ -77,7 +77,7 @@ pub enum KindGroup {
     Processes,
     /// Connections and listeners.
     Connections,
-    /// What hosts and addresses are called.
+    /// Names of hosts and addresses.
     Names,
     /// Units, files and settings.
     Machine,
@@ -122,7 +122,7 @@ event_kinds! {
 }
 
 impl EventKind {
-    /// Lists the connections that it is about.
+    /// Iterates over the connections of the event.
     pub fn connections(&self) -> impl Iterator<Item = u64> {
         let several: &[SnapshotSocket] = if let EventKind::Sockets(sockets) = self {
             &sockets.sockets

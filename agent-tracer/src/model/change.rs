@@ -1,5 +1,5 @@
-//! What is different on the machine at the end, and who did it: the two looks that a recording takes, joined with what
-//! processes were seen doing. A difference whose author was not seen has none.
+//! Joins the differences on the machine at the end with the processes that made them. A difference
+//! without an observed author has none.
 
 use std::collections::BTreeMap;
 
@@ -8,29 +8,29 @@ use crate::event::{
     Compared, Difference, FileAction, FileDifference, FileEvent, FilesCompared, Subject,
 };
 
-/// Who did what to a file, the last of each.
+/// The authors of the last changes to a file, by kind of change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FileAuthors {
-    /// Made it, gave it its name, or wrote it.
+    /// The process that created, renamed or wrote it.
     pub wrote: Option<ProcessIndex>,
-    /// Set its permissions, owner or attributes.
+    /// The process that set its permissions, owner or attributes.
     pub set: Option<ProcessIndex>,
-    /// Removed it, or gave it another name.
+    /// The process that removed it, or gave it another name.
     pub removed: Option<ProcessIndex>,
-    /// Has it open for writing at the end, where nobody was seen writing it.
+    /// The process that has it open for writing at the end, where no writer was observed.
     pub holds: Option<ProcessIndex>,
 }
 
-/// Homes of users, of which nothing but `.ssh` is looked through.
+/// Counts of the users' homes. In a home, only `.ssh` is compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Homes {
-    /// How many there are.
+    /// Homes that were compared.
     pub looked_into: u64,
-    /// How many more there are.
+    /// Homes that were left out.
     pub left_out: u64,
 }
 
-/// All of it.
+/// All differences, and the authors of changes.
 #[derive(Default)]
 pub(super) struct Changes {
     authors: BTreeMap<Vec<u8>, FileAuthors>,
@@ -38,13 +38,13 @@ pub(super) struct Changes {
     roots: Vec<Vec<u8>>,
     homes: Homes,
     lists: BTreeMap<Subject, Vec<Difference>>,
-    /// Everybody who wrote one of [`REGISTERS`], in order.
+    /// All writers of each of [`REGISTERS`], in order.
     entry_authors: BTreeMap<Vec<u8>, Vec<ProcessIndex>>,
     was_compared: bool,
     files_were_compared: bool,
 }
 
-/// Files in which many write, one entry each: who wrote last is not who wrote an entry.
+/// Files with an entry for each user or group. Their last writer need not have written an entry.
 const REGISTERS: [&[u8]; 2] = [b"/etc/passwd", b"/etc/group"];
 
 impl Changes {
@@ -57,7 +57,7 @@ impl Changes {
             }
             FileAction::Attributes => authors.set = Some(by),
             FileAction::Removed => authors.removed = Some(by),
-            // Whoever began to hold it during the recording is more likely to have written it.
+            // A process that opened it during the recording is more likely to have written it.
             FileAction::Open => authors.holds = authors.holds.max(Some(by)),
             FileAction::Unknown => {}
         }
@@ -80,7 +80,7 @@ impl Changes {
                 subject: Some(compared.subject()),
                 problem: compared.problem.clone(),
             };
-            // What could not be compared from the start was not hidden by a program.
+            // A problem from before the recording was not caused by a recorded program.
             match compared.problem_from_start {
                 true => ledger.not_comparable(what),
                 false => ledger.not_compared(what),
@@ -104,50 +104,44 @@ impl Changes {
         }
     }
 
-    /// Whether the recording has looked at the machine twice.
     pub(super) fn was_compared(&self) -> bool {
         self.was_compared
     }
 
-    /// Whether the recording has looked at the files below its roots twice.
     pub(super) fn files_were_compared(&self) -> bool {
         self.files_were_compared
     }
 
-    /// Who did what to which path, in the order of the paths.
     pub(super) fn all_file_authors(&self) -> impl Iterator<Item = (&[u8], FileAuthors)> {
         let all = self.authors.iter();
         all.map(|(path, authors)| (path.as_slice(), *authors))
     }
 
-    /// The directories that were looked through.
     pub(super) fn watched_roots(&self) -> &[Vec<u8>] {
         &self.roots
     }
 
-    /// In how many homes of users `.ssh` was looked through besides.
     pub(super) fn homes(&self) -> Homes {
         self.homes
     }
 
-    /// Files that are new, changed or gone, in the order of their paths.
     pub(super) fn changed_files(&self) -> &[FileDifference] {
         &self.files
     }
 
-    /// What is new, changed or gone in a list.
     pub(super) fn differences(&self, subject: Subject) -> &[Difference] {
         self.lists.get(&subject).map_or(&[], Vec::as_slice)
     }
 
-    /// Who did what to a path.
     pub(super) fn file_authors(&self, path: &[u8]) -> FileAuthors {
         self.authors.get(path).copied().unwrap_or_default()
     }
 
-    /// Who wrote an entry of `/etc/passwd` or `/etc/group`: of all who wrote the file, the one that was given the name, or
-    /// else the only one. Of several, the first one has made it; later ones set something about it, or only looked into the
-    /// file in a way in which they could have written.
+    /// Finds the author of an entry among the writers of the file: the only one, or one that has the
+    /// name as an argument.
+    ///
+    /// Of several with the name, the first one made the entry. Later ones changed it, or opened the
+    /// file in a mode in which they could have written.
     pub(super) fn entry_author(
         &self,
         file: &[u8],
@@ -156,19 +150,21 @@ impl Changes {
         processes: &Processes,
     ) -> Option<ProcessIndex> {
         let all = self.entry_authors.get(file)?;
-        let is_given = |index: &&ProcessIndex| {
+        let has_name = |index: &&ProcessIndex| {
             let argv = &processes[**index].argv;
             argv.iter().any(|word| word == name)
         };
         match all.as_slice() {
             [only] => Some(*only),
-            several if is_new => several.iter().find(is_given).copied(),
-            several => several.iter().rfind(is_given).copied(),
+            several if is_new => several.iter().find(has_name).copied(),
+            several => several.iter().rfind(has_name).copied(),
         }
     }
 
-    /// Who is behind a difference of a file, and whether that is concluded: whoever wrote, set or removed it, or else has it
-    /// open for writing, or else did so to a directory above, with all that is in it.
+    /// Finds the author of a difference; `true` if inferred.
+    ///
+    /// It is the process that wrote, set or removed the file; else the process that has it open for
+    /// writing. Else it is the process that did so to a directory above.
     pub(super) fn author_of(&self, difference: &FileDifference) -> Option<(ProcessIndex, bool)> {
         let own = self.file_authors(&difference.path);
         let found = match (&difference.before, &difference.after) {
@@ -201,7 +197,7 @@ impl Changes {
     }
 }
 
-/// The directories above a path, the nearest first, without the root.
+/// Iterates over the directories above a path, the nearest first, without the root.
 fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::successors(Some(path), |path| {
         let slash = path.iter().rposition(|byte| *byte == b'/')?;

@@ -75,7 +75,7 @@ pub struct Model {
     ledger: Ledger,
 }
 
-/// How and when the recorded command ended.
+/// Time and status of the recorded command's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandEnd {
     /// Nanoseconds since boot.

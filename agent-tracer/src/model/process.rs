@@ -1,13 +1,15 @@
-//! Processes: who they are, where they come from, what became of them.
+//! Describes a process: identity, origin, program, tree and end.
 
 use std::sync::Arc;
 
 use super::{Doubt, SYSTEM, pool::Pool, units::ActivationIndex};
 use crate::event::{Exit, Identity, ProcessId};
 
-/// Names remembered of threads of one process; a program that renames itself all the time is cut
-/// here, at some 16 KiB. Names that come with an exec are always remembered. A compiler names a thread
-/// after each of its 256 units of code, and that is no reason to call a recording incomplete.
+/// Limit of names kept for the threads of one process, at some 16 KiB. Names that come with an exec
+/// are always kept.
+///
+/// A compiler names a thread after each of its 256 units of code. It stays below the limit, so its
+/// recording counts as complete.
 pub(super) const NAMES_LIMIT: usize = 512;
 
 /// Position of a process in the model.
@@ -15,41 +17,41 @@ pub(super) const NAMES_LIMIT: usize = 512;
 pub struct ProcessIndex(pub(super) u32);
 
 impl ProcessIndex {
-    /// The position as a number, for tables beside the model.
+    /// Returns the position as a number, for tables beside the model.
     pub fn position(self) -> usize {
         self.0 as usize
     }
 }
 
-/// How a process became known.
+/// First sources of facts about a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// It ran before the recording.
+    /// The snapshot: it is pre-existing.
     Snapshot,
-    /// Its fork was seen.
+    /// Its fork event.
     Fork,
-    /// Neither: its fork is missing.
+    /// Another event: its fork is missing.
     Unseen,
 }
 
-/// Why a process is in its tree.
+/// Reasons for the tree of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Because {
-    /// A rule matched; which, in words.
+    /// A rule matched: the rule in words.
     Rule(Arc<str>),
-    /// It was forked by a process of that tree: its name and pid at that time.
+    /// A process of that tree forked it: name at that time, and pid.
     ChildOf(Arc<[u8]>, u32),
     /// It is the recorded command.
     Command,
-    /// The recording was asked to follow it.
+    /// The recording follows it.
     Attached,
-    /// It ran before the recording and no rule matches.
+    /// It is pre-existing, and no rule matches.
     RanBefore,
     /// systemd started it; see [`Model::activation`].
     Unit,
     /// cron started it; see [`Model::activation`].
     Job,
-    /// Its fork was not seen.
+    /// Its fork is missing.
     ForkUnseen,
 }
 
@@ -63,19 +65,19 @@ impl Because {
 /// One process, in its latest state.
 #[derive(Clone, Debug)]
 pub struct Process {
-    /// Identity, as it was first known.
+    /// Identity, as first known.
     pub id: ProcessId,
     /// The process that forked it.
     pub parent: Option<ProcessIndex>,
-    /// The number of that process, known even where the process is not; 0 if neither is.
+    /// Number of that process, which can be known without the process; 0 if unknown.
     pub parent_pid: u32,
-    /// How it became known.
+    /// The first source of facts about it.
     pub origin: Origin,
     /// Name of its main thread.
     pub comm: Arc<[u8]>,
     /// Executable, empty for a kernel thread.
     pub exe: Arc<[u8]>,
-    /// What the last exec asked for; for a script the script.
+    /// Path given to the last exec; for a script, the script.
     pub filename: Arc<[u8]>,
     /// Arguments of the last exec; until then its parent's.
     pub argv: Arc<[Vec<u8>]>,
@@ -85,37 +87,37 @@ pub struct Process {
     pub user: u32,
     /// User ids it had before.
     pub former_users: Vec<u32>,
-    /// Path of its cgroup, in the hierarchy of units; empty where not known.
+    /// Path of its cgroup, in the hierarchy of units; empty if unknown.
     pub cgroup: Arc<[u8]>,
-    /// systemd unit, where known.
+    /// systemd unit, if known.
     pub unit: Option<Arc<[u8]>>,
     /// Name of its tree.
     pub tree: Arc<str>,
-    /// Why it is in that tree.
+    /// Reason for that tree.
     pub because: Because,
-    /// What a rule that put it there took for granted.
+    /// Unproved assumptions of the rule behind that tree.
     pub doubt: Doubt,
-    /// Which file its executable is; none where that is not known.
+    /// Identity of the file of its executable, if known.
     pub identity: Option<Arc<Identity>>,
-    /// Its user when that was found out.
+    /// Its user at the time of that identity.
     pub(super) identified_as: u32,
     pub(super) activation: Option<ActivationIndex>,
-    /// Whether it has asked for a connection.
+    /// True once it asked for a connection.
     pub(super) has_connected: bool,
-    /// Its fork, in nanoseconds since boot, where it was seen.
+    /// Time of its fork, nanoseconds since boot, if known.
     pub forked_ns: Option<u64>,
-    /// How often it became another program.
+    /// Count of its execs.
     pub execs: u32,
-    /// When it last did, nanoseconds since boot.
+    /// Time of the last exec, nanoseconds since boot.
     pub(super) executed_ns: u64,
-    /// When and how it ended.
+    /// Time and status of its end.
     pub ended: Option<(u64, Exit)>,
-    /// Every name it ever had: comm of any thread, base names of executable, script and `argv[0]`.
+    /// All names it ever had: comm of any thread; base names of executable, script and `argv[0]`.
     pub names: Vec<Arc<[u8]>>,
 }
 
 impl Process {
-    /// Makes a process that nothing is known about but its identity and user.
+    /// Makes a process with an identity and a user, and no other known fact.
     pub(super) fn new(id: ProcessId, user: u32) -> Process {
         Process {
             id,
@@ -167,13 +169,13 @@ impl Process {
         matches!(self.because, Because::Rule(_))
     }
 
-    /// Whether it ran at the end of the recording.
+    /// True if it ran at the end of the recording.
     pub fn is_running(&self) -> bool {
         self.ended.is_none()
     }
 
-    /// The container that its cgroup is of: what container managers name a cgroup after is 64 hexadecimal
-    /// digits, of which twelve are enough to tell containers apart.
+    /// Returns the id of its container, cut to twelve digits. Container managers name a cgroup after
+    /// an id of 64 hexadecimal digits.
     pub fn container(&self) -> Option<&[u8]> {
         const DIGITS: usize = 64;
         const SHOWN: usize = 12;
@@ -185,7 +187,7 @@ impl Process {
 
     pub(super) fn add_name(&mut self, name: &[u8], pool: &mut Pool) {
         if !name.is_empty() && !self.names.iter().any(|known| **known == *name) {
-            // Few have a second one, and vectors grow by four.
+            // Few processes have a second name, and vectors grow by four.
             self.names.reserve_exact(1);
             self.names.push(pool.bytes(name));
         }
@@ -203,7 +205,7 @@ impl Process {
         }
     }
 
-    /// Sets the cgroup. Returns `true` if that is of another unit than before.
+    /// Sets the cgroup. Returns `true` if the unit changed.
     pub(super) fn set_cgroup(&mut self, path: &[u8]) -> bool {
         if *self.cgroup == *path {
             return false;
@@ -215,7 +217,7 @@ impl Process {
         is_other
     }
 
-    /// Sets the user that an event shows it with.
+    /// Sets the user, and keeps the former one.
     pub(super) fn set_user(&mut self, user: u32) {
         if self.user == user {
             return;
@@ -227,18 +229,18 @@ impl Process {
     }
 }
 
-/// What follows the last slash.
+/// Returns the part behind the last slash.
 pub(super) fn base_name(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
 }
 
-/// A start time as /proc shows it: in hundredths of a second, rounded down.
+/// Rounds a start time down to hundredths of a second, as /proc does.
 pub(super) fn rounded(start_ns: u64) -> u64 {
     const TICK: u64 = 10_000_000;
     start_ns / TICK * TICK
 }
 
-/// The unit that a cgroup path names: its last component that ends like one.
+/// Returns the unit of a cgroup path: the last component with the suffix of a unit.
 pub(super) fn unit_of(cgroup: &[u8]) -> Option<Arc<[u8]>> {
     cgroup
         .rsplit(|byte| *byte == b'/')

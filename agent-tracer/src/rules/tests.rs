@@ -78,7 +78,7 @@ fn the_built_in_rules_name_the_daemons_and_nothing_else() {
         "/opt/omi/bin/omiengine | omiengine, -d, --logfilefd, 3 | omi => omi",
         "/opt/omi/bin/omiagent | omiagent, 9, 10, --destdir, / | omsagent | omid.service => omi",
         "/usr/bin/dash | /bin/sh, /opt/omi/bin/support/installssllinks | root | omid.service => omi",
-        // A daemon of another unit that stands in omi's: what it is tells more than where it is.
+        // A daemon of another unit that is in omi's: its program is more specific than its unit.
         "/opt/microsoft/omsagent/ruby/bin/ruby | ruby, /opt/microsoft/omsagent/bin/omsagent | omsagent | omid.service => omsagent",
         "/opt/microsoft/omsagent/ruby/bin/ruby | /opt/microsoft/omsagent/ruby/bin/ruby, /opt/microsoft/omsagent/bin/omsagent, -d, x.pid, --no-supervisor | omsagent => omsagent",
         "/usr/bin/sudo | sudo, tailfilereader.rb | root | omsagent-0a1b-2c.service => omsagent",

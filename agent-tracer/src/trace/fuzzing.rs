@@ -1,4 +1,4 @@
-//! Decodes stored events from bytes alone, for fuzzing: no checksum keeps bytes away from the decoder.
+//! Decodes stored events without blocks and checksums, so that fuzzing reaches the decoder.
 
 use super::envelope::EventCoder;
 use crate::event::Event;

@@ -1,5 +1,5 @@
-//! The beginning of a trace: tells a trace from anything else, and a format that is known from
-//! a newer one. It does not read events, and opens nothing whose first block is damaged.
+//! Reads the beginning of a trace: recognizes the magic, the format version and the first block. It
+//! reads no events.
 
 use std::io::{self, Read};
 
@@ -13,7 +13,7 @@ use super::{FORMAT_VERSION, Header, MAGIC};
 /// Bytes before the first block: magic and version.
 const PREFIX_BYTES: usize = MAGIC.len() + 4;
 
-/// Why a trace cannot be read at all.
+/// Errors that prevent reading a trace at all.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file cannot be opened or read.
@@ -21,23 +21,24 @@ pub enum OpenError {
     Io {
         /// The file.
         name: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// There is nothing in it.
+    /// The file is empty.
     #[error("{0} is empty: was its recording stopped before it began?")]
     Empty(String),
-    /// It begins with something else.
+    /// The file has another magic.
     #[error("{name} is not a trace: it {found}")]
     NotATrace {
         /// The file.
         name: String,
-        /// What it is instead, and what to try.
+        /// Its likely kind, and a remedy.
         found: &'static str,
     },
-    /// Its version is not known here.
+    /// The format is newer than this version.
     #[error(
-        "{name} was written in format {format} by a newer tracer; this one reads up to format {FORMAT_VERSION}: update it"
+        "{name} was written in format {format} by a newer tracer; \
+         this one reads up to format {FORMAT_VERSION}: update it"
     )]
     Newer {
         /// The file.
@@ -45,29 +46,30 @@ pub enum OpenError {
         /// Its format.
         format: u32,
     },
-    /// It is a trace and its first block is not intact. Without it, blocks cannot be told
-    /// to belong to the trace.
+    /// The first block is damaged. Without it, no other block can be recognized as part of the
+    /// trace.
     #[error(
-        "{name} is a trace whose first block, with the circumstances of the recording, {found}: copy it again from where it was recorded"
+        "{name} is a trace whose first block, with the circumstances of the recording, {found}: \
+         copy it again from where it was recorded"
     )]
     HeaderDamaged {
         /// The file.
         name: String,
-        /// In which way.
+        /// The kind of damage.
         found: &'static str,
     },
 }
 
-/// What is known of a trace before its events.
+/// Facts about a trace from before its events.
 pub(super) struct Opened {
     pub header: Header,
     pub format: u32,
-    /// What all its blocks have in common.
+    /// The mark that all its blocks share.
     pub trace: u32,
     pub unpacker: Unpacker,
 }
 
-/// Why a stream is refused, before it has a name.
+/// Problems of a stream, without its name.
 pub(super) enum OpenProblem {
     Empty,
     NotATrace(&'static str),
@@ -76,7 +78,7 @@ pub(super) enum OpenProblem {
 }
 
 impl OpenProblem {
-    pub(super) fn of(self, name: String) -> OpenError {
+    pub(super) fn with_name(self, name: String) -> OpenError {
         match self {
             OpenProblem::Empty => OpenError::Empty(name),
             OpenProblem::NotATrace(found) => OpenError::NotATrace { name, found },
@@ -86,12 +88,12 @@ impl OpenProblem {
     }
 }
 
-/// Reads magic, version and first block, and takes them off the input.
+/// Reads magic, version and first block, and consumes them.
 pub(super) fn open<R: Read>(input: &mut Lookahead<R>) -> io::Result<Result<Opened, OpenProblem>> {
     input.fill(PREFIX_BYTES)?;
     let format = match prefix(input.window()) {
         Ok(format) => format,
-        Err(refusal) => return Ok(Err(refusal)),
+        Err(problem) => return Ok(Err(problem)),
     };
     input.take(PREFIX_BYTES);
     input.fill(HEADER_BYTES)?;

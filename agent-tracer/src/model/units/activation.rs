@@ -5,39 +5,40 @@ use std::sync::Arc;
 
 use super::{Request, Writer};
 
-/// Why processes run that nobody but PID 1 or cron forked.
+/// The start of processes that PID 1 or cron forked, with its cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Activation {
-    /// The unit; none for a job of cron.
+    /// The unit; `None` for a job of cron.
     pub unit: Option<Arc<[u8]>>,
-    /// What is behind it.
+    /// The cause.
     pub cause: Cause,
-    /// When it began, nanoseconds since boot.
+    /// Time of its begin, nanoseconds since boot.
     pub(super) opened_ns: u64,
-    /// Whether systemd told of a job for it.
+    /// True if systemd reported a job for it.
     pub(super) has_job: bool,
 }
 
-/// What is behind an activation, as far as can be told.
+/// Causes of an activation. All are inferred.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// systemd, for reasons of its own.
+    /// Unknown: systemd has reasons of its own.
     Unknown,
     /// A process asked for it.
     Request(Request),
-    /// A timer, socket or path unit that triggers it, and who wrote that during the recording.
+    /// A timer, socket or path unit triggers it: that unit, and the writer of its file during the
+    /// recording.
     Trigger(Arc<[u8]>, Option<Writer>),
-    /// systemd started it again, after this.
+    /// systemd started it again, after this cause.
     Again(Arc<Cause>),
-    /// Its unit file was written during the recording, and something that systemd does on its own, such as a
-    /// dependency, did the rest.
+    /// Its unit file was written during the recording, and systemd started it by itself, such as for
+    /// a dependency.
     Written(Writer),
-    /// cron ran a job of a table, or a script, that was written during the recording.
+    /// cron ran a job or a script that was written during the recording.
     Job(Writer),
 }
 
 impl Cause {
-    /// The request that is behind it in the end.
+    /// Returns the request behind it, through restarts.
     pub fn request(&self) -> Option<&Request> {
         match self {
             Cause::Request(request) => Some(request),
@@ -61,7 +62,7 @@ impl ActivationIndex {
     }
 }
 
-/// Whether a request is a later one than what an activation is known to be for.
+/// True if a request is newer than the one that an activation is known to be for.
 pub(super) fn is_newer(request: Option<&Request>, activation: &Activation) -> bool {
     let Some(request) = request else {
         return false;

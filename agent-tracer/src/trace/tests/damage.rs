@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Cut anywhere: every block that is whole is read, and the tear is told unless it is between
+/// Cut anywhere: every complete block is read, and the tear is reported unless it is between
 /// blocks.
 #[test]
 fn torn() {
@@ -88,7 +88,7 @@ fn bytes_missing_and_added() {
     assert_eq!(sequences(&read(&zeros).unwrap()), Vec::from_iter(1..=12));
 }
 
-/// What a program passes as an argument is not taken for a block, even where damage makes the
+/// An argument of a program is not taken for a block, even where damage makes the
 /// reader search.
 #[test]
 fn forged() {
