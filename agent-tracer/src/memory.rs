@@ -1,8 +1,8 @@
 //! Bounds the memory for reading a trace, even a hostile one.
 //!
 //! A decoded message can be a hundred times as large as its bytes, and zstd packs a thousand to
-//! one. A check of each count could be forgotten somewhere. So the allocator itself is watched, which
-//! bounds the decoder, the model and every view together.
+//! one. A check of each count could be forgotten somewhere. So the allocator itself is watched,
+//! which bounds the decoder, the model and every view together.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs::File;
@@ -36,7 +36,8 @@ static SUBJECT: OnceLock<String> = OnceLock::new();
 /// Without /proc the resident memory is unknown, and nothing is bounded.
 pub struct Watched;
 
-/// Bounds this process to the memory for a trace of `length` bytes. A longer trace raises the bound.
+/// Bounds this process to the memory for a trace of `length` bytes. A longer trace raises the
+/// bound.
 ///
 /// The bound lasts until the process ends, so it covers the views, too. It has an effect only in a
 /// program with [`Watched`] as its global allocator.

@@ -154,7 +154,8 @@ impl RuleSet {
         Self::default()
     }
 
-    /// Adds the rules of one file. A tree may continue in another file. On an error, nothing is added.
+    /// Adds the rules of one file. A tree may continue in another file. On an error, nothing is
+    /// added.
     ///
     /// # Errors
     ///

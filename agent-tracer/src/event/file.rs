@@ -56,5 +56,6 @@ impl FileAction {
     }
 }
 
-/// Length of a digest in [`FileEvent::jobs`], in bytes: enough that no two jobs of a machine share one.
+/// Length of a digest in [`FileEvent::jobs`], in bytes: enough that no two jobs of a machine share
+/// one.
 pub const JOB_DIGEST_BYTES: usize = 8;

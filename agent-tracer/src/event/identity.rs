@@ -1,6 +1,7 @@
 //! Declares the identity of an executed file, and the view that its path belongs to.
 
-/// The file behind an executable's path, and the view that the path belongs to. Absent in old traces.
+/// The file behind an executable's path, and the view that the path belongs to. Absent in old
+/// traces.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, prost::Message)]
 pub struct Identity {
     /// Device of the executable: 12 bits of the major number, then 20 of the minor.

@@ -3,7 +3,8 @@
 //! Every fact that is not deterministic is an event: records of the kernel, pre-existing processes,
 //! names of users, the end of the command, losses. So a view is a function of the events alone.
 //!
-//! Each kind is a protobuf message. Old readers skip unknown kinds, and new readers read old traces.
+//! Each kind is a protobuf message. Old readers skip unknown kinds, and new readers read old
+//! traces.
 
 #[cfg(feature = "capture")]
 mod assemble;
@@ -41,8 +42,8 @@ pub use unit::{LoadedUnit, Unit, UnitAction, Units};
 pub struct ProcessId {
     /// Thread group id in the recorder's PID namespace; 0 for an event without a process.
     pub pid: u32,
-    /// Nanoseconds from boot to its start (`task_struct.start_boottime` of its leader). /proc gives it
-    /// in hundredths of a second only.
+    /// Nanoseconds from boot to its start (`task_struct.start_boottime` of its leader). /proc gives
+    /// it in hundredths of a second only.
     pub start_ns: u64,
 }
 

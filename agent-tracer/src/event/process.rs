@@ -139,7 +139,8 @@ pub struct SnapshotProcess {
     /// True if arguments are missing at the end.
     #[prost(bool, tag = "9")]
     pub truncated: bool,
-    /// Which file the executable is, and whose view its path is of; absent for a kernel thread.
+    /// The file behind the executable, and the view that its path belongs to; absent for a kernel
+    /// thread.
     #[prost(message, optional, tag = "10")]
     pub identity: Option<Identity>,
 }

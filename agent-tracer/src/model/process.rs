@@ -174,8 +174,8 @@ impl Process {
         self.ended.is_none()
     }
 
-    /// Returns the id of its container, cut to twelve digits. Container managers name a cgroup after
-    /// an id of 64 hexadecimal digits.
+    /// Returns the id of its container, cut to twelve digits. Container managers name a cgroup
+    /// after an id of 64 hexadecimal digits.
     pub fn container(&self) -> Option<&[u8]> {
         const DIGITS: usize = 64;
         const SHOWN: usize = 12;

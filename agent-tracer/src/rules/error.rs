@@ -1,5 +1,5 @@
-//! Describes errors in a rules file with their place, in the form that editors jump to. Quotations are
-//! short: a hostile file could fill the terminal with its own text.
+//! Describes errors in a rules file with their place, in the form that editors jump to. Quotations
+//! are short: a hostile file could fill the terminal with its own text.
 
 use std::ops::Range;
 

@@ -4,8 +4,8 @@
 /// Bytes of a block header.
 pub(super) const HEADER_BYTES: usize = 40;
 
-/// The first bytes of each block, which a reader searches for after damage. They differ from text and
-/// from the start of a zstd frame.
+/// The first bytes of each block, which a reader searches for after damage. They differ from text
+/// and from the start of a zstd frame.
 pub(super) const BLOCK_MAGIC: [u8; 4] = [0xb7, b'T', b'B', 0xd1];
 
 /// Limit of bytes in the payload of a block, compressed or not. One event may be that large: the

@@ -83,8 +83,8 @@ pub struct NewFile {
 impl NewFile {
     /// Creates `path` anew, with mode 0600, for writing and reading.
     ///
-    /// With `overwrite`, [`NewFile::publish`] replaces a regular file of that name. That file is not
-    /// truncated and reused: its other names and open descriptors would get the trace.
+    /// With `overwrite`, [`NewFile::publish`] replaces a regular file of that name. That file is
+    /// not truncated and reused: its other names and open descriptors would get the trace.
     ///
     /// `owner` is the user and the group to give the file to: the caller of sudo. Systems without
     /// modes and owners ignore it.

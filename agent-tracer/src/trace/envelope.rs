@@ -7,7 +7,7 @@
 //! |---|---|
 //! | time | that of the event before |
 //! | process id | that of the event before |
-//! | start of the process | that of the last event with this process id; else the time of this event |
+//! | start of process | that of the last event with this process id; else the time of this event |
 //!
 //! Each group begins with zeros. The coder remembers one process for each low byte of an id. A
 //! process without an entry has most likely just been forked.
@@ -40,8 +40,8 @@ pub(super) struct Envelope {
     kind: Option<EventKind>,
 }
 
-/// The fields of [`Envelope`] without the kind, to encode a borrowed event. The encoding of a message
-/// is that of its fields in a row.
+/// The fields of [`Envelope`] without the kind, to encode a borrowed event. The encoding of a
+/// message is that of its fields in a row.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 struct Stamp {
     #[prost(sint64, tag = "1")]
@@ -119,8 +119,8 @@ impl EventCoder {
         written
     }
 
-    /// Decodes the event at the front of `bytes`. The outer option is `None` for a malformed event, the
-    /// inner one for an unknown kind.
+    /// Decodes the event at the front of `bytes`. The outer option is `None` for a malformed event,
+    /// the inner one for an unknown kind.
     pub(super) fn decode(&mut self, bytes: &mut &[u8]) -> Option<Option<Event>> {
         let length = prost::decode_length_delimiter(&mut *bytes).ok()?;
         let (message, rest) = bytes.split_at_checked(length)?;

@@ -27,8 +27,8 @@ pub struct Header {
     /// the same.
     #[prost(string, tag = "6")]
     pub boot_id: String,
-    /// `CLOCK_REALTIME` minus `CLOCK_BOOTTIME` at the start, nanoseconds: the time since 1970 minus the
-    /// time since boot.
+    /// `CLOCK_REALTIME` minus `CLOCK_BOOTTIME` at the start, nanoseconds: the time since 1970 minus
+    /// the time since boot.
     #[prost(int64, tag = "7")]
     pub clock_offset_ns: i64,
     /// `CLOCK_BOOTTIME` at the start, nanoseconds.
@@ -70,8 +70,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// Computes the id of the recording, the same on every machine: a UUID (version 8) from the SHA-256
-    /// of boot id and start time.
+    /// Computes the id of the recording, the same on every machine: a UUID (version 8) from the
+    /// SHA-256 of boot id and start time.
     pub fn recording_id(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(self.boot_id.as_bytes());

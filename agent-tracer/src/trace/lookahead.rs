@@ -3,7 +3,8 @@
 
 use std::io::{self, Read};
 
-/// Bytes to read at a time. The buffer grows with the bytes that arrive, never with a stated length.
+/// Bytes to read at a time. The buffer grows with the bytes that arrive, never with a stated
+/// length.
 const CHUNK: usize = 128 << 10;
 
 /// Largest buffer to keep, bytes. A larger one held a large snapshot, and is freed after it.
@@ -57,8 +58,8 @@ impl<R: Read> Lookahead<R> {
         Ok(())
     }
 
-    /// Moves the window to the front, and makes room behind it. The buffer grows by half, so it is at
-    /// most twice as large as its content.
+    /// Moves the window to the front, and makes room behind it. The buffer grows by half, so it is
+    /// at most twice as large as its content.
     fn make_room(&mut self, wanted: usize) {
         self.buffer.drain(..self.taken);
         self.taken = 0;

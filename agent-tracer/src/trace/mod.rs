@@ -48,8 +48,8 @@ pub use open::OpenError;
 pub use reader::{Gap, Item, ReadError, Reader};
 pub use writer::{FLUSH_AFTER, Finished, Output, WriteFailure, Writer, hint};
 
-/// The first bytes of every trace. As in PNG, a byte above 127 distinguishes them from text. The line
-/// ends and the Ctrl-Z reveal a copy by a program that rewrites text.
+/// The first bytes of every trace. As in PNG, a byte above 127 distinguishes them from text. The
+/// line ends and the Ctrl-Z reveal a copy by a program that rewrites text.
 pub const MAGIC: [u8; 8] = [0x89, b'T', b'R', b'C', b'R', b'\r', b'\n', 0x1a];
 
 /// The format that this library writes, and the newest one that it reads.

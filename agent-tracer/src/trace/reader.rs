@@ -96,7 +96,8 @@ impl Reader<File> {
 }
 
 impl<R: Read> Reader<R> {
-    /// Reads a trace from any stream, such as a pipe; it needs no buffer. `name` names it in errors.
+    /// Reads a trace from any stream, such as a pipe; it needs no buffer. `name` names it in
+    /// errors.
     pub fn new(stream: R, name: impl Into<String>) -> Result<Reader<R>, OpenError> {
         let mut input = Lookahead::new(stream);
         let name = name.into();
@@ -152,8 +153,8 @@ impl<R: Read> Reader<R> {
         self.unknown_events
     }
 
-    /// True once it has read the last block of a complete recording. False after the last item means
-    /// that the recording was killed, ran out of space, or still goes on.
+    /// True once it has read the last block of a complete recording. False after the last item
+    /// means that the recording was killed, ran out of space, or still goes on.
     pub fn is_finished(&self) -> bool {
         self.finished
     }

@@ -174,8 +174,8 @@ impl<O: Output> Writer<O> {
         })
     }
 
-    /// Appends an event, which reaches the file with its block: see [`FLUSH_AFTER`]. After a failure it
-    /// only counts the event.
+    /// Appends an event, which reaches the file with its block: see [`FLUSH_AFTER`]. After a
+    /// failure it only counts the event.
     ///
     /// A [`Lost`] event replaces an event of more than 64 MiB.
     pub fn append(&mut self, event: &Event, now: Instant) {
@@ -233,7 +233,7 @@ impl<O: Output> Writer<O> {
         self.length
     }
 
-    /// What went wrong, if anything did: nothing is written since.
+    /// Returns the error after which nothing was written, if any.
     pub fn failure(&self) -> Option<&WriteFailure> {
         self.failure.as_ref()
     }
@@ -291,8 +291,8 @@ impl<O: Output> Writer<O> {
         self.coder = EventCoder::default();
     }
 
-    /// Puts the header before the payload in `stored`, and writes both at once. So a kill of the recorder
-    /// tears at most one block.
+    /// Puts the header before the payload in `stored`, and writes both at once. So a kill of the
+    /// recorder tears at most one block.
     fn write_block(&mut self, kind: BlockKind, codec: Codec, part: u16) {
         let payload = self.stored.get(HEADER_BYTES..).unwrap_or_default();
         let header = checked_length(payload).and_then(|stored_length| {

@@ -30,8 +30,8 @@ pub enum Cause {
     Trigger(Arc<[u8]>, Option<Writer>),
     /// systemd started it again, after this cause.
     Again(Arc<Cause>),
-    /// Its unit file was written during the recording, and systemd started it by itself, such as for
-    /// a dependency.
+    /// Its unit file was written during the recording, and systemd started it by itself, such as
+    /// for a dependency.
     Written(Writer),
     /// cron ran a job or a script that was written during the recording.
     Job(Writer),

@@ -130,7 +130,8 @@ fn a_new_unit_is_a_tree_of_its_own() {
     }
     assert_eq!(
         because(&model, life(&model, 7)),
-        "unit acme-agent.service, started by /bin/systemctl enable --now acme-agent [pid 6] (inferred)"
+        "unit acme-agent.service, started by /bin/systemctl enable --now acme-agent [pid 6] \
+         (inferred)"
     );
 }
 
@@ -225,7 +226,7 @@ fn a_session_of_su_is_no_activation() {
 }
 
 mod reported {
-    //! The same, where systemd and fanotify tell what they do.
+    //! Tests the same, with reports by systemd and fanotify.
 
     use super::{enters, event, exec, fork, id, life, model};
     use crate::{

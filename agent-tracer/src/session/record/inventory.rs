@@ -111,8 +111,8 @@ impl Recorder<'_> {
         }
     }
 
-    /// Takes the processes that have a changed file open for writing, such as a log. fanotify reports
-    /// a write only when the file is closed.
+    /// Takes the processes that have a changed file open for writing, such as a log. fanotify
+    /// reports a write only when the file is closed.
     fn take_holders(&mut self, parts: &[FilesCompared]) {
         let model = &self.session.model;
         let all = parts.iter().flat_map(|part| &part.differences);

@@ -32,8 +32,8 @@ use crate::{
     trace,
 };
 
-/// Limit of remembered addresses: a scan of a whole network would make the recorder grow. An address
-/// that was forgotten is tagged again.
+/// Limit of remembered addresses: a scan of a whole network would make the recorder grow. An
+/// address that was forgotten is tagged again.
 const TAGGED_LIMIT: usize = 65_536;
 
 /// A recording that is being made.
@@ -126,7 +126,8 @@ impl Recorder<'_> {
         }
     }
 
-    /// Takes what is waiting, at most `limit` records. The time of the last one, if more may be there.
+    /// Takes what is waiting, at most `limit` records. The time of the last one, if more may be
+    /// there.
     pub(super) fn drain(&mut self, limit: usize) -> Option<u64> {
         let mut waiting = Vec::new();
         let more = self.capture.drain(limit, |told| waiting.push(told));
@@ -142,7 +143,8 @@ impl Recorder<'_> {
         match told {
             Told::Event(event) => {
                 let boot_ns = event.boot_ns;
-                // systemd tells of a job after it was asked for it, and before it forks for it: between the two.
+                // systemd tells of a job after it was asked for it, and before it forks for it:
+                // between the two.
                 self.take_units(boot_ns);
                 if let Some(spoken) = self.sniffer.ended(&event) {
                     self.take(spoken);
@@ -218,7 +220,7 @@ impl Recorder<'_> {
         self.drain_all();
         let (event, unowned) = sources::sockets(found, &self.session.model, &mut self.capture);
         self.take(event);
-        // In a PID namespace, the holder may be outside, and is none of its business.
+        // In a PID namespace, the holder may be outside, so this is not a loss.
         if !self.capture.plan().inside_pid_namespace {
             self.note_lost("connection from before, without owner", unowned);
         }

@@ -24,8 +24,8 @@ use crate::{
     event::{CommandStarted, EndReason, Event, EventKind, UnitFollowed},
 };
 
-/// Interval between two polls of the ring buffer, and the delay of a live view. The kernel wakes the
-/// recorder only when the buffer fills up.
+/// Interval between two polls of the ring buffer, and the delay of a live view. The kernel wakes
+/// the recorder only when the buffer fills up.
 pub(super) const POLL_EVERY: Duration = Duration::from_millis(20);
 
 /// Interval between two polls for losses, of a dozen system calls each.

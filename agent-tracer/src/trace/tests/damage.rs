@@ -128,7 +128,8 @@ fn refused() {
     newer[8] = 2;
     assert_eq!(
         message(&newer),
-        "t.trace was written in format 2 by a newer tracer; this one reads up to format 1: update it"
+        "t.trace was written in format 2 by a newer tracer; this one reads up to format 1: update \
+         it"
     );
     let name = std::path::Path::new("/nonexistent/t.trace");
     assert!(

@@ -1,4 +1,5 @@
-//! Traces of any events and of any bytes: what is written is read, and nothing makes a reader panic.
+//! Traces of any events and of any bytes: what is written is read, and nothing makes a reader
+//! panic.
 
 use std::io::Read;
 
@@ -31,7 +32,7 @@ proptest! {
         }
         writer.finish().unwrap();
         let expected: Vec<_> =
-            events.into_iter().map(|(event, _)| event).enumerate().map(|(at, event)| (at as u64 + 1, event)).collect();
+            (1..).zip(events.into_iter().map(|(event, _)| event)).collect();
         prop_assert_eq!(&read(&file).unwrap().events, &expected);
         let items = Reader::new(Slow(&file), "").unwrap().map(Result::unwrap);
         prop_assert_eq!(items.count(), expected.len());
