@@ -1,5 +1,4 @@
-//! Applies events to the model: finds the process of each event, and hands the facts to the parts
-//! that keep them.
+//! Applies events to the model: finds the process of each, and hands its facts to the parts.
 
 use super::{CommandEnd, Model, ProcessIndex, attribution, download::Moment, ledger::Truncation};
 use crate::event::{

@@ -56,7 +56,7 @@ impl Attribution {
         }
     }
 
-    /// Stores the name of a user, and looks the rules up for the user's processes: the name can
+    /// Stores the name of a user, and looks the rules up for the user's processes. The name can
     /// become known after the process.
     pub(super) fn name_user(&mut self, named: &UserNamed, processes: &mut Processes) {
         self.users.insert(named.user, named.name.clone());

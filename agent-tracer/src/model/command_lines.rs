@@ -1,4 +1,4 @@
-//! Finds the program that was given an argument, for changes that nothing else explains.
+//! Finds the program that got an argument, for changes without another explanation.
 
 use indexmap::IndexMap;
 
@@ -29,8 +29,9 @@ impl<'a> CommandLines<'a> {
         }
     }
 
-    /// Finds the last process with this text in an argument, or the process that made it run: a
-    /// fork keeps the names of its parent until it executes another program.
+    /// Finds the last process with this text in an argument, or the process that made it run.
+    ///
+    /// The names of a process include those of a fork, until that executes another program.
     pub fn last_with(&self, text: &[u8]) -> Option<ProcessIndex> {
         let finder = memchr::memmem::Finder::new(text);
         let has_text = |argv: &[Vec<u8>]| {

@@ -191,8 +191,8 @@ impl Downloads {
     /// Returns the files whose writer had received data, and which another process, or a later
     /// program of the same, executed. They are in the order of their first executions.
     ///
-    /// The search runs at the end. fanotify reports a file a little later than the kernel reports
-    /// its execution, and the bytes of a connection are known when it closes.
+    /// The search runs at the end, for two reasons. fanotify reports a file a little later than the
+    /// kernel reports its execution. The bytes of a connection are known when it closes.
     pub(super) fn find(&self, processes: &Processes, connections: &[Connection]) -> Vec<Download> {
         let mut found: Vec<Download> = Vec::new();
         if self.versions.is_empty() {

@@ -1,4 +1,4 @@
-//! Judges the file that a process executes: a rule's path may mean another file, and others than
+//! Judges the file that a process executes. A rule's path may mean another file, and others than
 //! root may have made it.
 
 use std::sync::Arc;
@@ -68,8 +68,7 @@ impl Process {
 }
 
 impl Processes {
-    /// True if a process is a service manager: the first process, or one that it started for the
-    /// units of a user.
+    /// True for a service manager: the first process, or one that it started for a user's units.
     pub(super) fn is_manager(&self, index: ProcessIndex) -> bool {
         let process = &self[index];
         self.is_first(process.id.pid)

@@ -160,9 +160,9 @@ impl Model {
         names
     }
 
-    /// True if a tree is the system's own, beside what was recorded. A recording without a command
-    /// is of the system itself.
-    pub fn is_beside(&self, tree: &str) -> bool {
+    /// True for the system's tree beside a recorded command. Without a command, the recording is of
+    /// the system itself.
+    pub fn is_background(&self, tree: &str) -> bool {
         self.command().is_some() && tree == SYSTEM
     }
 
@@ -249,8 +249,8 @@ impl Model {
         request::last_to_turn_off(unit, &self.processes)
     }
 
-    /// True if a change of a file matters for downloads, so that it is recorded even where no file
-    /// is watched.
+    /// True if a change of a file matters for downloads. Then it is recorded even outside the
+    /// watched roots.
     pub fn concerns_download(
         &self,
         by: Option<ProcessIndex>,

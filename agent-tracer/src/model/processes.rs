@@ -218,8 +218,9 @@ impl Processes {
         self.by_id.insert(event.process, index);
     }
 
-    /// Sets the parent of a process, unless the parent descends from that process: a snapshot is
-    /// not taken at one instant, and a trace may be forged.
+    /// Sets the parent of a process, unless the parent descends from that process.
+    ///
+    /// That would be possible: a snapshot is not taken at one instant, and a trace may be forged.
     fn adopt(&mut self, child: ProcessIndex, parent: ProcessIndex) {
         if parent != child && !self.ancestors(parent).any(|above| above == child) {
             self[child].parent = Some(parent);

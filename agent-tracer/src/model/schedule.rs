@@ -1,6 +1,6 @@
-//! Tracks files written during the recording that run later, with their writers: unit files, tables
-//! of cron jobs, scripts in cron's directories. When cron runs one, the process belongs to the
-//! writer's tree.
+//! Tracks files written during the recording that run later, with their writers. These are unit
+//! files, tables of cron jobs, and scripts in cron's directories. When cron runs one, the process
+//! belongs to the writer's tree.
 
 use std::{collections::BTreeMap, sync::Arc};
 

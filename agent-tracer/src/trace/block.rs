@@ -50,8 +50,8 @@ impl BlockKind {
 pub(super) enum Codec {
     /// Uncompressed.
     Raw,
-    /// A piece of a zstd stream that begins with the first block of the group and is flushed at the
-    /// end of each. The frame is never ended.
+    /// A piece of a zstd stream. The stream begins with the group, and is flushed at the end of
+    /// each block. The frame never ends.
     Zstd,
     /// A codec of a newer `tracer`.
     Unknown(u8),

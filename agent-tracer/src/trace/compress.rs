@@ -7,19 +7,24 @@ use zstd::stream::raw::{CParameter, DParameter, Decoder, Encoder, InBuffer, Oper
 
 use super::block::Codec;
 
-/// Level of compression, measured on a million synthetic events of package installs, 30 events a
-/// block: level 1 takes
-/// 19.9 bytes and 0.38 µs an event, encoding included, level 2 19.4 bytes and 0.39 µs, level 3
-/// 19.0 bytes and 0.45 µs; with full blocks 15.9 and 0.19 against 15.1 and 0.26. Recording
-/// competes with what it records, so time counts for more.
+/// Level of compression. Recording competes with the recorded programs, so time counts for more
+/// than size.
+///
+/// Measured on a million synthetic events of package installs, encoding included, for each event:
+///
+/// | level | 30 events a block | full blocks |
+/// |---|---|---|
+/// | 1 | 19.9 bytes, 0.38 µs | 15.9 bytes, 0.19 µs |
+/// | 2 | 19.4 bytes, 0.39 µs | |
+/// | 3 | 19.0 bytes, 0.45 µs | 15.1 bytes, 0.26 µs |
 const LEVEL: i32 = 1;
 
 /// Logarithm of the window: 256 KiB, a whole group. Recording 10 million events raised the peak
 /// memory of a process by 0.7 MiB, all of the writer included.
 const WINDOW_LOG: u32 = 18;
 
-/// Limit of a reader's window, 8 MiB: more than any writer uses, and less than a forged stream
-/// could ask for (2 GiB).
+/// Limit of a reader's window, 8 MiB. It is more than any writer uses, and less than a forged
+/// stream could ask for (2 GiB).
 const WINDOW_LOG_LIMIT: u32 = 23;
 
 /// Bytes by which the output grows. The length that a block states is never reserved ahead.

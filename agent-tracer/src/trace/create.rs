@@ -12,24 +12,31 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
     /// The file exists, and replacing it was not asked for.
-    #[error("{} exists: choose another name with -o, or add --force to overwrite it", .0.display())]
+    #[error(
+        "cannot create {}: it exists\n\
+         hint: choose another name with -o, or add --force to overwrite it",
+        .0.display()
+    )]
     Exists(PathBuf),
     /// The name is that of a symbolic link.
     #[error(
-        "{} is a symbolic link, and a trace is not written through one: \
-         choose another name with -o",
+        "cannot create {}: it is a symbolic link, and a trace is not written through one\n\
+         hint: choose another name with -o",
         .0.display()
     )]
     Symlink(PathBuf),
     /// The name is that of a directory.
-    #[error("{} is a directory: name a file in it with -o", .0.display())]
+    #[error("cannot create {}: it is a directory\nhint: name a file in it with -o", .0.display())]
     Directory(PathBuf),
     /// The name is that of a device, a pipe or a socket.
-    #[error("{} is not a regular file: choose another name with -o", .0.display())]
+    #[error(
+        "cannot create {}: it is not a regular file\nhint: choose another name with -o",
+        .0.display()
+    )]
     NotRegular(PathBuf),
     /// The directory does not exist.
     #[error(
-        "cannot create {}: there is no directory {}: create it, or choose another with -o",
+        "cannot create {}: there is no directory {}\nhint: create it, or choose another with -o",
         .file.display(), .directory.display()
     )]
     NoDirectory {
@@ -40,16 +47,20 @@ pub enum CreateError {
     },
     /// The directory does not let this user create files.
     #[error(
-        "cannot create {}: permission denied: choose a directory that you may write to with -o",
+        "cannot create {}: permission denied\n\
+         hint: choose a directory that you may write to with -o",
         .0.display()
     )]
     Permission(PathBuf),
     /// The file system is read-only.
-    #[error("cannot create {}: the file system is read-only: choose another with -o", .0.display())]
+    #[error(
+        "cannot create {}: the file system is read-only\nhint: choose another with -o",
+        .0.display()
+    )]
     ReadOnly(PathBuf),
     /// The owner of the new file cannot be changed, and the file was removed again.
     #[error(
-        "cannot give {} to user {user}: {source}: choose a local disk with -o",
+        "cannot give {} to user {user}: {source}\nhint: choose a local disk with -o",
         .file.display()
     )]
     Owner {
@@ -61,7 +72,7 @@ pub enum CreateError {
         source: io::Error,
     },
     /// Another error.
-    #[error("cannot create {}: {source}: choose another place with -o", .file.display())]
+    #[error("cannot create {}: {source}\nhint: choose another place with -o", .file.display())]
     Other {
         /// The file.
         file: PathBuf,

@@ -70,8 +70,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// Computes the id of the recording, the same on every machine: a UUID (version 8) from the
-    /// SHA-256 of boot id and start time.
+    /// Computes the id of the recording, the same on every machine. It is a UUID (version 8) from
+    /// the SHA-256 of boot id and start time.
     pub fn recording_id(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(self.boot_id.as_bytes());

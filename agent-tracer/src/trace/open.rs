@@ -17,7 +17,7 @@ const PREFIX_BYTES: usize = MAGIC.len() + 4;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file cannot be opened or read.
-    #[error("cannot read {name}: {source}: check the name and its permissions")]
+    #[error("cannot read {name}: {source}\nhint: check the name and its permissions")]
     Io {
         /// The file.
         name: String,
@@ -25,10 +25,10 @@ pub enum OpenError {
         source: io::Error,
     },
     /// The file is empty.
-    #[error("{0} is empty: was its recording stopped before it began?")]
+    #[error("cannot read {0}: it is empty\nhint: its recording was stopped before it began")]
     Empty(String),
     /// The file has another magic.
-    #[error("{name} is not a trace: it {found}")]
+    #[error("cannot read {name}: it is not a trace: it {found}")]
     NotATrace {
         /// The file.
         name: String,
@@ -37,8 +37,8 @@ pub enum OpenError {
     },
     /// The format is newer than this version.
     #[error(
-        "{name} was written in format {format} by a newer tracer; \
-         this one reads up to format {FORMAT_VERSION}: update it"
+        "cannot read {name}: a newer tracer wrote it in format {format}, and this one reads up to \
+         format {FORMAT_VERSION}\nhint: update this one"
     )]
     Newer {
         /// The file.
@@ -49,8 +49,8 @@ pub enum OpenError {
     /// The first block is damaged. Without it, no other block can be recognized as part of the
     /// trace.
     #[error(
-        "{name} is a trace whose first block, with the circumstances of the recording, {found}: \
-         copy it again from where it was recorded"
+        "cannot read {name}: its first block, with the circumstances of the recording, {found}\n\
+         hint: copy it again from the machine of the recording"
     )]
     HeaderDamaged {
         /// The file.
@@ -133,7 +133,7 @@ pub(super) fn open<R: Read>(input: &mut Lookahead<R>) -> io::Result<Result<Opene
 
 /// Reads the version behind the magic.
 fn prefix(bytes: &[u8]) -> Result<u32, OpenProblem> {
-    const OTHER: &str = "was not made by `tracer record`: check the name";
+    const OTHER: &str = "was not made by `tracer record`\nhint: check the name";
     let Some((magic, rest)) = bytes.split_first_chunk::<8>() else {
         return Err(match bytes {
             [] => OpenProblem::Empty,
@@ -143,11 +143,12 @@ fn prefix(bytes: &[u8]) -> Result<u32, OpenProblem> {
     };
     if *magic != MAGIC {
         return Err(OpenProblem::NotATrace(match magic {
-            [0x1f, 0x8b, ..] => "is compressed: unpack it with gunzip first",
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => "is compressed: unpack it with unzstd first",
-            [0xfd, b'7', b'z', b'X', b'Z', ..] => "is compressed: unpack it with unxz first",
+            [0x1f, 0x8b, ..] => "is compressed\nhint: unpack it with gunzip first",
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => "is compressed\nhint: unpack it with unzstd first",
+            [0xfd, b'7', b'z', b'X', b'Z', ..] => "is compressed\nhint: unpack it with unxz first",
             [_, b'T', b'R', b'C', b'R', ..] => {
-                "was changed by something that takes it for text: copy it again, in binary mode"
+                "was changed by a program that takes it for text\nhint: copy it again, in binary \
+                 mode"
             }
             _ => OTHER,
         }));

@@ -16,7 +16,8 @@ use crate::event::Event;
 /// An error of the device, midway through a file.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot read {name} from byte {offset} on: {source}: check the disk, or copy the file elsewhere"
+    "cannot read {name} from byte {offset} on: {source}\n\
+     hint: check the disk, or copy the file elsewhere"
 )]
 pub struct ReadError {
     /// The file.

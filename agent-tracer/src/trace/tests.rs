@@ -54,8 +54,8 @@ fn exit(number: u64) -> Event {
     }
 }
 
-/// A trace of `blocks` blocks with `each` events each, and where the blocks begin, the end
-/// block and the end of the file included. `group` is how many blocks a group has.
+/// Makes a trace of `blocks` blocks with `each` events each, in groups of `group` blocks. Also
+/// returns the offsets of the blocks, with the end block and the end of the file.
 fn trace(blocks: u64, each: u64, group: u64) -> (Vec<u8>, Vec<usize>) {
     let mut file = Vec::new();
     let mut starts = Vec::new();
@@ -287,7 +287,7 @@ fn created() {
     let file = new.file().try_clone().unwrap();
     new.keep();
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-    let exists = "a exists: choose another name with -o, or add --force to overwrite it";
+    let exists = "a: it exists\nhint: choose another name with -o, or add --force to overwrite it";
     assert!(reported("a", false).ends_with(exists));
     std::fs::write(path("a"), "before").unwrap();
     let names = || std::fs::read_dir(directory.path()).unwrap().count();

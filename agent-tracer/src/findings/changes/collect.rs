@@ -126,7 +126,7 @@ fn destinations<'a>(
 ) -> Vec<Change<'a>> {
     let wanted = connections.filter(|connection| {
         let tree = &model.process(connection.owner).tree;
-        !connection.was_there_before && !model.is_beside(tree)
+        !connection.was_there_before && !model.is_background(tree)
     });
     groups(By::Destination, wanted)
         .into_iter()

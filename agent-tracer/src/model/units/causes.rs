@@ -1,5 +1,5 @@
-//! Infers the cause of a unit's start: the request of a process that ran `systemctl start` and the
-//! like while systemd made the job.
+//! Infers the cause of a unit's start. It is the request of a process that ran `systemctl start` or
+//! the like while systemd made the job.
 //!
 //! Without a request it is a timer, socket or path unit that triggers the unit, with its writer. A
 //! unit that is back by itself has the cause that it had before.
@@ -12,8 +12,9 @@ use super::{Cause, Processes, Request, Schedule, Units, Writer};
 const PULLERS: usize = 64;
 
 impl Units {
-    /// Finds the request behind a job for a unit at a time: the last one that names the unit, or
-    /// else the last one that names a unit which pulls it in.
+    /// Finds the request behind a job for a unit at a time: the last one that names the unit.
+    ///
+    /// Without one, it is the last request for a unit that pulls this one in.
     pub(super) fn request_for(
         &self,
         unit: &[u8],

@@ -30,8 +30,8 @@ fn torn() {
     }
 }
 
-/// A byte changed anywhere: only the rest of its group is missing, the numbers of the others
-/// stay, and the gap says where and how many.
+/// A byte changed anywhere: only the rest of its group is missing. The numbers of the others stay,
+/// and the gap has the place and the count.
 #[test]
 fn flipped() {
     let (file, starts) = trace(6, 4, 2);
@@ -114,11 +114,12 @@ fn refused() {
     let (file, _) = trace(1, 1, 1);
     assert_eq!(
         message(b""),
-        "t.trace is empty: was its recording stopped before it began?"
+        "cannot read t.trace: it is empty\nhint: its recording was stopped before it began"
     );
     assert_eq!(
         message(b"#!/bin/sh\nexit 0"),
-        "t.trace is not a trace: it was not made by `tracer record`: check the name"
+        "cannot read t.trace: it is not a trace: it was not made by `tracer record`\n\
+         hint: check the name"
     );
     assert!(message(b"\x1f\x8b\x08 rest of it").contains("gunzip"));
     let mut text = file.clone();
@@ -128,8 +129,8 @@ fn refused() {
     newer[8] = 2;
     assert_eq!(
         message(&newer),
-        "t.trace was written in format 2 by a newer tracer; this one reads up to format 1: update \
-         it"
+        "cannot read t.trace: a newer tracer wrote it in format 2, and this one reads up to \
+         format 1\nhint: update this one"
     );
     let name = std::path::Path::new("/nonexistent/t.trace");
     assert!(
