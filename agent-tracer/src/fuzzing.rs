@@ -51,7 +51,7 @@ pub const TARGETS: &[(&str, Target)] = &[
 /// Reads a trace file and draws every view of it.
 pub fn trace(bytes: &[u8]) {
     let read = session::replay_stream(bytes, "fuzz", |model, clock, seen| {
-        if let session::Seen::Event { sequence, event } = seen {
+        if let session::ReplayItem::Event { sequence, event } = seen {
             draw_event(&clock, model, sequence, event);
         }
         Ok(())
@@ -102,7 +102,7 @@ fn draw(clock: &Clock, model: &Model) {
         let _ = list.connections(model.connections().iter(), &mut |_| Ok(()));
         let _ = list.groups(By::Destination, &groups, &mut |_| Ok(()));
         let _ = list.listeners(model.listeners().iter(), &mut |_| Ok(()));
-        let _ = list.lookups(model.lookups().iter(), &mut |_| Ok(()));
+        let _ = list.lookups(model.lookups(), &mut |_| Ok(()));
         let _ = list.changes(&changes, &mut |_| Ok(()));
     }
 }

@@ -1,8 +1,8 @@
-//! Bounds the memory that reading a trace may take, whatever the trace claims to hold.
+//! Bounds the memory for reading a trace, even a hostile one.
 //!
 //! A decoded message can be a hundred times as large as its bytes, and zstd packs a thousand to
-//! one. So no count of elements is checked in one place and forgotten in another: the allocator
-//! itself is watched, and the decoder, the model and every view are bounded by it together.
+//! one. A check of each count could be forgotten somewhere. So the allocator itself is watched,
+//! which bounds the decoder, the model and every view together.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs::File;
@@ -10,36 +10,37 @@ use std::io::{Read, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What reading any trace may take.
+/// Bytes for reading any trace.
 const BASE: usize = 256 << 20;
 
-/// What it may take more for each byte of the file.
+/// Further bytes for each byte of the file.
 const PER_BYTE: usize = 64;
 
-/// Exit status of a trace that is refused: that of a damaged one.
+/// Exit status for a refused trace, the same as for a damaged one.
 const REFUSED: i32 = 3;
 
-/// How much is allocated between two looks at what is resident.
+/// Bytes to allocate between two checks of the resident memory.
 const STEP: usize = 4 << 20;
 
-/// The most that may be resident; `usize::MAX` where no trace is read.
+/// Limit of resident bytes; `usize::MAX` unless a trace is read.
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 
-/// Bytes that were allocated since the last look. What was freed does not count against it.
+/// Bytes allocated since the last check, without regard to freed ones.
 static SINCE: AtomicUsize = AtomicUsize::new(0);
 
-/// What the refusal calls the trace.
+/// Name of the trace in the refusal.
 static SUBJECT: OnceLock<String> = OnceLock::new();
 
-/// The system's allocator, watched as long as a trace is read.
+/// The system's allocator, watched while a trace is read.
 ///
-/// Where the system does not say what is resident (no /proc), nothing is bounded.
+/// Without /proc the resident memory is unknown, and nothing is bounded.
 pub struct Watched;
 
-/// Bounds this process to what a trace of `length` bytes may take. A longer one raises the bound.
+/// Bounds this process to the memory for a trace of `length` bytes. A longer trace raises the
+/// bound.
 ///
-/// The bound holds until the process ends, so that it covers the views as well. It has an effect
-/// only in a program whose global allocator is [`Watched`].
+/// The bound lasts until the process ends, so it covers the views, too. It has an effect only in a
+/// program with [`Watched`] as its global allocator.
 pub fn bound(name: &str, length: u64) {
     SUBJECT.get_or_init(|| name.to_owned());
     let length = usize::try_from(length).unwrap_or(usize::MAX);
@@ -52,22 +53,22 @@ pub fn bound(name: &str, length: u64) {
     }
 }
 
-/// Counts an allocation, and looks at what is resident after every [`STEP`] of them.
+/// Counts an allocation, and checks the resident memory after every [`STEP`] bytes.
 fn count(bytes: usize) {
     if LIMIT.load(Ordering::Relaxed) == usize::MAX {
         return;
     }
     let since = SINCE.fetch_add(bytes, Ordering::Relaxed);
     if since.saturating_add(bytes) >= STEP {
-        look(bytes);
+        check(bytes);
     }
 }
 
-/// Ends the process if what is resident, and what is about to be, exceeds the limit.
+/// Ends the process if its present and coming resident memory exceeds the limit.
 #[cold]
-fn look(bytes: usize) {
+fn check(bytes: usize) {
     SINCE.store(0, Ordering::Relaxed);
-    // Small pieces are resident by the next look; a large one may be filled before there is one.
+    // Small pieces are resident by the next check; a large one may be filled before it.
     let coming = if bytes >= STEP { bytes } else { STEP };
     let limit = LIMIT.load(Ordering::Relaxed);
     let Some(resident) = resident() else {
@@ -79,10 +80,10 @@ fn look(bytes: usize) {
 }
 
 fn refuse(limit: usize) -> ! {
-    // What follows may allocate.
+    // The following code may allocate.
     LIMIT.store(usize::MAX, Ordering::Relaxed);
     let name = SUBJECT.get().map_or("the trace", String::as_str);
-    // There is nothing left to do where stderr cannot be written.
+    // If stderr cannot be written, there is nothing left to do.
     let _ = write!(
         std::io::stderr(),
         "tracer: cannot read {name}: it takes more than {} MiB of memory, far more than a \
@@ -93,7 +94,7 @@ fn refuse(limit: usize) -> ! {
     std::process::exit(REFUSED);
 }
 
-/// Bytes that this process has in memory. It does not allocate.
+/// Returns the resident memory of this process in bytes. It does not allocate.
 fn resident() -> Option<usize> {
     const FIELD: &[u8] = b"\nVmRSS:";
     let mut buffer = [0; 4096];
@@ -150,7 +151,7 @@ unsafe impl GlobalAlloc for Watched {
 mod tests {
     #[test]
     #[cfg(target_os = "linux")]
-    fn what_is_resident_is_known() {
+    fn the_resident_memory_is_known() {
         let resident = super::resident().expect("/proc is mounted");
         assert!(resident > 100_000, "{resident}");
     }

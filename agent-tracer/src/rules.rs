@@ -1,5 +1,5 @@
-//! Names the tree of a process from its executable, arguments, user and unit. Refuses to know any product outside a rules
-//! file, to look at lineage (that is attribution's part), and to name a process that no rule names.
+//! Finds the tree of a process from its executable, arguments, user and unit. Products are known
+//! from rules files alone. Lineage is left to attribution.
 //!
 //! A rules file is TOML:
 //!
@@ -12,20 +12,22 @@
 //! argv = ["*/omsagent/bin/omsagent", "--no-supervisor"]
 //! ```
 //!
-//! A process belongs to a tree when one of its matchers matches, and a matcher matches when all its fields do:
+//! A process belongs to a tree if one of its matchers matches. A matcher matches if all its fields
+//! match:
 //!
-//! | field | held against |
+//! | field | compared with |
 //! |---|---|
 //! | `exe` | the resolved path of the executable; for a script, its interpreter |
-//! | `filename` | the path asked for by execve; for a script, the script |
+//! | `filename` | the path given to execve; for a script, the script |
 //! | `argv` | one glob: any one argument, the first included; several: each some argument |
 //! | `user` | the name of the effective user |
 //! | `unit` | the name of the systemd unit, such as `omid.service` |
 //!
-//! `?` is one byte, `[a-z]` and `[!a-z]` one byte of (not of) a set, `*` any bytes; in `exe` and `filename` these stop at
-//! `/`, and `**` does not. `\` takes the meaning from the next character.
+//! `?` is one byte, `[a-z]` and `[!a-z]` one byte of (not of) a set, `*` any bytes. In `exe` and
+//! `filename` these stop at `/`, and `**` does not. `\` makes the next character stand for itself.
 //!
-//! Files that deserve attention when they differ, by their paths; a user's go before the built-in:
+//! Other rules list files that deserve attention when they differ. A user's rules precede the
+//! built-in ones:
 //!
 //! ```toml
 //! [[attention]]
@@ -33,9 +35,13 @@
 //! reason = "who may become root"
 //! ```
 //!
-//! **The most specific matcher wins:** the one with more globs (each glob of `argv` counts); of equals, the one with
-//! more characters in its globs that stand for themselves; of equals, the later, within a file and among files. So a
-//! user's rules, added after the built-in ones, win when they say as much.
+//! **The most specific matcher wins.** These criteria decide, in order:
+//!
+//! 1. more globs; each glob of `argv` counts
+//! 2. more characters in the globs that stand for themselves
+//! 3. the later one, within a file and among files
+//!
+//! So a user's rules, added after the built-in ones, win if they are equally specific.
 
 mod error;
 mod parse;
@@ -44,25 +50,28 @@ mod tests;
 
 use std::{collections::HashMap, fmt::Write as _, sync::LazyLock};
 
+use indexmap::IndexSet;
+
 pub use crate::glob::{Glob, Scope};
 pub use error::RuleError;
 pub use parse::AttentionRule;
 use parse::Matcher;
 
-/// All files together. At the worst, with 1 KiB globs, the 1 MiB a file may have bounds memory before this does.
+/// Limit of matchers in all files together. For the largest globs, the limit of 1 MiB a file is
+/// reached first.
 const MATCHER_LIMIT: usize = 10_000;
 
-/// The rules files that come with the tool, by the name they have in the reasons for a match.
+/// The built-in rules files, by their names in reasons.
 const BUILT_IN: [(&str, &str); 1] =
     [("azure-monitor", include_str!("../rules/azure-monitor.toml"))];
 
-/// What deserves attention without a user's rules. It is no source of a set: older versions, which
-/// know no such rules, read a trace with its sources.
+/// The built-in rules for attention. They are not among the sources of a set: older versions read
+/// the sources in a trace, and do not know these rules.
 static ATTENTION: LazyLock<Vec<AttentionRule>> = LazyLock::new(|| {
     let name = "attention";
     let text = include_str!("../rules/attention.toml");
     // Cannot fail: a test reads this very file.
-    let parsed = parse::file(error::File { name, text }, MATCHER_LIMIT);
+    let parsed = parse::file(error::RuleFile { name, text }, MATCHER_LIMIT);
     parsed.map_or_else(|_| Vec::new(), |parsed| parsed.attention)
 });
 
@@ -72,13 +81,13 @@ pub struct RuleSet {
     sources: Vec<(String, String)>,
     trees: Vec<Tree>,
     rules: Vec<Rule>,
-    /// Rules by the only executable, file name or unit that they match; each rule is in one place, here or in `others`.
+    /// Rules for exactly one executable, file name or unit. Each rule is in one map or in `others`.
     by_exe: HashMap<Box<[u8]>, Vec<u32>>,
     by_filename: HashMap<Box<[u8]>, Vec<u32>>,
     by_unit: HashMap<Box<[u8]>, Vec<u32>>,
-    /// Rules that have to be tried on every process.
+    /// Rules to compare with every process.
     others: Vec<u32>,
-    /// What deserves attention by a user's rules.
+    /// A user's rules for attention.
     attention: Vec<AttentionRule>,
 }
 
@@ -97,7 +106,7 @@ struct Rule {
     rank: (usize, usize),
 }
 
-/// What the rules may look at: one process as of now.
+/// The facts that rules may use: one process as of now.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
     /// The resolved path of the executable.
@@ -106,30 +115,29 @@ pub struct Subject<'a> {
     pub filename: &'a [u8],
     /// The arguments, the first included.
     pub argv: &'a [Vec<u8>],
-    /// The name of the effective user; none while it is unknown.
+    /// The name of the effective user; `None` while unknown.
     pub user: Option<&'a [u8]>,
-    /// The name of the systemd unit; none when there is none or it is unknown.
+    /// The name of the systemd unit; `None` if unknown or without a unit.
     pub unit: Option<&'a [u8]>,
 }
 
-/// The tree of a process, and why.
+/// The tree of a process, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Match<'a> {
     /// The name of the tree.
     pub tree: &'a str,
     /// The rule as written: `rule omi of azure-monitor: exe /opt/omi/bin/omiengine`.
     pub because: String,
-    /// Whether it asks for an executable, a file name or arguments, and not only for where the
-    /// process belongs.
+    /// True if it compares an executable, a file name or arguments, and not only user or unit.
     pub by_program: bool,
-    /// Whether it asks for the executable or the file name.
+    /// True if it compares the executable or the file name.
     pub by_file: bool,
-    /// Whether it asks for the file name.
+    /// True if it compares the file name.
     pub by_filename: bool,
 }
 
 impl RuleSet {
-    /// The rules that come with the tool.
+    /// Returns the built-in rules.
     #[must_use]
     pub fn built_in() -> Self {
         let mut rules = Self::empty();
@@ -140,19 +148,20 @@ impl RuleSet {
         rules
     }
 
-    /// No rules at all.
+    /// Returns a set without rules.
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// Adds the rules of one file; a tree may go on in another file. After an error nothing of the file is added.
+    /// Adds the rules of one file. A tree may continue in another file. On an error, nothing is
+    /// added.
     ///
     /// # Errors
     ///
-    /// The first thing in `text` that is not understood, or is past a limit: 1 MiB a file, 10,000 matchers in all.
+    /// The first error in `text`, or a limit: 1 MiB a file, 10,000 matchers in all.
     pub fn add(&mut self, source_name: &str, text: &str) -> Result<(), RuleError> {
-        let file = error::File {
+        let file = error::RuleFile {
             name: source_name,
             text,
         };
@@ -180,28 +189,25 @@ impl RuleSet {
         Ok(())
     }
 
-    /// The files in force, in order: adding them to an empty set gives this one again.
+    /// Iterates over the files, in order. Adding them to an empty set gives an equal set.
     pub fn sources(&self) -> impl Iterator<Item = (&str, &str)> {
         self.sources
             .iter()
             .map(|(name, text)| (name.as_str(), text.as_str()))
     }
 
-    /// Lists the rules for what deserves attention: a user's, then the built-in ones.
+    /// Iterates over the rules for attention: a user's, then the built-in ones.
     pub fn attention(&self) -> impl Iterator<Item = &AttentionRule> {
         self.attention.iter().chain(ATTENTION.iter())
     }
 
-    /// The names of all trees in order of first appearance, each once.
+    /// Iterates over the names of all trees, each once, in the order of first appearance.
     pub fn tree_names(&self) -> impl Iterator<Item = &str> {
-        let mut seen = std::collections::HashSet::new();
-        self.trees
-            .iter()
-            .map(|tree| tree.name.as_str())
-            .filter(move |name| seen.insert(*name))
+        let names = self.trees.iter().map(|tree| tree.name.as_str());
+        names.collect::<IndexSet<_>>().into_iter()
     }
 
-    /// What a tree is, in its author's words; the last file that describes it wins.
+    /// Returns the description of a tree by its author. The last file with a description wins.
     #[must_use]
     pub fn description(&self, tree: &str) -> Option<&str> {
         self.trees
@@ -211,7 +217,7 @@ impl RuleSet {
             .find_map(|candidate| candidate.description.as_deref())
     }
 
-    /// The tree of the most specific matcher that matches.
+    /// Finds the most specific matcher that matches.
     #[must_use]
     pub fn find(&self, subject: &Subject<'_>) -> Option<Match<'_>> {
         let mut best: Option<(u32, &Rule)> = None;
@@ -232,7 +238,7 @@ impl RuleSet {
             (&self.by_filename, Some(subject.filename)),
             (&self.by_unit, subject.unit),
         ] {
-            // An empty map is worth a test: the hash of a path costs more than all the rest.
+            // The test for an empty map is worth it: the hash of a path costs more than the rest.
             if let Some(key) = key
                 && !map.is_empty()
                 && let Some(candidates) = map.get(key)
@@ -281,7 +287,7 @@ impl RuleSet {
     }
 }
 
-/// The globs of a matcher with the names of their fields, in the order in which reasons name them.
+/// Iterates over the globs of a matcher with their fields, in the order of reasons.
 fn globs(matcher: &Matcher) -> impl Iterator<Item = (&'static str, &Glob)> {
     let Matcher {
         exe,
@@ -298,7 +304,7 @@ fn globs(matcher: &Matcher) -> impl Iterator<Item = (&'static str, &Glob)> {
         .chain(unit.iter().map(|glob| ("unit", glob)))
 }
 
-/// The cheap and telling fields first: arguments can be 128 KiB.
+/// Compares the cheap and selective fields first: arguments can be 128 KiB.
 fn matches(matcher: &Matcher, subject: &Subject<'_>) -> bool {
     let one = |glob: &Option<Glob>, text: Option<&[u8]>| match (glob, text) {
         (None, _) => true,

@@ -16,7 +16,9 @@ use ipnet::IpNet;
 
 use crate::{
     event::{Event, EventKind},
-    model::{Connection, Download, Listener, Model, NameLookup, Process, ProcessIndex, UnitTurn},
+    model::{
+        Connection, Download, Listener, Model, NameLookup, Process, ProcessIndex, UnitTransition,
+    },
     rules::{Glob, Scope},
 };
 
@@ -204,7 +206,7 @@ pub struct Marks {
     processes: Vec<bool>,
     connections: Vec<bool>,
     listeners: Vec<bool>,
-    unit_turns: Vec<bool>,
+    unit_transitions: Vec<bool>,
 }
 
 impl Marks {
@@ -215,7 +217,8 @@ impl Marks {
         }
         let is_wanted = filter.wants_event(model, start_ns, event);
         // Those that came of this event.
-        self.unit_turns.resize(model.unit_turns().len(), is_wanted);
+        self.unit_transitions
+            .resize(model.unit_transitions().len(), is_wanted);
         if !is_wanted {
             return;
         }
@@ -350,13 +353,13 @@ impl Selection {
 
     /// Whether the start or end of a unit is to be shown, by its place in the list of them: one that a wanted process asked
     /// for, or was in.
-    pub fn shows_unit_turn(&self, position: usize, turn: &UnitTurn) -> bool {
-        let request = turn.request.as_ref();
+    pub fn shows_unit_transition(&self, position: usize, transition: &UnitTransition) -> bool {
+        let request = transition.request.as_ref();
         let is_of_wanted = self.processes.is_none()
-            || self.units.contains(&turn.unit)
+            || self.units.contains(&transition.unit)
             || request.is_some_and(|request| self.is_of_wanted_process(request.by));
         is_of_wanted
-            && (!self.filter.asks_for_events() || is_marked(&self.marks.unit_turns, position))
+            && (!self.filter.asks_for_events() || is_marked(&self.marks.unit_transitions, position))
     }
 
     /// Whether anything was asked for.

@@ -64,7 +64,11 @@ fn a_file_is_private_and_never_replaced_unasked() {
     assert_eq!(mode & 0o777, 0o600);
     let first = fs::read_to_string(&file).expect("a page");
     assert!(first.starts_with("<!DOCTYPE html>"), "{first}");
-    says(&write(&file, &[]), 1, &["report.html exists", "--force"]);
+    says(
+        &write(&file, &[]),
+        1,
+        &["report.html: it exists", "--force"],
+    );
     write(&file, &["--force"]).success();
     assert_eq!(
         fs::read_to_string(&file).expect("a page"),

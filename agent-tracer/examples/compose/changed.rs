@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use agent_tracer::event::{
     CommandEnded, CommandStarted, Compared, Difference, Dns, End, EndReason, Established,
-    EventKind, File, FileAction, FileDifference, FileState, FilesCompared, Listen, ProcessId,
+    EventKind, FileAction, FileDifference, FileEvent, FileState, FilesCompared, Listen, ProcessId,
     Snapshot, SnapshotProcess, Subject, TlsHello, Unit, UnitAction, UserNamed,
 };
 
@@ -298,9 +298,9 @@ fn run(story: &mut Story, shell: ProcessId, argv: &[&[u8]]) -> ProcessId {
 }
 
 fn done(story: &mut Story, process: ProcessId, path: &[u8], action: FileAction) {
-    let mut file = File {
+    let mut file = FileEvent {
         path: path.to_vec(),
-        ..File::default()
+        ..FileEvent::default()
     };
     file.set_action(action);
     story.emit(process, 0, EventKind::File(file));

@@ -80,7 +80,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let wanted = wanted.filter(|listener| selection.shows_server(listener));
         ("listener", list.listeners(wanted, sink)?)
     } else if arguments.lookups {
-        let wanted = model.lookups().iter();
+        let wanted = model.lookups();
         let wanted = wanted.filter(|lookup| selection.shows_lookup(lookup));
         ("lookup", list.lookups(wanted, sink)?)
     } else {

@@ -321,7 +321,7 @@ impl Observer for Reporter {
         }
     }
 
-    fn looks(&mut self, what: &str) {
+    fn takes_long(&mut self, what: &str) {
         if !self.quiet {
             output::note(&format!(
                 "tracer: looking at {what} (--no-changes leaves it out)"

@@ -12,7 +12,7 @@ use agent_tracer::{
     model::Model,
     rules::RuleSet,
     select::{Marks, Selection},
-    session::{Replay, Seen, replay},
+    session::{Replay, ReplayItem, replay},
     trace::Digest,
     view::{event_json, event_line, gap_json, gap_line, header_json},
 };
@@ -78,7 +78,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         let mut progress = Progress::of(file);
         let whole = replay(file, |_, _, seen| {
-            if let Seen::Event { sequence, .. } = seen {
+            if let ReplayItem::Event { sequence, .. } = seen {
                 progress.read(sequence);
             }
             Ok(())
@@ -98,7 +98,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let replayed = replay(file, |model, clock, seen| {
         let page = paper.page(clock);
         match (seen, format) {
-            (Seen::Event { sequence, event }, format) => {
+            (ReplayItem::Event { sequence, event }, format) => {
                 if !selection.shows_event(model, clock.start_ns, event) {
                     return Ok(());
                 }
@@ -108,8 +108,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                     Format::Jsonl => event_json(&clock, model, sequence, event),
                 })
             }
-            (Seen::Gap(gap), Format::Text) => lines.line(&gap_line(&page, gap)),
-            (Seen::Gap(gap), Format::Jsonl) => lines.line(&gap_json(model, gap)),
+            (ReplayItem::Gap(gap), Format::Text) => lines.line(&gap_line(&page, gap)),
+            (ReplayItem::Gap(gap), Format::Jsonl) => lines.line(&gap_json(model, gap)),
         }
     })?;
     lines.finish()?;
@@ -195,7 +195,7 @@ pub(super) fn read_whole<F: ValueEnum + Send + Sync>(
     let mut marks = Marks::default();
     let mut progress = Progress::of(&reading.file);
     let replayed = replay(&reading.file, |model, clock, seen| {
-        if let Seen::Event { sequence, event } = seen {
+        if let ReplayItem::Event { sequence, event } = seen {
             progress.read(sequence);
             marks.note(&filter, model, clock.start_ns, event);
         }

@@ -3,7 +3,7 @@
 /// A process changed a file (fanotify(7)). The event's process is the author; its pid is 0 if
 /// unknown.
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct File {
+pub struct FileEvent {
     /// The absolute path, with the name of that time.
     #[prost(bytes = "vec", tag = "1")]
     pub path: Vec<u8>,
@@ -56,5 +56,6 @@ impl FileAction {
     }
 }
 
-/// Length of a digest in [`File::jobs`], in bytes: enough that no two jobs of a machine share one.
+/// Length of a digest in [`FileEvent::jobs`], in bytes: enough that no two jobs of a machine share
+/// one.
 pub const JOB_DIGEST_BYTES: usize = 8;

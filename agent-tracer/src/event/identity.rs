@@ -1,6 +1,7 @@
-//! Which file a process executes, and whether it sees the machine as the recorder does.
+//! Declares the identity of an executed file, and the view that its path belongs to.
 
-/// The file behind an executable's path, and the view that the path is of. Absent in old traces.
+/// The file behind an executable's path, and the view that the path belongs to. Absent in old
+/// traces.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, prost::Message)]
 pub struct Identity {
     /// Device of the executable: 12 bits of the major number, then 20 of the minor.
@@ -18,7 +19,7 @@ pub struct Identity {
     /// Type and permissions of the executable (`st_mode`).
     #[prost(uint32, tag = "5")]
     pub mode: u32,
-    /// What the path of the executable is worth to the recorder.
+    /// The view that the path of the executable belongs to.
     #[prost(enumeration = "View", tag = "6")]
     pub view: i32,
     /// Inode number of the mount namespace of the process; 0 where it is the recorder's.
@@ -27,45 +28,44 @@ pub struct Identity {
     /// Inode number of its user namespace; 0 where it is the recorder's.
     #[prost(uint32, tag = "8")]
     pub user_namespace: u32,
-    /// Its effective user id in that namespace, where it is another and this is known.
+    /// Its effective user id in that namespace, if other than the recorder's and known.
     #[prost(uint32, optional, tag = "9")]
     pub inner_user: Option<u32>,
-    /// Inode number of the mount namespace that the executable is in; 0 where it is the recorder's
-    /// or, of a process that ran before, not known.
+    /// Inode number of the mount namespace of the executable. It is 0 for the recorder's, and 0 if
+    /// unknown, for a pre-existing process.
     #[prost(uint32, tag = "10")]
     pub file_namespace: u32,
 }
 
 impl Identity {
-    /// Whether only root could have made the file, and the path means the same to the recorder.
+    /// True if only root could have made the file, and the recorder sees the same file at the path.
     pub fn is_roots(&self) -> bool {
         self.owner == 0 && !self.others_write() && self.view() != View::Another
     }
 
-    /// Whether users other than its owner may write to the executable. A group of root's counts
-    /// as root.
+    /// True if users other than its owner may write to the executable. root's group counts as root.
     pub fn others_write(&self) -> bool {
         const GROUP: u32 = 0o020;
         const OTHERS: u32 = 0o002;
         self.mode & OTHERS != 0 || (self.mode & GROUP != 0 && self.group != 0)
     }
 
-    /// The device as mountinfo(5) writes it.
+    /// Returns the device numbers, as in mountinfo(5).
     pub fn device_numbers(&self) -> (u32, u32) {
         (self.device >> 20, self.device & 0xF_FFFF)
     }
 }
 
-/// How the path of an executable relates to what the recorder sees at that path.
+/// Relations between the path of an executable and the recorder's file at that path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
 #[repr(i32)]
 pub enum View {
-    /// Not known.
+    /// Unknown.
     Unknown = 0,
     /// Root directory and mount namespace are the recorder's.
     Own = 1,
-    /// They are not, but the recorder sees the same file at that path.
+    /// One of them differs, but the recorder sees the same file at that path.
     SameFile = 2,
-    /// The recorder sees another file there, none, or cannot compare.
+    /// The recorder sees another file there, or none, or cannot compare.
     Another = 3,
 }

@@ -1,8 +1,8 @@
-//! Declares the event kinds, one row a kind. Enum, tags, names and groups all come of these rows.
+//! Declares the event kinds, one row a kind. Enum, tags, names and groups come from these rows.
 
 use super::{
     AddressTagged, Cgroup, Close, CommandEnded, CommandStarted, Compared, Connect, ConnectFailed,
-    Counted, Dns, End, Established, Exec, Exit, File, FilesCompared, Fork, Hosts, HttpRequest,
+    Counted, Dns, End, Established, Exec, Exit, FileEvent, FilesCompared, Fork, Hosts, HttpRequest,
     KernelLog, Listen, Lost, Rename, Shutdown, Snapshot, SnapshotSocket, Sockets, TlsHello, Unit,
     UnitFollowed, Units, Unreadable, UserNamed,
 };
@@ -10,13 +10,13 @@ use super::{
 /// Declares [`EventKind`] from its rows.
 ///
 /// A row is `TAG Variant(Message) "name" GROUP [connection]: "meaning";`. The word `connection`
-/// marks kinds whose message has a field of that name, which says what they are about.
+/// marks kinds whose message has a field of that name: the connection of the event.
 macro_rules! event_kinds {
     ($(
         $tag:tt $variant:ident($message:ident) $name:literal
         $group:ident $($connection:ident)?: $doc:literal;
     )*) => {
-        /// What can happen. A new kind gets the next free tag; a tag is never used again.
+        /// The kinds of events. A new kind gets the next free tag; a tag is never used again.
         #[derive(Clone, PartialEq, prost::Oneof)]
         pub enum EventKind {
             $(
@@ -34,7 +34,7 @@ macro_rules! event_kinds {
             pub const TABLE: &[KindRow] = &[$(KindRow {
                 tag: $tag,
                 name: $name,
-                group: Group::$group,
+                group: KindGroup::$group,
                 meaning: $doc,
             }),*];
 
@@ -45,7 +45,7 @@ macro_rules! event_kinds {
                 }
             }
 
-            /// Returns the one connection that it is about.
+            /// Returns the one connection of the event.
             fn connection(&self) -> Option<u64> {
                 match self {
                     $(EventKind::$variant(_message) => {
@@ -65,19 +65,19 @@ pub struct KindRow {
     /// Its name in filters and in jsonl.
     pub name: &'static str,
     /// The subject that it belongs to.
-    pub group: Group,
-    /// What happened, in a sentence.
+    pub group: KindGroup,
+    /// Its meaning, in a sentence.
     pub meaning: &'static str,
 }
 
 /// Sorts event kinds by subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
+pub enum KindGroup {
     /// Processes and what they run.
     Processes,
     /// Connections and listeners.
     Connections,
-    /// What hosts and addresses are called.
+    /// Names of hosts and addresses.
     Names,
     /// Units, files and settings.
     Machine,
@@ -104,7 +104,7 @@ event_kinds! {
     "38" HttpRequest(HttpRequest) "http_request" Names connection: "A client sent an HTTP request.";
     "40" Unreadable(Unreadable) "unreadable" Names connection: "Bytes that no parser understood.";
     "28" Unit(Unit) "unit" Machine: "Something happened to a unit.";
-    "29" File(File) "file" Machine: "A process changed a file.";
+    "29" File(FileEvent) "file" Machine: "A process changed a file.";
     "18" Snapshot(Snapshot) "snapshot" Machine: "The processes that ran at the start.";
     "27" Units(Units) "units" Machine: "The units that were loaded at the start.";
     "31" Sockets(Sockets) "sockets" Machine: "The sockets that existed at the start.";
@@ -122,7 +122,7 @@ event_kinds! {
 }
 
 impl EventKind {
-    /// Lists the connections that it is about.
+    /// Iterates over the connections of the event.
     pub fn connections(&self) -> impl Iterator<Item = u64> {
         let several: &[SnapshotSocket] = if let EventKind::Sockets(sockets) = self {
             &sockets.sockets

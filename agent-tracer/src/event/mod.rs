@@ -1,9 +1,10 @@
-//! The event vocabulary: everything that can be in a trace. It neither stores nor interprets events.
+//! Declares the events: everything that can be in a trace. It neither stores nor interprets them.
 //!
-//! Whatever is not deterministic is an event: what the kernel said, but also which
-//! processes ran before, what a user id was called, when the command ended, what was lost.
-//! The picture is then a function of the events alone. Each kind is a protobuf message, so
-//! that old readers skip what they do not know and new readers read old traces.
+//! Every fact that is not deterministic is an event: records of the kernel, pre-existing processes,
+//! names of users, the end of the command, losses. So a view is a function of the events alone.
+//!
+//! Each kind is a protobuf message. Old readers skip unknown kinds, and new readers read old
+//! traces.
 
 #[cfg(feature = "capture")]
 mod assemble;
@@ -27,22 +28,22 @@ pub use connection::{
     Close, Connect, ConnectFailed, Counted, Established, Listen, Protocol, Shutdown,
     SnapshotSocket, SocketState, Sockets,
 };
-pub use file::{File, FileAction, JOB_DIGEST_BYTES};
+pub use file::{FileAction, FileEvent, JOB_DIGEST_BYTES};
 pub use identity::{Identity, View};
-pub use kind::{EventKind, Group, KindRow};
+pub use kind::{EventKind, KindGroup, KindRow};
 pub use naming::{Dns, DnsAnswer, Hosts, HostsEntry, HttpRequest, TlsHello, Unreadable};
 pub use process::{Cgroup, Exec, Exit, Fork, Rename, Snapshot, SnapshotProcess, UserNamed};
 pub use recording::{CommandEnded, CommandStarted, End, EndReason, KernelLog, Lost, UnitFollowed};
 pub use tagged::{AddressTag, AddressTagged};
 pub use unit::{LoadedUnit, Unit, UnitAction, Units};
 
-/// Identity of a process. Process ids are reused, start times are not.
+/// Identity of a process. The system reuses process ids, but not with the same start time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessId {
-    /// Thread group id in the recorder's PID namespace; 0 where an event has no process.
+    /// Thread group id in the recorder's PID namespace; 0 for an event without a process.
     pub pid: u32,
-    /// Nanoseconds from boot to its start (`task_struct.start_boottime` of its leader).
-    /// From /proc it is known to a hundredth of a second only.
+    /// Nanoseconds from boot to its start (`task_struct.start_boottime` of its leader). /proc gives
+    /// it in hundredths of a second only.
     pub start_ns: u64,
 }
 
@@ -52,21 +53,21 @@ impl fmt::Display for ProcessId {
     }
 }
 
-/// One thing that happened.
+/// One fact with its time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     /// Nanoseconds since boot, suspend included (`CLOCK_BOOTTIME`).
     pub boot_ns: u64,
-    /// The process it is about: for a fork the child, for a connection its owner.
+    /// The process of the event: of a fork the child, of a connection its owner.
     pub process: ProcessId,
     /// Effective user id of that process at that time.
     pub user: u32,
-    /// What happened.
+    /// The fact.
     pub kind: EventKind,
 }
 
 impl Event {
-    /// An event that is about no process.
+    /// Makes an event without a process.
     pub fn of_recording(boot_ns: u64, kind: EventKind) -> Event {
         Event {
             boot_ns,

@@ -1,14 +1,14 @@
-//! Events of processes: they come, change and go.
+//! Events of processes: begin, change and end.
 
 use super::Identity;
 
 /// A process came to be (`sched_process_fork`). The event's process is the child.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Fork {
-    /// The process that called fork; 0 when it is outside of the recorder's PID namespace.
+    /// The process that called fork; 0 if outside the recorder's PID namespace.
     #[prost(uint32, tag = "1")]
     pub parent_pid: u32,
-    /// When that process started, in nanoseconds since boot.
+    /// Start of that process, nanoseconds since boot.
     #[prost(uint64, tag = "2")]
     pub parent_start_ns: u64,
     /// The child's comm.
@@ -19,13 +19,13 @@ pub struct Fork {
 /// A process became another program (`sched_process_exec`).
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Exec {
-    /// What was asked for: `linux_binprm.filename`, for a script the script.
+    /// Path given to execve (`linux_binprm.filename`); for a script, the script.
     #[prost(bytes = "vec", tag = "1")]
     pub filename: Vec<u8>,
-    /// What runs it: `linux_binprm.interp`, the same as the file name unless that is a script.
+    /// Interpreter (`linux_binprm.interp`); for other programs, the same path.
     #[prost(bytes = "vec", tag = "2")]
     pub interpreter: Vec<u8>,
-    /// The executable, resolved, as seen from the root directory of the process.
+    /// The resolved executable, relative to the root directory of the process.
     #[prost(bytes = "vec", tag = "3")]
     pub exe: Vec<u8>,
     /// The working directory, likewise.
@@ -37,20 +37,20 @@ pub struct Exec {
     /// Size of all arguments with their NULs, captured or not.
     #[prost(uint64, tag = "6")]
     pub argv_bytes: u64,
-    /// Whether arguments are missing at the end.
+    /// True if arguments are missing at the end.
     #[prost(bool, tag = "7")]
     pub truncated: bool,
     /// The comm that the kernel gave to the process.
     #[prost(bytes = "vec", tag = "8")]
     pub comm: Vec<u8>,
-    /// The thread that called exec where that was not the leader, as numbered in the initial PID
-    /// namespace; else 0.
+    /// The thread that called exec, if not the leader, by its number in the initial PID namespace;
+    /// else 0.
     #[prost(uint32, tag = "9")]
     pub former_tid: u32,
-    /// Whether `exe` or `cwd` lack their beginning, being nested deeper than is walked.
+    /// True if the beginning of `exe` or `cwd` is missing: the path has too many components.
     #[prost(bool, tag = "10")]
     pub path_cut: bool,
-    /// Which file the executable is, and whose view its path is of.
+    /// The file behind the executable, and the view that its path belongs to.
     #[prost(message, optional, tag = "11")]
     pub identity: Option<Identity>,
 }
@@ -64,7 +64,7 @@ pub struct Exit {
 }
 
 impl Exit {
-    /// The signal that ended the process, if one did.
+    /// Returns the signal that ended the process, if any.
     pub fn signal(&self) -> Option<u32> {
         match self.status & 0x7f {
             0 => None,
@@ -72,7 +72,7 @@ impl Exit {
         }
     }
 
-    /// The exit code; meaningless where [`Exit::signal`] is something.
+    /// Returns the exit code; meaningless after a signal.
     pub fn code(&self) -> u32 {
         (self.status >> 8) & 0xff
     }
@@ -81,7 +81,7 @@ impl Exit {
 /// A thread changed its comm (`task_rename`).
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Rename {
-    /// The thread; the process itself where it equals the pid.
+    /// The thread; the leader if equal to the pid.
     #[prost(uint32, tag = "1")]
     pub tid: u32,
     /// Before.
@@ -92,11 +92,11 @@ pub struct Rename {
     pub to: Vec<u8>,
 }
 
-/// A process was moved to a cgroup (`cgroup_attach_task`) of the unified hierarchy, or of systemd's on a
-/// host without one. Children begin in the cgroup of their parent.
+/// A process was moved to a cgroup (`cgroup_attach_task`). Children begin in the cgroup of their
+/// parent. The hierarchy is the unified one, or systemd's on a host without it.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Cgroup {
-    /// From the root of the hierarchy.
+    /// The path from the root of the hierarchy.
     #[prost(bytes = "vec", tag = "1")]
     pub path: Vec<u8>,
 }
@@ -133,18 +133,19 @@ pub struct SnapshotProcess {
     /// `/proc/PID/cmdline`, at most 128 KiB of it.
     #[prost(bytes = "vec", repeated, tag = "7")]
     pub argv: Vec<Vec<u8>>,
-    /// Its path in the cgroup2 hierarchy, or in systemd's on a host without one.
+    /// Path of its cgroup, as in [`Cgroup`].
     #[prost(bytes = "vec", tag = "8")]
     pub cgroup: Vec<u8>,
-    /// Whether arguments are missing at the end.
+    /// True if arguments are missing at the end.
     #[prost(bool, tag = "9")]
     pub truncated: bool,
-    /// Which file the executable is, and whose view its path is of; none for a kernel thread.
+    /// The file behind the executable, and the view that its path belongs to; absent for a kernel
+    /// thread.
     #[prost(message, optional, tag = "10")]
     pub identity: Option<Identity>,
 }
 
-/// What a user id is called, as of the first process that had it.
+/// The name of a user id, as of the first process with that user.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct UserNamed {
     /// The id.

@@ -47,8 +47,8 @@ pub struct Unit {
     /// Stated by the unit itself, so known even after those units are done and unloaded.
     #[prost(bytes = "vec", repeated, tag = "8")]
     pub pulls_in: Vec<Vec<u8>>,
-    /// `JobType` of its job: start, stop, restart, reload … Empty without a job, or where the job
-    /// was done before the question.
+    /// `JobType` of its job: start, stop, restart, reload and so on. Empty without a job, or if the
+    /// job was done before the question.
     #[prost(string, tag = "7")]
     pub job: String,
 }

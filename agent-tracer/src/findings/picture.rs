@@ -1,7 +1,7 @@
 //! Applies filters to everything that a report shows.
 
 use crate::{
-    model::{Connection, Listener, Model, NameLookup, Process, ProcessIndex, UnitTurn},
+    model::{Connection, Listener, Model, NameLookup, Process, ProcessIndex, UnitTransition},
     select::Selection,
 };
 
@@ -18,7 +18,7 @@ pub struct Picture<'a> {
     /// In their order; also those that did not fail.
     pub lookups: Vec<&'a NameLookup>,
     /// In their order.
-    pub unit_turns: Vec<&'a UnitTurn>,
+    pub unit_transitions: Vec<&'a UnitTransition>,
 }
 
 impl<'a> Picture<'a> {
@@ -27,8 +27,8 @@ impl<'a> Picture<'a> {
         let processes = model.processes();
         let connections = model.connections().iter();
         let listeners = model.listeners().iter();
-        let lookups = model.lookups().iter();
-        let turns = model.unit_turns().iter().enumerate();
+        let lookups = model.lookups();
+        let transitions = model.unit_transitions().iter().enumerate();
         Picture {
             is_everything: selection.is_everything(),
             processes: processes
@@ -43,9 +43,11 @@ impl<'a> Picture<'a> {
             lookups: lookups
                 .filter(|lookup| selection.shows_lookup(lookup))
                 .collect(),
-            unit_turns: turns
-                .filter(|(position, turn)| selection.shows_unit_turn(*position, turn))
-                .map(|(_, turn)| turn)
+            unit_transitions: transitions
+                .filter(|(position, transition)| {
+                    selection.shows_unit_transition(*position, transition)
+                })
+                .map(|(_, transition)| transition)
                 .collect(),
         }
     }

@@ -6,7 +6,7 @@ use crate::model::{Model, Origin, Process, ProcessIndex};
 pub fn still_running(model: &Model) -> impl Iterator<Item = (ProcessIndex, &Process)> {
     model.processes().filter(|(_, process)| {
         process.is_running()
-            && !model.is_beside(&process.tree)
+            && !model.is_background(&process.tree)
             // What ran before was not left behind by the recording.
             && process.origin != Origin::Snapshot
     })

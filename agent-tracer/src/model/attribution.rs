@@ -1,129 +1,122 @@
-//! Which tree a process belongs to, and why. A rule that matches decides; else a process
+//! Decides to which tree a process belongs, and why. A rule that matches decides; else a process
 //! belongs where the process that forked it belonged at that time.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Because, Doubt, Model, Origin, ProcessIndex};
-use crate::{event::Event, rules::Subject};
+use super::{
+    Because, COMMAND, Doubt, ProcessIndex,
+    processes::{Indices, Processes},
+};
+use crate::{
+    event::UserNamed,
+    rules::{RuleSet, Subject},
+};
 
-impl Model {
+/// The rules, and the names of users that rules may ask for.
+pub(super) struct Attribution {
+    rules: RuleSet,
+    users: BTreeMap<u32, Vec<u8>>,
+}
+
+impl Attribution {
+    pub(super) fn new(rules: RuleSet) -> Attribution {
+        Attribution {
+            rules,
+            users: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
+    pub(super) fn user_name(&self, user: u32) -> Option<&[u8]> {
+        self.users.get(&user).map(Vec::as_slice)
+    }
+
     /// Looks the rules up for a process that changed.
-    pub(super) fn attribute(&mut self, index: ProcessIndex) {
-        let position = index.0 as usize;
-        let process = &self.processes[position];
-        if process.origin == Origin::Snapshot && process.id.pid == self.recorder {
+    pub(super) fn attribute(&self, index: ProcessIndex, processes: &mut Processes) {
+        if processes.is_recorder(index) {
             return;
         }
-        let user_name = self.users.get(&process.user).map(Vec::as_slice);
+        let process = &mut processes[index];
         let subject = Subject {
             exe: &process.exe,
             filename: &process.filename,
             argv: &process.argv,
-            user: user_name,
+            user: self.user_name(process.user),
             unit: process.unit.as_deref(),
         };
         if let Some(found) = self.rules.find(&subject) {
-            let tree: Arc<str> = found.tree.into();
             let doubt = Doubt::about(&found, process);
             let because = Because::Rule(found.because.into());
-            let process = &mut self.processes[position];
-            process.tree = tree;
+            process.tree = found.tree.into();
             process.because = because;
             process.doubt = doubt;
         }
     }
 
-    /// Rules may ask for a user by name, and the name of a user can become known after the process.
-    pub(super) fn rematch_user(&mut self, user: u32) {
-        for position in 0..self.processes.len() {
-            let process = &self.processes[position];
-            if process.user == user && process.is_running() {
-                self.attribute(ProcessIndex(position as u32));
+    /// Stores the name of a user, and looks the rules up for the user's processes. The name can
+    /// become known after the process.
+    pub(super) fn name_user(&mut self, named: &UserNamed, processes: &mut Processes) {
+        self.users.insert(named.user, named.name.clone());
+        for index in processes.indices() {
+            let process = &processes[index];
+            if process.user == named.user && process.is_running() {
+                self.attribute(index, processes);
             }
         }
     }
 
-    /// The snapshot tells no forks: lineage is the parent at that time.
-    pub(super) fn attribute_snapshot(&mut self, first: usize) {
-        for position in first..self.processes.len() {
-            self.attribute(ProcessIndex(position as u32));
+    /// Attributes the processes of a snapshot. It has no forks: lineage is the parent at that time.
+    pub(super) fn attribute_snapshot(&self, new: Indices, processes: &mut Processes) {
+        for index in new.clone() {
+            self.attribute(index, processes);
         }
-        for position in first..self.processes.len() {
-            if !matches!(self.processes[position].because, Because::RanBefore) {
+        for index in new {
+            let process = &processes[index];
+            let is_open = matches!(process.because, Because::RanBefore);
+            let Some(parent) = process.parent.filter(|_| is_open) else {
                 continue;
-            }
-            if let Some(ancestor) = self.ruled_ancestor(position) {
-                let tree = Arc::clone(&self.processes[ancestor].tree);
-                let parent = self.processes[position]
-                    .parent
-                    .map_or(ancestor, |parent| parent.0 as usize);
-                let because = Because::ChildOf(
-                    Arc::clone(&self.processes[parent].comm),
-                    self.processes[parent].id.pid,
-                );
-                let process = &mut self.processes[position];
-                process.tree = tree;
-                process.because = because;
+            };
+            let is_ruled = |above: &ProcessIndex| processes[*above].is_ruled();
+            let ruled = processes.ancestors(index).find(is_ruled);
+            if let Some(ancestor) = ruled {
+                let tree = Arc::clone(&processes[ancestor].tree);
+                put_below(index, parent, tree, processes);
             }
         }
     }
+}
 
-    fn ruled_ancestor(&self, position: usize) -> Option<usize> {
-        let mut current = self.processes[position].parent;
-        // A snapshot is not taken at one instant, so parents might form a circle.
-        for _ in 0..self.processes.len() {
-            let index = current?;
-            let process = self.process(index);
-            if matches!(process.because, Because::Rule(_)) {
-                return Some(index.0 as usize);
-            }
-            current = process.parent;
-        }
-        None
+/// Starts the tree of the command, or of the process that the recording follows, with its
+/// descendants so far.
+pub(super) fn start_command(index: ProcessIndex, is_attached: bool, processes: &mut Processes) {
+    let tree: Arc<str> = COMMAND.into();
+    let process = &mut processes[index];
+    process.tree = Arc::clone(&tree);
+    process.because = match is_attached {
+        true => Because::Attached,
+        false => Because::Command,
+    };
+    if !is_attached {
+        return;
     }
+    for below in processes.indices() {
+        if below != index
+            && !processes[below].is_ruled()
+            && processes.ancestors(below).any(|above| above == index)
+        {
+            let parent = processes[below].parent.unwrap_or(index);
+            put_below(below, parent, Arc::clone(&tree), processes);
+        }
+    }
+}
 
-    pub(super) fn command_started(&mut self, event: &Event, attached: bool) {
-        let index = self.known(event.process, event.user);
-        self.command = Some(index);
-        let because = if attached {
-            Because::Attached
-        } else {
-            Because::Command
-        };
-        let tree: Arc<str> = super::COMMAND.into();
-        let process = &mut self.processes[index.0 as usize];
-        process.tree = Arc::clone(&tree);
-        process.because = because;
-        if !attached {
-            return;
-        }
-        // What descends from it already is followed as well, unless a rule knows better.
-        for position in 0..self.processes.len() {
-            if position != index.0 as usize
-                && !matches!(self.processes[position].because, Because::Rule(_))
-                && self.descends(position, index)
-            {
-                let parent = self.processes[position].parent.unwrap_or(index);
-                let because = Because::ChildOf(
-                    Arc::clone(&self.process(parent).comm),
-                    self.process(parent).id.pid,
-                );
-                let process = &mut self.processes[position];
-                process.tree = Arc::clone(&tree);
-                process.because = because;
-            }
-        }
-    }
-
-    fn descends(&self, position: usize, ancestor: ProcessIndex) -> bool {
-        let mut current = self.processes[position].parent;
-        for _ in 0..self.processes.len() {
-            match current {
-                Some(index) if index == ancestor => return true,
-                Some(index) => current = self.process(index).parent,
-                None => return false,
-            }
-        }
-        false
-    }
+/// Puts a process into a tree, because of its parent.
+fn put_below(index: ProcessIndex, parent: ProcessIndex, tree: Arc<str>, processes: &mut Processes) {
+    let because = Because::child_of(&processes[parent]);
+    let process = &mut processes[index];
+    process.tree = tree;
+    process.because = because;
 }

@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Model, Name, NameSource, ProcessIndex};
+use super::{Name, NameSource, ProcessIndex, naming::Names, numbered::Numbered};
 use crate::event::{
-    Close, Connect, ConnectFailed, Counted, Established, Event, HttpRequest, Protocol, Shutdown,
-    SocketState, Sockets, TlsHello,
+    Close, Connect, ConnectFailed, Counted, Established, HttpRequest, Protocol, Shutdown,
+    SnapshotSocket, SocketState, TlsHello,
 };
 
 /// States of a connection.
@@ -64,7 +64,7 @@ impl State {
 /// One connection, in its latest state.
 #[derive(Clone, Debug)]
 pub struct Connection {
-    pub(super) position: usize,
+    position: usize,
     /// Its number in the trace, from 1.
     pub id: u64,
     /// The process that asked for it.
@@ -142,81 +142,83 @@ impl Connection {
     }
 }
 
-impl Model {
-    pub(super) fn connect(&mut self, event: &Event, connect: &Connect) {
-        let owner = self.known(event.process, event.user);
+/// All connections, in the order of their requests.
+#[derive(Default)]
+pub(super) struct Connections {
+    all: Numbered<Connection>,
+}
+
+impl Connections {
+    pub(super) fn as_slice(&self) -> &[Connection] {
+        self.all.as_slice()
+    }
+
+    pub(super) fn get(&self, id: u64) -> Option<&Connection> {
+        self.all.get(id)
+    }
+
+    /// Adds a connection that a process asks for.
+    pub(super) fn connect(
+        &mut self,
+        connect: &Connect,
+        owner: ProcessIndex,
+        boot_ns: u64,
+        names: &Names,
+    ) {
         let remote = connect.remote();
         let mut connection = Connection {
             local: connect.local(),
             remote,
             protocol: connect.protocol(),
             names: remote
-                .map(|remote| self.names.of(remote.ip(), owner))
+                .map(|remote| names.of(remote.ip(), owner))
                 .unwrap_or_default(),
-            ..Connection::new(connect.connection, owner, event.boot_ns)
+            ..Connection::new(connect.connection, owner, boot_ns)
         };
         if connection.protocol == Protocol::Udp {
             connection.state = State::Open;
         }
-        self.add_connection(connection);
+        self.add(connection);
     }
 
-    pub(super) fn sockets(&mut self, event: &Event, sockets: &Sockets) {
-        for socket in &sockets.sockets {
-            let Some(owner) = socket.holders.first().and_then(|pid| self.latest(*pid)) else {
-                continue;
-            };
-            if socket.state() == SocketState::Listening {
-                self.listens_already(event, socket, owner);
-                continue;
-            }
-            self.add_connection(Connection {
-                local: socket.local(),
-                remote: socket.remote(),
-                protocol: socket.protocol(),
-                state: match socket.state() {
-                    SocketState::Connecting => State::Connecting,
-                    SocketState::Closing => State::Closing,
-                    SocketState::Open | SocketState::Listening | SocketState::Unknown => {
-                        State::Open
-                    }
-                },
-                was_there_before: true,
-                ..Connection::new(socket.connection, owner, event.boot_ns)
-            });
-        }
+    /// Adds a pre-existing connection.
+    pub(super) fn adopt(&mut self, socket: &SnapshotSocket, owner: ProcessIndex, boot_ns: u64) {
+        self.add(Connection {
+            local: socket.local(),
+            remote: socket.remote(),
+            protocol: socket.protocol(),
+            state: match socket.state() {
+                SocketState::Connecting => State::Connecting,
+                SocketState::Closing => State::Closing,
+                SocketState::Open | SocketState::Listening | SocketState::Unknown => State::Open,
+            },
+            was_there_before: true,
+            ..Connection::new(socket.connection, owner, boot_ns)
+        });
     }
 
-    /// Checks whether a process has asked for a connection.
-    pub fn has_connected(&self, process: ProcessIndex) -> bool {
-        self.process(process).has_connected
+    fn add(&mut self, mut connection: Connection) {
+        connection.position = self.all.next();
+        self.all.push(connection.id, connection);
     }
 
-    fn add_connection(&mut self, mut connection: Connection) {
-        self.processes[connection.owner.position()].has_connected = true;
-        connection.position = self.connections.len();
-        self.by_connection
-            .insert(connection.id, connection.position);
-        self.connections.push(connection);
-    }
-
-    pub(super) fn established(&mut self, event: &Event, established: &Established) {
-        if let Some(connection) = self.connection_mut(established.connection) {
+    pub(super) fn established(&mut self, established: &Established, boot_ns: u64) {
+        if let Some(connection) = self.all.get_mut(established.connection) {
             connection.state = State::Open;
-            connection.established_ns = Some(event.boot_ns);
+            connection.established_ns = Some(boot_ns);
             connection.local = established.local().or(connection.local);
         }
     }
 
-    pub(super) fn connect_failed(&mut self, event: &Event, failed: &ConnectFailed) {
-        if let Some(connection) = self.connection_mut(failed.connection) {
+    pub(super) fn connect_failed(&mut self, failed: &ConnectFailed, boot_ns: u64) {
+        if let Some(connection) = self.all.get_mut(failed.connection) {
             connection.state = match failed.error {
                 0 if failed.never_sent => State::Failed,
                 error => State::of_failure(error),
             };
             connection.never_sent = failed.never_sent;
             connection.error = failed.error;
-            connection.ended_ns = Some(event.boot_ns);
+            connection.ended_ns = Some(boot_ns);
             if failed.local_port != 0 {
                 connection.local = failed.local().or(connection.local);
             }
@@ -224,65 +226,68 @@ impl Model {
     }
 
     pub(super) fn shutdown(&mut self, shutdown: &Shutdown) {
-        if let Some(connection) = self.connection_mut(shutdown.connection) {
+        if let Some(connection) = self.all.get_mut(shutdown.connection) {
             connection.state = State::Closing;
             connection.bytes = Some((shutdown.bytes_sent, shutdown.bytes_received));
         }
     }
 
-    pub(super) fn close(&mut self, event: &Event, close: &Close) {
-        if let Some(connection) = self.connection_mut(close.connection) {
-            connection.state = State::Closed;
-            connection.error = close.error;
-            connection.ended_ns = Some(event.boot_ns);
-            match connection.protocol {
-                // Its first datagram announces it: without one, it was not counted.
-                Protocol::Udp if close.datagrams_sent == 0 => return,
-                Protocol::Udp => {
-                    connection.datagrams = Some((close.datagrams_sent, close.datagrams_received));
-                }
-                Protocol::Tcp => {}
+    /// Closes a connection. Returns `false` for the number of a listener.
+    pub(super) fn close(&mut self, close: &Close, boot_ns: u64) -> bool {
+        let Some(connection) = self.all.get_mut(close.connection) else {
+            return false;
+        };
+        connection.state = State::Closed;
+        connection.error = close.error;
+        connection.ended_ns = Some(boot_ns);
+        match connection.protocol {
+            // Its first datagram announces it: without one, it was not counted.
+            Protocol::Udp if close.datagrams_sent == 0 => return true,
+            Protocol::Udp => {
+                connection.datagrams = Some((close.datagrams_sent, close.datagrams_received));
             }
-            connection.bytes = Some((close.bytes_sent, close.bytes_received));
-        } else {
-            self.listener_closed(event, close);
+            Protocol::Tcp => {}
         }
+        connection.bytes = Some((close.bytes_sent, close.bytes_received));
+        true
     }
 
-    pub(super) fn counted(&mut self, counted: &Counted) {
-        if let Some(connection) = self.connection_mut(counted.connection) {
-            connection.bytes = Some((counted.bytes_sent, counted.bytes_received));
-            connection.datagrams = Some((counted.datagrams_sent, counted.datagrams_received));
-        } else {
-            self.listener_counted(counted);
-        }
+    /// Sets the traffic of a connection. Returns `false` for the number of a listener.
+    pub(super) fn counted(&mut self, counted: &Counted) -> bool {
+        let Some(connection) = self.all.get_mut(counted.connection) else {
+            return false;
+        };
+        connection.bytes = Some((counted.bytes_sent, counted.bytes_received));
+        connection.datagrams = Some((counted.datagrams_sent, counted.datagrams_received));
+        true
     }
 
-    pub(super) fn tls_hello(&mut self, hello: &TlsHello) {
-        self.name_by_client(hello.connection, &hello.server_name, NameSource::Sni);
+    pub(super) fn tls_hello(&mut self, hello: &TlsHello, names: &Names) {
+        let host = &hello.server_name;
+        self.name_by_client(hello.connection, host, NameSource::Sni, names);
     }
 
-    pub(super) fn http_request(&mut self, request: &HttpRequest) {
+    pub(super) fn http_request(&mut self, request: &HttpRequest, names: &Names) {
         if request.destination_host.is_empty() {
             let host = host_alone(&request.host);
-            self.name_by_client(request.connection, host, NameSource::HttpHost);
-        } else if let Some(connection) = self.connection_mut(request.connection) {
+            self.name_by_client(request.connection, host, NameSource::HttpHost, names);
+        } else if let Some(connection) = self.all.get_mut(request.connection) {
             let port = u16::try_from(request.destination_port).unwrap_or(0);
             connection.destination = Some((request.destination_host.clone(), port));
         }
     }
 
     /// Adds the host that the client itself named.
-    fn name_by_client(&mut self, connection: u64, host: &str, source: NameSource) {
-        let remote = self.connection(connection).and_then(|known| known.remote);
-        let is_in_hosts = remote.is_some_and(|remote| self.names.is_in_hosts(remote.ip(), host));
-        let Some(connection) = self.connection_mut(connection) else {
+    fn name_by_client(&mut self, id: u64, host: &str, source: NameSource, names: &Names) {
+        // A connection whose connect is missing is a loss, which the ledger has already.
+        let Some(connection) = self.all.get_mut(id) else {
             return;
         };
         if host.is_empty() || host.parse::<IpAddr>().is_ok() {
             return;
         }
-        if is_in_hosts {
+        let is_in_hosts = |remote: SocketAddr| names.is_in_hosts(remote.ip(), host);
+        if connection.remote.is_some_and(is_in_hosts) {
             // Then the client meant this one of the names there.
             for known in &mut connection.names {
                 if known.source == NameSource::Hosts {
@@ -294,12 +299,6 @@ impl Model {
             name: host.into(),
             source,
         });
-    }
-
-    /// Returns a connection; `None` if its connect is missing, a loss that the ledger has already.
-    fn connection_mut(&mut self, id: u64) -> Option<&mut Connection> {
-        let position = *self.by_connection.get(&id)?;
-        self.connections.get_mut(position)
     }
 }
 

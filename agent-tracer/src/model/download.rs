@@ -9,10 +9,10 @@ mod versions;
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use super::{Connection, Model, ProcessIndex, State, process::base_name};
-use crate::event::{Event, File, FileAction, Protocol};
-pub(super) use versions::Downloads;
-use versions::{End, Moment, Run, Version};
+use super::{Connection, Process, ProcessIndex, State, process::base_name, processes::Processes};
+use crate::event::{FileAction, FileEvent, Protocol};
+pub(super) use versions::{Downloads, Moment};
+use versions::{End, Run, Version};
 
 /// An executed file whose writer had received data from a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,16 +49,16 @@ const DNS_PORTS: [u16; 2] = [53, 853];
 /// Programs that copy their arguments to the last one, or into it.
 const COPIERS: [&[u8]; 3] = [b"cp", b"install", b"mv"];
 
-impl Model {
+impl Downloads {
     /// Checks whether a change matters for downloads, so that it is recorded even where no file is
     /// watched.
-    pub fn concerns_download(
+    pub(super) fn is_relevant(
         &self,
         by: Option<ProcessIndex>,
         path: &[u8],
         action: FileAction,
+        processes: &Processes,
     ) -> bool {
-        let downloads = &self.downloads;
         if matches!(
             action,
             FileAction::Attributes | FileAction::Open | FileAction::Unknown
@@ -66,70 +66,82 @@ impl Model {
             return false;
         }
         let is_download = action == FileAction::Written
-            && by.is_some_and(|by| self.has_connected(by) || self.copied_from(by, path).is_some());
+            && by.is_some_and(|by| {
+                processes[by].has_connected || self.copied_from(by, path, processes).is_some()
+            });
         // An event between a name that goes and one that comes separates the two.
         is_download
-            || by.is_some_and(|by| downloads.taken.contains_key(&by))
-            || downloads.below(path).next().is_some()
+            || by.is_some_and(|by| self.taken.contains_key(&by))
+            || self.below(path).next().is_some()
     }
 
     /// Notes a change of a file, as far as it concerns a download.
-    pub(super) fn note_download(&mut self, event: &Event, file: &File, by: Option<ProcessIndex>) {
-        let moment = Moment {
-            reported_ns: event.boot_ns,
-            by,
-        };
+    ///
+    /// `connections` is the count of all connections by then.
+    pub(super) fn file(
+        &mut self,
+        file: &FileEvent,
+        moment: Moment,
+        processes: &Processes,
+        connections: usize,
+    ) {
+        let by = moment.by;
         match file.action() {
             FileAction::Attributes | FileAction::Open | FileAction::Unknown => {}
             FileAction::Created | FileAction::Written => {
                 if let Some(by) = by {
-                    self.downloads.taken.remove(&by);
+                    self.taken.remove(&by);
                 }
-                self.written(moment, file);
+                self.written(file, moment, processes, connections);
             }
             FileAction::Renamed => {
-                self.downloads.end(&file.path, moment, End::Overwritten);
-                let taken = by.and_then(|by| self.downloads.taken.remove(&by));
+                self.end(&file.path, moment, End::Overwritten);
+                let taken = by.and_then(|by| self.taken.remove(&by));
                 for (rest, version) in taken.into_iter().flat_map(|taken| taken.files) {
                     let path = [file.path.as_slice(), &rest].concat();
-                    self.downloads.carry(path, moment, version);
+                    self.carry(path, moment, version);
                 }
             }
             FileAction::Removed => {
-                let taken = self.downloads.take(&file.path);
+                let taken = self.take(&file.path);
                 for (rest, _) in &taken.files {
                     let path = [taken.from.as_slice(), rest].concat();
-                    self.downloads.end(&path, moment, End::Removed);
+                    self.end(&path, moment, End::Removed);
                 }
                 let Some(by) = by else {
                     return;
                 };
-                self.downloads.taken.remove(&by);
+                self.taken.remove(&by);
                 if !taken.files.is_empty() {
-                    self.downloads.taken.insert(by, taken);
+                    self.taken.insert(by, taken);
                 }
-                if self.downloads.taken.len() > TAKEN_LIMIT {
-                    self.downloads.taken.pop_first();
+                if self.taken.len() > TAKEN_LIMIT {
+                    self.taken.pop_first();
                 }
             }
         }
     }
 
-    fn written(&mut self, moment: Moment, file: &File) {
+    fn written(
+        &mut self,
+        file: &FileEvent,
+        moment: Moment,
+        processes: &Processes,
+        connections: usize,
+    ) {
         let is_written = file.action() == FileAction::Written;
         let writer = moment.by.filter(|_| is_written);
         let copied = writer
-            .and_then(|writer| self.copied_from(writer, &file.path))
-            .and_then(|from| self.downloads.current(&from).cloned());
+            .and_then(|writer| self.copied_from(writer, &file.path, processes))
+            .and_then(|from| self.current(&from).cloned());
         if let Some(version) = copied {
-            self.downloads.carry(file.path.clone(), moment, version);
-        } else if let Some(writer) = writer.filter(|writer| self.has_connected(*writer)) {
-            let connections = self.connections.len();
-            match self.downloads.current_mut(&file.path) {
+            self.carry(file.path.clone(), moment, version);
+        } else if let Some(writer) = writer.filter(|writer| processes[*writer].has_connected) {
+            match self.current_mut(&file.path) {
                 Some(version) if version.begun.by == Some(writer) => {
                     version.connections = connections;
                 }
-                Some(_) | None => self.downloads.add(
+                Some(_) | None => self.add(
                     file.path.clone(),
                     Version {
                         writer,
@@ -141,17 +153,17 @@ impl Model {
                 ),
             }
         } else {
-            self.downloads.end(&file.path, moment, End::Overwritten);
+            self.end(&file.path, moment, End::Overwritten);
         }
     }
 
     /// Finds a possible download that the process, a copying program, got as an argument and copied
     /// to this path. It has the path's name; for the last argument itself, any name will do.
-    fn copied_from(&self, by: ProcessIndex, path: &[u8]) -> Option<Vec<u8>> {
-        if self.downloads.versions.is_empty() {
+    fn copied_from(&self, by: ProcessIndex, path: &[u8], processes: &Processes) -> Option<Vec<u8>> {
+        if self.versions.is_empty() {
             return None;
         }
-        let process = self.process(by);
+        let process = &processes[by];
         let (first, words) = process.argv.split_first()?;
         if !COPIERS.contains(&base_name(first)) {
             return None;
@@ -161,65 +173,47 @@ impl Model {
         words.iter().map(given).find(|from| {
             from != path
                 && (is_last || base_name(from) == base_name(path))
-                && self.downloads.current(from).is_some()
+                && self.current(from).is_some()
         })
     }
 
     /// Notes the program of a process that is about to run another.
-    pub(super) fn note_former_program(&mut self, runner: ProcessIndex) {
-        if self.downloads.versions.is_empty() || self.downloads.former.len() >= FORMER_LIMIT {
+    pub(super) fn note_former_program(&mut self, runner: ProcessIndex, processes: &Processes) {
+        if self.versions.is_empty() || self.former.len() >= FORMER_LIMIT {
             return;
         }
-        let runs: Vec<Run> = self
-            .runs(runner)
-            .filter(|run| self.downloads.versions.contains_key(&run.path))
+        let runs: Vec<Run> = runs(runner, &processes[runner])
+            .filter(|run| self.versions.contains_key(&run.path))
             .collect();
-        self.downloads.former.extend(runs);
-    }
-
-    /// Iterates over the files that a process executes: its program, or the script given to it.
-    fn runs(&self, runner: ProcessIndex) -> impl Iterator<Item = Run> {
-        let process = self.process(runner);
-        let mut paths = Vec::new();
-        if process.execs > 0 {
-            paths.push(process.exe.to_vec());
-            paths.push(absolute(&process.cwd, &process.filename));
-            let script = script::of(base_name(&process.exe), &process.argv);
-            paths.extend(script.map(|word| absolute(&process.cwd, word)));
-            paths.dedup();
-        }
-        let executed_ns = process.executed_ns;
-        paths.into_iter().map(move |path| Run {
-            executed_ns,
-            runner,
-            path,
-        })
+        self.former.extend(runs);
     }
 
     /// Returns the files whose writer had received data, and which another process, or a later
     /// program of the same, executed. They are in the order of their first executions.
     ///
-    /// The search runs at the end. fanotify reports a file a little later than the kernel reports
-    /// its execution, and the bytes of a connection are known when it closes.
-    pub fn downloads(&self) -> Vec<Download> {
+    /// The search runs at the end, for two reasons. fanotify reports a file a little later than the
+    /// kernel reports its execution. The bytes of a connection are known when it closes.
+    pub(super) fn find(&self, processes: &Processes, connections: &[Connection]) -> Vec<Download> {
         let mut found: Vec<Download> = Vec::new();
-        if self.downloads.versions.is_empty() {
+        if self.versions.is_empty() {
             return found;
         }
         let mut sources: BTreeMap<ProcessIndex, Vec<&Connection>> = BTreeMap::new();
-        for connection in self.connections.iter().filter(|it| may_have_brought(it)) {
+        for connection in connections.iter().filter(|it| may_have_brought(it)) {
             sources
                 .entry(connection.owner)
                 .or_default()
                 .push(connection);
         }
-        let now = self.processes().flat_map(|(runner, _)| self.runs(runner));
+        let now = processes
+            .iter()
+            .flat_map(|(runner, process)| runs(runner, process));
         let now: Vec<Run> = now
-            .filter(|run| self.downloads.versions.contains_key(&run.path))
+            .filter(|run| self.versions.contains_key(&run.path))
             .collect();
-        let all = self.downloads.former.iter().chain(&now);
+        let all = self.former.iter().chain(&now);
         let mut runs: Vec<(&Run, &Version)> = all
-            .filter_map(|run| Some((run, self.version_of(run)?)))
+            .filter_map(|run| Some((run, self.version_of(run, processes)?)))
             .collect();
         runs.sort_by_key(|(run, _)| run.executed_ns);
         let mut places: BTreeMap<(&[u8], Vec<Option<SocketAddr>>), usize> = BTreeMap::new();
@@ -255,38 +249,54 @@ impl Model {
     }
 
     /// Returns the version of a path at the time of an execution.
-    fn version_of(&self, run: &Run) -> Option<&Version> {
-        let versions = self.downloads.versions.get(&run.path)?;
+    fn version_of(&self, run: &Run, processes: &Processes) -> Option<&Version> {
+        let versions = self.versions.get(&run.path)?;
         let version = versions.iter().rfind(|version| {
             // A process that has written its own script continues its own program.
             let is_other = version.begun.by != Some(run.runner);
-            self.is_after(run.executed_ns, version.begun)
-                .unwrap_or(is_other)
+            is_after(run.executed_ns, version.begun, processes).unwrap_or(is_other)
         })?;
         let is_over = version.ended.is_some_and(|(moment, end)| {
             // An executed version existed then.
-            self.is_after(run.executed_ns, moment)
-                .unwrap_or(end == End::Overwritten)
+            is_after(run.executed_ns, moment, processes).unwrap_or(end == End::Overwritten)
         });
         (!is_over).then_some(version)
     }
+}
 
-    /// Compares a time with a moment; `None` where the delay leaves the order open.
-    fn is_after(&self, time_ns: u64, moment: Moment) -> Option<bool> {
-        let by = moment.by.map(|by| self.process(by));
-        let forked_ns = by.and_then(|by| by.forked_ns).unwrap_or(0);
-        let ended_ns = by.and_then(|by| by.ended).map(|(ended_ns, _)| ended_ns);
-        if time_ns >= moment.reported_ns {
-            Some(true)
-        } else if time_ns <= forked_ns {
-            Some(false)
-        } else if ended_ns.is_some_and(|ended_ns| ended_ns <= time_ns) {
-            Some(true)
-        } else if time_ns.saturating_add(LAG_NS) < moment.reported_ns {
-            Some(false)
-        } else {
-            None
-        }
+/// Iterates over the files that a process executes: its program, or the script given to it.
+fn runs(runner: ProcessIndex, process: &Process) -> impl Iterator<Item = Run> + use<> {
+    let mut paths = Vec::new();
+    if process.execs > 0 {
+        paths.push(process.exe.to_vec());
+        paths.push(absolute(&process.cwd, &process.filename));
+        let script = script::of(base_name(&process.exe), &process.argv);
+        paths.extend(script.map(|word| absolute(&process.cwd, word)));
+        paths.dedup();
+    }
+    let executed_ns = process.executed_ns;
+    paths.into_iter().map(move |path| Run {
+        executed_ns,
+        runner,
+        path,
+    })
+}
+
+/// Compares a time with a moment; `None` where the delay leaves the order open.
+fn is_after(time_ns: u64, moment: Moment, processes: &Processes) -> Option<bool> {
+    let by = moment.by.map(|by| &processes[by]);
+    let forked_ns = by.and_then(|by| by.forked_ns).unwrap_or(0);
+    let ended_ns = by.and_then(|by| by.ended).map(|(ended_ns, _)| ended_ns);
+    if time_ns >= moment.reported_ns {
+        Some(true)
+    } else if time_ns <= forked_ns {
+        Some(false)
+    } else if ended_ns.is_some_and(|ended_ns| ended_ns <= time_ns) {
+        Some(true)
+    } else if time_ns.saturating_add(LAG_NS) < moment.reported_ns {
+        Some(false)
+    } else {
+        None
     }
 }
 

@@ -1,29 +1,29 @@
-//! What is known of the file that a process executes: whether a rule's path means that file, and
-//! whether only root could have made it.
+//! Judges the file that a process executes. A rule's path may mean another file, and others than
+//! root may have made it.
 
 use std::sync::Arc;
 
-use super::{Model, Process, ProcessIndex, process::base_name};
+use super::{Process, ProcessIndex, process::base_name, processes::Processes};
 use crate::{
     event::{Identity, View},
     rules::Match,
 };
 
-/// What a rule took for granted that the process may have arranged.
+/// Unproved assumptions of a rule, which the process may have arranged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Doubt {
-    /// The path is of a root directory or mount namespace in which it is another file, or may be.
+    /// True if the path may mean another file, in another root directory or mount namespace.
     pub another_root: bool,
-    /// The script is of another mount namespace; only its interpreter was compared.
+    /// True if the script is in another mount namespace; only its interpreter was compared.
     pub other_script: bool,
-    /// The owner of the file that the rule names, where that is not root.
+    /// The owner of the file that the rule names, if not root.
     pub owner: Option<u32>,
-    /// Whether others than the owner may write to that file.
+    /// True if others than the owner may write to that file.
     pub is_writable: bool,
 }
 
 impl Doubt {
-    /// What is doubtful about a match.
+    /// Judges a match.
     pub(super) fn about(found: &Match<'_>, process: &Process) -> Doubt {
         let view = process.view();
         let is_script = process.filename != process.exe;
@@ -38,15 +38,14 @@ impl Doubt {
 }
 
 impl Process {
-    /// Whose view the path of its executable is of.
+    /// Returns the view of the machine that the path of its executable belongs to.
     pub fn view(&self) -> View {
         self.identity
             .as_ref()
             .map_or(View::Unknown, |identity| identity.view())
     }
 
-    /// Where it is in another user namespace than the recorder: whether it is root there, as far
-    /// as known.
+    /// Returns `true` if it is known to be root in its user namespace; `None` in the recorder's.
     pub fn inner_root(&self) -> Option<bool> {
         let identity = self.identity.as_ref()?;
         if identity.user_namespace == 0 {
@@ -60,28 +59,27 @@ impl Process {
         self.identified_as = self.user;
     }
 
-    /// Whether its executable has that name and is root's, in the recorder's root directory. Of old
-    /// traces, which do not tell, only the name is looked at.
+    /// True if its executable has one of these names and is root's, in the recorder's root
+    /// directory. Old traces lack the owner, so only the name counts.
     pub(super) fn is_system_program(&self, names: &[&[u8]]) -> bool {
         let is_roots = |identity: &Arc<Identity>| identity.is_roots();
         names.contains(&base_name(&self.exe)) && self.identity.as_ref().is_none_or(is_roots)
     }
 }
 
-impl Model {
-    /// Whether a process is a service manager: the first process, or one that it started for the
-    /// units of a user. Any other program that is called systemd is nothing special.
+impl Processes {
+    /// True for a service manager: the first process, or one that it started for a user's units.
     pub(super) fn is_manager(&self, index: ProcessIndex) -> bool {
-        let process = self.process(index);
+        let process = &self[index];
         self.is_first(process.id.pid)
             || (process.is_system_program(&[b"systemd"])
                 && self.is_first(process.parent_pid)
                 && is_of_user_manager(&process.cgroup))
     }
 
-    /// Whether a process is the child of a service manager, or of what that runs in between.
+    /// True if the parent of a process is a service manager, or the manager's systemd-executor.
     pub(super) fn is_of_manager(&self, index: ProcessIndex) -> bool {
-        let process = self.process(index);
+        let process = &self[index];
         if self.is_first(process.parent_pid) {
             return true;
         }
@@ -91,20 +89,14 @@ impl Model {
         if self.is_manager(parent) {
             return true;
         }
-        let parent = self.process(parent);
+        let parent = &self[parent];
         parent.is_system_program(&[b"systemd-executor"])
             && (self.is_first(parent.parent_pid)
                 || parent.parent.is_some_and(|above| self.is_manager(above)))
     }
-
-    /// Whether it is the first process of the recorder's PID namespace. In a container that can be
-    /// the recorder itself, which starts no units.
-    fn is_first(&self, pid: u32) -> bool {
-        pid == 1 && self.recorder != 1
-    }
 }
 
-/// Whether a cgroup is the one that logind has for a user's manager:
+/// True for the cgroup that logind gives to a user's manager:
 /// `/user.slice/user-UID.slice/user@UID.service`, or the manager's own scope in it.
 fn is_of_user_manager(cgroup: &[u8]) -> bool {
     let path = cgroup.strip_suffix(b"/init.scope").unwrap_or(cgroup);

@@ -1,5 +1,5 @@
-//! What is known to be missing from the picture. It is shown with every view; nothing in
-//! it is ever guessed away.
+//! Counts everything that is known to be missing. Every view shows it, and no entry is ever dropped
+//! because of a conclusion.
 
 use std::collections::BTreeMap;
 
@@ -8,45 +8,45 @@ use crate::event::Subject;
 /// Kernel log lines kept word for word.
 const LOG_LINES: usize = 20;
 
-/// Something that is in the trace, but not whole.
+/// Kinds of incomplete facts in a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Truncation {
     /// Arguments beyond 128 KiB, or unreadable.
     Arguments,
-    /// A path deeper than is walked.
+    /// A path with more components than the recorder reads.
     Path,
-    /// Names of a process beyond those that are remembered.
+    /// Names of a process beyond the limit.
     Names,
 }
 
-/// Something that was not compared, or not all of it.
+/// A missing or partial comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotCompared {
-    /// The list; none stands for files.
+    /// The list; `None` for files.
     pub subject: Option<Subject>,
-    /// Why.
+    /// The reason.
     pub problem: String,
 }
 
-/// Something that was not seen for certain.
+/// A fact with a limit that is not a loss.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caveat {
-    /// What a hook of the recorder does not see, in its words.
+    /// A blind spot of a hook, in its words.
     Hook(String),
-    /// What could not have been compared on this machine.
+    /// A comparison that is impossible on this machine.
     NotCompared(NotCompared),
 }
 
-/// Something that is missing. `view` has the words.
+/// One kind of loss. `view` has the words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing<'a> {
     /// A fact that no hook could report.
     Fact(&'a str),
     /// Events of a kind that were lost.
     Lost(&'a str, u64),
-    /// Things that are not whole.
+    /// Incomplete facts.
     Truncated(Truncation, u64),
-    /// What was not compared.
+    /// A missing or partial comparison.
     NotCompared(&'a NotCompared),
     /// Processes that appeared without a fork.
     UnseenForks(u64),
@@ -86,7 +86,8 @@ impl Ledger {
         *self.unreadable.entry(what.to_owned()).or_default() += 1;
     }
 
-    /// What was seen and made no sense, with its count: it is not missing, but names nothing.
+    /// Iterates over the kinds of malformed messages, with their counts. They are not missing, but
+    /// name nothing.
     pub fn unreadable_things(&self) -> impl Iterator<Item = (&str, u64)> {
         let all = self.unreadable.iter();
         all.map(|(what, count)| (what.as_str(), *count))
@@ -117,52 +118,52 @@ impl Ledger {
         self.unknown_events = count;
     }
 
-    /// Notes a fact that no hook could tell.
+    /// Notes a fact that no hook provides.
     pub fn missing_fact(&mut self, fact: &str) {
         self.missing_facts.push(fact.to_owned());
     }
 
-    /// Notes what was not looked at twice, or not all of it, and why.
+    /// Notes a missing or partial comparison.
     pub(super) fn not_compared(&mut self, what: NotCompared) {
         self.not_compared.push(what);
     }
 
-    /// Notes that secrets are in the trace as they were.
+    /// Notes that secrets are unmasked in the trace.
     pub fn unmasked(&mut self) {
         self.is_unmasked = true;
     }
 
-    /// Whether secrets are in the trace as they were.
+    /// True if secrets are unmasked in the trace.
     pub fn is_unmasked(&self) -> bool {
         self.is_unmasked
     }
 
-    /// Notes what a hook does not see for certain.
+    /// Notes a blind spot of a hook.
     pub fn caveat(&mut self, caveat: &str) {
         self.caveats.push(Caveat::Hook(caveat.to_owned()));
     }
 
-    /// Notes what could not have been compared here, which no program hid.
+    /// Notes a comparison that was impossible from the start, so that no program prevented it.
     pub(super) fn not_comparable(&mut self, what: NotCompared) {
         self.caveats.push(Caveat::NotCompared(what));
     }
 
-    /// What was not seen for certain, and is concluded where it can be. Nothing is missing for it.
+    /// Returns the limits of facts that are not losses.
     pub fn caveats(&self) -> &[Caveat] {
         &self.caveats
     }
 
-    /// Whether events of a kind were lost.
+    /// True if events of a kind were lost.
     pub fn has_lost(&self, what: &str) -> bool {
         self.lost.contains_key(what)
     }
 
-    /// Whether anything is missing.
+    /// True if nothing is missing.
     pub fn is_complete(&self) -> bool {
         self.missing().is_empty()
     }
 
-    /// Lists what is missing; texts of the kernel or of a file are not escaped.
+    /// Lists all that is missing. Texts of the kernel or of a file are not escaped.
     pub fn missing(&self) -> Vec<Missing<'_>> {
         let mut missing = Vec::new();
         missing.extend(self.missing_facts.iter().map(|fact| Missing::Fact(fact)));
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_compared_is_missing_and_a_caveat_is_not() {
+    fn a_failed_comparison_is_missing_and_a_caveat_is_not() {
         let mut ledger = Ledger::default();
         ledger.caveat("not watched: /x: denied");
         assert!(ledger.is_complete());

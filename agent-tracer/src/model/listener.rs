@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
-use super::{Model, ProcessIndex};
-use crate::event::{Close, Counted, Event, Listen, Protocol, SnapshotSocket};
+use super::{ProcessIndex, numbered::Numbered};
+use crate::event::{Close, Counted, Listen, Protocol, SnapshotSocket};
 
 /// A listening TCP socket or a bound UDP socket.
 #[derive(Clone, Debug)]
 pub struct Listener {
-    pub(super) position: usize,
+    position: usize,
     /// Its number in the trace; connections and listeners share the numbers.
     pub id: u64,
     /// The process that called listen(2) or bind(2).
@@ -82,41 +82,54 @@ impl Listener {
     }
 }
 
-impl Model {
-    pub(super) fn listen(&mut self, event: &Event, listen: &Listen, protocol: Protocol) {
-        let owner = self.known(event.process, event.user);
-        self.add_listener(Listener {
+/// All listeners, in the order of their begin.
+#[derive(Default)]
+pub(super) struct Listeners {
+    all: Numbered<Listener>,
+}
+
+impl Listeners {
+    pub(super) fn as_slice(&self) -> &[Listener] {
+        self.all.as_slice()
+    }
+
+    pub(super) fn get(&self, id: u64) -> Option<&Listener> {
+        self.all.get(id)
+    }
+
+    pub(super) fn listen(
+        &mut self,
+        listen: &Listen,
+        protocol: Protocol,
+        owner: ProcessIndex,
+        boot_ns: u64,
+    ) {
+        self.add(Listener {
             protocol,
             local: listen.local(),
             any_port: listen.any_port,
-            ..Listener::new(listen.connection, owner, event.boot_ns)
+            ..Listener::new(listen.connection, owner, boot_ns)
         });
     }
 
-    /// Adds a listener that existed when the recording began.
-    pub(super) fn listens_already(
-        &mut self,
-        event: &Event,
-        socket: &SnapshotSocket,
-        owner: ProcessIndex,
-    ) {
-        self.add_listener(Listener {
+    /// Adds a pre-existing listener.
+    pub(super) fn adopt(&mut self, socket: &SnapshotSocket, owner: ProcessIndex, boot_ns: u64) {
+        self.add(Listener {
             protocol: socket.protocol(),
             local: socket.local(),
             was_there_before: true,
-            ..Listener::new(socket.connection, owner, event.boot_ns)
+            ..Listener::new(socket.connection, owner, boot_ns)
         });
     }
 
-    fn add_listener(&mut self, mut listener: Listener) {
-        listener.position = self.listeners.len();
-        self.by_listener.insert(listener.id, listener.position);
-        self.listeners.push(listener);
+    fn add(&mut self, mut listener: Listener) {
+        listener.position = self.all.next();
+        self.all.push(listener.id, listener);
     }
 
-    pub(super) fn listener_closed(&mut self, event: &Event, close: &Close) {
-        if let Some(listener) = self.listener_mut(close.connection) {
-            listener.ended_ns = Some(event.boot_ns);
+    pub(super) fn close(&mut self, close: &Close, boot_ns: u64) {
+        if let Some(listener) = self.all.get_mut(close.connection) {
+            listener.ended_ns = Some(boot_ns);
             if listener.protocol == Protocol::Udp {
                 listener.traffic = Some(Traffic {
                     bytes_sent: close.bytes_sent,
@@ -128,8 +141,8 @@ impl Model {
         }
     }
 
-    pub(super) fn listener_counted(&mut self, counted: &Counted) {
-        if let Some(listener) = self.listener_mut(counted.connection) {
+    pub(super) fn counted(&mut self, counted: &Counted) {
+        if let Some(listener) = self.all.get_mut(counted.connection) {
             listener.traffic = Some(Traffic {
                 bytes_sent: counted.bytes_sent,
                 bytes_received: counted.bytes_received,
@@ -137,20 +150,5 @@ impl Model {
                 datagrams_received: counted.datagrams_received,
             });
         }
-    }
-
-    fn listener_mut(&mut self, id: u64) -> Option<&mut Listener> {
-        let position = *self.by_listener.get(&id)?;
-        self.listeners.get_mut(position)
-    }
-
-    /// Returns the listener with this number.
-    pub fn listener(&self, id: u64) -> Option<&Listener> {
-        self.listeners.get(*self.by_listener.get(&id)?)
-    }
-
-    /// Returns all listeners, in the order of their begin.
-    pub fn listeners(&self) -> &[Listener] {
-        &self.listeners
     }
 }

@@ -1,32 +1,32 @@
-//! Events to what happened: processes with their lineage and tree, connections with their
-//! owner, and what is missing.
+//! Joins events into processes with their lineage and tree, connections with their owner, and a
+//! ledger of what is missing.
 //!
-//! It does no I/O and reads no clock, environment or /proc, and nothing that it answers
-//! depends on the order of a hash map, so the same events always give the same picture.
+//! It does no I/O and reads no clock, environment or /proc. No answer depends on the order of a
+//! hash map, so the same events always give the same answers.
 
-mod activation;
+mod apply;
 mod attribution;
 mod change;
+mod command_lines;
 mod connection;
 mod download;
 mod identity;
 mod ledger;
 mod listener;
 mod naming;
+mod numbered;
 mod pool;
 mod process;
+mod processes;
 mod request;
 mod schedule;
-mod unit;
+mod timeline;
+mod units;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, net::IpAddr};
 
-pub use activation::{Activation, Cause};
-pub use change::{Given, Homes, Touches};
+pub use change::{FileAuthors, Homes};
+pub use command_lines::CommandLines;
 pub use connection::{Connection, State};
 pub use download::Download;
 pub use identity::Doubt;
@@ -36,10 +36,12 @@ pub use naming::{Name, NameLookup, NameSource};
 pub use process::{Because, Origin, Process, ProcessIndex};
 pub use request::Request;
 pub use schedule::{Writer, job_digest};
-pub use unit::UnitTurn;
+pub use units::{Activation, Cause, UnitTransition};
 
-use crate::event::{AddressTag, EndReason, Event, EventKind, ProcessId, Protocol};
-use crate::rules::RuleSet;
+use crate::{
+    event::{AddressTag, Difference, EndReason, FileAction, FileDifference, ProcessId, Subject},
+    rules::RuleSet,
+};
 
 /// Name of the tree of the recorded command.
 pub const COMMAND: &str = "command";
@@ -56,43 +58,24 @@ pub struct Provenance {
     pub host: String,
 }
 
-/// What the events so far add up to.
+/// The events so far, joined. Each part keeps its fields to itself.
 pub struct Model {
-    rules: RuleSet,
     provenance: Option<Provenance>,
-    /// Process id of the recorder.
-    recorder: u32,
-    processes: Vec<Process>,
-    pool: pool::Pool,
-    /// By identity. A process of the snapshot is here twice once an event told its exact start.
-    by_id: HashMap<ProcessId, ProcessIndex>,
-    connections: Vec<Connection>,
-    by_connection: HashMap<u64, usize>,
-    listeners: Vec<Listener>,
-    by_listener: HashMap<u64, usize>,
+    timeline: timeline::Timeline,
+    processes: processes::Processes,
+    attribution: attribution::Attribution,
+    units: units::Units,
+    schedule: schedule::Schedule,
+    connections: connection::Connections,
+    listeners: listener::Listeners,
     names: naming::Names,
+    tags: BTreeMap<IpAddr, Vec<AddressTag>>,
     changes: change::Changes,
     downloads: download::Downloads,
-    users: BTreeMap<u32, Vec<u8>>,
-    tags: BTreeMap<IpAddr, Vec<AddressTag>>,
-    command: Option<ProcessIndex>,
-    command_ended: Option<CommandEnd>,
-    end: Option<EndReason>,
-    first_ns: Option<u64>,
-    last_ns: u64,
     ledger: Ledger,
-    requests: Vec<Request>,
-    activations: Vec<Activation>,
-    units: activation::UnitLives,
-    unit_turns: Vec<UnitTurn>,
-    /// Whether systemd itself tells what it does.
-    systemd_tells: bool,
-    /// The unit that the recording was asked to follow.
-    followed: Option<Arc<[u8]>>,
-    schedule: schedule::Schedule,
 }
 
-/// How and when the recorded command ended.
+/// Time and status of the recorded command's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandEnd {
     /// Nanoseconds since boot.
@@ -102,224 +85,250 @@ pub struct CommandEnd {
 }
 
 impl Model {
-    /// The rules that it attributes by.
-    pub fn rules(&self) -> &RuleSet {
-        &self.rules
-    }
-
-    /// A model of nothing yet, that attributes by these rules.
+    /// Makes an empty model that attributes processes by these rules.
     pub fn new(rules: RuleSet) -> Model {
         Model {
-            rules,
             provenance: None,
-            recorder: 0,
-            processes: Vec::new(),
-            pool: pool::Pool::default(),
-            by_id: HashMap::new(),
-            connections: Vec::new(),
-            by_connection: HashMap::new(),
-            listeners: Vec::new(),
-            by_listener: HashMap::new(),
+            timeline: timeline::Timeline::default(),
+            processes: processes::Processes::default(),
+            attribution: attribution::Attribution::new(rules),
+            units: units::Units::default(),
+            schedule: schedule::Schedule::default(),
+            connections: connection::Connections::default(),
+            listeners: listener::Listeners::default(),
             names: naming::Names::default(),
+            tags: BTreeMap::new(),
             changes: change::Changes::default(),
             downloads: download::Downloads::default(),
-            users: BTreeMap::new(),
-            tags: BTreeMap::new(),
-            command: None,
-            command_ended: None,
-            end: None,
-            first_ns: None,
-            last_ns: 0,
             ledger: Ledger::default(),
-            requests: Vec::new(),
-            activations: Vec::new(),
-            units: activation::UnitLives::new(),
-            unit_turns: Vec::new(),
-            systemd_tells: false,
-            followed: None,
-            schedule: schedule::Schedule::default(),
         }
     }
 
-    /// Names the recording, for rows that are read apart from their trace.
+    /// Sets the identity of the recording, for rows that are read without their trace.
     pub fn set_provenance(&mut self, provenance: Provenance) {
         self.provenance = Some(provenance);
     }
 
-    /// The recording that it is of, where that is known.
+    /// Returns the identity of the recording, if known.
     pub fn provenance(&self) -> Option<&Provenance> {
         self.provenance.as_ref()
     }
 
-    /// Names the recorder, whose command line holds that of the command and is to match no rule.
+    /// Sets the process id of the recorder. Its command line contains that of the command, so no
+    /// rule may match it.
     pub fn set_recorder(&mut self, pid: u32) {
-        self.recorder = pid;
+        self.processes.set_recorder(pid);
     }
 
-    /// Takes the next event in.
-    pub fn apply(&mut self, event: &Event) {
-        self.first_ns.get_or_insert(event.boot_ns);
-        self.last_ns = self.last_ns.max(event.boot_ns);
-        match &event.kind {
-            EventKind::Fork(fork) => self.fork(event, fork),
-            EventKind::Exec(exec) => self.exec(event, exec),
-            EventKind::Exit(exit) => self.exit(event, *exit),
-            EventKind::Rename(rename) => self.rename(event, rename),
-            EventKind::Cgroup(cgroup) => self.cgroup(event, cgroup),
-            EventKind::Connect(connect) => self.connect(event, connect),
-            EventKind::Established(established) => self.established(event, established),
-            EventKind::ConnectFailed(failed) => self.connect_failed(event, failed),
-            EventKind::Shutdown(shutdown) => self.shutdown(shutdown),
-            EventKind::Close(close) => self.close(event, close),
-            EventKind::Snapshot(snapshot) => self.snapshot(snapshot),
-            EventKind::UserNamed(named) => {
-                self.users.insert(named.user, named.name.clone());
-                self.rematch_user(named.user);
-            }
-            EventKind::CommandStarted(started) => self.command_started(event, started.attached),
-            EventKind::CommandEnded(ended) => {
-                let status = ended.status_known.then_some(ended.status);
-                self.command_is_over(event.boot_ns, status);
-                self.command_ended = Some(CommandEnd {
-                    boot_ns: event.boot_ns,
-                    status,
-                });
-            }
-            EventKind::Units(units) => self.units(units),
-            EventKind::Unit(unit) => self.unit(event, unit),
-            EventKind::File(file) => {
-                self.touched(event, file);
-                self.file(event, file);
-            }
-            EventKind::UnitFollowed(followed) => self.follow_unit(&followed.unit),
-            EventKind::Sockets(sockets) => self.sockets(event, sockets),
-            EventKind::AddressTagged(tagged) => {
-                if let Some(address) = tagged.ip() {
-                    self.tags.insert(address, tagged.tags.clone());
-                }
-            }
-            EventKind::Listen(listen) => self.listen(event, listen, Protocol::Tcp),
-            EventKind::Bind(listen) => self.listen(event, listen, Protocol::Udp),
-            EventKind::Counted(counted) => self.counted(counted),
-            EventKind::Dns(dns) => self.dns(event, dns),
-            EventKind::TlsHello(hello) => self.tls_hello(hello),
-            EventKind::HttpRequest(request) => self.http_request(request),
-            EventKind::Hosts(hosts) => self.hosts(hosts),
-            EventKind::Compared(compared) => self.compared(compared),
-            EventKind::FilesCompared(compared) => self.files_compared(compared),
-            EventKind::Unreadable(unreadable) => self.ledger.unreadable(&unreadable.what),
-            EventKind::Lost(lost) => self.ledger.lost(&lost.what, lost.count),
-            EventKind::KernelLog(log) => self.ledger.log(&log.line),
-            EventKind::End(end) => {
-                self.end = Some(EndReason::try_from(end.reason).unwrap_or(EndReason::Unknown));
-            }
-        }
+    /// Returns the rules of attribution.
+    pub fn rules(&self) -> &RuleSet {
+        self.attribution.rules()
     }
 
-    /// All processes, in the order in which they became known.
+    /// Iterates over all processes, in the order in which they became known.
     pub fn processes(&self) -> impl Iterator<Item = (ProcessIndex, &Process)> {
-        (0..).map(ProcessIndex).zip(&self.processes)
+        self.processes.iter()
     }
 
-    /// One process.
+    /// Returns a process.
     pub fn process(&self, index: ProcessIndex) -> &Process {
-        &self.processes[index.0 as usize]
+        &self.processes[index]
     }
 
-    /// The process that an event names.
+    /// Finds the process of an event.
     pub fn find(&self, id: ProcessId) -> Option<ProcessIndex> {
-        if id.pid == 0 {
-            return None;
-        }
-        self.by_id.get(&id).copied().or_else(|| {
-            let rounded = ProcessId {
-                pid: id.pid,
-                start_ns: process::rounded(id.start_ns),
-            };
-            // Only what /proc told has such a start: processes of the snapshot, and a command whose
-            // fork was lost.
-            self.by_id.get(&rounded).copied()
-        })
+        self.processes.find(id)
     }
 
-    /// The process that was last seen with this number.
+    /// Finds the last process that had a number.
     pub fn latest(&self, pid: u32) -> Option<ProcessIndex> {
-        let position = self
-            .processes
-            .iter()
-            .rposition(|process| process.id.pid == pid)?;
-        u32::try_from(position).ok().map(ProcessIndex)
+        self.processes.latest(pid)
     }
 
-    /// All connections, in the order in which they were asked for.
+    /// Returns the name of a user, if known.
+    pub fn user_name(&self, user: u32) -> Option<&[u8]> {
+        self.attribution.user_name(user)
+    }
+
+    /// Returns the names of the trees that have processes: the command's first, the system's last,
+    /// the others by name.
+    pub fn trees(&self) -> Vec<&str> {
+        let processes = self.processes.iter();
+        let mut names: Vec<&str> = processes.map(|(_, process)| &*process.tree).collect();
+        names.sort_by_key(|name| (*name != COMMAND, *name == SYSTEM, *name));
+        names.dedup();
+        names
+    }
+
+    /// True for the system's tree beside a recorded command. Without a command, the recording is of
+    /// the system itself.
+    pub fn is_background(&self, tree: &str) -> bool {
+        self.command().is_some() && tree == SYSTEM
+    }
+
+    /// Returns the process of the recorded command.
+    pub fn command(&self) -> Option<ProcessIndex> {
+        self.timeline.command()
+    }
+
+    /// Returns the end of the recorded command, once it has ended.
+    pub fn command_end(&self) -> Option<CommandEnd> {
+        self.timeline.command_end()
+    }
+
+    /// Returns the reason for the end of the recording, once it has ended.
+    pub fn end(&self) -> Option<EndReason> {
+        self.timeline.end()
+    }
+
+    /// Returns the times of the first and the last event, nanoseconds since boot.
+    pub fn span(&self) -> (u64, u64) {
+        (self.timeline.first_ns(), self.timeline.last_ns())
+    }
+
+    /// Returns all connections, in the order of their requests.
     pub fn connections(&self) -> &[Connection] {
-        &self.connections
+        self.connections.as_slice()
     }
 
-    /// The connection with this number.
+    /// Returns the connection with a number.
     pub fn connection(&self, id: u64) -> Option<&Connection> {
-        self.by_connection
-            .get(&id)
-            .and_then(|position| self.connections.get(*position))
+        self.connections.get(id)
     }
 
-    /// The tags of an address, the most telling first.
+    /// Returns all listeners, in the order of their begin.
+    pub fn listeners(&self) -> &[Listener] {
+        self.listeners.as_slice()
+    }
+
+    /// Returns the listener with a number.
+    pub fn listener(&self, id: u64) -> Option<&Listener> {
+        self.listeners.get(id)
+    }
+
+    /// Iterates over all lookups of names, in the order of their first answers.
+    pub fn lookups(&self) -> impl ExactSizeIterator<Item = &NameLookup> {
+        self.names.all()
+    }
+
+    /// Returns the tags of an address, the most specific first.
     pub fn tags(&self, address: IpAddr) -> &[AddressTag] {
         self.tags
             .get(&address.to_canonical())
             .map_or(&[], Vec::as_slice)
     }
 
-    /// What a user id is called, as far as known.
-    pub fn user_name(&self, user: u32) -> Option<&[u8]> {
-        self.users.get(&user).map(Vec::as_slice)
+    /// Returns the activation that a process, or an ancestor of it, was started for.
+    pub fn activation(&self, process: &Process) -> Option<&Activation> {
+        self.units.activation_of(process)
     }
 
-    /// The process that the recorded command ran in.
-    pub fn command(&self) -> Option<ProcessIndex> {
-        self.command
+    /// Returns the activation behind a unit's start.
+    pub fn activation_of(&self, transition: &UnitTransition) -> Option<&Activation> {
+        self.units.activation_at(transition)
     }
 
-    /// Whether a tree is the system's own, beside what was recorded. A recording without a command is of the system itself.
-    pub fn is_beside(&self, tree: &str) -> bool {
-        self.command.is_some() && tree == SYSTEM
+    /// Returns every start and end of a unit, in order. Without reports from systemd, only starts
+    /// are known, from the cgroups of processes.
+    pub fn unit_transitions(&self) -> &[UnitTransition] {
+        self.units.transitions()
     }
 
-    /// How the recorded command ended, once it has.
-    pub fn command_end(&self) -> Option<CommandEnd> {
-        self.command_ended
+    /// Returns the request behind the last event of a unit.
+    pub fn requester(&self, unit: &[u8]) -> Option<&Request> {
+        self.units.request(unit)
     }
 
-    /// Why the recording ended, once it has.
-    pub fn end(&self) -> Option<EndReason> {
-        self.end
+    /// True if the trace has a fact about a unit of this name.
+    pub fn has_unit(&self, unit: &[u8]) -> bool {
+        self.units.contains(unit)
     }
 
-    /// Times of the first and the last event, nanoseconds since boot.
-    pub fn span(&self) -> (u64, u64) {
-        (self.first_ns.unwrap_or(0), self.last_ns)
+    /// Returns the last process that asked systemd to stop or disable a unit.
+    pub fn asked_to_turn_off(&self, unit: &[u8]) -> Option<ProcessIndex> {
+        request::last_to_turn_off(unit, &self.processes)
     }
 
-    /// What is known to be missing.
+    /// True if a change of a file matters for downloads. Then it is recorded even outside the
+    /// watched roots.
+    pub fn concerns_download(
+        &self,
+        by: Option<ProcessIndex>,
+        path: &[u8],
+        action: FileAction,
+    ) -> bool {
+        self.downloads
+            .is_relevant(by, path, action, &self.processes)
+    }
+
+    /// Returns the executed files that may be downloads, in the order of their first executions.
+    pub fn downloads(&self) -> Vec<Download> {
+        self.downloads.find(&self.processes, self.connections())
+    }
+
+    /// True if the recording compared the machine before and after.
+    pub fn was_compared(&self) -> bool {
+        self.changes.was_compared()
+    }
+
+    /// True if the recording compared the files below its roots before and after.
+    pub fn files_were_compared(&self) -> bool {
+        self.changes.files_were_compared()
+    }
+
+    /// Returns the directories that the recording compared.
+    pub fn watched_roots(&self) -> &[Vec<u8>] {
+        self.changes.watched_roots()
+    }
+
+    /// Returns the count of homes whose `.ssh` the recording compared besides.
+    pub fn homes(&self) -> Homes {
+        self.changes.homes()
+    }
+
+    /// Returns the files that are new, changed or gone, in the order of their paths.
+    pub fn changed_files(&self) -> &[FileDifference] {
+        self.changes.changed_files()
+    }
+
+    /// Returns the entries of a list that are new, changed or gone.
+    pub fn differences(&self, subject: Subject) -> &[Difference] {
+        self.changes.differences(subject)
+    }
+
+    /// Iterates over the authors of changes to each path, in the order of the paths.
+    pub fn all_file_authors(&self) -> impl Iterator<Item = (&[u8], FileAuthors)> {
+        self.changes.all_file_authors()
+    }
+
+    /// Returns the authors of the changes to a path.
+    pub fn file_authors(&self, path: &[u8]) -> FileAuthors {
+        self.changes.file_authors(path)
+    }
+
+    /// Returns the author of a changed file, and `true` if that is inferred.
+    pub fn author_of(&self, difference: &FileDifference) -> Option<(ProcessIndex, bool)> {
+        self.changes.author_of(difference)
+    }
+
+    /// Returns the author of an entry of `/etc/passwd` or `/etc/group`.
+    pub fn entry_author(&self, file: &[u8], name: &[u8], is_new: bool) -> Option<ProcessIndex> {
+        self.changes
+            .entry_author(file, name, is_new, &self.processes)
+    }
+
+    /// Collects the command lines of all programs with one of these names.
+    pub fn command_lines<'a>(&'a self, names: &'a [&'a [u8]]) -> CommandLines<'a> {
+        CommandLines::of(names, &self.processes)
+    }
+
+    /// Returns the ledger of what is missing.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// The ledger, for what only the reader of a file knows.
+    /// Returns the ledger, to add facts that only the reader of a file has.
     pub fn ledger_mut(&mut self) -> &mut Ledger {
         &mut self.ledger
-    }
-
-    /// The names of the trees that any process is in, the command's first, the system's last,
-    /// the others by name.
-    pub fn trees(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self
-            .processes
-            .iter()
-            .map(|process| &*process.tree)
-            .collect();
-        names.sort_by_key(|name| (*name != COMMAND, *name == SYSTEM, *name));
-        names.dedup();
-        names
     }
 }

@@ -2,13 +2,15 @@
 //! several names: each is kept with its source.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     net::IpAddr,
     sync::Arc,
 };
 
-use super::{Model, ProcessIndex};
-use crate::event::{Dns, Event, Hosts};
+use indexmap::IndexMap;
+
+use super::ProcessIndex;
+use crate::event::{Dns, Hosts};
 
 /// Sources of a remote end's name, the most certain first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,8 +91,7 @@ pub(super) struct Names {
     lookups: BTreeMap<IpAddr, VecDeque<Resolved>>,
     hosts: BTreeMap<IpAddr, Vec<Arc<str>>>,
     /// All lookups, in the order of their first answers.
-    all: Vec<NameLookup>,
-    places: HashMap<Outcome, usize>,
+    all: IndexMap<Outcome, NameLookup>,
 }
 
 struct Resolved {
@@ -124,13 +125,55 @@ impl Names {
         add(others, NameSource::DnsOther);
         names
     }
-}
 
-impl Names {
     /// Checks whether /etc/hosts has a name for an address.
     pub(super) fn is_in_hosts(&self, address: IpAddr, name: &str) -> bool {
         let names = self.hosts.get(&address);
         names.is_some_and(|names| names.iter().any(|known| **known == *name))
+    }
+
+    /// Adds the answer to a lookup of a process, if that is known.
+    pub(super) fn dns(&mut self, dns: &Dns, asker: Option<ProcessIndex>, boot_ns: u64) {
+        let name: Arc<str> = dns.question.as_str().into();
+        let (kind, rcode) = (dns.kind.as_str().into(), dns.rcode.as_str().into());
+        let outcome = (asker, Arc::clone(&name), kind, rcode);
+        let lookup = self.all.entry(outcome);
+        let lookup = lookup.or_insert_with_key(|(asker, question, kind, rcode)| NameLookup {
+            asker: *asker,
+            question: Arc::clone(question),
+            kind: Arc::clone(kind),
+            rcode: Arc::clone(rcode),
+            addresses: dns.leads_to().collect(),
+            first_ns: boot_ns,
+            count: 0,
+        });
+        lookup.count += 1;
+        for address in dns.leads_to() {
+            let lookups = self.lookups.entry(address).or_default();
+            lookups.retain(|known| known.name != name || known.asker != asker);
+            lookups.push_front(Resolved {
+                name: Arc::clone(&name),
+                asker,
+            });
+            lookups.truncate(LOOKUPS);
+        }
+    }
+
+    /// Returns all lookups, in the order of their first answers.
+    pub(super) fn all(&self) -> impl ExactSizeIterator<Item = &NameLookup> {
+        self.all.values()
+    }
+
+    /// Replaces the names of /etc/hosts.
+    pub(super) fn hosts(&mut self, hosts: &Hosts) {
+        self.hosts.clear();
+        for entry in &hosts.entries {
+            let Some(address) = entry.ip() else {
+                continue;
+            };
+            let names = self.hosts.entry(address).or_default();
+            names.extend(entry.names.iter().map(|name| Arc::from(name.as_str())));
+        }
     }
 }
 
@@ -142,62 +185,4 @@ fn distinct<'a>(names: impl Iterator<Item = &'a Arc<str>>) -> Vec<Arc<str>> {
         }
     }
     distinct
-}
-
-impl Model {
-    pub(super) fn dns(&mut self, event: &Event, dns: &Dns) {
-        let asker = self.find(event.process);
-        let name: Arc<str> = dns.question.as_str().into();
-        let outcome = (
-            asker,
-            Arc::clone(&name),
-            dns.kind.as_str().into(),
-            dns.rcode.as_str().into(),
-        );
-        let names = &mut self.names;
-        if let Some(lookup) = names
-            .places
-            .get(&outcome)
-            .and_then(|place| names.all.get_mut(*place))
-        {
-            lookup.count += 1;
-        } else {
-            let (asker, question, kind, rcode) = outcome.clone();
-            names.places.insert(outcome, names.all.len());
-            names.all.push(NameLookup {
-                asker,
-                question,
-                kind,
-                rcode,
-                addresses: dns.leads_to().collect(),
-                first_ns: event.boot_ns,
-                count: 1,
-            });
-        }
-        for address in dns.leads_to() {
-            let lookups = self.names.lookups.entry(address).or_default();
-            lookups.retain(|known| known.name != name || known.asker != asker);
-            lookups.push_front(Resolved {
-                name: Arc::clone(&name),
-                asker,
-            });
-            lookups.truncate(LOOKUPS);
-        }
-    }
-
-    /// Returns all lookups, in the order of their first answers.
-    pub fn lookups(&self) -> &[NameLookup] {
-        &self.names.all
-    }
-
-    pub(super) fn hosts(&mut self, hosts: &Hosts) {
-        self.names.hosts.clear();
-        for entry in &hosts.entries {
-            let Some(address) = entry.ip() else {
-                continue;
-            };
-            let names = self.names.hosts.entry(address).or_default();
-            names.extend(entry.names.iter().map(|name| Arc::from(name.as_str())));
-        }
-    }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Model, Process, ProcessIndex, process::base_name};
+use super::{Process, ProcessIndex, process::base_name, processes::Processes};
 
 /// A call of systemctl or the like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,26 @@ const VALUED: [&[u8]; 16] = [
 ];
 
 impl Request {
+    /// Reads the request that a new program makes of systemd, if it makes one.
+    pub(super) fn of(by: ProcessIndex, process: &Process, asked_ns: u64) -> Option<Request> {
+        if !process.is_system_program(&CLIENTS) {
+            return None;
+        }
+        let units = match base_name(&process.exe) {
+            b"systemctl" => systemctl(&process.argv),
+            b"systemd-run" => systemd_run(&process.argv),
+            b"busctl" | b"dbus-send" | b"gdbus" => bus_call(&process.argv),
+            _ => return None,
+        };
+        (!units.is_empty()).then(|| Request {
+            by,
+            pid: process.id.pid,
+            words: Arc::clone(&process.argv),
+            units,
+            asked_ns,
+        })
+    }
+
     /// Checks whether it names one of these units. With `by_stem`, a timer, socket or path unit of
     /// the same stem counts, too: no source says then which unit triggers which.
     pub(super) fn names(&self, names: &[&[u8]], by_stem: bool) -> bool {
@@ -91,40 +111,15 @@ impl Request {
     }
 }
 
-impl Model {
-    /// Stores the request of a new program to systemd.
-    pub(super) fn note_request(&mut self, index: ProcessIndex, boot_ns: u64) {
-        let process = self.process(index);
-        if !process.is_system_program(&CLIENTS) {
-            return;
-        }
-        let units = match base_name(&process.exe) {
-            b"systemctl" => systemctl(&process.argv),
-            b"systemd-run" => systemd_run(&process.argv),
-            b"busctl" | b"dbus-send" | b"gdbus" => bus_call(&process.argv),
-            _ => return,
-        };
-        if units.is_empty() {
-            return;
-        }
-        self.requests.push(Request {
-            by: index,
-            pid: process.id.pid,
-            words: Arc::clone(&process.argv),
-            units,
-            asked_ns: boot_ns,
-        });
-    }
-
-    /// Returns the last process that asked systemd to stop or disable a unit. Disabling makes no
-    /// job that systemd would report, and the process changes the files itself.
-    pub fn asked_to_turn_off(&self, unit: &[u8]) -> Option<ProcessIndex> {
-        let is_asking = |process: &Process| {
-            process.is_system_program(&[b"systemctl"]) && turns_off(&process.argv, unit)
-        };
-        let asking = self.processes().filter(|(_, process)| is_asking(process));
-        asking.last().map(|(index, _)| index)
-    }
+/// Returns the last process that asked systemd to stop or disable a unit. Disabling makes no
+/// job that systemd would report, and the process changes the files itself.
+pub(super) fn last_to_turn_off(unit: &[u8], processes: &Processes) -> Option<ProcessIndex> {
+    let is_asking = |process: &Process| {
+        process.is_system_program(&[b"systemctl"]) && turns_off(&process.argv, unit)
+    };
+    let mut last_first = processes.iter().rev();
+    let found = last_first.find(|(_, process)| is_asking(process));
+    found.map(|(index, _)| index)
 }
 
 /// Checks whether a request for one unit starts another: the same, or that of a timer, socket or

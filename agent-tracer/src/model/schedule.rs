@@ -1,17 +1,13 @@
-//! Tracks files written during the recording that run later, with their writers: unit files, tables
-//! of cron jobs, scripts in cron's directories. When cron runs one, the process belongs to the
-//! writer's tree.
+//! Tracks files written during the recording that run later, with their writers. These are unit
+//! files, tables of cron jobs, and scripts in cron's directories. When cron runs one, the process
+//! belongs to the writer's tree.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use sha2::{Digest, Sha256};
 
-use super::{
-    Because, Model, ProcessIndex,
-    activation::{Activation, Cause},
-    process::base_name,
-};
-use crate::event::{Event, Exec, File, FileAction, JOB_DIGEST_BYTES};
+use super::{ProcessIndex, process::base_name, processes::Processes};
+use crate::event::{Exec, FileAction, FileEvent, JOB_DIGEST_BYTES};
 
 /// The writer of a file at that time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,18 +43,22 @@ pub fn job_digest(command: &[u8]) -> Vec<u8> {
     Sha256::digest(command)[..JOB_DIGEST_BYTES].to_vec()
 }
 
-impl Model {
-    pub(super) fn file(&mut self, event: &Event, file: &File) {
+impl Schedule {
+    /// Notes a change of a file by a process, if that is known.
+    pub(super) fn file(
+        &mut self,
+        file: &FileEvent,
+        by: Option<ProcessIndex>,
+        processes: &Processes,
+    ) {
         let path = without_usr(&file.path).to_vec();
-        let is_known = event.process.pid != 0;
         // No other file makes a program run by itself.
         if !makes_run(&path) {
             return;
         }
-        match file.action() {
-            FileAction::Created | FileAction::Written | FileAction::Renamed if is_known => {
-                let by = self.known(event.process, event.user);
-                let process = self.process(by);
+        match (file.action(), by) {
+            (FileAction::Created | FileAction::Written | FileAction::Renamed, Some(by)) => {
+                let process = &processes[by];
                 let writer = Writer {
                     by,
                     pid: process.id.pid,
@@ -66,76 +66,69 @@ impl Model {
                     path: file.path.as_slice().into(),
                 };
                 for job in &file.jobs {
-                    self.schedule.jobs.insert(job.clone(), writer.clone());
+                    self.jobs.insert(job.clone(), writer.clone());
                 }
-                self.schedule.writers.insert(path, writer);
+                self.writers.insert(path, writer);
             }
-            FileAction::Removed => {
-                self.schedule.writers.remove(&path);
+            (FileAction::Removed, _) => {
+                self.writers.remove(&path);
             }
-            FileAction::Created
-            | FileAction::Written
-            | FileAction::Renamed
-            | FileAction::Attributes
-            | FileAction::Open
-            | FileAction::Unknown => {}
+            (
+                FileAction::Created
+                | FileAction::Written
+                | FileAction::Renamed
+                | FileAction::Attributes
+                | FileAction::Open
+                | FileAction::Unknown,
+                _,
+            ) => {}
         }
     }
 
-    /// Returns the process that wrote a unit's file during the recording.
-    pub(super) fn writer_of_unit(&self, unit: &[u8]) -> Option<&Writer> {
-        let file = self.units.get(unit).map(|life| life.file.as_slice());
-        if let Some(file) = file.filter(|file| !file.is_empty()) {
-            return self.schedule.writers.get(without_usr(file));
+    /// Returns the process that wrote the file of a unit. Without a known path, the unit's name
+    /// decides.
+    pub(super) fn writer_of_unit(&self, unit: &[u8], file: Option<&[u8]>) -> Option<&Writer> {
+        if let Some(file) = file {
+            return self.writers.get(without_usr(file));
         }
-        // Without a known file the unit's name decides; an instance has the file of its template.
+        // An instance has the file of its template.
         let is_it = |path: &[u8]| {
             path.windows(9).any(|part| part == b"/systemd/") && {
                 let name = base_name(path);
                 name == unit || template_of(unit).as_deref() == Some(name)
             }
         };
-        self.schedule
-            .writers
+        self.writers
             .iter()
             .find(|(path, _)| is_it(path))
             .map(|(_, writer)| writer)
     }
 
-    /// Links a process of cron to the writer of its job.
-    pub(super) fn note_job(&mut self, index: ProcessIndex, event: &Event, exec: &Exec) {
-        let Some(writer) = self.writer_of_job(index, exec).cloned() else {
-            return;
-        };
-        let tree = Arc::clone(&self.process(writer.by).tree);
-        let activation = self.add_activation(Activation {
-            unit: None,
-            cause: Cause::Job(writer),
-            opened_ns: event.boot_ns,
-            has_job: false,
-        });
-        let process = &mut self.processes[index.position()];
-        process.activation = Some(activation);
-        process.tree = tree;
-        process.because = Because::Job;
-    }
-
-    fn writer_of_job(&self, index: ProcessIndex, exec: &Exec) -> Option<&Writer> {
-        if self.schedule.writers.is_empty() {
+    /// Returns the process that wrote the job which a new program is, if cron runs it.
+    pub(super) fn writer_of_job(
+        &self,
+        index: ProcessIndex,
+        exec: &Exec,
+        processes: &Processes,
+    ) -> Option<&Writer> {
+        if self.writers.is_empty() {
             return None;
         }
-        let is_runner = |process: ProcessIndex| self.process(process).is_system_program(&RUNNERS);
-        let parent = self.process(index).parent?;
+        let is_runner = |process: ProcessIndex| processes[process].is_system_program(&RUNNERS);
+        let parent = processes[index].parent?;
         if let [_, option, command] = exec.argv.as_slice()
             && option == b"-c"
             && is_runner(parent)
         {
-            return self.schedule.jobs.get(&job_digest(command));
+            return self.jobs.get(&job_digest(command));
         }
-        let writer = self.schedule.writers.get(without_usr(&exec.filename))?;
-        let ancestors =
-            std::iter::successors(Some(parent), |process| self.process(*process).parent);
-        ancestors.take(GENERATIONS).any(is_runner).then_some(writer)
+        let writer = self.writers.get(without_usr(&exec.filename))?;
+        let mut ancestors = processes.ancestors(index);
+        ancestors
+            .by_ref()
+            .take(GENERATIONS)
+            .any(is_runner)
+            .then_some(writer)
     }
 }
 

@@ -18,9 +18,8 @@ pub enum TagError {
     },
     /// It is longer than any list.
     #[error(
-        "{file} is too large for a tag file: at most {} MiB are read, and published lists have \
-         less than 10; check that it \
-         is the file you meant",
+        "cannot read {file}: it is too large for a tag file: at most {} MiB are read, and published \
+         lists have less than 10\nhint: check that it is the file you meant",
         SIZE_LIMIT >> 20
     )]
     TooLarge {
@@ -28,7 +27,7 @@ pub enum TagError {
         file: String,
     },
     /// It has another format.
-    #[error("{file} is no tag file but {looks}: {remedy}")]
+    #[error("cannot read {file}: it is not a tag file but {looks}\nhint: {remedy}")]
     Other {
         /// The file.
         file: String,
@@ -39,7 +38,7 @@ pub enum TagError {
     },
     /// It is cut short.
     #[error(
-        "{file} ends in the middle, after {bytes} bytes: {}",
+        "cannot read {file}: it ends in the middle, after {bytes} bytes\nhint: {}",
         fetch("download it again")
     )]
     Truncated {
@@ -50,7 +49,7 @@ pub enum TagError {
     },
     /// It has an unknown part.
     #[error(
-        "{file}:{line}:{column}: {message}: {}",
+        "{file}:{line}:{column}: {message}\nhint: {}",
         fetch("download it again, or correct it there")
     )]
     Content {
@@ -65,7 +64,8 @@ pub enum TagError {
     },
     /// It is JSON, but not a known list.
     #[error(
-        "{file} is JSON but no tag file, for it has neither `values` nor `prefixes`: {}",
+        "cannot read {file}: it is JSON but not a tag file: it has neither `values` nor \
+         `prefixes`\nhint: {}",
         fetch("download one")
     )]
     NoList {
@@ -74,7 +74,7 @@ pub enum TagError {
     },
     /// It is empty.
     #[error(
-        "{file} is a tag file without a prefix, so it names nothing: {}",
+        "cannot read {file}: it is a tag file without a prefix, so it names nothing\nhint: {}",
         fetch("download one")
     )]
     NoPrefix {
@@ -83,9 +83,8 @@ pub enum TagError {
     },
     /// It has more entries than any list.
     #[error(
-        "{file} has more than {PREFIX_LIMIT} prefixes, or those before it had: leave a file out, \
-         or check that it is the one \
-         you meant"
+        "cannot read {file}: it has more than {PREFIX_LIMIT} prefixes, or the files before it have\n\
+         hint: leave a file out, or check that it is the one you meant"
     )]
     TooMany {
         /// The file.

@@ -1,8 +1,7 @@
 //! Reads a list: a file, then JSON in one pass, without a copy in memory.
 //!
 //! It knows three formats and skips unneeded keys. It refuses files longer than any list, and lists
-//! with an unknown entry: a skipped address would get a wrong name from the next larger
-//! prefix.
+//! with an unknown entry. A skipped address would get a wrong name from the next larger prefix.
 
 mod json;
 

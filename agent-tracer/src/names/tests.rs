@@ -196,8 +196,8 @@ fn other_files_are_recognized() {
     let nested = "[".repeat(100_000);
     let nested = format!("{{\"a\": {nested}");
     let cases: [(&[u8], &str); 19] = [
-        (b"", "is no tag file but empty"),
-        (b" \n\xef\xbb\xbf", "no tag file"),
+        (b"", "is not a tag file but empty"),
+        (b" \n\xef\xbb\xbf", "not a tag file"),
         (b"\n <!DOCTYPE html><html>", "HTML"),
         (b"\x1f\x8b\x08", "gunzip"),
         (b"PK\x03\x04", "zip"),
@@ -223,7 +223,7 @@ fn other_files_are_recognized() {
         (br#"{"prefixes": ["192.0.2.0/24"]}"#, "invalid type: string"),
         (
             br#"{"prefixes": [{"ip_prefix": "192.0.2.0/33"}]}"#,
-            "`192.0.2.0/33` is no address prefix",
+            "`192.0.2.0/33` is not an address prefix",
         ),
         (b"{\"values\": [],}", "trailing comma"),
         (b"{\"values\": [], \"cloud\": \"\xff\"}", "invalid unicode"),
@@ -232,8 +232,9 @@ fn other_files_are_recognized() {
         let message = refusal(bytes);
         let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(80)]);
         assert!(message.contains(part), "{shown}: {message}");
-        assert!(message.starts_with("tags.json"), "{message}");
-        assert!(message.len() < 400 && !message.contains('\n'), "{message}");
+        assert!(message.contains("tags.json"), "{message}");
+        assert!(message.len() < 400, "{message}");
+        assert!(message.lines().count() <= 2, "{message}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! What is wrong with a rules file and where, in the form that editors jump to. Refuses to quote at length: a hostile
-//! file must not fill the terminal with its own text.
+//! Describes errors in a rules file with their place, in the form that editors jump to. Quotations
+//! are short: a hostile file could fill the terminal with its own text.
 
 use std::ops::Range;
 
@@ -13,19 +13,19 @@ pub struct RuleError {
     pub line: usize,
     /// The column in characters, counted from 1.
     pub column: usize,
-    /// What is wrong, and what to write instead.
+    /// The error, and a remedy.
     pub message: String,
 }
 
-/// A rules file being read, to tell where in it something is wrong.
+/// A rules file with its name, to locate errors in it.
 #[derive(Clone, Copy)]
-pub(super) struct File<'a> {
+pub(super) struct RuleFile<'a> {
     pub(super) name: &'a str,
     pub(super) text: &'a str,
 }
 
-impl File<'_> {
-    /// An error at the start of `span`, a range of bytes.
+impl RuleFile<'_> {
+    /// Makes an error at the start of `span`, a range of bytes.
     pub(super) fn error(self, span: &Range<usize>, message: impl Into<String>) -> RuleError {
         let bytes = self.text.as_bytes();
         let before = bytes.get(..span.start).unwrap_or(bytes);
@@ -44,7 +44,7 @@ impl File<'_> {
     }
 }
 
-/// A text from the file, in backquotes, short and without anything that a terminal obeys.
+/// Quotes a text from the file: short, and without control characters.
 pub(super) fn quoted(text: &str) -> String {
     const SHOWN: usize = 40;
     let mut shown: String = text
@@ -58,7 +58,7 @@ pub(super) fn quoted(text: &str) -> String {
     format!("`{shown}`")
 }
 
-/// `expected one of …`, with the nearest of them when `written` looks like a slip.
+/// Formats `expected one of …`, with the nearest one if `written` looks like a slip.
 pub(super) fn expected(written: &str, fields: &[&str]) -> String {
     let list: Vec<String> = fields.iter().map(|field| format!("`{field}`")).collect();
     let nearest = fields
@@ -72,7 +72,7 @@ pub(super) fn expected(written: &str, fields: &[&str]) -> String {
     format!("expected one of {}{hint}", list.join(", "))
 }
 
-/// How many letters must be added, dropped or replaced to turn one word into the other.
+/// Counts the letters to add, drop or replace from one word to the other.
 fn distance(left: &str, right: &str) -> usize {
     if left.len().abs_diff(right.len()) > 2 {
         return usize::MAX;

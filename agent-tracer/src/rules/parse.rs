@@ -1,5 +1,5 @@
-//! Reads a rules file: TOML to trees and their matchers. Refuses whatever it does not know, because a field that is
-//! silently ignored makes a rule match more than its author meant.
+//! Parses a rules file: TOML to trees and their matchers. It refuses an unknown field: an ignored
+//! field would make a rule match more than its author meant.
 
 use std::{collections::HashSet, ops::Range, sync::Arc};
 
@@ -12,30 +12,30 @@ use crate::glob::{Glob, Scope};
 
 use super::{
     RuleError,
-    error::{File, expected, quoted},
+    error::{RuleFile, expected, quoted},
 };
 
-/// A file past this is not a rules file: 10,000 matchers of 100 bytes each just fit.
+/// Limit of bytes in a file: 10,000 matchers of 100 bytes each just fit.
 const TEXT_LIMIT: usize = 1 << 20;
 
-/// Longer names would not fit beside a command line on a terminal.
+/// Limit of bytes in a name. A longer one would not fit beside a command line on a terminal.
 const NAME_LIMIT: usize = 64;
 
-/// Trees that exist without rules: what ran anyway, and what was recorded.
+/// Trees that exist without rules: the system's and the command's.
 const RESERVED: [&str; 2] = ["system", "command"];
 
 const TREE_FIELDS: [&str; 3] = ["name", "description", "match"];
 const ATTENTION_FIELDS: [&str; 2] = ["path", "reason"];
 const MATCH_FIELDS: [&str; 5] = ["exe", "filename", "argv", "user", "unit"];
 
-/// A file of rules.
+/// The content of a rules file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Parsed {
     pub(super) trees: Vec<Tree>,
     pub(super) attention: Vec<AttentionRule>,
 }
 
-/// Says that files deserve attention, and why.
+/// Declares that files deserve attention.
 #[derive(Clone, Debug)]
 pub struct AttentionRule {
     /// Their paths.
@@ -51,7 +51,7 @@ pub(super) struct Tree {
     pub(super) matchers: Vec<Matcher>,
 }
 
-/// All globs given must match.
+/// Globs, all of which must match.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Matcher {
     pub(super) exe: Option<Glob>,
@@ -62,11 +62,12 @@ pub(super) struct Matcher {
     pub(super) unit: Option<Glob>,
 }
 
-/// Reads a file, which may add at most `room` matchers. Reports the first error only.
-pub(super) fn file(file: File<'_>, room: usize) -> Result<Parsed, RuleError> {
+/// Parses a file, which may add at most `room` matchers. Reports the first error only.
+pub(super) fn file(file: RuleFile<'_>, room: usize) -> Result<Parsed, RuleError> {
     if file.text.len() > TEXT_LIMIT {
         let message = format!(
-            "a rules file of {} bytes: at most {TEXT_LIMIT} are read; split it, or check that it is the file you meant",
+            "a rules file of {} bytes: at most {TEXT_LIMIT} are read; \
+             split it, or check that it is the file you meant",
             file.text.len()
         );
         return Err(file.error(&(0..0), message));
@@ -82,7 +83,7 @@ pub(super) fn file(file: File<'_>, room: usize) -> Result<Parsed, RuleError> {
 }
 
 struct Reader<'a> {
-    file: File<'a>,
+    file: RuleFile<'a>,
     room: usize,
     seen: HashSet<String>,
 }
@@ -266,8 +267,8 @@ impl Reader<'_> {
             }
         }
         if table.is_empty() {
-            let message = "a matcher without a field would match every process: give at least one of \
-                           `exe`, `filename`, `argv`, `user`, `unit`";
+            let message = "a matcher without a field would match every process: \
+                           give at least one of `exe`, `filename`, `argv`, `user`, `unit`";
             return Err(self.file.error(span, message));
         }
         Ok(matcher)
@@ -275,12 +276,13 @@ impl Reader<'_> {
 
     fn absolute(&self, field: &str, value: &Spanned<DeValue<'_>>) -> Result<Glob, RuleError> {
         let glob = self.glob(value, Scope::Path)?;
-        // The path of an executable is always absolute; a bare name is the likeliest slip, and would match nothing.
+        // The path of an executable is absolute. A bare name, a likely slip, would match nothing.
         if glob.written().starts_with(['/', '*', '?', '[', '\\']) {
             return Ok(glob);
         }
         let message = format!(
-            "{} can never match: `{field}` is held against a whole path; write `**/…` for any directory",
+            "{} can never match: `{field}` is held against a whole path; \
+             write `**/…` for any directory",
             quoted(glob.written())
         );
         Err(self.file.error(&value.span(), message))
@@ -338,7 +340,7 @@ impl Reader<'_> {
     }
 }
 
-/// The fields in the order of the file: the first error is the one at the top, however the map is sorted.
+/// Returns the fields in the order of the file, so that the first error is the topmost one.
 fn fields<'v>(table: &'v DeTable<'v>) -> Vec<Field<'v>> {
     let mut fields: Vec<Field<'v>> = table
         .iter()

@@ -77,21 +77,33 @@ fn the_built_in_rules_name_the_daemons_and_nothing_else() {
         "/opt/omi/bin/omiserver | omiserver, --configfile=/etc/x, -d => omi",
         "/opt/omi/bin/omiengine | omiengine, -d, --logfilefd, 3 | omi => omi",
         "/opt/omi/bin/omiagent | omiagent, 9, 10, --destdir, / | omsagent | omid.service => omi",
-        "/usr/bin/dash | /bin/sh, /opt/omi/bin/support/installssllinks | root | omid.service => omi",
-        // A daemon of another unit that stands in omi's: what it is tells more than where it is.
-        "/opt/microsoft/omsagent/ruby/bin/ruby | ruby, /opt/microsoft/omsagent/bin/omsagent | omsagent | omid.service => omsagent",
-        "/opt/microsoft/omsagent/ruby/bin/ruby | /opt/microsoft/omsagent/ruby/bin/ruby, /opt/microsoft/omsagent/bin/omsagent, -d, x.pid, --no-supervisor | omsagent => omsagent",
+        "/usr/bin/dash | /bin/sh, /opt/omi/bin/support/installssllinks | root | omid.service => \
+         omi",
+        // A daemon of another unit that is in omi's: its program is more specific than its unit.
+        "/opt/microsoft/omsagent/ruby/bin/ruby | ruby, /opt/microsoft/omsagent/bin/omsagent | \
+         omsagent | omid.service => omsagent",
+        "/opt/microsoft/omsagent/ruby/bin/ruby | /opt/microsoft/omsagent/ruby/bin/ruby, \
+         /opt/microsoft/omsagent/bin/omsagent, -d, x.pid, --no-supervisor | omsagent => omsagent",
         "/usr/bin/sudo | sudo, tailfilereader.rb | root | omsagent-0a1b-2c.service => omsagent",
-        "/opt/microsoft/omsconfig/bin/OMSConsistencyInvoker | x | omsagent | cron.service => omsconfig",
-        "/usr/bin/dash | /bin/sh, -c, /opt/omi/bin/OMSConsistencyInvoker >/dev/null 2>&1 | omsagent | cron.service => omsconfig",
-        "/opt/microsoft/scx/bin/scxlogfilereader | scxlogfilereader, -p | root | omid.service => scx",
+        "/opt/microsoft/omsconfig/bin/OMSConsistencyInvoker | x | omsagent | cron.service => \
+         omsconfig",
+        "/usr/bin/dash | /bin/sh, -c, /opt/omi/bin/OMSConsistencyInvoker >/dev/null 2>&1 | \
+         omsagent | cron.service => omsconfig",
+        "/opt/microsoft/scx/bin/scxlogfilereader | scxlogfilereader, -p | root | omid.service => \
+         scx",
         "/opt/microsoft/azuremonitoragent/bin/mdsd | mdsd, -A => azure-monitor-agent",
         "/opt/microsoft/azuremonitoragent/bin/fluent-bit | x => azure-monitor-agent",
-        "/usr/bin/python3.10 | python3, /var/lib/waagent/Microsoft.Azure.Monitor.AzureMonitorLinuxAgent-1.37.1/agent.py, -metrics | root | walinuxagent.service => azure-monitor-agent",
+        "/usr/bin/python3.10 | python3, \
+         /var/lib/waagent/Microsoft.Azure.Monitor.AzureMonitorLinuxAgent-1.37.1/agent.py, \
+         -metrics | root | walinuxagent.service => azure-monitor-agent",
         "/usr/bin/sh | sh | root | metrics-extension.service => azure-monitor-agent",
-        "/opt/microsoft/omsagent/ruby/bin/ruby | ruby, /opt/microsoft/omsagent/bin/omsagent-0a1b-2c, -d, x.pid | omsagent => omsagent",
-        "/usr/bin/python3.10 | python3, /var/lib/waagent/Microsoft.Azure.Monitor.AzureMonitorLinuxAgent-1.37.1/agent.py, -transformconfig | root | walinuxagent.service => azure-monitor-agent",
-        "/opt/microsoft/azuremonitoragent/bin/astextension/lib/probe | x | root => azure-monitor-agent",
+        "/opt/microsoft/omsagent/ruby/bin/ruby | ruby, \
+         /opt/microsoft/omsagent/bin/omsagent-0a1b-2c, -d, x.pid | omsagent => omsagent",
+        "/usr/bin/python3.10 | python3, \
+         /var/lib/waagent/Microsoft.Azure.Monitor.AzureMonitorLinuxAgent-1.37.1/agent.py, \
+         -transformconfig | root | walinuxagent.service => azure-monitor-agent",
+        "/opt/microsoft/azuremonitoragent/bin/astextension/lib/probe | x | root => \
+         azure-monitor-agent",
         "/usr/bin/sh | sh | root | azureotelcollector.service => azure-monitor-agent",
         "/usr/bin/sh | sh | root | azureotelcollector-watcher.service => azure-monitor-agent",
         "/usr/bin/sh | sh | root | azureotelcollector-watcher.path => azure-monitor-agent",
@@ -103,9 +115,10 @@ fn the_built_in_rules_name_the_daemons_and_nothing_else() {
         "/usr/bin/sh | sh | root | metrics-extension-lad.service => lad",
         "/usr/bin/sh | sh | root | mdsd-lde.service => lad",
         "/usr/bin/python3.10 | /usr/bin/python3, -u, /usr/sbin/waagent, -daemon | root => waagent",
-        "/usr/libexec/platform-python3.6 | python3, -u, bin/WALinuxAgent-2.11.1.4-py3.9.egg, -run-exthandlers => waagent",
+        "/usr/libexec/platform-python3.6 | python3, -u, bin/WALinuxAgent-2.11.1.4-py3.9.egg, \
+         -run-exthandlers => waagent",
         "/usr/bin/systemd-run | systemd-run, --scope | root | walinuxagent.service => waagent",
-        // What installers and people run.
+        // Commands of installers and people.
         "/usr/bin/sh | sh | root | metrics-extension-otlp.service => -",
         "/opt/microsoft/auoms/bin/auomsctl | auomsctl, status | root => -",
         "/usr/bin/ln | ln, -s, omsagent, /opt/microsoft/omsagent/bin/omsagent-0a1b-2c | root => -",
@@ -113,12 +126,16 @@ fn the_built_in_rules_name_the_daemons_and_nothing_else() {
         "/opt/omi/bin/omicli | omicli, ei, root/scx, SCX_Agent | root => -",
         "/usr/bin/dash | /bin/sh, /opt/omi/bin/service_control, restart | root => -",
         "/usr/bin/dash | sh, /opt/microsoft/omsagent/bin/omsadmin.sh, -w, x | root => -",
-        "/opt/microsoft/omsagent/ruby/bin/ruby | ruby, /opt/microsoft/omsagent/bin/auth_key.rb | root => -",
-        "/opt/microsoft/omsagent/ruby/bin/ruby | ruby, /opt/microsoft/omsagent/plugin/agent_maintenance_script.rb | omsagent => -",
+        "/opt/microsoft/omsagent/ruby/bin/ruby | ruby, /opt/microsoft/omsagent/bin/auth_key.rb | \
+         root => -",
+        "/opt/microsoft/omsagent/ruby/bin/ruby | ruby, \
+         /opt/microsoft/omsagent/plugin/agent_maintenance_script.rb | omsagent => -",
         "/usr/bin/chown | chown, omsagent, /opt/microsoft/omsagent/bin/omsagent | root => -",
-        "/usr/bin/python2.7 | python, /opt/microsoft/omsconfig/Scripts/InstallModule.py, nx_1.0.zip, 0 | omsagent => -",
+        "/usr/bin/python2.7 | python, /opt/microsoft/omsconfig/Scripts/InstallModule.py, \
+         nx_1.0.zip, 0 | omsagent => -",
         "/opt/dsc/bin/dsc_host | dsc_host, /opt/dsc/output, GetConfiguration | omsagent => -",
-        "/usr/bin/dash | sh, -c, echo '*/15 * * * * omsagent /opt/omi/bin/OMSConsistencyInvoker' | root => -",
+        "/usr/bin/dash | sh, -c, echo '*/15 * * * * omsagent /opt/omi/bin/OMSConsistencyInvoker' \
+         | root => -",
         "/usr/bin/rm | rm, -f, /opt/omi/bin/OMSConsistencyInvoker | root => -",
         "/usr/bin/python3.10 | python3, /usr/sbin/waagent, -deprovision | root => -",
         "/usr/bin/systemctl | systemctl, start, omid | root | session-3.scope => -",
@@ -289,7 +306,10 @@ fn slow(glob: &[u8], starts: bool, text: &[u8]) -> bool {
 
 proptest! {
     #[test]
-    fn no_text_panics(text in "\\PC{0,200}", bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn no_text_panics(
+        text in "\\PC{0,200}",
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+    ) {
         let mut rules = RuleSet::empty();
         let _ = rules.add("t", &text);
         let _ = rules.add("t", &String::from_utf8_lossy(&bytes));
@@ -300,8 +320,10 @@ proptest! {
     #[test]
     fn no_mix_of_words_panics(words in proptest::collection::vec(
         prop::sample::select(vec![
-            "[[tree]]", "[[tree.match]]", "[tree]", "[tree.match]", "name", "match", "exe", "argv", " = ", "=", "'a'",
-            "\"/[*\"", "[", "]", "{", "}", ",", "\n", "1", "é", "#", ".", "'''", "\\", "\u{feff}", "\r", "1979-05-27",
+            "[[tree]]", "[[tree.match]]", "[tree]", "[tree.match]", "name", "match", "exe",
+             "argv", " = ", "=", "'a'",
+            "\"/[*\"", "[", "]", "{", "}", ",", "\n", "1", "é", "#", ".", "'''", "\\",
+             "\u{feff}", "\r", "1979-05-27",
         ]), 0..40,
     )) {
         let text: String = words.concat();
@@ -313,7 +335,8 @@ proptest! {
 
     #[test]
     fn stars_match_as_the_obvious_way_does(glob in "[ab/*]{1,8}", text in "[ab/]{0,10}") {
-        let fast = crate::glob::Glob::new(&glob, crate::glob::Scope::Path).expect("no syntax to get wrong");
-        prop_assert_eq!(fast.matches(text.as_bytes()), slow(glob.as_bytes(), true, text.as_bytes()), "{} {}", glob, text);
+        let fast = Glob::new(&glob, Scope::Path).expect("no syntax to get wrong");
+        let expected = slow(glob.as_bytes(), true, text.as_bytes());
+        prop_assert_eq!(fast.matches(text.as_bytes()), expected, "{} {}", glob, text);
     }
 }

@@ -1,5 +1,5 @@
-//! The one loop of recording and replay alike: take an event, write it, apply it, show it. Where
-//! events come from and what a view looks like is not known here.
+//! Takes events in a recording and in a replay alike: write, apply, show. Sources of events and
+//! views are left to other modules.
 
 #[cfg(feature = "capture")]
 mod record;
@@ -9,35 +9,60 @@ use std::{fs::File, time::Instant};
 
 #[cfg(feature = "capture")]
 pub use record::{Found, Mended, Observer, RecordError, Recorded, Recording, Target, TraceFailure};
-pub use replay::{Replay, ReplayError, Seen, replay, replay_stream};
+pub use replay::{Replay, ReplayError, ReplayItem, replay, replay_stream};
 
 use crate::{
     event::Event,
     model::{Model, Provenance},
+    rules::RuleSet,
     trace::{Header, Writer},
+    view::Clock,
 };
 
-/// The model on its way through the events, with the file that they go to first, if there is one.
+/// A model with the clock of its events, and the trace file of a recording.
 struct Session {
     model: Model,
+    clock: Clock,
     writer: Option<Writer<File>>,
 }
 
 impl Session {
-    /// What is in the file is never behind what is shown: a view of a recording that was cut off
-    /// can be had again from its file.
+    /// Begins with the facts of a header, the same for a recording and for its replay.
+    fn begin(header: &Header, rules: RuleSet) -> Session {
+        let mut model = Model::new(rules);
+        model.set_provenance(Provenance {
+            id: header.recording_id(),
+            host: header.hostname.clone(),
+        });
+        model.set_recorder(header.recorder_pid);
+        let ledger = model.ledger_mut();
+        if header.unredacted {
+            ledger.unmasked();
+        }
+        for entry in &header.plan {
+            if entry.hook.is_empty() {
+                ledger.missing_fact(&entry.fact);
+            }
+            if !entry.caveat.is_empty() {
+                ledger.caveat(&entry.caveat);
+            }
+        }
+        Session {
+            model,
+            clock: Clock {
+                start_ns: header.start_boot_ns,
+                offset_ns: header.clock_offset_ns,
+            },
+            writer: None,
+        }
+    }
+
+    /// Appends an event to the file, then applies it. The file is never behind a view, so that a
+    /// recording that was cut off shows the same in a replay.
     fn take(&mut self, event: &Event, now: Instant) {
         if let Some(writer) = &mut self.writer {
             writer.append(event, now);
         }
         self.model.apply(event);
-    }
-}
-
-/// Reads off a header which recording it is of.
-fn provenance(header: &Header) -> Provenance {
-    Provenance {
-        id: header.recording_id(),
-        host: header.hostname.clone(),
     }
 }

@@ -1,5 +1,5 @@
-//! The running kernel as a source of events: one recording from the first hook to the end
-//! event. It prints nothing; an [`Observer`] is told what happens, and decides nothing.
+//! Makes a recording of the running kernel, from the first hook to the end event. It prints
+//! nothing: an [`Observer`] follows the recording.
 
 mod evidence;
 mod inventory;
@@ -40,86 +40,87 @@ use crate::{
     view::Clock,
 };
 
-/// What to record.
+/// Targets of a recording.
 pub enum Target {
-    /// A command, from before its first instruction.
+    /// A command, from its first instruction on.
     Command {
-        /// The program, looked for in PATH, and its arguments.
+        /// The program, searched in PATH, and its arguments.
         command: Vec<OsString>,
-        /// The user to run it as, if not the one of the recorder.
+        /// The user to run it as, if not the recorder's.
         login: Option<Login>,
     },
-    /// Everything, until told to stop.
+    /// The whole system, until a signal or a limit of time.
     System,
-    /// A process that runs already, and what it will start.
+    /// A running process, and its later descendants.
     Process(u32),
-    /// A unit of systemd's: what runs in it, and what will.
+    /// A systemd unit: its present and later processes.
     Unit(Vec<u8>),
 }
 
-/// A recording to be made.
+/// Settings of a recording.
 pub struct Recording {
-    /// What to record.
+    /// The target.
     pub target: Target,
-    /// Where the trace goes.
+    /// The path of the trace.
     pub output: PathBuf,
-    /// Whether a file that is there already is replaced.
+    /// True to replace an existing file.
     pub overwrite: bool,
-    /// User and group that get the file.
+    /// User and group to give the file to.
     pub owner: Option<(u32, u32)>,
-    /// How long to go on after the command has ended.
+    /// Time to go on after the end of the command.
     pub linger: Duration,
-    /// How long to record at most, where there is no command.
+    /// Limit of time for a recording without a command.
     pub limit: Option<Duration>,
-    /// Attribution.
+    /// The rules of attribution.
     pub rules: RuleSet,
-    /// What addresses are called.
+    /// The service tags of addresses.
     pub tags: Tags,
-    /// The directories whose files are looked at.
+    /// The directories whose files are watched.
     pub roots: Roots,
-    /// Whether what is on the machine is compared before and after.
+    /// True to compare the machine before and after.
     pub compare: bool,
-    /// What masks secrets.
+    /// Masks secrets.
     pub redactor: Redactor,
 }
 
-/// Is told what happens.
+/// Follows a recording.
 pub trait Observer {
-    /// An event, which the model has taken in. It is not to be shown before [`Observer::written`].
+    /// Receives an event, which the model has already. Showing it must wait for
+    /// [`Observer::written`].
     fn event(&mut self, model: &Model, clock: Clock, sequence: u64, event: &Event);
-    /// Whether an event is waiting to be shown.
+    /// True if an event waits to be shown.
     fn is_waiting(&self) -> bool;
-    /// The file has all events so far, or has failed.
+    /// Learns that the file has all events so far, or has failed.
     fn written(&mut self);
-    /// The command has ended and the recording goes on for that long.
+    /// Learns that the command has ended, and that the recording goes on for a time.
     fn lingers(&mut self, linger: Duration);
-    /// Looking at something takes long enough to be noticed.
-    fn looks(&mut self, what: &str);
-    /// The trace cannot be continued; what is recorded goes on undisturbed.
+    /// Learns that a step of the recording takes a noticeable time.
+    fn takes_long(&mut self, what: &str);
+    /// Learns that the trace cannot be continued. The recorded programs go on undisturbed.
     fn write_failed(&mut self, failure: &WriteFailure);
 }
 
-/// A recording that was made.
+/// Result of a recording.
 pub struct Recorded {
-    /// What happened.
+    /// The model of all events.
     pub model: Model,
     /// The clock of the trace.
     pub clock: Clock,
     /// The command, secrets masked.
     pub command: Vec<Vec<u8>>,
-    /// Distinct secrets that were masked.
+    /// Count of distinct masked secrets.
     pub secrets: usize,
-    /// Events that were taken, in the file or not.
+    /// Count of events, in the file or not.
     pub events: u64,
-    /// Events in the file, and its size in bytes; or why it is not whole.
+    /// Size and digest of the file, or the reason why it is incomplete.
     pub file: Result<trace::Finished, TraceFailure>,
-    /// What was done about a file that is whole.
+    /// Repairs to the mode, owner or names of a complete file.
     pub mended: Vec<Mended>,
-    /// How the command ended; nothing when it was not waited for.
+    /// The status of the command; `None` if the recorder did not wait for it.
     pub status: Option<ExitStatus>,
 }
 
-/// Why nothing was recorded.
+/// Errors that prevent a recording.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// The kernel side.
@@ -133,7 +134,7 @@ pub enum RecordError {
     Begin {
         /// The file.
         file: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The command.
@@ -156,21 +157,21 @@ impl Recording {
     pub fn run(mut self, observer: &mut dyn Observer) -> Result<Recorded, RecordError> {
         let inherited = Inherited::protect();
         if let Target::Command { command, .. } = &self.target {
-            // Before the file is made: there is none of a command that there is not.
+            // Before the file is made: a missing command needs none.
             capture::find_command(command)?;
         }
         if let Target::Process(pid) = self.target {
             capture::check_process(pid)?;
         }
         capture::check_surroundings()?;
-        // Before anything is loaded: most of what can be wrong is wrong with the name.
+        // Before anything is loaded: most errors are in the name.
         let new = NewFile::create(&self.output, self.overwrite, self.owner)?;
         capture::limit_heap();
         self.roots.find_homes();
         let before = self
             .compare
-            .then(|| inventory::look_at_files(observer, &self.roots));
-        let inventory = self.compare.then(|| inventory::look(observer));
+            .then(|| inventory::take_files(observer, &self.roots));
+        let inventory = self.compare.then(|| inventory::take(observer));
         let capture = Capture::start()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -190,7 +191,7 @@ impl Recording {
     ) -> Result<Recorded, RecordError> {
         let (sources, units) = Sources::start(&mut capture, &self.roots).await;
         let mut redactor = std::mem::take(&mut self.redactor);
-        // Before anything is written: a secret that only the last process gives away is masked in all.
+        // Before anything is written: a secret that only the last process reveals is masked in all.
         let snapshot = capture::snapshot();
         masking::learn(&mut redactor, snapshot.clone());
         let mut command = Vec::new();
@@ -200,10 +201,6 @@ impl Recording {
         }
         let mut header = self.header(&capture, &command);
         header.unredacted = redactor.is_off();
-        let clock = Clock {
-            start_ns: header.start_boot_ns,
-            offset_ns: header.clock_offset_ns,
-        };
         let begin = |source| RecordError::Begin {
             file: self.output.clone(),
             source,
@@ -212,32 +209,12 @@ impl Recording {
         let writer = Writer::new(file, &header).map_err(begin)?;
         new.publish()?;
         let evidence = Evidence::hold(new.file(), &self.output).map_err(begin)?;
-        let mut model = Model::new(self.rules);
-        model.set_provenance(super::provenance(&header));
-        model.set_recorder(std::process::id());
-        if header.unredacted {
-            model.ledger_mut().unmasked();
-        }
-        for choice in capture
-            .plan()
-            .choices
-            .iter()
-            .filter(|choice| choice.hook.is_none())
-        {
-            model.ledger_mut().missing_fact(choice.fact.describe());
-        }
-        for choice in &capture.plan().choices {
-            if let Some(caveat) = &choice.caveat {
-                model.ledger_mut().caveat(caveat);
-            }
-        }
+        let mut session = Session::begin(&header, self.rules);
+        session.writer = Some(writer);
         let mut recorder = Recorder {
             capture,
             sources,
-            session: Session {
-                model,
-                writer: Some(writer),
-            },
+            session,
             evidence,
             sniffer: Sniffer::default(),
             files_before: before.map(|files| (self.roots, files)),
@@ -246,7 +223,6 @@ impl Recording {
             users: UserLookup::default(),
             tags: self.tags,
             tagged: HashSet::new(),
-            clock,
             sequence: 0,
             write_failed: false,
             observer,
@@ -262,10 +238,10 @@ impl Recording {
         recorder.take_hosts();
         recorder.take_sockets();
         if !matches!(self.target, Target::Command { .. }) {
-            // A command gets those that this process was started with, and is forked before.
+            // A command has the recorder's first capabilities, and is forked before.
             capture::reduce_capabilities();
         }
-        // Where nothing ran, the file goes with `new`: it is of no use.
+        // On an error nothing ran, and dropping `new` removes the file.
         let ended = match self.target {
             Target::Command { command, login } => {
                 let launch = Launch {
@@ -334,7 +310,7 @@ impl Recording {
     }
 }
 
-/// Why the watch is over, and how the command ended.
+/// Reason for the end of a recording, with the status of the command.
 struct Ended {
     reason: EndReason,
     status: Option<ExitStatus>,

@@ -1,5 +1,5 @@
-//! A trace file as a source of events. The model is built with the rules and facts of the
-//! file's own header, so that the picture is the same everywhere.
+//! Replays a trace file. The model has the rules and facts of the file's own header, so a replay
+//! gives the same answers on every machine.
 
 use std::{
     io::{self, Read},
@@ -17,24 +17,24 @@ use crate::{
     view::{self, Clock},
 };
 
-/// Why a replay ended before its time.
+/// Errors that end a replay early.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// The file is no trace, or cannot be read at all.
+    /// The file is not a trace, or cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
     /// Reading failed midway.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// Whoever looks on cannot go on.
+    /// The output cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
 }
 
-/// What a replay comes by.
+/// One step of a replay.
 #[derive(Clone, Copy, Debug)]
-pub enum Seen<'a> {
-    /// An event, which the model has taken in.
+pub enum ReplayItem<'a> {
+    /// An event, which the model has already.
     Event {
         /// Its number in the trace, from 1.
         sequence: u64,
@@ -45,48 +45,43 @@ pub enum Seen<'a> {
     Gap(&'a Gap),
 }
 
-/// A trace that was read to its end.
+/// Result of a replay to the end of the trace.
 pub struct Replay {
     /// The circumstances of the recording.
     pub header: Header,
-    /// What happened.
+    /// The model of all events.
     pub model: Model,
-    /// Events that were read.
+    /// Clock of the trace.
+    clock: Clock,
+    /// Count of the events read.
     pub events: u64,
-    /// Whether parts of the file are missing.
+    /// True if parts of the file are missing.
     pub is_damaged: bool,
 }
 
 impl Replay {
-    /// The clock of the trace.
+    /// Returns the clock of the trace.
     pub fn clock(&self) -> Clock {
-        clock(&self.header)
+        self.clock
     }
 }
 
-fn clock(header: &Header) -> Clock {
-    Clock {
-        start_ns: header.start_boot_ns,
-        offset_ns: header.clock_offset_ns,
-    }
-}
-
-/// Reads a trace. `look` is called after each event, and at each gap.
+/// Replays a trace. Calls `observe` after each event, and at each gap.
 ///
 /// # Errors
 ///
-/// The file cannot be opened or read, or `look` failed. Damage is none: it is shown.
+/// The file cannot be opened or read, or `observe` failed. Damage is not an error.
 pub fn replay(
     path: &Path,
-    look: impl FnMut(&Model, Clock, Seen<'_>) -> io::Result<()>,
+    observe: impl FnMut(&Model, Clock, ReplayItem<'_>) -> io::Result<()>,
 ) -> Result<Replay, ReplayError> {
     let name = view::text(path.as_os_str().as_encoded_bytes());
     let length = std::fs::metadata(path).map_or(0, |file| file.len());
     memory::bound(&name, length);
-    run(&name, Reader::open(path)?, look)
+    run(&name, Reader::open(path)?, observe)
 }
 
-/// Reads a trace from a stream; `name` stands for it in errors.
+/// Replays a trace from a stream; `name` names it in errors.
 ///
 /// # Errors
 ///
@@ -94,38 +89,23 @@ pub fn replay(
 pub fn replay_stream(
     stream: impl Read,
     name: &str,
-    look: impl FnMut(&Model, Clock, Seen<'_>) -> io::Result<()>,
+    observe: impl FnMut(&Model, Clock, ReplayItem<'_>) -> io::Result<()>,
 ) -> Result<Replay, ReplayError> {
-    run(name, Reader::new(stream, name)?, look)
+    run(name, Reader::new(stream, name)?, observe)
 }
 
 fn run<R: Read>(
     name: &str,
     mut reader: Reader<R>,
-    mut look: impl FnMut(&Model, Clock, Seen<'_>) -> io::Result<()>,
+    mut observe: impl FnMut(&Model, Clock, ReplayItem<'_>) -> io::Result<()>,
 ) -> Result<Replay, ReplayError> {
     let header = reader.header().clone();
-    let clock = clock(&header);
     let (rules, refused) = rules_of(&header);
-    let mut session = Session {
-        model: Model::new(rules),
-        writer: None,
-    };
-    session.model.set_provenance(super::provenance(&header));
-    session.model.set_recorder(header.recorder_pid);
-    if header.unredacted {
-        session.model.ledger_mut().unmasked();
-    }
+    let mut session = Session::begin(&header, rules);
     for name in refused {
         session.model.ledger_mut().gap(format!(
             "rules of the trace are not understood, and nothing is attributed by them: {name}"
         ));
-    }
-    for entry in header.plan.iter().filter(|entry| entry.hook.is_empty()) {
-        session.model.ledger_mut().missing_fact(&entry.fact);
-    }
-    for entry in header.plan.iter().filter(|entry| !entry.caveat.is_empty()) {
-        session.model.ledger_mut().caveat(&entry.caveat);
     }
     let now = Instant::now();
     let mut events = 0;
@@ -137,10 +117,10 @@ fn run<R: Read>(
             Item::Event { sequence, event } => {
                 session.take(&event, now);
                 events += 1;
-                look(
+                observe(
                     &session.model,
-                    clock,
-                    Seen::Event {
+                    session.clock,
+                    ReplayItem::Event {
                         sequence,
                         event: &event,
                     },
@@ -149,7 +129,7 @@ fn run<R: Read>(
             Item::Gap(gap) => {
                 is_damaged = true;
                 session.model.ledger_mut().gap(view::gap_text(&gap));
-                look(&session.model, clock, Seen::Gap(&gap))?;
+                observe(&session.model, session.clock, ReplayItem::Gap(&gap))?;
             }
         }
     }
@@ -160,12 +140,13 @@ fn run<R: Read>(
     Ok(Replay {
         header,
         model: session.model,
+        clock: session.clock,
         events,
         is_damaged,
     })
 }
 
-/// The rules of a recording, and those of its rules files that a newer tracer wrote.
+/// Reads the rules of a recording, and the errors of files that a newer tracer wrote.
 fn rules_of(header: &Header) -> (RuleSet, Vec<String>) {
     let mut rules = RuleSet::empty();
     let mut refused = Vec::new();

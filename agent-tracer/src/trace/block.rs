@@ -1,27 +1,27 @@
-//! The header of a block: 40 bytes that say what follows, checked before anything else is
-//! believed. It does not look into payloads.
+//! Encodes and decodes the header of a block: 40 bytes with a checksum of their own. It does not
+//! read payloads.
 
 /// Bytes of a block header.
 pub(super) const HEADER_BYTES: usize = 40;
 
-/// The first bytes of each block: what a reader looks for after damage. Not text, and not what
-/// zstd emits at the start of a frame.
+/// The first bytes of each block, which a reader searches for after damage. They differ from text
+/// and from the start of a zstd frame.
 pub(super) const BLOCK_MAGIC: [u8; 4] = [0xb7, b'T', b'B', 0xd1];
 
-/// The most that the payload of a block may take, compressed or not. One event may be as large:
-/// the snapshot of 10,000 processes with 4 KiB of arguments each is 40 MiB.
+/// Limit of bytes in the payload of a block, compressed or not. One event may be that large: the
+/// snapshot of 10,000 processes with 4 KiB of arguments each takes 40 MiB.
 pub(super) const PAYLOAD_LIMIT: u32 = 64 << 20;
 
-/// What is in a block.
+/// Kinds of blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BlockKind {
     /// The trace header.
     Header,
     /// Events.
     Events,
-    /// Nothing: the recording ended well, and `first_sequence` is one more than the last.
+    /// The end of a complete recording. `first_sequence` is one more than the last.
     End,
-    /// A newer `tracer` wrote it; its events are counted, not read.
+    /// A kind of a newer `tracer`. Its events are counted, not read.
     Unknown(u8),
 }
 
@@ -45,15 +45,15 @@ impl BlockKind {
     }
 }
 
-/// How the payload is packed.
+/// Encodings of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Codec {
-    /// As it is.
+    /// Uncompressed.
     Raw,
-    /// A piece of a zstd stream that begins with the first block of the group and is flushed at the
-    /// end of each. The frame is never ended.
+    /// A piece of a zstd stream. The stream begins with the group, and is flushed at the end of
+    /// each block. The frame never ends.
     Zstd,
-    /// A newer `tracer` wrote it.
+    /// A codec of a newer `tracer`.
     Unknown(u8),
 }
 
@@ -75,7 +75,7 @@ impl Codec {
     }
 }
 
-/// What stands before each payload, after the magic and in this order.
+/// The fields before each payload, after the magic and in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BlockHeader {
     pub kind: BlockKind,
@@ -90,16 +90,17 @@ pub(super) struct BlockHeader {
     pub first_sequence: u64,
     /// Events in the block.
     pub event_count: u32,
-    /// CRC-32 of the header block's payload, the same in all blocks of a trace. What a traced
-    /// program passes as an argument can then not pose as a block to a reader that searches
-    /// behind damage: the program would have to know the header.
+    /// CRC-32 of the header block's payload, the same in all blocks of a trace.
+    ///
+    /// A traced program could pass a forged block as an argument, for a reader that searches behind
+    /// damage. Without the header, the program cannot know this mark.
     pub trace: u32,
     /// CRC-32 of the payload as stored.
     pub payload_crc: u32,
 }
 
 impl BlockHeader {
-    /// The bytes of the header, its own CRC-32 last.
+    /// Encodes the header, with its own CRC-32 last.
     pub(super) fn to_bytes(self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEADER_BYTES);
         bytes.extend(BLOCK_MAGIC);
@@ -115,8 +116,7 @@ impl BlockHeader {
         bytes
     }
 
-    /// Reads a header off the front. `None` is anything but an intact one with lengths within the
-    /// limits, so that what it answers can be relied on.
+    /// Decodes a header. Returns `None` unless it is intact and its lengths are within the limits.
     pub(super) fn parse(bytes: &[u8]) -> Option<BlockHeader> {
         let covered = bytes.get(..HEADER_BYTES - 4)?;
         let mut fields = Fields { rest: bytes };
@@ -142,7 +142,7 @@ impl BlockHeader {
         (intact && bounded).then_some(header)
     }
 
-    /// The number of the first event after the block, unless it is past counting.
+    /// Returns the number of the first event after the block, unless it overflows.
     pub(super) fn next_sequence(&self) -> Option<u64> {
         self.first_sequence.checked_add(u64::from(self.event_count))
     }

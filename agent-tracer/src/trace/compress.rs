@@ -1,5 +1,5 @@
-//! Packs and unpacks payloads, one zstd stream a group of blocks. It bounds what it makes of
-//! its input, and knows nothing of what that means.
+//! Packs and unpacks payloads, with one zstd stream for each group of blocks. It bounds its output,
+//! and does not read it.
 
 use std::io;
 
@@ -7,22 +7,27 @@ use zstd::stream::raw::{CParameter, DParameter, Decoder, Encoder, InBuffer, Oper
 
 use super::block::Codec;
 
-/// Measured on a million synthetic events of package installs, 30 events a block: level 1 takes
-/// 19.9 bytes and 0.38 µs an event, encoding included, level 2 19.4 bytes and 0.39 µs, level 3
-/// 19.0 bytes and 0.45 µs; with full blocks 15.9 and 0.19 against 15.1 and 0.26. Recording
-/// competes with what it records, so time counts for more.
+/// Level of compression. Recording competes with the recorded programs, so time counts for more
+/// than size.
+///
+/// Measured on a million synthetic events of package installs, encoding included, for each event:
+///
+/// | level | 30 events a block | full blocks |
+/// |---|---|---|
+/// | 1 | 19.9 bytes, 0.38 µs | 15.9 bytes, 0.19 µs |
+/// | 2 | 19.4 bytes, 0.39 µs | |
+/// | 3 | 19.0 bytes, 0.45 µs | 15.1 bytes, 0.26 µs |
 const LEVEL: i32 = 1;
 
 /// Logarithm of the window: 256 KiB, a whole group. Recording 10 million events raised the peak
 /// memory of a process by 0.7 MiB, all of the writer included.
 const WINDOW_LOG: u32 = 18;
 
-/// The largest window that a reader makes room for, 8 MiB: more than any writer may ask for,
-/// and less than a forged stream could ask for (2 GiB).
+/// Limit of a reader's window, 8 MiB. It is more than any writer uses, and less than a forged
+/// stream could ask for (2 GiB).
 const WINDOW_LOG_LIMIT: u32 = 23;
 
-/// How much the output grows at a time: what a block claims to unpack to is never reserved
-/// ahead.
+/// Bytes by which the output grows. The length that a block states is never reserved ahead.
 const STEP: usize = 256 << 10;
 
 /// Packs the blocks of one group after the other.
@@ -31,19 +36,19 @@ pub(super) struct Packer {
 }
 
 impl Packer {
-    /// A packer at the beginning of a group.
+    /// Makes a packer, at the beginning of a group.
     pub(super) fn new() -> io::Result<Packer> {
         let mut encoder = Encoder::new(LEVEL)?;
         encoder.set_parameter(CParameter::WindowLog(WINDOW_LOG))?;
         Ok(Packer { encoder })
     }
 
-    /// Begins a group: what is packed from here on does not refer to anything before.
+    /// Begins a group: later output does not refer to earlier input.
     pub(super) fn begin_group(&mut self) -> io::Result<()> {
         self.encoder.reinit()
     }
 
-    /// Appends `raw`, packed, to `packed`, so that it can be unpacked without what follows.
+    /// Packs `raw` and appends it to `packed`, such that it can be unpacked without later bytes.
     pub(super) fn pack(&mut self, raw: &[u8], packed: &mut Vec<u8>) -> io::Result<()> {
         let mut input = InBuffer::around(raw);
         let mut flushed = false;
@@ -67,7 +72,7 @@ pub(super) struct Unpacker {
 }
 
 impl Unpacker {
-    /// An unpacker at the beginning of a group.
+    /// Makes an unpacker, at the beginning of a group.
     pub(super) fn new() -> io::Result<Unpacker> {
         let mut decoder = Decoder::new()?;
         decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_LIMIT))?;
@@ -79,8 +84,7 @@ impl Unpacker {
         self.decoder.reinit()
     }
 
-    /// Replaces `raw` with what `payload` unpacks to, which should be `length` bytes; or says
-    /// what is wrong with the block.
+    /// Replaces `raw` by the unpacked `payload`, of exactly `length` bytes.
     pub(super) fn unpack(
         &mut self,
         codec: Codec,
@@ -102,7 +106,7 @@ impl Unpacker {
         }
     }
 
-    /// `None` is a payload that is no zstd, or does not unpack to `length` bytes.
+    /// Returns `None` for a payload that is not zstd, or does not unpack to `length` bytes.
     fn inflate(&mut self, packed: &[u8], length: usize, raw: &mut Vec<u8>) -> Option<()> {
         raw.clear();
         // The block before may have been a snapshot of 40 MiB.
@@ -117,7 +121,7 @@ impl Unpacker {
             if raw.len() > length {
                 return None;
             }
-            // No step forward: all that can be had without more input is there.
+            // Without progress, the output is complete for this input.
             if input.pos() == consumed && raw.len() == produced {
                 return (raw.len() == length && consumed == packed.len()).then_some(());
             }

@@ -1,65 +1,91 @@
-//! Makes the file that a recording goes to. A trace tells what ran with which arguments, so it is
-//! private from its first byte; it never follows a symbolic link, never replaces a file
-//! unasked, and goes again if it came to nothing. It reads no environment and writes no trace.
+//! Creates the file of a recording. A trace contains the arguments of programs, so the file is
+//! private from its first byte.
+//!
+//! It never follows a symbolic link, and replaces a file only on request. The file is removed if
+//! nothing was recorded.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why there is no file to record to.
+/// Errors that prevent the creation of a trace file.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
     /// The file exists, and replacing it was not asked for.
-    #[error("{} exists: choose another name with -o, or add --force to overwrite it", .0.display())]
+    #[error(
+        "cannot create {}: it exists\n\
+         hint: choose another name with -o, or add --force to overwrite it",
+        .0.display()
+    )]
     Exists(PathBuf),
-    /// The name is that of a symbolic link, wherever it leads.
-    #[error("{} is a symbolic link, and a trace is not written through one: choose another name with -o", .0.display())]
+    /// The name is that of a symbolic link.
+    #[error(
+        "cannot create {}: it is a symbolic link, and a trace is not written through one\n\
+         hint: choose another name with -o",
+        .0.display()
+    )]
     Symlink(PathBuf),
     /// The name is that of a directory.
-    #[error("{} is a directory: name a file in it with -o", .0.display())]
+    #[error("cannot create {}: it is a directory\nhint: name a file in it with -o", .0.display())]
     Directory(PathBuf),
     /// The name is that of a device, a pipe or a socket.
-    #[error("{} is not a regular file: choose another name with -o", .0.display())]
+    #[error(
+        "cannot create {}: it is not a regular file\nhint: choose another name with -o",
+        .0.display()
+    )]
     NotRegular(PathBuf),
-    /// The directory is not there.
-    #[error("cannot create {}: there is no directory {}: create it, or choose another with -o", .file.display(), .directory.display())]
+    /// The directory does not exist.
+    #[error(
+        "cannot create {}: there is no directory {}\nhint: create it, or choose another with -o",
+        .file.display(), .directory.display()
+    )]
     NoDirectory {
         /// The file.
         file: PathBuf,
-        /// Where it was to be.
+        /// Its directory.
         directory: PathBuf,
     },
     /// The directory does not let this user create files.
-    #[error("cannot create {}: permission denied: choose a directory that you may write to with -o", .0.display())]
+    #[error(
+        "cannot create {}: permission denied\n\
+         hint: choose a directory that you may write to with -o",
+        .0.display()
+    )]
     Permission(PathBuf),
-    /// The file system does not let anybody create files.
-    #[error("cannot create {}: the file system is read-only: choose another with -o", .0.display())]
+    /// The file system is read-only.
+    #[error(
+        "cannot create {}: the file system is read-only\nhint: choose another with -o",
+        .0.display()
+    )]
     ReadOnly(PathBuf),
-    /// The file could be created and not be given away; it is removed again.
-    #[error("cannot give {} to user {user}: {source}: choose a local disk with -o", .file.display())]
+    /// The owner of the new file cannot be changed, and the file was removed again.
+    #[error(
+        "cannot give {} to user {user}: {source}\nhint: choose a local disk with -o",
+        .file.display()
+    )]
     Owner {
         /// The file.
         file: PathBuf,
-        /// Who was to own it.
+        /// The intended owner.
         user: u32,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// Anything else.
-    #[error("cannot create {}: {source}: choose another place with -o", .file.display())]
+    /// Another error.
+    #[error("cannot create {}: {source}\nhint: choose another place with -o", .file.display())]
     Other {
         /// The file.
         file: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// A file that was created and is removed again unless it is kept.
+/// A new file, which is removed on drop unless it is kept.
 #[derive(Debug)]
 pub struct NewFile {
     file: File,
-    /// What it is called so far: beside a file that it is to replace, which stays until then.
+    /// Its present path. It differs from the final one as long as the file to be replaced exists.
     place: PathBuf,
     path: PathBuf,
     is_kept: bool,
@@ -68,10 +94,11 @@ pub struct NewFile {
 impl NewFile {
     /// Creates `path` anew, with mode 0600, for writing and reading.
     ///
-    /// With `overwrite`, a regular file that has the name loses it, but not before
-    /// [`NewFile::publish`]. That file is not truncated and used: other names and open
-    /// descriptors of it would get the trace. `owner` is the user and the group to give the new
-    /// file to, those of the caller of sudo. Where there are no modes and owners, neither is set.
+    /// With `overwrite`, [`NewFile::publish`] replaces a regular file of that name. That file is
+    /// not truncated and reused: its other names and open descriptors would get the trace.
+    ///
+    /// `owner` is the user and the group to give the file to: the caller of sudo. Systems without
+    /// modes and owners ignore it.
     pub fn create(
         path: &Path,
         overwrite: bool,
@@ -86,8 +113,8 @@ impl NewFile {
             }
             (true, None) | (false, _) => path.to_path_buf(),
         };
-        // The checks above are for the messages. What counts is O_EXCL: it fails for a link as
-        // for anything else that was put there since.
+        // The checks above are for the messages. O_EXCL decides: it fails for anything that is
+        // there by now, even a link.
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
         #[cfg(unix)]
@@ -114,12 +141,13 @@ impl NewFile {
         Ok(new)
     }
 
-    /// The open file.
+    /// Returns the open file.
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// Gives it its name, and takes that from a file that it replaces. It is not kept for that.
+    /// Moves the file to its final path, in place of an older file. It still needs
+    /// [`NewFile::keep`].
     ///
     /// # Errors
     ///
@@ -132,7 +160,7 @@ impl NewFile {
         Ok(())
     }
 
-    /// Leaves it where it is.
+    /// Keeps the file on drop.
     pub fn keep(mut self) {
         self.is_kept = true;
     }
@@ -141,13 +169,13 @@ impl NewFile {
 impl Drop for NewFile {
     fn drop(&mut self) {
         if !self.is_kept {
-            // It has nothing in it, and would be in the way of the next attempt.
+            // An empty file would be in the way of the next attempt.
             drop(std::fs::remove_file(&self.place));
         }
     }
 }
 
-/// Whether there is a file to be replaced.
+/// True if there is a file to be replaced.
 fn replaces(path: &Path, overwrite: bool) -> Result<bool, CreateError> {
     let Ok(metadata) = path.symlink_metadata() else {
         return Ok(false);

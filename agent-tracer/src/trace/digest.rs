@@ -1,5 +1,5 @@
-//! Names a trace by its SHA-256, and reads the form in which `sha256sum` lists digests. A digest
-//! proves something only where the recorded command could not reach it.
+//! Identifies a trace by its SHA-256, and reads the lists of `sha256sum`. A digest is a proof only
+//! if the recorded command could not reach it.
 
 use std::{
     fmt,
@@ -10,7 +10,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-/// How much of a file is read at a time.
+/// Bytes to read at a time.
 const STEP: usize = 256 << 10;
 
 /// A SHA-256.
@@ -18,7 +18,7 @@ const STEP: usize = 256 << 10;
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// Reads a stream to its end.
+    /// Computes the digest of a stream.
     ///
     /// # Errors
     ///
@@ -36,7 +36,7 @@ impl Digest {
         }
     }
 
-    /// Makes the line that `sha256sum` has for a file. A name that is no plain text is escaped.
+    /// Formats a line as `sha256sum` does, with the name escaped.
     pub fn line(&self, name: &Path) -> Vec<u8> {
         let name = name.as_os_str().as_encoded_bytes();
         let mut escaped = Vec::with_capacity(name.len());
@@ -59,7 +59,7 @@ impl Digest {
         line
     }
 
-    /// Finds the digest of a file in a list: by its base name, or the only one that there is.
+    /// Finds the digest of a file in a list, by its base name; an only entry counts for any name.
     pub fn find(list: &str, file: &Path) -> Option<Digest> {
         let name = file.file_name()?.to_string_lossy();
         let entries: Vec<(Digest, &str)> = list.lines().filter_map(entry).collect();
@@ -71,14 +71,14 @@ impl Digest {
                     base.is_some_and(|base| base.to_string_lossy() == name)
                 });
                 let (digest, _) = named.next()?;
-                // Two answers are none.
+                // Two different digests decide nothing.
                 named.all(|(other, _)| other == digest).then_some(*digest)
             }
         }
     }
 }
 
-/// `HEX  NAME`, or `HEX *NAME`; a bare digest has no name.
+/// Parses `HEX  NAME` or `HEX *NAME`; a bare digest has no name.
 fn entry(line: &str) -> Option<(Digest, &str)> {
     let line = line.strip_prefix('\\').unwrap_or(line).trim_end();
     let (digest, name) = line.split_at_checked(64)?;
@@ -100,7 +100,7 @@ impl fmt::Display for Digest {
     }
 }
 
-/// Says what a digest looks like.
+/// The error for a text that is not a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a SHA-256 has 64 hexadecimal digits")]
 pub struct NotADigest;

@@ -1,24 +1,26 @@
-//! An event as it is stored: the fields that all events have, as differences from what a reader
-//! can foretell, and the message of its kind. It holds no bytes and knows no blocks.
+//! Encodes an event for storage: the common fields as differences from their expected values, and
+//! the message of its kind. It does not know about blocks.
 //!
-//! Differences are taken modulo 2^64, so that any value survives, against a state that begins
-//! anew with each group:
-//! - the time against the event before (0 at first),
-//! - the process id against the event before (0 at first),
-//! - the start of the process against that of the last event that had the same process id, if
-//!   no other with the same low eight bits came between, or else against the time of this
-//!   event: a process that was not seen yet has mostly just been forked.
+//! A difference is taken modulo 2^64, so that any value survives. The expected values are:
 //!
-//! Measured on events of package installs, 30 a block: 19.9 bytes an event; with absolute times
-//! 22.1, with absolute process ids 21.8, with absolute starts 22.7. It costs no time that can
-//! be measured.
+//! | field | expected value |
+//! |---|---|
+//! | time | that of the event before |
+//! | process id | that of the event before |
+//! | start of process | that of the last event with this process id; else the time of this event |
+//!
+//! Each group begins with zeros. The coder remembers one process for each low byte of an id. A
+//! process without an entry has most likely just been forked.
+//!
+//! Measured on events of package installs, 30 a block, it takes 19.9 bytes an event. With absolute
+//! times it takes 22.1, with absolute process ids 21.8, with absolute starts 22.7. It costs no
+//! measurable time.
 
 use prost::Message;
 
 use crate::event::{Event, EventKind, ProcessId};
 
-/// What is stored of an event. Tags below 10 are for what all events have, those from 10 on
-/// for kinds.
+/// An event as stored. Tags below 10 are for common fields, those from 10 on for kinds.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Envelope {
     #[prost(sint64, tag = "1")]
@@ -29,16 +31,17 @@ pub(super) struct Envelope {
     start_difference: i64,
     #[prost(uint32, tag = "4")]
     user: u32,
-    /// Nothing, when the kind is one that this version does not know.
+    /// `None` for a kind that this version does not know.
     #[prost(
         oneof = "EventKind",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, \
+                30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42"
     )]
     kind: Option<EventKind>,
 }
 
-/// The fields of [`Envelope`] without the kind, to encode an event that is only borrowed: the
-/// encoding of a message is that of its fields in a row.
+/// The fields of [`Envelope`] without the kind, to encode a borrowed event. The encoding of a
+/// message is that of its fields in a row.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 struct Stamp {
     #[prost(sint64, tag = "1")]
@@ -51,17 +54,17 @@ struct Stamp {
     user: u32,
 }
 
-/// What writer and reader both know before an event.
-pub(super) struct Foretold {
+/// Encodes and decodes events in order. Writer and reader have the same state before each event.
+pub(super) struct EventCoder {
     boot_ns: u64,
     pid: u32,
-    /// The last process seen, by the low byte of its id.
+    /// The last process, by the low byte of its id.
     recent: [ProcessId; 256],
 }
 
-impl Default for Foretold {
-    fn default() -> Foretold {
-        Foretold {
+impl Default for EventCoder {
+    fn default() -> EventCoder {
+        EventCoder {
             boot_ns: 0,
             pid: 0,
             recent: [ProcessId::default(); 256],
@@ -69,8 +72,8 @@ impl Default for Foretold {
     }
 }
 
-impl Foretold {
-    /// When a process is expected to have started.
+impl EventCoder {
+    /// Returns the expected start of a process.
     fn start(&self, pid: u32, boot_ns: u64) -> u64 {
         let recent = self.recent[slot(pid)];
         if recent.pid == pid {
@@ -97,8 +100,8 @@ impl Foretold {
         }
     }
 
-    /// Appends an event to `bytes` with its length before it, unless it takes more than `limit`
-    /// bytes; then it answers false and nothing changes.
+    /// Appends an event to `bytes`, after its length. Returns `false`, and changes nothing, if that
+    /// takes more than `limit` bytes.
     pub(super) fn encode(&mut self, event: &Event, limit: usize, bytes: &mut Vec<u8>) -> bool {
         let stamp = self.stamp(event);
         let length = stamp.encoded_len() + event.kind.encoded_len();
@@ -106,7 +109,7 @@ impl Foretold {
         if length + 10 > limit {
             return false;
         }
-        // A Vec grows as needed: the only error there is, no room, does not occur.
+        // A Vec grows as needed, so the only possible error does not occur.
         let written =
             prost::encode_length_delimiter(length, bytes).is_ok() && stamp.encode(bytes).is_ok();
         if written {
@@ -116,8 +119,8 @@ impl Foretold {
         written
     }
 
-    /// Reads an event off the front of `bytes`. The outer option is "well-formed", the inner
-    /// one "of a kind that is known".
+    /// Decodes the event at the front of `bytes`. The outer option is `None` for a malformed event,
+    /// the inner one for an unknown kind.
     pub(super) fn decode(&mut self, bytes: &mut &[u8]) -> Option<Option<Event>> {
         let length = prost::decode_length_delimiter(&mut *bytes).ok()?;
         let (message, rest) = bytes.split_at_checked(length)?;
@@ -142,7 +145,7 @@ impl Foretold {
     }
 }
 
-/// The low byte of a process id: always within the 256 slots.
+/// Returns the low byte of a process id, always within the 256 slots.
 fn slot(pid: u32) -> usize {
     let [low, ..] = pid.to_le_bytes();
     usize::from(low)
@@ -152,7 +155,7 @@ fn slot(pid: u32) -> usize {
 mod tests {
     use super::*;
 
-    /// The derive takes the list of tags as a literal, so nothing else holds it to the table.
+    /// Compares the list of tags, a literal in the derive, with the table of kinds.
     #[test]
     fn every_tag_of_the_table_is_read_as_its_kind() {
         for row in EventKind::TABLE {

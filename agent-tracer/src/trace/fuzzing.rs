@@ -1,21 +1,21 @@
-//! Decodes stored events from bytes alone, for fuzzing: no checksum keeps bytes away from the decoder.
+//! Decodes stored events without blocks and checksums, so that fuzzing reaches the decoder.
 
-use super::envelope::Foretold;
+use super::envelope::EventCoder;
 use crate::event::Event;
 
 /// Decodes events until the first that is not well-formed. Unknown kinds are skipped.
 pub(crate) fn events(mut bytes: &[u8]) -> impl Iterator<Item = Event> {
-    let mut foretold = Foretold::default();
-    std::iter::from_fn(move || foretold.decode(&mut bytes)).flatten()
+    let mut coder = EventCoder::default();
+    std::iter::from_fn(move || coder.decode(&mut bytes)).flatten()
 }
 
 /// Encodes events the way [`events`] decodes them: this makes the seeds.
 #[cfg(test)]
 pub(crate) fn bytes(events: impl Iterator<Item = Event>) -> Vec<u8> {
-    let mut foretold = Foretold::default();
+    let mut coder = EventCoder::default();
     let mut bytes = Vec::new();
     for event in events {
-        foretold.encode(&event, 1 << 20, &mut bytes);
+        coder.encode(&event, 1 << 20, &mut bytes);
     }
     bytes
 }

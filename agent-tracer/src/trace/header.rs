@@ -1,11 +1,11 @@
-//! The first message of a trace: where, when and how it was recorded. It finds nothing of
-//! that out; the recorder fills it in, and readers show it.
+//! Declares the first message of a trace: place, time and circumstances of the recording. The
+//! recorder fills it in.
 
 use sha2::{Digest, Sha256};
 
 /// Circumstances of a recording.
 ///
-/// Everything here was known before the first event; what came later is an event.
+/// All facts are from before the first event; later facts are events.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Header {
     /// Version of the tool that recorded, for example `0.1.0`.
@@ -27,8 +27,8 @@ pub struct Header {
     /// the same.
     #[prost(string, tag = "6")]
     pub boot_id: String,
-    /// `CLOCK_REALTIME` minus `CLOCK_BOOTTIME` at the start, nanoseconds: what to add to a time
-    /// since boot to get a time since 1970.
+    /// `CLOCK_REALTIME` minus `CLOCK_BOOTTIME` at the start, nanoseconds: the time since 1970 minus
+    /// the time since boot.
     #[prost(int64, tag = "7")]
     pub clock_offset_ns: i64,
     /// `CLOCK_BOOTTIME` at the start, nanoseconds.
@@ -37,41 +37,41 @@ pub struct Header {
     /// The recorded command, secrets masked; empty unless `mode` is [`Mode::Command`].
     #[prost(bytes = "vec", repeated, tag = "9")]
     pub command: Vec<Vec<u8>>,
-    /// What was asked to be recorded.
+    /// The target of the recording.
     #[prost(enumeration = "Mode", tag = "10")]
     pub mode: i32,
     /// The process of [`Mode::Pid`], else 0.
     #[prost(uint32, tag = "11")]
     pub target_pid: u32,
-    /// Every fact that the recorder knows of, in its order, with the hook that tells it.
+    /// Every fact that a recorder can provide, in order, with its hook.
     #[prost(message, repeated, tag = "12")]
     pub plan: Vec<PlanEntry>,
-    /// The attribution rules of the recording, so that a replay elsewhere attributes alike.
+    /// The attribution rules of the recording, so that a replay elsewhere gives the same trees.
     #[prost(message, repeated, tag = "13")]
     pub rules: Vec<RuleSource>,
     /// Process id of the recorder itself.
     #[prost(uint32, tag = "14")]
     pub recorder_pid: u32,
-    /// Inode number of the PID namespace that all process ids are of.
+    /// Inode number of the PID namespace of all process ids.
     #[prost(uint64, tag = "15")]
     pub pid_namespace: u64,
-    /// CPUs that could run events.
+    /// Count of CPUs that could run programs.
     #[prost(uint32, tag = "16")]
     pub cpus: u32,
     /// Size of the ring buffer between kernel and recorder, bytes.
     #[prost(uint64, tag = "17")]
     pub ring_bytes: u64,
-    /// The lists that addresses were looked up in.
+    /// The lists of tags for addresses.
     #[prost(message, repeated, tag = "18")]
     pub tag_lists: Vec<TagList>,
-    /// Whether secrets were left as they were; traces from before this field masked them.
+    /// True if secrets are unmasked. Older traces lack the field, and masked them.
     #[prost(bool, tag = "30")]
     pub unredacted: bool,
 }
 
 impl Header {
-    /// Computes an id of the recording, the same on every machine: a UUID (version 8) made of the
-    /// SHA-256 of boot id and start time.
+    /// Computes the id of the recording, the same on every machine. It is a UUID (version 8) from
+    /// the SHA-256 of boot id and start time.
     pub fn recording_id(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(self.boot_id.as_bytes());
@@ -99,52 +99,51 @@ impl Header {
 /// A list of prefixes that a cloud publishes.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct TagList {
-    /// Whose.
+    /// The cloud.
     #[prost(string, tag = "1")]
     pub cloud: String,
-    /// What it calls its edition; empty where it says nothing.
+    /// The list's own edition; empty if not given.
     #[prost(string, tag = "2")]
     pub version: String,
 }
 
-/// What a recording was asked to cover.
+/// Kinds of targets of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
 #[repr(i32)]
 pub enum Mode {
-    /// A newer `tracer` had a mode that this one does not know.
+    /// A mode of a newer `tracer`, unknown to this one.
     Unknown = 0,
     /// A command, from before its start.
     Command = 1,
-    /// The whole system, until told to stop.
+    /// The whole system, until a signal or a limit of time.
     System = 2,
-    /// A process that ran already.
+    /// A pre-existing process.
     Pid = 3,
-    /// A unit of systemd's.
+    /// A systemd unit.
     Unit = 4,
 }
 
-/// Which hook tells a fact, and why that one.
+/// A fact, and the hook that provides it.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct PlanEntry {
     /// The fact, for example `exec`.
     #[prost(string, tag = "1")]
     pub fact: String,
-    /// The hook in use, for example `raw_tp sched_process_exec`; empty where there is none, and
-    /// the trace then lacks the fact.
+    /// The hook in use, for example `raw_tp sched_process_exec`; empty if the trace lacks the fact.
     #[prost(string, tag = "2")]
     pub hook: String,
-    /// Why this hook, or why none.
+    /// The reason for this hook, or for none.
     #[prost(string, tag = "3")]
     pub reason: String,
-    /// The hooks that were preferred and failed, one line each, with the error.
+    /// The preferred hooks that failed, one line each, with the error.
     #[prost(string, repeated, tag = "4")]
     pub failures: Vec<String>,
-    /// What the hook in use does not see here for certain; empty where it sees all.
+    /// The blind spot of the hook in use; empty if there is none.
     #[prost(string, tag = "5")]
     pub caveat: String,
 }
 
-/// A file of attribution rules, as it was.
+/// A file of attribution rules, at the time of the recording.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct RuleSource {
     /// Its path, or the name of a built-in one.

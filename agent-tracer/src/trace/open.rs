@@ -1,5 +1,5 @@
-//! The beginning of a trace: tells a trace from anything else, and a format that is known from
-//! a newer one. It does not read events, and opens nothing whose first block is damaged.
+//! Reads the beginning of a trace: recognizes the magic, the format version and the first block. It
+//! reads no events.
 
 use std::io::{self, Read};
 
@@ -7,37 +7,38 @@ use prost::Message;
 
 use super::block::{BlockHeader, BlockKind, HEADER_BYTES};
 use super::compress::Unpacker;
-use super::source::Source;
+use super::lookahead::Lookahead;
 use super::{FORMAT_VERSION, Header, MAGIC};
 
 /// Bytes before the first block: magic and version.
 const PREFIX_BYTES: usize = MAGIC.len() + 4;
 
-/// Why a trace cannot be read at all.
+/// Errors that prevent reading a trace at all.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file cannot be opened or read.
-    #[error("cannot read {name}: {source}: check the name and its permissions")]
+    #[error("cannot read {name}: {source}\nhint: check the name and its permissions")]
     Io {
         /// The file.
         name: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// There is nothing in it.
-    #[error("{0} is empty: was its recording stopped before it began?")]
+    /// The file is empty.
+    #[error("cannot read {0}: it is empty\nhint: its recording was stopped before it began")]
     Empty(String),
-    /// It begins with something else.
-    #[error("{name} is not a trace: it {found}")]
+    /// The file has another magic.
+    #[error("cannot read {name}: it is not a trace: it {found}")]
     NotATrace {
         /// The file.
         name: String,
-        /// What it is instead, and what to try.
+        /// Its likely kind, and a remedy.
         found: &'static str,
     },
-    /// Its version is not known here.
+    /// The format is newer than this version.
     #[error(
-        "{name} was written in format {format} by a newer tracer; this one reads up to format {FORMAT_VERSION}: update it"
+        "cannot read {name}: a newer tracer wrote it in format {format}, and this one reads up to \
+         format {FORMAT_VERSION}\nhint: update this one"
     )]
     Newer {
         /// The file.
@@ -45,68 +46,69 @@ pub enum OpenError {
         /// Its format.
         format: u32,
     },
-    /// It is a trace and its first block is not intact. Without it, blocks cannot be told
-    /// to belong to the trace.
+    /// The first block is damaged. Without it, no other block can be recognized as part of the
+    /// trace.
     #[error(
-        "{name} is a trace whose first block, with the circumstances of the recording, {found}: copy it again from where it was recorded"
+        "cannot read {name}: its first block, with the circumstances of the recording, {found}\n\
+         hint: copy it again from the machine of the recording"
     )]
     HeaderDamaged {
         /// The file.
         name: String,
-        /// In which way.
+        /// The kind of damage.
         found: &'static str,
     },
 }
 
-/// What is known of a trace before its events.
+/// Facts about a trace from before its events.
 pub(super) struct Opened {
     pub header: Header,
     pub format: u32,
-    /// What all its blocks have in common.
+    /// The mark that all its blocks share.
     pub trace: u32,
     pub unpacker: Unpacker,
 }
 
-/// Why a stream is refused, before it has a name.
-pub(super) enum Refusal {
+/// Problems of a stream, without its name.
+pub(super) enum OpenProblem {
     Empty,
     NotATrace(&'static str),
     Newer(u32),
     HeaderDamaged(&'static str),
 }
 
-impl Refusal {
-    pub(super) fn of(self, name: String) -> OpenError {
+impl OpenProblem {
+    pub(super) fn with_name(self, name: String) -> OpenError {
         match self {
-            Refusal::Empty => OpenError::Empty(name),
-            Refusal::NotATrace(found) => OpenError::NotATrace { name, found },
-            Refusal::Newer(format) => OpenError::Newer { name, format },
-            Refusal::HeaderDamaged(found) => OpenError::HeaderDamaged { name, found },
+            OpenProblem::Empty => OpenError::Empty(name),
+            OpenProblem::NotATrace(found) => OpenError::NotATrace { name, found },
+            OpenProblem::Newer(format) => OpenError::Newer { name, format },
+            OpenProblem::HeaderDamaged(found) => OpenError::HeaderDamaged { name, found },
         }
     }
 }
 
-/// Reads magic, version and first block, and takes them off the source.
-pub(super) fn open<R: Read>(source: &mut Source<R>) -> io::Result<Result<Opened, Refusal>> {
-    source.fill(PREFIX_BYTES)?;
-    let format = match prefix(source.window()) {
+/// Reads magic, version and first block, and consumes them.
+pub(super) fn open<R: Read>(input: &mut Lookahead<R>) -> io::Result<Result<Opened, OpenProblem>> {
+    input.fill(PREFIX_BYTES)?;
+    let format = match prefix(input.window()) {
         Ok(format) => format,
-        Err(refusal) => return Ok(Err(refusal)),
+        Err(problem) => return Ok(Err(problem)),
     };
-    source.take(PREFIX_BYTES);
-    source.fill(HEADER_BYTES)?;
-    let Some(block) = BlockHeader::parse(source.window()) else {
-        let torn = source.window().len() < HEADER_BYTES;
-        return Ok(Err(Refusal::HeaderDamaged(if torn {
+    input.take(PREFIX_BYTES);
+    input.fill(HEADER_BYTES)?;
+    let Some(block) = BlockHeader::parse(input.window()) else {
+        let torn = input.window().len() < HEADER_BYTES;
+        return Ok(Err(OpenProblem::HeaderDamaged(if torn {
             "is cut off"
         } else {
             "is damaged"
         })));
     };
     let size = HEADER_BYTES + block.stored_length as usize;
-    source.fill(size)?;
-    let Some(payload) = source.window().get(HEADER_BYTES..size) else {
-        return Ok(Err(Refusal::HeaderDamaged("is cut off")));
+    input.fill(size)?;
+    let Some(payload) = input.window().get(HEADER_BYTES..size) else {
+        return Ok(Err(OpenProblem::HeaderDamaged("is cut off")));
     };
     let mut unpacker = Unpacker::new()?;
     let mut raw = Vec::new();
@@ -117,7 +119,7 @@ pub(super) fn open<R: Read>(source: &mut Source<R>) -> io::Result<Result<Opened,
             .is_ok();
     match Header::decode(raw.as_slice()) {
         Ok(header) if intact => {
-            source.take(size);
+            input.take(size);
             Ok(Ok(Opened {
                 header,
                 format,
@@ -125,27 +127,28 @@ pub(super) fn open<R: Read>(source: &mut Source<R>) -> io::Result<Result<Opened,
                 unpacker,
             }))
         }
-        Ok(_) | Err(_) => Ok(Err(Refusal::HeaderDamaged("is damaged"))),
+        Ok(_) | Err(_) => Ok(Err(OpenProblem::HeaderDamaged("is damaged"))),
     }
 }
 
 /// Reads the version behind the magic.
-fn prefix(bytes: &[u8]) -> Result<u32, Refusal> {
-    const OTHER: &str = "was not made by `tracer record`: check the name";
+fn prefix(bytes: &[u8]) -> Result<u32, OpenProblem> {
+    const OTHER: &str = "was not made by `tracer record`\nhint: check the name";
     let Some((magic, rest)) = bytes.split_first_chunk::<8>() else {
         return Err(match bytes {
-            [] => Refusal::Empty,
-            _ if MAGIC.starts_with(bytes) => Refusal::HeaderDamaged("is cut off"),
-            _ => Refusal::NotATrace(OTHER),
+            [] => OpenProblem::Empty,
+            _ if MAGIC.starts_with(bytes) => OpenProblem::HeaderDamaged("is cut off"),
+            _ => OpenProblem::NotATrace(OTHER),
         });
     };
     if *magic != MAGIC {
-        return Err(Refusal::NotATrace(match magic {
-            [0x1f, 0x8b, ..] => "is compressed: unpack it with gunzip first",
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => "is compressed: unpack it with unzstd first",
-            [0xfd, b'7', b'z', b'X', b'Z', ..] => "is compressed: unpack it with unxz first",
+        return Err(OpenProblem::NotATrace(match magic {
+            [0x1f, 0x8b, ..] => "is compressed\nhint: unpack it with gunzip first",
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => "is compressed\nhint: unpack it with unzstd first",
+            [0xfd, b'7', b'z', b'X', b'Z', ..] => "is compressed\nhint: unpack it with unxz first",
             [_, b'T', b'R', b'C', b'R', ..] => {
-                "was changed by something that takes it for text: copy it again, in binary mode"
+                "was changed by a program that takes it for text\nhint: copy it again, in binary \
+                 mode"
             }
             _ => OTHER,
         }));
@@ -154,9 +157,9 @@ fn prefix(bytes: &[u8]) -> Result<u32, Refusal> {
         .first_chunk::<4>()
         .map(|bytes| u32::from_le_bytes(*bytes))
     {
-        None => Err(Refusal::HeaderDamaged("is cut off")),
-        Some(0) => Err(Refusal::HeaderDamaged("has no format version")),
-        Some(format) if format > FORMAT_VERSION => Err(Refusal::Newer(format)),
+        None => Err(OpenProblem::HeaderDamaged("is cut off")),
+        Some(0) => Err(OpenProblem::HeaderDamaged("has no format version")),
+        Some(format) if format > FORMAT_VERSION => Err(OpenProblem::Newer(format)),
         Some(format) => Ok(format),
     }
 }

@@ -1,5 +1,5 @@
-//! Reads a trace, whole, unfinished, torn or damaged: every intact event in order, and a gap
-//! wherever some are not. It repairs nothing, and holds one block at a time.
+//! Reads a trace, complete, unfinished, torn or damaged. It yields every intact event in order, and
+//! a gap for each damaged part. It repairs nothing, and holds one block at a time.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,82 +7,81 @@ use std::path::Path;
 
 use super::block::{BLOCK_MAGIC, BlockHeader, BlockKind, HEADER_BYTES};
 use super::compress::Unpacker;
-use super::envelope::Foretold;
+use super::envelope::EventCoder;
+use super::lookahead::Lookahead;
 use super::open::{Opened, open};
-use super::source::Source;
 use super::{Header, OpenError};
 use crate::event::Event;
 
-/// Reading failed midway: not for what is in the file, but for the device it is on.
+/// An error of the device, midway through a file.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot read {name} from byte {offset} on: {source}: check the disk, or copy the file elsewhere"
+    "cannot read {name} from byte {offset} on: {source}\n\
+     hint: check the disk, or copy the file elsewhere"
 )]
 pub struct ReadError {
     /// The file.
     pub name: String,
-    /// How far it was read, bytes.
+    /// Bytes read before the error.
     pub offset: u64,
-    /// What the system said.
+    /// The system's error.
     pub source: io::Error,
 }
 
-/// What a trace has next.
+/// One element of a trace.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Item {
     /// An event.
     Event {
-        /// Its number: the first event of a trace has number 1. Numbers ascend, and skip
-        /// what is missing.
+        /// Its number, counted from 1. Numbers ascend, and skip missing events.
         sequence: u64,
         /// The event.
         event: Event,
     },
-    /// Something is missing, or there is something that should not be there.
+    /// A missing or a surplus part.
     Gap(Gap),
 }
 
 /// A place where a trace is damaged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// The byte of the file where the damage begins, or the block that has it.
+    /// First byte of the damage, or of the damaged block.
     pub offset: u64,
-    /// The byte where it goes on well; nothing, when it does not.
+    /// First intact byte after the damage, if any.
     pub resumed_at: Option<u64>,
-    /// How many events are missing; nothing, where that cannot be told.
+    /// Count of missing events, if known.
     pub events_missing: Option<u64>,
-    /// What is wrong, in words.
+    /// The problem in words.
     pub reason: &'static str,
 }
 
-/// Reads one trace. As an iterator, it yields what is in it until the end of the stream or the
-/// first error.
+/// Reads one trace. The iterator ends with the stream or at the first error.
 pub struct Reader<R> {
     name: String,
-    source: Source<R>,
+    input: Lookahead<R>,
     header: Header,
     format: u32,
     trace: u32,
     unpacker: Unpacker,
-    /// The group that is being read.
-    foretold: Foretold,
-    /// Its next block; nothing while behind damage, until a new group begins.
+    /// State of the current group.
+    coder: EventCoder,
+    /// Position of its next block; `None` behind damage, until a new group begins.
     part: Option<u16>,
-    /// Messages of the block, and how many bytes of them are read.
+    /// Messages of the block, and the count of bytes read of them.
     raw: Vec<u8>,
     read: usize,
     block_offset: u64,
-    /// Events left in the block.
+    /// Count of events left in the block.
     remaining: u32,
     /// Number of the next event.
     sequence: u64,
-    /// Damage found and not yet told, as it is not known where it ends.
+    /// Damage with an unknown end so far: begin and reason.
     damage: Option<(u64, &'static str)>,
     unknown_events: u64,
     finished: bool,
-    /// It was told that the trace has no end.
+    /// True once the missing end was reported.
     broken_off: bool,
-    /// The iterator is at its end.
+    /// True at the end of the iterator.
     done: bool,
 }
 
@@ -98,29 +97,29 @@ impl Reader<File> {
 }
 
 impl<R: Read> Reader<R> {
-    /// Reads a trace from any stream, a pipe for example; it needs no buffer. `name` is what
-    /// error messages call it.
+    /// Reads a trace from any stream, such as a pipe; it needs no buffer. `name` names it in
+    /// errors.
     pub fn new(stream: R, name: impl Into<String>) -> Result<Reader<R>, OpenError> {
-        let mut source = Source::new(stream);
+        let mut input = Lookahead::new(stream);
         let name = name.into();
         let Opened {
             header,
             format,
             trace,
             unpacker,
-        } = match open(&mut source) {
+        } = match open(&mut input) {
             Ok(Ok(opened)) => opened,
-            Ok(Err(refusal)) => return Err(refusal.of(name)),
+            Ok(Err(problem)) => return Err(problem.with_name(name)),
             Err(source) => return Err(OpenError::Io { name, source }),
         };
         Ok(Reader {
             name,
-            source,
+            input,
             header,
             format,
             trace,
             unpacker,
-            foretold: Foretold::default(),
+            coder: EventCoder::default(),
             part: None,
             raw: Vec::new(),
             read: 0,
@@ -135,28 +134,28 @@ impl<R: Read> Reader<R> {
         })
     }
 
-    /// The circumstances of the recording.
+    /// Returns the circumstances of the recording.
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// The format that the trace is written in.
+    /// Returns the format version of the trace.
     pub fn format(&self) -> u32 {
         self.format
     }
 
-    /// How far it was read, bytes.
+    /// Counts the bytes read so far.
     pub fn offset(&self) -> u64 {
-        self.source.offset()
+        self.input.offset()
     }
 
-    /// Events so far of kinds that this version does not know. They are not yielded.
+    /// Counts the events of unknown kinds so far, which the iterator skips.
     pub fn unknown_events(&self) -> u64 {
         self.unknown_events
     }
 
-    /// Whether the end was reached that a recording writes when it ends well. After the last
-    /// item, false is a recording that was killed, ran out of space, or goes on.
+    /// True once it has read the last block of a complete recording. False after the last item
+    /// means that the recording was killed, ran out of space, or still goes on.
     pub fn is_finished(&self) -> bool {
         self.finished
     }
@@ -177,10 +176,10 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// An event of the block, unless the next one is of an unknown kind or cannot be read.
+    /// Returns the next event of the block, unless it is malformed or of an unknown kind.
     fn next_event(&mut self) -> Option<Item> {
         let mut rest = self.raw.get(self.read..).unwrap_or_default();
-        let Some(decoded) = self.foretold.decode(&mut rest) else {
+        let Some(decoded) = self.coder.decode(&mut rest) else {
             self.lose(self.block_offset, "an event in it is malformed");
             return None;
         };
@@ -200,7 +199,7 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// Notes damage, if there is not some already, and gives up the group.
+    /// Notes damage, unless there is some already, and gives up the group.
     fn lose(&mut self, offset: u64, reason: &'static str) {
         self.damage.get_or_insert((offset, reason));
         self.part = None;
@@ -209,9 +208,9 @@ impl<R: Read> Reader<R> {
 
     /// Takes one step through the blocks.
     fn next_block(&mut self) -> io::Result<Step> {
-        self.source.fill(HEADER_BYTES)?;
-        let offset = self.source.offset();
-        let window = self.source.window();
+        self.input.fill(HEADER_BYTES)?;
+        let offset = self.input.offset();
+        let window = self.input.window();
         if window.is_empty() {
             let missing_end = !self.finished && !self.broken_off;
             let end = missing_end.then_some((
@@ -234,7 +233,7 @@ impl<R: Read> Reader<R> {
         if self.finished {
             let count = window.len();
             self.lose(offset, "there are bytes after the end of the recording");
-            self.source.take(count);
+            self.input.take(count);
             return Ok(Step::On);
         }
         let header = BlockHeader::parse(window).filter(|header| header.trace == self.trace);
@@ -244,16 +243,16 @@ impl<R: Read> Reader<R> {
                 _ => "the header of a block is damaged",
             };
             self.lose(offset, reason);
-            self.source.take(1);
-            self.source.take_until(&BLOCK_MAGIC)?;
+            self.input.take(1);
+            self.input.take_until(&BLOCK_MAGIC)?;
             return Ok(Step::On);
         };
-        // An intact header is believed: what is in its payload is not searched for blocks, even if
-        // that is damaged. So a search is linear in the size of the file.
+        // With an intact header, the payload is not searched for blocks, even if it is damaged. So
+        // a search is linear in the size of the file.
         let size = HEADER_BYTES + header.stored_length as usize;
-        self.source.fill(size)?;
+        self.input.fill(size)?;
         let entered = self.enter(&header, offset);
-        self.source.take(size);
+        self.input.take(size);
         Ok(match entered {
             Ok(Some(gap)) => Step::Gap(gap),
             Ok(None) => Step::On,
@@ -264,10 +263,10 @@ impl<R: Read> Reader<R> {
         })
     }
 
-    /// Makes the block at the front of the source the current one, if it is intact. Answers the gap
-    /// before it, if there is one.
+    /// Makes the block at the front of the input the current one, if it is intact. Returns the gap
+    /// before it, if any.
     fn enter(&mut self, header: &BlockHeader, offset: u64) -> Result<Option<Gap>, &'static str> {
-        let window = self.source.window();
+        let window = self.input.window();
         let payload = window
             .get(HEADER_BYTES..HEADER_BYTES + header.stored_length as usize)
             .ok_or("the file ends within a block")?;
@@ -282,7 +281,7 @@ impl<R: Read> Reader<R> {
         match header.kind {
             BlockKind::Events => {
                 if header.part == 0 {
-                    self.foretold = Foretold::default();
+                    self.coder = EventCoder::default();
                     self.unpacker
                         .begin_group()
                         .map_err(|_| "a block cannot be unpacked")?;
@@ -323,13 +322,13 @@ impl<R: Read> Reader<R> {
     }
 }
 
-/// What a step through the blocks came to.
+/// Results of a step through the blocks.
 enum Step {
-    /// There may be events now.
+    /// The block may have events.
     On,
-    /// Something is missing before the events that there may be now.
+    /// There is a gap before the block.
     Gap(Gap),
-    /// There is nothing more.
+    /// The stream has ended.
     EndOfStream,
 }
 
@@ -342,7 +341,7 @@ impl<R: Read> Iterator for Reader<R> {
         }
         let item = self.next_item().map_err(|source| ReadError {
             name: self.name.clone(),
-            offset: self.source.offset(),
+            offset: self.input.offset(),
             source,
         });
         self.done = !matches!(item, Ok(Some(_)));

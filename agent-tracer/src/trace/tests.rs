@@ -54,8 +54,8 @@ fn exit(number: u64) -> Event {
     }
 }
 
-/// A trace of `blocks` blocks with `each` events each, and where the blocks begin, the end
-/// block and the end of the file included. `group` is how many blocks a group has.
+/// Makes a trace of `blocks` blocks with `each` events each, in groups of `group` blocks. Also
+/// returns the offsets of the blocks, with the end block and the end of the file.
 fn trace(blocks: u64, each: u64, group: u64) -> (Vec<u8>, Vec<usize>) {
     let mut file = Vec::new();
     let mut starts = Vec::new();
@@ -274,7 +274,7 @@ fn created() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
-    let told = |name: &str, overwrite| {
+    let reported = |name: &str, overwrite| {
         NewFile::create(&path(name), overwrite, None)
             .unwrap_err()
             .to_string()
@@ -287,8 +287,8 @@ fn created() {
     let file = new.file().try_clone().unwrap();
     new.keep();
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-    let exists = "a exists: choose another name with -o, or add --force to overwrite it";
-    assert!(told("a", false).ends_with(exists));
+    let exists = "a: it exists\nhint: choose another name with -o, or add --force to overwrite it";
+    assert!(reported("a", false).ends_with(exists));
     std::fs::write(path("a"), "before").unwrap();
     let names = || std::fs::read_dir(directory.path()).unwrap().count();
     drop(NewFile::create(&path("a"), true, None).unwrap());
@@ -303,10 +303,10 @@ fn created() {
     symlink(path("nowhere"), path("dangling")).unwrap();
     symlink(path("a"), path("link")).unwrap();
     for overwrite in [false, true] {
-        assert!(told("dangling", overwrite).contains("symbolic link"));
-        assert!(told("link", overwrite).contains("symbolic link"));
-        assert!(told("", overwrite).contains("is a directory"));
-        assert!(told("no/b", overwrite).contains("there is no directory"));
+        assert!(reported("dangling", overwrite).contains("symbolic link"));
+        assert!(reported("link", overwrite).contains("symbolic link"));
+        assert!(reported("", overwrite).contains("is a directory"));
+        assert!(reported("no/b", overwrite).contains("there is no directory"));
     }
     let device = NewFile::create(std::path::Path::new("/dev/null"), true, None).unwrap_err();
     assert!(device.to_string().contains("not a regular file"));

@@ -1,5 +1,7 @@
-//! Appends events to a trace, a block at a time. It reads no clock, never stops a recording over an
-//! error, and refuses to sync: a trace survives the death of the recorder, not of the machine.
+//! Appends events to a trace, block by block. It reads no clock, and an error does not stop the
+//! recording.
+//!
+//! It does not sync: a trace survives the death of the recorder, but not of the machine.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -11,24 +13,25 @@ use sha2::{Digest as _, Sha256};
 use super::block::{BlockHeader, BlockKind, Codec, HEADER_BYTES, PAYLOAD_LIMIT};
 use super::compress::Packer;
 use super::digest::Digest;
-use super::envelope::Foretold;
+use super::envelope::EventCoder;
 use super::{FORMAT_VERSION, Header, MAGIC};
 use crate::event::{Event, EventKind, Lost};
 
-/// How long an event waits for its block at most, provided that [`Writer::flush_if_due`] is
-/// called in time. A recorder calls [`Writer::flush`] sooner, whenever it took events.
+/// Longest delay of an event before its block is written, if [`Writer::flush_if_due`] is called in
+/// time. A recorder calls [`Writer::flush`] sooner, after each batch of events.
 pub const FLUSH_AFTER: Duration = Duration::from_millis(100);
 
-/// Bytes of messages in a group, after which it ends. The larger, the better it packs and the
-/// more a damaged block costs. It bounds memory too: the block in the making, its packed form and
-/// the packer's window are of this size each, but for events that are larger.
+/// Bytes of messages after which a group ends. A larger group packs better, and loses more to a
+/// damaged block.
+///
+/// It bounds memory, too: the current block, its packed form and the packer's window have this size
+/// each. Only a larger event takes more.
 const GROUP_BYTES: usize = 256 << 10;
 
-/// Where a trace goes.
+/// Destinations of a trace.
 pub trait Output: Write {
-    /// Drops what was written from byte `length` on, so that a block of which only the
-    /// beginning found room is not taken for damage. It may do nothing where that cannot be
-    /// done.
+    /// Drops the bytes from `length` on, so that an incomplete block does not look like damage. An
+    /// output that cannot do that does nothing.
     fn cut_back(&mut self, length: u64) -> io::Result<()>;
 }
 
@@ -51,21 +54,21 @@ impl<O: Output + ?Sized> Output for &mut O {
     }
 }
 
-/// What keeps a trace from being continued. The file is well-formed up to there, and unfinished.
+/// The error that ended a trace early. The file is well-formed up to there.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the trace ends early, {events_not_written} events are not in it: {error}{}",
     hint(.error)
 )]
 pub struct WriteFailure {
-    /// What the system said.
+    /// The system's error.
     #[source]
     pub error: io::Error,
-    /// Events that are not in the file: those of the block that failed, and all since.
+    /// Count of events that are not in the file: those of the failed block, and all later ones.
     pub events_not_written: u64,
 }
 
-/// Words the remedy for a failed write as a line of its own; nothing where none is known.
+/// Formats the remedy for a failed write as a line of its own; empty if unknown.
 pub fn hint(error: &io::Error) -> &'static str {
     let number = error.raw_os_error();
     if number == Some(libc::EIO) {
@@ -89,47 +92,46 @@ pub fn hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// What a finished trace came to.
+/// Size and digest of a finished trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finished {
-    /// Events in it.
+    /// Count of its events.
     pub events: u64,
     /// Size of the file, bytes.
     pub bytes: u64,
-    /// SHA-256 of all that was written.
+    /// SHA-256 of the whole file.
     pub digest: Digest,
 }
 
 /// Writes one trace.
 ///
-/// Not calling [`Writer::finish`] leaves an unfinished trace without its last block, as a kill
-/// would.
+/// Without a call of [`Writer::finish`], the trace lacks its last block, as after a kill.
 pub struct Writer<O: Output> {
     output: O,
     packer: Packer,
-    /// Messages of the block in the making.
+    /// Messages of the current block.
     raw: Vec<u8>,
-    /// The block as it goes to the file; kept to be used again.
+    /// The encoded block; a buffer for reuse.
     stored: Vec<u8>,
-    foretold: Foretold,
+    coder: EventCoder,
     /// Position of the block in its group.
     part: u16,
-    /// Bytes of messages in the blocks of the group that are written.
+    /// Bytes of messages in the written blocks of the group.
     group_bytes: usize,
     first_sequence: u64,
     event_count: u32,
-    /// When the block got its first event.
+    /// Time of the block's first event.
     opened: Option<Instant>,
-    /// Size of the file up to the last whole block.
+    /// Size of the file up to the last complete block.
     length: u64,
-    /// Of as much of it.
+    /// Digest of these bytes.
     written: Sha256,
     trace: u32,
     failure: Option<WriteFailure>,
 }
 
 impl<O: Output> Writer<O> {
-    /// Begins a trace. Magic, version and header are in the output when this returns.
+    /// Begins a trace, and writes magic, version and header.
     pub fn new(mut output: O, header: &Header) -> io::Result<Writer<O>> {
         let mut packer = Packer::new()?;
         let raw = header.encode_to_vec();
@@ -161,7 +163,7 @@ impl<O: Output> Writer<O> {
             length: stored.len() as u64,
             written: Sha256::new_with_prefix(&stored),
             stored,
-            foretold: Foretold::default(),
+            coder: EventCoder::default(),
             part: 0,
             group_bytes: 0,
             first_sequence: 1,
@@ -172,11 +174,10 @@ impl<O: Output> Writer<O> {
         })
     }
 
-    /// Appends an event. It is in the file once its block is: see [`FLUSH_AFTER`]. After a failure
-    /// the event is only counted.
+    /// Appends an event, which reaches the file with its block: see [`FLUSH_AFTER`]. After a
+    /// failure it only counts the event.
     ///
-    /// An event of more than 64 MiB has no place in a trace. A [`Lost`] with the name of
-    /// its kind takes its number.
+    /// A [`Lost`] event replaces an event of more than 64 MiB.
     pub fn append(&mut self, event: &Event, now: Instant) {
         // Large events get a block of their own, so that what is before them stays within the
         // limit.
@@ -187,12 +188,12 @@ impl<O: Output> Writer<O> {
             failure.events_not_written += 1;
             return;
         }
-        // What zstd cannot pack, it makes larger by less than a 256th.
+        // zstd enlarges incompressible input by less than a 256th.
         let limit = (PAYLOAD_LIMIT - (PAYLOAD_LIMIT >> 8)) as usize;
-        if !self.foretold.encode(event, limit, &mut self.raw) {
+        if !self.coder.encode(event, limit, &mut self.raw) {
             let what = event.kind.name().to_owned();
             let kind = EventKind::Lost(Lost { what, count: 1 });
-            self.foretold.encode(
+            self.coder.encode(
                 &Event {
                     kind,
                     ..event.clone()
@@ -232,7 +233,7 @@ impl<O: Output> Writer<O> {
         self.length
     }
 
-    /// What went wrong, if anything did: nothing is written since.
+    /// Returns the error after which nothing was written, if any.
     pub fn failure(&self) -> Option<&WriteFailure> {
         self.failure.as_ref()
     }
@@ -287,11 +288,11 @@ impl<O: Output> Writer<O> {
     fn begin_group(&mut self) {
         self.group_bytes = 0;
         self.part = 0;
-        self.foretold = Foretold::default();
+        self.coder = EventCoder::default();
     }
 
-    /// Puts the header before the payload in `stored`, and writes both at once: whoever kills the
-    /// recorder tears one block at most.
+    /// Puts the header before the payload in `stored`, and writes both at once. So a kill of the
+    /// recorder tears at most one block.
     fn write_block(&mut self, kind: BlockKind, codec: Codec, part: u16) {
         let payload = self.stored.get(HEADER_BYTES..).unwrap_or_default();
         let header = checked_length(payload).and_then(|stored_length| {
@@ -324,7 +325,7 @@ impl<O: Output> Writer<O> {
         }
     }
 
-    /// Ends block and group, as if they were large enough.
+    /// Ends the current block and group.
     #[cfg(test)]
     pub(super) fn end_group(&mut self) {
         self.close_block();
@@ -332,7 +333,7 @@ impl<O: Output> Writer<O> {
     }
 
     fn fail(&mut self, error: io::Error) {
-        // Where that fails too, readers find a torn block, and say so.
+        // If that fails, too, readers report a torn block.
         drop(self.output.cut_back(self.length));
         self.failure = Some(WriteFailure {
             error,

@@ -71,6 +71,6 @@ fn a_list_that_is_none_stops_a_recording() {
     let recorded = Recording::of(act(["dial"]))
         .option(["--service-tags", list.to_str().expect("a path")])
         .run();
-    says(&recorded.ended, 125, &["list.json", "no tag file"]);
+    says(&recorded.ended, 125, &["list.json", "not a tag file"]);
     assert!(!recorded.file.exists(), "no trace of nothing");
 }

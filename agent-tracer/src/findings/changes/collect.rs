@@ -126,7 +126,7 @@ fn destinations<'a>(
 ) -> Vec<Change<'a>> {
     let wanted = connections.filter(|connection| {
         let tree = &model.process(connection.owner).tree;
-        !connection.was_there_before && !model.is_beside(tree)
+        !connection.was_there_before && !model.is_background(tree)
     });
     groups(By::Destination, wanted)
         .into_iter()
@@ -171,7 +171,7 @@ fn downloads(model: &Model) -> Vec<Change<'_>> {
 fn registered<'a>(model: &'a Model, subject: Subject, kind: Kind, file: &[u8]) -> Vec<Change<'a>> {
     let all = model.differences(subject).iter();
     all.map(|difference| Change {
-        author: model.registrar(file, &difference.name, difference.before.is_none()),
+        author: model.entry_author(file, &difference.name, difference.before.is_none()),
         attention: (kind == Kind::User && becomes_root(difference)).then_some(Reason::Root),
         ..of(kind, difference)
     })
@@ -193,7 +193,7 @@ fn listed<'a>(
     programs: &[&[u8]],
 ) -> Vec<Change<'a>> {
     let all = model.differences(subject).iter();
-    let given = model.given_to(programs);
+    let given = model.command_lines(programs);
     all.map(|difference| {
         let name = difference.name.as_slice();
         // `name:architecture`

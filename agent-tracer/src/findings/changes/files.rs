@@ -93,7 +93,7 @@ fn single<'a>(model: &Model, difference: &'a FileDifference) -> Change<'a> {
 
 fn reason(model: &Model, difference: &FileDifference) -> Option<Reason> {
     let (before, after) = (difference.before.as_ref(), difference.after.as_ref());
-    let was_written = model.touches(&difference.path).wrote.is_some();
+    let was_written = model.file_authors(&difference.path).wrote.is_some();
     attention::of_file(model.rules(), &difference.path, before, after, was_written)
 }
 
@@ -103,7 +103,7 @@ fn culprit(
     difference: &FileDifference,
     reason: Option<&Reason>,
 ) -> Option<(ProcessIndex, bool)> {
-    let set = model.touches(&difference.path).set;
+    let set = model.file_authors(&difference.path).set;
     let set = set.filter(|_| reason.is_some_and(Reason::is_of_rights));
     set.map(|author| (author, false))
         .or_else(|| model.author_of(difference))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     event::FileState,
-    model::{Model, ProcessIndex, Touches},
+    model::{FileAuthors, Model, ProcessIndex},
 };
 
 use super::{
@@ -19,8 +19,8 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change<'_>> {
     if model.files_were_compared() {
         return Vec::new();
     }
-    for (path, touches) in model.all_touches() {
-        let change = single(model, path, touches);
+    for (path, authors) in model.all_file_authors() {
+        let change = single(model, path, authors);
         let directory = parent(path).unwrap_or_default();
         let group = groups.entry((directory, change.author)).or_default();
         group.push(change);
@@ -38,7 +38,7 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change<'_>> {
     changes
 }
 
-fn single(model: &Model, path: &[u8], touches: Touches) -> Change<'static> {
+fn single(model: &Model, path: &[u8], authors: FileAuthors) -> Change<'static> {
     let kind = match is_cron(path) {
         true => Kind::Cron,
         false => Kind::File,
@@ -48,9 +48,9 @@ fn single(model: &Model, path: &[u8], touches: Touches) -> Change<'static> {
         mode: 0o100_000,
         ..FileState::default()
     };
-    let made = touches.wrote.or(touches.set);
+    let made = authors.wrote.or(authors.set);
     Change {
-        author: made.or(touches.removed),
+        author: made.or(authors.removed),
         attention: made
             .and_then(|_| attention::of_file(model.rules(), path, None, Some(&state), false)),
         ..Change::new(kind, Action::Touched, path, Facts::Touched)

@@ -3,8 +3,8 @@
 use super::absolute;
 use crate::{
     event::{
-        Close, Connect, ConnectFailed, Established, Event, EventKind, Exec, Exit, File, FileAction,
-        Fork, ProcessId,
+        Close, Connect, ConnectFailed, Established, Event, EventKind, Exec, Exit, FileAction,
+        FileEvent, Fork, ProcessId,
     },
     model::Model,
     rules::RuleSet,
@@ -110,7 +110,7 @@ impl Story {
     }
 
     fn of_files(self, pid: u32, action: FileAction, path: &str, is_directory: bool) -> Story {
-        let file = File {
+        let file = FileEvent {
             path: path.into(),
             action: action.into(),
             jobs: Vec::new(),

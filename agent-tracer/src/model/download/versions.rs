@@ -38,9 +38,9 @@ pub(super) enum End {
 
 /// Time of a file's event, a little later than the change.
 #[derive(Clone, Copy)]
-pub(super) struct Moment {
-    pub(super) reported_ns: u64,
-    pub(super) by: Option<ProcessIndex>,
+pub(in crate::model) struct Moment {
+    pub(in crate::model) reported_ns: u64,
+    pub(in crate::model) by: Option<ProcessIndex>,
 }
 
 /// A former name of a file or directory, and the possible downloads in it: the rest of their paths

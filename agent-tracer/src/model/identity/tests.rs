@@ -1,4 +1,4 @@
-//! Who is a service manager, and what a rule's match is worth.
+//! Tests the service managers, and the doubts about a rule's match.
 
 use super::is_of_user_manager;
 

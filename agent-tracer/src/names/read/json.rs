@@ -240,7 +240,7 @@ impl<'de> Deserialize<'de> for Prefix {
                     .map(Prefix)
                     .map_err(|_| {
                         E::custom(format_args!(
-                            "`{}` is no address prefix like 10.0.0.0/8 or fd00::/8",
+                            "`{}` is not an address prefix like 10.0.0.0/8 or fd00::/8",
                             shortened(text)
                         ))
                     })

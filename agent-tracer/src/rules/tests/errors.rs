@@ -13,7 +13,8 @@ fn errors_say_where_and_what() {
         ("a = 1\n\"é\" = x".to_owned(), "t:2:7: "),
         (
             "tre = 1".to_owned(),
-            "t:1:1: unknown field `tre`, expected one of `tree`, `attention` (did you mean `tree`?)",
+            "t:1:1: unknown field `tre`, expected one of `tree`, `attention` (did you mean \
+             `tree`?)",
         ),
         (
             "[tree]".to_owned(),
@@ -25,15 +26,18 @@ fn errors_say_where_and_what() {
         ),
         (
             "\n[[tree]]\nnaem = 'a'".to_owned(),
-            "t:3:1: unknown field `naem`, expected one of `name`, `description`, `match` (did you mean `name`?)",
+            "t:3:1: unknown field `naem`, expected one of `name`, `description`, `match` (did you \
+             mean `name`?)",
         ),
         (
             format!("{good}exee = '/a'"),
-            "t:4:1: unknown field `exee`, expected one of `exe`, `filename`, `argv`, `user`, `unit` (did you mean `exe`?)",
+            "t:4:1: unknown field `exee`, expected one of `exe`, `filename`, `argv`, `user`, \
+             `unit` (did you mean `exe`?)",
         ),
         (
             format!("{good}  \"\\u001b[31m\" = '/a'"),
-            "t:4:3: unknown field `\\u{1b}[31m`, expected one of `exe`, `filename`, `argv`, `user`, `unit`",
+            "t:4:3: unknown field `\\u{1b}[31m`, expected one of `exe`, `filename`, `argv`, \
+             `user`, `unit`",
         ),
         (
             format!("{good}user = 'x'\nexe = 7"),
@@ -61,7 +65,8 @@ fn errors_say_where_and_what() {
         ),
         (
             good.to_owned(),
-            "t:3:1: a matcher without a field would match every process: give at least one of `exe`, `filename`, `argv`, `user`, `unit`",
+            "t:3:1: a matcher without a field would match every process: give at least one of \
+             `exe`, `filename`, `argv`, `user`, `unit`",
         ),
         (
             format!("{good}exe = '/a['"),
@@ -81,7 +86,8 @@ fn errors_say_where_and_what() {
         ),
         (
             format!("{good}unit = '{{a,b}}'"),
-            "t:4:8: `{` in a glob: alternatives are not supported; write one [[tree.match]] for each, or `\\{` for the character itself",
+            "t:4:8: `{` in a glob: alternatives are not supported; write one [[tree.match]] for \
+             each, or `\\{` for the character itself",
         ),
         (
             format!("{good}unit = ''"),
@@ -97,7 +103,8 @@ fn errors_say_where_and_what() {
         ),
         (
             format!("{good}exe = 'omiserver'"),
-            "t:4:7: `omiserver` can never match: `exe` is held against a whole path; write `**/…` for any directory",
+            "t:4:7: `omiserver` can never match: `exe` is held against a whole path; write `**/…` \
+             for any directory",
         ),
         (
             format!("{good}exe = '/a'\nexe = '/b'"),
@@ -109,11 +116,13 @@ fn errors_say_where_and_what() {
         ),
         (
             "[[tree]]\nname = 'system'".to_owned(),
-            "t:2:8: the tree name `system` is reserved for processes that no rule names: choose another",
+            "t:2:8: the tree name `system` is reserved for processes that no rule names: choose \
+             another",
         ),
         (
             "[[tree]]\nname = 'command'".to_owned(),
-            "t:2:8: the tree name `command` is reserved for processes that no rule names: choose another",
+            "t:2:8: the tree name `command` is reserved for processes that no rule names: choose \
+             another",
         ),
         (
             "[[tree]]\nname = ''".to_owned(),
@@ -125,7 +134,8 @@ fn errors_say_where_and_what() {
         ),
         (
             "[[tree]]\nname = \"\\u0007\"".to_owned(),
-            "t:2:8: the tree name `\\u{7}` holds a space or a control character: join words with `-`",
+            "t:2:8: the tree name `\\u{7}` holds a space or a control character: join words with \
+             `-`",
         ),
         (
             format!("[[tree]]\nname = '{}'", "n".repeat(65)),
@@ -137,7 +147,8 @@ fn errors_say_where_and_what() {
         ),
         (
             "#".repeat((1 << 20) + 1),
-            "t:1:1: a rules file of 1048577 bytes: at most 1048576 are read; split it, or check that it is the file you meant",
+            "t:1:1: a rules file of 1048577 bytes: at most 1048576 are read; split it, or check \
+             that it is the file you meant",
         ),
     ] {
         let mut rules = RuleSet::empty();

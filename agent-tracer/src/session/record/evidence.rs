@@ -1,6 +1,7 @@
-//! Compares what stands at the path of a trace with what was written to it, when a recording ends:
-//! the recorded command may have removed, replaced or changed the file. A trace that only lost its
-//! place is saved anew; no file that stands anywhere is touched for that.
+//! Compares the file at the path of a trace with the trace as written, when a recording ends. The
+//! recorded command may have removed, replaced or changed the file.
+//!
+//! A trace that only lost its path is saved under another name. No other file is changed for that.
 
 use std::{
     fs::{File, Metadata},
@@ -23,77 +24,80 @@ use nix::{
 
 use crate::trace::{Digest, Finished, WriteFailure};
 
-/// Names that are tried for a trace that is saved.
+/// Limit of names to try for a saved trace.
 const NAMES: usize = 9;
 
-/// How much is copied at a time.
+/// Bytes to copy at a time.
 const STEP: usize = 256 << 10;
 
-/// Why the file at the path of a trace is not the whole of it.
+/// Reasons why the file at the path is not the complete trace.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceFailure {
-    /// It could not be written to its end.
+    /// Writing failed.
     #[error(transparent)]
     Write(#[from] WriteFailure),
-    /// Something else stands there; the trace is safe.
+    /// Something else is at the path. The trace is safe.
     #[error(
         "cannot keep the trace at {}: {found}; all of it is saved in {}\nhint: use that file: \
          what stands at the path proves nothing",
         .path.display(), .saved.display()
     )]
     Displaced {
-        /// Where it was written.
+        /// The path of the trace.
         path: PathBuf,
-        /// What is there.
+        /// The present state of the path.
         found: Found,
-        /// Where it is now.
+        /// The new path of the trace.
         saved: PathBuf,
-        /// What came out.
+        /// Size and digest of the trace.
         finished: Finished,
     },
-    /// Something else stands there, and there is no place for the trace.
-    #[error("cannot keep the trace at {}: {found}, and it cannot be saved: {source}", .path.display())]
+    /// Something else is at the path, and the trace cannot be saved.
+    #[error(
+        "cannot keep the trace at {}: {found}, and it cannot be saved: {source}",
+        .path.display()
+    )]
     Unsaved {
-        /// Where it was written.
+        /// The path of the trace.
         path: PathBuf,
-        /// What is there.
+        /// The present state of the path.
         found: Found,
-        /// Why it is nowhere else.
+        /// The error of the attempt to save it.
         source: io::Error,
     },
-    /// Its bytes are not those that were written.
+    /// Its bytes are not the written ones.
     #[error(
         "cannot keep the trace at {}: it was truncated or changed while it was recorded\n\
          hint: record again, with -o in a place that the command does not reach",
         .path.display()
     )]
     Changed {
-        /// Where it was written.
+        /// The path of the trace.
         path: PathBuf,
     },
-    /// There is nothing to write it to.
+    /// The writer is gone.
     #[error("the trace was closed already")]
     NotBegun,
-    /// Nothing is known of them.
+    /// It cannot be read back, so nothing is known of its bytes.
     #[error("cannot read back the trace at {}: {source}", .path.display())]
     Unreadable {
-        /// Where it was written.
+        /// The path of the trace.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// What stands at the path of a trace.
+/// States of the path of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// The trace, as long as it was written.
+    /// It leads to the trace, with the written length.
     Itself,
-    /// The trace, with more behind its end.
+    /// It leads to the trace, with more bytes behind its end.
     Appended,
-    /// Nothing.
+    /// It leads nowhere.
     Nothing,
-    /// Something else.
+    /// It leads to something else.
     Other(&'static str),
 }
 
@@ -108,29 +112,29 @@ impl std::fmt::Display for Found {
     }
 }
 
-/// What was done about a trace that is whole, and open to others.
+/// Repairs to a complete trace that was open to others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mended {
-    /// Its mode was changed to this one, and is private again.
+    /// Its mode was this one, and is private again.
     Mode(u32),
-    /// It was given to this user, and is back.
+    /// This user owned it, and the former owner has it back.
     Owner(u32),
-    /// It has so many other names, which were left alone.
+    /// It has this many other names, which stay.
     Links(u64),
 }
 
-/// A trace file and its directory, as they were when the recording began.
+/// A trace file and its directory, as of the begin of the recording.
 pub(super) struct Evidence {
     file: File,
     path: PathBuf,
-    /// Directories where it can be saved: its own, and one for temporary files.
+    /// Directories to save it in: its own, and one for temporary files.
     directories: Vec<(OwnedFd, PathBuf)>,
     user: u32,
     group: u32,
 }
 
 impl Evidence {
-    /// Takes hold of a file that was created there just now.
+    /// Keeps a newly created file and its directory open.
     pub(super) fn hold(file: &File, path: &Path) -> io::Result<Evidence> {
         let own = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
@@ -150,7 +154,7 @@ impl Evidence {
         })
     }
 
-    /// Checks the finished trace, and saves it where it has lost its place.
+    /// Checks the finished trace, and saves it if it lost its path.
     pub(super) fn check(&self, finished: &Finished) -> Result<Vec<Mended>, TraceFailure> {
         let path = || self.path.clone();
         let unreadable = |source| TraceFailure::Unreadable {
@@ -158,7 +162,7 @@ impl Evidence {
             source,
         };
         let metadata = self.file.metadata().map_err(unreadable)?;
-        // The same file, whatever stands at the path: nothing is read that the command chose.
+        // The open file, and not the one at the path, which the command may have chosen.
         let written = At::start(&self.file).take(finished.bytes);
         if Digest::of(written).map_err(unreadable)? != finished.digest {
             return Err(TraceFailure::Changed { path: path() });
@@ -222,16 +226,16 @@ impl Evidence {
         Ok(mended)
     }
 
-    /// Copies the open file to a new one, in a directory that is still where it was.
+    /// Copies the open file to a new one, in a directory that is still at its path.
     fn save(&self, finished: &Finished) -> io::Result<PathBuf> {
-        let mut refusal = io::Error::from(io::ErrorKind::NotFound);
+        let mut failure = io::Error::from(io::ErrorKind::NotFound);
         for (directory, path) in &self.directories {
             match self.save_in(directory, path, finished) {
                 Ok(saved) => return Ok(saved),
-                Err(error) => refusal = error,
+                Err(error) => failure = error,
             }
         }
-        Err(refusal)
+        Err(failure)
     }
 
     fn save_in(
@@ -252,7 +256,7 @@ impl Evidence {
                 1 => ".recovered".to_owned(),
                 more => format!(".recovered-{more}"),
             });
-            // Never what stands there, be it a link.
+            // Never an existing file or link.
             let flags = OFlag::O_RDWR
                 | OFlag::O_CREAT
                 | OFlag::O_EXCL
@@ -295,7 +299,7 @@ impl Evidence {
     }
 }
 
-/// Reads a file from its start, wherever its own position is.
+/// Reads a file from its start, without its own position.
 struct At<'a> {
     file: &'a File,
     offset: u64,

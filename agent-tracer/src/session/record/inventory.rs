@@ -1,5 +1,5 @@
-//! The two looks at what is on the machine: before the hooks are attached, and at the end while they still are, so that
-//! whatever happens during a look is in the trace. What is looked at is not known here.
+//! Takes the snapshots of the machine: one before the hooks are attached, one at the end while they
+//! still are. So a change during the last snapshot is in the trace.
 
 use std::{
     ffi::OsStr,
@@ -13,31 +13,31 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Observer, recorder::Recorder, sources, watch::LOOK_EVERY};
+use super::{Observer, recorder::Recorder, sources, watch::POLL_EVERY};
 use crate::{
     capture::{self, FileChange, Files, Inventory, PackedInventory, Roots, boot_now},
     event::{Event, EventKind, FileAction, FileState, FilesCompared},
 };
 
-/// After how long whoever waits is told what for.
+/// Delay before the user learns the reason.
 const UNNOTICED: Duration = Duration::from_millis(500);
 
-/// What is looked at, for whoever waits.
+/// Subjects of a snapshot, for the user who waits.
 const MACHINE: &str = "users, packages, units and settings of this machine";
 const FILES: &str = "files below the watched directories";
 
-/// Looks at what is on the machine.
-pub(super) fn look(observer: &mut dyn Observer) -> PackedInventory {
+/// Takes a snapshot of the machine.
+pub(super) fn take(observer: &mut dyn Observer) -> PackedInventory {
     unhurried(observer, MACHINE, || Inventory::take().pack())
 }
 
-/// Looks at the files below the roots.
-pub(super) fn look_at_files(observer: &mut dyn Observer, roots: &Roots) -> Files {
+/// Takes a snapshot of the files below the roots.
+pub(super) fn take_files(observer: &mut dyn Observer, roots: &Roots) -> Files {
     let roots = roots.clone();
     unhurried(observer, FILES, move || Files::walk(&roots))
 }
 
-/// Does something that may take a while, and says so when it does.
+/// Does something that may take a while, and reports a long duration.
 fn unhurried<T: Send + 'static>(
     observer: &mut dyn Observer,
     what: &str,
@@ -49,14 +49,14 @@ fn unhurried<T: Send + 'static>(
     match result.recv_timeout(UNNOTICED) {
         Ok(taken) => taken,
         Err(RecvTimeoutError::Timeout) => {
-            observer.looks(what);
+            observer.takes_long(what);
             result.recv().unwrap_or_else(|_| take())
         }
         Err(RecvTimeoutError::Disconnected) => take(),
     }
 }
 
-/// Begins it on a thread of its own, if there may be one more.
+/// Begins a task on a thread of its own, if the system allows another thread.
 fn begin<T: Send + 'static>(take: impl FnOnce() -> T + Send + 'static) -> Option<Receiver<T>> {
     let (sender, result) = mpsc::channel();
     thread::Builder::new()
@@ -68,7 +68,7 @@ fn begin<T: Send + 'static>(take: impl FnOnce() -> T + Send + 'static) -> Option
 }
 
 impl Recorder<'_> {
-    /// Does something that may take a while. Events are taken and written meanwhile: the recording goes on.
+    /// Does something that may take a while. The recording goes on meanwhile.
     fn while_recording<T: Send + 'static>(
         &mut self,
         what: &str,
@@ -82,7 +82,7 @@ impl Recorder<'_> {
         let noticed = Instant::now() + UNNOTICED;
         let mut is_noticed = false;
         loop {
-            match result.recv_timeout(LOOK_EVERY) {
+            match result.recv_timeout(POLL_EVERY) {
                 Ok(taken) => return taken,
                 Err(RecvTimeoutError::Disconnected) => return take(),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -90,17 +90,17 @@ impl Recorder<'_> {
             self.keep_up();
             if !is_noticed && Instant::now() >= noticed {
                 is_noticed = true;
-                self.observer.looks(what);
+                self.observer.takes_long(what);
             }
         }
     }
 
-    /// Takes what is different below the roots, if they were looked at before.
+    /// Takes the differences of the files below the roots, if there is a first snapshot.
     pub(super) fn compare_files(&mut self) {
         let Some((mut roots, before)) = self.files_before.take() else {
             return;
         };
-        // The keys of a user who is new are new, whenever they were put there.
+        // All keys of a new user are new.
         roots.find_homes();
         let before = Arc::new(before);
         let parts = self.while_recording(FILES, move || before.compare(&roots));
@@ -111,14 +111,15 @@ impl Recorder<'_> {
         }
     }
 
-    /// Who writes a file and keeps it open, a log for instance, was not told of; but it is open then.
+    /// Takes the processes that have a changed file open for writing, such as a log. fanotify
+    /// reports a write only when the file is closed.
     fn take_holders(&mut self, parts: &[FilesCompared]) {
         let model = &self.session.model;
         let all = parts.iter().flat_map(|part| &part.differences);
         let unexplained = all.filter(|difference| {
             let is_file = |state: &FileState| state.kind() == "file";
             difference.after.as_ref().is_some_and(is_file)
-                && model.touches(&difference.path).wrote.is_none()
+                && model.file_authors(&difference.path).wrote.is_none()
         });
         let files =
             unexplained.map(|difference| PathBuf::from(OsStr::from_bytes(&difference.path)));
@@ -138,14 +139,14 @@ impl Recorder<'_> {
         }
     }
 
-    /// Takes what is different on the machine, if it was looked at before.
+    /// Takes the differences on the machine, if there is a first snapshot.
     pub(super) fn compare(&mut self) {
         let Some(before) = self.inventory.take() else {
             return;
         };
         let before = Arc::new(before);
-        let look = move || before.unpack().compare(&Inventory::take());
-        for compared in self.while_recording(MACHINE, look) {
+        let compare = move || before.unpack().compare(&Inventory::take());
+        for compared in self.while_recording(MACHINE, compare) {
             let kind = EventKind::Compared(compared);
             self.take(Event::of_recording(boot_now(), kind));
         }

@@ -1,4 +1,5 @@
-//! Which parts of an event may hold a secret. The match is exhaustive: a new kind of event does not get past it unseen.
+//! Masks the parts of an event that may hold a secret. The match is exhaustive, so a new kind of
+//! event needs a decision here.
 
 use super::recorder::Recorder;
 use crate::{
@@ -7,7 +8,7 @@ use crate::{
 };
 
 impl Recorder<'_> {
-    /// Masks the secrets of an event, before anybody sees it.
+    /// Masks the secrets of an event before it is committed.
     pub(super) fn mask(&mut self, kind: &mut EventKind) {
         match kind {
             EventKind::Dns(dns) => {
@@ -145,14 +146,14 @@ impl Recorder<'_> {
     }
 }
 
-/// Learns the secrets of the processes that are there already, so that those of the last are masked in the first.
+/// Learns the secrets of all running processes, so that one from the last is masked in the first.
 pub(super) fn learn(redactor: &mut Redactor, mut snapshot: Snapshot) {
     for process in &mut snapshot.processes {
         redactor.argv(&mut process.argv);
     }
 }
 
-/// The recorder and its ancestors, whose command lines have the recorded command in them.
+/// Returns the recorder and its ancestors, whose command lines contain the recorded command.
 fn carriers(snapshot: &Snapshot, recorder: u32) -> Vec<u32> {
     let mut carriers = Vec::new();
     let mut next = recorder;

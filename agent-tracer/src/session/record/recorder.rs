@@ -1,6 +1,6 @@
-//! What is done with each event of a recording: its users named, its secrets masked, then written,
-//! applied and shown; and the events that only the recorder itself can tell. How long it goes on
-//! is not known here.
+//! Handles each event of a recording: names its users, masks its secrets, then writes, applies and
+//! shows it. It also makes the events of the recording itself. The `watch` module decides on the
+//! duration.
 
 use std::{
     collections::HashSet,
@@ -30,10 +30,10 @@ use crate::{
     redact::Redactor,
     session::Session,
     trace,
-    view::Clock,
 };
 
-/// A scan of a whole network must not make the recorder grow; an address that comes again is told again.
+/// Limit of remembered addresses: a scan of a whole network would make the recorder grow. An
+/// address that was forgotten is tagged again.
 const TAGGED_LIMIT: usize = 65_536;
 
 /// A recording that is being made.
@@ -41,27 +41,25 @@ pub(super) struct Recorder<'a> {
     pub(super) capture: Capture,
     pub(super) sources: Sources,
     pub(super) session: Session,
-    /// The file of the trace, to be checked at the end.
+    /// The trace file, for the check at the end.
     pub(super) evidence: Evidence,
     pub(super) sniffer: Sniffer,
-    /// The files below the roots as they were before.
+    /// The files below the roots at the start.
     pub(super) files_before: Option<(Roots, Files)>,
-    /// What was on the machine before, where that is wanted.
+    /// The state of the machine at the start, for a comparison.
     pub(super) inventory: Option<PackedInventory>,
     pub(super) redactor: Redactor,
     pub(super) users: UserLookup,
     pub(super) tags: Tags,
-    /// Addresses that were looked up, the last some of them.
+    /// Addresses looked up so far, up to a limit.
     pub(super) tagged: HashSet<IpAddr>,
-    pub(super) clock: Clock,
     pub(super) sequence: u64,
     pub(super) write_failed: bool,
     pub(super) observer: &'a mut dyn Observer,
 }
 
 impl Recorder<'_> {
-    /// Takes an event of the kernel's or of our own: names its users, masks its secrets, then
-    /// writes, applies and shows it.
+    /// Takes an event: names its users, masks its secrets, then commits it.
     pub(super) fn take(&mut self, mut event: Event) {
         self.name_users(&event);
         self.tag_addresses(&event);
@@ -72,11 +70,15 @@ impl Recorder<'_> {
     fn commit(&mut self, event: &Event) {
         self.sequence += 1;
         self.session.take(event, Instant::now());
-        self.observer
-            .event(&self.session.model, self.clock, self.sequence, event);
+        self.observer.event(
+            &self.session.model,
+            self.session.clock,
+            self.sequence,
+            event,
+        );
     }
 
-    /// A name is an event of its own, ahead of the first event with its user.
+    /// Commits the names of an event's users, ahead of the first event with each user.
     fn name_users(&mut self, event: &Event) {
         let mut seen = vec![(event.user, event.process.pid)];
         if let EventKind::Snapshot(snapshot) = &event.kind {
@@ -96,7 +98,7 @@ impl Recorder<'_> {
         }
     }
 
-    /// What an address is called is an event of its own, ahead of the first event with it.
+    /// Commits the tags of an event's addresses, ahead of the first event with each address.
     fn tag_addresses(&mut self, event: &Event) {
         let remotes: Vec<SocketAddr> = if let EventKind::Connect(connect) = &event.kind {
             connect.remote().into_iter().collect()
@@ -169,15 +171,15 @@ impl Recorder<'_> {
         }
     }
 
-    /// Takes /etc/hosts, where it is not as it was when it was last looked at.
+    /// Takes /etc/hosts, if it changed since the last call.
     pub(super) fn take_hosts(&mut self) {
         if let Some(hosts) = self.sources.hosts.changed() {
             self.take(Event::of_recording(boot_now(), EventKind::Hosts(hosts)));
         }
     }
 
-    /// Takes everything that has happened before this call. Whoever makes events faster than they
-    /// can be taken does not keep it from returning.
+    /// Takes all events from before this call. It returns even if programs make events faster than
+    /// it takes them.
     pub(super) fn drain_all(&mut self) {
         const AT_ONCE: usize = 4096;
         let until = boot_now();
@@ -186,14 +188,15 @@ impl Recorder<'_> {
         }
     }
 
-    /// Takes what systemd has told before that time.
+    /// Takes systemd's events from before a time.
     pub(super) fn take_units(&mut self, before_ns: u64) {
         while let Some(event) = self.sources.unit(before_ns) {
             self.take(event);
         }
     }
 
-    /// Takes what was done to files. The kernel's events of before then are taken in between: whoever did it is known by then.
+    /// Takes changes of files. Takes the kernel's earlier events first, so that the authors are
+    /// known.
     pub(super) fn take_files(&mut self) {
         let (changes, overflows) = self.sources.changes();
         if !changes.is_empty() {
@@ -208,13 +211,13 @@ impl Recorder<'_> {
         self.note_lost("file event queue overflow", overflows);
     }
 
-    /// Takes on the connections that were there before.
+    /// Takes the pre-existing connections.
     pub(super) fn take_sockets(&mut self) {
         let found = std::mem::take(&mut self.sources.earlier);
         self.drain_all();
         let (event, unowned) = sources::sockets(found, &self.session.model, &mut self.capture);
         self.take(event);
-        // In a PID namespace, whoever holds it may be outside, and none of its business.
+        // In a PID namespace, the holder may be outside, so this is not a loss.
         if !self.capture.plan().inside_pid_namespace {
             self.note_lost("connection from before, without owner", unowned);
         }
@@ -230,7 +233,7 @@ impl Recorder<'_> {
         }
     }
 
-    /// Takes what is asked for now and then: what changed without a word, and what was lost.
+    /// Takes the events that the recorder polls for: changes of /etc/hosts, and losses.
     pub(super) fn report_losses(&mut self) {
         self.take_hosts();
         for event in self.capture.expire_attempts() {
@@ -241,8 +244,8 @@ impl Recorder<'_> {
         }
     }
 
-    /// Writes all that was taken, and tells if that fails. The file has it at once: the recorder
-    /// may be killed at any time, and what is shown is in the file before.
+    /// Writes all events so far, and reports a failure. The file has an event before it is shown,
+    /// even if the recorder is killed.
     pub(super) fn flush(&mut self) {
         let Some(writer) = &mut self.session.writer else {
             return;
@@ -257,13 +260,13 @@ impl Recorder<'_> {
         self.observer.written();
     }
 
-    /// Forks the command and lets it go once it is known which process it is.
+    /// Forks the command, and lets it run once its process is known.
     pub(super) fn start_command(
         &mut self,
         launch: Launch,
         ended: impl FnOnce() + Send + 'static,
     ) -> Result<Launched, LaunchError> {
-        // As much room as there can be for the one event that must not be lost.
+        // Makes as much room as possible for the event of this fork.
         self.drain_all();
         let mut launched = launch.fork(ended)?;
         self.drain_all();
@@ -272,7 +275,7 @@ impl Recorder<'_> {
                 let process = self.session.model.process(index);
                 (process.id, process.user)
             }
-            // Its fork was lost, which the ledger will tell.
+            // Its fork was lost, which the ledger will show.
             None => {
                 let start_ns = capture::start_of(launched.pid).unwrap_or(0);
                 (
@@ -324,7 +327,7 @@ impl Recorder<'_> {
         self.take_files();
         self.compare_files();
         self.compare();
-        // All looks are over: what happened during them is taken now, and nothing is done after that.
+        // The snapshots are complete. Events from meanwhile are taken now, and nothing comes after.
         self.take_files();
         self.take_hosts();
         self.drain_all();
@@ -339,7 +342,7 @@ impl Recorder<'_> {
         self.observer.written();
         Recorded {
             model: self.session.model,
-            clock: self.clock,
+            clock: self.session.clock,
             command,
             events: self.sequence,
             secrets: self.redactor.count(),
@@ -349,7 +352,7 @@ impl Recorder<'_> {
         }
     }
 
-    /// Ends the file, and checks that it stands where it was written.
+    /// Ends the file, and checks that it is still at its path.
     fn close(&mut self) -> (Result<trace::Finished, TraceFailure>, Vec<Mended>) {
         let Some(writer) = self.session.writer.take() else {
             return (Err(TraceFailure::NotBegun), Vec::new());
@@ -380,7 +383,7 @@ fn address_tag(found: Match<'_>) -> AddressTag {
     }
 }
 
-/// What the process that is watched ended with, once it has.
+/// Returns the status of the command's process, once it has ended.
 pub(super) fn exit_of(model: &Model) -> Option<Exit> {
     model.process(model.command()?).ended.map(|(_, exit)| exit)
 }

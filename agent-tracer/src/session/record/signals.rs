@@ -1,4 +1,4 @@
-//! Signals to the recorder. It only tells them apart; what they lead to is the watch's part.
+//! Receives the signals to the recorder. The `watch` module acts on them.
 
 use std::{fs, io};
 
@@ -14,8 +14,8 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Listens from now on. What is ignored stays ignored: a handler would be reset by the exec
-    /// of the command, and `nohup tracer record` would have lost its nohup.
+    /// Begins to listen. An ignored signal stays ignored. The exec of the command would reset a
+    /// handler, and `nohup tracer record` would lose its nohup.
     pub(super) fn listen() -> io::Result<Signals> {
         let ignored = ignored();
         let open = |which: Signal| {
@@ -33,7 +33,7 @@ impl Signals {
         })
     }
 
-    /// The next one.
+    /// Waits for the next signal.
     pub(super) async fn next(&mut self) -> Signal {
         tokio::select! {
             () = received(&mut self.interrupt) => Signal::SIGINT,
@@ -53,7 +53,7 @@ async fn received(stream: &mut Option<Stream>) {
     }
 }
 
-/// `SigIgn` of proc(5), a bit a signal; nothing is ignored where it cannot be read.
+/// Reads `SigIgn` of proc(5), one bit a signal; 0 if unreadable.
 fn ignored() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -9,7 +9,8 @@ use crate::{
         UnitWatch, boot_now,
     },
     event::{
-        Event, EventKind, File, ProcessId, Protocol, SnapshotSocket, SocketState, Sockets, Units,
+        Event, EventKind, FileEvent, ProcessId, Protocol, SnapshotSocket, SocketState, Sockets,
+        Units,
     },
     model::{Model, job_digest},
     redact::Redactor,
@@ -88,7 +89,7 @@ pub(super) fn file(change: FileChange, model: &Model, redactor: &mut Redactor) -
         let [_, _, command] = argv;
         job_digest(&command)
     });
-    let file = File {
+    let file = FileEvent {
         jobs: jobs.collect(),
         path,
         action: change.action.into(),

@@ -1,5 +1,5 @@
-//! How long a recording goes on: until the command ends, a signal comes or time is over. What
-//! happens meanwhile is the recorder's part.
+//! Decides on the duration of a recording: it ends with the command, a signal or a limit of time.
+//! The recorder handles the events meanwhile.
 
 use std::{
     io,
@@ -24,29 +24,29 @@ use crate::{
     event::{CommandStarted, EndReason, Event, EventKind, UnitFollowed},
 };
 
-/// How often the ring buffer is looked at. The kernel side wakes nobody for a record unless the
-/// buffer fills up, so this is how late a live view is.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Interval between two polls of the ring buffer, and the delay of a live view. The kernel wakes
+/// the recorder only when the buffer fills up.
+pub(super) const POLL_EVERY: Duration = Duration::from_millis(20);
 
-/// How often losses are asked for: a dozen system calls each time.
+/// Interval between two polls for losses, of a dozen system calls each.
 const LOSSES_EVERY: Duration = Duration::from_secs(1);
 
-/// Events taken before signals and timers get their turn.
+/// Limit of events to take before signals and timers.
 const AT_ONCE: usize = 16384;
 
-/// Something to wake up for other than events.
+/// Reasons to wake up.
 enum Wake {
     Signal(Signal),
     Ended,
     Deadline,
-    Look,
+    Poll,
 }
 
-/// What a recorder waits for.
+/// Sources of wake-ups.
 struct Waiter {
     signals: Signals,
     ring: AsyncFd<OwnedFd>,
-    look: Interval,
+    poll: Interval,
     losses_due: Instant,
 }
 
@@ -55,12 +55,12 @@ impl Waiter {
         let ring = recorder.capture.as_fd().try_clone_to_owned()?;
         // SAFETY: the AsyncFd owns the descriptor, which so is open as long as it is registered.
         let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE)? };
-        let mut look = interval(LOOK_EVERY);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut poll = interval(POLL_EVERY);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Waiter {
             signals: Signals::listen()?,
             ring,
-            look,
+            poll,
             losses_due: Instant::now() + LOSSES_EVERY,
         })
     }
@@ -92,9 +92,9 @@ impl Waiter {
                 if let Ok(mut ready) = ready {
                     ready.clear_ready();
                 }
-                Wake::Look
+                Wake::Poll
             }
-            _ = self.look.tick() => Wake::Look,
+            _ = self.poll.tick() => Wake::Poll,
         }
     }
 
@@ -115,13 +115,13 @@ impl Recorder<'_> {
         linger: Duration,
     ) -> Result<Ended, RecordError> {
         let mut waiter = Waiter::new(self).map_err(RecordError::Wait)?;
-        let (tell, mut ended) = oneshot::channel();
+        let (signal_end, mut ended) = oneshot::channel();
         let launched = self.start_command(launch, move || {
-            // Nobody listens any more when the recording was stopped by a signal.
-            let _ = tell.send(());
+            // The receiver is gone if a signal has stopped the recording.
+            let _ = signal_end.send(());
         })?;
-        // What asked to stop. The terminal sends Ctrl-C and Ctrl-\ to the command too, which
-        // decides about itself; the other signals were meant for it.
+        // Count of signals that ask to stop. The terminal sends Ctrl-C and Ctrl-\ to the command,
+        // too, which decides about itself; the other signals were meant for it.
         let mut asked = 0;
         loop {
             match waiter.next(Some(&mut ended), None).await {
@@ -130,7 +130,7 @@ impl Recorder<'_> {
                 Wake::Signal(signal) => {
                     asked += 1;
                     if asked > 1 {
-                        // It does not react. The recording ends, the command goes on.
+                        // The command does not react. The recording ends, the command goes on.
                         return Ok(Ended {
                             reason: EndReason::Interrupted,
                             status: None,
@@ -138,12 +138,12 @@ impl Recorder<'_> {
                     }
                     launched.signal(signal);
                 }
-                Wake::Deadline | Wake::Look => self.look(&mut waiter),
+                Wake::Deadline | Wake::Poll => self.poll(&mut waiter),
             }
         }
         let status = match launched.wait() {
             Ok(status) => Some(status),
-            // It did run.
+            // The command did run.
             Err(LaunchError::Wait(_)) => None,
             Err(error) => return Err(error.into()),
         };
@@ -155,7 +155,7 @@ impl Recorder<'_> {
         Ok(Ended { reason, status })
     }
 
-    /// Follows a process that runs already.
+    /// Follows a running process.
     pub(super) async fn watch_process(
         &mut self,
         pid: u32,
@@ -169,7 +169,7 @@ impl Recorder<'_> {
                 let process = self.session.model.process(index);
                 (process.id, process.user)
             }
-            // It has ended since it was looked for.
+            // It has ended since the check.
             Some(_) | None => return Err(NotFollowed::Missing(pid).into()),
         };
         let kind = EventKind::CommandStarted(CommandStarted { attached: true });
@@ -182,7 +182,7 @@ impl Recorder<'_> {
         Ok(self.watch(&mut waiter, limit, linger).await)
     }
 
-    /// Follows what runs in a unit, through its restarts.
+    /// Follows the processes of a unit, through its restarts.
     pub(super) async fn watch_unit(
         &mut self,
         unit: &[u8],
@@ -200,7 +200,7 @@ impl Recorder<'_> {
         Ok(self.watch(&mut waiter, limit, Duration::ZERO).await)
     }
 
-    /// Records everything.
+    /// Records the whole system.
     pub(super) async fn watch_system(
         &mut self,
         limit: Option<Duration>,
@@ -209,7 +209,7 @@ impl Recorder<'_> {
         Ok(self.watch(&mut waiter, limit, Duration::ZERO).await)
     }
 
-    /// Goes on until told to stop, or until the process that is followed, if one is, has ended.
+    /// Goes on until a signal, the limit of time, or the end of the followed process.
     async fn watch(
         &mut self,
         waiter: &mut Waiter,
@@ -221,7 +221,7 @@ impl Recorder<'_> {
             match waiter.next(None, deadline).await {
                 Wake::Signal(_) => return over(EndReason::Interrupted),
                 Wake::Deadline => return over(EndReason::TimeOver),
-                Wake::Ended | Wake::Look => self.look(waiter),
+                Wake::Ended | Wake::Poll => self.poll(waiter),
             }
             if let Some(exit) = exit_of(&self.session.model) {
                 self.command_ended(Some(exit.status));
@@ -235,7 +235,7 @@ impl Recorder<'_> {
         }
     }
 
-    /// Goes on for a while; whether a signal ended that.
+    /// Goes on for a while. Returns `true` if a signal ended it early.
     async fn linger(&mut self, waiter: &mut Waiter, linger: Duration) -> bool {
         self.observer.lingers(linger);
         let deadline = Some(Instant::now() + linger);
@@ -243,12 +243,12 @@ impl Recorder<'_> {
             match waiter.next(None, deadline).await {
                 Wake::Signal(_) => return true,
                 Wake::Deadline => return false,
-                Wake::Ended | Wake::Look => self.look(waiter),
+                Wake::Ended | Wake::Poll => self.poll(waiter),
             }
         }
     }
 
-    fn look(&mut self, waiter: &mut Waiter) {
+    fn poll(&mut self, waiter: &mut Waiter) {
         self.take_recent();
         if waiter.losses_are_due() {
             self.report_losses();
@@ -256,7 +256,7 @@ impl Recorder<'_> {
         self.flush();
     }
 
-    /// Does the same while something else is waited for.
+    /// Takes events during another wait.
     pub(super) fn keep_up(&mut self) {
         self.take_recent();
         self.flush();

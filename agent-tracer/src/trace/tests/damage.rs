@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Cut anywhere: every block that is whole is read, and the tear is told unless it is between
+/// Cut anywhere: every complete block is read, and the tear is reported unless it is between
 /// blocks.
 #[test]
 fn torn() {
@@ -30,8 +30,8 @@ fn torn() {
     }
 }
 
-/// A byte changed anywhere: only the rest of its group is missing, the numbers of the others
-/// stay, and the gap says where and how many.
+/// A byte changed anywhere: only the rest of its group is missing. The numbers of the others stay,
+/// and the gap has the place and the count.
 #[test]
 fn flipped() {
     let (file, starts) = trace(6, 4, 2);
@@ -88,7 +88,7 @@ fn bytes_missing_and_added() {
     assert_eq!(sequences(&read(&zeros).unwrap()), Vec::from_iter(1..=12));
 }
 
-/// What a program passes as an argument is not taken for a block, even where damage makes the
+/// An argument of a program is not taken for a block, even where damage makes the
 /// reader search.
 #[test]
 fn forged() {
@@ -114,11 +114,12 @@ fn refused() {
     let (file, _) = trace(1, 1, 1);
     assert_eq!(
         message(b""),
-        "t.trace is empty: was its recording stopped before it began?"
+        "cannot read t.trace: it is empty\nhint: its recording was stopped before it began"
     );
     assert_eq!(
         message(b"#!/bin/sh\nexit 0"),
-        "t.trace is not a trace: it was not made by `tracer record`: check the name"
+        "cannot read t.trace: it is not a trace: it was not made by `tracer record`\n\
+         hint: check the name"
     );
     assert!(message(b"\x1f\x8b\x08 rest of it").contains("gunzip"));
     let mut text = file.clone();
@@ -128,7 +129,8 @@ fn refused() {
     newer[8] = 2;
     assert_eq!(
         message(&newer),
-        "t.trace was written in format 2 by a newer tracer; this one reads up to format 1: update it"
+        "cannot read t.trace: a newer tracer wrote it in format 2, and this one reads up to \
+         format 1\nhint: update this one"
     );
     let name = std::path::Path::new("/nonexistent/t.trace");
     assert!(
@@ -144,13 +146,13 @@ fn refused() {
 #[test]
 fn unknown_kind() {
     let mut raw = Vec::new();
-    let mut foretold = envelope::Foretold::default();
-    assert!(foretold.encode(&exit(0), 1000, &mut raw));
+    let mut coder = envelope::EventCoder::default();
+    assert!(coder.encode(&exit(0), 1000, &mut raw));
     // Time and process id 7 and 3 further than before; a message with tag 99.
     raw.extend([8, 0x08, 14, 0x10, 6, 0x9a, 0x06, 1, 0xff]);
     let mut second = Vec::new();
     // An unknown field next to a kind that is known.
-    assert!(envelope::Foretold::default().encode(&exit(0), 1000, &mut second));
+    assert!(envelope::EventCoder::default().encode(&exit(0), 1000, &mut second));
     second[0] += 3;
     second.extend([0xa0, 0x06, 1]);
     let block = |raw: &[u8], events, first, kind| {

@@ -140,11 +140,11 @@ pub(super) fn kind() -> impl Strategy<Value = EventKind> {
                 job: text,
                 ..Unit::default()
             }),
-            18 => EventKind::File(File {
+            18 => EventKind::File(FileEvent {
                 path: one,
                 action: port.cast_signed(),
                 jobs: list,
-                ..File::default()
+                ..FileEvent::default()
             }),
             19 => EventKind::UnitFollowed(UnitFollowed {
                 unit: one,

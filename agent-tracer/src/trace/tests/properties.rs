@@ -1,4 +1,5 @@
-//! Traces of any events and of any bytes: what is written is read, and nothing makes a reader panic.
+//! Traces of any events and of any bytes: what is written is read, and nothing makes a reader
+//! panic.
 
 use std::io::Read;
 
@@ -31,7 +32,7 @@ proptest! {
         }
         writer.finish().unwrap();
         let expected: Vec<_> =
-            events.into_iter().map(|(event, _)| event).enumerate().map(|(at, event)| (at as u64 + 1, event)).collect();
+            (1..).zip(events.into_iter().map(|(event, _)| event)).collect();
         prop_assert_eq!(&read(&file).unwrap().events, &expected);
         let items = Reader::new(Slow(&file), "").unwrap().map(Result::unwrap);
         prop_assert_eq!(items.count(), expected.len());
@@ -41,8 +42,8 @@ proptest! {
     fn every_kind_has_a_tag(kind in kind()) {
         let mut bytes = Vec::new();
         let event = Event::of_recording(1, kind);
-        prop_assert!(envelope::Foretold::default().encode(&event, 1 << 20, &mut bytes));
-        let decoded = envelope::Foretold::default().decode(&mut bytes.as_slice());
+        prop_assert!(envelope::EventCoder::default().encode(&event, 1 << 20, &mut bytes));
+        let decoded = envelope::EventCoder::default().decode(&mut bytes.as_slice());
         prop_assert_eq!(decoded, Some(Some(event)));
     }
 

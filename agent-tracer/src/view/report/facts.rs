@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     event::UnitAction,
     findings::{self, By, Group, Totals, groups, still_running, totals},
-    model::{Model, ProcessIndex, SYSTEM, UnitTurn},
+    model::{Model, ProcessIndex, SYSTEM, UnitTransition},
     trace::Mode,
     view::{
         because, escape,
@@ -213,11 +213,11 @@ fn trees<'a>(report: &'a Report<'_>) -> Vec<Tree<'a>> {
 }
 
 /// What is behind the start or the end of a unit.
-pub(super) fn behind(model: &Model, turn: &UnitTurn) -> String {
-    if let Some(activation) = model.activation_of(turn) {
+pub(super) fn behind(model: &Model, transition: &UnitTransition) -> String {
+    if let Some(activation) = model.activation_of(transition) {
         return cause(&activation.cause);
     }
-    match (&turn.request, turn.action) {
+    match (&transition.request, transition.action) {
         (Some(request), UnitAction::Started | UnitAction::Restarted) => {
             format!("started by {}", requested(request))
         }

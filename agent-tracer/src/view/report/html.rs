@@ -335,14 +335,14 @@ fn units(report: &Report<'_>, data: &Data) -> Grid {
             Head::long("Why"),
         ],
     );
-    for turn in &report.shown.unit_turns {
+    for transition in &report.shown.unit_transitions {
         let cells = [
-            page(report).time(turn.boot_ns),
-            escape::text(&turn.unit),
-            turn.action.name().to_owned(),
-            behind(report.model, turn),
+            page(report).time(transition.boot_ns),
+            escape::text(&transition.unit),
+            transition.action.name().to_owned(),
+            behind(report.model, transition),
         ];
-        let request = turn.request.as_ref().map(|request| request.by);
+        let request = transition.request.as_ref().map(|request| request.by);
         let owners: BTreeSet<usize> = data.rows(request);
         grid.add(trimmed(&cells), owners, None);
     }

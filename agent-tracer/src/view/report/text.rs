@@ -178,14 +178,14 @@ fn running(page: &Page, report: &Report<'_>, facts: &Facts<'_>) -> Vec<String> {
 fn units(page: &Page, report: &Report<'_>) -> Vec<String> {
     let rows: Vec<_> = report
         .shown
-        .unit_turns
+        .unit_transitions
         .iter()
-        .map(|turn| {
+        .map(|transition| {
             [
-                page.time(turn.boot_ns),
-                escape::text(&turn.unit),
-                turn.action.name().to_owned(),
-                behind(report.model, turn),
+                page.time(transition.boot_ns),
+                escape::text(&transition.unit),
+                transition.action.name().to_owned(),
+                behind(report.model, transition),
             ]
         })
         .collect();

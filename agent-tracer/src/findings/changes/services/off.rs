@@ -60,7 +60,7 @@ pub(super) fn of(model: &Model, name: &[u8], unit: &Unit<'_>) -> Option<Off> {
         .into_iter()
         .chain(asked)
         .filter_map(|(author, is_inferred)| Some((author?, is_inferred)))
-        .find(|(author, _)| !model.is_beside(&model.process(*author).tree))?;
+        .find(|(author, _)| !model.is_background(&model.process(*author).tree))?;
     Some(Off {
         was_stopped,
         was_disabled,

@@ -2,7 +2,7 @@
 
 use super::collect;
 use crate::{
-    event::{Event, EventKind, File, FileAction, FilesCompared, Fork, ProcessId},
+    event::{Event, EventKind, FileAction, FileEvent, FilesCompared, Fork, ProcessId},
     findings::{Action, Facts, Reason},
     model::Model,
     rules::RuleSet,
@@ -33,9 +33,9 @@ fn what_was_not_compared_was_touched() {
         "/opt/5",
     ];
     for path in paths {
-        let mut file = File {
+        let mut file = FileEvent {
             path: path.into(),
-            ..File::default()
+            ..FileEvent::default()
         };
         file.set_action(FileAction::Written);
         apply(&mut model, EventKind::File(file));

@@ -1,4 +1,4 @@
-//! What PID 1 and cron fork, on a request and without one.
+//! Tests the processes that PID 1 and cron fork, on a request and without one.
 
 use crate::{
     event::{
@@ -94,7 +94,7 @@ fn life(model: &Model, pid: u32) -> &Process {
 }
 
 #[test]
-fn a_rule_names_the_tree_and_the_request_is_told() {
+fn a_rule_names_the_tree_and_the_request_is_shown() {
     let model = model(&[
         fork(5, 6),
         exec(6, "/bin/systemctl start omid"),
@@ -130,12 +130,13 @@ fn a_new_unit_is_a_tree_of_its_own() {
     }
     assert_eq!(
         because(&model, life(&model, 7)),
-        "unit acme-agent.service, started by /bin/systemctl enable --now acme-agent [pid 6] (inferred)"
+        "unit acme-agent.service, started by /bin/systemctl enable --now acme-agent [pid 6] \
+         (inferred)"
     );
 }
 
 #[test]
-fn a_unit_that_nobody_asked_for_is_linked_to_nobody() {
+fn a_unit_without_a_request_has_no_requester() {
     let model = model(&[
         fork(5, 6),
         exec(6, "/bin/systemctl start omid"),
@@ -165,10 +166,10 @@ fn a_unit_that_ran_before_stays_where_it_was() {
     );
 }
 
-/// What a report says systemd did: what it tells itself, or, where it tells nothing, what cgroups show.
+/// Lists the transitions in a report: from systemd's own events, or else from cgroups.
 #[test]
-fn starts_and_ends_are_listed_with_whoever_asked() {
-    let tells = |action| {
+fn starts_and_ends_are_listed_with_their_requests() {
+    let change = |action| {
         let unit = Unit {
             name: b"acme.service".to_vec(),
             action: i32::from(action),
@@ -177,36 +178,40 @@ fn starts_and_ends_are_listed_with_whoever_asked() {
         };
         event(0, EventKind::Unit(unit))
     };
-    let turns = |model: &Model| -> Vec<(UnitAction, Option<u32>, bool)> {
-        let turns = model.unit_turns().iter();
-        turns
-            .map(|turn| {
-                let by = turn.request.as_ref().map(|request| request.pid);
-                (turn.action, by, model.activation_of(turn).is_some())
+    let transitions = |model: &Model| -> Vec<(UnitAction, Option<u32>, bool)> {
+        let transitions = model.unit_transitions().iter();
+        transitions
+            .map(|transition| {
+                let by = transition.request.as_ref().map(|request| request.pid);
+                (
+                    transition.action,
+                    by,
+                    model.activation_of(transition).is_some(),
+                )
             })
             .collect()
     };
-    let told = model(&[
+    let reported = model(&[
         event(0, EventKind::Units(Units::default())),
         fork(5, 6),
         exec(6, "/bin/systemctl start acme"),
-        tells(UnitAction::Queued),
+        change(UnitAction::Queued),
         fork(1, 7),
         enters(7, "acme.service"),
-        tells(UnitAction::Started),
+        change(UnitAction::Started),
         fork(5, 8),
         exec(8, "/bin/systemctl stop acme"),
-        tells(UnitAction::Queued),
-        tells(UnitAction::Described),
-        tells(UnitAction::Stopped),
+        change(UnitAction::Queued),
+        change(UnitAction::Described),
+        change(UnitAction::Stopped),
     ]);
     let expected = [
         (UnitAction::Started, Some(6), true),
         (UnitAction::Stopped, Some(8), false),
     ];
-    assert_eq!(turns(&told), expected);
+    assert_eq!(transitions(&reported), expected);
     let silent = model(&[fork(1, 7), enters(7, "acme.service")]);
-    assert_eq!(turns(&silent), [(UnitAction::Started, None, true)]);
+    assert_eq!(transitions(&silent), [(UnitAction::Started, None, true)]);
 }
 
 #[test]
@@ -220,12 +225,14 @@ fn a_session_of_su_is_no_activation() {
     assert!(because(&model, life(&model, 6)).starts_with("child of"));
 }
 
-mod told {
-    //! The same, where systemd and fanotify tell what they do.
+mod reported {
+    //! Tests the same, with reports by systemd and fanotify.
 
     use super::{enters, event, exec, fork, id, life, model};
     use crate::{
-        event::{Event, EventKind, Exit, File, FileAction, LoadedUnit, Unit, UnitAction, Units},
+        event::{
+            Event, EventKind, Exit, FileAction, FileEvent, LoadedUnit, Unit, UnitAction, Units,
+        },
         model::job_digest,
         view::because,
     };
@@ -254,12 +261,12 @@ mod told {
         }
     }
 
-    fn told(unit: Unit) -> Event {
+    fn report(unit: Unit) -> Event {
         Event::of_recording(BEGUN, EventKind::Unit(unit))
     }
 
     fn written(pid: u32, path: &str, jobs: Vec<Vec<u8>>) -> Event {
-        let file = File {
+        let file = FileEvent {
             is_directory: false,
             path: path.into(),
             action: FileAction::Written.into(),
@@ -278,12 +285,12 @@ mod told {
             loaded(&["rsyslog.service"]),
             fork(5, 6),
             exec(6, "/bin/systemctl start short"),
-            told(unit("long.service", UnitAction::Queued)),
+            report(unit("long.service", UnitAction::Queued)),
             fork(1, 7),
             enters(7, "long.service"),
             exec(7, "/opt/long"),
             fork(7, 8),
-            told(Unit {
+            report(Unit {
                 aliases: vec![b"short.service".to_vec()],
                 ..unit("long.service", UnitAction::Described)
             }),
@@ -303,14 +310,14 @@ mod told {
             loaded(&[]),
             fork(5, 6),
             exec(6, "/bin/systemctl start omid"),
-            told(unit("omid.service", UnitAction::Queued)),
+            report(unit("omid.service", UnitAction::Queued)),
             fork(1, 7),
             enters(7, "omid.service"),
-            told(unit("omid.service", UnitAction::Started)),
+            report(unit("omid.service", UnitAction::Started)),
             exits(6),
             at(1, fork(5, 8)),
             at(1, exec(8, "/bin/systemctl restart omid")),
-            at(1, told(unit("omid.service", UnitAction::Queued))),
+            at(1, report(unit("omid.service", UnitAction::Queued))),
             at(1, fork(1, 9)),
             at(1, enters(9, "omid.service")),
         ]);
@@ -333,13 +340,13 @@ mod told {
             loaded(&[]),
             fork(5, 6),
             exec(6, "/bin/systemctl start acme"),
-            told(unit("acme.service", UnitAction::Queued)),
+            report(unit("acme.service", UnitAction::Queued)),
             fork(1, 7),
             enters(7, "acme.service"),
-            told(unit("acme.service", UnitAction::Started)),
+            report(unit("acme.service", UnitAction::Started)),
             exits(6),
-            at(9, told(unit("acme.service", UnitAction::Failed))),
-            at(9, told(unit("acme.service", UnitAction::Queued))),
+            at(9, report(unit("acme.service", UnitAction::Failed))),
+            at(9, report(unit("acme.service", UnitAction::Queued))),
             at(9, fork(1, 9)),
             at(9, enters(9, "acme.service")),
         ]);
@@ -357,14 +364,14 @@ mod told {
             loaded(&[]),
             fork(5, 6),
             exec(6, "/bin/systemctl start outer"),
-            told(unit("inner.service", UnitAction::Queued)),
+            report(unit("inner.service", UnitAction::Queued)),
             fork(1, 7),
             enters(7, "inner.service"),
-            told(Unit {
+            report(Unit {
                 pulled_in_by: vec![b"middle.service".to_vec()],
                 ..unit("inner.service", UnitAction::Described)
             }),
-            told(Unit {
+            report(Unit {
                 pulled_in_by: vec![b"outer.service".to_vec()],
                 ..unit("middle.service", UnitAction::Described)
             }),
@@ -384,8 +391,8 @@ mod told {
             written(6, "/usr/lib/systemd/system/x.timer", Vec::new()),
             written(6, "/usr/lib/systemd/system/x.service", Vec::new()),
             exits(6),
-            told(unit("x.service", UnitAction::Queued)),
-            told(Unit {
+            report(unit("x.service", UnitAction::Queued)),
+            report(Unit {
                 triggered_by: vec![b"x.timer".to_vec()],
                 file: b"/lib/systemd/system/x.service".to_vec(),
                 ..unit("x.service", UnitAction::Described)
@@ -403,14 +410,14 @@ mod told {
     }
 
     #[test]
-    fn what_was_there_and_nobody_asked_for_stays_the_systems() {
+    fn a_pre_existing_unit_without_a_request_stays_the_systems() {
         let model = model(&[
             loaded(&["apt-daily.service", "apt-daily.timer"]),
-            told(unit("apt-daily.service", UnitAction::Queued)),
+            report(unit("apt-daily.service", UnitAction::Queued)),
             fork(1, 7),
             enters(7, "apt-daily.service"),
-            // Not loaded, but as old: started over the bus by whoever wanted it.
-            told(unit("systemd-hostnamed.service", UnitAction::Queued)),
+            // Not loaded, but as old: a client started it over the bus.
+            report(unit("systemd-hostnamed.service", UnitAction::Queued)),
             fork(1, 8),
             enters(8, "systemd-hostnamed.service"),
         ]);

@@ -1,54 +1,13 @@
-//! Holds the known facts about a unit. Its processes refer to it themselves.
+//! Holds the known facts about one unit. Its processes refer to it themselves.
 
 use std::sync::Arc;
 
-use super::{Activation, Model, Request, activation::ActivationIndex};
-use crate::event::{Unit, UnitAction};
-
-/// A unit started or ended.
-#[derive(Clone, Debug)]
-pub struct UnitTurn {
-    /// The unit.
-    pub unit: Arc<[u8]>,
-    /// The action; never a queued job or a description.
-    pub action: UnitAction,
-    /// Its time, nanoseconds since boot.
-    pub boot_ns: u64,
-    /// The request behind it, if it can be inferred.
-    pub request: Option<Request>,
-    /// Of a start: the activation that began.
-    pub(super) activation: Option<ActivationIndex>,
-}
-
-impl Model {
-    /// Returns every start and end of a unit, in order. Without reports from systemd, only starts
-    /// are known, from the cgroups of processes.
-    pub fn unit_turns(&self) -> &[UnitTurn] {
-        &self.unit_turns
-    }
-
-    /// Returns the activation behind a unit's start.
-    pub fn activation_of(&self, turn: &UnitTurn) -> Option<&Activation> {
-        self.activation_at(turn.activation?)
-    }
-
-    pub(super) fn note_turn(&mut self, unit: &Arc<[u8]>, action: UnitAction, boot_ns: u64) {
-        let is_start = matches!(action, UnitAction::Started | UnitAction::Restarted);
-        let life = self.units.get(unit);
-        let activation = life.and_then(|life| life.current.or(life.last));
-        self.unit_turns.push(UnitTurn {
-            unit: Arc::clone(unit),
-            action,
-            boot_ns,
-            request: self.requester(unit).cloned(),
-            activation: activation.filter(|_| is_start),
-        });
-    }
-}
+use super::{ActivationIndex, Request};
+use crate::event::Unit;
 
 /// One unit, in its latest state.
 #[derive(Clone, Debug, Default)]
-pub(super) struct UnitLife {
+pub(super) struct UnitState {
     /// It had processes when the recording began.
     pub(super) ran_before: bool,
     /// systemd had it loaded then: it ran, or an active unit referred to it.
@@ -75,7 +34,12 @@ pub(super) struct UnitLife {
     pub(super) reported: Option<Request>,
 }
 
-impl UnitLife {
+impl UnitState {
+    /// Returns its current activation, or the last one where that is over.
+    pub(super) fn latest(&self) -> Option<ActivationIndex> {
+        self.current.or(self.last)
+    }
+
     /// Checks whether it existed before any recorded request could concern it.
     pub(super) fn is_old(&self) -> bool {
         self.ran_before || self.was_loaded
@@ -100,9 +64,4 @@ impl UnitLife {
             self.file.clone_from(&unit.file);
         }
     }
-}
-
-/// Returns the name of a unit's own tree.
-pub(super) fn own_tree(unit: &[u8]) -> Arc<str> {
-    String::from_utf8_lossy(unit).into()
 }

@@ -1,30 +1,31 @@
-//! A window that moves forward over a stream: any number of bytes can be seen before they are
-//! taken, so that files and pipes are searched alike. It does not know what the bytes mean.
+//! Shows the next bytes of a stream before they are consumed, so that files and pipes are searched
+//! alike. It does not interpret them.
 
 use std::io::{self, Read};
 
-/// How much is read at a time. The buffer grows by what arrived, never by what a length claims.
+/// Bytes to read at a time. The buffer grows with the bytes that arrive, never with a stated
+/// length.
 const CHUNK: usize = 128 << 10;
 
-/// A buffer above this size is given back once it is no longer needed: it held a large snapshot.
+/// Largest buffer to keep, bytes. A larger one held a large snapshot, and is freed after it.
 const KEEP: usize = 2 << 20;
 
-/// The part of a stream that was read and not yet taken.
-pub(super) struct Source<R> {
+/// A stream, with the window of bytes that were read and not yet consumed.
+pub(super) struct Lookahead<R> {
     stream: R,
-    /// Taken bytes, bytes of the window, and room for more.
+    /// Consumed bytes, bytes of the window, and room for more.
     buffer: Vec<u8>,
-    /// Where in the buffer the window begins.
+    /// Begin of the window in the buffer.
     taken: usize,
-    /// Where in the buffer it ends.
+    /// End of the window in the buffer.
     filled: usize,
-    /// Where in the stream it begins.
+    /// Begin of the window in the stream.
     offset: u64,
 }
 
-impl<R: Read> Source<R> {
-    pub(super) fn new(stream: R) -> Source<R> {
-        Source {
+impl<R: Read> Lookahead<R> {
+    pub(super) fn new(stream: R) -> Lookahead<R> {
+        Lookahead {
             stream,
             buffer: Vec::new(),
             taken: 0,
@@ -33,12 +34,12 @@ impl<R: Read> Source<R> {
         }
     }
 
-    /// Bytes taken so far.
+    /// Counts the bytes consumed so far.
     pub(super) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Reads until at least `wanted` bytes are there, or the stream ends.
+    /// Reads until the window has at least `wanted` bytes, or the stream ends.
     pub(super) fn fill(&mut self, wanted: usize) -> io::Result<()> {
         while self.window().len() < wanted {
             if self.filled == self.buffer.len() {
@@ -57,8 +58,8 @@ impl<R: Read> Source<R> {
         Ok(())
     }
 
-    /// Moves the window to the front, and gives the buffer room behind it. It grows by half of
-    /// what is there, so that it is twice what arrived at most.
+    /// Moves the window to the front, and makes room behind it. The buffer grows by half, so it is
+    /// at most twice as large as its content.
     fn make_room(&mut self, wanted: usize) {
         self.buffer.drain(..self.taken);
         self.taken = 0;
@@ -70,19 +71,19 @@ impl<R: Read> Source<R> {
             .resize(self.filled + CHUNK.max(self.filled / 2), 0);
     }
 
-    /// What is there.
+    /// Returns the window.
     pub(super) fn window(&self) -> &[u8] {
         self.buffer.get(self.taken..self.filled).unwrap_or_default()
     }
 
-    /// Takes bytes, as far as they are there.
+    /// Consumes bytes, at most the window.
     pub(super) fn take(&mut self, count: usize) {
         let count = count.min(self.window().len());
         self.taken += count;
         self.offset += count as u64;
     }
 
-    /// Takes bytes until `pattern` is at the front, or the stream ends.
+    /// Consumes bytes until the window begins with `pattern`, or the stream ends.
     pub(super) fn take_until(&mut self, pattern: &[u8]) -> io::Result<()> {
         loop {
             self.fill(pattern.len())?;

@@ -1,0 +1,189 @@
+//! Applies events to the model: finds the process of each, and hands its facts to the parts.
+
+use super::{CommandEnd, Model, ProcessIndex, attribution, download::Moment, ledger::Truncation};
+use crate::event::{
+    Cgroup, CommandEnded, EndReason, Event, EventKind, Exec, Exit, FileEvent, Protocol, Snapshot,
+    SocketState, Sockets,
+};
+
+impl Model {
+    /// Applies the next event.
+    pub fn apply(&mut self, event: &Event) {
+        let boot_ns = event.boot_ns;
+        self.timeline.advance(boot_ns);
+        match &event.kind {
+            EventKind::Fork(fork) => {
+                let first_ns = self.timeline.first_ns();
+                self.processes.fork(event, fork, first_ns, &mut self.ledger);
+            }
+            EventKind::Exec(exec) => self.exec(event, exec),
+            EventKind::Exit(exit) => {
+                let index = self.known(event);
+                self.processes.end(index, boot_ns, *exit);
+            }
+            EventKind::Rename(rename) => {
+                let index = self.known(event);
+                self.processes.rename(index, rename, &mut self.ledger);
+            }
+            EventKind::Cgroup(cgroup) => self.cgroup(event, cgroup),
+            EventKind::Connect(connect) => {
+                let owner = self.known(event);
+                self.connections
+                    .connect(connect, owner, boot_ns, &self.names);
+                self.processes[owner].has_connected = true;
+            }
+            EventKind::Established(established) => {
+                self.connections.established(established, boot_ns);
+            }
+            EventKind::ConnectFailed(failed) => self.connections.connect_failed(failed, boot_ns),
+            EventKind::Shutdown(shutdown) => self.connections.shutdown(shutdown),
+            EventKind::Close(close) => {
+                if !self.connections.close(close, boot_ns) {
+                    self.listeners.close(close, boot_ns);
+                }
+            }
+            EventKind::Snapshot(snapshot) => self.snapshot(snapshot),
+            EventKind::UserNamed(named) => self.attribution.name_user(named, &mut self.processes),
+            EventKind::CommandStarted(started) => {
+                let index = self.known(event);
+                self.timeline.start_command(index);
+                attribution::start_command(index, started.attached, &mut self.processes);
+            }
+            EventKind::CommandEnded(ended) => self.command_ended(boot_ns, ended),
+            EventKind::Units(units) => self.units.note_loaded(units),
+            EventKind::Unit(unit) => {
+                self.units
+                    .unit(unit, boot_ns, &mut self.processes, &self.schedule);
+            }
+            EventKind::File(file) => self.file(event, file),
+            EventKind::UnitFollowed(followed) => {
+                self.units.follow(&followed.unit, &mut self.processes);
+            }
+            EventKind::Sockets(sockets) => self.sockets(event, sockets),
+            EventKind::AddressTagged(tagged) => {
+                if let Some(address) = tagged.ip() {
+                    self.tags.insert(address, tagged.tags.clone());
+                }
+            }
+            EventKind::Listen(listen) => {
+                let owner = self.known(event);
+                self.listeners.listen(listen, Protocol::Tcp, owner, boot_ns);
+            }
+            EventKind::Bind(listen) => {
+                let owner = self.known(event);
+                self.listeners.listen(listen, Protocol::Udp, owner, boot_ns);
+            }
+            EventKind::Counted(counted) => {
+                if !self.connections.counted(counted) {
+                    self.listeners.counted(counted);
+                }
+            }
+            EventKind::Dns(dns) => {
+                let asker = self.processes.find(event.process);
+                self.names.dns(dns, asker, boot_ns);
+            }
+            EventKind::TlsHello(hello) => self.connections.tls_hello(hello, &self.names),
+            EventKind::HttpRequest(request) => self.connections.http_request(request, &self.names),
+            EventKind::Hosts(hosts) => self.names.hosts(hosts),
+            EventKind::Compared(compared) => self.changes.compared(compared, &mut self.ledger),
+            EventKind::FilesCompared(compared) => {
+                self.changes.files_compared(compared, &mut self.ledger);
+            }
+            EventKind::Unreadable(unreadable) => self.ledger.unreadable(&unreadable.what),
+            EventKind::Lost(lost) => self.ledger.lost(&lost.what, lost.count),
+            EventKind::KernelLog(log) => self.ledger.log(&log.line),
+            EventKind::End(end) => {
+                let reason = EndReason::try_from(end.reason).unwrap_or(EndReason::Unknown);
+                self.timeline.end_with(reason);
+            }
+        }
+    }
+
+    /// Returns the process of an event, which is made up where it was unknown.
+    fn known(&mut self, event: &Event) -> ProcessIndex {
+        let first_ns = self.timeline.first_ns();
+        self.processes
+            .known(event.process, event.user, first_ns, &mut self.ledger)
+    }
+
+    fn snapshot(&mut self, snapshot: &Snapshot) {
+        let new = self.processes.snapshot(snapshot, &mut self.ledger);
+        self.units.note_snapshot(new.clone(), &self.processes);
+        self.attribution
+            .attribute_snapshot(new, &mut self.processes);
+    }
+
+    fn exec(&mut self, event: &Event, exec: &Exec) {
+        let index = self.known(event);
+        let boot_ns = event.boot_ns;
+        self.downloads.note_former_program(index, &self.processes);
+        self.processes.exec(index, boot_ns, exec, &mut self.ledger);
+        if let Some(writer) = self.schedule.writer_of_job(index, exec, &self.processes) {
+            self.units
+                .start_job(index, writer.clone(), boot_ns, &mut self.processes);
+        }
+        self.attribution.attribute(index, &mut self.processes);
+        self.units
+            .note_request(index, &self.processes[index], boot_ns);
+    }
+
+    fn cgroup(&mut self, event: &Event, cgroup: &Cgroup) {
+        let index = self.known(event);
+        if !cgroup.path.starts_with(b"/") {
+            self.ledger.truncated(Truncation::Path);
+        }
+        if !self.processes[index].set_cgroup(&cgroup.path) {
+            return;
+        }
+        // systemd moves the processes that it forks into their units. Others move too, such as
+        // sessions of su(1), and stay what they are by lineage.
+        if let Some(unit) = self.processes[index].unit.clone()
+            && self.processes.is_of_manager(index)
+        {
+            let (processes, schedule) = (&mut self.processes, &self.schedule);
+            self.units
+                .enter(index, &unit, event.boot_ns, processes, schedule);
+        }
+        self.attribution.attribute(index, &mut self.processes);
+    }
+
+    fn file(&mut self, event: &Event, file: &FileEvent) {
+        let by = (event.process.pid != 0).then(|| self.known(event));
+        let moment = Moment {
+            reported_ns: event.boot_ns,
+            by,
+        };
+        let connections = self.connections.as_slice().len();
+        self.downloads
+            .file(file, moment, &self.processes, connections);
+        if let Some(by) = by {
+            self.changes.touched(file, by);
+        }
+        self.schedule.file(file, by, &self.processes);
+    }
+
+    fn sockets(&mut self, event: &Event, sockets: &Sockets) {
+        for socket in &sockets.sockets {
+            let holder = socket.holders.first();
+            let Some(owner) = holder.and_then(|pid| self.processes.latest(*pid)) else {
+                continue;
+            };
+            if socket.state() == SocketState::Listening {
+                self.listeners.adopt(socket, owner, event.boot_ns);
+            } else {
+                self.connections.adopt(socket, owner, event.boot_ns);
+                self.processes[owner].has_connected = true;
+            }
+        }
+    }
+
+    /// Ends the command, too: the recorder is its parent, and knows its status even where its exit
+    /// event was lost.
+    fn command_ended(&mut self, boot_ns: u64, ended: &CommandEnded) {
+        let status = ended.status_known.then_some(ended.status);
+        if let (Some(index), Some(status)) = (self.timeline.command(), status) {
+            self.processes.end(index, boot_ns, Exit { status });
+        }
+        self.timeline.end_command(CommandEnd { boot_ns, status });
+    }
+}

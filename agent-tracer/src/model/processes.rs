@@ -1,0 +1,288 @@
+//! Keeps the processes of a recording, with their identities and their lineage.
+
+use std::{
+    collections::HashMap,
+    iter,
+    ops::{Index, IndexMut, Range},
+    sync::Arc,
+};
+
+use super::{
+    Because, Ledger, Origin, Process, ProcessIndex,
+    ledger::Truncation,
+    pool::Pool,
+    process::{NAMES_LIMIT, rounded, unit_of},
+};
+use crate::event::{Event, Exec, Exit, Fork, ProcessId, Rename, Snapshot, SnapshotProcess};
+
+/// Positions of processes in a row.
+pub(super) type Indices = iter::Map<Range<usize>, fn(usize) -> ProcessIndex>;
+
+/// All processes, in the order in which they became known.
+#[derive(Default)]
+pub(super) struct Processes {
+    list: Vec<Process>,
+    /// By identity. A process of the snapshot has two entries once an event has its exact start.
+    by_id: HashMap<ProcessId, ProcessIndex>,
+    pool: Pool,
+    /// Process id of the recorder.
+    recorder: u32,
+}
+
+impl Index<ProcessIndex> for Processes {
+    type Output = Process;
+
+    fn index(&self, index: ProcessIndex) -> &Process {
+        &self.list[index.position()]
+    }
+}
+
+impl IndexMut<ProcessIndex> for Processes {
+    fn index_mut(&mut self, index: ProcessIndex) -> &mut Process {
+        &mut self.list[index.position()]
+    }
+}
+
+impl Processes {
+    /// Sets the process id of the recorder.
+    pub(super) fn set_recorder(&mut self, pid: u32) {
+        self.recorder = pid;
+    }
+
+    /// True if it is the recorder itself, as the snapshot has it.
+    pub(super) fn is_recorder(&self, index: ProcessIndex) -> bool {
+        let process = &self[index];
+        process.origin == Origin::Snapshot && process.id.pid == self.recorder
+    }
+
+    /// True if it is the first process of the recorder's PID namespace. In a container that can be
+    /// the recorder itself, which starts no units.
+    pub(super) fn is_first(&self, pid: u32) -> bool {
+        pid == 1 && self.recorder != 1
+    }
+
+    /// Iterates over all processes.
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (ProcessIndex, &Process)> {
+        self.indices().zip(&self.list)
+    }
+
+    /// Iterates over all processes, to change them.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Process> {
+        self.list.iter_mut()
+    }
+
+    /// Iterates over the positions of all processes.
+    pub(super) fn indices(&self) -> Indices {
+        self.indices_from(0)
+    }
+
+    fn indices_from(&self, first: usize) -> Indices {
+        (first..self.list.len()).map(index_at as fn(usize) -> ProcessIndex)
+    }
+
+    /// Finds the process with an identity.
+    pub(super) fn find(&self, id: ProcessId) -> Option<ProcessIndex> {
+        if id.pid == 0 {
+            return None;
+        }
+        self.by_id.get(&id).copied().or_else(|| {
+            let rounded = ProcessId {
+                pid: id.pid,
+                start_ns: rounded(id.start_ns),
+            };
+            // Only /proc gives such a start: to processes of the snapshot, and to a command whose
+            // fork was lost.
+            self.by_id.get(&rounded).copied()
+        })
+    }
+
+    /// Finds the last process that had a number.
+    pub(super) fn latest(&self, pid: u32) -> Option<ProcessIndex> {
+        let position = self
+            .list
+            .iter()
+            .rposition(|process| process.id.pid == pid)?;
+        Some(index_at(position))
+    }
+
+    /// Iterates over the ancestors of a process, the parent first. No lineage is a circle.
+    pub(super) fn ancestors(&self, index: ProcessIndex) -> impl Iterator<Item = ProcessIndex> {
+        iter::successors(self[index].parent, |above| self[*above].parent)
+    }
+
+    /// Returns the process of an event, which is made up where it was unknown.
+    pub(super) fn known(
+        &mut self,
+        id: ProcessId,
+        user: u32,
+        first_ns: u64,
+        ledger: &mut Ledger,
+    ) -> ProcessIndex {
+        let Some(index) = self.find(id) else {
+            let mut process = Process::new(id, user);
+            // Hooks are live before the first event is written. A process that started before
+            // that and is not in the snapshot ended while it was taken: no fork is missing.
+            if id.start_ns < first_ns {
+                process.because = Because::RanBefore;
+            } else {
+                ledger.unseen_fork();
+            }
+            return self.add(process);
+        };
+        self.by_id.entry(id).or_insert(index);
+        self[index].set_user(user);
+        index
+    }
+
+    /// Adds the processes of a snapshot, and returns their positions.
+    pub(super) fn snapshot(&mut self, snapshot: &Snapshot, ledger: &mut Ledger) -> Indices {
+        let first = self.list.len();
+        for seen in &snapshot.processes {
+            let process = self.process_of(seen);
+            self.add(process);
+            if seen.truncated {
+                ledger.truncated(Truncation::Arguments);
+            }
+        }
+        // Only now is every parent there. Lower numbers are not always older.
+        for child in self.indices_from(first) {
+            let parent_pid = self[child].parent_pid;
+            let parent = snapshot
+                .processes
+                .binary_search_by_key(&parent_pid, |seen| seen.pid);
+            if let Ok(found) = parent {
+                self.adopt(child, index_at(first + found));
+            }
+        }
+        self.indices_from(first)
+    }
+
+    fn process_of(&mut self, seen: &SnapshotProcess) -> Process {
+        let id = ProcessId {
+            pid: seen.pid,
+            start_ns: seen.start_ns,
+        };
+        let exe = self.pool.bytes(&seen.exe);
+        let mut process = Process {
+            parent_pid: seen.parent_pid,
+            origin: Origin::Snapshot,
+            comm: self.pool.bytes(&seen.comm),
+            filename: Arc::clone(&exe),
+            exe,
+            argv: self.pool.arguments(&seen.argv),
+            unit: unit_of(&seen.cgroup),
+            cgroup: self.pool.bytes(&seen.cgroup),
+            because: Because::RanBefore,
+            identity: seen.identity.map(|identity| self.pool.identity(identity)),
+            ..Process::new(id, seen.user)
+        };
+        process.add_program_names(&mut self.pool);
+        process
+    }
+
+    /// Adds a process that was forked.
+    pub(super) fn fork(&mut self, event: &Event, fork: &Fork, first_ns: u64, ledger: &mut Ledger) {
+        let parent_id = ProcessId {
+            pid: fork.parent_pid,
+            start_ns: fork.parent_start_ns,
+        };
+        let parent =
+            (parent_id.pid != 0).then(|| self.known(parent_id, event.user, first_ns, ledger));
+        let mut process = Process {
+            origin: Origin::Fork,
+            comm: self.pool.bytes(&fork.comm),
+            forked_ns: Some(event.boot_ns),
+            parent_pid: fork.parent_pid,
+            ..Process::new(event.process, event.user)
+        };
+        if let Some(parent) = parent {
+            process.inherit(parent, &self[parent]);
+        }
+        process.add_program_names(&mut self.pool);
+        let Some(index) = self.find(event.process) else {
+            self.add(process);
+            return;
+        };
+        // Forked while the snapshot was taken, which has it too.
+        self[index].parent = None;
+        if let Some(parent) = process.parent {
+            self.adopt(index, parent);
+        }
+        let seen = &mut self[index];
+        seen.parent_pid = process.parent_pid;
+        seen.forked_ns = process.forked_ns;
+        if !seen.is_ruled() {
+            seen.tree = process.tree;
+            seen.because = process.because;
+        }
+        self.by_id.insert(event.process, index);
+    }
+
+    /// Sets the parent of a process, unless the parent descends from that process.
+    ///
+    /// That would be possible: a snapshot is not taken at one instant, and a trace may be forged.
+    fn adopt(&mut self, child: ProcessIndex, parent: ProcessIndex) {
+        if parent != child && !self.ancestors(parent).any(|above| above == child) {
+            self[child].parent = Some(parent);
+        }
+    }
+
+    /// Replaces the program of a process.
+    pub(super) fn exec(
+        &mut self,
+        index: ProcessIndex,
+        boot_ns: u64,
+        exec: &Exec,
+        ledger: &mut Ledger,
+    ) {
+        let process = &mut self.list[index.position()];
+        process.comm = self.pool.bytes(&exec.comm);
+        process.exe = self.pool.bytes(match exec.exe.is_empty() {
+            true => &exec.filename,
+            false => &exec.exe,
+        });
+        process.filename = self.pool.bytes(&exec.filename);
+        process.argv = self.pool.arguments(&exec.argv);
+        process.cwd = self.pool.bytes(&exec.cwd);
+        let identity = exec.identity.map(|identity| self.pool.identity(identity));
+        process.identify(identity);
+        process.execs += 1;
+        process.executed_ns = boot_ns;
+        process.add_program_names(&mut self.pool);
+        if exec.truncated {
+            ledger.truncated(Truncation::Arguments);
+        }
+        if exec.path_cut {
+            ledger.truncated(Truncation::Path);
+        }
+    }
+
+    /// Ends a process, unless its end is known already.
+    pub(super) fn end(&mut self, index: ProcessIndex, boot_ns: u64, exit: Exit) {
+        self[index].ended.get_or_insert((boot_ns, exit));
+    }
+
+    /// Gives a thread of a process a new name.
+    pub(super) fn rename(&mut self, index: ProcessIndex, rename: &Rename, ledger: &mut Ledger) {
+        let process = &mut self.list[index.position()];
+        if process.names.len() < NAMES_LIMIT {
+            process.add_name(&rename.to, &mut self.pool);
+        } else if !process.names.iter().any(|known| **known == *rename.to) {
+            ledger.truncated(Truncation::Names);
+        }
+        if rename.tid == process.id.pid {
+            process.comm = self.pool.bytes(&rename.to);
+        }
+    }
+
+    fn add(&mut self, process: Process) -> ProcessIndex {
+        let index = index_at(self.list.len());
+        self.by_id.insert(process.id, index);
+        self.list.push(process);
+        index
+    }
+}
+
+fn index_at(position: usize) -> ProcessIndex {
+    ProcessIndex(u32::try_from(position).unwrap_or(u32::MAX))
+}
