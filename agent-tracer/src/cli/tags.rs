@@ -8,7 +8,7 @@ use std::{
 
 use agent_tracer::{
     names::Tags,
-    view::{Clock, Lookup, LookupTable, lookup_json},
+    view::{Clock, TagTable, TaggedAddress, tags_json},
 };
 
 use anyhow::Context;
@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         table: match arguments.format {
             Format::Text => {
                 let page = Paper::stdout(Time::Relative).page(Clock::default());
-                Some(LookupTable::new(page, arguments.all))
+                Some(TagTable::new(page, arguments.all))
             }
             Format::Jsonl => None,
         },
@@ -103,17 +103,17 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 struct Answers<'a> {
     tags: &'a Tags,
     /// None where objects are wanted.
-    table: Option<LookupTable<'a>>,
+    table: Option<TagTable<'a>>,
     lines: Lines,
 }
 
 impl Answers<'_> {
     fn give(&mut self, asked: Address) -> io::Result<()> {
-        let lookup = Lookup::of(self.tags, asked.address, asked.port);
+        let lookup = TaggedAddress::of(self.tags, asked.address, asked.port);
         let is_full = match &mut self.table {
             Some(table) => table.add(&lookup),
             None => {
-                self.lines.line(&lookup_json(&lookup))?;
+                self.lines.line(&tags_json(&lookup))?;
                 false
             }
         };
@@ -150,7 +150,7 @@ impl Answers<'_> {
     }
 
     fn write_rows(&mut self) -> io::Result<()> {
-        for line in self.table.iter_mut().flat_map(LookupTable::lines) {
+        for line in self.table.iter_mut().flat_map(TagTable::lines) {
             self.lines.line(&line)?;
         }
         Ok(())

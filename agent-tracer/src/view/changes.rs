@@ -1,6 +1,6 @@
 //! Renders what is different on the machine as tables by kind.
 
-mod object;
+mod fields;
 #[cfg(test)]
 mod tests;
 pub(super) mod words;
@@ -10,7 +10,7 @@ use crate::{
     model::{Model, ProcessIndex},
 };
 
-pub(super) use object::{WithinObject, fields};
+pub(super) use fields::fields;
 
 use super::{
     escape,

@@ -3,15 +3,15 @@
 use std::net::SocketAddr;
 
 use crate::{
-    event::Protocol,
-    model::{Connection, Model, State},
+    event::{AddressTag, Protocol},
+    model::{Connection, Model, Name, State},
     names,
 };
 
 use super::{
     Context, Field, errno_name, escape,
-    field::{EMPTY, Layout, Unit},
-    json::{Nested, ProcessObject},
+    field::{EMPTY, Layout, Object, Unit},
+    json::{Nested, RequestedHost},
     naming,
     page::{bytes, columns, duration, pad},
     process::{because, name},
@@ -24,12 +24,7 @@ pub(super) static CONNECTION: [Field<Connection>; 24] = [
     Field::<Connection>::new(
         "process",
         "process that asked for it",
-        |context, connection| {
-            Value::Process(ProcessObject {
-                model: context.model,
-                index: connection.owner,
-            })
-        },
+        |context, connection| Value::process(context, Some(connection.owner)),
     )
     .process()
     .column(2, "PROCESS", |context, connection| {
@@ -198,20 +193,52 @@ const DESTINATION: Field<Connection> = Field::<Connection>::new(
 const NAMES: Field<Connection> = Field::<Connection>::new(
     "names",
     "host names of the destination, each with its source",
-    |_, connection| match &connection.destination {
-        Some((host, _)) => Value::Nested(Nested::Requested(host)),
+    |context, connection| match &connection.destination {
+        Some((host, _)) => Value::Nested(Nested::Requested([RequestedHost::new(host)])),
         None if connection.names.is_empty() => Value::Nothing,
-        None => Value::Nested(Nested::Names(&connection.names)),
+        None => named(context, &connection.names),
     },
 );
 
-const PROXY_NAMES: Field<Connection> =
-    Field::<Connection>::new("proxy_names", "host names of the proxy", |_, connection| {
-        match connection.destination.is_some() && !connection.names.is_empty() {
-            true => Value::Nested(Nested::Names(&connection.names)),
-            false => Value::Nothing,
-        }
-    });
+const PROXY_NAMES: Field<Connection> = Field::<Connection>::new(
+    "proxy_names",
+    "host names of the proxy",
+    |context, connection| match connection.destination.is_some() && !connection.names.is_empty() {
+        true => named(context, &connection.names),
+        false => Value::Nothing,
+    },
+);
+
+/// A name of a host with its source.
+static NAME: [Field<Name>; 2] = [
+    Field::<Name>::new("name", "name of the host", |_, name| {
+        Value::text(&*name.name)
+    }),
+    Field::<Name>::new("source", "source of the name", |_, name| {
+        Value::text(name.source.name())
+    }),
+];
+
+fn named<'a>(context: Context<'a>, names: &'a [Name]) -> Value<'a> {
+    let names = names.iter();
+    let names = names.map(|name| Object::new(context, &NAME, name));
+    Value::Nested(Nested::Names(names.collect()))
+}
+
+/// A service tag of an address.
+pub(super) static TAG_ROW: [Field<AddressTag>; 5] = [
+    Field::<AddressTag>::new("name", "name of the tag", |_, tag| Value::text(&tag.name)),
+    Field::<AddressTag>::new("prefix", "prefix that contains the address", |_, tag| {
+        Value::text(&tag.prefix)
+    }),
+    Field::<AddressTag>::new("region", "region", |_, tag| Value::text_if_any(&tag.region)),
+    Field::<AddressTag>::new("system_service", "service", |_, tag| {
+        Value::text_if_any(&tag.system_service)
+    }),
+    Field::<AddressTag>::new("cloud", "cloud that owns the prefix", |_, tag| {
+        Value::text(&tag.cloud)
+    }),
+];
 
 const TAG: Field<Connection> = Field::<Connection>::new(
     "tag",
@@ -222,7 +249,7 @@ const TAG: Field<Connection> = Field::<Connection>::new(
 const TAGS: Field<Connection> = Field::<Connection>::new(
     "tags",
     "all service tags of the remote address",
-    |context, connection| tags(context.model, connection.remote),
+    |context, connection| tags(context, connection.remote),
 );
 
 const NOTE: Field<Connection> = Field::<Connection>::new(
@@ -261,11 +288,15 @@ pub(super) fn tag(model: &Model, remote: Option<SocketAddr>) -> Value<'_> {
 }
 
 /// All tags of a remote end, as a value.
-pub(super) fn tags(model: &Model, remote: Option<SocketAddr>) -> Value<'_> {
-    let tags = remote.map_or(&[][..], |remote| model.tags(remote.ip()));
+pub(super) fn tags(context: Context<'_>, remote: Option<SocketAddr>) -> Value<'_> {
+    let tags = remote.map_or(&[][..], |remote| context.model.tags(remote.ip()));
     match tags.is_empty() {
         true => Value::Nothing,
-        false => Value::Nested(Nested::Tags(tags)),
+        false => {
+            let tags = tags.iter();
+            let tags = tags.map(|tag| Object::new(context, &TAG_ROW, tag));
+            Value::Nested(Nested::Tags(tags.collect()))
+        }
     }
 }
 

@@ -178,7 +178,12 @@ impl<R> Field<R> {
         self
     }
 
-    /// Whether jsonl and CSV have it.
+    /// Returns true for the field that the name of the recording's machine would repeat.
+    fn is_host(&self) -> bool {
+        self.name == "host"
+    }
+
+    /// Returns true if jsonl and CSV have it.
     pub(super) fn has_value(&self) -> bool {
         self.value.is_some()
     }
@@ -258,7 +263,7 @@ impl Origin {
 
 /// Returns true if rows with these fields have a `host` of their own.
 fn have_host<R>(fields: &[&Field<R>]) -> bool {
-    fields.iter().any(|field| field.name == "host")
+    fields.iter().any(|field| field.is_host())
 }
 
 /// What stands where a row has nothing.
@@ -291,20 +296,68 @@ pub(super) fn lines<'r, R: 'r>(
     table(context.page, &headings, &rows, &dispensable)
 }
 
-/// A row as a JSON object.
+/// A row as a JSON object, whose values are made as they are written.
 pub(super) struct Object<'a, R> {
-    pub(super) context: Context<'a>,
-    pub(super) fields: &'a [&'a Field<R>],
-    pub(super) row: &'a R,
+    context: Context<'a>,
+    fields: &'a [Field<R>],
+    row: &'a R,
+}
+
+impl<'a, R> Object<'a, R> {
+    pub(super) fn new(context: Context<'a>, fields: &'a [Field<R>], row: &'a R) -> Object<'a, R> {
+        Object {
+            context,
+            fields,
+            row,
+        }
+    }
+
+    /// Returns the row.
+    pub(super) fn row(&self) -> &'a R {
+        self.row
+    }
+
+    /// Returns the values as cells of CSV.
+    fn cells(&self) -> impl Iterator<Item = String> {
+        let fields = self.fields.iter();
+        fields.map(|field| field.value(self.context, self.row).cell())
+    }
 }
 
 impl<R> Serialize for Object<'_, R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         for field in self.fields {
-            field
-                .value(self.context, self.row)
-                .entry(&mut map, field.name)?;
+            let value = field.value(self.context, self.row);
+            value.entry(&mut map, field.name)?;
+        }
+        map.end()
+    }
+}
+
+/// The values of one or several rows, which become one JSON object.
+#[derive(Default)]
+pub(super) struct Entries<'a> {
+    entries: Vec<(&'static str, Value<'a>)>,
+    /// True if one of the fields is a `host`.
+    pub(super) has_host: bool,
+}
+
+impl<'a> Entries<'a> {
+    /// Adds the values of a row.
+    pub(super) fn add<R>(&mut self, context: Context<'a>, fields: &[Field<R>], row: &'a R) {
+        for field in fields {
+            self.has_host |= field.is_host();
+            self.entries.push((field.name, field.value(context, row)));
+        }
+    }
+}
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in &self.entries {
+            value.entry(&mut map, name)?;
         }
         map.end()
     }
@@ -333,12 +386,11 @@ pub(super) fn write<'r, R: 'r>(
         Form::Jsonl => {
             for row in rows {
                 has_rows = true;
-                let object = Object {
-                    context,
-                    fields,
-                    row,
-                };
-                sink(&to_row(context.model, &object, have_host(fields)))?;
+                let mut entries = Entries::default();
+                for field in fields {
+                    entries.add(context, std::slice::from_ref(*field), row);
+                }
+                sink(&to_row(context.model, &entries, entries.has_host))?;
             }
         }
         Form::Csv => {
@@ -387,11 +439,7 @@ fn csv_cells<R>(context: Context<'_>, fields: &[&Field<R>], row: &R) -> Vec<Stri
     let mut cells = Vec::new();
     for field in fields.iter().filter(|field| field.has_value()) {
         match (field.is_process, field.value(context, row), &field.column) {
-            (true, Value::Process(object), _) => {
-                let process = context.model.process(object.index);
-                let parts = PROCESS.iter();
-                cells.extend(parts.map(|part| part.value(context, process).cell()));
-            }
+            (true, Value::Process(process), _) => cells.extend(process.cells()),
             (true, _, _) => cells.extend(PROCESS.iter().map(|_| String::new())),
             // Words are easier on a reader than an object.
             (false, Value::Nested(_), Some(column)) => {

@@ -13,10 +13,10 @@ use super::{
     destination::written,
     escape,
     field::{EMPTY, Unit},
-    json::{Nested, ProcessObject},
+    json::Nested,
     page::bytes,
     process::name,
-    value::Value,
+    value::{Value, process_object},
 };
 
 /// `AzureMonitor, 4 connections of omi, omsagent`
@@ -103,14 +103,7 @@ pub(super) static PROCESS: [Field<Group>; 8] = [
     Field::<Group>::new(
         "process",
         "process that asked for them",
-        |context, group| {
-            group.first_owner().map_or(Value::Nothing, |index| {
-                Value::Process(ProcessObject {
-                    model: context.model,
-                    index,
-                })
-            })
-        },
+        |context, group| Value::process(context, group.first_owner()),
     )
     .process()
     .column(0, "PROCESS", |context, group| {
@@ -208,7 +201,7 @@ pub(super) fn tag<'a>(context: Context<'a>, group: &'a Group) -> Value<'a> {
 }
 
 pub(super) fn tags<'a>(context: Context<'a>, group: &'a Group) -> Value<'a> {
-    connections::tags(context.model, group.remotes.first().copied())
+    connections::tags(context, group.remotes.first().copied())
 }
 
 pub(super) fn note<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
@@ -221,10 +214,8 @@ pub(super) fn trees<'a>(context: Context<'a>, group: &'a Group) -> Value<'a> {
 }
 
 pub(super) fn processes<'a>(context: Context<'a>, group: &'a Group) -> Value<'a> {
-    let owners = group.owners.iter().map(|index| ProcessObject {
-        model: context.model,
-        index: *index,
-    });
+    let owners = group.owners.iter();
+    let owners = owners.map(|index| process_object(context, *index));
     Value::Processes(owners.collect())
 }
 

@@ -7,7 +7,6 @@ use super::{
     connections::family,
     escape,
     field::{EMPTY, Layout, Unit},
-    json::ProcessObject,
     page::{bytes, columns, duration, pad},
     process::{because, name},
     user_of,
@@ -19,12 +18,7 @@ pub(super) static LISTENER: [Field<Listener>; 14] = [
     Field::<Listener>::new(
         "process",
         "process that it belongs to",
-        |context, listener| {
-            Value::Process(ProcessObject {
-                model: context.model,
-                index: listener.owner,
-            })
-        },
+        |context, listener| Value::process(context, Some(listener.owner)),
     )
     .process()
     .column(2, "PROCESS", |context, listener| {

@@ -5,7 +5,6 @@ use crate::model::NameLookup;
 use super::{
     Field, escape,
     field::{EMPTY, Layout, Unit},
-    json::ProcessObject,
     process::name,
     value::Value,
 };
@@ -15,14 +14,7 @@ pub(super) static LOOKUP: [Field<NameLookup>; 8] = [
     Field::<NameLookup>::new(
         "process",
         "process that asked, where seen",
-        |context, lookup| {
-            lookup.asker.map_or(Value::Nothing, |index| {
-                Value::Process(ProcessObject {
-                    model: context.model,
-                    index,
-                })
-            })
-        },
+        |context, lookup| Value::process(context, lookup.asker),
     )
     .process()
     .column(2, "PROCESS", |context, lookup| match lookup.asker {

@@ -57,6 +57,16 @@ pub(super) enum Emphasis {
 }
 
 impl Page {
+    /// Returns a page of any width, without colours.
+    pub(super) fn unlimited(clock: Clock) -> Page {
+        Page {
+            width: None,
+            styled: false,
+            time: TimeStyle::Relative,
+            clock,
+        }
+    }
+
     /// Whether there is only room for what matters most.
     pub(super) fn is_narrow(&self) -> bool {
         self.width.is_some_and(|width| width < 100)

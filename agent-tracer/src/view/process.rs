@@ -2,7 +2,12 @@
 
 use crate::model::{Activation, Because, Cause, Model, Origin, Process, Request, Writer};
 
-use super::escape;
+use super::{
+    Context, escape,
+    field::{Field, Object},
+    json::Nested,
+    value::Value,
+};
 
 /// The user by name, by number where the name is not known.
 pub fn user(model: &Model, id: u32) -> String {
@@ -113,6 +118,24 @@ pub(super) fn requested(request: &Request) -> String {
     format!("{words} [pid {}] (inferred)", request.pid)
 }
 
+/// A request to systemd.
+static REQUEST: [Field<Request>; 3] = [
+    Field::<Request>::new("pid", "process id", |_, request| {
+        Value::Number(request.pid.into())
+    }),
+    Field::<Request>::new("argv", "command line", |_, request| {
+        Value::Words(&request.words)
+    }),
+    Field::<Request>::new("inferred", "always true", |_, _| Value::Flag(true)),
+];
+
+/// Returns a request to systemd, where it is known.
+pub(super) fn requester<'a>(context: Context<'a>, request: Option<&'a Request>) -> Value<'a> {
+    request.map_or(Value::Nothing, |request| {
+        Value::Nested(Nested::Request(Object::new(context, &REQUEST, request)))
+    })
+}
+
 fn written(writer: &Writer) -> String {
     format!(
         "written by {} [pid {}] (inferred)",
@@ -128,6 +151,11 @@ pub(super) fn name(process: &Process) -> String {
     } else {
         escape::text(&process.comm)
     }
+}
+
+/// Its name and id: `curl [4711]`.
+pub(super) fn called(process: &Process) -> String {
+    format!("{} [{}]", name(process), process.id.pid)
 }
 
 /// Its command line; of a process that never called exec, that is its parent's.

@@ -32,17 +32,17 @@ const BLOCK: usize = 1024;
 
 /// What one address is called.
 #[derive(Clone, Debug)]
-pub struct Lookup<'a> {
+pub struct TaggedAddress<'a> {
     pub(super) address: IpAddr,
     pub(super) port: Option<u16>,
     pub(super) matches: Vec<Match<'a>>,
     pub(super) note: Option<&'static str>,
 }
 
-impl<'a> Lookup<'a> {
+impl<'a> TaggedAddress<'a> {
     /// Looks it up. An IPv4 address written as an IPv6 one is the IPv4 address.
-    pub fn of(tags: &'a Tags, address: IpAddr, port: Option<u16>) -> Lookup<'a> {
-        Lookup {
+    pub fn of(tags: &'a Tags, address: IpAddr, port: Option<u16>) -> TaggedAddress<'a> {
+        TaggedAddress {
             address: address.to_canonical(),
             port,
             matches: tags.lookup(address).collect(),
@@ -104,7 +104,7 @@ fn shown(text: &str) -> Cow<'_, str> {
 }
 
 /// The table, block by block.
-pub struct LookupTable<'a> {
+pub struct TagTable<'a> {
     page: Page,
     all: bool,
     widths: [usize; HEADINGS.len()],
@@ -112,10 +112,10 @@ pub struct LookupTable<'a> {
     rows: Vec<Row<'a>>,
 }
 
-impl<'a> LookupTable<'a> {
+impl<'a> TagTable<'a> {
     /// An empty one; with a row for every tag if `all`.
-    pub fn new(page: Page, all: bool) -> LookupTable<'a> {
-        LookupTable {
+    pub fn new(page: Page, all: bool) -> TagTable<'a> {
+        TagTable {
             page,
             all,
             widths: HEADINGS.map(columns),
@@ -125,7 +125,7 @@ impl<'a> LookupTable<'a> {
     }
 
     /// Adds what one address is called. Answers whether a block is full.
-    pub fn add(&mut self, lookup: &Lookup<'a>) -> bool {
+    pub fn add(&mut self, lookup: &TaggedAddress<'a>) -> bool {
         lookup.rows(self.all, &mut self.rows);
         self.rows.len() >= BLOCK
     }
