@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use agent_tracer::{
-    findings::{By, groups},
+    findings::{By, Picture, groups},
     view::List,
 };
 use clap::ValueEnum;
@@ -75,17 +75,15 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         lines.line(&header_line(&replayed))?;
     }
     let sink = &mut |line: &str| lines.line(line);
+    let picture = Picture::of(model, &selection);
     let (what, has_rows) = if arguments.listening {
-        let wanted = model.listeners().iter();
-        let wanted = wanted.filter(|listener| selection.shows_server(listener));
-        ("listener", list.listeners(wanted, sink)?)
+        let listeners = picture.listeners.into_iter();
+        ("listener", list.listeners(listeners, sink)?)
     } else if arguments.lookups {
-        let wanted = model.lookups().iter();
-        let wanted = wanted.filter(|lookup| selection.shows_lookup(lookup));
-        ("lookup", list.lookups(wanted, sink)?)
+        let lookups = picture.lookups.into_iter();
+        ("lookup", list.lookups(lookups, sink)?)
     } else {
-        let wanted = model.connections().iter();
-        let wanted = wanted.filter(|connection| selection.shows_connection(connection));
+        let wanted = picture.connections.into_iter();
         let has_rows = match arguments.by.map(By::from) {
             None => list.connections(wanted, sink)?,
             Some(by) => list.groups(by, &groups(by, wanted), sink)?,

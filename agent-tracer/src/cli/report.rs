@@ -112,7 +112,7 @@ fn report<'a>(path: &Path, replayed: &'a Replay, selection: &Selection) -> Repor
     let model = &replayed.model;
     let name = path.file_name().unwrap_or(path.as_os_str());
     let wanted = shown_changes(model, selection, false);
-    let (attention, changes) = view::findings(model, &wanted.shown);
+    let (attention, changes) = view::entries(model, &wanted.shown);
     Report {
         name: view::text(name.as_encoded_bytes()),
         header: &replayed.header,
@@ -122,7 +122,7 @@ fn report<'a>(path: &Path, replayed: &'a Replay, selection: &Selection) -> Repor
         shown: Picture::of(model, selection),
         attention,
         changes,
-        of_others: wanted.of_system,
+        of_system: wanted.of_system,
         without_author: wanted.without_author,
     }
 }

@@ -79,6 +79,48 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Returns true for what goes on, in contrast to what is stored on the machine.
+    pub fn is_activity(self) -> bool {
+        match self {
+            Kind::Process | Kind::Listener | Kind::Destination => true,
+            Kind::Service
+            | Kind::Download
+            | Kind::User
+            | Kind::Group
+            | Kind::Package
+            | Kind::Cron
+            | Kind::File
+            | Kind::Module
+            | Kind::Sysctl
+            | Kind::Firewall
+            | Kind::Mount => false,
+        }
+    }
+}
+
+/// The changes of one kind.
+pub struct OfKind<'c, 'a> {
+    /// The kind.
+    pub kind: Kind,
+    /// The changes, in their order.
+    pub changes: Vec<&'c Change<'a>>,
+    /// How many changes these rows stand for.
+    pub count: usize,
+}
+
+/// Splits changes, which are sorted by kind, at each new kind.
+pub fn by_kind<'c, 'a>(changes: &'c [Change<'a>]) -> impl Iterator<Item = OfKind<'c, 'a>> {
+    let chunks = changes.chunk_by(|one, other| one.kind == other.kind);
+    chunks.filter_map(|chunk| {
+        Some(OfKind {
+            kind: chunk.first()?.kind,
+            changes: chunk.iter().collect(),
+            count: chunk.iter().map(|change| change.count).sum(),
+        })
+    })
+}
+
 /// What became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {

@@ -49,8 +49,7 @@ pub fn totals(model: &Model, picture: &Picture<'_>, destinations: &[Group]) -> T
     let places = destinations.iter().flat_map(|group| &group.destinations);
     let hosts: HashSet<_> = places.map(|destination| &destination.place).collect();
     totals.hosts = hosts.len();
-    let lookups = picture.lookups.iter();
-    totals.failed_lookups = lookups.filter(|lookup| lookup.has_failed()).count();
+    totals.failed_lookups = picture.failed_lookups().count();
     totals
 }
 

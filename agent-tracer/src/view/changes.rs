@@ -6,7 +6,7 @@ mod tests;
 pub(super) mod words;
 
 use crate::{
-    findings::{Change, Kind},
+    findings::{Change, Kind, OfKind, by_kind},
     model::{Model, ProcessIndex},
 };
 
@@ -22,11 +22,12 @@ use super::{
 /// The lines of the tables, those that deserve attention first.
 pub fn changes(page: &Page, model: &Model, wanted: &[Change<'_>]) -> Vec<String> {
     let mut lines = attention_lines(page, model, wanted);
-    let mut kinds: Vec<Kind> = wanted.iter().map(|change| change.kind).collect();
-    kinds.dedup();
-    for kind in kinds {
-        let of_kind: Vec<&Change<'_>> =
-            wanted.iter().filter(|change| change.kind == kind).collect();
+    for of_kind in by_kind(wanted) {
+        let OfKind {
+            kind,
+            changes,
+            count,
+        } = of_kind;
         if !lines.is_empty() {
             lines.push(String::new());
         }
@@ -34,10 +35,9 @@ pub fn changes(page: &Page, model: &Model, wanted: &[Change<'_>]) -> Vec<String>
             Kind::Process => doubt(model),
             _ => "",
         };
-        let count: usize = of_kind.iter().map(|change| change.count).sum();
         let heading = format!("{}{doubt}: {count}", words::heading(kind));
         lines.push(page.fit(page.emphasise(Emphasis::Heading, &heading)));
-        let width = of_kind
+        let width = changes
             .iter()
             .map(|change| columns(&escape::text(&change.what)))
             .max()
@@ -46,7 +46,7 @@ pub fn changes(page: &Page, model: &Model, wanted: &[Change<'_>]) -> Vec<String>
                 true => NARROW_COLUMNS,
                 false => WHAT_COLUMNS,
             });
-        for change in of_kind {
+        for change in changes {
             let what = pad(&escape::text(&change.what), width);
             let author = author(model, change);
             let text = format!(

@@ -10,11 +10,12 @@ use crate::{
 
 use super::{
     Context, Field, errno_name, escape,
-    field::{EMPTY, Layout, Object, Unit},
+    field::{EMPTY, Object, Unit},
     json::{Nested, RequestedHost},
     naming,
     page::{bytes, columns, duration, pad},
     process::{because, name},
+    table::Layout,
     user_of,
     value::Value,
 };
@@ -31,7 +32,7 @@ pub(super) static CONNECTION: [Field<Connection>; 24] = [
         let owner = context.model.process(connection.owner);
         format!("{} [{}]", name(owner), owner.id.pid)
     }),
-    Field::<Connection>::text_only("user", "user of that process")
+    Field::<Connection>::shown_only("user", "user of that process")
         .column(3, "USER", |context, connection| {
             let owner = context.model.process(connection.owner);
             user_of(context.model, owner)

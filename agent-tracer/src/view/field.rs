@@ -9,7 +9,7 @@ use super::{
     json::to_row,
     page::Page,
     processes::PROCESS,
-    table::table,
+    table::{Align, Head, Layout, table},
     value::{Value, harmless},
 };
 use crate::model::{Model, Provenance};
@@ -55,16 +55,6 @@ impl Unit {
     }
 }
 
-/// How a column is laid out on a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Layout {
-    Plain,
-    /// Numbers, aligned on the right.
-    Number,
-    /// Texts without end, which may be broken anywhere.
-    Long,
-}
-
 /// A field of a record.
 pub(super) struct Field<R> {
     /// Its key in jsonl, and its name in CSV.
@@ -76,22 +66,32 @@ pub(super) struct Field<R> {
     value: Option<for<'a> fn(Context<'a>, &'a R) -> Value<'a>>,
     /// Whether its value is a process, which in CSV takes a column for each of its fields.
     is_process: bool,
-    pub(super) column: Option<Column<R>>,
+    /// Its column in tables of text.
+    pub(super) text: Option<Column<R>>,
+    /// Its column in tables of an HTML page.
+    pub(super) html: Option<Column<R>>,
 }
 
-/// How a field is shown in a table of text.
+/// A column of a table.
 pub(super) struct Column<R> {
     /// Its place from the left.
     place: u8,
-    pub(super) heading: &'static str,
-    /// When it is left out where a table is too wide, from 1; 0 stands for never.
-    leave_out: u8,
-    /// Whether it goes before all others where no row has it.
-    empty_first: bool,
-    pub(super) layout: Layout,
-    /// Whether it says what a row is about.
-    pub(super) is_subject: bool,
+    pub(super) head: Head,
     cell: fn(Context<'_>, &R) -> String,
+}
+
+impl<R> Column<R> {
+    const fn new(
+        place: u8,
+        heading: &'static str,
+        cell: fn(Context<'_>, &R) -> String,
+    ) -> Column<R> {
+        Column {
+            place,
+            head: Head::new(heading),
+            cell,
+        }
+    }
 }
 
 impl<R> Field<R> {
@@ -106,20 +106,31 @@ impl<R> Field<R> {
             unit: Unit::None,
             value: Some(value),
             is_process: false,
-            column: None,
+            text: None,
+            html: None,
         }
     }
 
-    /// A column without a key of its own, whose content other fields have.
-    pub(super) const fn text_only(name: &'static str, meaning: &'static str) -> Field<R> {
+    /// Declares a field without a value of its own, which other fields have.
+    pub(super) const fn shown_only(name: &'static str, meaning: &'static str) -> Field<R> {
         Field {
             name,
             meaning,
             unit: Unit::None,
             value: None,
             is_process: false,
-            column: None,
+            text: None,
+            html: None,
         }
+    }
+
+    /// Declares a column of a table that neither jsonl nor CSV has.
+    pub(super) const fn cell(
+        place: u8,
+        heading: &'static str,
+        cell: fn(Context<'_>, &R) -> String,
+    ) -> Field<R> {
+        Field::shown_only("", "").column(place, heading, cell)
     }
 
     pub(super) const fn unit(mut self, unit: Unit) -> Field<R> {
@@ -132,48 +143,71 @@ impl<R> Field<R> {
         self
     }
 
+    /// Shows it in tables of text and of an HTML page.
     pub(super) const fn column(
+        self,
+        place: u8,
+        heading: &'static str,
+        cell: fn(Context<'_>, &R) -> String,
+    ) -> Field<R> {
+        self.text_column(place, heading, cell)
+            .html_column(place, heading, cell)
+    }
+
+    /// Shows it in tables of text.
+    pub(super) const fn text_column(
         mut self,
         place: u8,
         heading: &'static str,
         cell: fn(Context<'_>, &R) -> String,
     ) -> Field<R> {
-        self.column = Some(Column {
-            place,
-            heading,
-            leave_out: 0,
-            empty_first: false,
-            layout: Layout::Plain,
-            is_subject: false,
-            cell,
-        });
+        self.text = Some(Column::new(place, heading, cell));
+        self
+    }
+
+    /// Shows it in tables of an HTML page.
+    pub(super) const fn html_column(
+        mut self,
+        place: u8,
+        heading: &'static str,
+        cell: fn(Context<'_>, &R) -> String,
+    ) -> Field<R> {
+        self.html = Some(Column::new(place, heading, cell));
         self
     }
 
     pub(super) const fn leave_out(mut self, order: u8) -> Field<R> {
-        if let Some(column) = &mut self.column {
-            column.leave_out = order;
+        if let Some(column) = &mut self.text {
+            column.head.leave_out = order;
         }
         self
     }
 
     pub(super) const fn empty_first(mut self) -> Field<R> {
-        if let Some(column) = &mut self.column {
-            column.empty_first = true;
+        if let Some(column) = &mut self.text {
+            column.head.empty_first = true;
+        }
+        self
+    }
+
+    /// Aligns its cells of text at the right.
+    pub(super) const fn right(mut self) -> Field<R> {
+        if let Some(column) = &mut self.text {
+            column.head.align = Align::Right;
         }
         self
     }
 
     pub(super) const fn layout(mut self, layout: Layout) -> Field<R> {
-        if let Some(column) = &mut self.column {
-            column.layout = layout;
+        if let Some(column) = &mut self.html {
+            column.head.layout = layout;
         }
         self
     }
 
     pub(super) const fn subject(mut self) -> Field<R> {
-        if let Some(column) = &mut self.column {
-            column.is_subject = true;
+        if let Some(column) = &mut self.html {
+            column.head.is_subject = true;
         }
         self
     }
@@ -202,7 +236,7 @@ pub(super) fn documented<R>(fields: &[&Field<R>]) -> Vec<Documented> {
     let fields = fields.iter().filter(|field| field.has_value());
     fields
         .map(|field| {
-            let heading = field.column.as_ref().map_or("", |column| column.heading);
+            let heading = field.text.as_ref().map_or("", |column| column.head.heading);
             (field.name, field.unit.name(), field.meaning, heading)
         })
         .collect()
@@ -213,17 +247,19 @@ pub(super) fn refs<R>(fields: &[Field<R>]) -> Vec<&Field<R>> {
     fields.iter().collect()
 }
 
-/// The columns of a table of text, from the left.
-pub(super) fn columns<'f, R>(fields: &[&'f Field<R>]) -> Vec<&'f Column<R>> {
-    let mut columns: Vec<&Column<R>> = fields
-        .iter()
-        .filter_map(|field| field.column.as_ref())
-        .collect();
+/// Sorts columns from the left.
+fn ordered<'f, R: 'f>(columns: impl Iterator<Item = &'f Column<R>>) -> Vec<&'f Column<R>> {
+    let mut columns: Vec<&Column<R>> = columns.collect();
     columns.sort_by_key(|column| column.place);
     columns
 }
 
-/// The cells of a row, from the left.
+/// Returns the columns of a table of an HTML page, from the left.
+pub(super) fn html_columns<R>(fields: &[Field<R>]) -> Vec<&Column<R>> {
+    ordered(fields.iter().filter_map(|field| field.html.as_ref()))
+}
+
+/// Returns the cells of a row, from the left.
 pub(super) fn cells<R>(context: Context<'_>, columns: &[&Column<R>], row: &R) -> Vec<String> {
     let cells = columns.iter();
     cells.map(|column| (column.cell)(context, row)).collect()
@@ -269,31 +305,16 @@ fn have_host<R>(fields: &[&Field<R>]) -> bool {
 /// What stands where a row has nothing.
 pub(super) const EMPTY: &str = "-";
 
-/// The lines of a table of text, heading first; none where there is no row.
+/// Returns the lines of a table of text, headings first, or none without a row.
 pub(super) fn lines<'r, R: 'r>(
     context: Context<'_>,
     fields: &[&Field<R>],
     rows: impl Iterator<Item = &'r R>,
 ) -> Vec<String> {
-    let columns = columns(fields);
-    let rows: Vec<Vec<String>> = rows.map(|row| cells(context, &columns, row)).collect();
-    let headings: Vec<&str> = columns.iter().map(|column| column.heading).collect();
-    let is_empty = |at: usize| {
-        rows.iter()
-            .all(|row| row.get(at).is_some_and(|cell| cell == EMPTY))
-    };
-    let mut order: Vec<(u8, usize)> = Vec::new();
-    for (at, column) in columns.iter().enumerate() {
-        if column.empty_first && is_empty(at) {
-            order.push((0, at));
-        }
-        if column.leave_out > 0 {
-            order.push((column.leave_out, at));
-        }
-    }
-    order.sort_unstable();
-    let dispensable: Vec<usize> = order.into_iter().map(|(_, at)| at).collect();
-    table(context.page, &headings, &rows, &dispensable)
+    let columns = ordered(fields.iter().filter_map(|field| field.text.as_ref()));
+    let heads: Vec<Head> = columns.iter().map(|column| column.head).collect();
+    let rows = rows.map(|row| cells(context, &columns, row)).collect();
+    table(context.page, &heads, rows)
 }
 
 /// A row as a JSON object, whose values are made as they are written.
@@ -438,7 +459,7 @@ fn origin_cells(model: &Model) -> Vec<String> {
 fn csv_cells<R>(context: Context<'_>, fields: &[&Field<R>], row: &R) -> Vec<String> {
     let mut cells = Vec::new();
     for field in fields.iter().filter(|field| field.has_value()) {
-        match (field.is_process, field.value(context, row), &field.column) {
+        match (field.is_process, field.value(context, row), &field.text) {
             (true, Value::Process(process), _) => cells.extend(process.cells()),
             (true, _, _) => cells.extend(PROCESS.iter().map(|_| String::new())),
             // Words are easier on a reader than an object.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::{
-    findings::{By, Group, Place, distinct},
+    findings::{By, Destination, Group, Place, distinct},
     model::{Model, Process},
 };
 
@@ -16,6 +16,7 @@ use super::{
     json::Nested,
     page::bytes,
     process::name,
+    table::Layout,
     value::{Value, process_object},
 };
 
@@ -58,39 +59,45 @@ fn amount(group: &Group) -> String {
 
 /// Connections by where they go.
 pub(super) static DESTINATION: [Field<Group>; 15] = [
-    Field::<Group>::text_only("destination", "host and port").column(
+    Field::<Group>::shown_only("destination", "host and port").text_column(
         0,
         "DESTINATION",
         |_, group| group.destinations.first().map_or_else(String::new, written),
     ),
-    Field::<Group>::new("host", "name of the host, where it has one", host),
-    Field::<Group>::new("port", "port", port),
-    Field::<Group>::new("protocol", "tcp or udp", protocol),
+    Field::<Group>::new("host", "name of the host, where it has one", host)
+        .html_column(0, "HOST", |_, group| {
+            first(group).map_or_else(String::new, place)
+        })
+        .layout(Layout::Long)
+        .subject(),
+    Field::<Group>::new("port", "port", port)
+        .html_column(1, "PORT", |_, group| {
+            first(group).map_or_else(String::new, |first| first.port.to_string())
+        })
+        .layout(Layout::Number),
+    Field::<Group>::new("protocol", "tcp or udp", protocol).html_column(
+        2,
+        "PROTOCOL",
+        |_, group| first(group).map_or_else(String::new, |first| first.protocol.name().to_owned()),
+    ),
     Field::<Group>::new("proxy", "proxy that it is reached through", proxy),
     Field::<Group>::new("addresses", "addresses of the host", addresses_of)
-        .column(1, "ADDRESSES", |_, group| addresses(group, ADDRESSES))
+        .text_column(1, "ADDRESSES", |_, group| addresses(group, ADDRESSES))
+        .html_column(3, "ADDRESSES", |_, group| addresses(group, HTML_ADDRESSES))
         .empty_first()
         .leave_out(3),
-    Field::<Group>::new("tag", "most specific service tag of the first address", tag).column(
-        2,
-        "TAG",
-        |context, group| {
-            let remote = group.remotes.first();
-            let tag = remote.and_then(|remote| name_of(context.model, *remote));
-            tag.unwrap_or_else(|| EMPTY.to_owned())
-        },
-    ),
+    Field::<Group>::new("tag", "most specific service tag of the first address", tag)
+        .text_column(2, "TAG", tag_cell)
+        .html_column(4, "TAG", tag_cell),
     Field::<Group>::new("tags", "all service tags of the first address", tags),
     Field::<Group>::new("note", "what that address means everywhere", note),
-    Field::<Group>::new("trees", "trees of the processes", trees).column(
-        3,
-        "TREES",
-        |context, group| escape::text(group.trees(context.model).join(", ").as_bytes()),
-    ),
+    Field::<Group>::new("trees", "trees of the processes", trees)
+        .text_column(3, "TREES", trees_cell)
+        .html_column(5, "TREES", trees_cell),
     Field::<Group>::new("processes", "processes that asked for them", processes)
-        .column(4, "PROCESSES", |context, group| {
-            owner_names(group, context.model).join(", ")
-        })
+        .text_column(4, "PROCESSES", owners_cell)
+        .html_column(6, "PROCESSES OF", owners_cell)
+        .layout(Layout::Long)
         .leave_out(2),
     COUNT,
     OUTCOMES.leave_out(4),
@@ -111,7 +118,7 @@ pub(super) static PROCESS: [Field<Group>; 8] = [
             format!("{} [{}]", name(owner), owner.id.pid)
         })
     }),
-    Field::<Group>::text_only("tree", "tree of that process").column(
+    Field::<Group>::shown_only("tree", "tree of that process").column(
         1,
         "TREE",
         |context, group| {
@@ -119,7 +126,7 @@ pub(super) static PROCESS: [Field<Group>; 8] = [
                 .map_or_else(String::new, |owner| escape::text(owner.tree.as_bytes()))
         },
     ),
-    Field::<Group>::text_only("user", "user of that process")
+    Field::<Group>::shown_only("user", "user of that process")
         .column(2, "USER", |context, group| {
             owner(context, group)
                 .map_or_else(String::new, |owner| super::user_of(context.model, owner))
@@ -139,22 +146,52 @@ pub(super) static PROCESS: [Field<Group>; 8] = [
 ];
 
 const COUNT: Field<Group> = Field::<Group>::new("connections", "number of connections", count)
-    .column(5, "COUNT", |_, group| group.count.to_string());
+    .text_column(5, "COUNT", |_, group| group.count.to_string())
+    .html_column(7, "COUNT", |_, group| group.count.to_string())
+    .layout(Layout::Number);
 
-const OUTCOMES: Field<Group> = Field::<Group>::new(
-    "outcomes",
-    "number of them by state",
-    outcomes_of,
-)
-.column(6, "OUTCOMES", |_, group| outcomes(group));
+const OUTCOMES: Field<Group> =
+    Field::<Group>::new("outcomes", "number of them by state", outcomes_of)
+        .text_column(6, "OUTCOMES", |_, group| outcomes(group))
+        .html_column(8, "OUTCOMES", |_, group| outcomes(group));
 
 const SENT: Field<Group> = Field::<Group>::new("bytes_sent", "payload sent", sent)
     .unit(Unit::Bytes)
-    .column(7, "SENT/RECEIVED", |_, group| amount(group))
+    .text_column(7, "SENT/RECEIVED", |_, group| amount(group))
+    .html_column(9, "SENT", |_, group| bytes(group.sent))
+    .layout(Layout::Number)
     .leave_out(1);
 
-const RECEIVED: Field<Group> =
-    Field::<Group>::new("bytes_received", "payload received", received).unit(Unit::Bytes);
+const RECEIVED: Field<Group> = Field::<Group>::new("bytes_received", "payload received", received)
+    .unit(Unit::Bytes)
+    .html_column(10, "RECEIVED", |_, group| bytes(group.received))
+    .layout(Layout::Number);
+
+fn first(group: &Group) -> Option<&Destination> {
+    group.destinations.first()
+}
+
+fn place(destination: &Destination) -> String {
+    match &destination.place {
+        Place::Named(name) => escape::text(name.as_bytes()),
+        Place::Address(address) => address.to_string(),
+        Place::Unknown => "?".to_owned(),
+    }
+}
+
+fn tag_cell(context: Context<'_>, group: &Group) -> String {
+    let remote = group.remotes.first();
+    let tag = remote.and_then(|remote| name_of(context.model, *remote));
+    tag.unwrap_or_else(|| EMPTY.to_owned())
+}
+
+fn trees_cell(context: Context<'_>, group: &Group) -> String {
+    escape::text(group.trees(context.model).join(", ").as_bytes())
+}
+
+fn owners_cell(context: Context<'_>, group: &Group) -> String {
+    owner_names(group, context.model).join(", ")
+}
 
 /// The fields of groups by what they have in common.
 pub(super) fn fields(by: By) -> &'static [Field<Group>] {
@@ -237,6 +274,9 @@ pub(super) fn received<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
 
 /// Addresses shown of a host; the rest is a number.
 const ADDRESSES: usize = 3;
+
+/// Addresses of a host on an HTML page: a firewall may need all, but a page has an end.
+const HTML_ADDRESSES: usize = 64;
 
 /// The addresses of a host that has a name, and the proxy that it is reached through.
 pub(super) fn addresses(group: &Group, limit: usize) -> String {

@@ -6,9 +6,10 @@ use super::{
     Context, Field,
     connections::family,
     escape,
-    field::{EMPTY, Layout, Unit},
+    field::{EMPTY, Unit},
     page::{bytes, columns, duration, pad},
     process::{because, name},
+    table::Layout,
     user_of,
     value::Value,
 };
@@ -25,7 +26,7 @@ pub(super) static LISTENER: [Field<Listener>; 14] = [
         let owner = context.model.process(listener.owner);
         format!("{} [{}]", name(owner), owner.id.pid)
     }),
-    Field::<Listener>::text_only("user", "user of that process")
+    Field::<Listener>::shown_only("user", "user of that process")
         .column(3, "USER", |context, listener| {
             let owner = context.model.process(listener.owner);
             user_of(context.model, owner)

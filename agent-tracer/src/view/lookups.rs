@@ -4,8 +4,9 @@ use crate::model::NameLookup;
 
 use super::{
     Field, escape,
-    field::{EMPTY, Layout, Unit},
+    field::{EMPTY, Unit},
     process::name,
+    table::Layout,
     value::Value,
 };
 

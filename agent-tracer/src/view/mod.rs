@@ -39,6 +39,9 @@ pub use numbers::{errno_name, signal_name};
 pub use page::{Clock, Page, TimeStyle, bytes as size};
 pub use process::{because, user, user_of};
 pub use reference::reference;
-pub use report::{Entry, Report, findings};
-pub use summary::{Summary, caveats, completeness, looked_at, unmasked, why_not_compared};
+pub use report::{Entry, Report, entries};
+pub use summary::{
+    Summary, caveats, completeness, hidden_of_system, hidden_without_author, looked_at, unmasked,
+    why_not_compared,
+};
 pub use tags::{TagTable, TaggedAddress};

@@ -127,11 +127,6 @@ impl Page {
             None => line,
         }
     }
-
-    /// A cell of a table, cut to what a line has room for, before anything is padded to it.
-    pub(super) fn cell(&self, cell: &str) -> String {
-        self.fit(cell.to_owned())
-    }
 }
 
 fn cut(line: String, width: usize) -> String {

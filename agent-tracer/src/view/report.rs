@@ -2,11 +2,12 @@
 //! looks at the model through what a filter left over, and decides nothing about it.
 
 mod changes;
-mod data;
-mod embed;
-mod facts;
-mod grid;
+mod columns;
+mod dataset;
 mod html;
+mod inline;
+mod overview;
+mod table;
 mod text;
 
 use std::io;
@@ -19,7 +20,7 @@ use crate::{
 
 use super::{Clock, Page};
 
-pub use changes::{Entry, findings};
+pub use changes::{Entry, entries};
 
 /// A recording, and what of it is to be told.
 pub struct Report<'a> {
@@ -40,7 +41,7 @@ pub struct Report<'a> {
     /// What the recording left behind on the machine.
     pub changes: Vec<Entry>,
     /// How many changes are not among those, for the system itself made them.
-    pub of_others: usize,
+    pub of_system: usize,
     /// How many are left out because filters need an author, and none was seen.
     pub without_author: usize,
 }
@@ -58,10 +59,6 @@ impl Report<'_> {
     /// What `output` says.
     pub fn write_html(&self, output: &mut dyn io::Write) -> io::Result<()> {
         html::write(self, output)
-    }
-
-    fn shows(&self, index: ProcessIndex) -> bool {
-        self.shown.shows(index)
     }
 
     fn processes(&self) -> impl Iterator<Item = (ProcessIndex, &Process)> {

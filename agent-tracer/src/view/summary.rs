@@ -1,18 +1,20 @@
 //! What a recording came to, in a screenful.
 
-use std::collections::BTreeMap;
-
 use crate::{
     event::Exit,
-    findings::{Destination, running_doubt, still_running},
-    model::{Model, ProcessIndex, SYSTEM},
+    findings::{
+        Picture, Reached, Tree, failed_lookups, reached, running_doubt, still_running, trees,
+    },
+    model::{Model, SYSTEM},
 };
 
 use super::{
+    Context,
     destination::written,
     escape,
+    field::{EMPTY, Field, lines, refs},
     missing::{missing, not_certain},
-    page::{Emphasis, Page, columns, duration, pad, pad_left},
+    page::{Emphasis, Page, duration, pad},
     process::name,
     signal_name, user_of,
 };
@@ -67,107 +69,35 @@ impl Summary<'_> {
     }
 
     fn trees(&self, page: &Page) -> Vec<String> {
-        let mut rows = vec![[
-            "TREE".to_owned(),
-            "PROCESSES".to_owned(),
-            "RUNNING".to_owned(),
-            "DESTINATIONS".to_owned(),
-        ]];
-        for tree in self.model.trees() {
-            let members: Vec<ProcessIndex> = self
-                .model
-                .processes()
-                .filter(|(_, process)| *process.tree == *tree)
-                .map(|(index, _)| index)
-                .collect();
-            let running = members
-                .iter()
-                .filter(|index| self.model.process(**index).is_running())
-                .count();
-            rows.push([
-                escape::text(tree.as_bytes()),
-                members.len().to_string(),
-                running.to_string(),
-                self.destinations(tree),
-            ]);
-        }
-        let widths: Vec<usize> = (0..3)
-            .map(|column| {
-                rows.iter()
-                    .map(|row| columns(&row[column]))
-                    .max()
-                    .unwrap_or(0)
-            })
-            .collect();
-        rows.iter()
-            .map(|[tree, processes, running, destinations]| {
-                page.fit(format!(
-                    "  {}  {}  {}  {destinations}",
-                    pad(tree, widths[0]),
-                    pad_left(processes, widths[1]),
-                    pad_left(running, widths[2]),
-                ))
-            })
-            .collect()
-    }
-
-    /// `203.0.113.9:443 Some.Tag (3)`, in the order of their first connection.
-    fn destinations(&self, tree: &str) -> String {
-        let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-        for (position, connection) in self.model.connections().iter().enumerate() {
-            if *self.model.process(connection.owner).tree == *tree {
-                let mut remote = written(&Destination::of(connection));
-                let tags = connection.remote.map(|end| self.model.tags(end.ip()));
-                if let Some(tag) = tags.unwrap_or_default().first() {
-                    remote.push_str(&format!(" {}", escape::text(tag.name.as_bytes())));
-                }
-                counts.entry(remote).or_insert((position, 0)).1 += 1;
-            }
-        }
-        let mut destinations: Vec<(String, (usize, usize))> = counts.into_iter().collect();
-        destinations.sort_by_key(|(_, (first, _))| *first);
-        let total = destinations.len();
-        let mut shown: Vec<String> = destinations
-            .into_iter()
-            .take(DESTINATIONS)
-            .map(|(remote, (_, count))| {
-                if count == 1 {
-                    remote
-                } else {
-                    format!("{remote} ({count})")
-                }
-            })
-            .collect();
-        if total > DESTINATIONS {
-            shown.push(format!("and {} more", total - DESTINATIONS));
-        }
-        if shown.is_empty() {
-            "-".to_owned()
-        } else {
-            shown.join(", ")
-        }
+        // The table stands two columns from the left.
+        let inner = Page {
+            width: page.width.map(|width| width.saturating_sub(2).max(1)),
+            ..*page
+        };
+        let context = Context {
+            page: &inner,
+            model: self.model,
+        };
+        let mut reached = reached(self.model);
+        let trees = trees(self.model, &Picture::whole(self.model)).into_iter();
+        let rows = trees.map(|tree| Row {
+            reached: reached.remove(tree.name).unwrap_or_default(),
+            tree,
+        });
+        let rows: Vec<Row<'_>> = rows.collect();
+        let lines = lines(context, &refs(&fields()), rows.iter()).into_iter();
+        lines.map(|line| format!("  {line}")).collect()
     }
 
     /// Lists names that do not exist or could not be resolved, except lookups by the system.
     fn failed_lookups(&self) -> Option<String> {
-        let mut failed: Vec<String> = Vec::new();
-        for lookup in self.model.lookups() {
-            let tree = lookup.asker.map(|asker| &*self.model.process(asker).tree);
-            if !lookup.has_failed() || tree.is_none_or(|tree| tree == SYSTEM) {
-                continue;
-            }
+        let failed = failed_lookups(self.model);
+        let texts = failed.iter().map(|lookup| {
             let name = escape::text(lookup.question.as_bytes());
-            let line = format!("{name} {}", escape::text(lookup.rcode.as_bytes()));
-            if !failed.contains(&line) {
-                failed.push(line);
-            }
-        }
-        let total = failed.len();
-        failed.truncate(DESTINATIONS);
-        if total > DESTINATIONS {
-            failed.push(format!("and {} more", total - DESTINATIONS));
-        }
-        (total > 0).then(|| format!("lookups that failed: {}", failed.join(", ")))
+            format!("{name} {}", escape::text(lookup.rcode.as_bytes()))
+        });
+        let texts = limited(texts);
+        (!texts.is_empty()).then(|| format!("lookups that failed: {texts}"))
     }
 
     fn running(&self, page: &Page) -> Vec<String> {
@@ -191,6 +121,48 @@ impl Summary<'_> {
         }
         lines
     }
+}
+
+/// A tree and the remote ends of its connections.
+struct Row<'a> {
+    tree: Tree<'a>,
+    reached: Vec<Reached<'a>>,
+}
+
+fn fields<'a>() -> [Field<Row<'a>>; 4] {
+    [
+        Field::<Row<'a>>::cell(0, "TREE", |_, row| escape::text(row.tree.name.as_bytes())),
+        Field::<Row<'a>>::cell(1, "PROCESSES", |_, row| row.tree.processes.to_string()).right(),
+        Field::<Row<'a>>::cell(2, "RUNNING", |_, row| row.tree.running.to_string()).right(),
+        Field::<Row<'a>>::cell(3, "DESTINATIONS", |_, row| {
+            match limited(row.reached.iter().map(remote)) {
+                none if none.is_empty() => EMPTY.to_owned(),
+                some => some,
+            }
+        }),
+    ]
+}
+
+/// Writes a remote end: `203.0.113.9:443 Some.Tag (3)`.
+fn remote(reached: &Reached<'_>) -> String {
+    let mut text = written(&reached.destination);
+    if let Some(tag) = reached.tag {
+        text.push_str(&format!(" {}", escape::text(tag.as_bytes())));
+    }
+    if reached.connections > 1 {
+        text.push_str(&format!(" ({})", reached.connections));
+    }
+    text
+}
+
+/// Joins the first texts with commas, and counts the rest.
+fn limited(texts: impl ExactSizeIterator<Item = String>) -> String {
+    let total = texts.len();
+    let mut shown: Vec<String> = texts.take(DESTINATIONS).collect();
+    if total > DESTINATIONS {
+        shown.push(format!("and {} more", total - DESTINATIONS));
+    }
+    shown.join(", ")
 }
 
 /// How the recorded command ended, and after how long: `ended with 0 after 1.4s`. None as long as it has not.
@@ -275,6 +247,16 @@ pub fn looked_at(model: &Model) -> Option<String> {
         };
         format!("files were looked at below {roots}{into}; what is elsewhere was not{but}")
     })
+}
+
+/// Says how many changes by the system are not shown.
+pub fn hidden_of_system(count: usize) -> String {
+    format!("{count} that the system itself made are not shown (--tree {SYSTEM} shows them)")
+}
+
+/// Says how many changes without a known author are not shown.
+pub fn hidden_without_author(count: usize) -> String {
+    format!("{count} with an unknown author are not shown (they are without filters)")
 }
 
 /// Why it is not known what changed, where it is not.

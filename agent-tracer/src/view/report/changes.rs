@@ -2,7 +2,7 @@
 //! belongs on it; nothing is shown of an empty one.
 
 use crate::{
-    findings::{Change, Kind},
+    findings::Change,
     model::{Model, ProcessIndex},
     view::{
         changes::{by, words},
@@ -11,11 +11,7 @@ use crate::{
     },
 };
 
-use super::{
-    data::Data,
-    grid::{Grid, Head},
-    text::section,
-};
+use super::text::section;
 
 /// One finding. Every text in it is safe to show: it went through [`crate::view::text`] or the like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +29,7 @@ pub struct Entry {
 }
 
 /// What deserves attention, and all changes but those that have a part of their own in a report.
-pub fn findings(model: &Model, changes: &[Change<'_>]) -> (Vec<Entry>, Vec<Entry>) {
+pub fn entries(model: &Model, changes: &[Change<'_>]) -> (Vec<Entry>, Vec<Entry>) {
     let mut attention = Vec::new();
     let mut others = Vec::new();
     for change in changes {
@@ -59,18 +55,15 @@ pub fn findings(model: &Model, changes: &[Change<'_>]) -> (Vec<Entry>, Vec<Entry
             };
             attention.push(entry(reason.into_owned(), what, to_look_at.author));
         }
-        match change.kind {
-            Kind::Process | Kind::Listener | Kind::Destination => {}
-            kind => {
-                let what = format!(
-                    "{} {}",
-                    escape::text(&change.what),
-                    words::detail(model, change)
-                );
-                let kind = format!("{action} {}", kind.name());
-                let author = change.author.map(|author| (author, change.is_inferred));
-                others.push(entry(kind, what.trim_end().to_owned(), author));
-            }
+        if !change.kind.is_activity() {
+            let what = format!(
+                "{} {}",
+                escape::text(&change.what),
+                words::detail(model, change)
+            );
+            let kind = format!("{action} {}", change.kind.name());
+            let author = change.author.map(|author| (author, change.is_inferred));
+            others.push(entry(kind, what.trim_end().to_owned(), author));
         }
     }
     (attention, others)
@@ -87,28 +80,4 @@ pub(super) fn lines(page: &Page, title: &str, entries: &[Entry]) -> Vec<String> 
         wrapped.into_iter().map(|line| page.fit(line))
     });
     section(page, title, lines.collect())
-}
-
-const HEADS: [Head; 4] = [
-    Head::new("Kind").subject(),
-    Head::long("What"),
-    Head::new("Tree"),
-    Head::long("Why"),
-];
-
-/// The findings as a table.
-pub(super) fn grid(caption: &str, entries: &[Entry], data: &Data) -> Grid {
-    let mut grid = Grid::new(caption, &HEADS);
-    for entry in entries {
-        let Entry {
-            kind,
-            what,
-            tree,
-            because,
-            author,
-        } = entry.clone();
-        let cells = vec![kind, what, tree, because];
-        grid.add(cells, data.rows(author), None);
-    }
-    grid
 }
