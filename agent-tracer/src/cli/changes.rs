@@ -78,7 +78,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         of_system,
         without_author,
     } = shown_changes(model, &selection, arguments.all);
-    let page = arguments.reading.paper().page(replayed.clock());
+    let page = arguments.reading.terminal().page(replayed.clock());
     let list = List {
         form: (*format).into(),
         page: &page,

@@ -64,7 +64,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let header = arguments.header.is_wanted(*format == TableFormat::Jsonl)?;
     let (replayed, selection) = read_whole(&arguments.reading)?;
     let model = &replayed.model;
-    let page = arguments.reading.paper().page(replayed.clock());
+    let page = arguments.reading.terminal().page(replayed.clock());
     let list = List {
         form: (*format).into(),
         page: &page,

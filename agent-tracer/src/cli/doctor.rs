@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use agent_tracer::{capture::Checkup, view};
 use clap::ValueEnum;
 
-use super::output::{Lines, Paper, Time};
+use super::output::{Lines, Terminal, Time};
 
 /// Say what can be recorded here, with which hooks, and what to do about what is missing
 #[derive(clap::Args)]
@@ -18,11 +18,11 @@ Exit status: 0 when a recording is possible, 1 when not.")]
 pub(super) struct Arguments {
     /// Text to be read, or one JSON object
     #[arg(long, value_enum, default_value = "text")]
-    format: Form,
+    format: DoctorFormat,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Form {
+enum DoctorFormat {
     Text,
     Json,
 }
@@ -31,10 +31,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let checkup = Checkup::take();
     let mut lines = Lines::new();
     match arguments.format {
-        Form::Json => lines.line(&view::checkup_json(&checkup))?,
-        Form::Text => {
-            let paper = Paper::stdout(Time::Relative);
-            for line in view::checkup(&paper.page(view::Clock::default()), &checkup) {
+        DoctorFormat::Json => lines.line(&view::checkup_json(&checkup))?,
+        DoctorFormat::Text => {
+            let terminal = Terminal::stdout(Time::Relative);
+            for line in view::checkup(&terminal.page(view::Clock::default()), &checkup) {
                 lines.line(&line)?;
             }
         }

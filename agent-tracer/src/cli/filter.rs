@@ -10,7 +10,7 @@ use agent_tracer::{
 use clap::{ValueEnum, builder::PossibleValuesParser};
 use jiff::SignedDuration;
 
-use super::output::{Format, Paper, Time};
+use super::output::{Format, Terminal, Time};
 
 /// What to read, and how to show it; in which forms is the command's own matter.
 #[derive(clap::Args)]
@@ -139,8 +139,8 @@ impl<F: ValueEnum + Send + Sync + 'static> Reading<F> {
     }
 
     /// What to write on.
-    pub(super) fn paper(&self) -> Paper {
-        Paper::stdout(self.time)
+    pub(super) fn terminal(&self) -> Terminal {
+        Terminal::stdout(self.time)
     }
 }
 

@@ -7,10 +7,10 @@ mod completions;
 mod connections;
 #[cfg(feature = "capture")]
 mod doctor;
-mod draft;
 mod filter;
 mod manual;
 mod output;
+mod output_file;
 mod progress;
 #[cfg(feature = "capture")]
 mod record;
@@ -34,7 +34,7 @@ use agent_tracer::{
 };
 use clap::{CommandFactory, Parser, Subcommand};
 
-use output::{Paper, Time};
+use output::{Terminal, Time};
 
 /// Exit status of a reader for a damaged trace.
 const DAMAGED: u8 = 3;
@@ -187,7 +187,7 @@ fn complain(message: &str) {
 
 /// What a reading command answers with, after it has said what is missing.
 fn conclude(replay: &Replay, strict: bool, time: Time) -> ExitCode {
-    let page = Paper::stderr(time).page(replay.clock());
+    let page = Terminal::stderr(time).page(replay.clock());
     let complete = replay.model.ledger().is_complete();
     if !complete {
         for line in view::completeness(&page, &replay.model) {

@@ -51,25 +51,25 @@ pub(super) enum Time {
 
 /// A page without its clock, which is that of the trace.
 #[derive(Clone, Copy)]
-pub(super) struct Paper {
+pub(super) struct Terminal {
     width: Option<usize>,
     styled: bool,
     time: TimeStyle,
 }
 
-impl Paper {
+impl Terminal {
     /// For lines on stdout.
-    pub(super) fn stdout(time: Time) -> Paper {
-        Paper::of(&io::stdout(), time)
+    pub(super) fn stdout(time: Time) -> Terminal {
+        Terminal::of(&io::stdout(), time)
     }
 
     /// For lines on stderr.
-    pub(super) fn stderr(time: Time) -> Paper {
-        Paper::of(&io::stderr(), time)
+    pub(super) fn stderr(time: Time) -> Terminal {
+        Terminal::of(&io::stderr(), time)
     }
 
-    fn of(stream: &(impl RawStream + AsFd), time: Time) -> Paper {
-        Paper {
+    fn of(stream: &(impl RawStream + AsFd), time: Time) -> Terminal {
+        Terminal {
             // A terminal of no columns is one that does not know its size.
             width: terminal_size::terminal_size_of(stream)
                 .map(|(width, _)| usize::from(width.0))

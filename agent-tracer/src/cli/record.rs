@@ -25,7 +25,7 @@ use anyhow::Context;
 use super::{
     RECORDER_FAILED, complain, explain,
     filter::duration,
-    output::{self, Format, Paper, Time, sudo_caller},
+    output::{self, Format, Terminal, Time, sudo_caller},
     redaction,
     tag_files::tag_files,
 };
@@ -176,11 +176,11 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
         compare: !arguments.no_changes,
         redactor,
     };
-    let paper = Paper::stderr(arguments.time);
+    let terminal = Terminal::stderr(arguments.time);
     let mut reporter = Reporter {
-        paper,
+        terminal,
         live: arguments.live.then_some(arguments.format),
-        waiting: String::new(),
+        unwritten: String::new(),
         output: output.clone(),
         quiet: arguments.quiet,
     };
@@ -193,7 +193,7 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
         recorded.model.ledger_mut().gap(missing);
     }
     if !arguments.quiet {
-        summarise(&recorded, &output, paper);
+        summarise(&recorded, &output, terminal);
     }
     say_of_file(&recorded, &output);
     if let (true, Ok(finished)) = (arguments.digest, &recorded.file) {
@@ -276,18 +276,18 @@ fn shell_status(status: ExitStatus) -> ExitCode {
 
 /// Says on stderr what happens meanwhile.
 struct Reporter {
-    paper: Paper,
+    terminal: Terminal,
     live: Option<Format>,
     /// Lines of --live whose events are not in the file yet.
-    waiting: String,
+    unwritten: String,
     quiet: bool,
     output: PathBuf,
 }
 
 impl Reporter {
     fn show(&mut self, line: &str) {
-        self.waiting.push_str(line);
-        self.waiting.push('\n');
+        self.unwritten.push_str(line);
+        self.unwritten.push('\n');
     }
 }
 
@@ -296,7 +296,7 @@ impl Observer for Reporter {
         match self.live {
             None => {}
             Some(Format::Text) => {
-                self.show(&view::event_line(&self.paper.page(clock), model, event));
+                self.show(&view::event_line(&self.terminal.page(clock), model, event));
             }
             Some(Format::Jsonl) => {
                 self.show(&view::event_json(&clock, model, sequence, event));
@@ -305,12 +305,12 @@ impl Observer for Reporter {
     }
 
     fn is_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.unwritten.is_empty()
     }
 
     fn written(&mut self) {
-        output::note_lines(&self.waiting);
-        self.waiting.clear();
+        output::note_lines(&self.unwritten);
+        self.unwritten.clear();
     }
 
     fn lingers(&mut self, linger: Duration) {
@@ -334,14 +334,14 @@ impl Observer for Reporter {
     }
 }
 
-fn summarise(recorded: &Recorded, output: &Path, paper: Paper) {
+fn summarise(recorded: &Recorded, output: &Path, terminal: Terminal) {
     let summary = Summary {
         model: &recorded.model,
         command: &recorded.command,
         events: recorded.events,
         secrets: recorded.secrets,
     };
-    for line in summary.lines(&paper.page(recorded.clock)) {
+    for line in summary.lines(&terminal.page(recorded.clock)) {
         output::note(&line);
     }
     let file = shell_word(output);

@@ -89,14 +89,14 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Selection::new(filter, Marks::default(), &Model::new(RuleSet::empty()))
     };
 
-    let paper = arguments.reading.paper();
+    let terminal = arguments.reading.terminal();
     let mut lines = Lines::new();
     if let Some(line) = first_line {
         lines.line(&line)?;
     }
     let mut shown = false;
     let replayed = replay(file, |model, clock, seen| {
-        let page = paper.page(clock);
+        let page = terminal.page(clock);
         match (seen, format) {
             (Seen::Event { sequence, event }, format) => {
                 if !selection.shows_event(model, clock.start_ns, event) {

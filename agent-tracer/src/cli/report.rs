@@ -16,7 +16,9 @@ use agent_tracer::{
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 
-use super::{conclude, draft::Draft, filter::Reading, output::Lines, replay::read_whole};
+use super::{
+    conclude, filter::Reading, output::Lines, output_file::OutputFile, replay::read_whole,
+};
 
 /// Show the whole story of a trace: what ran and why, whom it talked to, who listens, what is missing
 #[derive(clap::Args)]
@@ -41,11 +43,11 @@ pub(super) struct Arguments {
     #[arg(long, requires = "output")]
     force: bool,
     #[command(flatten)]
-    reading: Reading<Form>,
+    reading: Reading<ReportFormat>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
+enum ReportFormat {
     /// Lines to be read, cut to the width of the terminal.
     Text,
     /// A page for a browser.
@@ -55,30 +57,30 @@ enum Form {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let reading = &arguments.reading;
     let to_terminal = arguments.output.is_none() && io::stdout().is_terminal();
-    if reading.format == Form::Html && to_terminal {
+    if reading.format == ReportFormat::Html && to_terminal {
         bail!("cannot write HTML to a terminal\nhint: write it to a file: -o report.html");
     }
     let (replayed, selection) = read_whole(reading)?;
     let file = arguments
         .output
         .as_deref()
-        .map(|path| Draft::create(path, arguments.force))
+        .map(|path| OutputFile::create(path, arguments.force))
         .transpose()?;
     let report = report(&reading.file, &replayed, &selection);
     let written = match (reading.format, file) {
-        (Form::Text, None) => write_lines(&report, reading),
-        (Form::Text, Some(file)) => write_file(file, |output| {
-            let page = reading.paper().plain(replayed.clock());
+        (ReportFormat::Text, None) => write_lines(&report, reading),
+        (ReportFormat::Text, Some(file)) => write_file(file, |output| {
+            let page = reading.terminal().plain(replayed.clock());
             report
                 .text(&page)
                 .iter()
                 .try_for_each(|line| writeln!(output, "{line}"))
         }),
-        (Form::Html, None) => {
+        (ReportFormat::Html, None) => {
             let mut output = BufWriter::new(io::stdout().lock());
             report.write_html(&mut output).and_then(|()| output.flush())
         }
-        (Form::Html, Some(file)) => write_file(file, |output| report.write_html(output)),
+        (ReportFormat::Html, Some(file)) => write_file(file, |output| report.write_html(output)),
     };
     match &arguments.output {
         Some(path) => written
@@ -88,8 +90,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(conclude(&replayed, reading.strict, reading.time))
 }
 
-fn write_lines(report: &Report<'_>, reading: &Reading<Form>) -> io::Result<()> {
-    let page = reading.paper().page(report.clock);
+fn write_lines(report: &Report<'_>, reading: &Reading<ReportFormat>) -> io::Result<()> {
+    let page = reading.terminal().page(report.clock);
     let mut lines = Lines::new();
     for line in report.text(&page) {
         lines.line(&line)?;
@@ -98,14 +100,14 @@ fn write_lines(report: &Report<'_>, reading: &Reading<Form>) -> io::Result<()> {
 }
 
 fn write_file(
-    draft: Draft,
+    file: OutputFile,
     write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut output = BufWriter::with_capacity(64 << 10, draft.file());
+    let mut output = BufWriter::with_capacity(64 << 10, file.file());
     write(&mut output)?;
     output.flush()?;
     drop(output);
-    draft.finish()
+    file.finish()
 }
 
 fn report<'a>(path: &Path, replayed: &'a Replay, selection: &Selection) -> Report<'a> {

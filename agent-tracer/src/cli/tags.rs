@@ -16,7 +16,7 @@ use anyhow::Context;
 use super::{
     addresses::{Address, Asked, BadLine, Piped},
     complain,
-    output::{self, Format, Lines, Paper, Time},
+    output::{self, Format, Lines, Terminal, Time},
     tag_files::{help, how_to_get_one, tag_files},
 };
 
@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         tags: &tags,
         table: match arguments.format {
             Format::Text => {
-                let page = Paper::stdout(Time::Relative).page(Clock::default());
+                let page = Terminal::stdout(Time::Relative).page(Clock::default());
                 Some(TagTable::new(page, arguments.all))
             }
             Format::Jsonl => None,

@@ -204,7 +204,7 @@ pub struct Within<'a> {
 
 /// What deserves attention, why, and who did it.
 #[derive(Clone, Copy, Debug)]
-pub struct ToLookAt<'a> {
+pub struct AttentionItem<'a> {
     /// What it is called; not escaped.
     pub what: &'a [u8],
     /// Where this stands for several rules, how many.
@@ -242,18 +242,18 @@ impl<'a> Change<'a> {
     }
 
     /// What of it deserves attention first, and why.
-    pub fn to_look_at(&self) -> impl Iterator<Item = ToLookAt<'_>> {
+    pub fn attention_items(&self) -> impl Iterator<Item = AttentionItem<'_>> {
         let (what, rules) = match &self.first_of {
             None => (&self.what, None),
             Some(first) => (&first.table, Some(first.rules)),
         };
-        let own = self.attention.as_ref().map(|reason| ToLookAt {
+        let own = self.attention.as_ref().map(|reason| AttentionItem {
             what,
             rules,
             reason,
             author: self.author.map(|author| (author, self.is_inferred)),
         });
-        let within = self.within.iter().map(|within| ToLookAt {
+        let within = self.within.iter().map(|within| AttentionItem {
             what: &within.path,
             rules: None,
             reason: &within.reason,
@@ -269,6 +269,6 @@ impl<'a> Change<'a> {
 
     /// Whether it is to be looked at first, whatever its author is.
     pub fn deserves_attention(&self) -> bool {
-        self.to_look_at().next().is_some()
+        self.attention_items().next().is_some()
     }
 }

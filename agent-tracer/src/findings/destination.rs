@@ -11,7 +11,7 @@ use crate::{event::Protocol, model::Connection};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Destination {
     /// The host.
-    pub place: Place,
+    pub host: Host,
     /// The port, 0 where it is unknown.
     pub port: u16,
     /// TCP or UDP.
@@ -22,7 +22,7 @@ pub struct Destination {
 
 /// A host, by what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Place {
+pub enum Host {
     /// By its most certain name.
     Named(Arc<str>),
     /// By its address alone.
@@ -37,20 +37,20 @@ impl Destination {
         let protocol = connection.protocol;
         if let Some((host, port)) = &connection.destination {
             return Destination {
-                place: Place::Named(host.as_str().into()),
+                host: Host::Named(host.as_str().into()),
                 port: *port,
                 protocol,
                 through: connection.remote,
             };
         }
         let best = connection.names.first();
-        let place = match (best, connection.remote) {
-            (Some(name), _) => Place::Named(Arc::clone(&name.name)),
-            (None, Some(remote)) => Place::Address(remote.ip()),
-            (None, None) => Place::Unknown,
+        let host = match (best, connection.remote) {
+            (Some(name), _) => Host::Named(Arc::clone(&name.name)),
+            (None, Some(remote)) => Host::Address(remote.ip()),
+            (None, None) => Host::Unknown,
         };
         Destination {
-            place,
+            host,
             port: connection.remote.map_or(0, |remote| remote.port()),
             protocol,
             through: None,
@@ -60,15 +60,15 @@ impl Destination {
     /// Writes `api.example:443` or `192.0.2.7:53/udp`; not escaped.
     pub fn label(&self) -> String {
         let Destination {
-            place,
+            host,
             port,
             protocol,
             ..
         } = self;
-        let mut text = match place {
-            Place::Named(name) => format!("{name}:{port}"),
-            Place::Address(address) => SocketAddr::new(*address, *port).to_string(),
-            Place::Unknown => "?".to_owned(),
+        let mut text = match host {
+            Host::Named(name) => format!("{name}:{port}"),
+            Host::Address(address) => SocketAddr::new(*address, *port).to_string(),
+            Host::Unknown => "?".to_owned(),
         };
         if *protocol == Protocol::Udp {
             text.push_str("/udp");

@@ -21,7 +21,7 @@ pub enum By {
 
 /// Connections that have something in common.
 #[derive(Clone, Debug)]
-pub struct Group {
+pub struct ConnectionGroup {
     /// What they have in common.
     pub by: By,
     /// In the order in which they first came.
@@ -50,9 +50,9 @@ struct Seen {
 }
 
 /// Sums connections up.
-pub fn groups<'a>(by: By, wanted: impl Iterator<Item = &'a Connection>) -> Vec<Group> {
+pub fn groups<'a>(by: By, wanted: impl Iterator<Item = &'a Connection>) -> Vec<ConnectionGroup> {
     let mut places: HashMap<(Option<Destination>, Option<ProcessIndex>), usize> = HashMap::new();
-    let mut groups: Vec<Group> = Vec::new();
+    let mut groups: Vec<ConnectionGroup> = Vec::new();
     for connection in wanted {
         let key = match by {
             By::Destination => (Some(Destination::of(connection)), None),
@@ -60,7 +60,7 @@ pub fn groups<'a>(by: By, wanted: impl Iterator<Item = &'a Connection>) -> Vec<G
         };
         let place = *places.entry(key).or_insert(groups.len());
         if place == groups.len() {
-            groups.push(Group {
+            groups.push(ConnectionGroup {
                 by,
                 destinations: Vec::new(),
                 remotes: Vec::new(),
@@ -77,7 +77,7 @@ pub fn groups<'a>(by: By, wanted: impl Iterator<Item = &'a Connection>) -> Vec<G
     groups
 }
 
-impl Group {
+impl ConnectionGroup {
     fn add(&mut self, connection: &Connection) {
         let destination = Destination::of(connection);
         if self.seen.destinations.insert(destination.clone()) {

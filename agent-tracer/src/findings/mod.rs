@@ -13,12 +13,12 @@ mod totals;
 mod trees;
 
 pub use changes::{
-    Action, Change, Downloaded, Facts, FirstOf, Kind, OfKind, Reason, ShownChanges, ToLookAt, Unit,
-    Within, by_kind, changes, shown_changes,
+    Action, AttentionItem, Change, Downloaded, Facts, FirstOf, Kind, OfKind, Reason, ShownChanges,
+    Unit, Within, by_kind, changes, shown_changes,
 };
-pub use destination::{Destination, Place};
+pub use destination::{Destination, Host};
 pub use forest::{Forest, Grove};
-pub use groups::{By, Group, distinct, groups};
+pub use groups::{By, ConnectionGroup, distinct, groups};
 pub use lookups::failed_lookups;
 pub use picture::Picture;
 pub use reached::{Reached, reached};

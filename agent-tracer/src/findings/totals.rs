@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Group, Picture};
+use super::{ConnectionGroup, Picture};
 use crate::model::{Connection, Model, State};
 
 /// The numbers of a recording, as far as it is shown.
@@ -29,7 +29,7 @@ pub struct Totals {
 }
 
 /// Counts what is shown, given its destinations.
-pub fn totals(model: &Model, picture: &Picture<'_>, destinations: &[Group]) -> Totals {
+pub fn totals(model: &Model, picture: &Picture<'_>, destinations: &[ConnectionGroup]) -> Totals {
     let (first, last) = model.span();
     let mut totals = Totals {
         duration_ns: last.saturating_sub(first),
@@ -47,7 +47,7 @@ pub fn totals(model: &Model, picture: &Picture<'_>, destinations: &[Group]) -> T
         .filter(|connection| has_failed(connection))
         .count();
     let places = destinations.iter().flat_map(|group| &group.destinations);
-    let hosts: HashSet<_> = places.map(|destination| &destination.place).collect();
+    let hosts: HashSet<_> = places.map(|destination| &destination.host).collect();
     totals.hosts = hosts.len();
     totals.failed_lookups = picture.failed_lookups().count();
     totals

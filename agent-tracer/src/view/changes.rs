@@ -89,12 +89,12 @@ fn attention_lines(page: &Page, model: &Model, wanted: &[Change<'_>]) -> Vec<Str
     let mut lines = Vec::new();
     let mut count = 0;
     for change in wanted {
-        for to_look_at in change.to_look_at() {
-            let what = words::to_look_at(&to_look_at);
-            let reason = words::reason(to_look_at.reason);
+        for item in change.attention_items() {
+            let what = words::attention_item(&item);
+            let reason = words::reason(item.reason);
             let text = format!("  {reason}: {what} ({})", words::became(model, change));
             count += 1;
-            lines.extend(row(page, &text, &by(model, change.kind, to_look_at.author)));
+            lines.extend(row(page, &text, &by(model, change.kind, item.author)));
         }
     }
     if !lines.is_empty() {

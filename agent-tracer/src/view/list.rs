@@ -13,7 +13,7 @@ use super::{
     tree,
 };
 use crate::{
-    findings::{By, Change, Group},
+    findings::{By, Change, ConnectionGroup},
     model::{Connection, Listener, Model, NameLookup, ProcessIndex},
 };
 
@@ -57,7 +57,7 @@ impl<'a> List<'a> {
     /// # Errors
     ///
     /// What `sink` says.
-    pub fn groups(&self, by: By, rows: &[Group], sink: Sink<'_>) -> io::Result<bool> {
+    pub fn groups(&self, by: By, rows: &[ConnectionGroup], sink: Sink<'_>) -> io::Result<bool> {
         let fields = refs(groups::fields(by));
         field::write(self.form, self.context(), &fields, rows.iter(), sink)
     }

@@ -72,7 +72,7 @@ pub fn changes<'a>(
     ] {
         let mut listed = sysctls::folded(listed(model, subject, kind, programs));
         if kind == Kind::Firewall {
-            look_at_tables(&mut listed);
+            flag_tables_once(&mut listed);
         }
         changes.extend(listed);
     }
@@ -215,7 +215,7 @@ fn listed<'a>(
 }
 
 /// Many rules of one table deserve attention once, with the first of them.
-fn look_at_tables(rules: &mut [Change<'_>]) {
+fn flag_tables_once(rules: &mut [Change<'_>]) {
     let mut tables: BTreeMap<_, Vec<&mut Change<'_>>> = BTreeMap::new();
     for rule in rules {
         // `inet acme input: tcp dport 22 accept`, `iptables nat PREROUTING: -j DOCKER`
@@ -251,7 +251,7 @@ fn of(kind: Kind, difference: &Difference) -> Change<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, Change, Facts, Kind, Reason, becomes_root, look_at_tables};
+    use super::{Action, Change, Facts, Kind, Reason, becomes_root, flag_tables_once};
     use crate::event::Difference;
 
     #[test]
@@ -281,8 +281,8 @@ mod tests {
             rule("inet acme in: tcp dport 23 accept"),
             rule("inet acme set bad: 192.0.2.1"),
         ];
-        look_at_tables(&mut rules);
-        let all = rules.iter().flat_map(Change::to_look_at);
+        flag_tables_once(&mut rules);
+        let all = rules.iter().flat_map(Change::attention_items);
         let looks: Vec<_> = all.map(|it| (it.what, it.rules)).collect();
         assert_eq!(
             looks,

@@ -6,7 +6,7 @@ use crate::{
 };
 
 use super::{Change, services::Unit};
-use crate::findings::{Destination, Group};
+use crate::findings::{ConnectionGroup, Destination};
 
 /// What a change is of.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub enum Facts<'a> {
     /// A socket that still waits for others.
     Listener(&'a Listener),
     /// A remote end.
-    Destination(Box<Group>),
+    Destination(Box<ConnectionGroup>),
     /// A file that was downloaded and executed.
     Download(Box<Downloaded>),
     /// A unit of systemd's.

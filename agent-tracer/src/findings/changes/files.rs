@@ -13,8 +13,8 @@ use super::{Action, Change, Kind, Reason, Within, attention, facts::Facts, servi
 /// So many of one directory are told one by one.
 pub(super) const FEW: usize = 4;
 
-/// Who did what to which directory.
-type Group<'a> = (&'a [u8], Action, Option<(ProcessIndex, bool)>);
+/// A directory, the kind of change in it, and the author.
+type DirectoryKey<'a> = (&'a [u8], Action, Option<(ProcessIndex, bool)>);
 
 /// The changes; every file by itself where all are wanted.
 pub(super) fn collect(model: &Model, all: bool) -> Vec<Change<'_>> {
@@ -36,7 +36,7 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change<'_>> {
         Action::Changed | Action::Touched => &none,
         Action::Gone => &gone,
     };
-    let mut groups: BTreeMap<Group<'_>, Vec<&FileDifference>> = BTreeMap::new();
+    let mut groups: BTreeMap<DirectoryKey<'_>, Vec<&FileDifference>> = BTreeMap::new();
     let mut alone = Vec::new();
     for difference in files {
         let author = model.author_of(difference);
@@ -73,7 +73,7 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change<'_>> {
 fn single<'a>(model: &Model, difference: &'a FileDifference) -> Change<'a> {
     let (before, after) = (difference.before.as_ref(), difference.after.as_ref());
     let reason = reason(model, difference);
-    let author = culprit(model, difference, reason.as_ref());
+    let author = author_of(model, difference, reason.as_ref());
     let kind = match is_cron(&difference.path) {
         true => Kind::Cron,
         false => Kind::File,
@@ -98,7 +98,7 @@ fn reason(model: &Model, difference: &FileDifference) -> Option<Reason> {
 }
 
 /// Finds the author of a difference, given why it deserves attention.
-fn culprit(
+fn author_of(
     model: &Model,
     difference: &FileDifference,
     reason: Option<&Reason>,
@@ -128,7 +128,7 @@ fn together<'a>(
         let reason = reason(model, member)?;
         Some(Within {
             path: member.path.clone(),
-            author: culprit(model, member, Some(&reason)),
+            author: author_of(model, member, Some(&reason)),
             reason,
             file: Some(member),
         })

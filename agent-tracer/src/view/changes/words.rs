@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::{
     event::{Difference, FileState},
-    findings::{Change, Downloaded, Facts, Group, Kind, Reason, ToLookAt, Unit},
+    findings::{AttentionItem, Change, ConnectionGroup, Downloaded, Facts, Kind, Reason, Unit},
     model::{Model, Process},
     view::{destination::written, escape, groups, page::bytes, process::name, user, user_of},
 };
@@ -56,9 +56,9 @@ pub(in crate::view) fn reason(reason: &Reason) -> Cow<'_, str> {
 }
 
 /// What is to be looked at, escaped.
-pub(in crate::view) fn to_look_at(to_look_at: &ToLookAt<'_>) -> String {
-    let what = escape::text(to_look_at.what);
-    match to_look_at.rules {
+pub(in crate::view) fn attention_item(item: &AttentionItem<'_>) -> String {
+    let what = escape::text(item.what);
+    match item.rules {
         None => what,
         Some(rules) => format!("{what}: {rules} rules"),
     }
@@ -107,7 +107,7 @@ pub(in crate::view) fn detail(model: &Model, change: &Change<'_>) -> String {
     }
 }
 
-fn destination(model: &Model, group: &Group) -> String {
+fn destination(model: &Model, group: &ConnectionGroup) -> String {
     groups::summary(group, model)
 }
 

@@ -46,14 +46,14 @@ pub fn entries(model: &Model, changes: &[Change<'_>]) -> (Vec<Entry>, Vec<Entry>
         };
         let action = change.action.name();
         let became = words::became(model, change);
-        for to_look_at in change.to_look_at() {
-            let what = words::to_look_at(&to_look_at);
-            let reason = words::reason(to_look_at.reason);
+        for item in change.attention_items() {
+            let what = words::attention_item(&item);
+            let reason = words::reason(item.reason);
             let what = match reason.starts_with(&became) {
                 true => what,
                 false => format!("{what} ({became})"),
             };
-            attention.push(entry(reason.into_owned(), what, to_look_at.author));
+            attention.push(entry(reason.into_owned(), what, item.author));
         }
         if !change.kind.is_activity() {
             let what = format!(

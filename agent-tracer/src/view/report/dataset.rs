@@ -9,7 +9,7 @@ use std::{
 use serde::{Serialize, Serializer};
 
 use crate::{
-    findings::{Destination, Group, has_failed},
+    findings::{ConnectionGroup, Destination, has_failed},
     model::{Connection, Process, ProcessIndex},
     view::{
         connections::{called, name_of, outcome, remote_end},
@@ -200,7 +200,7 @@ fn connection_fields<'a>() -> [Numbered<ConnectionRow<'a>>; 12] {
 }
 
 impl Dataset {
-    pub(super) fn of(report: &Report<'_>, destinations: &[Group]) -> Dataset {
+    pub(super) fn of(report: &Report<'_>, destinations: &[ConnectionGroup]) -> Dataset {
         let mut rows = vec![None; report.model.processes().count()];
         let mut count = 0;
         for (index, _) in report.processes() {

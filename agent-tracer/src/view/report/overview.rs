@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     event::UnitAction,
-    findings::{self, By, Group, Totals, groups, totals},
+    findings::{self, By, ConnectionGroup, Totals, groups, totals},
     model::{Model, ProcessIndex, UnitTurn},
     trace::Mode,
     view::{
@@ -32,7 +32,7 @@ pub(super) struct Overview<'a> {
     pub(super) trees: Vec<Tree<'a>>,
     /// Processes that were started and still run.
     pub(super) running: Vec<ProcessIndex>,
-    pub(super) destinations: Vec<Group>,
+    pub(super) destinations: Vec<ConnectionGroup>,
 }
 
 /// A circumstance of the recording, or of the report.

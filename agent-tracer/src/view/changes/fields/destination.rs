@@ -1,7 +1,7 @@
 //! Declares the fields of destinations and listeners as changes.
 
 use crate::{
-    findings::{Change, Facts, Group},
+    findings::{Change, ConnectionGroup, Facts},
     view::{Context, Field, groups, value::Value},
 };
 
@@ -87,7 +87,7 @@ pub(super) fn fields<'c>() -> Vec<Field<Change<'c>>> {
 fn of_group<'a>(
     change: &'a Change<'_>,
     context: Context<'a>,
-    get: for<'b> fn(Context<'b>, &'b Group) -> Value<'b>,
+    get: for<'b> fn(Context<'b>, &'b ConnectionGroup) -> Value<'b>,
 ) -> Value<'a> {
     match &change.facts {
         Facts::Destination(group) => get(context, group),

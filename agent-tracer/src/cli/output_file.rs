@@ -7,17 +7,17 @@ use agent_tracer::trace::{CreateError, NewFile};
 use super::output::sudo_caller;
 
 /// What is being written.
-pub(super) struct Draft(NewFile);
+pub(super) struct OutputFile(NewFile);
 
-impl Draft {
+impl OutputFile {
     /// Creates the file, private like a trace. The caller of sudo gets it, where it can be given
     /// away.
-    pub(super) fn create(path: &Path, overwrite: bool) -> Result<Draft, CreateError> {
+    pub(super) fn create(path: &Path, overwrite: bool) -> Result<OutputFile, CreateError> {
         let new = match NewFile::create(path, overwrite, sudo_caller()) {
             Err(CreateError::Owner { .. }) => NewFile::create(path, overwrite, None),
             done => done,
         };
-        new.map(Draft)
+        new.map(OutputFile)
     }
 
     /// The open file.
@@ -37,16 +37,16 @@ impl Draft {
 mod tests {
     use std::{fs, io::Write};
 
-    use super::Draft;
+    use super::OutputFile;
 
     #[test]
     fn whole_or_not_at_all() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("report.html");
         let begin = |overwrite| {
-            let draft = Draft::create(&path, overwrite).expect("a draft");
-            draft.file().write_all(b"new").expect("it is written");
-            draft
+            let file = OutputFile::create(&path, overwrite).expect("a file");
+            file.file().write_all(b"new").expect("it is written");
+            file
         };
         let names = || fs::read_dir(directory.path()).expect("names").count();
         drop(begin(false));
