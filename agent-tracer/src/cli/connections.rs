@@ -1,4 +1,4 @@
-//! `tracer connections`: who talked to whom.
+//! `tracer connections`: connections, listeners and lookups.
 
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ use super::{
     replay::{header_line, read_whole},
 };
 
-/// Show the connections of a trace, one a row, with owner, outcome and bytes
+/// Show the connections of a trace, one per row, with owner, outcome and bytes
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -34,16 +34,16 @@ pub(super) struct Arguments {
     reading: Reading<TableFormat>,
     #[command(flatten)]
     header: HeaderOption,
-    /// Sum them up: by where they go, which is what a firewall has to allow, or by who asked for them
+    /// Sum up connections by destination, as a firewall has to allow them, or by owner
     #[arg(long, value_enum)]
     by: Option<Key>,
-    /// Show listeners instead: TCP sockets that listen, and UDP sockets with a port of their own
+    /// Show listeners instead: TCP sockets that listen, and UDP sockets bound to a port
     ///
     /// UDP sockets of clients are left out: the kernel chose their port, and only peers that they
-    /// had written to answered.
+    /// wrote to answered.
     #[arg(long, conflicts_with = "by")]
     listening: bool,
-    /// Show lookups of host names instead, with their answers
+    /// Show lookups of host names instead, with answers
     #[arg(long, conflicts_with_all = ["by", "listening"])]
     lookups: bool,
 }

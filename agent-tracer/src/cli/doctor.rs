@@ -1,4 +1,4 @@
-//! `tracer doctor`: what this kernel and these privileges offer.
+//! `tracer doctor`: facts that can be recorded with this kernel and these privileges.
 
 use std::process::ExitCode;
 
@@ -7,23 +7,25 @@ use clap::ValueEnum;
 
 use super::output::{Lines, Terminal, Time};
 
-/// Say what can be recorded here, with which hooks, and what to do about what is missing
+/// List the facts that can be recorded here, the hooks for them, and remedies for missing ones
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   sudo tracer doctor
   sudo tracer doctor --format json | jq '.facts[] | select(.hook == null)'
 
-Exit status: 0 when a recording is possible, 1 when not.")]
+Exit status: 0 if a recording is possible, 1 if not.")]
 pub(super) struct Arguments {
-    /// Text to be read, or one JSON object
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: DoctorFormat,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum DoctorFormat {
+    /// Text, cut to the width of the terminal.
     Text,
+    /// One JSON object.
     Json,
 }
 

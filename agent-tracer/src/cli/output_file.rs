@@ -1,4 +1,4 @@
-//! A file that is there whole or not at all, for what can be made again: a disk that is full leaves nothing half.
+//! Writes a file that appears whole or not at all, even on a full disk.
 
 use std::{fs::File, io, path::Path};
 
@@ -6,12 +6,11 @@ use agent_tracer::trace::{CreateError, NewFile};
 
 use super::output::sudo_caller;
 
-/// What is being written.
+/// A file that is being written.
 pub(super) struct OutputFile(NewFile);
 
 impl OutputFile {
-    /// Creates the file, private like a trace. The caller of sudo gets it, where it can be given
-    /// away.
+    /// Creates the file, private like a trace. It belongs to the caller of sudo, where possible.
     pub(super) fn create(path: &Path, overwrite: bool) -> Result<OutputFile, CreateError> {
         let new = match NewFile::create(path, overwrite, sudo_caller()) {
             Err(CreateError::Owner { .. }) => NewFile::create(path, overwrite, None),
@@ -20,12 +19,12 @@ impl OutputFile {
         new.map(OutputFile)
     }
 
-    /// The open file.
+    /// Returns the open file.
     pub(super) fn file(&self) -> &File {
         self.0.file()
     }
 
-    /// Gives it its name, now that it is whole.
+    /// Gives the whole file its name.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.0.publish().map_err(io::Error::other)?;
         self.0.keep();

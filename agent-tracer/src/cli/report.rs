@@ -1,4 +1,4 @@
-//! `tracer report`: all of it, for whoever reviews a recording.
+//! `tracer report`: a report on a recording for a reviewer.
 
 use std::{
     fs::File,
@@ -20,26 +20,23 @@ use super::{
     conclude, filter::Reading, output::Lines, output_file::OutputFile, replay::read_whole,
 };
 
-/// Show the whole story of a trace: what ran and why, whom it talked to, who listens, what is missing
+/// Write a report on a trace: trees, connections, listeners, changes, missing parts
 #[derive(clap::Args)]
-#[command(
-    mut_arg("format", |format| format.help("Lines to be read, or one HTML file that needs nothing else")),
-    after_help = "\
+#[command(after_help = "\
 Examples:
-  tracer report FILE                                  the story in a few screenfuls
-  tracer report FILE --format html -o report.html     for a reviewer: trees, timeline, search
+  tracer report FILE                                  a few screenfuls of text
+  tracer report FILE --format html -o report.html     with trees, timeline and search
   tracer report FILE --tree omsagent --format html -o omsagent.html
   tracer report FILE | mail -s 'what it did' reviewer
 
-The HTML file loads nothing and sends nothing; it opens offline, in any browser, and prints. Times
-in it are seconds since the start of the recording, which it says in UTC. It has
-what the trace has, so it is created for its owner only (mode 0600): read it before you pass it on."
-)]
+The HTML file needs no other file and no network, and can be printed. Its times are seconds since
+the start of the recording, which it gives in UTC. Like the trace it may have secrets, so only its
+owner can read it (mode 0600): read it before you pass it on.")]
 pub(super) struct Arguments {
-    /// Write it to this file instead of stdout
+    /// Write the report to this file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Overwrite that file
+    /// Replace the file if it exists
     #[arg(long, requires = "output")]
     force: bool,
     #[command(flatten)]
@@ -48,9 +45,9 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ReportFormat {
-    /// Lines to be read, cut to the width of the terminal.
+    /// Text, cut to the width of the terminal.
     Text,
-    /// A page for a browser.
+    /// One HTML file for a browser.
     Html,
 }
 
@@ -58,7 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let reading = &arguments.reading;
     let to_terminal = arguments.output.is_none() && io::stdout().is_terminal();
     if reading.format == ReportFormat::Html && to_terminal {
-        bail!("cannot write HTML to a terminal\nhint: write it to a file: -o report.html");
+        bail!("cannot write HTML to a terminal\nhint: add -o report.html");
     }
     let (replayed, selection) = read_whole(reading)?;
     let file = arguments
@@ -84,7 +81,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     match &arguments.output {
         Some(path) => written
-            .with_context(|| format!("cannot write {}, nothing of it is kept", path.display()))?,
+            .with_context(|| format!("cannot write {}: no part of it is kept", path.display()))?,
         None => written?,
     }
     Ok(conclude(&replayed, reading.strict, reading.time))

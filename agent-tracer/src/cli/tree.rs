@@ -12,16 +12,16 @@ use super::{
     replay::{header_line, read_whole},
 };
 
-/// Show the processes of a trace, tree by tree, with the reason why they are in it
+/// Show the processes of a trace, tree by tree, with the reasons for their trees
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  tracer tree FILE                        everything but what ran on the system besides
+  tracer tree FILE                        all but the tree `system`
   tracer tree FILE --tree omi             one tree
   tracer tree FILE --process 'omi*' --descendants
   tracer tree FILE --format jsonl | jq 'select(.running) | .name'
 
-A filter on events leaves the processes that such an event is about.")]
+A filter on events shows the processes of matching events.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     reading: Reading<TableFormat>,

@@ -1,4 +1,4 @@
-//! Reduces a connection to what a firewall has to allow: a host by its name, where it has one.
+//! Reduces a connection to a destination of firewall rules: a host by name, if it has one.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -7,32 +7,32 @@ use std::{
 
 use crate::{event::Protocol, model::Connection};
 
-/// What has to be allowed.
+/// A destination that a firewall has to allow.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Destination {
     /// The host.
     pub host: Host,
-    /// The port, 0 where it is unknown.
+    /// The port; 0 if unknown.
     pub port: u16,
     /// TCP or UDP.
     pub protocol: Protocol,
-    /// The proxy that it is reached through.
+    /// The proxy, if the connection goes through one.
     pub through: Option<SocketAddr>,
 }
 
-/// A host, by what is known of it.
+/// A host, by name or by address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Host {
-    /// By its most certain name.
+    /// The most certain name.
     Named(Arc<str>),
-    /// By its address alone.
+    /// The address, without a name.
     Address(IpAddr),
-    /// Not at all.
+    /// Neither is known.
     Unknown,
 }
 
 impl Destination {
-    /// Reads it off a connection.
+    /// Returns the destination of a connection.
     pub fn of(connection: &Connection) -> Destination {
         let protocol = connection.protocol;
         if let Some((host, port)) = &connection.destination {

@@ -1,5 +1,5 @@
 //! Concludes typed rows from the model: destinations, changes with their authors, attention,
-//! totals. It makes no words: `view` does, and `select` says what of it is wanted.
+//! totals. `select` filters them; `view` has the words.
 
 mod changes;
 mod destination;

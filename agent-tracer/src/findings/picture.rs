@@ -6,11 +6,11 @@ use crate::{
     select::{Filter, Marks, Selection},
 };
 
-/// What filters leave of a model.
+/// The part of a model that filters leave.
 pub struct Picture<'a> {
-    /// Whether nothing is left out.
+    /// True if nothing is left out.
     pub is_everything: bool,
-    /// Whether a process is shown, by position.
+    /// True for each process that is shown, by position.
     pub processes: Vec<bool>,
     /// In their order.
     pub connections: Vec<&'a Connection>,

@@ -1,22 +1,22 @@
-//! Counts what a recording comes to.
+//! Counts the processes, connections and lookups of a recording.
 
 use std::collections::HashSet;
 
 use super::{ConnectionGroup, Picture};
 use crate::model::{Connection, Model, State};
 
-/// The numbers of a recording, as far as it is shown.
+/// The numbers of the shown part of a recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// From the first event to the last, nanoseconds.
     pub duration_ns: u64,
     /// Processes.
     pub processes: usize,
-    /// Those of them that ran before.
+    /// Processes that ran before.
     pub ran_before: usize,
     /// Connections.
     pub connections: usize,
-    /// Those of them that never came to be.
+    /// Connections that failed.
     pub failed: usize,
     /// Hosts that connections went to.
     pub hosts: usize,
@@ -53,7 +53,7 @@ pub fn totals(model: &Model, picture: &Picture<'_>, destinations: &[ConnectionGr
     totals
 }
 
-/// Whether a connection never came to be.
+/// Returns true for an attempt to connect that failed.
 pub fn has_failed(connection: &Connection) -> bool {
     match connection.state {
         State::Refused

@@ -1,4 +1,4 @@
-//! Renders what is different on the machine as tables by kind.
+//! Writes changes as tables by kind.
 
 mod fields;
 #[cfg(test)]
@@ -19,7 +19,7 @@ use super::{
     summary::doubt,
 };
 
-/// The lines of the tables, those that deserve attention first.
+/// Returns the lines of the tables, with attention first.
 pub fn changes(page: &Page, model: &Model, wanted: &[Change<'_>]) -> Vec<String> {
     let mut lines = attention_lines(page, model, wanted);
     for of_kind in by_kind(wanted) {
@@ -60,7 +60,7 @@ pub fn changes(page: &Page, model: &Model, wanted: &[Change<'_>]) -> Vec<String>
     lines
 }
 
-/// Columns that names take before they push the rest.
+/// Columns of names; longer names push the rest.
 const WHAT_COLUMNS: usize = 60;
 
 /// The same where there is little room.
@@ -69,7 +69,7 @@ const NARROW_COLUMNS: usize = 24;
 /// Columns before the later lines of a row.
 const INDENT: usize = 10;
 
-/// One line where there is room for it, or else the author on one of its own: that is never cut off.
+/// Writes one line if there is room, or else the author on a line of its own, which is not cut.
 fn row(page: &Page, text: &str, author: &str) -> Vec<String> {
     let line = match author.is_empty() {
         true => text.to_owned(),

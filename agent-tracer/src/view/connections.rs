@@ -1,4 +1,4 @@
-//! Declares the fields of connections: at an event, and with what became of them.
+//! Declares the fields of connections: at an event, and at the end of a trace.
 
 use std::net::SocketAddr;
 
@@ -20,7 +20,7 @@ use super::{
     value::Value,
 };
 
-/// A connection with what became of it.
+/// A connection at the end of a trace.
 pub(super) static CONNECTION: [Field<Connection>; 24] = [
     Field::<Connection>::new(
         "process",
@@ -69,7 +69,7 @@ pub(super) static CONNECTION: [Field<Connection>; 24] = [
     DESTINATION,
     NAMES
         .column(6, "NAME", |context, connection| {
-            // Who says it is for pages that have room for it.
+            // Only wide pages have room for the sources.
             let width = context.page.width;
             let with_sources = width.is_none_or(|width| width >= WIDE);
             called(connection, with_sources).unwrap_or_else(|| EMPTY.to_owned())
@@ -255,7 +255,7 @@ const TAGS: Field<Connection> = Field::<Connection>::new(
 
 const NOTE: Field<Connection> = Field::<Connection>::new(
     "note",
-    "what a reader should know of it first",
+    "meaning of the address, or a remark",
     |_, connection| {
         let before = connection
             .was_there_before
@@ -281,14 +281,14 @@ fn remote<'a>(_: Context<'a>, connection: &'a Connection) -> Value<'a> {
     Value::written(connection.remote)
 }
 
-/// The most telling tag of a remote end, as a value.
+/// Returns the most specific tag of a remote end.
 pub(super) fn tag(model: &Model, remote: Option<SocketAddr>) -> Value<'_> {
     let tags = remote.map_or(&[][..], |remote| model.tags(remote.ip()));
     let first = tags.first();
     first.map_or(Value::Nothing, |first| Value::text(&*first.name))
 }
 
-/// All tags of a remote end, as a value.
+/// Returns all tags of a remote end.
 pub(super) fn tags(context: Context<'_>, remote: Option<SocketAddr>) -> Value<'_> {
     let tags = remote.map_or(&[][..], |remote| context.model.tags(remote.ip()));
     match tags.is_empty() {
@@ -301,7 +301,7 @@ pub(super) fn tags(context: Context<'_>, remote: Option<SocketAddr>) -> Value<'_
     }
 }
 
-/// What an address means everywhere.
+/// Returns the meaning of an address that is the same everywhere.
 pub(super) fn note(remote: Option<SocketAddr>) -> Option<&'static str> {
     let remote = remote?;
     names::note(remote.ip(), Some(remote.port()))
@@ -323,7 +323,7 @@ fn milliseconds<'a>(connection: &Connection, to: Option<u64>) -> Value<'a> {
 
 fn lasted(connection: &Connection, to: Option<u64>) -> String {
     match to {
-        // Of how long, only the end is known.
+        // The start of a pre-existing connection is unknown.
         Some(to) if !connection.was_there_before => {
             duration(to.saturating_sub(connection.started_ns))
         }
@@ -346,7 +346,7 @@ fn amount(connection: &Connection) -> String {
 /// Columns of a page that has room for everything.
 const WIDE: usize = 160;
 
-/// Where it stands, with the error where its state does not say it all.
+/// Describes the state, with the error if the state alone is ambiguous.
 pub(super) fn outcome(connection: &Connection) -> String {
     match (connection.state, connection.error) {
         (State::Aborted | State::Closed | State::Unreachable | State::Blocked, error)
@@ -358,7 +358,7 @@ pub(super) fn outcome(connection: &Connection) -> String {
     }
 }
 
-/// What the remote end is called, or, of a proxy, what it was asked for.
+/// Names the remote end, or, for a proxy, the requested host.
 pub(super) fn called(connection: &Connection, with_sources: bool) -> Option<String> {
     match &connection.destination {
         Some((host, port)) => Some(format!(
@@ -380,7 +380,7 @@ pub(super) fn remote_end(connection: &Connection) -> String {
     }
 }
 
-/// The most telling tag of a remote end; in parentheses, what is in no list but means the same everywhere.
+/// Returns the most specific tag of a remote end, or a note about its address in parentheses.
 pub(super) fn name_of(model: &Model, remote: SocketAddr) -> Option<String> {
     match model.tags(remote.ip()).first() {
         Some(tag) => Some(escape::text(tag.name.as_bytes())),

@@ -1,5 +1,5 @@
-//! Declares the fields of a record once: jsonl keys, text columns, CSV cells, the page's tables
-//! and the reference come from the same list.
+//! Declares the fields of a row once: keys of jsonl, columns of text and HTML, cells of CSV and the
+//! reference come from the same list.
 
 use std::io;
 
@@ -25,14 +25,14 @@ pub enum Form {
     Csv,
 }
 
-/// What a field is shown with.
+/// The surroundings of a row: page and model.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) page: &'a Page,
     pub(super) model: &'a Model,
 }
 
-/// What a number counts.
+/// The unit of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     None,
@@ -43,7 +43,7 @@ pub(super) enum Unit {
 }
 
 impl Unit {
-    /// Its name in the reference.
+    /// Returns the name in the reference.
     pub(super) fn name(self) -> &'static str {
         match self {
             Unit::None => "",
@@ -55,16 +55,16 @@ impl Unit {
     }
 }
 
-/// A field of a record.
+/// A field of a row.
 pub(super) struct Field<R> {
     /// Its key in jsonl, and its name in CSV.
     pub(super) name: &'static str,
-    /// What it means, for the reference.
+    /// Its meaning, for the reference.
     pub(super) meaning: &'static str,
     pub(super) unit: Unit,
-    /// None for a column that only text has.
+    /// None for a column without a value of its own.
     value: Option<for<'a> fn(Context<'a>, &'a R) -> Value<'a>>,
-    /// Whether its value is a process, which in CSV takes a column for each of its fields.
+    /// True if its value is a process, which takes several columns of CSV.
     is_process: bool,
     /// Its column in tables of text.
     pub(super) text: Option<Column<R>>,
@@ -242,7 +242,7 @@ pub(super) fn documented<R>(fields: &[&Field<R>]) -> Vec<Documented> {
         .collect()
 }
 
-/// The fields as a list of references, to which others may be added.
+/// Returns references to the fields.
 pub(super) fn refs<R>(fields: &[Field<R>]) -> Vec<&Field<R>> {
     fields.iter().collect()
 }
@@ -265,10 +265,10 @@ pub(super) fn cells<R>(context: Context<'_>, columns: &[&Column<R>], row: &R) ->
     cells.map(|column| (column.cell)(context, row)).collect()
 }
 
-/// A field that says which recording a row is of.
+/// A field that names the recording of a row.
 pub(super) struct Origin {
     pub(super) name: &'static str,
-    /// The name where the row has a field of that name of its own.
+    /// Its name in rows that have a field of that name.
     pub(super) other_name: &'static str,
     pub(super) meaning: &'static str,
     pub(super) get: fn(&Provenance) -> &str,
@@ -291,7 +291,7 @@ pub(super) static ORIGIN: [Origin; 2] = [
 ];
 
 impl Origin {
-    /// Returns its name in rows that have a `host` of their own, or none.
+    /// Returns the name in rows with or without a `host` of their own.
     pub(super) fn name(&self, has_host: bool) -> &'static str {
         if has_host { self.other_name } else { self.name }
     }
@@ -302,7 +302,7 @@ fn have_host<R>(fields: &[&Field<R>]) -> bool {
     fields.iter().any(|field| field.is_host())
 }
 
-/// What stands where a row has nothing.
+/// The cell of a missing value.
 pub(super) const EMPTY: &str = "-";
 
 /// Returns the lines of a table of text, headings first, or none without a row.
@@ -384,11 +384,11 @@ impl Serialize for Entries<'_> {
     }
 }
 
-/// Writes a list in any form, a line at a time; answers whether there was a row.
+/// Writes a list in any form, a line at a time. Returns true if there was a row.
 ///
 /// # Errors
 ///
-/// What `sink` says.
+/// The error of `sink`.
 pub(super) fn write<'r, R: 'r>(
     form: Form,
     context: Context<'_>,
@@ -428,7 +428,7 @@ pub(super) fn write<'r, R: 'r>(
     Ok(has_rows)
 }
 
-/// The names of all columns of CSV.
+/// Returns the names of all columns of CSV.
 fn names<R>(fields: &[&Field<R>]) -> Vec<String> {
     let mut names = Vec::new();
     for field in fields.iter().filter(|field| field.has_value()) {
@@ -455,14 +455,14 @@ fn origin_cells(model: &Model) -> Vec<String> {
     cells.map(Option::unwrap_or_default).collect()
 }
 
-/// The cells of a row under those names.
+/// Returns the cells of a row under these names.
 fn csv_cells<R>(context: Context<'_>, fields: &[&Field<R>], row: &R) -> Vec<String> {
     let mut cells = Vec::new();
     for field in fields.iter().filter(|field| field.has_value()) {
         match (field.is_process, field.value(context, row), &field.text) {
             (true, Value::Process(process), _) => cells.extend(process.cells()),
             (true, _, _) => cells.extend(PROCESS.iter().map(|_| String::new())),
-            // Words are easier on a reader than an object.
+            // A sentence is easier to read than an object.
             (false, Value::Nested(_), Some(column)) => {
                 cells.push(match (column.cell)(context, row) {
                     cell if cell == EMPTY => String::new(),
@@ -475,7 +475,7 @@ fn csv_cells<R>(context: Context<'_>, fields: &[&Field<R>], row: &R) -> Vec<Stri
     cells
 }
 
-/// A record as of RFC 4180 without its last line feed, which ends every line.
+/// Writes a record as of RFC 4180, without the line feed that ends every line.
 fn record(cells: Vec<String>) -> io::Result<String> {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::Any(b'\r'))

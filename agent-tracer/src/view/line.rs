@@ -1,4 +1,4 @@
-//! Events as text, one a line: live and in replay the same.
+//! Writes events as text, one a line, the same live and in replay.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ use super::{
     process, signal_name,
 };
 
-/// One event, as of now: the model has just taken it in.
+/// Writes an event, right after the model has applied it.
 pub fn event_line(page: &Page, model: &Model, event: &Event) -> String {
     let index = model.find(event.process);
     let (pid, name, tree) = match index.map(|index| model.process(index)) {
@@ -41,12 +41,12 @@ pub fn event_line(page: &Page, model: &Model, event: &Event) -> String {
     page.fit(line.trim_end().to_owned())
 }
 
-/// A damaged part of a file, in its place among the events.
+/// Writes a damaged part of a file as a line among the events.
 pub fn gap_line(page: &Page, gap: &Gap) -> String {
     page.fit(page.emphasise(Emphasis::Bad, &format!("--- {}", gap_text(gap))))
 }
 
-/// A damaged part of a file in words.
+/// Describes a damaged part of a file.
 pub fn gap_text(gap: &Gap) -> String {
     let Gap {
         offset,
@@ -57,7 +57,7 @@ pub fn gap_text(gap: &Gap) -> String {
     let missing = match events_missing {
         Some(1) => "1 event is missing".to_owned(),
         Some(count) => format!("{count} events are missing"),
-        None => "how many events are missing is not known".to_owned(),
+        None => "the number of missing events is unknown".to_owned(),
     };
     match resumed_at {
         Some(resumed_at) => {
@@ -260,7 +260,7 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
     }
 }
 
-/// What systemd said that a unit is.
+/// Describes a unit as systemd reports it.
 fn description(unit: &Unit) -> String {
     let mut parts = Vec::new();
     if !unit.file.is_empty() {

@@ -14,7 +14,7 @@ use super::{
     value::Value,
 };
 
-/// A listener with what became of it.
+/// A listener at the end of a trace.
 pub(super) static LISTENER: [Field<Listener>; 14] = [
     Field::<Listener>::new(
         "process",
@@ -73,14 +73,12 @@ pub(super) static LISTENER: [Field<Listener>; 14] = [
     })
     .leave_out(3)
     .layout(Layout::Number),
-    Field::<Listener>::new(
-        "note",
-        "what a reader should know of it first",
-        |_, listener| match listener.was_there_before {
+    Field::<Listener>::new("note", "a remark", |_, listener| {
+        match listener.was_there_before {
             true => Value::text("was there before the recording"),
             false => Value::Nothing,
-        },
-    ),
+        }
+    }),
     Field::<Listener>::new("duration_ms", "time until it ended", |_, listener| {
         let lasted = lasted(listener);
         lasted.map_or(Value::Nothing, |lasted| Value::Real(lasted as f64 / 1e6))

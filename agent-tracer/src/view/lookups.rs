@@ -10,7 +10,7 @@ use super::{
     value::Value,
 };
 
-/// What a process looked up, and what came of it.
+/// A lookup of a host name, with its outcome.
 pub(super) static LOOKUP: [Field<NameLookup>; 8] = [
     Field::<NameLookup>::new(
         "process",

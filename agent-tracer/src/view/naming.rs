@@ -1,4 +1,4 @@
-//! Names of hosts in words: what was looked up, what clients say, and what a connection's remote end is called.
+//! Writes names of hosts: lookups, names that clients send, and names of remote ends.
 
 use std::sync::Arc;
 
@@ -66,13 +66,13 @@ fn plain(text: &str) -> String {
     escape::text(text.as_bytes())
 }
 
-/// The name that is most certain.
+/// Returns the most certain name.
 fn best(connection: &Connection) -> Option<Arc<str>> {
     connection.names.first().map(|name| Arc::clone(&name.name))
 }
 
-/// What the remote end is called, and who says so: `api.example (sni, dns)`, or, where they disagree,
-/// `cdn.example (sni) ≠ api.example (dns)`. Without saying who, only the most certain one.
+/// Writes the names of the remote end with their sources: `api.example (TLS, DNS)`, or, if they
+/// differ, `cdn.example (TLS) ≠ api.example (DNS)`. Without sources, only the most certain name.
 pub(super) fn names(connection: &Connection, with_sources: bool) -> Option<String> {
     let best = best(connection)?;
     if !with_sources {

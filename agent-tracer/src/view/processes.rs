@@ -1,4 +1,4 @@
-//! Declares the fields of processes: at an event, and with what became of them.
+//! Declares the fields of processes: at an event, and at the end of a trace.
 
 use super::{
     Field,
@@ -63,7 +63,7 @@ pub(super) static PROCESS: [Field<Process>; 15] = [
     ),
 ];
 
-/// What a process has besides those at the end of a trace.
+/// Further fields of a process at the end of a trace.
 static LIFE: [Field<Process>; 18] = [
     Field::<Process>::new(
         "parent_start_ns",
@@ -92,7 +92,7 @@ static LIFE: [Field<Process>; 18] = [
     exe_owner(),
     exe_group(),
     exe_mode(),
-    Field::<Process>::new("names", "every name that it ever had", |_, process| {
+    Field::<Process>::new("names", "all names that it had", |_, process| {
         Value::Names(process.names.iter().map(|name| &**name).collect())
     }),
     Field::<Process>::new("argv", "command line", |_, process| {
@@ -127,7 +127,7 @@ static LIFE: [Field<Process>; 18] = [
     Field::<Process>::new("execs", "number of execs", |_, process| {
         Value::Number(process.execs.into())
     }),
-    Field::<Process>::new("running", "whether it ran at the end", |_, process| {
+    Field::<Process>::new("running", "true if it ran at the end", |_, process| {
         Value::Flag(process.is_running())
     }),
     Field::<Process>::new("ended", "time of its exit", |context, process| {
@@ -146,7 +146,7 @@ static LIFE: [Field<Process>; 18] = [
     }),
 ];
 
-/// The fields of a process with what became of it.
+/// Returns the fields of a process at the end of a trace.
 pub(super) fn life() -> impl Iterator<Item = &'static Field<Process>> {
     PROCESS.iter().chain(&LIFE)
 }

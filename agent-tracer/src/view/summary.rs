@@ -1,4 +1,4 @@
-//! What a recording came to, in a screenful.
+//! Summarises a recording in a screenful.
 
 use crate::{
     event::Exit,
@@ -19,17 +19,17 @@ use super::{
     signal_name, user_of,
 };
 
-/// Destinations shown of one tree; the rest is a number.
+/// Limit of the destinations shown of one tree.
 const DESTINATIONS: usize = 4;
 
-/// Running processes shown; the rest is a number.
+/// Limit of the running processes shown.
 const RUNNING: usize = 12;
 
 /// The lines of the summary.
 pub struct Summary<'a> {
-    /// What happened.
+    /// The model of the recording.
     pub model: &'a Model,
-    /// The command line, already redacted; empty where there was no command.
+    /// The masked command line; empty if there was no command.
     pub command: &'a [Vec<u8>],
     /// Events in the trace.
     pub events: u64,
@@ -38,7 +38,7 @@ pub struct Summary<'a> {
 }
 
 impl Summary<'_> {
-    /// Renders it.
+    /// Writes the summary.
     pub fn lines(&self, page: &Page) -> Vec<String> {
         let mut lines = vec![page.fit(page.emphasise(Emphasis::Heading, &self.headline()))];
         lines.extend(self.trees(page));
@@ -165,7 +165,7 @@ fn limited(texts: impl ExactSizeIterator<Item = String>) -> String {
     shown.join(", ")
 }
 
-/// How the recorded command ended, and after how long: `ended with 0 after 1.4s`. None as long as it has not.
+/// Describes the end of the command: `ended with 0 after 1.4s`. None if it has not ended.
 pub(super) fn outcome(model: &Model) -> Option<String> {
     let end = model.command_end()?;
     let how = match end.status.map(|status| Exit { status }) {
@@ -183,7 +183,7 @@ pub(super) fn outcome(model: &Model) -> Option<String> {
     Some(format!("{how} after {after}"))
 }
 
-/// What keeps one from being sure that something still runs.
+/// Describes doubts about processes that still run.
 pub(super) fn doubt(model: &Model) -> &'static str {
     let doubt = running_doubt(model);
     match (doubt.has_no_end, doubt.exits_lost) {
@@ -194,7 +194,7 @@ pub(super) fn doubt(model: &Model) -> &'static str {
     }
 }
 
-/// Whether anything is missing, and what.
+/// Lists missing and uncertain parts, or says that the trace is complete.
 pub fn completeness(page: &Page, model: &Model) -> Vec<String> {
     let entries = missing(model.ledger());
     let notes: Vec<String> = caveats(model)
@@ -227,7 +227,7 @@ pub fn completeness(page: &Page, model: &Model) -> Vec<String> {
     lines
 }
 
-/// Which directories were looked at twice; none where there were none.
+/// Lists the directories that were compared; none if there are none.
 pub fn looked_at(model: &Model) -> Option<String> {
     let roots = model.watched_roots().iter();
     let roots: Vec<String> = roots.map(|root| escape::text(root)).collect();
@@ -250,16 +250,16 @@ pub fn looked_at(model: &Model) -> Option<String> {
 }
 
 /// Says how many changes by the system are not shown.
-pub fn hidden_of_system(count: usize) -> String {
-    format!("{count} that the system itself made are not shown (--tree {SYSTEM} shows them)")
+pub fn hidden_of_system(count: usize, what: &str) -> String {
+    format!("{count} {what}that the system itself made are not shown (--tree {SYSTEM} shows them)")
 }
 
 /// Says how many changes without a known author are not shown.
-pub fn hidden_without_author(count: usize) -> String {
-    format!("{count} with an unknown author are not shown (they are without filters)")
+pub fn hidden_without_author(count: usize, what: &str) -> String {
+    format!("{count} {what}with an unknown author are not shown (without filters they are)")
 }
 
-/// Why it is not known what changed, where it is not.
+/// Gives the reason why changes are unknown, if they are.
 pub fn why_not_compared(model: &Model) -> Option<String> {
     let not_twice = "files, users, packages and settings were not looked at twice";
     match (model.was_compared(), model.end()) {
@@ -272,7 +272,7 @@ pub fn why_not_compared(model: &Model) -> Option<String> {
     }
 }
 
-/// What was not seen for certain, one sentence each; and whether secrets are there to be seen.
+/// Lists uncertain parts, one sentence each, and unmasked secrets.
 pub fn caveats(model: &Model) -> Vec<String> {
     let caveats = not_certain(model.ledger());
     caveats
@@ -282,7 +282,7 @@ pub fn caveats(model: &Model) -> Vec<String> {
         .collect()
 }
 
-/// That the trace was recorded with `--no-redact`, if it was.
+/// Warns of a trace that was recorded with `--no-redact`.
 pub fn unmasked(model: &Model) -> Option<&'static str> {
     model.ledger().is_unmasked().then_some(
         "NOT MASKED: recorded with --no-redact, secrets stand in this trace as they were",

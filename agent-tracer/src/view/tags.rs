@@ -38,7 +38,7 @@ impl<'a> TaggedAddress<'a> {
 
     /// Returns one row with the most specific tag, or a row for each tag.
     fn rows(&self, all: bool) -> impl Iterator<Item = Row<'a>> {
-        // No list has a note, and no filter finds it, so parentheses tell it from a tag.
+        // No list has a note, and no filter finds it, so it stands in parentheses.
         let note = self.note.map(|note| Cow::from(format!("({note})")));
         let row = |found: Option<&Match<'a>>, note: Option<&Cow<'a, str>>| Row {
             address: self.address,

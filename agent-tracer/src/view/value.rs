@@ -17,7 +17,7 @@ use crate::{
     model::{Process, ProcessIndex},
 };
 
-/// What a row has under the name of a field.
+/// The value of a field in a row.
 pub(super) enum Value<'a> {
     /// Nothing: the key is left out, the cell is empty.
     Nothing,
@@ -48,22 +48,22 @@ pub(super) enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// A text that is always there.
+    /// Returns a text, also an empty one.
     pub(super) fn text(text: impl Into<Cow<'a, str>>) -> Value<'a> {
         Value::Text(text.into())
     }
 
-    /// Something that is written like an address, where it is known.
+    /// Returns the text of a value such as an address, where it is known.
     pub(super) fn written(value: Option<impl ToString>) -> Value<'a> {
         value.map_or(Value::Nothing, |value| Value::text(value.to_string()))
     }
 
-    /// A number, where it is known.
+    /// Returns a number, where it is known.
     pub(super) fn number(value: Option<u64>) -> Value<'a> {
         value.map_or(Value::Nothing, Value::Number)
     }
 
-    /// A flag that is only said where it is set to this.
+    /// Returns a flag, where the condition holds.
     pub(super) fn flag_if(condition: bool, value: bool) -> Value<'a> {
         match condition {
             true => Value::Flag(value),
@@ -120,7 +120,7 @@ impl<'a> Value<'a> {
         })
     }
 
-    /// Adds it to an object. Bytes that are not UTF-8 become U+FFFD, and gain a `_base64` twin.
+    /// Adds the value to an object. Bytes that are not UTF-8 become U+FFFD, and get a `_base64` twin.
     pub(super) fn entry<M: SerializeMap>(&self, map: &mut M, name: &str) -> Result<(), M::Error> {
         match self {
             Value::Nothing => Ok(()),
@@ -145,7 +145,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Writes it as a cell of CSV, escaped for a terminal and a spreadsheet.
+    /// Writes the value as a cell of CSV, escaped for a terminal and a spreadsheet.
     pub(super) fn cell(&self) -> String {
         match self {
             Value::Nothing | Value::Null => String::new(),
@@ -168,7 +168,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Keeps spreadsheets from taking a text of a traced program for a formula: it gets an apostrophe.
+/// Puts an apostrophe before a text that a spreadsheet would take for a formula.
 pub(super) fn harmless(mut text: String) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         text.insert(0, '\'');
@@ -205,7 +205,7 @@ fn list<'a, M: SerializeMap, I: Iterator<Item = &'a [u8]>>(
     }
 }
 
-/// A list that is made as it is written.
+/// A list whose items are made as they are written.
 struct Seq<F>(F);
 
 impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for Seq<F> {
@@ -223,7 +223,7 @@ mod tests {
     use super::Value;
 
     #[test]
-    fn a_cell_is_no_formula() {
+    fn spreadsheets_take_no_cell_for_a_formula() {
         for (text, cell) in [
             ("=1+1", "'=1+1"),
             ("+1", "'+1"),

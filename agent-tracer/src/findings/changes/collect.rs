@@ -1,5 +1,4 @@
-//! Joins all that changed in one list: services, processes, listeners, destinations, users,
-//! packages, files, settings. What a list of the machine says is joined with its author.
+//! Collects changes of all kinds in one list, with their authors.
 
 use std::collections::BTreeMap;
 
@@ -78,7 +77,7 @@ pub fn changes<'a>(
     }
     changes.extend(files::collect(model, all));
     changes.extend(touched::collect(model, all));
-    // A stable sort: what is of one kind stays as it was found.
+    // A stable sort keeps the order within a kind.
     changes.sort_by_key(|change| change.kind);
     changes
 }
@@ -167,7 +166,7 @@ fn downloads(model: &Model) -> Vec<Change<'_>> {
         .collect()
 }
 
-/// Entries of a file in which many write.
+/// Lists changes of entries in a file that several programs write.
 fn registered<'a>(model: &'a Model, subject: Subject, kind: Kind, file: &[u8]) -> Vec<Change<'a>> {
     let all = model.differences(subject).iter();
     all.map(|difference| Change {
@@ -178,14 +177,15 @@ fn registered<'a>(model: &'a Model, subject: Subject, kind: Kind, file: &[u8]) -
     .collect()
 }
 
-/// Whether a user has the number 0 now, and had not; what is told of users begins with their number.
+/// Returns true if a user has id 0 now and had another before. A value begins with the user id.
 fn becomes_root(difference: &Difference) -> bool {
     let is_root =
         |value: &Option<Vec<u8>>| value.as_ref().is_some_and(|value| value.starts_with(b"0:"));
     is_root(&difference.after) && !is_root(&difference.before)
 }
 
-/// Entries of a list that only some programs change; the one that was given its name is concluded to be the author.
+/// Lists changes of a list that only some programs change. The program whose arguments have the
+/// name is inferred to be the author.
 fn listed<'a>(
     model: &'a Model,
     subject: Subject,
@@ -214,7 +214,7 @@ fn listed<'a>(
     .collect()
 }
 
-/// Many rules of one table deserve attention once, with the first of them.
+/// Leaves the reason for attention with the first of several rules of a table.
 fn flag_tables_once(rules: &mut [Change<'_>]) {
     let mut tables: BTreeMap<_, Vec<&mut Change<'_>>> = BTreeMap::new();
     for rule in rules {
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_looked_at_once() {
+    fn a_table_deserves_attention_once() {
         let rule = |name: &str| Change {
             attention: Some(Reason::Kernel),
             ..Change::new(Kind::Firewall, Action::New, name, Facts::Touched)

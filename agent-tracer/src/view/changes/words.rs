@@ -1,4 +1,4 @@
-//! Says in words what changed, and why it deserves attention.
+//! Describes changes, and the reasons for attention.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::{
     view::{destination::written, escape, groups, page::bytes, process::name, user, user_of},
 };
 
-/// What is said of files that were not compared.
+/// Describes files that were not compared.
 const UNKNOWN: &str = "what became of it is not known";
 
 pub(super) fn heading(kind: Kind) -> &'static str {
@@ -31,7 +31,7 @@ pub(super) fn heading(kind: Kind) -> &'static str {
     }
 }
 
-/// Why something deserves attention.
+/// Describes the reason for attention.
 pub(in crate::view) fn reason(reason: &Reason) -> Cow<'_, str> {
     Cow::Borrowed(match reason {
         Reason::Rule(words) => return escape::text(words.as_bytes()).into(),
@@ -55,7 +55,7 @@ pub(in crate::view) fn reason(reason: &Reason) -> Cow<'_, str> {
     })
 }
 
-/// What is to be looked at, escaped.
+/// Names a change that deserves attention; escaped.
 pub(in crate::view) fn attention_item(item: &AttentionItem<'_>) -> String {
     let what = escape::text(item.what);
     match item.rules {
@@ -64,7 +64,7 @@ pub(in crate::view) fn attention_item(item: &AttentionItem<'_>) -> String {
     }
 }
 
-/// What became of it, in a few words: also that the system did it, where a command was recorded.
+/// Describes the action, and whether the system itself caused it.
 pub(in crate::view) fn became(model: &Model, change: &Change<'_>) -> String {
     let action = change.action.name();
     match model.command().is_some() && change.is_of_system(model) {
@@ -73,7 +73,7 @@ pub(in crate::view) fn became(model: &Model, change: &Change<'_>) -> String {
     }
 }
 
-/// What else is to be known of a change, escaped; empty where there is nothing.
+/// Describes a change further; escaped, and empty if there is nothing to add.
 pub(in crate::view) fn detail(model: &Model, change: &Change<'_>) -> String {
     match &change.facts {
         Facts::Process => match change.author.map(|author| model.process(author)) {
@@ -206,8 +206,8 @@ fn file(model: &Model, before: Option<&FileState>, after: Option<&FileState>) ->
     }
 }
 
-/// What is different of two states that look the same. The content before is not
-/// known, and touch(1) opens a file as a writer does.
+/// Describes the difference of two states that look the same. The content before is unknown, and
+/// touch(1) opens a file as a writer does.
 fn unseen(before: &FileState, after: &FileState) -> &'static str {
     if before.size != after.size {
         "other content"

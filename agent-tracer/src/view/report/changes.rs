@@ -1,5 +1,4 @@
-//! Lists of findings: what a recording left behind, and what deserves attention. Whoever makes the list decides what
-//! belongs on it; nothing is shown of an empty one.
+//! Lists changes and reasons for attention. An empty list is not shown.
 
 use crate::{
     findings::Change,
@@ -13,22 +12,22 @@ use crate::{
 
 use super::text::section;
 
-/// One finding. Every text in it is safe to show: it went through [`crate::view::text`] or the like.
+/// A row of such a list. Its texts are escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// What it is about, in a word or two: `user`, `service`, `listens`.
+    /// Action and kind of the change, or the reason for attention.
     pub kind: String,
-    /// What was found.
+    /// Name and description.
     pub what: String,
-    /// The tree that it belongs to; empty where it belongs to none.
+    /// Tree of the author; empty if there is none.
     pub tree: String,
-    /// Who did it, or why it matters; empty where there is nothing to say.
+    /// The author in words; empty if there is nothing to say.
     pub because: String,
-    /// Who did it, where that is known.
+    /// The author, if known.
     pub author: Option<ProcessIndex>,
 }
 
-/// What deserves attention, and all changes but those that have a part of their own in a report.
+/// Makes the rows of attention, and of all changes without a section of their own.
 pub fn entries(model: &Model, changes: &[Change<'_>]) -> (Vec<Entry>, Vec<Entry>) {
     let mut attention = Vec::new();
     let mut others = Vec::new();
@@ -69,7 +68,7 @@ pub fn entries(model: &Model, changes: &[Change<'_>]) -> (Vec<Entry>, Vec<Entry>
     (attention, others)
 }
 
-/// The findings as lines under a title; none where there are none.
+/// Returns the rows as lines under a title, or none without a row.
 pub(super) fn lines(page: &Page, title: &str, entries: &[Entry]) -> Vec<String> {
     let lines = entries.iter().flat_map(|entry| {
         let mut line = format!("{}: {}", entry.kind, entry.what);

@@ -265,6 +265,6 @@ impl Tables<'_> {
     fn hooks(self) -> Table {
         let plan = self.report.header.plan.iter();
         let rows = plan.map(|entry| Placed::new(entry, Default::default()));
-        Table::new(self.context, "What told of what", &HOOK, rows)
+        Table::new(self.context, "Hooks that were used", &HOOK, rows)
     }
 }

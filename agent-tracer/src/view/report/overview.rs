@@ -165,8 +165,9 @@ fn circumstances(report: &Report<'_>) -> Vec<Circumstance> {
 /// Lists the limits of a report: changes that are unknown or not shown, and filters.
 fn limits(report: &Report<'_>) -> Vec<(&'static str, String)> {
     let unknown = why_not_compared(report.model).map(|why| format!("not known: {why}"));
-    let of_system = (report.of_system > 0).then(|| hidden_of_system(report.of_system));
-    let unseen = (report.without_author > 0).then(|| hidden_without_author(report.without_author));
+    let of_system = (report.of_system > 0).then(|| hidden_of_system(report.of_system, ""));
+    let unseen =
+        (report.without_author > 0).then(|| hidden_without_author(report.without_author, ""));
     let changes = unknown.into_iter().chain(looked_at(report.model));
     let changes = changes.chain(of_system).chain(unseen);
     let mut limits: Vec<_> = changes.map(|value| ("changes", value)).collect();

@@ -208,7 +208,12 @@ proptest! {
 
     #[test]
     fn text_fits_the_page(texts in prop::collection::vec(markup(), 1..50), width in 20_usize..250) {
-        let page = Page { width: Some(width), styled: false, time: TimeStyle::Relative, clock: Clock::default() };
+        let page = Page {
+            width: Some(width),
+            styled: false,
+            time: TimeStyle::Relative,
+            clock: Clock::default(),
+        };
         for line in Texts(&texts).report(Vec::new(), |report| report.text(&page)) {
             prop_assert!(!line.contains(is_hidden), "{:?}", line);
             // What is missing is never cut, however long its words are.

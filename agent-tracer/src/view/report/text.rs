@@ -71,7 +71,7 @@ pub(super) fn lines(report: &Report<'_>, page: &Page) -> Vec<String> {
     );
     lines.extend(changes::lines(page, "Changes", &report.changes));
     let hooks = field::lines(context, &refs(&HOOK), report.header.plan.iter());
-    lines.extend(section(page, "What told of what", indented(hooks)));
+    lines.extend(section(page, "Hooks that were used", indented(hooks)));
     let attention = changes::lines(page, "Attention", &report.attention);
     let after_head = lines
         .iter()
