@@ -58,7 +58,7 @@ impl HeaderOption {
 
 #[derive(clap::Args)]
 #[command(
-    next_help_heading = "Filters (values of one filter: any may match; several filters: all must match)"
+    next_help_heading = "Filters (all of them must match; of several values of one, any)"
 )]
 struct Filters {
     /// Processes that ever had a matching name: comm of any thread, base name of the executable,

@@ -108,7 +108,9 @@ fn emphasis(kind: &EventKind) -> Emphasis {
 
 fn detail(page: &Page, model: &Model, event: &Event) -> String {
     match &event.kind {
-        EventKind::Fork(fork) if fork.parent_pid == 0 => "by a process outside".to_owned(),
+        EventKind::Fork(fork) if fork.parent_pid == 0 => {
+            "by a process outside of the PID namespace".to_owned()
+        }
         EventKind::Fork(fork) => {
             let parent = model
                 .find(event.process)
@@ -199,7 +201,7 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
             format!("files: {} new, changed or gone", compared.differences.len())
         }
         EventKind::Unreadable(unreadable) => {
-            format!("no proper {}", escape::text(unreadable.what.as_bytes()))
+            format!("malformed {}", escape::text(unreadable.what.as_bytes()))
         }
         EventKind::Shutdown(shutdown) => {
             let amount = amount(shutdown.bytes_sent, shutdown.bytes_received);
@@ -218,7 +220,7 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
         EventKind::CommandEnded(ended) if ended.status_known => status(Exit {
             status: ended.status,
         }),
-        EventKind::CommandEnded(_) => "status not known".to_owned(),
+        EventKind::CommandEnded(_) => "status unknown".to_owned(),
         EventKind::Units(units) => format!("{} units were loaded before", units.units.len()),
         EventKind::Unit(unit) => {
             let requester = match model.requester(&unit.name) {
@@ -308,7 +310,7 @@ fn status(exit: Exit) -> String {
 
 fn ends(page: &Page, connection: Option<&Connection>) -> String {
     let Some(connection) = connection else {
-        return "a connection whose beginning is missing".to_owned();
+        return "a connection without its beginning".to_owned();
     };
     let remote = connection
         .remote

@@ -31,8 +31,8 @@ pub(super) fn dns(dns: &Dns) -> String {
 /// `for api.example, offers h2, http/1.1`
 pub(super) fn hello(hello: &TlsHello) -> String {
     let mut text = match (hello.server_name.is_empty(), hello.is_no_host) {
-        (true, false) => "for a host that it does not name".to_owned(),
-        (true, true) => "for something that is no host name".to_owned(),
+        (true, false) => "without a host name".to_owned(),
+        (true, true) => "with an invalid host name".to_owned(),
         (false, _) => format!("for {}", plain(&hello.server_name)),
     };
     if !hello.alpn.is_empty() {

@@ -188,9 +188,9 @@ pub(super) fn doubt(model: &Model) -> &'static str {
     let doubt = running_doubt(model);
     match (doubt.has_no_end, doubt.exits_lost) {
         (false, false) => "",
-        (false, true) => ", or their exit was lost",
+        (false, true) => ", or their exits were lost",
         (true, false) => ", as far as the trace goes",
-        (true, true) => ", as far as the trace goes, or their exit was lost",
+        (true, true) => ", as far as the trace goes, or their exits were lost",
     }
 }
 
@@ -206,12 +206,8 @@ pub fn completeness(page: &Page, model: &Model) -> Vec<String> {
         .unreadable_things()
         .map(|(what, count)| format!("{count} × {}", escape::text(what.as_bytes())))
         .collect();
-    let unreadable = (!unreadable.is_empty()).then(|| {
-        page.fit(format!(
-            "broke the rules of its protocol: {}",
-            unreadable.join(", ")
-        ))
-    });
+    let unreadable = (!unreadable.is_empty())
+        .then(|| page.fit(format!("malformed messages: {}", unreadable.join(", "))));
     if entries.is_empty() {
         let complete = "complete: no event was lost".to_owned();
         let mut lines: Vec<String> = unreadable.into_iter().chain([complete]).collect();
@@ -237,15 +233,15 @@ pub fn looked_at(model: &Model) -> Option<String> {
         // There may be thousands of them.
         let into = match homes.looked_into {
             0 => String::new(),
-            1 => ", and in .ssh of one home".to_owned(),
-            count => format!(", and in .ssh of {count} homes"),
+            1 => ", and .ssh of one home,".to_owned(),
+            count => format!(", and .ssh of {count} homes,"),
         };
         let but = match homes.left_out {
             0 => String::new(),
             1 => ", nor was .ssh of one more home".to_owned(),
             count => format!(", nor was .ssh of {count} more homes"),
         };
-        format!("files were looked at below {roots}{into}; what is elsewhere was not{but}")
+        format!("files below {roots}{into} were compared; other files were not{but}")
     })
 }
 
@@ -261,14 +257,14 @@ pub fn hidden_without_author(count: usize, what: &str) -> String {
 
 /// Gives the reason why changes are unknown, if they are.
 pub fn why_not_compared(model: &Model) -> Option<String> {
-    let not_twice = "files, users, packages and settings were not looked at twice";
+    let not_compared = "files, users, packages and settings were not compared";
     match (model.was_compared(), model.end()) {
         (true, Some(_)) => None,
         (true, None) => {
-            Some("the recording was not finished: not all was looked at twice".to_owned())
+            Some("the recording was not finished: not everything was compared".to_owned())
         }
-        (false, Some(_)) => Some(not_twice.to_owned()),
-        (false, None) => Some(format!("the recording was not finished: {not_twice}")),
+        (false, Some(_)) => Some(not_compared.to_owned()),
+        (false, None) => Some(format!("the recording was not finished: {not_compared}")),
     }
 }
 
@@ -284,7 +280,8 @@ pub fn caveats(model: &Model) -> Vec<String> {
 
 /// Warns of a trace that was recorded with `--no-redact`.
 pub fn unmasked(model: &Model) -> Option<&'static str> {
-    model.ledger().is_unmasked().then_some(
-        "NOT MASKED: recorded with --no-redact, secrets stand in this trace as they were",
-    )
+    model
+        .ledger()
+        .is_unmasked()
+        .then_some("NOT MASKED: recorded with --no-redact, so this trace has secrets in clear text")
 }

@@ -120,7 +120,7 @@ impl<'a> Value<'a> {
         })
     }
 
-    /// Adds the value to an object. Bytes that are not UTF-8 become U+FFFD, and get a `_base64` twin.
+    /// Adds the value to an object. Bytes that are not UTF-8 become U+FFFD, with a `_base64` twin.
     pub(super) fn entry<M: SerializeMap>(&self, map: &mut M, name: &str) -> Result<(), M::Error> {
         match self {
             Value::Nothing => Ok(()),

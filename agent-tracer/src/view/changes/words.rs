@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Describes files that were not compared.
-const UNKNOWN: &str = "what became of it is not known";
+const UNKNOWN: &str = "present state unknown";
 
 pub(super) fn heading(kind: Kind) -> &'static str {
     match kind {
@@ -43,9 +43,9 @@ pub(in crate::view) fn reason(reason: &Reason) -> Cow<'_, str> {
         Reason::SetuidWritten => "setuid, touched or written",
         Reason::SetgidWritten => "setgid, touched or written",
         Reason::CapabilitiesWritten => "has capabilities, touched or written",
-        Reason::WorldWritable => "anybody may write to it",
+        Reason::WorldWritable => "world-writable",
         Reason::Executed => "downloaded and executed",
-        Reason::Root => "has the rights of root",
+        Reason::Root => "has user id 0",
         Reason::Kernel => "setting of the kernel",
         Reason::NewService => "new service",
         Reason::ChangedService => "changed service",
@@ -152,7 +152,7 @@ fn unit(model: &Model, unit: &Unit<'_>) -> String {
     }
     if let Some(request) = unit.request {
         parts.push(format!(
-            "asked for by {} [{}] (inferred)",
+            "requested by {} [{}] (inferred)",
             escape::arguments(&request.words),
             request.pid
         ));

@@ -94,7 +94,7 @@ pub(super) fn write(report: &Report<'_>, output: &mut dyn io::Write) -> io::Resu
     let plain = |text: &str| escape::text(text.as_bytes());
     let mut remarks: Vec<String> = ledger
         .unreadable_things()
-        .map(|(what, count)| format!("broke the rules of its protocol: {count} × {}", plain(what)))
+        .map(|(what, count)| format!("malformed messages: {count} × {}", plain(what)))
         .collect();
     remarks.extend(caveats(report.model));
     let circumstances = overview.circumstances.iter();

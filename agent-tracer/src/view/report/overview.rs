@@ -137,7 +137,7 @@ fn circumstances(report: &Report<'_>) -> Vec<Circumstance> {
     );
     let ended = match report.model.end() {
         Some(end) => end.describe().to_owned(),
-        None => "the trace has no end: its recorder was stopped before its time".to_owned(),
+        None => "the trace has no end: the recorder was killed, or still runs".to_owned(),
     };
     let facts = [
         ("recorded", report.clock.rfc3339(report.clock.start_ns)),
@@ -220,7 +220,7 @@ pub(super) fn behind(model: &Model, turn: &UnitTurn) -> String {
         (Some(request), UnitAction::Started | UnitAction::Restarted) => {
             format!("started by {}", requested(request))
         }
-        (Some(request), _) => format!("asked for by {}", requested(request)),
+        (Some(request), _) => format!("requested by {}", requested(request)),
         (None, _) => "-".to_owned(),
     }
 }
