@@ -57,9 +57,7 @@ impl HeaderOption {
 }
 
 #[derive(clap::Args)]
-#[command(
-    next_help_heading = "Filters (all of them must match; of several values of one, any)"
-)]
+#[command(next_help_heading = "Filters (all of them must match; of several values of one, any)")]
 struct Filters {
     /// Processes that ever had a matching name: comm of any thread, base name of the executable,
     /// the script or the first argument

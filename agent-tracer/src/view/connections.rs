@@ -24,7 +24,7 @@ use super::{
 pub(super) static CONNECTION: [Field<Connection>; 24] = [
     Field::<Connection>::new(
         "process",
-        "process that asked for it",
+        "owner of the connection",
         |context, connection| Value::process(context, Some(connection.owner)),
     )
     .process()
@@ -32,27 +32,23 @@ pub(super) static CONNECTION: [Field<Connection>; 24] = [
         let owner = context.model.process(connection.owner);
         format!("{} [{}]", name(owner), owner.id.pid)
     }),
-    Field::<Connection>::shown_only("user", "user of that process")
+    Field::<Connection>::shown_only("user", "user of the owner")
         .column(3, "USER", |context, connection| {
             let owner = context.model.process(connection.owner);
             user_of(context.model, owner)
         })
         .leave_out(2),
-    Field::<Connection>::new("tree", "tree of that process", |context, connection| {
+    Field::<Connection>::new("tree", "tree of the owner", |context, connection| {
         Value::text(&*context.model.process(connection.owner).tree)
     })
     .column(1, "TREE", |context, connection| {
         let owner = context.model.process(connection.owner);
         escape::text(owner.tree.as_bytes())
     }),
-    Field::<Connection>::new(
-        "because",
-        "why it belongs to that tree",
-        |context, connection| {
-            let owner = context.model.process(connection.owner);
-            Value::text(because(context.model, owner))
-        },
-    ),
+    Field::<Connection>::new("because", "reason for that tree", |context, connection| {
+        let owner = context.model.process(connection.owner);
+        Value::text(because(context.model, owner))
+    }),
     Field::<Connection>::new("protocol", "tcp or udp", protocol),
     Field::<Connection>::new("local", "local address and port", local)
         .column(4, "LOCAL", |_, connection| match connection.local {

@@ -48,7 +48,7 @@ pub(super) fn outcomes(group: &ConnectionGroup) -> String {
     parts.join(", ")
 }
 
-/// The names of the processes that asked for them.
+/// Returns the names of the owners.
 pub(super) fn owner_names(group: &ConnectionGroup, model: &Model) -> Vec<String> {
     distinct(group.owners.iter().map(|owner| name(model.process(*owner))))
 }
@@ -57,7 +57,7 @@ fn amount(group: &ConnectionGroup) -> String {
     format!("{} / {}", bytes(group.sent), bytes(group.received))
 }
 
-/// Connections by where they go.
+/// Connections by destination.
 pub(super) static DESTINATION: [Field<ConnectionGroup>; 15] = [
     Field::<ConnectionGroup>::shown_only("destination", "host and port").text_column(
         0,
@@ -90,11 +90,11 @@ pub(super) static DESTINATION: [Field<ConnectionGroup>; 15] = [
         .text_column(2, "TAG", tag_cell)
         .html_column(4, "TAG", tag_cell),
     Field::<ConnectionGroup>::new("tags", "all service tags of the first address", tags),
-    Field::<ConnectionGroup>::new("note", "what that address means everywhere", note),
-    Field::<ConnectionGroup>::new("trees", "trees of the processes", trees)
+    Field::<ConnectionGroup>::new("note", "meaning of that address", note),
+    Field::<ConnectionGroup>::new("trees", "trees of the owners", trees)
         .text_column(3, "TREES", trees_cell)
         .html_column(5, "TREES", trees_cell),
-    Field::<ConnectionGroup>::new("processes", "processes that asked for them", processes)
+    Field::<ConnectionGroup>::new("processes", "owners of the connections", processes)
         .text_column(4, "PROCESSES", owners_cell)
         .html_column(6, "PROCESSES OF", owners_cell)
         .layout(Layout::Long)
@@ -105,20 +105,18 @@ pub(super) static DESTINATION: [Field<ConnectionGroup>; 15] = [
     RECEIVED,
 ];
 
-/// Connections by the process that asked for them.
+/// Connections by owner.
 pub(super) static PROCESS: [Field<ConnectionGroup>; 8] = [
-    Field::<ConnectionGroup>::new(
-        "process",
-        "process that asked for them",
-        |context, group| Value::process(context, group.first_owner()),
-    )
+    Field::<ConnectionGroup>::new("process", "owner of the connections", |context, group| {
+        Value::process(context, group.first_owner())
+    })
     .process()
     .column(0, "PROCESS", |context, group| {
         owner(context, group).map_or_else(String::new, |owner| {
             format!("{} [{}]", name(owner), owner.id.pid)
         })
     }),
-    Field::<ConnectionGroup>::shown_only("tree", "tree of that process").column(
+    Field::<ConnectionGroup>::shown_only("tree", "tree of the owner").column(
         1,
         "TREE",
         |context, group| {
@@ -126,7 +124,7 @@ pub(super) static PROCESS: [Field<ConnectionGroup>; 8] = [
                 .map_or_else(String::new, |owner| escape::text(owner.tree.as_bytes()))
         },
     ),
-    Field::<ConnectionGroup>::shown_only("user", "user of that process")
+    Field::<ConnectionGroup>::shown_only("user", "user of the owner")
         .column(2, "USER", |context, group| {
             owner(context, group)
                 .map_or_else(String::new, |owner| super::user_of(context.model, owner))
@@ -152,7 +150,7 @@ const COUNT: Field<ConnectionGroup> =
         .layout(Layout::Number);
 
 const OUTCOMES: Field<ConnectionGroup> =
-    Field::<ConnectionGroup>::new("outcomes", "number of them by state", outcomes_of)
+    Field::<ConnectionGroup>::new("outcomes", "number of connections by state", outcomes_of)
         .text_column(6, "OUTCOMES", |_, group| outcomes(group))
         .html_column(8, "OUTCOMES", |_, group| outcomes(group));
 
@@ -196,7 +194,7 @@ fn owners_cell(context: Context<'_>, group: &ConnectionGroup) -> String {
     owner_names(group, context.model).join(", ")
 }
 
-/// The fields of groups by what they have in common.
+/// Returns the fields of groups by their key.
 pub(super) fn fields(by: By) -> &'static [Field<ConnectionGroup>] {
     match by {
         By::Destination => &DESTINATION,
@@ -275,13 +273,13 @@ pub(super) fn received<'a>(_: Context<'a>, group: &'a ConnectionGroup) -> Value<
     Value::Number(group.received)
 }
 
-/// Addresses shown of a host; the rest is a number.
+/// Limit of the addresses shown of a host.
 const ADDRESSES: usize = 3;
 
 /// Addresses of a host on an HTML page: a firewall may need all, but a page has an end.
 const HTML_ADDRESSES: usize = 64;
 
-/// The addresses of a host that has a name, and the proxy that it is reached through.
+/// Writes the addresses of a host that has a name, or the proxy that it is reached through.
 pub(super) fn addresses(group: &ConnectionGroup, limit: usize) -> String {
     let Some(destination) = group.destinations.first() else {
         return "-".to_owned();

@@ -14,7 +14,7 @@ use super::{
 pub(super) static LOOKUP: [Field<NameLookup>; 8] = [
     Field::<NameLookup>::new(
         "process",
-        "process that asked, where seen",
+        "process that asked, if known",
         |context, lookup| Value::process(context, lookup.asker),
     )
     .process()
@@ -50,11 +50,9 @@ pub(super) static LOOKUP: [Field<NameLookup>; 8] = [
     Field::<NameLookup>::new("rcode", "NOERROR, NXDOMAIN, SERVFAIL …", |_, lookup| {
         Value::text(&*lookup.rcode)
     }),
-    Field::<NameLookup>::new(
-        "addresses",
-        "addresses that it led to the first time",
-        |_, lookup| Value::Texts(lookup.addresses.iter().map(ToString::to_string).collect()),
-    )
+    Field::<NameLookup>::new("addresses", "addresses of the first answer", |_, lookup| {
+        Value::Texts(lookup.addresses.iter().map(ToString::to_string).collect())
+    })
     .column(6, "ANSWER", |_, lookup| {
         let answer: Vec<String> = lookup.addresses.iter().map(ToString::to_string).collect();
         match (&*lookup.rcode, answer.is_empty()) {

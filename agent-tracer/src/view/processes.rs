@@ -53,14 +53,12 @@ pub(super) static PROCESS: [Field<Process>; 15] = [
         let unit = process.unit.as_deref();
         unit.map_or(Value::Nothing, |unit| Value::Bytes(unit.into()))
     }),
-    Field::<Process>::new("tree", "tree that it belongs to", |_, process| {
+    Field::<Process>::new("tree", "tree of the process", |_, process| {
         Value::text(&*process.tree)
     }),
-    Field::<Process>::new(
-        "because",
-        "why it belongs to that tree",
-        |context, process| Value::text(because(context.model, process)),
-    ),
+    Field::<Process>::new("because", "reason for that tree", |context, process| {
+        Value::text(because(context.model, process))
+    }),
 ];
 
 /// Further fields of a process at the end of a trace.

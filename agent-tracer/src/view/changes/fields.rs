@@ -40,17 +40,15 @@ fn common<'c>() -> Vec<Field<Change<'c>>> {
         Field::<Change<'c>>::new("name", "name of what changed", |_, change| {
             Value::Bytes(change.what.as_slice().into())
         }),
-        Field::<Change<'c>>::new(
-            "detail",
-            "what else is known of it, in words",
-            |context, change| match words::detail(context.model, change) {
+        Field::<Change<'c>>::new("detail", "further facts in words", |context, change| {
+            match words::detail(context.model, change) {
                 detail if detail.is_empty() => Value::Nothing,
                 detail => Value::text(detail),
-            },
-        ),
+            }
+        }),
         Field::<Change<'c>>::new(
             "process",
-            "author of the change, where seen",
+            "author of the change, if known",
             |context, change| Value::process(context, change.author),
         )
         .process(),
@@ -58,33 +56,25 @@ fn common<'c>() -> Vec<Field<Change<'c>>> {
             let tree = change.tree(context.model);
             tree.map_or(Value::Nothing, Value::text)
         }),
-        Field::<Change<'c>>::new(
-            "because",
-            "why the author belongs to that tree",
-            |context, change| {
-                change.author.map_or(Value::Nothing, |author| {
-                    let author = context.model.process(author);
-                    Value::text(because(context.model, author))
-                })
-            },
-        ),
+        Field::<Change<'c>>::new("because", "reason for that tree", |context, change| {
+            change.author.map_or(Value::Nothing, |author| {
+                let author = context.model.process(author);
+                Value::text(because(context.model, author))
+            })
+        }),
         Field::<Change<'c>>::new(
             "inferred",
-            "whether the author was concluded",
+            "true if the author was inferred",
             |_, change| match change.author {
                 Some(_) => Value::Flag(change.is_inferred),
                 None => Value::Nothing,
             },
         ),
-        Field::<Change<'c>>::new(
-            "attention",
-            "why it deserves attention first",
-            |_, change| {
-                let reason = change.attention.as_ref();
-                reason.map_or(Value::Nothing, |reason| Value::Text(words::reason(reason)))
-            },
-        ),
-        Field::<Change<'c>>::new("first_of", "what it is the first of", |_, change| {
+        Field::<Change<'c>>::new("attention", "reason for attention", |_, change| {
+            let reason = change.attention.as_ref();
+            reason.map_or(Value::Nothing, |reason| Value::Text(words::reason(reason)))
+        }),
+        Field::<Change<'c>>::new("first_of", "group that it is the first of", |_, change| {
             change.first_of.as_ref().map_or(Value::Nothing, |first| {
                 let FirstOf { table, rules } = first;
                 let text = [table, format!(": {rules} rules").as_bytes()].concat();
@@ -122,7 +112,7 @@ fn of_differences<'c>() -> Vec<Field<Change<'c>>> {
         }),
         Field::<Change<'c>>::new(
             "before",
-            "what it was: a value, or the state of a file",
+            "value or state before",
             |context, change| match file(change) {
                 Some(file) => Value::state(context, file.before.as_ref()),
                 None => Value::known_bytes(entry(change).and_then(|entry| entry.before.as_deref())),
@@ -130,7 +120,7 @@ fn of_differences<'c>() -> Vec<Field<Change<'c>>> {
         ),
         Field::<Change<'c>>::new(
             "after",
-            "what it is, likewise",
+            "value or state after",
             |context, change| match file(change) {
                 Some(file) => Value::state(context, file.after.as_ref()),
                 None => Value::known_bytes(entry(change).and_then(|entry| entry.after.as_deref())),

@@ -83,7 +83,7 @@ struct WithinFields<'c>(std::marker::PhantomData<&'c ()>);
 
 impl<'c> WithinFields<'c> {
     const ALL: [Field<Within<'c>>; 6] = [
-        Field::<Within<'c>>::new("attention", "why it deserves attention", |_, within| {
+        Field::<Within<'c>>::new("attention", "reason for attention", |_, within| {
             Value::Text(words::reason(&within.reason))
         }),
         Field::<Within<'c>>::new("path", "path of the file", |_, within| {

@@ -53,12 +53,12 @@ pub(super) fn fields<'c>() -> Vec<Field<Change<'c>>> {
         ),
         Field::<Change<'c>>::new(
             "trees",
-            "destination: trees of the processes",
+            "destination: trees of the owners",
             |context, change| of_group(change, context, groups::trees),
         ),
         Field::<Change<'c>>::new(
             "processes",
-            "destination: processes that asked",
+            "destination: owners of the connections",
             |context, change| of_group(change, context, groups::processes),
         ),
         Field::<Change<'c>>::new(
@@ -68,7 +68,7 @@ pub(super) fn fields<'c>() -> Vec<Field<Change<'c>>> {
         ),
         Field::<Change<'c>>::new(
             "outcomes",
-            "destination: number of them by state",
+            "destination: number of connections by state",
             |context, change| of_group(change, context, groups::outcomes_of),
         ),
         Field::<Change<'c>>::new(

@@ -26,7 +26,7 @@ pub(super) fn fields<'c>() -> Vec<Field<Change<'c>>> {
         ),
         Field::<Change<'c>>::new(
             "from",
-            "download: connections that it came by",
+            "download: connections that it came through",
             |context, change| {
                 let Some(downloaded) = downloaded(change) else {
                     return Value::Nothing;

@@ -19,7 +19,7 @@ pub(super) fn fields<'c>() -> Vec<Field<Change<'c>>> {
             "service: state of the unit after",
             |_, change| active(change, |active| &active.after),
         ),
-        Field::<Change<'c>>::new("enabled", "service: whether links start it", |_, change| {
+        Field::<Change<'c>>::new("enabled", "service: true if links start it", |_, change| {
             let enabled = unit(change).and_then(|unit| unit.enabled);
             enabled.map_or(Value::Nothing, |(enabled, _)| Value::Flag(enabled))
         }),
