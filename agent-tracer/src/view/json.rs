@@ -40,7 +40,7 @@ pub fn gap_json(model: &Model, gap: &Gap) -> String {
         event: "gap",
         events_missing: gap.events_missing,
         offset: gap.offset,
-        reason: &gap.reason,
+        reason: gap.reason,
         resumed_at: gap.resumed_at,
     };
     to_row(model, &row, false)

@@ -100,12 +100,10 @@ macro_rules! fields_of_kinds {
 
         /// Describes the fields of every kind that has any, by its name.
         fn kinds() -> Vec<(&'static str, Vec<Documented>)> {
-            let mut kinds = Vec::new();
-            $($(kinds.push((
+            vec![$($((
                 EventKind::$kind(Default::default()).name(),
                 documented(&refs(&$fields)),
-            ));)?)*
-            kinds
+            ),)?)*]
         }
     };
 }
