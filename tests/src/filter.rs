@@ -319,7 +319,7 @@ fn what_matches_nothing_says_so() {
         let answer = scene.trace.read(verb, ["--tree", "omi"]).success();
         assert_eq!(answer.text(), "");
         let expected =
-            format!("no {what} matches the filters\nhint: trees of this trace: command, ");
+            format!("no {what} matches the filters\n        hint: trees of this trace: command, ");
         assert!(
             answer.messages().contains(&expected),
             "{}",

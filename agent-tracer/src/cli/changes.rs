@@ -54,12 +54,13 @@ Fields of --format jsonl, in this order; fields without a value are left out:
   module, firewall   before and after, empty: it was there")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    reading: Reading<TableFormat>,
-    #[command(flatten)]
     header: HeaderOption,
     /// Show every file by itself, not summed up by directory
     #[arg(long)]
     all: bool,
+    // Last, since its heading covers all options that follow.
+    #[command(flatten)]
+    reading: Reading<TableFormat>,
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {

@@ -31,8 +31,6 @@ Examples:
   tracer connections FILE --format jsonl | jq -r .remote | sort | uniq -c")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    reading: Reading<TableFormat>,
-    #[command(flatten)]
     header: HeaderOption,
     /// Sum up connections by destination, as a firewall has to allow them, or by owner
     #[arg(long, value_enum)]
@@ -46,6 +44,9 @@ pub(super) struct Arguments {
     /// Show lookups of host names instead, with answers
     #[arg(long, conflicts_with_all = ["by", "listening"])]
     lookups: bool,
+    // Last, since its heading covers all options that follow.
+    #[command(flatten)]
+    reading: Reading<TableFormat>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

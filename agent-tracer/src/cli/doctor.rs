@@ -23,7 +23,7 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum DoctorFormat {
-    /// Text, cut to the width of the terminal.
+    /// Text, wrapped at the width of the terminal.
     Text,
     /// One JSON object.
     Json,

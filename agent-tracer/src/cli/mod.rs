@@ -217,8 +217,8 @@ fn nothing_matches(what: &str, model: &Model, selection: &Selection) {
         .into_iter()
         .map(|tree| view::text(tree.as_bytes()))
         .collect();
-    output::note(&format!(
-        "tracer: no {what} matches the filters\nhint: trees of this trace: {}",
+    complain(&format!(
+        "no {what} matches the filters\nhint: trees of this trace: {}",
         trees.join(", ")
     ));
 }

@@ -45,13 +45,14 @@ Exit status: 0; 1 if the file cannot be read; 2 for usage; 3 if the trace is dam
 or differs from --verify; 4 if anything is missing from it, with --strict.")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    reading: Reading,
-    #[command(flatten)]
     header: HeaderOption,
     /// First compare the trace with this SHA-256, or with the one in a file of sha256sum, and show
     /// nothing if they differ
     #[arg(long, value_name = "SHA256|FILE")]
     verify: Option<OsString>,
+    // Last, since its heading covers all options that follow.
+    #[command(flatten)]
+    reading: Reading,
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {

@@ -51,7 +51,7 @@ pub(super) fn how_to_get_one() -> String {
     let place = of_user().unwrap_or_else(|| Path::new(OF_MACHINE[0]).join(NAME));
     let urls = published().first().map_or("", |list| &list.url);
     format!(
-        "cannot name other than fixed addresses: there is no tag file\n\
+        "cannot name the clouds of addresses: there is no tag file\n\
          hint: save the file from {urls} as {}; `tracer tags --help` lists others",
         place.display()
     )

@@ -24,9 +24,10 @@ Examples:
 A filter on events shows the processes of matching events.")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    reading: Reading<TableFormat>,
-    #[command(flatten)]
     header: HeaderOption,
+    // Last, since its heading covers all options that follow.
+    #[command(flatten)]
+    reading: Reading<TableFormat>,
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
