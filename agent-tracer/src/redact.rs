@@ -1,5 +1,5 @@
-//! Masks the secrets of traced programs, and whatever repeats them, before any byte reaches the disk. Refuses to judge
-//! what only looks unusual: a path, a port, a long word or a workspace id is evidence and stays.
+//! Masks the secrets of traced programs, and all repetitions of them, before any byte reaches the
+//! disk. Text that only looks unusual is evidence and stays: a path, a port, a long word.
 
 mod field;
 #[cfg(test)]
@@ -27,24 +27,26 @@ use memory::Memory;
 pub use memory::SHORTEST_GIVEN as SHORTEST_VALUE;
 pub use rules::{SecretRules, SecretsError};
 
-/// What a mask begins with; its number and [`MARK_CLOSE`] follow.
+/// The beginning of a mask; its number and [`MARK_CLOSE`] follow.
 const MARK_OPEN: &[u8] = "‹secret ".as_bytes();
 const MARK_CLOSE: &[u8] = "›".as_bytes();
 
-/// Masking one secret may uncover the edges of another (a key glued to a password), so rules and memory alternate until
-/// nothing changes. Each round masks at least one more byte; two rounds settle everything seen in the field.
+/// Limit of the rounds. Masking one secret may uncover another, such as a key glued to a password,
+/// so rules and memory alternate until nothing changes. Two rounds suffice for all known command
+/// lines.
 const ROUNDS: usize = 4;
 
-/// Masks secrets as `‹secret 1›`, `‹secret 2›`, …: the same value has the same number for as long as the `Redactor`
-/// lives, which should be one recording.
+/// Masks secrets as `‹secret 1›`, `‹secret 2›`, … The same value has the same number throughout a
+/// recording.
 ///
-/// A masked value of at least 6 bytes is remembered and masked wherever it recurs. Three kinds of value are masked only
-/// where a rule applies, because masking their recurrences would shred innocent text: values under 6 bytes; plain words
-/// and paths (`--token install`, `-s status`); values of one repeated byte (`******`).
+/// A masked value of at least 6 bytes is remembered, and masked wherever it recurs. Three kinds of
+/// values are masked only where a rule applies, because they also occur in harmless text: values
+/// under 6 bytes; plain words and paths (`--token install`, `-s status`); values of one repeated
+/// byte (`******`).
 ///
-/// Memory is bounded: 4,096 values or 1 MiB. Past that the oldest are kept, because the keys of an install stand in its
-/// first command lines and a later flood must not drive them out; further secrets are still masked where a rule applies,
-/// all as `‹secret 4097›`.
+/// Memory is bounded: 4,096 values or 1 MiB. The oldest values are kept, because the first command
+/// lines of an install have its keys. Further secrets are masked where a rule applies, all as
+/// `‹secret 4097›`.
 #[derive(Debug)]
 pub struct Redactor {
     memory: Memory,
@@ -59,14 +61,14 @@ impl Default for Redactor {
     }
 }
 
-/// Whether a masked value is looked for elsewhere.
+/// The places where a masked value is masked again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Keep {
     /// Masked here only.
     Here,
     /// Masked wherever it recurs.
     Everywhere,
-    /// The same, however short or plain: the user said so.
+    /// Masked wherever it recurs, however short or plain: the user gave it.
     Given,
 }
 
@@ -75,7 +77,7 @@ enum Keep {
 struct Find {
     at: Range<usize>,
     keep: Keep,
-    /// The same secret as others will spell it: without percent escapes, without the quotes of a shell.
+    /// Another spelling of the secret: without percent escapes or quotes of a shell.
     also: Option<Vec<u8>>,
 }
 
@@ -90,13 +92,13 @@ impl Find {
 }
 
 impl Redactor {
-    /// A redactor that remembers nothing yet.
+    /// Makes a redactor that remembers nothing yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A redactor with rules of the user's, and values that are secret wherever they stand.
+    /// Makes a redactor with the user's rules, and with values that are secret everywhere.
     #[must_use]
     pub fn with(rules: Arc<SecretRules>, values: &[Vec<u8>]) -> Self {
         let mut memory = Memory::default();
@@ -111,7 +113,7 @@ impl Redactor {
         }
     }
 
-    /// A redactor that masks nothing.
+    /// Makes a redactor that masks nothing.
     #[must_use]
     pub fn off() -> Self {
         Self {
@@ -120,14 +122,14 @@ impl Redactor {
         }
     }
 
-    /// Whether it masks nothing.
+    /// Returns true if it masks nothing.
     #[must_use]
     pub fn is_off(&self) -> bool {
         self.is_off
     }
 
-    /// Masks the secrets of one command line in place; returns true when something was masked. The number of elements
-    /// and their order never change.
+    /// Masks the secrets of a command line in place. Returns true if it masked any. Number and
+    /// order of the elements stay.
     pub fn argv(&mut self, argv: &mut [Vec<u8>]) -> bool {
         if self.is_off {
             return false;
@@ -157,7 +159,7 @@ impl Redactor {
                 });
                 changed |= self.mask(element, here);
             }
-            // Only now: a secret may recur in an element before the one that gave it away.
+            // This comes last: a secret may recur before the element where a rule finds it.
             for element in argv.iter_mut() {
                 changed |= self.recall(element);
             }
@@ -169,8 +171,8 @@ impl Redactor {
         any
     }
 
-    /// Masks remembered values and self-evident patterns in any other byte string: file names, working directories,
-    /// comm, log text. Returns true when something was masked.
+    /// Masks remembered values and patterns in any other byte string, such as a path or a log.
+    /// Returns true if it masked any.
     pub fn bytes(&mut self, text: &mut Vec<u8>) -> bool {
         if self.is_off {
             return false;
@@ -195,13 +197,13 @@ impl Redactor {
         any
     }
 
-    /// How many distinct secrets were seen; a lower bound once past the limit of what is remembered.
+    /// Returns the number of distinct secrets, or a lower bound beyond the limit of the memory.
     #[must_use]
     pub fn count(&self) -> usize {
         self.memory.count()
     }
 
-    /// Learns and masks what the rules found.
+    /// Remembers and masks the secrets that rules found.
     fn mask(&mut self, text: &mut Vec<u8>, mut finds: Vec<Find>) -> bool {
         if finds.is_empty() {
             return false;
@@ -241,7 +243,7 @@ impl Redactor {
         replace(text, &pieces)
     }
 
-    /// Masks what is remembered.
+    /// Masks remembered values.
     fn recall(&mut self, text: &mut Vec<u8>) -> bool {
         let hits = self.memory.recall(text);
         if hits.is_empty() {
@@ -251,7 +253,7 @@ impl Redactor {
         let mut pieces: Vec<(Range<usize>, u32)> = Vec::new();
         let mut longest = 0;
         for (at, number) in hits {
-            // The password may well be the word "secret".
+            // A password may be the word "secret".
             if overlaps(&at, &marks) {
                 continue;
             }
@@ -273,14 +275,14 @@ impl Redactor {
     }
 }
 
-/// Where `text` is masked already.
+/// Returns the masks in `text`.
 fn marks(text: &[u8]) -> Vec<Range<usize>> {
     memchr::memmem::find_iter(text, MARK_OPEN)
         .filter_map(|start| mark_at(text, start).map(|end| start..end))
         .collect()
 }
 
-/// The end of the mask that begins at `start`, if one does.
+/// Returns the end of the mask that begins at `start`, if there is one.
 fn mark_at(text: &[u8], start: usize) -> Option<usize> {
     let rest = text.get(start..)?.strip_prefix(MARK_OPEN)?;
     let digits = rest
@@ -292,7 +294,7 @@ fn mark_at(text: &[u8], start: usize) -> Option<usize> {
     (digits > 0 && closed).then_some(start + MARK_OPEN.len() + digits + MARK_CLOSE.len())
 }
 
-/// The marks that touch `at`, by binary search: hostile text has thousands of both.
+/// Returns the masks that overlap `at`, by binary search: hostile text has thousands.
 fn touching<'a>(at: &Range<usize>, marks: &'a [Range<usize>]) -> &'a [Range<usize>] {
     let from = marks.partition_point(|mark| mark.end <= at.start);
     let rest = marks.get(from..).unwrap_or_default();
@@ -304,7 +306,7 @@ fn overlaps(at: &Range<usize>, marks: &[Range<usize>]) -> bool {
     !touching(at, marks).is_empty()
 }
 
-/// What is left of `at` between the masks.
+/// Returns the parts of `at` between masks.
 fn subtract(at: Range<usize>, marks: &[Range<usize>]) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
     let mut start = at.start;
@@ -320,7 +322,7 @@ fn subtract(at: Range<usize>, marks: &[Range<usize>]) -> Vec<Range<usize>> {
     parts
 }
 
-/// Puts masks in place of `pieces`, which are sorted and disjoint.
+/// Replaces `pieces`, which are sorted and disjoint, with masks.
 fn replace(text: &mut Vec<u8>, pieces: &[(Range<usize>, u32)]) -> bool {
     if pieces.is_empty() {
         return false;

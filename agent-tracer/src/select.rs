@@ -1,10 +1,8 @@
-//! Filters of the reading commands: which processes, connections and events are wanted. They
-//! look at the model and change nothing in it.
+//! Filters of the reading commands: they select processes, connections and events.
 //!
-//! A condition on a process (name, tree, pid, user) holds for its whole life: what it was ever
-//! called counts, and the tree that it ended up in. So the whole trace has been read once before
-//! the first event is shown. The other conditions are on single events; a process or connection
-//! is wanted when one of its own events is.
+//! A condition on a process (name, tree, pid, user) holds for its whole life: all its names count,
+//! and the last tree. So the whole trace is read once before the first event is shown. Other
+//! conditions are on single events; a process or connection is selected with one of its events.
 
 use std::{
     collections::HashSet,
@@ -31,13 +29,12 @@ pub enum Phase {
     After,
 }
 
-/// Remote ends that are wanted.
+/// Remote ends of a condition.
 #[derive(Clone, Debug)]
 pub enum Remote {
     /// Addresses of a network; a single address is one too.
     Network(IpNet),
-    /// What `ADDRESS` or `ADDRESS:PORT`, written out, the name of a tag of it, or a host name that it goes by, with or
-    /// without the port, looks like.
+    /// Matches of a glob: ADDRESS, ADDRESS:PORT, a service tag, or a host with or without port.
     Written(Glob),
 }
 
@@ -46,7 +43,7 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// What is wrong with the glob.
+    /// The glob is malformed.
     pub fn parse(text: &str) -> Result<Remote, String> {
         if let Ok(network) = text.parse::<IpNet>() {
             return Ok(Remote::Network(network));
@@ -92,19 +89,18 @@ fn is_written(glob: &Glob, model: &Model, remote: SocketAddr) -> bool {
             .any(|tag| glob.matches(tag.name.as_bytes()))
 }
 
-/// What was asked for. Of several values of one condition any one is enough; of several
-/// conditions all must hold.
+/// The conditions of a filter. All conditions must hold; one value of each is enough.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Any name that the process ever had.
+    /// Names of the process, at any time.
     pub process: Vec<Glob>,
-    /// The tree it ended up in.
+    /// Its last tree.
     pub tree: Vec<String>,
     /// Its process id.
     pub pid: Vec<u32>,
-    /// A user it ever ran as, by name or number.
+    /// Users that it ran as, by name or number.
     pub user: Vec<String>,
-    /// Take descendants of such processes too.
+    /// True if descendants of such processes are selected, too.
     pub descendants: bool,
     /// Names of event kinds.
     pub event: Vec<String>,
@@ -119,12 +115,12 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether nothing was asked for.
+    /// Returns true if there is no condition.
     pub fn is_empty(&self) -> bool {
         !self.asks_for_processes() && !self.asks_for_events()
     }
 
-    /// Whether the whole trace must have been read before the first event can be judged.
+    /// Returns true if the whole trace must be read before the first event can be judged.
     pub fn asks_for_processes(&self) -> bool {
         !(self.process.is_empty()
             && self.tree.is_empty()
@@ -140,8 +136,8 @@ impl Filter {
             || self.phase.is_some()
     }
 
-    /// Whether an event meets the conditions on events. The model has just taken it in; `start_ns`
-    /// is the start of the recording.
+    /// Returns true if an event, just applied to the model, meets the conditions on events.
+    /// `start_ns` is the start of the recording.
     pub fn wants_event(&self, model: &Model, start_ns: u64, event: &Event) -> bool {
         let since_start = event.boot_ns.saturating_sub(start_ns);
         (self.event.is_empty() || self.event.iter().any(|kind| kind == event.kind.name()))
@@ -200,7 +196,7 @@ fn phase_of(model: &Model) -> Option<Phase> {
     }
 }
 
-/// Notes, while a trace is read, whose events were wanted.
+/// Marks the owners of matching events while a trace is read.
 #[derive(Debug, Default)]
 pub struct Marks {
     processes: Vec<bool>,
@@ -210,13 +206,13 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// Looks at an event that the model has just taken in.
+    /// Notes an event that was just applied to the model.
     pub fn note(&mut self, filter: &Filter, model: &Model, start_ns: u64, event: &Event) {
         if !filter.asks_for_events() {
             return;
         }
         let is_wanted = filter.wants_event(model, start_ns, event);
-        // Those that came of this event.
+        // The entries that this event added.
         self.unit_transitions
             .resize(model.unit_transitions().len(), is_wanted);
         if !is_wanted {
@@ -233,7 +229,7 @@ impl Marks {
             .connections()
             .filter_map(|id| model.connection(id))
         {
-            // One event may tell of several, of which only some are wanted.
+            // Only some of the connections of an event may be selected.
             if filter.wants_remote_of(model, connection) {
                 mark(&mut self.connections, connection.position());
                 mark(&mut self.processes, connection.owner.position());
@@ -249,18 +245,18 @@ fn mark(marks: &mut Vec<bool>, position: usize) {
     marks[position] = true;
 }
 
-/// What of a whole trace is wanted.
+/// The part of a trace that a filter selects.
 pub struct Selection {
     filter: Filter,
     marks: Marks,
-    /// By position; nothing where every process is wanted.
+    /// True for each selected process, by position; none if all are selected.
     processes: Option<Vec<bool>>,
-    /// Those that wanted processes were in, where not every process is wanted.
+    /// Units of the selected processes; empty if all are selected.
     units: HashSet<Arc<[u8]>>,
 }
 
 impl Selection {
-    /// Judges the processes by their whole lives.
+    /// Applies a filter to the processes of a whole trace.
     pub fn new(filter: Filter, marks: Marks, model: &Model) -> Selection {
         let processes = filter.asks_for_processes().then(|| {
             let mut wanted: Vec<bool> = model
@@ -287,7 +283,7 @@ impl Selection {
         }
     }
 
-    /// Whether an event is to be shown. The model has just taken it in.
+    /// Returns true if an event, just applied to the model, is shown.
     pub fn shows_event(&self, model: &Model, start_ns: u64, event: &Event) -> bool {
         if !self.filter.wants_event(model, start_ns, event) {
             return false;
@@ -304,34 +300,34 @@ impl Selection {
             || parent.is_some_and(|parent| self.is_of_wanted_process(parent))
     }
 
-    /// Whether a process is to be shown.
+    /// Returns true if a process is shown.
     pub fn shows_process(&self, index: ProcessIndex) -> bool {
         self.is_of_wanted_process(index)
             && (!self.filter.asks_for_events()
                 || is_marked(&self.marks.processes, index.position()))
     }
 
-    /// Whether a connection is to be shown.
+    /// Returns true if a connection is shown.
     pub fn shows_connection(&self, connection: &Connection) -> bool {
         self.is_of_wanted_process(connection.owner)
             && (!self.filter.asks_for_events()
                 || is_marked(&self.marks.connections, connection.position()))
     }
 
-    /// Whether a listener is to be shown.
+    /// Returns true if a listener is shown.
     pub fn shows_listener(&self, listener: &Listener) -> bool {
         self.is_of_wanted_process(listener.owner)
             && (!self.filter.asks_for_events()
                 || is_marked(&self.marks.listeners, listener.position()))
     }
 
-    /// Whether a listener is to be shown that others may reach: no end of a client.
+    /// Returns true if a listener is shown and is not the socket of a client.
     pub fn shows_server(&self, listener: &Listener) -> bool {
         self.shows_listener(listener) && !listener.is_of_client()
     }
 
-    /// Whether a download is to be shown: one in which a wanted process had a part, whoever that is of those who wrote,
-    /// carried and executed it. Where remote ends were asked for, it came from one of them.
+    /// Returns true if a download is shown: a selected process wrote, carried or executed it. With
+    /// a condition on remote ends, it came from one of them.
     pub fn shows_download(&self, download: &Download) -> bool {
         let parties = [download.writer, download.runner];
         let mut parties = parties.into_iter().chain(download.carrier);
@@ -343,7 +339,7 @@ impl Selection {
             && from.any(|position| is_marked(&self.marks.connections, *position))
     }
 
-    /// Whether a lookup is to be shown: one of a process that is.
+    /// Returns true if the process of a lookup is shown.
     pub fn shows_lookup(&self, lookup: &NameLookup) -> bool {
         match lookup.asker {
             Some(asker) => self.shows_process(asker),
@@ -351,8 +347,8 @@ impl Selection {
         }
     }
 
-    /// Whether the start or end of a unit is to be shown, by its place in the list of them: one that a wanted process asked
-    /// for, or was in.
+    /// Returns true if the start or end of a unit is shown, given its position: a selected process
+    /// requested it, or ran in the unit.
     pub fn shows_unit_transition(&self, position: usize, transition: &UnitTransition) -> bool {
         let request = transition.request.as_ref();
         let is_of_wanted = self.processes.is_none()
@@ -362,12 +358,12 @@ impl Selection {
             && (!self.filter.asks_for_events() || is_marked(&self.marks.unit_transitions, position))
     }
 
-    /// Whether anything was asked for.
+    /// Returns true if nothing is left out.
     pub fn is_everything(&self) -> bool {
         self.filter.is_empty()
     }
 
-    /// Whether particular processes were asked for.
+    /// Returns true if there is a condition on processes.
     pub fn asks_for_processes(&self) -> bool {
         self.processes.is_some()
     }
@@ -383,8 +379,8 @@ fn is_marked(marks: &[bool], position: usize) -> bool {
     marks.get(position).copied().unwrap_or(false)
 }
 
-/// One pass in the order of becoming known is not enough: a snapshot lists by pid, and a parent's
-/// can be the higher one.
+/// Adds the descendants of selected processes. One pass is not enough: a snapshot is sorted by
+/// pid, and a parent may have the higher one.
 fn add_descendants(model: &Model, wanted: &mut [bool]) {
     let mut changed = true;
     while changed {

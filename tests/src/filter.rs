@@ -318,7 +318,8 @@ fn what_matches_nothing_says_so() {
     ] {
         let answer = scene.trace.read(verb, ["--tree", "omi"]).success();
         assert_eq!(answer.text(), "");
-        let expected = format!("no {what} matches; the trees of this trace are: command, ");
+        let expected =
+            format!("no {what} matches the filters\n        hint: trees of this trace: command, ");
         assert!(
             answer.messages().contains(&expected),
             "{}",

@@ -54,7 +54,7 @@ fn live_lines_are_the_lines_of_replay() {
             .ended
             .messages()
             .split_inclusive('\n')
-            .filter(|line| !line.starts_with("tracer: looking at "))
+            .filter(|line| !line.starts_with("tracer: scanning "))
             .filter(|line| !line.starts_with("tracer: the command has ended"))
             .collect();
         let lines = replayed.text().lines().count();

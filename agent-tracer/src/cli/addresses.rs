@@ -1,5 +1,4 @@
-//! Addresses as they are typed or piped: from arguments, or one a line. A line that holds none is told by its number, and
-//! no line is so long that it takes much memory.
+//! Reads addresses from arguments, or from stdin, one a line. Long lines take little memory.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Stdin},
@@ -7,10 +6,10 @@ use std::{
     str::FromStr,
 };
 
-/// Much longer than any address.
+/// Limit of the bytes of a line, far above any address.
 const LINE_LIMIT: u64 = 256;
 
-/// An address, and the port where there is one: what `connections` shows can be asked for as it is.
+/// An address with or without a port, as `connections` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Address {
     pub(super) address: IpAddr,
@@ -38,7 +37,7 @@ impl FromStr for Address {
     }
 }
 
-/// What is asked for on the command line: an address, or `-` for those on stdin.
+/// An argument of `tracer tags`: an address, or `-` for those on stdin.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Asked {
     Address(Address),
@@ -56,13 +55,13 @@ impl FromStr for Asked {
     }
 }
 
-/// A line without an address.
+/// A line that is not an address.
 pub(super) struct BadLine {
     pub(super) number: u64,
     pub(super) text: String,
 }
 
-/// The addresses on stdin.
+/// Addresses on stdin.
 pub(super) struct Piped {
     reader: BufReader<Stdin>,
     number: u64,
@@ -78,12 +77,12 @@ impl Piped {
         }
     }
 
-    /// Whether the next one may have to be waited for.
+    /// Returns true if the next address may have to be waited for.
     pub(super) fn may_wait(&self) -> bool {
         self.reader.buffer().is_empty()
     }
 
-    /// The next one, without empty lines; none at the end.
+    /// Returns the next address, or none at the end; skips empty lines.
     pub(super) fn next(&mut self) -> io::Result<Option<Result<Address, BadLine>>> {
         loop {
             self.line.clear();

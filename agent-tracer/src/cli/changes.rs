@@ -1,10 +1,9 @@
-//! `tracer changes`: what is different on the machine, and who did it.
+//! `tracer changes`: changes on the machine, with their authors.
 
 use std::process::ExitCode;
 
 use agent_tracer::{
     findings::{ShownChanges, shown_changes},
-    model::SYSTEM,
     view::{self, List},
 };
 
@@ -16,7 +15,7 @@ use super::{
     replay::{header_line, read_whole},
 };
 
-/// Show what is new, changed and gone on the machine since the recording began, with who did it
+/// Show what is new, changed or gone on the machine since the recording began, with authors
 #[derive(clap::Args)]
 #[command(after_help = "\
 Shows services, processes that still run, listeners, destinations, users, groups, packages,
@@ -36,7 +35,7 @@ ran the file, a service by the process that enabled it or asked for it. --remote
 downloads from there, and changes by processes that connected there. A change with an unknown author
 is shown only without filters.
 
-Fields of --format jsonl, in this order, each where there is something to say:
+Fields of --format jsonl, in this order; fields without a value are left out:
   kind action name detail process tree because inferred attention first_of within
       of every change; within has attention, path, process, inferred, before, after
   service      file, before and after (enabled, disabled, masked …), active_before and
@@ -55,12 +54,13 @@ Fields of --format jsonl, in this order, each where there is something to say:
   module, firewall   before and after, empty: it was there")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    reading: Reading<TableFormat>,
-    #[command(flatten)]
     header: HeaderOption,
-    /// Show each file by itself, in place of directories
+    /// Show every file by itself, not summed up by directory
     #[arg(long)]
     all: bool,
+    // Last, since its heading covers all options that follow.
+    #[command(flatten)]
+    reading: Reading<TableFormat>,
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -78,7 +78,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         of_system,
         without_author,
     } = shown_changes(model, &selection, arguments.all);
-    let page = arguments.reading.paper().page(replayed.clock());
+    let page = arguments.reading.terminal().page(replayed.clock());
     let list = List {
         form: (*format).into(),
         page: &page,
@@ -91,17 +91,13 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     list.changes(&shown, &mut |line| lines.line(line))?;
     lines.finish()?;
     if of_system > 0 {
-        output::note(&format!(
-            "{of_system} changes that the system itself made are not shown (--tree {SYSTEM} shows them)"
-        ));
+        output::note(&view::hidden_of_system(of_system, "changes "));
     }
     if without_author > 0 {
-        output::note(&format!(
-            "{without_author} changes with an unknown author are not shown (they are without filters)"
-        ));
+        output::note(&view::hidden_without_author(without_author, "changes "));
     }
     if let Some(why) = view::why_not_compared(model) {
-        output::note(&format!("{why}: what changed is not known"));
+        output::note(&format!("{why}: changes are unknown"));
     }
     if let Some(looked_at) = view::looked_at(model) {
         output::note(&looked_at);

@@ -1,10 +1,10 @@
-//! `tracer completions`: what a shell needs to complete the command line.
+//! `tracer completions`: scripts that let a shell complete the command line.
 
 use std::{io::Write, process::ExitCode};
 
 use clap_complete::Shell;
 
-/// Print the completions for a shell
+/// Print a script that lets a shell complete the command line
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -12,7 +12,7 @@ Examples:
   tracer completions zsh > \"${fpath[1]}/_tracer\"
   tracer completions fish > ~/.config/fish/completions/tracer.fish")]
 pub(super) struct Arguments {
-    /// The shell
+    /// Shell to print the script for
     #[arg(value_enum)]
     shell: Shell,
 }

@@ -1,9 +1,9 @@
-//! `tracer connections`: who talked to whom.
+//! `tracer connections`: connections, listeners and lookups.
 
 use std::process::ExitCode;
 
 use agent_tracer::{
-    findings::{By, groups},
+    findings::{By, Picture, groups},
     view::List,
 };
 use clap::ValueEnum;
@@ -16,7 +16,7 @@ use super::{
     replay::{header_line, read_whole},
 };
 
-/// Show the connections of a trace, one a row, with owner, outcome and bytes
+/// Show the connections of a trace, one per row, with owner, outcome and bytes
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -31,21 +31,22 @@ Examples:
   tracer connections FILE --format jsonl | jq -r .remote | sort | uniq -c")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    reading: Reading<TableFormat>,
-    #[command(flatten)]
     header: HeaderOption,
-    /// Sum them up: by where they go, which is what a firewall has to allow, or by who asked for them
+    /// Sum up connections by destination, as a firewall has to allow them, or by owner
     #[arg(long, value_enum)]
     by: Option<Key>,
-    /// Show listeners instead: TCP sockets that listen, and UDP sockets with a port of their own
+    /// Show listeners instead: TCP sockets that listen, and UDP sockets bound to a port
     ///
     /// UDP sockets of clients are left out: the kernel chose their port, and only peers that they
-    /// had written to answered.
+    /// wrote to answered.
     #[arg(long, conflicts_with = "by")]
     listening: bool,
-    /// Show lookups of host names instead, with their answers
+    /// Show lookups of host names instead, with answers
     #[arg(long, conflicts_with_all = ["by", "listening"])]
     lookups: bool,
+    // Last, since its heading covers all options that follow.
+    #[command(flatten)]
+    reading: Reading<TableFormat>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -64,7 +65,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let header = arguments.header.is_wanted(*format == TableFormat::Jsonl)?;
     let (replayed, selection) = read_whole(&arguments.reading)?;
     let model = &replayed.model;
-    let page = arguments.reading.paper().page(replayed.clock());
+    let page = arguments.reading.terminal().page(replayed.clock());
     let list = List {
         form: (*format).into(),
         page: &page,
@@ -75,17 +76,15 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         lines.line(&header_line(&replayed))?;
     }
     let sink = &mut |line: &str| lines.line(line);
+    let picture = Picture::of(model, &selection);
     let (what, has_rows) = if arguments.listening {
-        let wanted = model.listeners().iter();
-        let wanted = wanted.filter(|listener| selection.shows_server(listener));
-        ("listener", list.listeners(wanted, sink)?)
+        let listeners = picture.listeners.into_iter();
+        ("listener", list.listeners(listeners, sink)?)
     } else if arguments.lookups {
-        let wanted = model.lookups();
-        let wanted = wanted.filter(|lookup| selection.shows_lookup(lookup));
-        ("lookup", list.lookups(wanted, sink)?)
+        let lookups = picture.lookups.into_iter();
+        ("lookup", list.lookups(lookups, sink)?)
     } else {
-        let wanted = model.connections().iter();
-        let wanted = wanted.filter(|connection| selection.shows_connection(connection));
+        let wanted = picture.connections.into_iter();
         let has_rows = match arguments.by.map(By::from) {
             None => list.connections(wanted, sink)?,
             Some(by) => list.groups(by, &groups(by, wanted), sink)?,

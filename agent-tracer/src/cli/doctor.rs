@@ -1,29 +1,31 @@
-//! `tracer doctor`: what this kernel and these privileges offer.
+//! `tracer doctor`: facts that can be recorded with this kernel and these privileges.
 
 use std::process::ExitCode;
 
 use agent_tracer::{capture::Checkup, view};
 use clap::ValueEnum;
 
-use super::output::{Lines, Paper, Time};
+use super::output::{Lines, Terminal, Time};
 
-/// Say what can be recorded here, with which hooks, and what to do about what is missing
+/// List the facts that can be recorded here, the hooks for them, and remedies for missing ones
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   sudo tracer doctor
   sudo tracer doctor --format json | jq '.facts[] | select(.hook == null)'
 
-Exit status: 0 when a recording is possible, 1 when not.")]
+Exit status: 0 if a recording is possible, 1 if not.")]
 pub(super) struct Arguments {
-    /// Text to be read, or one JSON object
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
-    format: Form,
+    format: DoctorFormat,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Form {
+enum DoctorFormat {
+    /// Text, wrapped at the width of the terminal.
     Text,
+    /// One JSON object.
     Json,
 }
 
@@ -31,10 +33,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let checkup = Checkup::take();
     let mut lines = Lines::new();
     match arguments.format {
-        Form::Json => lines.line(&view::checkup_json(&checkup))?,
-        Form::Text => {
-            let paper = Paper::stdout(Time::Relative);
-            for line in view::checkup(&paper.page(view::Clock::default()), &checkup) {
+        DoctorFormat::Json => lines.line(&view::checkup_json(&checkup))?,
+        DoctorFormat::Text => {
+            let terminal = Terminal::stdout(Time::Relative);
+            for line in view::checkup(&terminal.page(view::Clock::default()), &checkup) {
                 lines.line(&line)?;
             }
         }

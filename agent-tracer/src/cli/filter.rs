@@ -1,4 +1,4 @@
-//! The filters and options that all reading commands have.
+//! Declares the filters and options that all reading commands have.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -10,44 +10,44 @@ use agent_tracer::{
 use clap::{ValueEnum, builder::PossibleValuesParser};
 use jiff::SignedDuration;
 
-use super::output::{Format, Paper, Time};
+use super::output::{Format, Terminal, Time};
 
-/// What to read, and how to show it; in which forms is the command's own matter.
+/// The trace to read, and the style of the output. Each command has its own formats.
 #[derive(clap::Args)]
 pub(super) struct Reading<F = Format>
 where
     F: ValueEnum + Send + Sync + 'static,
 {
-    /// The trace
+    /// Trace to read
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
-    /// Lines to be read, or one JSON object a line
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     pub(super) format: F,
-    /// Times since the start of the recording, or UTC
+    /// Style of times in text
     #[arg(long, value_enum, default_value = "relative")]
     pub(super) time: Time,
-    /// Exit with status 4 when anything is missing from the trace
+    /// Exit with status 4 if anything is missing from the trace
     #[arg(long)]
     pub(super) strict: bool,
     #[command(flatten)]
     filter: Filters,
 }
 
-/// A first line about the recording.
+/// The option for a first line about the recording.
 #[derive(clap::Args)]
 pub(super) struct HeaderOption {
-    /// First print one line about the recording, with what is missing from it; jsonl only
+    /// First print a line about the recording and its gaps (jsonl only)
     #[arg(long)]
     header: bool,
 }
 
 impl HeaderOption {
-    /// Says whether it is wanted.
+    /// Returns true if the line is wanted.
     ///
     /// # Errors
     ///
-    /// The form has no place for it.
+    /// The format has no such line.
     pub(super) fn is_wanted(&self, is_jsonl: bool) -> anyhow::Result<bool> {
         if self.header && !is_jsonl {
             anyhow::bail!("cannot print a header: only jsonl has one\nhint: add --format jsonl");
@@ -57,10 +57,10 @@ impl HeaderOption {
 }
 
 #[derive(clap::Args)]
-#[command(next_help_heading = "Filters (several of one kind: any; of several kinds: all)")]
+#[command(next_help_heading = "Filters (all of them must match; of several values of one, any)")]
 struct Filters {
-    /// Processes that ever had such a name: comm of any thread, base name of executable, script
-    /// or first argument
+    /// Processes that ever had a matching name: comm of any thread, base name of the executable,
+    /// the script or the first argument
     #[arg(long, value_name = "GLOB", value_parser = name_glob)]
     process: Vec<Glob>,
     /// Processes of this tree
@@ -72,7 +72,7 @@ struct Filters {
     /// Processes that ever ran as this user (name or number)
     #[arg(long, value_name = "NAME")]
     user: Vec<String>,
-    /// Also all descendants of those processes
+    /// Descendants of matching processes, too
     #[arg(long)]
     descendants: bool,
     /// Events of these kinds
@@ -83,16 +83,17 @@ struct Filters {
         value_parser = PossibleValuesParser::new(EventKind::NAMES)
     )]
     event: Vec<String>,
-    /// Connections to these: 40.79.0.0/16, an address, a glob of ADDRESS or ADDRESS:PORT, or of a service tag
+    /// Connections to a network such as 40.79.0.0/16, to an address, or to a host, ADDRESS:PORT or
+    /// service tag that matches a glob
     #[arg(long, value_name = "CIDR|GLOB|TAG", value_parser = Remote::parse)]
     remote: Vec<Remote>,
-    /// Events from this long after the start on, such as 90s or 1m30s
+    /// Events at or after this time since the start, such as 90s or 1m30s
     #[arg(long, value_name = "DUR", value_parser = duration)]
     since: Option<Duration>,
-    /// Events up to this long after the start
+    /// Events up to this time since the start
     #[arg(long, value_name = "DUR", value_parser = duration)]
     until: Option<Duration>,
-    /// Events while the recorded command ran, or after it had ended
+    /// Events during the recorded command, or after its end
     #[arg(long, value_enum)]
     phase: Option<PhaseName>,
 }
@@ -104,7 +105,7 @@ enum PhaseName {
 }
 
 impl<F: ValueEnum + Send + Sync + 'static> Reading<F> {
-    /// What was asked for.
+    /// Returns the filter.
     pub(super) fn filter(&self) -> Filter {
         let Filters {
             process,
@@ -138,9 +139,9 @@ impl<F: ValueEnum + Send + Sync + 'static> Reading<F> {
         }
     }
 
-    /// What to write on.
-    pub(super) fn paper(&self) -> Paper {
-        Paper::stdout(self.time)
+    /// Describes the output stream.
+    pub(super) fn terminal(&self) -> Terminal {
+        Terminal::stdout(self.time)
     }
 }
 
@@ -148,7 +149,7 @@ fn name_glob(text: &str) -> Result<Glob, String> {
     Glob::new(text, Scope::Text)
 }
 
-/// A length of time with its unit.
+/// Parses a length of time with its unit.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let explain = || "write it with a unit, like 500ms, 90s, 5m or 1h30m".to_owned();
     let signed: SignedDuration = text.parse().map_err(|_| explain())?;

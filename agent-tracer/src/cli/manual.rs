@@ -1,4 +1,4 @@
-//! `tracer man`: the manual pages, made from the same text as `--help`.
+//! `tracer man`: manual pages with the text of `--help`.
 
 use std::{io::Write, process::ExitCode};
 
@@ -11,7 +11,7 @@ Examples:
   tracer man | man -l -
   tracer man record > /usr/local/share/man/man1/tracer-record.1")]
 pub(super) struct Arguments {
-    /// The subcommand that it is of; none for that of tracer itself
+    /// Subcommand to describe [default: tracer itself]
     subcommand: Option<String>,
 }
 
@@ -23,7 +23,12 @@ pub(super) fn run(arguments: &Arguments, mut command: clap::Command) -> anyhow::
             let subcommand = command
                 .get_subcommands()
                 .find(|candidate| candidate.get_name() == name)
-                .with_context(|| format!("there is no subcommand {name}: see `tracer --help`"))?;
+                .with_context(|| {
+                    format!(
+                        "cannot print the manual page of {name}: there is no such subcommand\n\
+                         hint: `tracer --help` lists them"
+                    )
+                })?;
             subcommand.clone()
         }
     };

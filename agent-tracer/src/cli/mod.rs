@@ -1,5 +1,5 @@
-//! The command line: what was typed becomes what it means here, one small file a subcommand.
-//! Nothing is recorded, attributed or formatted here.
+//! Maps the command line to calls of the library, one small file a subcommand. Nothing is
+//! recorded, attributed or formatted here.
 
 mod addresses;
 mod changes;
@@ -7,10 +7,10 @@ mod completions;
 mod connections;
 #[cfg(feature = "capture")]
 mod doctor;
-mod draft;
 mod filter;
 mod manual;
 mod output;
+mod output_file;
 mod progress;
 #[cfg(feature = "capture")]
 mod record;
@@ -34,7 +34,7 @@ use agent_tracer::{
 };
 use clap::{CommandFactory, Parser, Subcommand};
 
-use output::{Paper, Time};
+use output::{Terminal, Time};
 
 /// Exit status of a reader for a damaged trace.
 const DAMAGED: u8 = 3;
@@ -42,11 +42,11 @@ const DAMAGED: u8 = 3;
 /// Exit status of a reader for an incomplete trace, under `--strict`.
 const INCOMPLETE: u8 = 4;
 
-/// Exit status of a recorder that failed: not one that a command is likely to have.
+/// Exit status of a recorder that failed, which commands rarely have.
 const RECORDER_FAILED: u8 = 125;
 
 /// Records what an installer does: every process and every connection, attributed to the agent
-/// it belongs to.
+/// that it belongs to.
 #[derive(Parser)]
 #[command(
     name = "tracer",
@@ -57,13 +57,13 @@ const RECORDER_FAILED: u8 = 125;
 #[command(after_help = "\
 Examples:
   sudo tracer record -- sh onboard_agent.sh -w ID -s KEY
-  tracer tree FILE                  what it started, and why that is known
-  tracer connections FILE           whom that talked to
-  tracer changes FILE               what it left behind, and who did it
+  tracer tree FILE                  processes, with reasons for their trees
+  tracer connections FILE           connections, with owner and outcome
+  tracer changes FILE               changes on the machine, with authors
   tracer replay FILE --process ruby --format jsonl | jq .
   tracer report FILE --format html -o report.html
-  tracer tags 40.79.194.105         which cloud and service an address is of
-  sudo tracer doctor                what this kernel offers")]
+  tracer tags 40.79.194.105         cloud and service of an address
+  sudo tracer doctor                capabilities of this kernel")]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -98,7 +98,7 @@ pub fn main() -> ExitCode {
                 .iter()
                 .skip(1)
                 .find(|word| !word.to_string_lossy().starts_with('-'));
-            // 2 may be what the command to record would have answered.
+            // The command to record might have exited with 2.
             return match error.exit_code() {
                 0 => ExitCode::SUCCESS,
                 _ if records.is_some_and(|word| word == "record") => RECORDER_FAILED.into(),
@@ -137,8 +137,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Help goes to stdout as it is. What is wrong with a command line repeats parts of it, and those may
-/// have come from anywhere.
+/// Prints help to stdout, and errors of usage to stderr. The latter repeat parts of the command
+/// line, so they are escaped.
 fn say_usage(error: &clap::Error) {
     if error.use_stderr() {
         let message = error.render().to_string();
@@ -149,12 +149,12 @@ fn say_usage(error: &clap::Error) {
             .collect();
         output::note(&lines.join("\n"));
     } else {
-        // Nothing is left to do about help that cannot be printed.
+        // There is no remedy if help cannot be printed.
         let _ = error.print();
     }
 }
 
-/// An error and its causes, each said once: most of ours name their cause themselves.
+/// Joins an error and its causes, each once: most of our errors name their cause.
 fn explain(error: &anyhow::Error) -> String {
     let mut message = error.to_string();
     for cause in error.chain().skip(1) {
@@ -166,7 +166,7 @@ fn explain(error: &anyhow::Error) -> String {
     message
 }
 
-/// Whoever read the output has seen enough.
+/// Returns true if the reader of the output has closed it.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause
@@ -175,7 +175,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-/// Says something on stderr. What is in it may come from a file.
+/// Writes a message to stderr, escaped.
 fn complain(message: &str) {
     let lines: Vec<String> = message
         .trim_end()
@@ -185,9 +185,9 @@ fn complain(message: &str) {
     output::note(&format!("tracer: {}", lines.join("\n        ")));
 }
 
-/// What a reading command answers with, after it has said what is missing.
+/// Reports missing parts, and returns the exit status of a reading command.
 fn conclude(replay: &Replay, strict: bool, time: Time) -> ExitCode {
-    let page = Paper::stderr(time).page(replay.clock());
+    let page = Terminal::stderr(time).page(replay.clock());
     let complete = replay.model.ledger().is_complete();
     if !complete {
         for line in view::completeness(&page, &replay.model) {
@@ -203,22 +203,22 @@ fn conclude(replay: &Replay, strict: bool, time: Time) -> ExitCode {
     }
 }
 
-/// Says that filters left nothing over, and what there would have been; or that there was nothing, without any filter.
+/// Says that nothing matches the filters, with the trees of the trace, or that the trace has none.
 fn nothing_matches(what: &str, model: &Model, selection: &Selection) {
     if selection.is_everything() {
-        let how = match model.end() {
+        let unfinished = match model.end() {
             Some(_) => "",
-            None => ", and the recording was not finished",
+            None => "; the recording was not finished",
         };
-        return output::note(&format!("tracer: there is no {what} in this trace{how}"));
+        return output::note(&format!("tracer: this trace has no {what}{unfinished}"));
     }
     let trees: Vec<String> = model
         .trees()
         .into_iter()
         .map(|tree| view::text(tree.as_bytes()))
         .collect();
-    output::note(&format!(
-        "tracer: no {what} matches; the trees of this trace are: {}",
+    complain(&format!(
+        "no {what} matches the filters\nhint: trees of this trace: {}",
         trees.join(", ")
     ));
 }

@@ -1,4 +1,4 @@
-//! Where lines go: how wide, whether in colour, as text or as jsonl; and whose a file is that is written.
+//! Describes the output: its format, width and colours, and the owner of new files.
 
 use std::{
     io::{self, BufWriter, StdoutLock, Write},
@@ -10,23 +10,23 @@ use anstream::ColorChoice;
 use anstream::stream::RawStream;
 use clap::ValueEnum;
 
-/// The form of the output.
+/// The format of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// Lines to be read, cut to the width of the terminal.
+    /// Text, cut to the width of the terminal.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Jsonl,
 }
 
-/// The form of a list.
+/// The format of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum TableFormat {
-    /// Lines to be read, cut to the width of the terminal.
+    /// Text, cut to the width of the terminal.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Jsonl,
-    /// Comma-separated values for a spreadsheet.
+    /// Comma-separated values.
     Csv,
 }
 
@@ -40,37 +40,37 @@ impl From<TableFormat> for Form {
     }
 }
 
-/// How times are shown in text.
+/// The style of times in text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Time {
-    /// Seconds since the recording began.
+    /// Seconds since the start of the recording.
     Relative,
-    /// Date and time of day, UTC.
+    /// Date and time, UTC.
     Absolute,
 }
 
-/// A page without its clock, which is that of the trace.
+/// The width and colours of an output stream, and the style of times.
 #[derive(Clone, Copy)]
-pub(super) struct Paper {
+pub(super) struct Terminal {
     width: Option<usize>,
     styled: bool,
     time: TimeStyle,
 }
 
-impl Paper {
-    /// For lines on stdout.
-    pub(super) fn stdout(time: Time) -> Paper {
-        Paper::of(&io::stdout(), time)
+impl Terminal {
+    /// Describes stdout.
+    pub(super) fn stdout(time: Time) -> Terminal {
+        Terminal::of(&io::stdout(), time)
     }
 
-    /// For lines on stderr.
-    pub(super) fn stderr(time: Time) -> Paper {
-        Paper::of(&io::stderr(), time)
+    /// Describes stderr.
+    pub(super) fn stderr(time: Time) -> Terminal {
+        Terminal::of(&io::stderr(), time)
     }
 
-    fn of(stream: &(impl RawStream + AsFd), time: Time) -> Paper {
-        Paper {
-            // A terminal of no columns is one that does not know its size.
+    fn of(stream: &(impl RawStream + AsFd), time: Time) -> Terminal {
+        Terminal {
+            // A terminal without columns does not know its size.
             width: terminal_size::terminal_size_of(stream)
                 .map(|(width, _)| usize::from(width.0))
                 .filter(|width| *width > 0),
@@ -82,7 +82,7 @@ impl Paper {
         }
     }
 
-    /// For a file: nobody wraps it, and it has no colours.
+    /// Returns a page for a file: of any width, without colours.
     pub(super) fn plain(self, clock: Clock) -> Page {
         Page {
             width: None,
@@ -91,7 +91,7 @@ impl Paper {
         }
     }
 
-    /// With the clock of a trace.
+    /// Returns a page with the clock of a trace.
     pub(super) fn page(self, clock: Clock) -> Page {
         Page {
             width: self.width,
@@ -102,8 +102,8 @@ impl Paper {
     }
 }
 
-/// What terminal, `NO_COLOR`, `CLICOLOR_FORCE` and `TERM` come to. anstream takes a job of a CI for a
-/// terminal that shows colours, also where `TERM` says that it does not.
+/// Decides about colours by terminal, `NO_COLOR`, `CLICOLOR_FORCE` and `TERM`. anstream shows
+/// colours in jobs of a CI, even if `TERM` is `dumb`.
 fn takes_colour(stream: &impl RawStream) -> bool {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     match anstream::AutoStream::choice(stream) {
@@ -114,11 +114,11 @@ fn takes_colour(stream: &impl RawStream) -> bool {
     }
 }
 
-/// Data on stdout, a line at a time.
+/// Writes data to stdout, a line at a time.
 pub(super) struct Lines(BufWriter<StdoutLock<'static>>);
 
 impl Lines {
-    /// Opens it.
+    /// Locks stdout.
     pub(super) fn new() -> Lines {
         Lines(BufWriter::with_capacity(64 << 10, io::stdout().lock()))
     }
@@ -129,28 +129,28 @@ impl Lines {
         self.0.write_all(b"\n")
     }
 
-    /// Lets whoever waits see what was written so far.
+    /// Flushes the lines so far, for a reader that waits.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }
 
-    /// Writes what is left. Not to call it would hide an error.
+    /// Flushes the last lines. Without this call an error would be hidden.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.0.flush()
     }
 }
 
-/// A line on stderr, in one piece.
+/// Writes a line to stderr, in one call.
 pub(super) fn note(line: &str) {
     note_lines(&format!("{line}\n"));
 }
 
-/// Whole lines on stderr. A stderr that is gone stops nothing.
+/// Writes whole lines to stderr. A closed stderr stops nothing.
 pub(super) fn note_lines(lines: &str) {
     let _ = io::stderr().write_all(lines.as_bytes());
 }
 
-/// Whoever typed sudo is to own what is written.
+/// Returns the caller of sudo, who is to own new files.
 pub(super) fn sudo_caller() -> Option<(u32, u32)> {
     let number = |name: &str| std::env::var(name).ok()?.parse::<u32>().ok();
     Some((number("SUDO_UID")?, number("SUDO_GID")?))

@@ -1,4 +1,4 @@
-//! How far the reading of a large trace is, for whoever waits at a terminal.
+//! Shows the progress of reading a large trace on a terminal.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -8,16 +8,16 @@ use std::{
 
 use agent_tracer::view;
 
-/// After how long whoever waits is told, and how often from then on.
+/// Time until progress is shown, and time between updates.
 const UNNOTICED: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Events between two looks at the clock.
+/// Events between two checks of the clock.
 const STRIDE: u64 = 4096;
 
-/// One line on stderr, written over and over, and gone in the end.
+/// A line on stderr that is rewritten, and erased at the end.
 pub(super) struct Progress<W: Write = io::Stderr> {
-    /// Where it goes; none where nobody looks on.
+    /// The terminal; none if stderr is not one.
     output: Option<W>,
     file: String,
     due: Instant,
@@ -25,7 +25,7 @@ pub(super) struct Progress<W: Write = io::Stderr> {
 }
 
 impl Progress {
-    /// For the reading of a file that begins now.
+    /// Begins the progress of reading a file.
     pub(super) fn of(file: &Path) -> Progress {
         let stderr = io::stderr();
         let output = stderr.is_terminal().then_some(stderr);
@@ -44,19 +44,19 @@ impl<W: Write> Progress<W> {
         }
     }
 
-    /// So many events were read.
+    /// Notes the number of events read so far.
     pub(super) fn read(&mut self, events: u64) {
         if self.output.is_some() && events.is_multiple_of(STRIDE) {
-            self.tell(events, Instant::now());
+            self.show(events, Instant::now());
         }
     }
 
-    fn tell(&mut self, events: u64, now: Instant) {
+    fn show(&mut self, events: u64, now: Instant) {
         if now < self.due {
             return;
         }
         if let Some(output) = &mut self.output {
-            // A stderr that is gone stops nothing.
+            // A closed stderr stops nothing.
             let _ = write!(
                 output,
                 "\r\x1b[Ktracer: reading {}: {events} events",
@@ -88,15 +88,15 @@ mod tests {
     use super::Progress;
 
     #[test]
-    fn who_waits_is_told_and_nothing_of_it_is_left() {
+    fn progress_is_shown_and_erased() {
         let begun = Instant::now();
         let at = |millis| begun + Duration::from_millis(millis);
         let mut written = Vec::new();
         let mut progress = Progress::to(Some(&mut written), Path::new("/tmp/a.trace"), begun);
-        progress.tell(1, at(499));
-        progress.tell(2, at(500));
-        progress.tell(3, at(600));
-        progress.tell(4, at(750));
+        progress.show(1, at(499));
+        progress.show(2, at(500));
+        progress.show(3, at(600));
+        progress.show(4, at(750));
         drop(progress);
         let line = |events| format!("\r\x1b[Ktracer: reading a.trace: {events} events");
         let expected = format!("{}{}\r\x1b[K", line(2), line(4));
@@ -104,11 +104,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_quick_says_nothing() {
+    fn quick_reading_shows_nothing() {
         let begun = Instant::now();
         let mut written = Vec::new();
         let mut progress = Progress::to(Some(&mut written), Path::new("a"), begun);
-        progress.tell(4096, begun + Duration::from_millis(400));
+        progress.show(4096, begun + Duration::from_millis(400));
         drop(progress);
         assert_eq!(written, b"");
     }

@@ -1,4 +1,4 @@
-//! `tracer record`: makes a recording, and says on stderr what it came to.
+//! `tracer record`: makes a recording, and summarises it on stderr.
 
 use std::{
     ffi::OsString,
@@ -25,22 +25,25 @@ use anyhow::Context;
 use super::{
     RECORDER_FAILED, complain, explain,
     filter::duration,
-    output::{self, Format, Paper, Time, sudo_caller},
+    output::{self, Format, Terminal, Time, sudo_caller},
     redaction,
     tag_files::tag_files,
 };
 
-/// Bytes that a rules file has at most.
+/// Limit of the bytes of a rules file.
 const RULES_LIMIT: u64 = 1 << 20;
 
-/// Exit status when the command cannot be executed, and when it does not exist: as of a shell.
+/// Exit status if the command cannot be executed, and if it does not exist, as of a shell.
 const CANNOT_EXECUTE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
 /// Record a command with all its descendants, a running process or unit, or the whole system
 #[derive(clap::Args)]
 #[command(
-    override_usage = "tracer record [OPTIONS] -- COMMAND…\n       tracer record [OPTIONS] --system | --pid PID | --unit UNIT",
+    override_usage = concat!(
+        "tracer record [OPTIONS] -- COMMAND…\n",
+        "       tracer record [OPTIONS] --system | --pid PID | --unit UNIT"
+    ),
     group = clap::ArgGroup::new("target").required(true).args(["command", "system", "pid", "unit"]),
     after_help = "\
 Examples:
@@ -51,75 +54,75 @@ Examples:
   sudo tracer record --pid $(pgrep -o omsagent) --for 10m
   sudo tracer record --unit omid --for 1h -o omid.trace
 
-The command keeps its terminal, stdin, stdout and stderr. Ctrl-C goes to it, and
-after its end ends the recording. Values that look like secrets are masked
-before they are written, as ‹secret 1›; these options say more about it:
+The command keeps its terminal, stdin, stdout and stderr. Ctrl-C goes to the command; after its
+end, Ctrl-C ends the recording. Values that look like secrets are masked before they are written,
+as ‹secret 1›. Mask further values with:
   export DEPLOY=…; tracer record --redact-value-from DEPLOY -- sh install.sh
   tracer record --redact-value-from ./values.txt --secrets ours.toml -- sh x.sh
 
-Exit status: the command's own (128+N when a signal N ended it); 125 when tracer
-itself failed, 126 when the command cannot be executed, 127 when there is none."
+Exit status: that of the command (128+N if signal N ended it); 125 if tracer itself failed, 126 if
+the command cannot be executed, 127 if it does not exist."
 )]
 pub(super) struct Arguments {
-    /// Where the trace goes [default: COMMAND-DATE-TIME.trace]
+    /// Write the trace to this file [default: COMMAND-DATE-TIME.trace]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Replace the file if it exists
     #[arg(long)]
     force: bool,
-    /// Also write the trace's SHA-256 to FILE.sha256, in the form of sha256sum
+    /// Write the SHA-256 of the trace to FILE.sha256, too, as sha256sum does
     #[arg(long)]
     digest: bool,
-    /// Show events on stderr as they come
+    /// Show events on stderr as they happen
     #[arg(long)]
     live: bool,
-    /// Form of the events of --live
+    /// Format of the events of --live
     #[arg(long, value_enum, default_value = "text", requires = "live")]
     format: Format,
-    /// Times of --live: since the start, or UTC
+    /// Style of times of --live
     #[arg(long, value_enum, default_value = "relative", requires = "live")]
     time: Time,
-    /// Go on recording for this long after the command has ended, such as 90s or 20m
+    /// Keep recording for this long after the end of the command, such as 90s or 20m
     #[arg(long, value_name = "DUR", value_parser = duration, conflicts_with = "system")]
     linger: Option<Duration>,
-    /// Leave out the comparison of before and after: of users, packages, units, settings, rules of the firewall, mounts
+    /// Do not compare users, packages, units, settings, firewall rules and mounts before and after
     #[arg(long)]
     no_changes: bool,
     /// Run the command as this user
     #[arg(long, value_name = "NAME", requires = "command")]
     user: Option<String>,
-    /// Attribution rules besides the built-in ones; may be given several times
+    /// Add attribution rules to the built-in ones; may be repeated
     #[arg(long, value_name = "FILE")]
     rules: Vec<PathBuf>,
-    /// A list of service tags, to name addresses by; may be given several times [default: as of `tracer tags`]
+    /// Name addresses by this list of service tags; may be repeated [default: as `tracer tags`]
     #[arg(long, value_name = "FILE")]
     service_tags: Vec<PathBuf>,
     #[command(flatten)]
     redaction: redaction::Options,
-    /// Look at the files below this directory, too; may be given several times [always: /opt /var/opt /etc /usr/local
-    /// /usr/lib/systemd /lib/systemd /usr/lib/udev /root/.ssh /var/spool/cron, and .ssh in the homes of
-    /// all users]
+    /// Watch files below this directory, too; may be repeated [always: /opt /var/opt /etc
+    /// /usr/local /usr/lib/systemd /lib/systemd /usr/lib/udev /root/.ssh /var/spool/cron, and
+    /// .ssh in the homes of all users]
     #[arg(long, value_name = "DIR")]
     watch: Vec<PathBuf>,
-    /// Leave out files whose path matches this glob; may be given several times
+    /// Ignore files whose path matches this glob; may be repeated
     #[arg(long, value_name = "GLOB")]
     ignore: Vec<String>,
-    /// Record everything, until Ctrl-C or for the time of --for
+    /// Record the whole system, until Ctrl-C or for the time of --for
     #[arg(long, conflicts_with_all = ["pid", "command"])]
     system: bool,
-    /// Follow a process that runs already, and what it starts
+    /// Follow a running process and its descendants
     #[arg(long, value_name = "PID", conflicts_with = "command")]
     pid: Option<u32>,
-    /// Follow a unit of systemd's: what runs in it, and what will, through its restarts
+    /// Follow a systemd unit through its restarts: its present and future processes
     #[arg(long, value_name = "UNIT", conflicts_with_all = ["pid", "command", "system", "linger"])]
     unit: Option<String>,
-    /// Stop after this long
+    /// Stop recording after this long
     #[arg(long = "for", value_name = "DUR", value_parser = duration, conflicts_with = "command")]
     limit: Option<Duration>,
-    /// Print nothing on stderr but errors
+    /// Print only errors to stderr
     #[arg(short, long, conflicts_with = "live")]
     quiet: bool,
-    /// The command and its arguments
+    /// Command with its arguments
     #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
@@ -160,7 +163,7 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
             login,
         },
     };
-    // Before any file is looked at: without privileges, the first that is not readable would get the blame.
+    // Checked first: without privileges, the first unreadable file would get the blame.
     check_privileges()?;
     let redactor = redaction::redactor(&arguments.redaction)?;
     let recording = Recording {
@@ -176,11 +179,11 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
         compare: !arguments.no_changes,
         redactor,
     };
-    let paper = Paper::stderr(arguments.time);
+    let terminal = Terminal::stderr(arguments.time);
     let mut reporter = Reporter {
-        paper,
+        terminal,
         live: arguments.live.then_some(arguments.format),
-        waiting: String::new(),
+        unwritten: String::new(),
         output: output.clone(),
         quiet: arguments.quiet,
     };
@@ -193,18 +196,18 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
         recorded.model.ledger_mut().gap(missing);
     }
     if !arguments.quiet {
-        summarise(&recorded, &output, paper);
+        summarise(&recorded, &output, terminal);
     }
     say_of_file(&recorded, &output);
     if let (true, Ok(finished)) = (arguments.digest, &recorded.file) {
         write_digest(finished, &output, arguments.force)?;
     }
     Ok(match (&recorded.file, recorded.status) {
-        // The evidence is not whole, whatever became of the command.
+        // A trace that is not whole is a failure, even if the command succeeded.
         (Err(_), _) => RECORDER_FAILED.into(),
         (Ok(_), Some(status)) => shell_status(status),
         (Ok(_), None) if !recorded.command.is_empty() => {
-            complain("how the command ended is not known: it was not waited for");
+            complain("cannot determine the exit status of the command: it was not waited for");
             RECORDER_FAILED.into()
         }
         (Ok(_), None) => ExitCode::SUCCESS,
@@ -215,7 +218,7 @@ fn rules(files: &[PathBuf]) -> anyhow::Result<RuleSet> {
     let mut rules = RuleSet::built_in();
     for file in files {
         let mut text = String::new();
-        // One more than a rules file may have: the parser then says so. The file may be endless.
+        // One byte more than the limit, so that the parser refuses it. The file may be endless.
         File::open(file)
             .and_then(|file| file.take(RULES_LIMIT + 1).read_to_string(&mut text))
             .with_context(|| format!("cannot read the rules in {}", file.display()))?;
@@ -224,7 +227,7 @@ fn rules(files: &[PathBuf]) -> anyhow::Result<RuleSet> {
     Ok(rules)
 }
 
-/// What is recorded and when, as a file in the working directory.
+/// Returns a name for the trace from target and time, in the working directory.
 fn default_output(arguments: &Arguments) -> PathBuf {
     let name = match (arguments.system, arguments.pid, &arguments.unit) {
         (true, _, _) => "system".to_owned(),
@@ -246,7 +249,7 @@ fn default_output(arguments: &Arguments) -> PathBuf {
         .collect();
     let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
     let stem = format!("{}-{now}", plain.trim_start_matches(['.', '-']));
-    // Another recording of the same may have begun within the second.
+    // Another recording of the same target may have begun within the second.
     let names = (2..100).map(|number| format!("{stem}-{number}.trace"));
     let mut candidates = std::iter::once(format!("{stem}.trace"))
         .chain(names)
@@ -257,7 +260,7 @@ fn default_output(arguments: &Arguments) -> PathBuf {
         .unwrap_or(first)
 }
 
-/// A name without a suffix is that of a service, as for systemctl(1).
+/// Adds `.service` to a name without a suffix, as systemctl(1) does.
 fn whole_unit(name: &str) -> String {
     match name.ends_with(".service") || name.ends_with(".scope") {
         true => name.to_owned(),
@@ -274,20 +277,20 @@ fn shell_status(status: ExitStatus) -> ExitCode {
         .into()
 }
 
-/// Says on stderr what happens meanwhile.
+/// Reports on stderr during the recording.
 struct Reporter {
-    paper: Paper,
+    terminal: Terminal,
     live: Option<Format>,
     /// Lines of --live whose events are not in the file yet.
-    waiting: String,
+    unwritten: String,
     quiet: bool,
     output: PathBuf,
 }
 
 impl Reporter {
     fn show(&mut self, line: &str) {
-        self.waiting.push_str(line);
-        self.waiting.push('\n');
+        self.unwritten.push_str(line);
+        self.unwritten.push('\n');
     }
 }
 
@@ -296,7 +299,7 @@ impl Observer for Reporter {
         match self.live {
             None => {}
             Some(Format::Text) => {
-                self.show(&view::event_line(&self.paper.page(clock), model, event));
+                self.show(&view::event_line(&self.terminal.page(clock), model, event));
             }
             Some(Format::Jsonl) => {
                 self.show(&view::event_json(&clock, model, sequence, event));
@@ -305,27 +308,26 @@ impl Observer for Reporter {
     }
 
     fn is_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.unwritten.is_empty()
     }
 
     fn written(&mut self) {
-        output::note_lines(&self.waiting);
-        self.waiting.clear();
+        output::note_lines(&self.unwritten);
+        self.unwritten.clear();
     }
 
     fn lingers(&mut self, linger: Duration) {
         if !self.quiet {
             output::note(&format!(
-                "tracer: the command has ended; recording what it left behind for {linger:?} (Ctrl-C ends it)"
+                "tracer: the command has ended; recording its descendants for {linger:?} more \
+                 (Ctrl-C ends the recording)"
             ));
         }
     }
 
     fn takes_long(&mut self, what: &str) {
         if !self.quiet {
-            output::note(&format!(
-                "tracer: looking at {what} (--no-changes leaves it out)"
-            ));
+            output::note(&format!("tracer: scanning {what} (--no-changes skips it)"));
         }
     }
 
@@ -334,14 +336,14 @@ impl Observer for Reporter {
     }
 }
 
-fn summarise(recorded: &Recorded, output: &Path, paper: Paper) {
+fn summarise(recorded: &Recorded, output: &Path, terminal: Terminal) {
     let summary = Summary {
         model: &recorded.model,
         command: &recorded.command,
         events: recorded.events,
         secrets: recorded.secrets,
     };
-    for line in summary.lines(&paper.page(recorded.clock)) {
+    for line in summary.lines(&terminal.page(recorded.clock)) {
         output::note(&line);
     }
     let file = shell_word(output);
@@ -353,11 +355,11 @@ fn summarise(recorded: &Recorded, output: &Path, paper: Paper) {
     }
 }
 
-/// Says what became of the file, where that is not what was asked for.
+/// Reports an incomplete or changed trace.
 fn say_of_file(recorded: &Recorded, output: &Path) {
     let file = output.display();
     match &recorded.file {
-        // Said when it happened.
+        // Reported when it happened.
         Ok(_) | Err(TraceFailure::Write(_)) => {}
         Err(failure) => complain(&match failure {
             TraceFailure::Displaced { finished, .. } => {
@@ -373,20 +375,20 @@ fn say_of_file(recorded: &Recorded, output: &Path) {
     for mended in &recorded.mended {
         complain(&match mended {
             Mended::Mode(mode) => {
-                format!("the mode of {file} was changed to {mode:03o}; it is 600 again")
+                format!("the mode of {file} had been changed to {mode:03o}; it is 600 again")
             }
             Mended::Owner(user) => {
-                format!("{file} was given to user {user}; it is its owner's again")
+                format!("{file} had been given to user {user}; it has its owner again")
             }
             Mended::Links(count) => format!(
-                "{file} has {count} other names: it can be changed by them\n\
+                "{file} has {count} other names, under which it can be changed\n\
                  hint: find them with find -samefile, and keep a copy"
             ),
         });
     }
 }
 
-/// Writes the digest beside the trace, under the trace's name alone: both may move together.
+/// Writes the digest beside the trace. It has the base name only, so both may move together.
 fn write_digest(finished: &Finished, output: &Path, overwrite: bool) -> anyhow::Result<()> {
     let mut path = output.as_os_str().to_owned();
     path.push(".sha256");

@@ -1,5 +1,4 @@
-//! What was typed about secrets → what masks them. It says why a list of values is refused, and
-//! never quotes a value.
+//! Makes the redactor from the options about secrets. Messages never quote a value.
 
 use std::{
     fs::{File, OpenOptions},
@@ -17,34 +16,34 @@ use anyhow::{Context, bail};
 
 use super::complain;
 
-/// Bytes that a table or a list of values has at most.
+/// Limit of the bytes of a table or of a list of values.
 const LIMIT: u64 = 1 << 20;
 
-/// Values that are given at most; what is recognised needs room as well.
+/// Limit of the given values, which leaves room for recognised ones.
 const VALUES: usize = 1024;
 
-/// Options of `record` that say what is masked.
+/// Options of `record` for masking.
 #[derive(clap::Args)]
 pub(super) struct Options {
-    /// Mask these values wherever they occur: an environment variable's (TOKEN), or each line of a
-    /// file (./values.txt) that only its owner can read; may be given several times
+    /// Mask these values wherever they occur: the value of an environment variable (TOKEN), or each
+    /// line of a file (./values.txt) that only its owner can read; may be repeated
     #[arg(long, value_name = "FILE|ENV", conflicts_with = "no_redact")]
     redact_value_from: Vec<PathBuf>,
-    /// What else is a secret: forms of tokens and options of programs, in TOML as built in; may be
-    /// given several times
+    /// Further rules for secrets, in TOML like the built-in ones: forms of tokens, options of
+    /// programs; may be repeated
     #[arg(long, value_name = "FILE", conflicts_with = "no_redact")]
     secrets: Vec<PathBuf>,
-    /// Mask nothing: the trace then holds every password of every command line
+    /// Mask nothing: the trace then has every password of every command line
     #[arg(long)]
     no_redact: bool,
 }
 
-/// What masks the secrets of a recording.
+/// Returns the redactor of a recording.
 pub(super) fn redactor(options: &Options) -> anyhow::Result<Redactor> {
     if options.no_redact {
         complain(
-            "secrets are NOT masked (--no-redact): whoever reads the trace reads them\n\
-             hint: keep the file to yourself, and record again without it before you share one",
+            "secrets are NOT masked (--no-redact): every reader of the trace can read them\n\
+             hint: keep the file private; record again without --no-redact to share a trace",
         );
         return Ok(Redactor::off());
     }
@@ -63,8 +62,8 @@ pub(super) fn redactor(options: &Options) -> anyhow::Result<Redactor> {
     }
     if values.len() > VALUES {
         bail!(
-            "cannot mask {} values: {VALUES} are the most\n\
-             hint: list only those that no option or form gives away",
+            "cannot mask {} values: the limit is {VALUES}\n\
+             hint: list only values that tracer does not recognise by itself",
             values.len()
         );
     }
@@ -80,7 +79,7 @@ fn text_of(file: &Path) -> std::io::Result<String> {
     Ok(text)
 }
 
-/// Whether the source can be the name of a variable; a file of such a name is written `./NAME`.
+/// Returns true for the name of a variable. A file of such a name is written `./NAME`.
 fn is_variable(source: &Path) -> bool {
     let name = source.as_os_str().as_bytes();
     let begins = name
@@ -109,7 +108,7 @@ fn variable(source: &Path) -> anyhow::Result<Vec<u8>> {
 fn lines(source: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
     let what = source.display();
     let cannot = || format!("cannot read values from {what}");
-    // A FIFO would be waited for.
+    // Opening a FIFO would block.
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK)
@@ -118,8 +117,8 @@ fn lines(source: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
     let facts = file.metadata().with_context(cannot)?;
     if !facts.is_file() {
         bail!(
-            "cannot read values from {what}: it is no regular file\n\
-             hint: write one value a line into a file, chmod 600"
+            "cannot read values from {what}: it is not a regular file\n\
+             hint: write one value per line to a file, and chmod 600 the file"
         );
     }
     if facts.mode() & 0o077 != 0 {
@@ -132,7 +131,7 @@ fn lines(source: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
     if facts.len() > LIMIT {
         bail!(
             "cannot read values from {what}: it is larger than 1 MiB\n\
-             hint: check that it is the file you meant"
+             hint: check the name of the file"
         );
     }
     let mut text = Vec::new();
@@ -148,7 +147,7 @@ fn lines(source: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
         }
     }
     if values.is_empty() {
-        bail!("cannot read values from {what}: it has none\nhint: write one value a line");
+        bail!("cannot read values from {what}: it is empty\nhint: write one value per line");
     }
     Ok(values)
 }
@@ -156,7 +155,7 @@ fn lines(source: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
 fn check(value: &[u8], what: &str) -> anyhow::Result<()> {
     if value.len() < SHORTEST_VALUE {
         bail!(
-            "cannot mask {what}: a value of {} bytes occurs in innocent words\n\
+            "cannot mask {what}: a value of {} bytes also occurs in harmless text\n\
              hint: give values of at least {SHORTEST_VALUE} bytes",
             value.len()
         );

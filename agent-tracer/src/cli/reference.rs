@@ -1,4 +1,4 @@
-//! `tracer reference`: the page of the reference that is made from declarations.
+//! `tracer reference`: the reference of jsonl and CSV, made from the declared fields.
 
 use std::{io::Write, process::ExitCode};
 

@@ -27,31 +27,32 @@ use super::{
     progress::Progress,
 };
 
-/// Show the events of a trace, one a line, as they were when they happened
+/// Show the events of a trace, one per line
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  tracer replay FILE                                  everything
-  tracer replay FILE --process omsagent               by any name it ever had
-  tracer replay FILE --tree omi --event exec,connect  what omi ran and called
-  tracer replay FILE --remote 40.79.0.0/16            who talked to a network
-  tracer replay FILE --verify FILE.sha256             only if it is what was recorded
+  tracer replay FILE                                  all events
+  tracer replay FILE --process omsagent               by any name of a process
+  tracer replay FILE --tree omi --event exec,connect  programs and connections of omi
+  tracer replay FILE --remote 40.79.0.0/16            connections to a network
+  tracer replay FILE --verify FILE.sha256             only if the trace is unchanged
   tracer replay FILE --format jsonl | jq -r 'select(.event==\"exec\").filename'
 
-Checksums inside of a trace find damage, not forgery. A SHA-256 finds both, if it
-comes from where the recorded command could not change it.
+Checksums inside a trace find damage, not forgery. A SHA-256 finds both, if it was kept where the
+recorded command could not change it.
 
-Exit status: 0; 1 when the file cannot be read; 2 for usage; 3 when the trace is
-damaged, has no end, or is not the one of --verify; 4 when anything is missing from it, under --strict.")]
+Exit status: 0; 1 if the file cannot be read; 2 for usage; 3 if the trace is damaged, has no end,
+or differs from --verify; 4 if anything is missing from it, with --strict.")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    reading: Reading,
-    #[command(flatten)]
     header: HeaderOption,
-    /// First compare the trace with this SHA-256, or with that of a file as sha256sum writes it;
-    /// show nothing where they differ
+    /// First compare the trace with this SHA-256, or with the one in a file of sha256sum, and show
+    /// nothing if they differ
     #[arg(long, value_name = "SHA256|FILE")]
     verify: Option<OsString>,
+    // Last, since its heading covers all options that follow.
+    #[command(flatten)]
+    reading: Reading,
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -71,8 +72,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let selection = if filter.asks_for_processes() || header {
         if !std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file()) && file.exists() {
             bail!(
-                "{} is not a regular file, and filters on processes, as --header, read a trace twice: \
-                 save it to a file first",
+                "cannot read {} twice, as --header and filters on processes need: it is not a \
+                 regular file\n\
+                 hint: save it to a file first",
                 file.display()
             );
         }
@@ -89,14 +91,14 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Selection::new(filter, Marks::default(), &Model::new(RuleSet::empty()))
     };
 
-    let paper = arguments.reading.paper();
+    let terminal = arguments.reading.terminal();
     let mut lines = Lines::new();
     if let Some(line) = first_line {
         lines.line(&line)?;
     }
     let mut shown = false;
     let replayed = replay(file, |model, clock, seen| {
-        let page = paper.page(clock);
+        let page = terminal.page(clock);
         match (seen, format) {
             (ReplayItem::Event { sequence, event }, format) => {
                 if !selection.shows_event(model, clock.start_ns, event) {
@@ -119,7 +121,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(conclude(&replayed, *strict, *time))
 }
 
-/// The line about a recording that goes before all others.
+/// Returns the first line about a recording.
 pub(super) fn header_line(replayed: &Replay) -> String {
     let Replay {
         header,
@@ -130,14 +132,14 @@ pub(super) fn header_line(replayed: &Replay) -> String {
     header_json(&replayed.clock(), header, model, *events)
 }
 
-/// Bytes of a list of digests that are looked at.
+/// Limit of the bytes of a list of digests.
 const LIST_LIMIT: u64 = 1 << 20;
 
-/// A trace that is not the one that was recorded.
+/// A trace that differs from the recorded one.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "cannot verify {file}: its SHA-256 is {actual}, not {expected}\n\
-     hint: it was changed, or it is another trace: nothing in it can be relied on"
+     hint: it was changed, or it is another trace; do not rely on it"
 )]
 pub(super) struct Unverified {
     file: String,
@@ -148,7 +150,7 @@ pub(super) struct Unverified {
 fn verify(file: &Path, expected: &OsStr) -> anyhow::Result<()> {
     let shown = file.display();
     let expected = expected_digest(file, expected)?;
-    // A pipe would be empty afterwards.
+    // Reading a pipe would empty it.
     if !std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file()) && file.exists() {
         bail!("cannot verify {shown}: it is not a regular file\nhint: save it to a file first");
     }
@@ -174,20 +176,18 @@ fn expected_digest(file: &Path, given: &OsStr) -> anyhow::Result<Digest> {
     let mut list = Vec::new();
     File::open(given)
         .and_then(|list_file| list_file.take(LIST_LIMIT).read_to_end(&mut list))
-        .with_context(|| {
-            format!("cannot read {list_name}, which is no SHA-256 and so the name of a file")
-        })?;
+        .with_context(|| format!("cannot read {list_name}, which is not a SHA-256, as a file"))?;
     let found = Digest::find(&String::from_utf8_lossy(&list), file);
     found.with_context(|| {
         format!(
             "cannot find the SHA-256 of {} in {list_name}\n\
-             hint: make it with sha256sum, or name the 64 digits themselves",
+             hint: make the list with sha256sum, or give the 64 digits",
             file.display()
         )
     })
 }
 
-/// Reads a trace to its end, for views of what became of everything.
+/// Reads a whole trace, for views of its end.
 pub(super) fn read_whole<F: ValueEnum + Send + Sync>(
     reading: &Reading<F>,
 ) -> anyhow::Result<(Replay, Selection)> {

@@ -1,4 +1,4 @@
-//! `tracer report`: all of it, for whoever reviews a recording.
+//! `tracer report`: a report on a recording for a reviewer.
 
 use std::{
     fs::File,
@@ -16,80 +16,79 @@ use agent_tracer::{
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 
-use super::{conclude, draft::Draft, filter::Reading, output::Lines, replay::read_whole};
+use super::{
+    conclude, filter::Reading, output::Lines, output_file::OutputFile, replay::read_whole,
+};
 
-/// Show the whole story of a trace: what ran and why, whom it talked to, who listens, what is missing
+/// Write a report on a trace: trees, connections, listeners, changes, missing parts
 #[derive(clap::Args)]
-#[command(
-    mut_arg("format", |format| format.help("Lines to be read, or one HTML file that needs nothing else")),
-    after_help = "\
+#[command(after_help = "\
 Examples:
-  tracer report FILE                                  the story in a few screenfuls
-  tracer report FILE --format html -o report.html     for a reviewer: trees, timeline, search
+  tracer report FILE                                  a few screenfuls of text
+  tracer report FILE --format html -o report.html     with trees, timeline and search
   tracer report FILE --tree omsagent --format html -o omsagent.html
   tracer report FILE | mail -s 'what it did' reviewer
 
-The HTML file loads nothing and sends nothing; it opens offline, in any browser, and prints. Times
-in it are seconds since the start of the recording, which it says in UTC. It has
-what the trace has, so it is created for its owner only (mode 0600): read it before you pass it on."
-)]
+The HTML file needs no other file and no network, and can be printed. Its times are seconds since
+the start of the recording, which it gives in UTC. Like the trace it may have secrets, so only its
+owner can read it (mode 0600): read it before you pass it on.")]
 pub(super) struct Arguments {
-    /// Write it to this file instead of stdout
+    /// Write the report to this file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Overwrite that file
+    /// Replace the file if it exists
     #[arg(long, requires = "output")]
     force: bool,
     #[command(flatten)]
-    reading: Reading<Form>,
+    reading: Reading<ReportFormat>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
-    /// Lines to be read, cut to the width of the terminal.
+enum ReportFormat {
+    /// Text, cut to the width of the terminal.
     Text,
-    /// A page for a browser.
+    /// One HTML file for a browser.
     Html,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let reading = &arguments.reading;
     let to_terminal = arguments.output.is_none() && io::stdout().is_terminal();
-    if reading.format == Form::Html && to_terminal {
-        bail!("cannot write HTML to a terminal\nhint: write it to a file: -o report.html");
+    if reading.format == ReportFormat::Html && to_terminal {
+        bail!("cannot write HTML to a terminal\nhint: add -o report.html");
     }
     let (replayed, selection) = read_whole(reading)?;
     let file = arguments
         .output
         .as_deref()
-        .map(|path| Draft::create(path, arguments.force))
+        .map(|path| OutputFile::create(path, arguments.force))
         .transpose()?;
     let report = report(&reading.file, &replayed, &selection);
     let written = match (reading.format, file) {
-        (Form::Text, None) => write_lines(&report, reading),
-        (Form::Text, Some(file)) => write_file(file, |output| {
-            let page = reading.paper().plain(replayed.clock());
+        (ReportFormat::Text, None) => write_lines(&report, reading),
+        (ReportFormat::Text, Some(file)) => write_file(file, |output| {
+            let page = reading.terminal().plain(replayed.clock());
             report
                 .text(&page)
                 .iter()
                 .try_for_each(|line| writeln!(output, "{line}"))
         }),
-        (Form::Html, None) => {
+        (ReportFormat::Html, None) => {
             let mut output = BufWriter::new(io::stdout().lock());
             report.write_html(&mut output).and_then(|()| output.flush())
         }
-        (Form::Html, Some(file)) => write_file(file, |output| report.write_html(output)),
+        (ReportFormat::Html, Some(file)) => write_file(file, |output| report.write_html(output)),
     };
     match &arguments.output {
         Some(path) => written
-            .with_context(|| format!("cannot write {}, nothing of it is kept", path.display()))?,
+            .with_context(|| format!("cannot write {}: no part of it is kept", path.display()))?,
         None => written?,
     }
     Ok(conclude(&replayed, reading.strict, reading.time))
 }
 
-fn write_lines(report: &Report<'_>, reading: &Reading<Form>) -> io::Result<()> {
-    let page = reading.paper().page(report.clock);
+fn write_lines(report: &Report<'_>, reading: &Reading<ReportFormat>) -> io::Result<()> {
+    let page = reading.terminal().page(report.clock);
     let mut lines = Lines::new();
     for line in report.text(&page) {
         lines.line(&line)?;
@@ -98,21 +97,21 @@ fn write_lines(report: &Report<'_>, reading: &Reading<Form>) -> io::Result<()> {
 }
 
 fn write_file(
-    draft: Draft,
+    file: OutputFile,
     write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut output = BufWriter::with_capacity(64 << 10, draft.file());
+    let mut output = BufWriter::with_capacity(64 << 10, file.file());
     write(&mut output)?;
     output.flush()?;
     drop(output);
-    draft.finish()
+    file.finish()
 }
 
 fn report<'a>(path: &Path, replayed: &'a Replay, selection: &Selection) -> Report<'a> {
     let model = &replayed.model;
     let name = path.file_name().unwrap_or(path.as_os_str());
     let wanted = shown_changes(model, selection, false);
-    let (attention, changes) = view::findings(model, &wanted.shown);
+    let (attention, changes) = view::entries(model, &wanted.shown);
     Report {
         name: view::text(name.as_encoded_bytes()),
         header: &replayed.header,
@@ -122,7 +121,7 @@ fn report<'a>(path: &Path, replayed: &'a Replay, selection: &Selection) -> Repor
         shown: Picture::of(model, selection),
         attention,
         changes,
-        of_others: wanted.of_system,
+        of_system: wanted.of_system,
         without_author: wanted.without_author,
     }
 }

@@ -1,5 +1,5 @@
-//! Which tag files are read: those that were named, or else the one that lies where they lie by default. This is where the
-//! environment is read; the library is told files.
+//! Finds the tag files to read: those given, or else the first of the default ones. The library
+//! itself does not read the environment.
 
 use std::{
     env,
@@ -11,10 +11,10 @@ use agent_tracer::names::published;
 
 const NAME: &str = "service-tags.json";
 
-/// Where a machine has them for everybody.
+/// Directories of tag files for all users.
 const OF_MACHINE: [&str; 2] = ["/etc/tracer", "/usr/share/tracer"];
 
-/// The files to be read: `given`, or the first that exists of the default ones, or none.
+/// Returns the files to read: `given`, or else the first existing default one, or none.
 pub(super) fn tag_files(given: &[PathBuf]) -> Vec<PathBuf> {
     if !given.is_empty() {
         return given.to_vec();
@@ -25,7 +25,7 @@ pub(super) fn tag_files(given: &[PathBuf]) -> Vec<PathBuf> {
     of_user()
         .into_iter()
         .chain(of_machine)
-        // One that cannot be looked at is to be complained about, not passed over.
+        // A file that cannot be read is kept, so that reading it fails with a message.
         .find(|file| match file.metadata() {
             Ok(_) => true,
             Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
@@ -34,7 +34,8 @@ pub(super) fn tag_files(given: &[PathBuf]) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The user's own: in `$XDG_CONFIG_HOME`, or in `~/.config`. What is no absolute path does not count, as that standard has it.
+/// Returns the user's own file, in `$XDG_CONFIG_HOME` or `~/.config`. Relative paths do not count,
+/// as the standard demands.
 fn of_user() -> Option<PathBuf> {
     let set = |name: &str| {
         env::var_os(name)
@@ -45,26 +46,27 @@ fn of_user() -> Option<PathBuf> {
     Some(configuration.join("tracer").join(NAME))
 }
 
-/// What to do where there is none, in one line.
+/// Explains how to get a tag file, if there is none.
 pub(super) fn how_to_get_one() -> String {
     let place = of_user().unwrap_or_else(|| Path::new(OF_MACHINE[0]).join(NAME));
     let urls = published().first().map_or("", |list| &list.url);
     format!(
-        "no tag file, so only fixed addresses have a name: save the one from {urls} as {}; `tracer tags --help` lists others",
+        "cannot name the clouds of addresses: there is no tag file\n\
+         hint: save the file from {urls} as {}; `tracer tags --help` lists others",
         place.display()
     )
 }
 
-/// The part of the help that says where tag files are and come from.
+/// Returns the part of the help about the places and sources of tag files.
 pub(super) fn help() -> String {
     let mut help = String::from(
-        "Tag files are read from --service-tags, else from the first of these that exists:
+        "Tag files are those of --service-tags, or else the first existing one of:
   $XDG_CONFIG_HOME/tracer/service-tags.json or ~/.config/tracer/service-tags.json\n",
     );
     for directory in OF_MACHINE {
         help.push_str(&format!("  {directory}/{NAME}\n"));
     }
-    help.push_str("They are published as:\n");
+    help.push_str("Clouds publish them:\n");
     for list in published() {
         help.push_str(&format!("  {}: {}, {}\n", list.cloud, list.file, list.url));
     }

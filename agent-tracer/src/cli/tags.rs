@@ -1,4 +1,4 @@
-//! `tracer tags`: which cloud, region and service an address is of.
+//! `tracer tags`: cloud, region and service of addresses.
 
 use std::{
     io::{self, IsTerminal},
@@ -8,7 +8,7 @@ use std::{
 
 use agent_tracer::{
     names::Tags,
-    view::{Clock, Lookup, LookupTable, lookup_json},
+    view::{Clock, TagTable, TaggedAddress, tags_json},
 };
 
 use anyhow::Context;
@@ -16,27 +16,27 @@ use anyhow::Context;
 use super::{
     addresses::{Address, Asked, BadLine, Piped},
     complain,
-    output::{self, Format, Lines, Paper, Time},
+    output::{self, Format, Lines, Terminal, Time},
     tag_files::{help, how_to_get_one, tag_files},
 };
 
-/// Lines without an address that are told one by one; a file of something else has millions.
-const TOLD: u64 = 100;
+/// Greatest number of complaints about lines without an address: another file has millions.
+const COMPLAINTS: u64 = 100;
 
-/// Say which cloud, region and service addresses are of, by the lists that clouds publish
+/// Name the cloud, region and service of addresses, from lists that clouds publish
 #[derive(clap::Args)]
 #[command(after_help = after_help())]
 pub(super) struct Arguments {
-    /// Addresses, also with a port; - or none: those on stdin, one a line
+    /// Addresses, with or without a port [default: -, which reads them from stdin, one per line]
     #[arg(value_name = "IP")]
     addresses: Vec<Asked>,
-    /// A row for every tag that an address is in, not only for the most telling one
+    /// Show every tag of an address in a row of its own, not only the most specific one
     #[arg(long)]
     all: bool,
-    /// Lines to be read, or one JSON object an address
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-    /// A list of service tags; may be given several times [default: see below]
+    /// List of service tags; may be repeated [default: see below]
     #[arg(long, value_name = "FILE")]
     service_tags: Vec<PathBuf>,
 }
@@ -50,12 +50,12 @@ Examples:
   tracer connections FILE --format jsonl | jq -r '.remote // empty' | tracer tags
   tracer tags --format jsonl < addresses | jq -r .tag | sort | uniq -c
 
-The most telling tag has the longest prefix; of equals one that names a service,
-then one that names a region. What is in parentheses is in no list: an address
-that means the same everywhere.
+The most specific tag has the longest prefix. Among equal ones, a tag with a service comes
+first, then one with a region. A note in parentheses is not a tag: it describes an address that
+means the same everywhere.
 
 {}
-Exit status: 0; 1 when a tag file cannot be read, or a line of stdin is no address; 2 for usage.",
+Exit status: 0; 1 if a tag file cannot be read or a line of stdin is not an address; 2 for usage.",
         help()
     )
 }
@@ -70,8 +70,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         tags: &tags,
         table: match arguments.format {
             Format::Text => {
-                let page = Paper::stdout(Time::Relative).page(Clock::default());
-                Some(LookupTable::new(page, arguments.all))
+                let page = Terminal::stdout(Time::Relative).page(Clock::default());
+                Some(TagTable::new(page, arguments.all))
             }
             Format::Jsonl => None,
         },
@@ -90,8 +90,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
     }
     answers.finish()?;
-    if bad > TOLD {
-        complain(&format!("and {} more lines without an address", bad - TOLD));
+    if bad > COMPLAINTS {
+        complain(&format!(
+            "and {} more lines without an address",
+            bad - COMPLAINTS
+        ));
     }
     Ok(match bad {
         0 => ExitCode::SUCCESS,
@@ -99,38 +102,38 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// What is said on stdout.
+/// The answers on stdout.
 struct Answers<'a> {
     tags: &'a Tags,
-    /// None where objects are wanted.
-    table: Option<LookupTable<'a>>,
+    /// None for jsonl.
+    table: Option<TagTable<'a>>,
     lines: Lines,
 }
 
 impl Answers<'_> {
     fn give(&mut self, asked: Address) -> io::Result<()> {
-        let lookup = Lookup::of(self.tags, asked.address, asked.port);
+        let lookup = TaggedAddress::of(self.tags, asked.address, asked.port);
         let is_full = match &mut self.table {
             Some(table) => table.add(&lookup),
             None => {
-                self.lines.line(&lookup_json(&lookup))?;
+                self.lines.line(&tags_json(&lookup))?;
                 false
             }
         };
         if is_full { self.write_rows() } else { Ok(()) }
     }
 
-    /// All of stdin. Answers how many lines were no address.
+    /// Answers all lines of stdin. Returns the number of lines without an address.
     fn give_piped(&mut self) -> anyhow::Result<u64> {
         let is_typed = io::stdin().is_terminal();
         if is_typed {
-            output::note("tracer: reading addresses, one a line; Ctrl-D ends it");
+            output::note("tracer: reading addresses from stdin, one per line; end with Ctrl-D");
         }
         let mut piped = Piped::new();
         let mut bad = 0;
         loop {
             if piped.may_wait() {
-                // A block of rows is as long whatever a pipe holds at a time: the same input makes the same table.
+                // Blocks do not depend on the pipe: the same input makes the same table.
                 if is_typed {
                     self.write_rows()?;
                 }
@@ -140,8 +143,8 @@ impl Answers<'_> {
                 Some(Ok(address)) => self.give(address)?,
                 Some(Err(line)) => {
                     bad += 1;
-                    if bad <= TOLD {
-                        tell(&line);
+                    if bad <= COMPLAINTS {
+                        complain_of(&line);
                     }
                 }
                 None => return Ok(bad),
@@ -150,7 +153,7 @@ impl Answers<'_> {
     }
 
     fn write_rows(&mut self) -> io::Result<()> {
-        for line in self.table.iter_mut().flat_map(LookupTable::lines) {
+        for line in self.table.iter_mut().flat_map(TagTable::lines) {
             self.lines.line(&line)?;
         }
         Ok(())
@@ -162,9 +165,9 @@ impl Answers<'_> {
     }
 }
 
-fn tell(line: &BadLine) {
+fn complain_of(line: &BadLine) {
     complain(&format!(
-        "line {}: not an address: {}",
+        "cannot read line {}: not an address: {}",
         line.number, line.text
     ));
 }

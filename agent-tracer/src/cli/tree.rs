@@ -12,21 +12,22 @@ use super::{
     replay::{header_line, read_whole},
 };
 
-/// Show the processes of a trace, tree by tree, with the reason why they are in it
+/// Show the processes of a trace, tree by tree, with the reasons for their trees
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  tracer tree FILE                        everything but what ran on the system besides
+  tracer tree FILE                        all but the tree `system`
   tracer tree FILE --tree omi             one tree
   tracer tree FILE --process 'omi*' --descendants
   tracer tree FILE --format jsonl | jq 'select(.running) | .name'
 
-A filter on events leaves the processes that such an event is about.")]
+A filter on events shows the processes of matching events.")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    reading: Reading<TableFormat>,
-    #[command(flatten)]
     header: HeaderOption,
+    // Last, since its heading covers all options that follow.
+    #[command(flatten)]
+    reading: Reading<TableFormat>,
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -39,7 +40,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let header = arguments.header.is_wanted(*format == TableFormat::Jsonl)?;
     let (replayed, selection) = read_whole(&arguments.reading)?;
     let model = &replayed.model;
-    let page = arguments.reading.paper().page(replayed.clock());
+    let page = arguments.reading.terminal().page(replayed.clock());
     let list = List {
         form: (*format).into(),
         page: &page,

@@ -1,5 +1,4 @@
-//! Lists what is different on the machine since the recording began, with its authors and with
-//! what deserves attention.
+//! Lists the changes on the machine since the recording began, with authors and attention.
 
 mod attention;
 mod collect;
@@ -24,16 +23,16 @@ pub use reason::Reason;
 pub use services::Unit;
 pub use shown::{ShownChanges, shown_changes};
 
-/// What a change is of, in the order in which they are shown.
+/// The kinds of changes, in the order in which they are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// A unit of systemd's.
+    /// A systemd unit.
     Service,
-    /// A process that goes on running.
+    /// A process that still runs.
     Process,
-    /// A socket that waits for others.
+    /// A socket that accepts connections or datagrams.
     Listener,
-    /// A remote end that is talked to.
+    /// A remote end of connections.
     Destination,
     /// A file that was downloaded and executed.
     Download,
@@ -79,16 +78,58 @@ impl Kind {
     }
 }
 
-/// What became of it.
+impl Kind {
+    /// Returns true for what goes on, in contrast to what is stored on the machine.
+    pub fn is_activity(self) -> bool {
+        match self {
+            Kind::Process | Kind::Listener | Kind::Destination => true,
+            Kind::Service
+            | Kind::Download
+            | Kind::User
+            | Kind::Group
+            | Kind::Package
+            | Kind::Cron
+            | Kind::File
+            | Kind::Module
+            | Kind::Sysctl
+            | Kind::Firewall
+            | Kind::Mount => false,
+        }
+    }
+}
+
+/// The changes of one kind.
+pub struct OfKind<'c, 'a> {
+    /// The kind.
+    pub kind: Kind,
+    /// The changes, in their order.
+    pub changes: Vec<&'c Change<'a>>,
+    /// Number of the changes that these rows stand for.
+    pub count: usize,
+}
+
+/// Splits changes, which are sorted by kind, at each new kind.
+pub fn by_kind<'c, 'a>(changes: &'c [Change<'a>]) -> impl Iterator<Item = OfKind<'c, 'a>> {
+    let chunks = changes.chunk_by(|one, other| one.kind == other.kind);
+    chunks.filter_map(|chunk| {
+        Some(OfKind {
+            kind: chunk.first()?.kind,
+            changes: chunk.iter().collect(),
+            count: chunk.iter().map(|change| change.count).sum(),
+        })
+    })
+}
+
+/// The difference between before and after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
-    /// It was not there before.
+    /// It did not exist before.
     New,
-    /// It was, and is another now.
+    /// It existed and differs now.
     Changed,
-    /// It was there.
+    /// It no longer exists.
     Gone,
-    /// Something was done to it, and it was not compared since.
+    /// A process wrote, set or removed it; it was not compared.
     Touched,
 }
 
@@ -103,7 +144,7 @@ impl Action {
         }
     }
 
-    /// Compares whether it was there and is there.
+    /// Compares the existence before and after.
     pub(super) fn of<T>(before: Option<&T>, after: Option<&T>) -> Action {
         match (before, after) {
             (None, _) => Action::New,
@@ -116,25 +157,25 @@ impl Action {
 /// One change.
 #[derive(Clone, Debug)]
 pub struct Change<'a> {
-    /// Of what.
+    /// The kind.
     pub kind: Kind,
-    /// What became of it.
+    /// The difference.
     pub action: Action,
-    /// What it is called; not escaped.
+    /// Its name; not escaped.
     pub what: Vec<u8>,
-    /// Who did it, where that was seen.
+    /// The author, if known.
     pub author: Option<ProcessIndex>,
-    /// Whether the author was concluded, not seen.
+    /// True if the author was inferred.
     pub is_inferred: bool,
-    /// Why it deserves attention first.
+    /// The reason for attention.
     pub attention: Option<Reason>,
-    /// What it is the first of, where that deserves attention as a whole.
+    /// The group that it is the first of, if that deserves attention as a whole.
     pub first_of: Option<FirstOf>,
-    /// How many it stands for.
+    /// Number of the changes that it stands for.
     pub count: usize,
-    /// What in a group of files deserves attention.
+    /// Files of a directory that deserve attention.
     pub within: Vec<Within<'a>>,
-    /// What else is known of it, by its kind.
+    /// Further facts, by its kind.
     pub facts: Facts<'a>,
 }
 
@@ -143,7 +184,7 @@ pub struct Change<'a> {
 pub struct FirstOf {
     /// The table; not escaped.
     pub table: Vec<u8>,
-    /// How many rules of it there are.
+    /// Number of its rules.
     pub rules: usize,
 }
 
@@ -152,24 +193,24 @@ pub struct FirstOf {
 pub struct Within<'a> {
     /// Its path; not escaped.
     pub path: Vec<u8>,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// Its own author, and whether that was concluded.
+    /// Its author; true if inferred.
     pub author: Option<(ProcessIndex, bool)>,
-    /// What it was and is, where that is known.
+    /// Its states before and after, if known.
     pub file: Option<&'a FileDifference>,
 }
 
-/// What deserves attention, why, and who did it.
+/// A change, or a part of one, that deserves attention.
 #[derive(Clone, Copy, Debug)]
-pub struct ToLookAt<'a> {
-    /// What it is called; not escaped.
+pub struct AttentionItem<'a> {
+    /// Its name; not escaped.
     pub what: &'a [u8],
-    /// Where this stands for several rules, how many.
+    /// Number of the rules that it stands for, if several.
     pub rules: Option<usize>,
-    /// Why.
+    /// The reason.
     pub reason: &'a Reason,
-    /// Who did it, and whether that was concluded.
+    /// The author; true if inferred.
     pub author: Option<(ProcessIndex, bool)>,
 }
 
@@ -194,24 +235,24 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// The tree of its author, where that is known.
+    /// Returns the tree of its author, if known.
     pub fn tree<'m>(&self, model: &'m Model) -> Option<&'m str> {
         self.author.map(|author| &*model.process(author).tree)
     }
 
-    /// What of it deserves attention first, and why.
-    pub fn to_look_at(&self) -> impl Iterator<Item = ToLookAt<'_>> {
+    /// Lists its parts that deserve attention.
+    pub fn attention_items(&self) -> impl Iterator<Item = AttentionItem<'_>> {
         let (what, rules) = match &self.first_of {
             None => (&self.what, None),
             Some(first) => (&first.table, Some(first.rules)),
         };
-        let own = self.attention.as_ref().map(|reason| ToLookAt {
+        let own = self.attention.as_ref().map(|reason| AttentionItem {
             what,
             rules,
             reason,
             author: self.author.map(|author| (author, self.is_inferred)),
         });
-        let within = self.within.iter().map(|within| ToLookAt {
+        let within = self.within.iter().map(|within| AttentionItem {
             what: &within.path,
             rules: None,
             reason: &within.reason,
@@ -220,13 +261,13 @@ impl<'a> Change<'a> {
         own.into_iter().chain(within)
     }
 
-    /// Whether it is the system's own, and not of what was recorded.
+    /// Returns true if the system itself is the author.
     pub fn is_of_system(&self, model: &Model) -> bool {
         self.tree(model) == Some(SYSTEM)
     }
 
-    /// Whether it is to be looked at first, whatever its author is.
+    /// Returns true if it deserves attention, independent of its author.
     pub fn deserves_attention(&self) -> bool {
-        self.to_look_at().next().is_some()
+        self.attention_items().next().is_some()
     }
 }

@@ -1,4 +1,4 @@
-//! Reduces a connection to what a firewall has to allow: a host by its name, where it has one.
+//! Reduces a connection to a destination of firewall rules: a host by name, if it has one.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -7,50 +7,50 @@ use std::{
 
 use crate::{event::Protocol, model::Connection};
 
-/// What has to be allowed.
+/// A destination that a firewall has to allow.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Destination {
     /// The host.
-    pub place: Place,
-    /// The port, 0 where it is unknown.
+    pub host: Host,
+    /// The port; 0 if unknown.
     pub port: u16,
     /// TCP or UDP.
     pub protocol: Protocol,
-    /// The proxy that it is reached through.
+    /// The proxy, if the connection goes through one.
     pub through: Option<SocketAddr>,
 }
 
-/// A host, by what is known of it.
+/// A host, by name or by address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Place {
-    /// By its most certain name.
+pub enum Host {
+    /// The most certain name.
     Named(Arc<str>),
-    /// By its address alone.
+    /// The address, without a name.
     Address(IpAddr),
-    /// Not at all.
+    /// Neither is known.
     Unknown,
 }
 
 impl Destination {
-    /// Reads it off a connection.
+    /// Returns the destination of a connection.
     pub fn of(connection: &Connection) -> Destination {
         let protocol = connection.protocol;
         if let Some((host, port)) = &connection.destination {
             return Destination {
-                place: Place::Named(host.as_str().into()),
+                host: Host::Named(host.as_str().into()),
                 port: *port,
                 protocol,
                 through: connection.remote,
             };
         }
         let best = connection.names.first();
-        let place = match (best, connection.remote) {
-            (Some(name), _) => Place::Named(Arc::clone(&name.name)),
-            (None, Some(remote)) => Place::Address(remote.ip()),
-            (None, None) => Place::Unknown,
+        let host = match (best, connection.remote) {
+            (Some(name), _) => Host::Named(Arc::clone(&name.name)),
+            (None, Some(remote)) => Host::Address(remote.ip()),
+            (None, None) => Host::Unknown,
         };
         Destination {
-            place,
+            host,
             port: connection.remote.map_or(0, |remote| remote.port()),
             protocol,
             through: None,
@@ -60,15 +60,15 @@ impl Destination {
     /// Writes `api.example:443` or `192.0.2.7:53/udp`; not escaped.
     pub fn label(&self) -> String {
         let Destination {
-            place,
+            host,
             port,
             protocol,
             ..
         } = self;
-        let mut text = match place {
-            Place::Named(name) => format!("{name}:{port}"),
-            Place::Address(address) => SocketAddr::new(*address, *port).to_string(),
-            Place::Unknown => "?".to_owned(),
+        let mut text = match host {
+            Host::Named(name) => format!("{name}:{port}"),
+            Host::Address(address) => SocketAddr::new(*address, *port).to_string(),
+            Host::Unknown => "?".to_owned(),
         };
         if *protocol == Protocol::Udp {
             text.push_str("/udp");

@@ -1,5 +1,4 @@
-//! Sums connections up: by destination, which is what a firewall has to allow, or by process.
-//! Groups are in the order of their first connection.
+//! Sums up connections by destination or by process, in the order of their first connection.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -10,31 +9,31 @@ use crate::model::{Connection, Model, ProcessIndex};
 
 use super::destination::Destination;
 
-/// What connections are summed up by.
+/// The key by which connections are summed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
     /// Remote address and port.
     Destination,
-    /// The process that asked for them.
+    /// The process that owns them.
     Process,
 }
 
-/// Connections that have something in common.
+/// Connections with a common key.
 #[derive(Clone, Debug)]
-pub struct Group {
-    /// What they have in common.
+pub struct ConnectionGroup {
+    /// The common key.
     pub by: By,
-    /// In the order in which they first came.
+    /// Their destinations, in the order of the first connection.
     pub destinations: Vec<Destination>,
     /// Their remote ends, in the same order.
     pub remotes: Vec<SocketAddr>,
-    /// The processes that asked for them, in the same order.
+    /// Their owners, in the same order.
     pub owners: Vec<ProcessIndex>,
-    /// What is in the lists above.
+    /// The values of the lists above.
     seen: Seen,
-    /// How many they are.
+    /// Number of connections.
     pub count: u64,
-    /// How many ended in which state, by its name.
+    /// Number of connections by the name of their state.
     pub outcomes: BTreeMap<&'static str, u64>,
     /// Bytes sent in all.
     pub sent: u64,
@@ -49,10 +48,10 @@ struct Seen {
     owners: HashSet<ProcessIndex>,
 }
 
-/// Sums connections up.
-pub fn groups<'a>(by: By, wanted: impl Iterator<Item = &'a Connection>) -> Vec<Group> {
+/// Sums up connections.
+pub fn groups<'a>(by: By, wanted: impl Iterator<Item = &'a Connection>) -> Vec<ConnectionGroup> {
     let mut places: HashMap<(Option<Destination>, Option<ProcessIndex>), usize> = HashMap::new();
-    let mut groups: Vec<Group> = Vec::new();
+    let mut groups: Vec<ConnectionGroup> = Vec::new();
     for connection in wanted {
         let key = match by {
             By::Destination => (Some(Destination::of(connection)), None),
@@ -60,7 +59,7 @@ pub fn groups<'a>(by: By, wanted: impl Iterator<Item = &'a Connection>) -> Vec<G
         };
         let place = *places.entry(key).or_insert(groups.len());
         if place == groups.len() {
-            groups.push(Group {
+            groups.push(ConnectionGroup {
                 by,
                 destinations: Vec::new(),
                 remotes: Vec::new(),
@@ -77,7 +76,7 @@ pub fn groups<'a>(by: By, wanted: impl Iterator<Item = &'a Connection>) -> Vec<G
     groups
 }
 
-impl Group {
+impl ConnectionGroup {
     fn add(&mut self, connection: &Connection) {
         let destination = Destination::of(connection);
         if self.seen.destinations.insert(destination.clone()) {
@@ -99,23 +98,23 @@ impl Group {
         }
     }
 
-    /// The first process that has a part in it.
+    /// Returns the owner of its first connection.
     pub fn first_owner(&self) -> Option<ProcessIndex> {
         self.owners.first().copied()
     }
 
-    /// The name of where it goes; not escaped.
+    /// Returns the name of its first destination; not escaped.
     pub fn label(&self) -> String {
         let first = self.destinations.first();
         first.map_or_else(String::new, Destination::label)
     }
 
-    /// The trees of its processes, each once.
+    /// Returns the trees of its owners, each once.
     pub fn trees<'a>(&self, model: &'a Model) -> Vec<&'a str> {
         distinct(self.owners.iter().map(|owner| &*model.process(*owner).tree))
     }
 
-    /// Its remote addresses, each once.
+    /// Returns its remote addresses, each once.
     pub fn addresses(&self) -> Vec<IpAddr> {
         distinct(self.remotes.iter().map(SocketAddr::ip))
     }

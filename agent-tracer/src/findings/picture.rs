@@ -1,15 +1,16 @@
 //! Applies filters to everything that a report shows.
 
+use super::still_running;
 use crate::{
     model::{Connection, Listener, Model, NameLookup, Process, ProcessIndex, UnitTransition},
-    select::Selection,
+    select::{Filter, Marks, Selection},
 };
 
-/// What filters leave of a model.
+/// The part of a model that filters leave.
 pub struct Picture<'a> {
-    /// Whether nothing is left out.
+    /// True if nothing is left out.
     pub is_everything: bool,
-    /// Whether a process is shown, by position.
+    /// True for each process that is shown, by position.
     pub processes: Vec<bool>,
     /// In their order.
     pub connections: Vec<&'a Connection>,
@@ -52,7 +53,25 @@ impl<'a> Picture<'a> {
         }
     }
 
-    /// Whether a process is shown.
+    /// Shows all of a model.
+    pub fn whole(model: &'a Model) -> Picture<'a> {
+        let everything = Selection::new(Filter::default(), Marks::default(), model);
+        Picture::of(model, &everything)
+    }
+
+    /// Lists the lookups that are shown and failed.
+    pub fn failed_lookups(&self) -> impl Iterator<Item = &'a NameLookup> {
+        let lookups = self.lookups.iter().copied();
+        lookups.filter(|lookup| lookup.has_failed())
+    }
+
+    /// Lists the processes that are shown, were started by a recorded tree and still run.
+    pub fn still_running(&self, model: &Model) -> Vec<ProcessIndex> {
+        let running = still_running(model).map(|(index, _)| index);
+        running.filter(|index| self.shows(*index)).collect()
+    }
+
+    /// Returns true if a process is shown.
     pub fn shows(&self, index: ProcessIndex) -> bool {
         let shown = self.processes.get(index.position());
         shown.copied().unwrap_or(false)

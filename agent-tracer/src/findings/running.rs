@@ -1,4 +1,4 @@
-//! Finds what was started during the recording and still runs.
+//! Finds processes that started during the recording and still run.
 
 use crate::model::{Model, Origin, Process, ProcessIndex};
 
@@ -7,12 +7,12 @@ pub fn still_running(model: &Model) -> impl Iterator<Item = (ProcessIndex, &Proc
     model.processes().filter(|(_, process)| {
         process.is_running()
             && !model.is_background(&process.tree)
-            // What ran before was not left behind by the recording.
+            // A pre-existing process was not left behind by the recording.
             && process.origin != Origin::Snapshot
     })
 }
 
-/// What keeps one from being sure that a process still runs.
+/// Reasons for doubt that a process still runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunningDoubt {
     /// The trace has no end, so nothing is known of the time after it.
@@ -21,7 +21,7 @@ pub struct RunningDoubt {
     pub exits_lost: bool,
 }
 
-/// Says how certain it is that running processes still run.
+/// Returns the reasons for doubt that processes still run.
 pub fn running_doubt(model: &Model) -> RunningDoubt {
     RunningDoubt {
         has_no_end: model.end().is_none(),

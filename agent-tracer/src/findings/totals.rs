@@ -1,22 +1,22 @@
-//! Counts what a recording comes to.
+//! Counts the processes, connections and lookups of a recording.
 
 use std::collections::HashSet;
 
-use super::{Group, Picture};
+use super::{ConnectionGroup, Picture};
 use crate::model::{Connection, Model, State};
 
-/// The numbers of a recording, as far as it is shown.
+/// The numbers of the shown part of a recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// From the first event to the last, nanoseconds.
     pub duration_ns: u64,
     /// Processes.
     pub processes: usize,
-    /// Those of them that ran before.
+    /// Processes that ran before.
     pub ran_before: usize,
     /// Connections.
     pub connections: usize,
-    /// Those of them that never came to be.
+    /// Connections that failed.
     pub failed: usize,
     /// Hosts that connections went to.
     pub hosts: usize,
@@ -29,7 +29,7 @@ pub struct Totals {
 }
 
 /// Counts what is shown, given its destinations.
-pub fn totals(model: &Model, picture: &Picture<'_>, destinations: &[Group]) -> Totals {
+pub fn totals(model: &Model, picture: &Picture<'_>, destinations: &[ConnectionGroup]) -> Totals {
     let (first, last) = model.span();
     let mut totals = Totals {
         duration_ns: last.saturating_sub(first),
@@ -47,14 +47,13 @@ pub fn totals(model: &Model, picture: &Picture<'_>, destinations: &[Group]) -> T
         .filter(|connection| has_failed(connection))
         .count();
     let places = destinations.iter().flat_map(|group| &group.destinations);
-    let hosts: HashSet<_> = places.map(|destination| &destination.place).collect();
+    let hosts: HashSet<_> = places.map(|destination| &destination.host).collect();
     totals.hosts = hosts.len();
-    let lookups = picture.lookups.iter();
-    totals.failed_lookups = lookups.filter(|lookup| lookup.has_failed()).count();
+    totals.failed_lookups = picture.failed_lookups().count();
     totals
 }
 
-/// Whether a connection never came to be.
+/// Returns true for an attempt to connect that failed.
 pub fn has_failed(connection: &Connection) -> bool {
     match connection.state {
         State::Refused

@@ -1,4 +1,4 @@
-//! Sums processes and connections up by tree.
+//! Sums up processes and connections by tree.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -10,19 +10,19 @@ use crate::model::{Model, ProcessIndex};
 pub struct Tree<'a> {
     /// Its name; not escaped.
     pub name: &'a str,
-    /// Its processes.
+    /// Number of its processes.
     pub processes: usize,
-    /// Those of them that still run.
+    /// Number of processes that still run.
     pub running: usize,
-    /// Their connections.
+    /// Number of their connections.
     pub connections: usize,
-    /// Where those went.
+    /// Destinations of the connections.
     pub destinations: HashSet<Destination>,
-    /// The processes that it begins with: their parents are of other trees, or not shown.
+    /// Processes whose parents are of other trees, or not shown.
     pub roots: Vec<ProcessIndex>,
 }
 
-/// Sums up in one pass: a machine has many units, each a tree.
+/// Sums up all trees in one pass: a machine has many units, each a tree.
 pub fn trees<'a>(model: &'a Model, picture: &Picture<'_>) -> Vec<Tree<'a>> {
     let mut by_name: BTreeMap<&str, Tree<'a>> = BTreeMap::new();
     for (index, process) in picture.shown_processes(model) {

@@ -1,5 +1,5 @@
-//! Finds the secrets in what scripts and settings assign: `password = 'X'`, `"password" : "X"`, `password: X`. Refuses
-//! prose, in which a password is followed by a colon and a token by anything.
+//! Finds secrets that scripts and settings assign: `password = 'X'`, `"password" : "X"`, `password:
+//! X`. Prose is left alone: there a colon may follow a password, and any word a token.
 
 use std::ops::Range;
 
@@ -8,14 +8,15 @@ use super::pattern::{self, NAME};
 use super::program::is_listed;
 use super::{Find, key};
 
-/// Blanks on either side of the `=` or the `:`.
+/// Limit of the blanks on either side of the `=` or the `:`.
 const BLANKS: usize = 32;
 
-/// What is said of a password behind a colon.
-const REMARKS: &str = "changed empty expired failed hidden incorrect invalid missing none ok optional \
-    redacted required unknown unset updated wrong";
+/// Remarks about a password behind a colon.
+const REMARKS: &str = "changed empty expired failed hidden incorrect invalid missing none ok \
+    optional redacted required unknown unset updated wrong";
 
-/// The value assigned by the `=` or the `:` at `at`. Judged by its first 128 bytes only, which keeps hostile text linear.
+/// Finds the value behind the `=` or the `:` at `at`. Only its first 128 bytes are judged, so
+/// hostile text costs linear time.
 pub(super) fn find(text: &[u8], at: usize) -> Option<Find> {
     let equals = text.get(at) == Some(&b'=');
     let left = text.get(at.saturating_sub(BLANKS)..at)?;
@@ -50,7 +51,7 @@ pub(super) fn find(text: &[u8], at: usize) -> Option<Find> {
         .copied();
     match text.get(start..)? {
         [quote @ (b'"' | b'\''), ..] | [b'\\', quote @ (b'"' | b'\''), ..] => {
-            // The quote that opened before the name ends behind the sign: `"Password: "`.
+            // The quote before the name ends behind the sign: `"Password: "`.
             if close == 0 && opener == Some(*quote) {
                 return None;
             }
@@ -60,7 +61,7 @@ pub(super) fn find(text: &[u8], at: usize) -> Option<Find> {
                 !byte.is_ascii_whitespace()
                     && !matches!(byte, b')' | b',' | b';' | b']' | b'}' | b'|' | b'&' | b'>')
             });
-            // A parser's message quotes the token that it met.
+            // The message of a parser quotes an unexpected token.
             let ample = equals || close > 0 || is_password(word) || is_ample(near);
             (begins && ample)
                 .then(|| pattern::judge(text, place, kind))
@@ -71,7 +72,7 @@ pub(super) fn find(text: &[u8], at: usize) -> Option<Find> {
             let place = start..start + length;
             let near = near(text, &place)?;
             let spaced = gap > 0 || start > at + 1 + sign;
-            // Without blanks `name=value` is an assignment, which was judged before.
+            // `name=value` without blanks is an assignment, which was judged before.
             if kind == Name::Pass || equals && !spaced || !is_literal(near) {
                 return None;
             }
@@ -97,7 +98,7 @@ fn is_blank(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-/// A value without quotes, and without what separates it from the next field.
+/// Returns a value without quotes, up to the separator of the next field.
 fn end_of_bare(rest: &[u8]) -> usize {
     let ends = |byte: &u8| {
         byte.is_ascii_whitespace()
@@ -112,14 +113,14 @@ fn end_of_bare(rest: &[u8]) -> usize {
     length - after.count()
 }
 
-/// Whether the name stands for a password, not for a token, which a parser's message also names.
+/// Returns true for the name of a password. Messages of parsers name tokens, too.
 fn is_password(word: &[u8]) -> bool {
     [&b"password"[..], b"passphrase", b"passwd", b"pwd"]
         .iter()
         .any(|end| name::ends(word, end).is_some())
 }
 
-/// Whether `value` can be a value at all, and no expression, further name, or scheme of a URL.
+/// Returns true for a possible value: not an expression, a further name, or the scheme of a URL.
 fn is_literal(value: &[u8]) -> bool {
     let expression = value
         .iter()
@@ -130,7 +131,7 @@ fn is_literal(value: &[u8]) -> bool {
     begins && !expression
 }
 
-/// Whether `value` could be a word of a sentence.
+/// Returns true for a possible word of a sentence.
 fn is_prose(value: &[u8]) -> bool {
     value.iter().all(|byte| {
         byte.is_ascii_alphabetic()
@@ -148,7 +149,7 @@ fn is_ample(value: &[u8]) -> bool {
         && !key::is_number(value)
 }
 
-/// Whether nothing but this field is on its line, as in the files of settings.
+/// Returns true if the field has a line to itself, as in files of settings.
 fn is_alone(text: &[u8], named: &Range<usize>, place: &Range<usize>, close: usize) -> bool {
     let before = text
         .get(named.start.saturating_sub(BLANKS)..named.start)

@@ -1,5 +1,5 @@
-//! Properties of masking that hold for any bytes, and its cost on the worst of them. Refuses to say what is masked: the
-//! examples do.
+//! Tests properties of masking that hold for any bytes, and its cost for the worst ones. The
+//! examples test masking itself.
 
 use std::time::{Duration, Instant};
 
@@ -8,12 +8,12 @@ use proptest::prelude::*;
 use super::tests::{HMAC, KEY, masked, text};
 use super::{Redactor, SecretRules};
 
-/// Bytes of each hostile text, and what masking one may take unoptimized: forty times the usual.
-/// Work that grows with the square took a whole second here.
+/// Bytes of each hostile text, and the time limit of masking one, unoptimised: forty times the
+/// usual. Quadratic work took a whole second here.
 const SIZE: usize = 8 << 10;
 const LIMIT: Duration = Duration::from_millis(400);
 
-/// Fails if `work` takes too long, each of three times: other programs may have the processor.
+/// Fails if `work` takes too long three times: other programs may have the processor.
 fn quickly(what: &str, mut work: impl FnMut()) {
     let mut spent = || {
         let start = Instant::now();
@@ -151,7 +151,7 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// What rules look for.
+/// Texts that rules search for.
 const PIECES: [&str; 68] = [
     "-s",
     "-p",
@@ -223,17 +223,23 @@ const PIECES: [&str; 68] = [
     "net",
 ];
 
-/// Pieces in any order.
+/// Makes texts of pieces in any order.
 fn pieces() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(prop::sample::select(&PIECES[..]), 0..14)
         .prop_map(|pieces| pieces.concat().into_bytes())
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 2_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
-    fn any_bytes_are_safe(mut argv in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..12)) {
+    fn any_bytes_are_safe(
+        mut argv in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..12),
+    ) {
         let count = argv.len();
         let mut redactor = Redactor::new();
         redactor.argv(&mut argv);
@@ -250,7 +256,10 @@ proptest! {
     }
 
     #[test]
-    fn masking_twice_is_masking_once(mut argv in prop::collection::vec(pieces(), 0..8), mut log in pieces()) {
+    fn masking_twice_is_masking_once(
+        mut argv in prop::collection::vec(pieces(), 0..8),
+        mut log in pieces(),
+    ) {
         let mut redactor = Redactor::new();
         redactor.argv(&mut argv);
         let once = argv.clone();
@@ -263,11 +272,16 @@ proptest! {
     }
 
     #[test]
-    fn a_key_never_leaves(bytes in prop::collection::vec(any::<u8>(), 64), before in pieces(), after in pieces()) {
+    fn a_key_never_leaves(
+        bytes in prop::collection::vec(any::<u8>(), 64),
+        before in pieces(),
+        after in pieces(),
+    ) {
         let key = base64(&bytes);
         let mut redactor = Redactor::new();
         let line = ["sudo", "sh", "./bundle.sh", "--upgrade", "-w", "id", "-s", &key];
-        let mut argv: Vec<Vec<u8>> = line.iter().map(|element| element.as_bytes().to_vec()).collect();
+        let argv = line.iter().map(|element| element.as_bytes().to_vec());
+        let mut argv: Vec<Vec<u8>> = argv.collect();
         argv.push([&before[..], key.as_bytes(), &after].concat());
         redactor.argv(&mut argv);
         let mut log = [&before[..], key.as_bytes(), &after].concat();

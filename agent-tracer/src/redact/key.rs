@@ -1,7 +1,6 @@
-//! Tells a key from a path, a number or a word by its shape. Refuses to look at where it stands.
+//! Distinguishes keys from paths, numbers and words by shape alone, not by position.
 
-/// Whether `text` is the base64 of 32 or 64 bytes by its form alone: length, alphabet, padding, and no bits set that
-/// the padding declares unused.
+/// Returns true for base64 of 32 or 64 bytes, by length, alphabet, padding and unused bits.
 pub(super) fn has_form(text: &[u8]) -> bool {
     let (body, unused) = match text.len() {
         44 => (text.strip_suffix(b"="), 0b11),
@@ -18,20 +17,21 @@ pub(super) fn has_form(text: &[u8]) -> bool {
     !(standard && url_safe) && body.last().is_some_and(|last| sextet(*last) & unused == 0)
 }
 
-/// Whether `text` is such a key and also as irregular as random bytes are.
+/// Returns true for base64 of 32 or 64 bytes that is as irregular as random bytes.
 pub(super) fn is_key(text: &[u8]) -> bool {
     has_form(text) && is_irregular(text)
 }
 
-/// The characters of base64, standard and url-safe, without the padding.
+/// Returns true for characters of base64, standard and url-safe, without padding.
 pub(super) fn in_alphabet(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
-/// Whether the characters change class and vary as in random base64. Of 43 random characters 17 ± 3 are capitals, as
-/// many are small, 27 ± 3 neighbours differ in class and 31 ± 3 are distinct: the bounds stand four deviations away.
-/// Paths and words change class at most once in three; CamelCase can do so every other character, but has no digits: one
-/// key of 32 bytes in 4,000 fails for having none either, and no key of 64.
+/// Returns true if the characters vary as in random base64. Of 43 random characters 17 ± 3 are
+/// capitals, as many are small, 27 ± 3 neighbours differ in class and 31 ± 3 are distinct. The
+/// bounds are four deviations away. Paths and words change class at most once in three characters.
+/// CamelCase may do so every second character, but has no digits: nor has one key of 32 bytes in
+/// 4,000, which fails.
 fn is_irregular(text: &[u8]) -> bool {
     let body = text.trim_ascii_end();
     let body = body.strip_suffix(b"=").unwrap_or(body);
@@ -64,7 +64,8 @@ fn is_irregular(text: &[u8]) -> bool {
         && distinct >= 18.min(count / 2)
 }
 
-/// Whether `text` names a file: rooted (`/`, `./`, `../`, `~`), and not a key that happens to begin with a slash.
+/// Returns true for the path of a file (`/`, `./`, `../`, `~`), unless it is a key that begins with
+/// a slash.
 pub(super) fn is_path(text: &[u8]) -> bool {
     let rooted = [&b"/"[..], b"./", b"../", b"~"]
         .iter()
@@ -72,31 +73,33 @@ pub(super) fn is_path(text: &[u8]) -> bool {
     rooted && !has_form(text) && !is_cut_key(text)
 }
 
-/// As [`is_path`], or relative with a directory in it.
+/// Returns true for a path, also for a relative one with a directory.
 pub(super) fn is_path_like(text: &[u8]) -> bool {
     text.contains(&b'/') && !has_form(text) && !is_cut_key(text) || is_path(text)
 }
 
-/// A key whose end was cut off still varies like one; a path has a dot, a dash or an underscore, or does not vary.
+/// Returns true for a key without its end, which varies like a key. A path has a dot, a dash or an
+/// underscore, or varies less.
 fn is_cut_key(text: &[u8]) -> bool {
     let standard = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
     text.len() >= 32 && text.iter().all(standard) && is_irregular(text)
 }
 
-/// Whether `text` is a port, a process, an address or a date: digits and what joins them.
+/// Returns true for a port, a process id, an address or a date.
 pub(super) fn is_number(text: &[u8]) -> bool {
     text.iter()
         .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b':' | b',' | b'-' | b'/'))
 }
 
-/// Whether `text` is one word of small letters, as subcommands, packages and units are.
+/// Returns true for a word of small letters, such as a subcommand, a package or a unit.
 pub(super) fn is_word(text: &[u8]) -> bool {
     text.iter()
         .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_' | b'.' | b':'))
 }
 
-/// Whether `text`, which begins with a dash, is an option rather than a value: a word, a letter, a letter with a number,
-/// or a setting of one. What mixes capitals, small letters and digits is a value, as is a long mixture behind one dash.
+/// Returns true if a text with a leading dash is an option: a word, a letter, a letter with a
+/// number, or such an option with its value. A mixture of capitals, small letters and digits is a
+/// value, and so is a long mixture behind one dash.
 pub(super) fn is_option(text: &[u8]) -> bool {
     let single = !text.starts_with(b"--");
     let dashes = text.iter().take_while(|byte| **byte == b'-').count();
@@ -113,7 +116,7 @@ pub(super) fn is_option(text: &[u8]) -> bool {
     name.len() < 5 || number || !(classes >= 3 || mixed)
 }
 
-/// Whether `text`, glued to an option's letter, is as long and as mixed as keys are and words are not.
+/// Returns true if a text glued to the letter of an option is as long and mixed as a key.
 pub(super) fn is_mixed(text: &[u8]) -> bool {
     let body = text.strip_suffix(b"=").unwrap_or(text);
     let body = body.strip_suffix(b"=").unwrap_or(body);
@@ -125,7 +128,7 @@ pub(super) fn is_mixed(text: &[u8]) -> bool {
         && !is_path_like(text)
 }
 
-/// Whether `text` mixes letters and digits as a made-up password does and names do not.
+/// Returns true for a mixture of letters and digits that passwords have and names do not.
 pub(super) fn is_strong(text: &[u8]) -> bool {
     let symbol = |byte: &u8| {
         matches!(
@@ -144,12 +147,12 @@ pub(super) fn is_strong(text: &[u8]) -> bool {
         && !is_reference(text)
 }
 
-/// Whether `text` is a key in hexadecimal digits.
+/// Returns true for a key in hexadecimal digits.
 pub(super) fn is_long_hex(text: &[u8]) -> bool {
     text.len() >= 32 && text.iter().all(u8::is_ascii_hexdigit)
 }
 
-/// Whether `text` is as long and as plain as the code of a licence.
+/// Returns true for a text as long and plain as the code of a licence.
 pub(super) fn is_code(text: &[u8]) -> bool {
     is_strong(text) && !text.contains(&b'.') && text.len() >= 12
         || text.len() >= 10
@@ -159,7 +162,7 @@ pub(super) fn is_code(text: &[u8]) -> bool {
             && (text.len() >= 16 || !text.iter().any(u8::is_ascii_lowercase))
 }
 
-/// Whether `text` stands for a value that a shell would put there.
+/// Returns true for a reference that a shell replaces with a value.
 pub(super) fn is_reference(text: &[u8]) -> bool {
     match text {
         [b'`', ..] | [b'$'] => true,

@@ -1,5 +1,5 @@
-//! Remembers masked values, numbers them, and finds them again, whole or cut short. Refuses values so short or so plain
-//! that their recurrence means nothing.
+//! Remembers masked values, numbers them, and finds them again, whole or cut. Values that are too
+//! short or too plain are not searched for.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{Bound, Range};
@@ -8,38 +8,40 @@ use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::Keep;
 
-/// Values remembered, and their bytes in all: with the search automaton (16 bytes a value) about 3 MiB of the
-/// recorder's 24 when full.
+/// Limits of the remembered values and of their bytes. With the search automaton (16 bytes a value)
+/// they take about 3 of the recorder's 24 MiB.
 const VALUES: usize = 4096;
 const BYTES: usize = 1 << 20;
 /// The number of every secret past the limits.
 const OVERFLOW: u32 = 4097;
-/// Shorter values recur by accident.
+/// Least length of a value that is searched for; shorter ones recur by chance.
 const SHORTEST: usize = 6;
-/// Of those that the user gives, which are looked for whatever they are.
+/// Least length of a value that the user gives, which is always searched for.
 pub const SHORTEST_GIVEN: usize = 4;
-/// The automaton looks for the first 16 bytes of each value; the rest is compared. It is also the shortest prefix that is
-/// masked at the end of a string that was cut.
+/// Bytes of each value that the automaton searches for; the rest is compared. Also the shortest
+/// prefix that is masked at the end of a cut string.
 const HEAD: usize = 16;
-/// Longer values are remembered in pieces, which bounds the comparison at each position of hostile text.
+/// Limit of a remembered piece; longer values have several. It bounds the comparisons in hostile
+/// text.
 const PIECE: usize = 4096;
-/// Values that share their first 16 bytes; a bound on hostile ones, as above.
+/// Limit of the values that share their first 16 bytes. It bounds hostile ones, too.
 const SAME_HEAD: usize = 64;
 /// The kernel's `TASK_COMM_LEN` without its NUL.
 const COMM: usize = 15;
-/// The shortest beginning of a value that is masked at the end of a comm; shorter ones end innocent names.
+/// The shortest beginning of a value that is masked at the end of a comm; harmless names end with
+/// shorter ones.
 const CUT: usize = 8;
 
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    /// Every value masked, also those not looked for.
+    /// All masked values, also those that are not searched for.
     numbers: HashMap<Vec<u8>, u32>,
     bytes: usize,
     named: u32,
     overflowed: bool,
-    /// The values looked for, by their first 6 to 16 bytes.
+    /// The values that are searched for, by their first 6 to 16 bytes.
     heads: HashMap<Vec<u8>, Vec<(Vec<u8>, u32)>>,
-    /// The first 16 bytes of the values looked for, in order: one more than a comm has, to know that it was cut.
+    /// The first 16 bytes of these values, sorted: one more than a comm has, to recognise a cut.
     comms: BTreeMap<Vec<u8>, u32>,
     search: Option<AhoCorasick>,
     stale: bool,
@@ -50,7 +52,7 @@ impl Memory {
         self.named as usize + usize::from(self.overflowed)
     }
 
-    /// The number of `value`, a new one if it was never seen.
+    /// Returns the number of `value`, a new one for a new value.
     pub(super) fn learn(&mut self, value: &[u8], keep: Keep) -> u32 {
         let number = match self.numbers.get(value) {
             Some(number) => *number,
@@ -85,7 +87,7 @@ impl Memory {
         self.remember(value, number, SHORTEST);
     }
 
-    /// The secret that a comm was made from, and where it begins there: a comm ends after 15 bytes, whatever it held.
+    /// Finds the secret that a comm, cut after 15 bytes, begins to spell, with its position.
     pub(super) fn cut_name(&self, name: &[u8]) -> Option<(usize, u32)> {
         if name.len() != COMM {
             return None;
@@ -98,7 +100,7 @@ impl Memory {
         })
     }
 
-    /// Where remembered values recur, by position; they may overlap.
+    /// Finds remembered values, by position; they may overlap.
     pub(super) fn recall(&mut self, text: &[u8]) -> Vec<(Range<usize>, u32)> {
         if self.stale {
             self.stale = false;
@@ -122,14 +124,14 @@ impl Memory {
         hits
     }
 
-    /// The leftmost place, from `from` on, where a remembered value may begin.
+    /// Returns the first position from `from` on where a remembered value may begin.
     fn next_head(&self, text: &[u8], from: usize) -> Option<usize> {
         let rest = text
             .get(from..)
             .filter(|rest| rest.len() >= SHORTEST_GIVEN)?;
         match &self.search {
             Some(search) => search.find(rest).map(|found| from + found.start()),
-            // Building fails only past 2^31 states; slow is then better than blind.
+            // Building fails only beyond 2^31 states; then a slow search is better than none.
             None => Some(from),
         }
     }

@@ -1,9 +1,9 @@
-//! Tells from the name of an option, variable, field or parameter whether its value is a secret. Refuses to look at the
-//! value.
+//! Judges by the name of an option, variable, field or parameter whether its value is a secret. The
+//! value itself is not examined.
 
 use super::program::is_listed;
 
-/// Names that end in these hold secrets whatever the value, also in one piece: `PGPASSWORD`, `clientSecret`.
+/// Endings of names that always have secrets, also in one piece: `PGPASSWORD`, `clientSecret`.
 const SECRETS: [&[u8]; 8] = [
     b"password",
     b"passcode",
@@ -15,41 +15,45 @@ const SECRETS: [&[u8]; 8] = [
     b"keypass",
 ];
 
-/// What stands before `key` in a name that is not in capitals; `public-key` and `sort-key` hold none.
-const KEYS: &str = "access account activation admin api app application auth decryption deploy encryption enroll \
-    enrollment functions hmac ingest ingestion install integration join licence license master preshared private product \
-    provisioning recovery register registration registry secret security session setup shared signing storage subscription unlock \
-    workspace write";
+/// Words before `key` in a name of a secret, if not in capitals. `public-key` and `sort-key` are
+/// harmless.
+const KEYS: &str = "access account activation admin api app application auth decryption deploy \
+    encryption enroll enrollment functions hmac ingest ingestion install integration join licence \
+    license master preshared private product provisioning recovery register registration registry \
+    secret security session setup shared signing storage subscription unlock workspace write";
 
-/// The same, where the key is as often the name of one.
+/// The same, if the value is often only the name of a key.
 const WEAK_KEYS: &str = "primary secondary";
 
-/// What stands before `pass` or `pw` without a joint.
-const OWNERS: &str = "account admin bind db ftp http key ldap mail my proxy remote root site smtp sql store ups user";
+/// Words before `pass` or `pw` without a joint.
+const OWNERS: &str = "account admin bind db ftp http key ldap mail my proxy remote root site smtp \
+    sql store ups user";
 
 /// Options whose value is `user:password`, or a way to log in.
-const PAIRS: &str = "auth basic-auth credential credentials creds http-auth login proxy-auth proxy-user user-pass \
-    userpass userpwd";
+const PAIRS: &str = "auth basic-auth credential credentials creds http-auth login proxy-auth \
+    proxy-user user-pass userpass userpwd";
 
 /// Options whose value is a secret if it looks like one.
 const CODES: &str =
     "activation-code cookie licence license registration-code sas serial-number ticket unlock-code";
 
-/// Words behind that of a secret which make the whole a fact about it: `TOKEN_FILE`, `passwordAuthentication`.
-const ABOUT: &str = "age alg algorithm attempts auth authentication backend callback cmd command complexity count dir \
-    directory enabled encoder endpoint env exp expiration expired expires expiry field file filename format header history \
-    host hint issuer kind label len length lifetime limit manager max min mode name namespace param path placeholder policy \
-    port prefix prompt provider ref regex required reset retries rotation rule rules scope service size source status \
-    stdin store suffix timeout ttl type uri url usage user username version";
+/// Words behind the name of a secret that turn it into a harmless fact: `TOKEN_FILE`,
+/// `passwordAuthentication`.
+const ABOUT: &str = "age alg algorithm attempts auth authentication backend callback cmd command \
+    complexity count dir directory enabled encoder endpoint env exp expiration expired expires \
+    expiry field file filename format header history host hint issuer kind label len length \
+    lifetime limit manager max min mode name namespace param path placeholder policy port prefix \
+    prompt provider ref regex required reset retries rotation rule rules scope service size \
+    source status stdin store suffix timeout ttl type uri url usage user username version";
 
-/// First words of an option that has no value: `--no-password`.
+/// First words of an option without a value: `--no-password`.
 const FLAGS: &str = "accept ask disable no prompt require skip use without";
 
-/// Parameters of a URL that are a secret there and a common word elsewhere.
+/// Parameters of a URL that have secrets there and are common words elsewhere.
 const PARAMETERS: &str =
     "apikey auth code key pass pwd sig signature subscription-key x-amz-signature x-goog-signature";
 
-/// The name of something that holds a secret.
+/// The kind of a name with a secret value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name {
     /// A password, token or secret.
@@ -68,7 +72,7 @@ pub(super) enum Name {
     Code,
 }
 
-/// As [`secret_name`], of an option: its next word may be its value.
+/// Judges the name of an option as [`secret_name`] does; the next word may be its value.
 pub(super) fn option_name(name: &[u8]) -> Option<Name> {
     let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit());
     let name = name.get(..name.len() - digits.count().min(2))?;
@@ -85,13 +89,13 @@ pub(super) fn option_name(name: &[u8]) -> Option<Name> {
     }
 }
 
-/// What a name, without leading dashes, says about its value by its end.
+/// Judges a name without leading dashes by its ending.
 pub(super) fn secret_name(name: &[u8]) -> Option<Name> {
     if SECRETS.iter().any(|secret| ends(name, secret).is_some()) {
         return Some(Name::Secret);
     }
     if ends(name, b"pwd").is_some() {
-        // The one variable of this ending that never is a directory.
+        // The only variable with this ending that is never a directory.
         let password = name.eq_ignore_ascii_case(b"mysql_pwd");
         return Some(if password { Name::Secret } else { Name::Place });
     }
@@ -121,8 +125,8 @@ pub(super) fn secret_name(name: &[u8]) -> Option<Name> {
     (in_capitals && !kind.is_empty() || known).then_some(Name::Key)
 }
 
-/// As [`secret_name`], and by any word within. Only for a name whose value is certainly that: behind an option the next
-/// word may be anything.
+/// Judges a name as [`secret_name`] does, and by all its words. The value must be certain, unlike
+/// the word after an option.
 pub(super) fn part_name(name: &[u8]) -> Option<Name> {
     match secret_name(name) {
         Some(Name::Key) | None => {}
@@ -135,7 +139,7 @@ pub(super) fn part_name(name: &[u8]) -> Option<Name> {
     secret_name(name)
 }
 
-/// As [`part_name`], of a parameter behind `?` or `&`.
+/// Judges a parameter behind `?` or `&` as [`part_name`] does.
 pub(super) fn parameter(name: &[u8]) -> Option<Name> {
     match name {
         _ if name.eq_ignore_ascii_case(b"sig") || ends(name, b"-signature").is_some() => {
@@ -146,7 +150,7 @@ pub(super) fn parameter(name: &[u8]) -> Option<Name> {
     }
 }
 
-/// Whether an option of this name, which ends as one with a secret does, has no value.
+/// Returns true for the name of an option that has no value, despite its ending.
 pub(super) fn is_flag(name: &[u8]) -> bool {
     words(name)
         .next()
@@ -173,7 +177,7 @@ fn has_secret_part(name: &[u8]) -> bool {
     found
 }
 
-/// The words of a name: between joints, and from a small letter to a capital.
+/// Splits a name into words: at joints, and before a capital behind a small letter.
 fn words(name: &[u8]) -> impl Iterator<Item = &[u8]> {
     name.split(|byte| is_joint(*byte)).flat_map(|part| {
         part.chunk_by(|before, after| !before.is_ascii_lowercase() || !after.is_ascii_uppercase())
@@ -184,7 +188,7 @@ fn is_joint(byte: u8) -> bool {
     matches!(byte, b'_' | b'-' | b'.')
 }
 
-/// What stands before `suffix`, in any case.
+/// Returns the text before `suffix`, in any case.
 pub(super) fn ends<'a>(text: &'a [u8], suffix: &[u8]) -> Option<&'a [u8]> {
     let (before, end) = text.split_at_checked(text.len().checked_sub(suffix.len())?)?;
     end.eq_ignore_ascii_case(suffix).then_some(before)

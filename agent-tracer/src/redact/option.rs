@@ -1,5 +1,5 @@
-//! Finds the secrets that a command line hands to programs: `-s KEY`, `--password VALUE`, also
-//! inside the text of `sh -c`. Refuses the options that mean something else to the program at hand.
+//! Finds the secrets that a command line gives to programs: `-s KEY`, `--password VALUE`, also
+//! inside the text of `sh -c`. Options with another meaning for the program are left alone.
 
 use std::ops::Range;
 
@@ -11,23 +11,23 @@ use super::usage::{self, has_context};
 use super::value::{self, At};
 use super::{Find, key, pattern};
 
-/// Scripts within scripts; each level quotes the one below.
+/// Limit of scripts within scripts; each level quotes the one below.
 const DEPTH: usize = 4;
 
-/// Commands of a group whose output is looked through; more of them would cost their square.
+/// Limit of the commands of a group whose output is searched: the cost is quadratic.
 const PRINTED: usize = 64;
 
-/// Programs that print what stands on their command line.
+/// Programs that print their command line.
 const PRINTERS: &str = "echo printf cat";
 
-/// What the options of a command line gave away.
+/// The secrets that options of a command line give away.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// Secrets and the elements they stand in, by element.
+    /// Secrets with their elements, in the order of the elements.
     pub(super) finds: Vec<(usize, Find)>,
-    /// Elements that are scripts, in order.
+    /// Elements that are scripts, in their order.
     pub(super) scripts: Vec<usize>,
-    /// Values that a table calls plain, whatever their names say.
+    /// Values that a table declares plain, despite their names.
     pub(super) plain: Vec<(usize, Range<usize>)>,
 }
 
@@ -40,14 +40,14 @@ impl Found {
     }
 }
 
-/// What is looked through: the elements and the rules.
+/// The elements to search, and the rules.
 #[derive(Clone, Copy)]
 struct Search<'a> {
     argv: &'a [Vec<u8>],
     rules: &'a SecretRules,
 }
 
-/// What the options in `argv` give away.
+/// Finds the secrets that options in `argv` give away.
 pub(super) fn find(argv: &[Vec<u8>], rules: &SecretRules) -> Found {
     let mut found = Found::default();
     let words = argv.iter().enumerate();
@@ -123,7 +123,7 @@ impl Search<'_> {
         named_operands(&operands, found);
     }
 
-    /// Whether `word` is a program that takes secrets, or a shell.
+    /// Returns true for a program that takes secrets, and for a shell.
     fn runs(self, word: &[u8]) -> bool {
         let name = program::base(word);
         let known = self.rules.program(name);
@@ -131,7 +131,7 @@ impl Search<'_> {
     }
 
     fn script(self, text: &Word<'_>, depth: usize, found: &mut Found) {
-        // Read from the element: places in an unquoted copy would be off.
+        // Read from the element: an unquoted copy has other positions.
         let raw = self
             .argv
             .get(text.element)
@@ -150,7 +150,7 @@ impl Search<'_> {
         }
     }
 
-    /// What the command at `at` reads: here-documents, here-strings, what is echoed into it.
+    /// Returns the input of the command at `at`: here-documents, here-strings, output of `echo`.
     fn input(self, lines: &[Line<'_>], at: usize, found: &mut Found) {
         let Some(line) = lines.get(at) else { return };
         let mut given: Vec<&Word<'_>> = line.input.iter().collect();
@@ -190,7 +190,7 @@ impl Search<'_> {
     }
 }
 
-/// `password VALUE` among the operands of any program, where the value can be nothing else.
+/// Finds `password VALUE` among the operands of any program, if the value is evident.
 fn named_operands(operands: &[&Word<'_>], found: &mut Found) {
     for pair in operands.windows(2) {
         if let [name, word] = pair
@@ -209,7 +209,7 @@ fn named_operands(operands: &[&Word<'_>], found: &mut Found) {
     }
 }
 
-/// The secret that `word`, an option, holds or announces, and the word it stands in.
+/// Finds the secret in, or after, an option, with the word that has it.
 fn option<'w, 'a>(
     word: &'w Word<'a>,
     next: Option<&'w Word<'a>>,
@@ -217,7 +217,7 @@ fn option<'w, 'a>(
     is_listed: bool,
 ) -> Option<(&'w Word<'a>, Find)> {
     let text = &*word.value;
-    // The value: the rest of this word, or the next.
+    // The value is the rest of this word, or the next word.
     let glued = |from: usize| Some((word, from));
     let next = next.map(|next| (next, 0));
     let is_known = is_listed && line.is_system;
@@ -243,7 +243,8 @@ fn option<'w, 'a>(
             }
             long(name, at?, is_known)
         }
-        // `-password X` of what is written in Java or Go. With a `=` it is an assignment, found in any text.
+        // `-password X` of programs in Java or Go. With a `=` it is an assignment, found in any
+        // text.
         [b'-', name @ ..] if name.len() > 2 && memchr::memchr2(b'=', b':', name).is_none() => {
             let kind = name::secret_name(name);
             let certain = !is_known || matches!(kind, Some(Name::Secret));

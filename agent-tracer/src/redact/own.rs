@@ -1,16 +1,16 @@
-//! Remembers what was masked in the command that is recorded, to mask it in the command lines that
-//! lead to it: those of the recorder, of `sudo`, of a shell. Refuses no value for being plain:
-//! there it is known to be the secret.
+//! Remembers the masked values of the recorded command, to mask them in the command lines that lead
+//! to it: those of the recorder, of `sudo`, of a shell. Plain values are included: there they are
+//! known to be secrets.
 
 use super::{Redactor, marks, overlaps, replace};
 
-/// A shorter value is masked only where the whole command recurs.
+/// Least length of a value that is masked by itself; a shorter one needs the whole command.
 const SHORTEST: usize = 3;
 
-/// Values that are remembered; a command has few.
+/// Limit of the remembered values; a command has few.
 const VALUES: usize = 256;
 
-/// The command as it was given, and as it is shown.
+/// The command as given, and as masked.
 #[derive(Debug, Default)]
 pub(super) struct Command {
     given: Vec<Vec<u8>>,
@@ -20,7 +20,7 @@ pub(super) struct Command {
 }
 
 impl Command {
-    /// Remembers a value, while the command is being masked.
+    /// Remembers a value while the command is masked.
     pub(super) fn learn(&mut self, value: &[u8], number: u32) {
         if self.is_learning && self.values.len() < VALUES {
             self.values.push((value.to_vec(), number));
@@ -29,20 +29,20 @@ impl Command {
 }
 
 impl Redactor {
-    /// Masks the command that is recorded, and remembers what was masked in it.
+    /// Masks the recorded command, and remembers its masked values.
     pub fn own_command(&mut self, argv: &mut [Vec<u8>]) {
         self.own.given = argv.to_vec();
         self.own.is_learning = true;
         self.argv(argv);
         self.own.is_learning = false;
         self.own.masked = argv.to_vec();
-        // The longest first: a value may be a part of another.
+        // The longest comes first: a value may be a part of another.
         self.own
             .values
             .sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
     }
 
-    /// Masks in the command line of the recorder or of an ancestor what is masked in the command.
+    /// Masks the command's secrets in the command line of the recorder or of an ancestor.
     pub fn carrier(&mut self, argv: &mut [Vec<u8>]) {
         if self.is_off || self.own.given.is_empty() {
             return;

@@ -1,8 +1,9 @@
-//! Finds the secrets that give themselves away in any text: passwords in URLs, headers, assignments, bare keys. Refuses
-//! to guess from options, whose meaning depends on the program.
+//! Finds secrets that are evident in any text: passwords in URLs, headers, assignments, bare keys.
+//! Options are not among them: their meaning depends on the program.
 //!
-//! All but tokens have a `=` or a `:` at a known place, so one search for these two bytes decides about most text. Each
-//! looks back at most 128 bytes and forward only over what it then masks, which keeps hostile text linear.
+//! All but tokens have a `=` or a `:` at a known place, so one search for these two bytes decides
+//! about most text. Each pattern looks back at most 128 bytes, and forward only over the bytes that
+//! it masks. So hostile text costs linear time.
 
 use std::ops::Range;
 
@@ -10,34 +11,34 @@ use super::name::{self, Name};
 use super::program::is_listed;
 use super::{Find, Keep, field, key, shape, url};
 
-/// How far a name reaches back, and how much of a value is looked at to judge it.
+/// Limit of the bytes of a name, and of the bytes that judge a value.
 pub(super) const NAME: usize = 128;
 
-/// Words in place of a secret that say only whether there is one.
+/// Words in place of a secret that only describe it.
 const SETTINGS: &str = "true false yes no on off none null 0 1";
 
 /// Authorization schemes, which stay visible.
-const SCHEMES: &str = "apikey aws4-hmac-sha256 basic bearer digest negotiate ntlm oauth sharedaccesssignature sharedkey \
-    sharedkeylite splunk token";
+const SCHEMES: &str = "apikey aws4-hmac-sha256 basic bearer digest negotiate ntlm oauth \
+    sharedaccesssignature sharedkey sharedkeylite splunk token";
 
-/// Whether a byte string is one value or many words.
+/// The extent of a value in a byte string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Extent {
-    /// An element of argv: what follows `NAME=` at its beginning is the value, spaces and all.
+    /// An element of argv: the value of a leading `NAME=` is the rest, with its spaces.
     Argument,
     /// Log text or a script: values end at spaces and quotes.
     Text,
 }
 
-/// Adds what gives itself away in `text`.
+/// Adds the evident secrets in `text`.
 pub(super) fn find(text: &[u8], extent: Extent, finds: &mut Vec<Find>) {
     let mut covered = 0;
     for at in memchr::memchr2_iter(b'=', b':', text) {
         if at < covered {
             continue;
         }
-        // Judged by its beginning first: a value that is refused must not be read to its end, or `TOKEN=$TOKEN=$…`
-        // would cost the square of its length (1.7 s for 128 KiB).
+        // The beginning is judged first: to read refused values to their end would make
+        // `TOKEN=$TOKEN=$…` cost the square of its length (1.7 s for 128 KiB).
         let near = text.get(..at + NAME).unwrap_or(text);
         let found = match text.get(at) {
             Some(b'=') => shape::bare_key(text, at).or_else(|| {
@@ -55,7 +56,7 @@ pub(super) fn find(text: &[u8], extent: Extent, finds: &mut Vec<Find>) {
     }
 }
 
-/// The value after the `=` at `at`.
+/// Finds the value after the `=` at `at`.
 fn assignment(text: &[u8], at: usize, extent: Extent) -> Option<Find> {
     let name = name_before(text, at);
     let word = text.get(name.clone())?;
@@ -79,7 +80,7 @@ fn assignment(text: &[u8], at: usize, extent: Extent) -> Option<Find> {
     judge(text, place, kind)
 }
 
-/// Refuses values that are references, settings or what else such a name has.
+/// Refuses values that are references, settings or other harmless values of such names.
 pub(super) fn judge(text: &[u8], place: Range<usize>, kind: Name) -> Option<Find> {
     let value = text.get(place.clone())?;
     let start = value.get(..NAME).unwrap_or(value);
@@ -88,7 +89,8 @@ pub(super) fn judge(text: &[u8], place: Range<usize>, kind: Name) -> Option<Find
         return None;
     }
     let mut find = Find::new(place, keep(value));
-    // An argument may go on after the value (`echo "PASSWORD=x is it"`); only the first word then recurs.
+    // An argument may continue after the value (`echo "PASSWORD=x is it"`): only the first word
+    // recurs.
     let first = value
         .split(u8::is_ascii_whitespace)
         .next()
@@ -101,7 +103,7 @@ pub(super) fn judge(text: &[u8], place: Range<usize>, kind: Name) -> Option<Find
     Some(find)
 }
 
-/// Whether the beginning of a value is the other thing that a name of this kind is given to.
+/// Returns true if the beginning of a value is harmless for a name of this kind.
 pub(super) fn is_other(start: &[u8], kind: Name) -> bool {
     match kind {
         Name::Secret | Name::Pair => false,
@@ -115,7 +117,7 @@ pub(super) fn is_other(start: &[u8], kind: Name) -> bool {
     }
 }
 
-/// Words and paths are masked where a rule says so, but recur innocently.
+/// Masks words and paths only where a rule applies: elsewhere they are harmless.
 pub(super) fn keep(value: &[u8]) -> Keep {
     let start = value.get(..NAME).unwrap_or(value);
     if key::is_word(start) || key::is_path(start) {
@@ -125,14 +127,15 @@ pub(super) fn keep(value: &[u8]) -> Keep {
     }
 }
 
-/// The name that ends before `at`, with any dashes before it.
+/// Returns the name that ends before `at`, with leading dashes.
 pub(super) fn name_before(text: &[u8], at: usize) -> Range<usize> {
     let before = text.get(at.saturating_sub(NAME)..at).unwrap_or_default();
     let in_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     at - before.iter().rev().take_while(in_name).count()..at
 }
 
-/// The value that begins at `start`; `opener` is the byte before its name, whose quote may hold name and value.
+/// Finds the value that begins at `start`. `opener` is the byte before its name: a quote may
+/// contain name and value.
 pub(super) fn value_after(text: &[u8], start: usize, opener: Option<u8>) -> Option<Range<usize>> {
     let rest = text.get(start..)?;
     let (start, quote) = match rest {
@@ -162,7 +165,7 @@ pub(super) fn value_after(text: &[u8], start: usize, opener: Option<u8>) -> Opti
     Some(start..start + length - usize::from(escaped))
 }
 
-/// The value of the header or of the JSON field whose colon is at `at`.
+/// Finds the value of the header or JSON field with its colon at `at`.
 fn header(text: &[u8], at: usize) -> Option<Find> {
     let closing = text.get(at.saturating_sub(2)..at)?.iter().rev();
     let closing = closing
@@ -173,7 +176,7 @@ fn header(text: &[u8], at: usize) -> Option<Find> {
     let authorizes = name::ends(word, b"authorization").is_some();
     let cookie = name::ends(word, b"cookie").is_some();
     let joined = word.iter().any(|byte| matches!(byte, b'-'));
-    // "Password:" is a prompt and "token:" the end of a message, unless they are quoted or have a prefix.
+    // "Password:" is a prompt, and "token:" may end a message, unless quoted or with a prefix.
     let kind = name::secret_name(word).filter(|_| joined || closing > 0);
     if !authorizes && !cookie && kind.is_none() {
         return None;
@@ -204,7 +207,7 @@ fn header(text: &[u8], at: usize) -> Option<Find> {
     Some(Find::new(place, keep(value)))
 }
 
-/// A header ends with its line, or with the quote that it stands in.
+/// Finds the end of a header: that of its line, or of the quote around it.
 fn header_value(
     text: &[u8],
     start: usize,
@@ -222,7 +225,7 @@ fn header_value(
     let rest = text.get(start..)?;
     let ends = |byte: &u8| match (byte, opener) {
         (b'\n' | b'\r', _) => true,
-        // At the beginning of an argument, or after `--header=`, quotes belong to the header, as in Digest authorization.
+        // At the beginning of an argument, or after `--header=`, quotes belong to the header.
         (b'"' | b'\'', None | Some(b'=')) => false,
         (b'"' | b'\'', Some(quote @ (b'"' | b'\''))) => *byte == quote,
         (b'"' | b'\'', Some(_)) => true,
@@ -234,7 +237,7 @@ fn header_value(
     Some(start..start + length - usize::from(escaped))
 }
 
-/// How much of an authorization names the scheme or the workspace and is not secret.
+/// Returns the length of the scheme or workspace of an authorization, which is not secret.
 fn visible_prefix(value: &[u8]) -> usize {
     let word = value
         .iter()

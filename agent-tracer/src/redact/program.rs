@@ -1,9 +1,11 @@
-//! Knows which program a command line runs, behind `sudo` and `env`, and whether it is a system's or an installer's.
-//! Refuses to vouch for programs outside the system's directories: `./install -s KEY` is not coreutils' `install`.
+//! Finds the program that a command line runs, also behind `sudo` and `env`, and whether it belongs
+//! to the system. A program outside the system's directories does not: `./install -s KEY` is not
+//! coreutils' `install`.
 
 use super::script::Word;
 
-/// Programs that run the rest of their command line: the options that take a value, and how many operands come first.
+/// Programs that run the rest of their command line, with their options that take a value and the
+/// number of operands before.
 const WRAPPERS: &[(&str, &[u8], usize)] = &[
     ("builtin", b"", 0),
     ("busybox", b"", 0),
@@ -30,12 +32,12 @@ const KEYWORDS: [&[u8]; 9] = [
     b"if", b"then", b"elif", b"else", b"do", b"while", b"until", b"!", b"{",
 ];
 
-/// Programs that run what stands somewhere in their command line.
+/// Programs that run a part of their command line.
 const RUNNERS: &str = "bwrap chronic crictl ctr distrobox docker fakeroot find firejail \
     kubectl ltrace lxc machinectl nerdctl nsenter oc parallel perf podman proot pct runuser \
     screen ssh strace tmux toolbox unshare watch xvfb-run";
 
-/// Interpreters, and their options that take a value; the text of a program is one.
+/// Interpreters with their options that take a value, such as the text of a program.
 const INTERPRETERS: &[(&str, &[u8])] = &[
     ("ash", b""),
     ("bash", b""),
@@ -52,29 +54,29 @@ const INTERPRETERS: &[(&str, &[u8])] = &[
     ("zsh", b""),
 ];
 
-/// What a command line runs.
+/// The program of a command line.
 #[derive(Debug, Default)]
 pub(super) struct Command<'a> {
     /// The program's base name, or the script's.
     pub(super) name: &'a [u8],
-    /// Where its own options begin; those before belong to `sudo` or to the shell.
+    /// Position of its first option; those before belong to `sudo` or to the shell.
     pub(super) options: usize,
     /// The word that is itself a script, after `sh -c`.
     pub(super) script: Option<usize>,
-    /// Whether it is a system's program, about which a table is right.
+    /// True for a program of the system, as the tables have it.
     pub(super) is_system: bool,
-    /// Whether it is a script or a program from elsewhere, as installers are.
+    /// True for a script or a program from elsewhere, as installers are.
     pub(super) is_foreign: bool,
 }
 
 impl Command<'_> {
-    /// Whether other commands stand among its operands.
+    /// True if its operands contain other commands.
     pub(super) fn is_runner(&self) -> bool {
         self.is_system && is_listed(RUNNERS, self.name)
     }
 }
 
-/// What `words` run.
+/// Returns the program that `words` run.
 pub(super) fn resolve<'a>(words: &'a [Word<'_>]) -> Command<'a> {
     let value = |at: usize| words.get(at).map(|word| &*word.value);
     let mut at = 0;
@@ -112,7 +114,7 @@ pub(super) fn resolve<'a>(words: &'a [Word<'_>]) -> Command<'a> {
     }
 }
 
-/// The options before a script's name are the interpreter's; those after are the script's.
+/// Options before the name of a script are the interpreter's; those after it are the script's.
 fn interpreted<'a>(
     words: &'a [Word<'_>],
     mut at: usize,
@@ -164,7 +166,7 @@ fn interpreted<'a>(
     }
 }
 
-/// Where the command begins that the `tracer` at `at` records.
+/// Returns the beginning of the command that the `tracer` at `at` records.
 fn recorded(words: &[Word<'_>], at: usize) -> Option<usize> {
     let rest = words.get(at + 1..)?;
     let dashes = rest.iter().position(|word| &*word.value == b"--")?;
@@ -188,7 +190,7 @@ fn skip_options(words: &[Word<'_>], mut at: usize, valued: &[u8]) -> usize {
     at
 }
 
-/// The last component of a program's path; login shells have a dash before it.
+/// Returns the last component of a program's path, without the dash of login shells.
 pub(super) fn base(word: &[u8]) -> &[u8] {
     let name = memchr::memrchr(b'/', word)
         .and_then(|slash| word.get(slash + 1..))
@@ -211,13 +213,13 @@ fn is_assignment(word: &[u8]) -> bool {
     name > 0 && word.get(name) == Some(&b'=')
 }
 
-/// Whether `word`, in any case, is one of a list's.
+/// Returns true if a list has `word`, in any case.
 pub(super) fn is_listed(list: &str, word: &[u8]) -> bool {
     list.split_ascii_whitespace()
         .any(|entry| entry.as_bytes().eq_ignore_ascii_case(word))
 }
 
-/// The entry of a sorted table.
+/// Looks up an entry of a sorted table.
 fn lookup<'t, T>(
     table: &'t [T],
     name_of: impl Fn(&T) -> &'static str,

@@ -1,7 +1,7 @@
-//! Holds the table of secrets: forms of tokens, and what programs do with their options. Refuses
-//! to match hostile text without a bound: each pattern starts at a literal and sees a window.
+//! Holds the table of secrets: forms of tokens, and options of programs. Each pattern starts at a
+//! literal and sees a window, which bounds the cost of hostile text.
 //!
-//! A table is TOML; the built-in ones stand in `agent-tracer/secrets/`:
+//! A table is TOML; the built-in ones are in `agent-tracer/secrets/`:
 //!
 //! ```toml
 //! [[form]]
@@ -14,12 +14,20 @@
 //! uses = ["-p SECRET", "-pSECRET", "-u *:SECRET", "login * SECRET", "--pass-stdin < SECRET"]
 //! ```
 //!
-//! A use is spelled as in a manual: words that come before, the option, its value. In the value
-//! `SECRET` is masked, `KEY` unless it is a path, `GUESS` unless it is evidently something else,
-//! `PROXY` where it is a part of a URL, `LOGIN` is `user:password` or a token, and `PLAIN` never;
-//! what stands before it there (`*:` for any text up to a colon) stays visible.
-//! Without an option the words are operands in this order (`*` is any, `^` the first of all).
-//! `<` is what is piped into the program by `echo`, or given to it as a here-document.
+//! A use is spelled as in a manual: words before, the option, its value.
+//!
+//! | value | masked |
+//! |---|---|
+//! | `SECRET` | always |
+//! | `KEY` | unless it is a path |
+//! | `GUESS` | unless it is evidently something else |
+//! | `PROXY` | the password of a URL |
+//! | `LOGIN` | the password of `user:password`, or a token |
+//! | `PLAIN` | never |
+//!
+//! A text before the value (`*:` for any text up to a colon) stays visible. Without an option the
+//! words are operands in this order (`*` is any, `^` the first of all). `<` is the input of the
+//! program from `echo` or from a here-document.
 
 mod error;
 mod parse;
@@ -39,23 +47,23 @@ pub(super) use usage::{Place, Template, Use, Value};
 
 use super::{Find, Keep};
 
-/// The tables that come with the tool.
+/// The built-in tables.
 const BUILT_IN: [(&str, &str); 3] = [
     ("forms", include_str!("../../secrets/forms.toml")),
     ("programs", include_str!("../../secrets/programs.toml")),
     ("innocent", include_str!("../../secrets/innocent.toml")),
 ];
 
-/// What a pattern sees at first; a match that reaches the end of it sees more.
+/// Bytes that a pattern sees first; a match that reaches their end sees more.
 const WINDOW: usize = 1024;
 
-/// The same, in a text of which many places begin as a secret and are none.
+/// The same, in a text with many false beginnings of secrets.
 const SHORT_WINDOW: usize = 128;
 
-/// Places of one text that are looked at in full width although none of them was a secret.
+/// Limit of the false beginnings in a text that are searched in full width.
 const REFUSALS: usize = 256;
 
-/// A compiled pattern's size: three times that of the largest built-in one.
+/// Limit of a compiled pattern: three times the largest built-in one.
 const PATTERN_SIZE: usize = 1 << 19;
 
 static SHARED: LazyLock<Arc<SecretRules>> = LazyLock::new(|| {
@@ -78,40 +86,40 @@ pub struct SecretRules {
     owners: Vec<usize>,
 }
 
-/// What is known of a program; uses are tried in order.
+/// The facts about a program; uses are tried in order.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Program {
     pub(super) uses: Vec<Use>,
-    /// Letters of its short options that have a value, where they may be bundled.
+    /// Letters of short options with a value, if they may be bundled.
     pub(super) valued: Vec<u8>,
 }
 
 #[derive(Debug, Clone)]
 struct Form {
-    /// What it is, for tests.
+    /// The name, for tests.
     #[cfg(test)]
     name: String,
     begins: Vec<String>,
     pattern: String,
     compiled: OnceLock<Option<Regex>>,
-    /// Whether a letter, a digit, `-` or `_` before it makes it another word.
+    /// True if a letter, a digit, `-` or `_` before it makes it another word.
     alone: bool,
-    /// Whether letters alone are no secret.
+    /// True if letters alone are harmless.
     digit: bool,
 }
 
 impl SecretRules {
-    /// The rules that come with the tool.
+    /// Returns the built-in rules.
     #[must_use]
     pub fn built_in() -> Arc<Self> {
         Arc::clone(&SHARED)
     }
 
-    /// Adds the rules of one file, which go before those that are there.
+    /// Adds the rules of a file, which precede those before.
     ///
     /// # Errors
     ///
-    /// The first thing in `text` that is not understood, with its line and column.
+    /// The first error in `text`, with its line and column.
     pub fn add(&mut self, name: &str, text: &str) -> Result<(), SecretsError> {
         self.read(name, text)?;
         self.index();
@@ -139,7 +147,7 @@ impl SecretRules {
             .ok();
     }
 
-    /// What is known of a program by its base name, in any case.
+    /// Looks up a program by its base name, in any case.
     pub(super) fn program(&self, name: &[u8]) -> Option<&Program> {
         let name = name.strip_suffix(b".exe").unwrap_or(name);
         self.programs
@@ -147,7 +155,7 @@ impl SecretRules {
             .or_else(|| self.programs.get(&name.to_ascii_lowercase()))
     }
 
-    /// What any program does.
+    /// Returns the uses of any program.
     pub(super) fn any(&self) -> &[Use] {
         self.programs
             .get(&b"*"[..])
@@ -155,7 +163,7 @@ impl SecretRules {
             .unwrap_or_default()
     }
 
-    /// Adds what in `text` has the form of a secret.
+    /// Adds the texts that have the form of a secret.
     pub(super) fn find(&self, text: &[u8], finds: &mut Vec<Find>) {
         let Some(search) = &self.search else { return };
         let mut covered = 0;
@@ -180,7 +188,7 @@ impl SecretRules {
                     covered = whole;
                     finds.push(Find::new(secret, Keep::Everywhere));
                 }
-                // The same form, further on in these letters, would be refused again.
+                // The same form further on in these letters would be refused again.
                 Some((end, _)) => {
                     plain = (*owner, end);
                     refused += 1;
@@ -192,10 +200,10 @@ impl SecretRules {
 }
 
 impl Form {
-    /// The end of the form that begins at `at`, and the secret in it.
+    /// Returns the end of the form that begins at `at`, with its secret.
     ///
-    /// Linear in any text: a refusal costs one window, and a match is at least an eighth of what
-    /// was read for it, because what a longer view refuses counts as the shorter one saw it.
+    /// The cost is linear. A refusal costs one window. A match is at least an eighth of the bytes
+    /// read for it: if a longer view refuses, the shorter one counts.
     fn find_at(&self, text: &[u8], at: usize, window: usize) -> Option<(usize, Range<usize>)> {
         let before = at.checked_sub(1).and_then(|at| text.get(at));
         let joined = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
@@ -222,7 +230,7 @@ impl Form {
         best
     }
 
-    /// The end of the form that `seen` begins with, and the secret in it.
+    /// Returns the end of the form that `seen` begins with, with its secret.
     fn part(pattern: &Regex, seen: &[u8]) -> Option<(usize, Range<usize>)> {
         let captures = pattern.captures(seen)?;
         let whole = captures.get(0)?;
@@ -230,14 +238,14 @@ impl Form {
         (!secret.is_empty()).then(|| (whole.end(), secret.range()))
     }
 
-    /// Whether a secret has the digit that the form wants.
+    /// Returns true if a secret has the digit that the form demands.
     fn has_digit(&self, text: &[u8], secret: &Range<usize>) -> bool {
         let secret = text.get(secret.clone()).unwrap_or_default();
         !self.digit || secret.iter().any(u8::is_ascii_digit)
     }
 }
 
-/// A pattern that must match where the text begins.
+/// Compiles a pattern that matches at the beginning of a text.
 fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(&format!("\\A(?:{pattern})"))
         .unicode(false)
@@ -261,7 +269,7 @@ impl SecretRules {
         }
     }
 
-    /// The built-in forms: name, and the literals that they begin with.
+    /// Returns the built-in forms: names, and the literals at their beginning.
     pub(super) fn forms() -> Vec<(String, Vec<String>)> {
         let all = SHARED.forms.iter();
         all.map(|form| (form.name.clone(), form.begins.clone()))

@@ -1,6 +1,6 @@
-//! Splits the text of `sh -c` into commands and words, with the place of each word. Refuses to expand anything, and to
-//! understand functions: a word too many costs nothing. A here-document and a comment are split line by line, so that an
-//! apostrophe in one hides nothing behind it.
+//! Splits the text of `sh -c` into commands and words, with the position of each word. It expands
+//! nothing, and ignores functions: a superfluous word costs nothing. Here-documents and comments
+//! are split line by line, so that an apostrophe hides nothing behind it.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -13,18 +13,18 @@ use super::mark_at;
 pub(super) struct Word<'a> {
     /// The word as the command receives it: without quotes and escapes.
     pub(super) value: Cow<'a, [u8]>,
-    /// The element of argv that it stands in.
+    /// Its element of argv.
     pub(super) element: usize,
-    /// Its place there, inside the quotes if it is quoted as a whole.
+    /// Its range there, inside the quotes if it is quoted as a whole.
     pub(super) at: Range<usize>,
-    /// How much of it is spelled at its place as it is received.
+    /// Length of the part that is spelled as it is received.
     verbatim: usize,
-    /// Whether a shell will still expand `$` in it.
+    /// True if a shell still expands `$` in it.
     pub(super) expands: bool,
 }
 
 impl<'a> Word<'a> {
-    /// An element of argv, which is one word.
+    /// Makes a word of an element of argv.
     pub(super) fn whole(element: usize, value: &'a [u8]) -> Self {
         Self {
             value: Cow::Borrowed(value),
@@ -35,7 +35,7 @@ impl<'a> Word<'a> {
         }
     }
 
-    /// A line of a here-document.
+    /// Makes a word of a line of a here-document.
     fn line(value: &'a [u8], element: usize, at: Range<usize>) -> Self {
         Self {
             value: Cow::Borrowed(value),
@@ -46,7 +46,8 @@ impl<'a> Word<'a> {
         }
     }
 
-    /// Where a part of the value stands in the element; more than the part when quotes or escapes shift the places.
+    /// Returns the range of a part of the value in the element; a larger one if quotes or escapes
+    /// shift positions.
     pub(super) fn place(&self, part: Range<usize>) -> Range<usize> {
         let start = if part.start <= self.verbatim {
             part.start
@@ -62,26 +63,27 @@ impl<'a> Word<'a> {
     }
 }
 
-/// One command of a script, and what it reads.
+/// One command of a script, with its input.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Line<'a> {
     pub(super) words: Vec<Word<'a>>,
     /// The lines of its here-documents, and its here-strings.
     pub(super) input: Vec<Word<'a>>,
-    /// Whether the next command reads what it prints.
+    /// True if the next command reads its output.
     pub(super) piped: bool,
-    /// How many parentheses it stands in.
+    /// Number of the parentheses around it.
     pub(super) depth: usize,
 }
 
-/// The commands in `text`, which stands at `offset` of `element`.
+/// Splits `text`, at `offset` of `element`, into commands.
 pub(super) fn commands(text: &[u8], element: usize, offset: usize) -> Vec<Line<'_>> {
     let mut commands = Vec::new();
     split(text, element, offset, false, &mut commands);
     commands
 }
 
-/// Adds the commands of a text, or of one line `alone`, in which no other text begins: that bounds the recursion.
+/// Adds the commands of a text, or of one line `alone`, in which no other text begins. That bounds
+/// the recursion.
 fn split<'a>(
     text: &'a [u8],
     element: usize,
@@ -158,7 +160,7 @@ fn split<'a>(
     }
 }
 
-/// What ends the here-document announced at `at`, if one is, and where the announcement ends.
+/// Returns the delimiter of the here-document announced at `at`, with the end of the announcement.
 fn here(text: &[u8], at: usize) -> (usize, Option<Vec<u8>>) {
     let rest = text.get(at..).unwrap_or_default();
     let signs = rest
@@ -185,7 +187,8 @@ fn here(text: &[u8], at: usize) -> (usize, Option<Vec<u8>>) {
     (end, text.get(start..end).map(unquote))
 }
 
-/// Hands on each line of the here-document at `at`, with the next if it goes on there; returns where the document ends.
+/// Passes on each line of the here-document at `at`, joined with continuation lines. Returns the
+/// end of the document.
 fn document<'a>(
     text: &'a [u8],
     mut at: usize,
@@ -272,14 +275,14 @@ fn word(
     )
 }
 
-/// Where the word at `start` ends. In a line `alone` an apostrophe behind a letter that nothing closes is one, and the
-/// word ends with the next blank; each line has at most one, for another would close it.
+/// Returns the end of the word at `start`. In a line `alone`, an unclosed apostrophe behind a
+/// letter is a letter, and the word ends at the next blank.
 fn end_of_word(text: &[u8], start: usize, alone: bool) -> usize {
     let mut at = start;
     let mut quote = None;
     let mut opened = start;
     while let Some(byte) = text.get(at) {
-        // A mask has a space in it and is one word.
+        // A mask contains a space and is one word.
         if let Some(end) = mark_at(text, at).filter(|_| quote.is_none()) {
             at = end;
             continue;

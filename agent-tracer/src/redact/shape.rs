@@ -1,17 +1,18 @@
-//! Finds keys that stand alone, by their length, alphabet and padding. Refuses hexadecimal digits, which are the digest
-//! of a package more often than a key; tokens of issuers are in the table (see `rules`).
+//! Finds keys that are words of their own, by length, alphabet and padding. Hexadecimal digits are
+//! left alone: they are more often a digest. Tokens of issuers are in the table (see `rules`).
 
 use std::ops::Range;
 
 use super::{Find, Keep, key};
 
-/// A key that is glued to a name is looked for behind this much of it.
+/// Limit of a name that a key may be glued to.
 const GLUE: usize = 32;
 
-/// The lines that `base64` and `openssl` wrap a key of 64 bytes into; shorter lines are words that happen to add up.
+/// Lengths of the lines in which `base64` and `openssl` wrap a key of 64 bytes; shorter lines are
+/// words.
 const LINE: usize = 60;
 
-/// A key that ends in the padding at `at`.
+/// Finds a key that ends with the padding at `at`.
 pub(super) fn bare_key(text: &[u8], at: usize) -> Option<Find> {
     let body = run_before(text, at);
     match body {
@@ -21,7 +22,7 @@ pub(super) fn bare_key(text: &[u8], at: usize) -> Option<Find> {
     }
 }
 
-/// How many characters of base64 end before `at`, as far as a key with its name reaches.
+/// Counts the characters of base64 before `at`, up to the length of a key with its name.
 fn run_before(text: &[u8], at: usize) -> usize {
     let before = text
         .get(at.saturating_sub(86 + GLUE + 2)..at)
@@ -33,7 +34,7 @@ fn run_before(text: &[u8], at: usize) -> usize {
         .count()
 }
 
-/// The key at `place`, unless more of its kind follows.
+/// Returns the key at `place`, unless more characters of its kind follow.
 fn closed(text: &[u8], place: Range<usize>) -> Option<Find> {
     let key = key::is_key(text.get(place.clone())?);
     (key && ends_at(text, place.end)).then(|| Find::new(place, Keep::Everywhere))
@@ -44,7 +45,7 @@ fn ends_at(text: &[u8], end: usize) -> bool {
         .is_none_or(|next| *next != b'=' && !key::in_alphabet(*next))
 }
 
-/// A key of 64 bytes on two lines, the last of which has `body` characters before the padding at `at`.
+/// Finds a key of 64 bytes on two lines. The last has `body` characters before the padding at `at`.
 fn wrapped(text: &[u8], at: usize, body: usize) -> Option<Find> {
     let first = 86_usize.checked_sub(body).filter(|first| *first >= LINE)?;
     let second = text.get(at - body..at + 2)?;
@@ -62,7 +63,7 @@ fn wrapped(text: &[u8], at: usize, body: usize) -> Option<Find> {
     })
 }
 
-/// A key behind a name and a character that joins the two but is not of the key's own alphabet.
+/// Finds a key behind a name and a joining character that is not in the key's alphabet.
 fn glued(text: &[u8], at: usize, body: usize) -> Option<Find> {
     [(86, 2), (43, 1)]
         .into_iter()
@@ -76,7 +77,7 @@ fn glued(text: &[u8], at: usize, body: usize) -> Option<Find> {
                 b'/' => key.iter().any(|byte| matches!(byte, b'-' | b'_')),
                 _ => false,
             };
-            // What looks like base64 itself is the beginning of a longer text in it.
+            // If the name looks like base64, it begins a longer text in base64.
             let named = text
                 .get(start - 1 - name..start - 1)?
                 .iter()

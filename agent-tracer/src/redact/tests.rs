@@ -1,4 +1,4 @@
-//! Command lines and texts of real installs in, masked ones out. Refuses to test with keys that open anything.
+//! Tests masking with command lines and texts of real installs. The keys open nothing.
 
 mod forms;
 mod options;
@@ -7,7 +7,7 @@ mod table;
 
 use super::Redactor;
 
-/// 64 and 32 bytes that open nothing.
+/// Keys of 64 and 32 bytes that open nothing.
 pub(super) const KEY: &str =
     "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJCrze8SNFZ4kA==";
 pub(super) const HMAC: &str = "nT9xGk2Vb0QmZ8sLr4Yw6HcJ1uPeAoXiDf7RtB5N3qE=";
@@ -28,7 +28,7 @@ pub(super) fn masked(redactor: &mut Redactor, line: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// `before` and `after` are the elements, joined by `·`; KEY and HMAC stand for themselves.
+/// Checks a command line before and after; elements are joined by `·`, KEY and HMAC are replaced.
 fn check(before: &str, after: &str) {
     let before = before.replace("KEY64", KEY).replace("HMAC", HMAC);
     let line: Vec<&str> = before.split('·').collect();
@@ -164,7 +164,7 @@ fn memory_is_bounded() {
     assert_eq!(text(&mut redactor, "Pass-9999-word"), "Pass-9999-word");
 }
 
-/// A comm is cut after 15 bytes, wherever a secret began in it.
+/// Checks secrets in a comm, which is cut after 15 bytes.
 #[test]
 fn cut_names_are_masked() {
     let mut redactor = Redactor::new();

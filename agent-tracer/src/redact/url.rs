@@ -1,14 +1,14 @@
-//! Finds the password in a URL, or in what a proxy option takes for one. Refuses to mask the user, the host and the
-//! port, which are evidence, and what only has an `@` in it: addresses of mail, of git, of IPv6.
+//! Finds the password in a URL, or in the value of a proxy option. User, host and port are evidence
+//! and stay, and so do other texts with an `@`: addresses of mail, of git, of IPv6.
 
 use std::ops::Range;
 
 use super::{Find, Keep, key, pattern};
 
-/// A password with a raw slash in it is looked for this far.
+/// Limit of the search for a password with a raw slash.
 const AUTHORITY: usize = 512;
 
-/// The password in the URL whose `://` is at `at`.
+/// Finds the password in the URL with its `://` at `at`.
 pub(super) fn find(text: &[u8], at: usize) -> Option<Find> {
     let rest = text.get(at..)?.strip_prefix(b"://")?;
     if !at
@@ -35,7 +35,8 @@ pub(super) fn find(text: &[u8], at: usize) -> Option<Find> {
     if let Some(token) = token_in(authority).filter(|_| web) {
         return Some(Find::new(start..start + token, Keep::Everywhere));
     }
-    // `http://user:pa/ss@host`: what follows the colon is no port, so it was not the host that ended at the slash.
+    // `http://user:pa/ss@host`: the text after the colon is not a port, so the slash does not end
+    // the host.
     let colon = memchr::memchr(b':', authority)?;
     let after = authority.get(colon + 1..)?;
     let port = after.iter().all(u8::is_ascii_digit) || key::is_reference(after);
@@ -51,7 +52,7 @@ pub(super) fn find(text: &[u8], at: usize) -> Option<Find> {
     ))
 }
 
-/// The password in `user:password@host`; the last `@` counts, for passwords contain it unescaped.
+/// Finds the password in `user:password@host`. The last `@` counts: passwords may contain others.
 pub(super) fn password_in(authority: &[u8]) -> Option<Range<usize>> {
     let end = memchr::memrchr(b'@', authority)?;
     let user = authority.get(..end)?;
@@ -63,14 +64,15 @@ pub(super) fn password_in(authority: &[u8]) -> Option<Range<usize>> {
         .then_some(start..end)
 }
 
-/// The length of the token in `token@host`, or in `token:@host`.
+/// Returns the length of the token in `token@host` or `token:@host`.
 fn token_in(authority: &[u8]) -> Option<usize> {
     let user = authority.get(..memchr::memrchr(b'@', authority)?)?;
     let token = user.strip_suffix(b":").unwrap_or(user);
     is_token(token).then_some(token.len())
 }
 
-/// Whether a user's name is none: long, and its letters and digits mixed. `build-agent-01` and `some-organisation` are.
+/// Returns true for a long mixture of letters and digits in place of a user. `build-agent-01` and
+/// `some-organisation` are users.
 pub(super) fn is_token(user: &[u8]) -> bool {
     let digits = |byte: &u8| byte.is_ascii_digit();
     let alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
@@ -86,7 +88,7 @@ pub(super) fn is_token(user: &[u8]) -> bool {
         && (numbers >= 3 || numbers >= 1 && capitals)
 }
 
-/// A password from a URL, and what it is without percent escapes.
+/// Makes a find of a password in a URL, also without percent escapes.
 pub(super) fn with_plain_spelling(text: &[u8], at: Range<usize>) -> Find {
     let value = text.get(at.clone()).unwrap_or_default();
     let also = memchr::memchr(b'%', value).map(|_| without_escapes(value));

@@ -1,4 +1,4 @@
-//! Holds a command line against what the tables say about its program. Refuses to guess.
+//! Matches a command line with the uses of its program in the tables, without guessing.
 
 use super::option::Found;
 use super::rules::{Place, Program, Template, Use, Value};
@@ -6,23 +6,23 @@ use super::script::Word;
 use super::value::{self, At};
 use super::{Find, key, pattern};
 
-/// Words and finds that one use is held against; more of them would cost their square.
+/// Limit of the words and finds that one use is compared with: the cost is quadratic.
 const CONTEXT: usize = 256;
 
-/// What is known of a program, and of all.
+/// The table of a program, and the one of all programs.
 pub(super) struct Uses<'r> {
     pub(super) program: Option<&'r Program>,
     pub(super) any: &'r [Use],
 }
 
-/// What the tables say about an option.
+/// The facts about an option in the tables.
 pub(super) struct Hit<'w, 'a> {
     pub(super) found: Option<(&'w Word<'a>, Find)>,
-    /// Whether the next word is its value.
+    /// True if the next word is its value.
     pub(super) takes_next: bool,
-    /// Whether the tables leave nothing to guess.
+    /// True if the tables leave nothing to guess.
     pub(super) is_final: bool,
-    /// A value that is no secret, whatever its name.
+    /// A plain value, despite its name.
     pub(super) plain: Option<At<'w, 'a>>,
 }
 
@@ -32,7 +32,7 @@ impl Uses<'_> {
         own.chain(self.any)
     }
 
-    /// What is known of the option `word`.
+    /// Looks up the option `word`.
     pub(super) fn option<'w, 'a>(
         &self,
         word: &'w Word<'a>,
@@ -64,7 +64,7 @@ impl Uses<'_> {
             if is_found {
                 return Some(hit);
             }
-            // A use with more words before it may still say otherwise.
+            // A use with more words before the option may differ.
             known = known
                 .filter(|known: &Hit<'_, '_>| known.is_final)
                 .or(Some(hit));
@@ -78,7 +78,7 @@ impl Uses<'_> {
         }))
     }
 
-    /// The place in `-abcX` of the letter that has a value.
+    /// Returns the position in `-abcX` of the letter with a value.
     fn bundled(&self, word: &[u8]) -> Option<usize> {
         let valued = &self.program?.valued;
         let letters = word.strip_prefix(b"-")?;
@@ -89,7 +89,7 @@ impl Uses<'_> {
         Some(at + 1)
     }
 
-    /// Adds the operands that are secrets.
+    /// Adds operands that are secrets.
     pub(super) fn operands(&self, words: &[Word<'_>], operands: &[&Word<'_>], found: &mut Found) {
         for one in self.all() {
             let Place::Operand { before, first } = &one.place else {
@@ -106,7 +106,7 @@ impl Uses<'_> {
                     continue;
                 };
                 if let Some((word, find)) = judge(&one.template, (last, 0)) {
-                    // The first use that fits an operand counts.
+                    // The first use that matches an operand counts.
                     let known = found
                         .finds
                         .iter()
@@ -142,7 +142,7 @@ fn follows(before: &[Option<Vec<u8>>], window: &[&Word<'_>]) -> bool {
         })
 }
 
-/// Whether the words and options stand there that a use goes with.
+/// Returns true if the command line has all words and options of a use.
 pub(super) fn has_context(one: &Use, words: &[Word<'_>], operands: &[&Word<'_>]) -> bool {
     one.context.iter().all(|wanted| match wanted.as_slice() {
         [b'-', letter] => words.iter().take(CONTEXT).any(|word| {
@@ -165,7 +165,7 @@ pub(super) fn has_context(one: &Use, words: &[Word<'_>], operands: &[&Word<'_>])
     })
 }
 
-/// The value of `option` in or behind `word`.
+/// Finds the value of `option` in or behind `word`.
 fn behind<'w, 'a>(
     option: &[u8],
     word: &'w Word<'a>,
@@ -193,7 +193,7 @@ fn glued<'w, 'a>(option: &[u8], word: &'w Word<'a>) -> Option<At<'w, 'a>> {
     (text.len() > option.len() && text.starts_with(option)).then_some((word, option.len()))
 }
 
-/// The secret in a value that a table describes.
+/// Finds the secret in a value that a table describes.
 fn judge<'w, 'a>(template: &Template, at: At<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
     let (word, from) = at;
     let text = match template.value {
@@ -220,7 +220,7 @@ fn judge<'w, 'a>(template: &Template, at: At<'w, 'a>) -> Option<(&'w Word<'a>, F
     }
 }
 
-/// Adds the secrets in the lines of what a program reads.
+/// Adds the secrets in lines of a program's input.
 pub(super) fn lines(template: &Template, word: &Word<'_>, found: &mut Found) {
     let text = &*word.value;
     let mut start = 0;

@@ -1,15 +1,16 @@
-//! Judges the value of an option: a secret, the pair of a user and a password, or evidently
-//! something else. Refuses to know programs.
+//! Judges the value of an option, without regard to the program: a secret, the pair of a user and a
+//! password, or evidently something else.
 
 use std::ops::Range;
 
 use super::script::Word;
 use super::{Find, Keep, key, pattern, url};
 
-/// A word, and where in it the value begins.
+/// A word with the position of its value.
 pub(super) type At<'w, 'a> = (&'w Word<'a>, usize);
 
-/// What may be a value of an option that always has one: also what begins with a dash, unless that is an option.
+/// Returns true for a possible value of an option that always has one. A leading dash is possible,
+/// but not an option.
 pub(super) fn secret_text<'w>(value: At<'w, '_>) -> Option<&'w [u8]> {
     let (word, from) = value;
     let text = word.value.get(from..).filter(|text| !text.is_empty())?;
@@ -18,7 +19,7 @@ pub(super) fn secret_text<'w>(value: At<'w, '_>) -> Option<&'w [u8]> {
     (!option && !reference && !is_locked(text)).then_some(text)
 }
 
-/// What stands in the place of a password where there is none.
+/// Words in place of a password.
 fn is_locked(text: &[u8]) -> bool {
     text.len() <= 2 && text.iter().all(u8::is_ascii_punctuation)
 }
@@ -45,19 +46,19 @@ pub(super) fn masked<'w, 'a>(
     Some((word, Find { at, keep, also }))
 }
 
-/// An option that always holds a secret.
+/// Judges an option that always has a secret.
 pub(super) fn explicit<'w, 'a>(value: At<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
     let text = secret_text(value)?;
     masked(value, 0..text.len(), pattern::keep(text))
 }
 
-/// What mixes letters and digits as no name does.
+/// Judges a mixture of letters and digits that names do not have.
 pub(super) fn strong<'w, 'a>(value: At<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
     let text = text(value)?;
     key::is_strong(text).then(|| explicit(value)).flatten()
 }
 
-/// `--key`, which is as often a file.
+/// Judges `--key`, which often has the path of a file.
 pub(super) fn key_not_file<'w, 'a>(value: At<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
     let text = secret_text(value)?;
     let file = [
@@ -79,7 +80,7 @@ pub(super) fn key_not_file<'w, 'a>(value: At<'w, 'a>) -> Option<(&'w Word<'a>, F
     }
 }
 
-/// `-s` and `-p` of an installer: a secret unless it is evidently something else.
+/// Judges `-s` and `-p` of an installer: a secret, unless it is evidently something else.
 pub(super) fn guess<'w, 'a>(value: At<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
     let text = text(value)?;
     if memchr::memmem::find(text, b"://").is_some()
@@ -93,7 +94,7 @@ pub(super) fn guess<'w, 'a>(value: At<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
     proxy(value).or_else(|| explicit(value))
 }
 
-/// `host:port`, and nothing else.
+/// Returns true for `host:port`.
 fn is_host(text: &[u8]) -> bool {
     let Some(colon) = memchr::memrchr(b':', text) else {
         return false;
@@ -106,7 +107,7 @@ fn is_host(text: &[u8]) -> bool {
     host.iter().all(named) && (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit)
 }
 
-/// `user:password@host` without a scheme; with one it is found as a URL.
+/// Finds the password in `user:password@host` without a scheme; with one it is a URL.
 pub(super) fn proxy<'w, 'a>(value: At<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
     let text = text(value)?;
     if memchr::memmem::find(text, b"://").is_some() {
@@ -123,7 +124,7 @@ pub(super) fn proxy<'w, 'a>(value: At<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
     Some((word, find))
 }
 
-/// What a command prints that stands in place of a password: `echo X`.
+/// Judges the output of a command in place of a password: `echo X`.
 pub(super) fn printed<'w, 'a>(value: At<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
     let text = text(value)?;
     let start = text.strip_prefix(b"echo ").map(|_| 5)?;
@@ -133,7 +134,7 @@ pub(super) fn printed<'w, 'a>(value: At<'w, 'a>) -> Option<(&'w Word<'a>, Find)>
         .flatten()
 }
 
-/// `user:password@host` where nothing announces it.
+/// Finds the password in `user:password@host` without an option.
 pub(super) fn login<'w, 'a>(value: At<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
     let text = text(value)?;
     let password = url::password_in(text)?;
@@ -142,7 +143,7 @@ pub(super) fn login<'w, 'a>(value: At<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
         .flatten()
 }
 
-/// `user:password` of an option that may as well name a way to log in, or a file.
+/// Judges `user:password` of an option that may also have a login method or a file.
 pub(super) fn pair<'w, 'a>(value: At<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
     let text = text(value)?;
     if is_host(text) || key::is_path_like(text) || text.contains(&b'=') {
@@ -154,7 +155,7 @@ pub(super) fn pair<'w, 'a>(value: At<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
     }
 }
 
-/// `user:password`, or a token without one.
+/// Finds the password in `user:password`, or a token alone.
 pub(super) fn user<'w, 'a>(value: At<'w, 'a>) -> Option<(&'w Word<'a>, Find)> {
     let text = text(value)?;
     let start = memchr::memchr(b':', text)? + 1;

@@ -1,16 +1,16 @@
-//! Renders what is different on the machine as tables by kind.
+//! Writes changes as tables by kind.
 
-mod object;
+mod fields;
 #[cfg(test)]
 mod tests;
 pub(super) mod words;
 
 use crate::{
-    findings::{Change, Kind},
+    findings::{Change, Kind, OfKind, by_kind},
     model::{Model, ProcessIndex},
 };
 
-pub(super) use object::{WithinObject, fields};
+pub(super) use fields::fields;
 
 use super::{
     escape,
@@ -19,14 +19,15 @@ use super::{
     summary::doubt,
 };
 
-/// The lines of the tables, those that deserve attention first.
+/// Returns the lines of the tables, with attention first.
 pub fn changes(page: &Page, model: &Model, wanted: &[Change<'_>]) -> Vec<String> {
     let mut lines = attention_lines(page, model, wanted);
-    let mut kinds: Vec<Kind> = wanted.iter().map(|change| change.kind).collect();
-    kinds.dedup();
-    for kind in kinds {
-        let of_kind: Vec<&Change<'_>> =
-            wanted.iter().filter(|change| change.kind == kind).collect();
+    for of_kind in by_kind(wanted) {
+        let OfKind {
+            kind,
+            changes,
+            count,
+        } = of_kind;
         if !lines.is_empty() {
             lines.push(String::new());
         }
@@ -34,10 +35,9 @@ pub fn changes(page: &Page, model: &Model, wanted: &[Change<'_>]) -> Vec<String>
             Kind::Process => doubt(model),
             _ => "",
         };
-        let count: usize = of_kind.iter().map(|change| change.count).sum();
         let heading = format!("{}{doubt}: {count}", words::heading(kind));
         lines.push(page.fit(page.emphasise(Emphasis::Heading, &heading)));
-        let width = of_kind
+        let width = changes
             .iter()
             .map(|change| columns(&escape::text(&change.what)))
             .max()
@@ -46,7 +46,7 @@ pub fn changes(page: &Page, model: &Model, wanted: &[Change<'_>]) -> Vec<String>
                 true => NARROW_COLUMNS,
                 false => WHAT_COLUMNS,
             });
-        for change in of_kind {
+        for change in changes {
             let what = pad(&escape::text(&change.what), width);
             let author = author(model, change);
             let text = format!(
@@ -60,7 +60,7 @@ pub fn changes(page: &Page, model: &Model, wanted: &[Change<'_>]) -> Vec<String>
     lines
 }
 
-/// Columns that names take before they push the rest.
+/// Columns of names; longer names push the rest.
 const WHAT_COLUMNS: usize = 60;
 
 /// The same where there is little room.
@@ -69,7 +69,7 @@ const NARROW_COLUMNS: usize = 24;
 /// Columns before the later lines of a row.
 const INDENT: usize = 10;
 
-/// One line where there is room for it, or else the author on one of its own: that is never cut off.
+/// Writes one line if there is room, or else the author on a line of its own, which is not cut.
 fn row(page: &Page, text: &str, author: &str) -> Vec<String> {
     let line = match author.is_empty() {
         true => text.to_owned(),
@@ -89,12 +89,12 @@ fn attention_lines(page: &Page, model: &Model, wanted: &[Change<'_>]) -> Vec<Str
     let mut lines = Vec::new();
     let mut count = 0;
     for change in wanted {
-        for to_look_at in change.to_look_at() {
-            let what = words::to_look_at(&to_look_at);
-            let reason = words::reason(to_look_at.reason);
+        for item in change.attention_items() {
+            let what = words::attention_item(&item);
+            let reason = words::reason(item.reason);
             let text = format!("  {reason}: {what} ({})", words::became(model, change));
             count += 1;
-            lines.extend(row(page, &text, &by(model, change.kind, to_look_at.author)));
+            lines.extend(row(page, &text, &by(model, change.kind, item.author)));
         }
     }
     if !lines.is_empty() {

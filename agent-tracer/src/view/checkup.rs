@@ -1,4 +1,4 @@
-//! What `tracer doctor` found, as text and as JSON.
+//! Writes the findings of `tracer doctor` as text and as JSON.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::capture::{CaptureError, Checkup, Choice, KEPT, Plan};
 
 use super::page::{Emphasis, Page, pad};
 
-/// As lines.
+/// Writes them as lines.
 pub fn checkup(page: &Page, found: &Checkup) -> Vec<String> {
     let mut lines = Vec::new();
     let mut fact = |good: bool, name: &str, value: String| {
@@ -20,7 +20,7 @@ pub fn checkup(page: &Page, found: &Checkup) -> Vec<String> {
             page.emphasise(emphasis, mark),
             pad(name, 10)
         );
-        // Advice that is cut is none, so long lines go on below.
+        // Advice is never cut: long lines go on below.
         lines.extend(page.wrap(&line, 19));
     };
     let host = &found.host;
@@ -59,7 +59,8 @@ pub fn checkup(page: &Page, found: &Checkup) -> Vec<String> {
     );
     if let Some(mode) = &found.lockdown {
         let advice = if mode == "confidentiality" {
-            "confidentiality: it forbids reading kernel memory with BPF; boot with lockdown=integrity, or without lockdown="
+            "confidentiality: it forbids reading kernel memory with BPF; boot with \
+             lockdown=integrity, or without lockdown="
         } else {
             mode
         };
@@ -85,7 +86,7 @@ pub fn checkup(page: &Page, found: &Checkup) -> Vec<String> {
                 );
             }
         }
-        // Said above.
+        // The line of privileges has it.
         Err(CaptureError::Unprivileged(_)) => {}
         Err(error) => fact(false, "hooks", error.to_string()),
     }
@@ -99,23 +100,23 @@ fn hook(choice: &Choice, fact: &mut impl FnMut(bool, &str, String)) {
         Some(hook) => hook.to_string(),
         None => "nothing".to_owned(),
     };
-    let is_told = choice.hook.is_some();
+    let is_recorded = choice.hook.is_some();
     fact(
-        is_told,
+        is_recorded,
         choice.fact.name(),
         format!("{name}: {}", choice.fact.describe()),
     );
     if !choice.failures.is_empty() || choice.caveat.is_some() {
-        fact(is_told, "", format!("  {}", choice.reason()));
+        fact(is_recorded, "", format!("  {}", choice.reason()));
     }
     for failure in &choice.failures {
-        // A better hook that is not there is no defect as long as another tells the fact.
+        // A missing hook is not a defect as long as another reports the fact.
         fact(
-            is_told,
+            is_recorded,
             "",
             format!("  {}: {}", failure.hook, failure.error),
         );
-        fact(is_told, "", format!("    {}", failure.hook.remedy()));
+        fact(is_recorded, "", format!("    {}", failure.hook.remedy()));
     }
 }
 
@@ -140,7 +141,7 @@ fn lacking(plan: &Plan) -> impl Iterator<Item = &'static str> {
         .map(|choice| choice.fact.describe())
 }
 
-/// As one JSON object.
+/// Writes them as one JSON object.
 pub fn checkup_json(found: &Checkup) -> String {
     let (facts, error, missing_members, inside): (Vec<Value>, _, _, _) = match &found.plan {
         Ok(plan) => (

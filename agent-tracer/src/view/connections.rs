@@ -1,62 +1,54 @@
-//! Declares the fields of connections: at an event, and with what became of them.
+//! Declares the fields of connections: at an event, and at the end of a trace.
 
 use std::net::SocketAddr;
 
 use crate::{
-    event::Protocol,
-    model::{Connection, Model, State},
+    event::{AddressTag, Protocol},
+    model::{Connection, Model, Name, State},
     names,
 };
 
 use super::{
     Context, Field, errno_name, escape,
-    field::{EMPTY, Layout, Unit},
-    json::{Nested, ProcessObject},
+    field::{EMPTY, Object, Unit},
+    json::{Nested, RequestedHost},
     naming,
     page::{bytes, columns, duration, pad},
     process::{because, name},
+    table::Layout,
     user_of,
     value::Value,
 };
 
-/// A connection with what became of it.
+/// A connection at the end of a trace.
 pub(super) static CONNECTION: [Field<Connection>; 24] = [
     Field::<Connection>::new(
         "process",
-        "process that asked for it",
-        |context, connection| {
-            Value::Process(ProcessObject {
-                model: context.model,
-                index: connection.owner,
-            })
-        },
+        "owner of the connection",
+        |context, connection| Value::process(context, Some(connection.owner)),
     )
     .process()
     .column(2, "PROCESS", |context, connection| {
         let owner = context.model.process(connection.owner);
         format!("{} [{}]", name(owner), owner.id.pid)
     }),
-    Field::<Connection>::text_only("user", "user of that process")
+    Field::<Connection>::shown_only("user", "user of the owner")
         .column(3, "USER", |context, connection| {
             let owner = context.model.process(connection.owner);
             user_of(context.model, owner)
         })
         .leave_out(2),
-    Field::<Connection>::new("tree", "tree of that process", |context, connection| {
+    Field::<Connection>::new("tree", "tree of the owner", |context, connection| {
         Value::text(&*context.model.process(connection.owner).tree)
     })
     .column(1, "TREE", |context, connection| {
         let owner = context.model.process(connection.owner);
         escape::text(owner.tree.as_bytes())
     }),
-    Field::<Connection>::new(
-        "because",
-        "why it belongs to that tree",
-        |context, connection| {
-            let owner = context.model.process(connection.owner);
-            Value::text(because(context.model, owner))
-        },
-    ),
+    Field::<Connection>::new("because", "reason for that tree", |context, connection| {
+        let owner = context.model.process(connection.owner);
+        Value::text(because(context.model, owner))
+    }),
     Field::<Connection>::new("protocol", "tcp or udp", protocol),
     Field::<Connection>::new("local", "local address and port", local)
         .column(4, "LOCAL", |_, connection| match connection.local {
@@ -73,7 +65,7 @@ pub(super) static CONNECTION: [Field<Connection>; 24] = [
     DESTINATION,
     NAMES
         .column(6, "NAME", |context, connection| {
-            // Who says it is for pages that have room for it.
+            // Only wide pages have room for the sources.
             let width = context.page.width;
             let with_sources = width.is_none_or(|width| width >= WIDE);
             called(connection, with_sources).unwrap_or_else(|| EMPTY.to_owned())
@@ -198,20 +190,52 @@ const DESTINATION: Field<Connection> = Field::<Connection>::new(
 const NAMES: Field<Connection> = Field::<Connection>::new(
     "names",
     "host names of the destination, each with its source",
-    |_, connection| match &connection.destination {
-        Some((host, _)) => Value::Nested(Nested::Requested(host)),
+    |context, connection| match &connection.destination {
+        Some((host, _)) => Value::Nested(Nested::Requested([RequestedHost::new(host)])),
         None if connection.names.is_empty() => Value::Nothing,
-        None => Value::Nested(Nested::Names(&connection.names)),
+        None => named(context, &connection.names),
     },
 );
 
-const PROXY_NAMES: Field<Connection> =
-    Field::<Connection>::new("proxy_names", "host names of the proxy", |_, connection| {
-        match connection.destination.is_some() && !connection.names.is_empty() {
-            true => Value::Nested(Nested::Names(&connection.names)),
-            false => Value::Nothing,
-        }
-    });
+const PROXY_NAMES: Field<Connection> = Field::<Connection>::new(
+    "proxy_names",
+    "host names of the proxy",
+    |context, connection| match connection.destination.is_some() && !connection.names.is_empty() {
+        true => named(context, &connection.names),
+        false => Value::Nothing,
+    },
+);
+
+/// A name of a host with its source.
+static NAME: [Field<Name>; 2] = [
+    Field::<Name>::new("name", "name of the host", |_, name| {
+        Value::text(&*name.name)
+    }),
+    Field::<Name>::new("source", "source of the name", |_, name| {
+        Value::text(name.source.name())
+    }),
+];
+
+fn named<'a>(context: Context<'a>, names: &'a [Name]) -> Value<'a> {
+    let names = names.iter();
+    let names = names.map(|name| Object::new(context, &NAME, name));
+    Value::Nested(Nested::Names(names.collect()))
+}
+
+/// A service tag of an address.
+pub(super) static TAG_ROW: [Field<AddressTag>; 5] = [
+    Field::<AddressTag>::new("name", "name of the tag", |_, tag| Value::text(&tag.name)),
+    Field::<AddressTag>::new("prefix", "prefix that contains the address", |_, tag| {
+        Value::text(&tag.prefix)
+    }),
+    Field::<AddressTag>::new("region", "region", |_, tag| Value::text_if_any(&tag.region)),
+    Field::<AddressTag>::new("system_service", "service", |_, tag| {
+        Value::text_if_any(&tag.system_service)
+    }),
+    Field::<AddressTag>::new("cloud", "cloud that owns the prefix", |_, tag| {
+        Value::text(&tag.cloud)
+    }),
+];
 
 const TAG: Field<Connection> = Field::<Connection>::new(
     "tag",
@@ -222,12 +246,12 @@ const TAG: Field<Connection> = Field::<Connection>::new(
 const TAGS: Field<Connection> = Field::<Connection>::new(
     "tags",
     "all service tags of the remote address",
-    |context, connection| tags(context.model, connection.remote),
+    |context, connection| tags(context, connection.remote),
 );
 
 const NOTE: Field<Connection> = Field::<Connection>::new(
     "note",
-    "what a reader should know of it first",
+    "meaning of the address, or a remark",
     |_, connection| {
         let before = connection
             .was_there_before
@@ -253,23 +277,27 @@ fn remote<'a>(_: Context<'a>, connection: &'a Connection) -> Value<'a> {
     Value::written(connection.remote)
 }
 
-/// The most telling tag of a remote end, as a value.
+/// Returns the most specific tag of a remote end.
 pub(super) fn tag(model: &Model, remote: Option<SocketAddr>) -> Value<'_> {
     let tags = remote.map_or(&[][..], |remote| model.tags(remote.ip()));
     let first = tags.first();
     first.map_or(Value::Nothing, |first| Value::text(&*first.name))
 }
 
-/// All tags of a remote end, as a value.
-pub(super) fn tags(model: &Model, remote: Option<SocketAddr>) -> Value<'_> {
-    let tags = remote.map_or(&[][..], |remote| model.tags(remote.ip()));
+/// Returns all tags of a remote end.
+pub(super) fn tags(context: Context<'_>, remote: Option<SocketAddr>) -> Value<'_> {
+    let tags = remote.map_or(&[][..], |remote| context.model.tags(remote.ip()));
     match tags.is_empty() {
         true => Value::Nothing,
-        false => Value::Nested(Nested::Tags(tags)),
+        false => {
+            let tags = tags.iter();
+            let tags = tags.map(|tag| Object::new(context, &TAG_ROW, tag));
+            Value::Nested(Nested::Tags(tags.collect()))
+        }
     }
 }
 
-/// What an address means everywhere.
+/// Returns the meaning of an address that is the same everywhere.
 pub(super) fn note(remote: Option<SocketAddr>) -> Option<&'static str> {
     let remote = remote?;
     names::note(remote.ip(), Some(remote.port()))
@@ -291,7 +319,7 @@ fn milliseconds<'a>(connection: &Connection, to: Option<u64>) -> Value<'a> {
 
 fn lasted(connection: &Connection, to: Option<u64>) -> String {
     match to {
-        // Of how long, only the end is known.
+        // The start of a pre-existing connection is unknown.
         Some(to) if !connection.was_there_before => {
             duration(to.saturating_sub(connection.started_ns))
         }
@@ -314,7 +342,7 @@ fn amount(connection: &Connection) -> String {
 /// Columns of a page that has room for everything.
 const WIDE: usize = 160;
 
-/// Where it stands, with the error where its state does not say it all.
+/// Describes the state, with the error if the state alone is ambiguous.
 pub(super) fn outcome(connection: &Connection) -> String {
     match (connection.state, connection.error) {
         (State::Aborted | State::Closed | State::Unreachable | State::Blocked, error)
@@ -326,7 +354,7 @@ pub(super) fn outcome(connection: &Connection) -> String {
     }
 }
 
-/// What the remote end is called, or, of a proxy, what it was asked for.
+/// Names the remote end, or, for a proxy, the requested host.
 pub(super) fn called(connection: &Connection, with_sources: bool) -> Option<String> {
     match &connection.destination {
         Some((host, port)) => Some(format!(
@@ -348,7 +376,7 @@ pub(super) fn remote_end(connection: &Connection) -> String {
     }
 }
 
-/// The most telling tag of a remote end; in parentheses, what is in no list but means the same everywhere.
+/// Returns the most specific tag of a remote end, or a note about its address in parentheses.
 pub(super) fn name_of(model: &Model, remote: SocketAddr) -> Option<String> {
     match model.tags(remote.ip()).first() {
         Some(tag) => Some(escape::text(tag.name.as_bytes())),

@@ -16,7 +16,7 @@ pub fn text(bytes: &[u8]) -> String {
     out
 }
 
-/// An argument as one would type it into a POSIX shell; `$'…'` where it holds what cannot be typed.
+/// Quotes an argument for a POSIX shell, with `$'…'` if a character cannot be typed.
 pub fn argument(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() + 2);
     write_argument(&mut out, bytes);
@@ -101,8 +101,8 @@ pub(super) fn is_hidden(character: char) -> bool {
         || HIDDEN.contains(CodePointMapData::<GeneralCategory>::new().get(character))
 }
 
-/// What has no shape, or none that two readers agree on. Unassigned characters are not here:
-/// a newer font may well show them.
+/// Characters without a shape, or without an agreed one. Unassigned characters are not among them:
+/// a newer font may show them.
 const HIDDEN: GeneralCategoryGroup = GeneralCategoryGroup::Control
     .union(GeneralCategoryGroup::Format)
     .union(GeneralCategoryGroup::Surrogate)

@@ -1,5 +1,5 @@
-//! Declares the fields of a record once: jsonl keys, text columns, CSV cells, the page's tables
-//! and the reference come from the same list.
+//! Declares the fields of a row once: keys of jsonl, columns of text and HTML, cells of CSV and the
+//! reference come from the same list.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use super::{
     json::to_row,
     page::Page,
     processes::PROCESS,
-    table::table,
+    table::{Align, Head, Layout, table},
     value::{Value, harmless},
 };
 use crate::model::{Model, Provenance};
@@ -25,14 +25,14 @@ pub enum Form {
     Csv,
 }
 
-/// What a field is shown with.
+/// The surroundings of a row: page and model.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) page: &'a Page,
     pub(super) model: &'a Model,
 }
 
-/// What a number counts.
+/// The unit of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     None,
@@ -43,7 +43,7 @@ pub(super) enum Unit {
 }
 
 impl Unit {
-    /// Its name in the reference.
+    /// Returns the name in the reference.
     pub(super) fn name(self) -> &'static str {
         match self {
             Unit::None => "",
@@ -55,43 +55,43 @@ impl Unit {
     }
 }
 
-/// How a column is laid out on a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Layout {
-    Plain,
-    /// Numbers, aligned on the right.
-    Number,
-    /// Texts without end, which may be broken anywhere.
-    Long,
-}
-
-/// A field of a record.
+/// A field of a row.
 pub(super) struct Field<R> {
     /// Its key in jsonl, and its name in CSV.
     pub(super) name: &'static str,
-    /// What it means, for the reference.
+    /// Its meaning, for the reference.
     pub(super) meaning: &'static str,
     pub(super) unit: Unit,
-    /// None for a column that only text has.
+    /// None for a column without a value of its own.
     value: Option<for<'a> fn(Context<'a>, &'a R) -> Value<'a>>,
-    /// Whether its value is a process, which in CSV takes a column for each of its fields.
+    /// True if its value is a process, which takes several columns of CSV.
     is_process: bool,
-    pub(super) column: Option<Column<R>>,
+    /// Its column in tables of text.
+    pub(super) text: Option<Column<R>>,
+    /// Its column in tables of an HTML page.
+    pub(super) html: Option<Column<R>>,
 }
 
-/// How a field is shown in a table of text.
+/// A column of a table.
 pub(super) struct Column<R> {
     /// Its place from the left.
     place: u8,
-    pub(super) heading: &'static str,
-    /// When it is left out where a table is too wide, from 1; 0 stands for never.
-    leave_out: u8,
-    /// Whether it goes before all others where no row has it.
-    empty_first: bool,
-    pub(super) layout: Layout,
-    /// Whether it says what a row is about.
-    pub(super) is_subject: bool,
+    pub(super) head: Head,
     cell: fn(Context<'_>, &R) -> String,
+}
+
+impl<R> Column<R> {
+    const fn new(
+        place: u8,
+        heading: &'static str,
+        cell: fn(Context<'_>, &R) -> String,
+    ) -> Column<R> {
+        Column {
+            place,
+            head: Head::new(heading),
+            cell,
+        }
+    }
 }
 
 impl<R> Field<R> {
@@ -106,20 +106,31 @@ impl<R> Field<R> {
             unit: Unit::None,
             value: Some(value),
             is_process: false,
-            column: None,
+            text: None,
+            html: None,
         }
     }
 
-    /// A column without a key of its own, whose content other fields have.
-    pub(super) const fn text_only(name: &'static str, meaning: &'static str) -> Field<R> {
+    /// Declares a field without a value of its own, which other fields have.
+    pub(super) const fn shown_only(name: &'static str, meaning: &'static str) -> Field<R> {
         Field {
             name,
             meaning,
             unit: Unit::None,
             value: None,
             is_process: false,
-            column: None,
+            text: None,
+            html: None,
         }
+    }
+
+    /// Declares a column of a table that neither jsonl nor CSV has.
+    pub(super) const fn cell(
+        place: u8,
+        heading: &'static str,
+        cell: fn(Context<'_>, &R) -> String,
+    ) -> Field<R> {
+        Field::shown_only("", "").column(place, heading, cell)
     }
 
     pub(super) const fn unit(mut self, unit: Unit) -> Field<R> {
@@ -132,53 +143,81 @@ impl<R> Field<R> {
         self
     }
 
+    /// Shows it in tables of text and of an HTML page.
     pub(super) const fn column(
+        self,
+        place: u8,
+        heading: &'static str,
+        cell: fn(Context<'_>, &R) -> String,
+    ) -> Field<R> {
+        self.text_column(place, heading, cell)
+            .html_column(place, heading, cell)
+    }
+
+    /// Shows it in tables of text.
+    pub(super) const fn text_column(
         mut self,
         place: u8,
         heading: &'static str,
         cell: fn(Context<'_>, &R) -> String,
     ) -> Field<R> {
-        self.column = Some(Column {
-            place,
-            heading,
-            leave_out: 0,
-            empty_first: false,
-            layout: Layout::Plain,
-            is_subject: false,
-            cell,
-        });
+        self.text = Some(Column::new(place, heading, cell));
+        self
+    }
+
+    /// Shows it in tables of an HTML page.
+    pub(super) const fn html_column(
+        mut self,
+        place: u8,
+        heading: &'static str,
+        cell: fn(Context<'_>, &R) -> String,
+    ) -> Field<R> {
+        self.html = Some(Column::new(place, heading, cell));
         self
     }
 
     pub(super) const fn leave_out(mut self, order: u8) -> Field<R> {
-        if let Some(column) = &mut self.column {
-            column.leave_out = order;
+        if let Some(column) = &mut self.text {
+            column.head.leave_out = order;
         }
         self
     }
 
     pub(super) const fn empty_first(mut self) -> Field<R> {
-        if let Some(column) = &mut self.column {
-            column.empty_first = true;
+        if let Some(column) = &mut self.text {
+            column.head.empty_first = true;
+        }
+        self
+    }
+
+    /// Aligns its cells of text at the right.
+    pub(super) const fn right(mut self) -> Field<R> {
+        if let Some(column) = &mut self.text {
+            column.head.align = Align::Right;
         }
         self
     }
 
     pub(super) const fn layout(mut self, layout: Layout) -> Field<R> {
-        if let Some(column) = &mut self.column {
-            column.layout = layout;
+        if let Some(column) = &mut self.html {
+            column.head.layout = layout;
         }
         self
     }
 
     pub(super) const fn subject(mut self) -> Field<R> {
-        if let Some(column) = &mut self.column {
-            column.is_subject = true;
+        if let Some(column) = &mut self.html {
+            column.head.is_subject = true;
         }
         self
     }
 
-    /// Whether jsonl and CSV have it.
+    /// Returns true for the field that the name of the recording's machine would repeat.
+    fn is_host(&self) -> bool {
+        self.name == "host"
+    }
+
+    /// Returns true if jsonl and CSV have it.
     pub(super) fn has_value(&self) -> bool {
         self.value.is_some()
     }
@@ -197,37 +236,39 @@ pub(super) fn documented<R>(fields: &[&Field<R>]) -> Vec<Documented> {
     let fields = fields.iter().filter(|field| field.has_value());
     fields
         .map(|field| {
-            let heading = field.column.as_ref().map_or("", |column| column.heading);
+            let heading = field.text.as_ref().map_or("", |column| column.head.heading);
             (field.name, field.unit.name(), field.meaning, heading)
         })
         .collect()
 }
 
-/// The fields as a list of references, to which others may be added.
+/// Returns references to the fields.
 pub(super) fn refs<R>(fields: &[Field<R>]) -> Vec<&Field<R>> {
     fields.iter().collect()
 }
 
-/// The columns of a table of text, from the left.
-pub(super) fn columns<'f, R>(fields: &[&'f Field<R>]) -> Vec<&'f Column<R>> {
-    let mut columns: Vec<&Column<R>> = fields
-        .iter()
-        .filter_map(|field| field.column.as_ref())
-        .collect();
+/// Sorts columns from the left.
+fn ordered<'f, R: 'f>(columns: impl Iterator<Item = &'f Column<R>>) -> Vec<&'f Column<R>> {
+    let mut columns: Vec<&Column<R>> = columns.collect();
     columns.sort_by_key(|column| column.place);
     columns
 }
 
-/// The cells of a row, from the left.
+/// Returns the columns of a table of an HTML page, from the left.
+pub(super) fn html_columns<R>(fields: &[Field<R>]) -> Vec<&Column<R>> {
+    ordered(fields.iter().filter_map(|field| field.html.as_ref()))
+}
+
+/// Returns the cells of a row, from the left.
 pub(super) fn cells<R>(context: Context<'_>, columns: &[&Column<R>], row: &R) -> Vec<String> {
     let cells = columns.iter();
     cells.map(|column| (column.cell)(context, row)).collect()
 }
 
-/// A field that says which recording a row is of.
+/// A field that names the recording of a row.
 pub(super) struct Origin {
     pub(super) name: &'static str,
-    /// The name where the row has a field of that name of its own.
+    /// Its name in rows that have a field of that name.
     pub(super) other_name: &'static str,
     pub(super) meaning: &'static str,
     pub(super) get: fn(&Provenance) -> &str,
@@ -250,7 +291,7 @@ pub(super) static ORIGIN: [Origin; 2] = [
 ];
 
 impl Origin {
-    /// Returns its name in rows that have a `host` of their own, or none.
+    /// Returns the name in rows with or without a `host` of their own.
     pub(super) fn name(&self, has_host: bool) -> &'static str {
         if has_host { self.other_name } else { self.name }
     }
@@ -258,63 +299,96 @@ impl Origin {
 
 /// Returns true if rows with these fields have a `host` of their own.
 fn have_host<R>(fields: &[&Field<R>]) -> bool {
-    fields.iter().any(|field| field.name == "host")
+    fields.iter().any(|field| field.is_host())
 }
 
-/// What stands where a row has nothing.
+/// The cell of a missing value.
 pub(super) const EMPTY: &str = "-";
 
-/// The lines of a table of text, heading first; none where there is no row.
+/// Returns the lines of a table of text, headings first, or none without a row.
 pub(super) fn lines<'r, R: 'r>(
     context: Context<'_>,
     fields: &[&Field<R>],
     rows: impl Iterator<Item = &'r R>,
 ) -> Vec<String> {
-    let columns = columns(fields);
-    let rows: Vec<Vec<String>> = rows.map(|row| cells(context, &columns, row)).collect();
-    let headings: Vec<&str> = columns.iter().map(|column| column.heading).collect();
-    let is_empty = |at: usize| {
-        rows.iter()
-            .all(|row| row.get(at).is_some_and(|cell| cell == EMPTY))
-    };
-    let mut order: Vec<(u8, usize)> = Vec::new();
-    for (at, column) in columns.iter().enumerate() {
-        if column.empty_first && is_empty(at) {
-            order.push((0, at));
-        }
-        if column.leave_out > 0 {
-            order.push((column.leave_out, at));
-        }
-    }
-    order.sort_unstable();
-    let dispensable: Vec<usize> = order.into_iter().map(|(_, at)| at).collect();
-    table(context.page, &headings, &rows, &dispensable)
+    let columns = ordered(fields.iter().filter_map(|field| field.text.as_ref()));
+    let heads: Vec<Head> = columns.iter().map(|column| column.head).collect();
+    let rows = rows.map(|row| cells(context, &columns, row)).collect();
+    table(context.page, &heads, rows)
 }
 
-/// A row as a JSON object.
+/// A row as a JSON object, whose values are made as they are written.
 pub(super) struct Object<'a, R> {
-    pub(super) context: Context<'a>,
-    pub(super) fields: &'a [&'a Field<R>],
-    pub(super) row: &'a R,
+    context: Context<'a>,
+    fields: &'a [Field<R>],
+    row: &'a R,
+}
+
+impl<'a, R> Object<'a, R> {
+    pub(super) fn new(context: Context<'a>, fields: &'a [Field<R>], row: &'a R) -> Object<'a, R> {
+        Object {
+            context,
+            fields,
+            row,
+        }
+    }
+
+    /// Returns the row.
+    pub(super) fn row(&self) -> &'a R {
+        self.row
+    }
+
+    /// Returns the values as cells of CSV.
+    fn cells(&self) -> impl Iterator<Item = String> {
+        let fields = self.fields.iter();
+        fields.map(|field| field.value(self.context, self.row).cell())
+    }
 }
 
 impl<R> Serialize for Object<'_, R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         for field in self.fields {
-            field
-                .value(self.context, self.row)
-                .entry(&mut map, field.name)?;
+            let value = field.value(self.context, self.row);
+            value.entry(&mut map, field.name)?;
         }
         map.end()
     }
 }
 
-/// Writes a list in any form, a line at a time; answers whether there was a row.
+/// The values of one or several rows, which become one JSON object.
+#[derive(Default)]
+pub(super) struct Entries<'a> {
+    entries: Vec<(&'static str, Value<'a>)>,
+    /// True if one of the fields is a `host`.
+    pub(super) has_host: bool,
+}
+
+impl<'a> Entries<'a> {
+    /// Adds the values of a row.
+    pub(super) fn add<R>(&mut self, context: Context<'a>, fields: &[Field<R>], row: &'a R) {
+        for field in fields {
+            self.has_host |= field.is_host();
+            self.entries.push((field.name, field.value(context, row)));
+        }
+    }
+}
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in &self.entries {
+            value.entry(&mut map, name)?;
+        }
+        map.end()
+    }
+}
+
+/// Writes a list in any form, a line at a time. Returns true if there was a row.
 ///
 /// # Errors
 ///
-/// What `sink` says.
+/// The error of `sink`.
 pub(super) fn write<'r, R: 'r>(
     form: Form,
     context: Context<'_>,
@@ -333,12 +407,11 @@ pub(super) fn write<'r, R: 'r>(
         Form::Jsonl => {
             for row in rows {
                 has_rows = true;
-                let object = Object {
-                    context,
-                    fields,
-                    row,
-                };
-                sink(&to_row(context.model, &object, have_host(fields)))?;
+                let mut entries = Entries::default();
+                for field in fields {
+                    entries.add(context, std::slice::from_ref(*field), row);
+                }
+                sink(&to_row(context.model, &entries, entries.has_host))?;
             }
         }
         Form::Csv => {
@@ -355,7 +428,7 @@ pub(super) fn write<'r, R: 'r>(
     Ok(has_rows)
 }
 
-/// The names of all columns of CSV.
+/// Returns the names of all columns of CSV.
 fn names<R>(fields: &[&Field<R>]) -> Vec<String> {
     let mut names = Vec::new();
     for field in fields.iter().filter(|field| field.has_value()) {
@@ -382,18 +455,14 @@ fn origin_cells(model: &Model) -> Vec<String> {
     cells.map(Option::unwrap_or_default).collect()
 }
 
-/// The cells of a row under those names.
+/// Returns the cells of a row under these names.
 fn csv_cells<R>(context: Context<'_>, fields: &[&Field<R>], row: &R) -> Vec<String> {
     let mut cells = Vec::new();
     for field in fields.iter().filter(|field| field.has_value()) {
-        match (field.is_process, field.value(context, row), &field.column) {
-            (true, Value::Process(object), _) => {
-                let process = context.model.process(object.index);
-                let parts = PROCESS.iter();
-                cells.extend(parts.map(|part| part.value(context, process).cell()));
-            }
+        match (field.is_process, field.value(context, row), &field.text) {
+            (true, Value::Process(process), _) => cells.extend(process.cells()),
             (true, _, _) => cells.extend(PROCESS.iter().map(|_| String::new())),
-            // Words are easier on a reader than an object.
+            // A sentence is easier to read than an object.
             (false, Value::Nested(_), Some(column)) => {
                 cells.push(match (column.cell)(context, row) {
                     cell if cell == EMPTY => String::new(),
@@ -406,7 +475,7 @@ fn csv_cells<R>(context: Context<'_>, fields: &[&Field<R>], row: &R) -> Vec<Stri
     cells
 }
 
-/// A record as of RFC 4180 without its last line feed, which ends every line.
+/// Writes a record as of RFC 4180, without the line feed that ends every line.
 fn record(cells: Vec<String>) -> io::Result<String> {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::Any(b'\r'))

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::{
-    findings::{By, Group, Place, distinct},
+    findings::{By, ConnectionGroup, Destination, Host, distinct},
     model::{Model, Process},
 };
 
@@ -13,14 +13,15 @@ use super::{
     destination::written,
     escape,
     field::{EMPTY, Unit},
-    json::{Nested, ProcessObject},
+    json::Nested,
     page::bytes,
     process::name,
-    value::Value,
+    table::Layout,
+    value::{Value, process_object},
 };
 
 /// `AzureMonitor, 4 connections of omi, omsagent`
-pub(super) fn summary(group: &Group, model: &Model) -> String {
+pub(super) fn summary(group: &ConnectionGroup, model: &Model) -> String {
     let tag = group
         .remotes
         .first()
@@ -35,7 +36,7 @@ pub(super) fn summary(group: &Group, model: &Model) -> String {
 }
 
 /// `closed (3), refused (1)`
-pub(super) fn outcomes(group: &Group) -> String {
+pub(super) fn outcomes(group: &ConnectionGroup) -> String {
     let parts: Vec<String> = group
         .outcomes
         .iter()
@@ -47,50 +48,56 @@ pub(super) fn outcomes(group: &Group) -> String {
     parts.join(", ")
 }
 
-/// The names of the processes that asked for them.
-pub(super) fn owner_names(group: &Group, model: &Model) -> Vec<String> {
+/// Returns the names of the owners.
+pub(super) fn owner_names(group: &ConnectionGroup, model: &Model) -> Vec<String> {
     distinct(group.owners.iter().map(|owner| name(model.process(*owner))))
 }
 
-fn amount(group: &Group) -> String {
+fn amount(group: &ConnectionGroup) -> String {
     format!("{} / {}", bytes(group.sent), bytes(group.received))
 }
 
-/// Connections by where they go.
-pub(super) static DESTINATION: [Field<Group>; 15] = [
-    Field::<Group>::text_only("destination", "host and port").column(
+/// Connections by destination.
+pub(super) static DESTINATION: [Field<ConnectionGroup>; 15] = [
+    Field::<ConnectionGroup>::shown_only("destination", "host and port").text_column(
         0,
         "DESTINATION",
         |_, group| group.destinations.first().map_or_else(String::new, written),
     ),
-    Field::<Group>::new("host", "name of the host, where it has one", host),
-    Field::<Group>::new("port", "port", port),
-    Field::<Group>::new("protocol", "tcp or udp", protocol),
-    Field::<Group>::new("proxy", "proxy that it is reached through", proxy),
-    Field::<Group>::new("addresses", "addresses of the host", addresses_of)
-        .column(1, "ADDRESSES", |_, group| addresses(group, ADDRESSES))
+    Field::<ConnectionGroup>::new("host", "name of the host, where it has one", host)
+        .html_column(0, "HOST", |_, group| {
+            first(group).map_or_else(String::new, host_cell)
+        })
+        .layout(Layout::Long)
+        .subject(),
+    Field::<ConnectionGroup>::new("port", "port", port)
+        .html_column(1, "PORT", |_, group| {
+            first(group).map_or_else(String::new, |first| first.port.to_string())
+        })
+        .layout(Layout::Number),
+    Field::<ConnectionGroup>::new("protocol", "tcp or udp", protocol).html_column(
+        2,
+        "PROTOCOL",
+        |_, group| first(group).map_or_else(String::new, |first| first.protocol.name().to_owned()),
+    ),
+    Field::<ConnectionGroup>::new("proxy", "proxy that it is reached through", proxy),
+    Field::<ConnectionGroup>::new("addresses", "addresses of the host", addresses_of)
+        .text_column(1, "ADDRESSES", |_, group| addresses(group, ADDRESSES))
+        .html_column(3, "ADDRESSES", |_, group| addresses(group, HTML_ADDRESSES))
         .empty_first()
         .leave_out(3),
-    Field::<Group>::new("tag", "most specific service tag of the first address", tag).column(
-        2,
-        "TAG",
-        |context, group| {
-            let remote = group.remotes.first();
-            let tag = remote.and_then(|remote| name_of(context.model, *remote));
-            tag.unwrap_or_else(|| EMPTY.to_owned())
-        },
-    ),
-    Field::<Group>::new("tags", "all service tags of the first address", tags),
-    Field::<Group>::new("note", "what that address means everywhere", note),
-    Field::<Group>::new("trees", "trees of the processes", trees).column(
-        3,
-        "TREES",
-        |context, group| escape::text(group.trees(context.model).join(", ").as_bytes()),
-    ),
-    Field::<Group>::new("processes", "processes that asked for them", processes)
-        .column(4, "PROCESSES", |context, group| {
-            owner_names(group, context.model).join(", ")
-        })
+    Field::<ConnectionGroup>::new("tag", "most specific service tag of the first address", tag)
+        .text_column(2, "TAG", tag_cell)
+        .html_column(4, "TAG", tag_cell),
+    Field::<ConnectionGroup>::new("tags", "all service tags of the first address", tags),
+    Field::<ConnectionGroup>::new("note", "meaning of that address", note),
+    Field::<ConnectionGroup>::new("trees", "trees of the owners", trees)
+        .text_column(3, "TREES", trees_cell)
+        .html_column(5, "TREES", trees_cell),
+    Field::<ConnectionGroup>::new("processes", "owners of the connections", processes)
+        .text_column(4, "PROCESSES", owners_cell)
+        .html_column(6, "PROCESSES OF", owners_cell)
+        .layout(Layout::Long)
         .leave_out(2),
     COUNT,
     OUTCOMES.leave_out(4),
@@ -98,27 +105,18 @@ pub(super) static DESTINATION: [Field<Group>; 15] = [
     RECEIVED,
 ];
 
-/// Connections by the process that asked for them.
-pub(super) static PROCESS: [Field<Group>; 8] = [
-    Field::<Group>::new(
-        "process",
-        "process that asked for them",
-        |context, group| {
-            group.first_owner().map_or(Value::Nothing, |index| {
-                Value::Process(ProcessObject {
-                    model: context.model,
-                    index,
-                })
-            })
-        },
-    )
+/// Connections by owner.
+pub(super) static PROCESS: [Field<ConnectionGroup>; 8] = [
+    Field::<ConnectionGroup>::new("process", "owner of the connections", |context, group| {
+        Value::process(context, group.first_owner())
+    })
     .process()
     .column(0, "PROCESS", |context, group| {
         owner(context, group).map_or_else(String::new, |owner| {
             format!("{} [{}]", name(owner), owner.id.pid)
         })
     }),
-    Field::<Group>::text_only("tree", "tree of that process").column(
+    Field::<ConnectionGroup>::shown_only("tree", "tree of the owner").column(
         1,
         "TREE",
         |context, group| {
@@ -126,13 +124,13 @@ pub(super) static PROCESS: [Field<Group>; 8] = [
                 .map_or_else(String::new, |owner| escape::text(owner.tree.as_bytes()))
         },
     ),
-    Field::<Group>::text_only("user", "user of that process")
+    Field::<ConnectionGroup>::shown_only("user", "user of the owner")
         .column(2, "USER", |context, group| {
             owner(context, group)
                 .map_or_else(String::new, |owner| super::user_of(context.model, owner))
         })
         .leave_out(2),
-    Field::<Group>::new("destinations", "hosts and ports", |_, group| {
+    Field::<ConnectionGroup>::new("destinations", "hosts and ports", |_, group| {
         Value::Texts(group.destinations.iter().map(written).collect())
     })
     .column(8, "DESTINATIONS", |_, group| {
@@ -145,48 +143,81 @@ pub(super) static PROCESS: [Field<Group>; 8] = [
     RECEIVED,
 ];
 
-const COUNT: Field<Group> = Field::<Group>::new("connections", "number of connections", count)
-    .column(5, "COUNT", |_, group| group.count.to_string());
+const COUNT: Field<ConnectionGroup> =
+    Field::<ConnectionGroup>::new("connections", "number of connections", count)
+        .text_column(5, "COUNT", |_, group| group.count.to_string())
+        .html_column(7, "COUNT", |_, group| group.count.to_string())
+        .layout(Layout::Number);
 
-const OUTCOMES: Field<Group> = Field::<Group>::new(
-    "outcomes",
-    "number of them by state",
-    outcomes_of,
-)
-.column(6, "OUTCOMES", |_, group| outcomes(group));
+const OUTCOMES: Field<ConnectionGroup> =
+    Field::<ConnectionGroup>::new("outcomes", "number of connections by state", outcomes_of)
+        .text_column(6, "OUTCOMES", |_, group| outcomes(group))
+        .html_column(8, "OUTCOMES", |_, group| outcomes(group));
 
-const SENT: Field<Group> = Field::<Group>::new("bytes_sent", "payload sent", sent)
-    .unit(Unit::Bytes)
-    .column(7, "SENT/RECEIVED", |_, group| amount(group))
-    .leave_out(1);
+const SENT: Field<ConnectionGroup> =
+    Field::<ConnectionGroup>::new("bytes_sent", "payload sent", sent)
+        .unit(Unit::Bytes)
+        .text_column(7, "SENT/RECEIVED", |_, group| amount(group))
+        .html_column(9, "SENT", |_, group| bytes(group.sent))
+        .layout(Layout::Number)
+        .leave_out(1);
 
-const RECEIVED: Field<Group> =
-    Field::<Group>::new("bytes_received", "payload received", received).unit(Unit::Bytes);
+const RECEIVED: Field<ConnectionGroup> =
+    Field::<ConnectionGroup>::new("bytes_received", "payload received", received)
+        .unit(Unit::Bytes)
+        .html_column(10, "RECEIVED", |_, group| bytes(group.received))
+        .layout(Layout::Number);
 
-/// The fields of groups by what they have in common.
-pub(super) fn fields(by: By) -> &'static [Field<Group>] {
+fn first(group: &ConnectionGroup) -> Option<&Destination> {
+    group.destinations.first()
+}
+
+fn host_cell(destination: &Destination) -> String {
+    match &destination.host {
+        Host::Named(name) => escape::text(name.as_bytes()),
+        Host::Address(address) => address.to_string(),
+        Host::Unknown => "?".to_owned(),
+    }
+}
+
+fn tag_cell(context: Context<'_>, group: &ConnectionGroup) -> String {
+    let remote = group.remotes.first();
+    let tag = remote.and_then(|remote| name_of(context.model, *remote));
+    tag.unwrap_or_else(|| EMPTY.to_owned())
+}
+
+fn trees_cell(context: Context<'_>, group: &ConnectionGroup) -> String {
+    escape::text(group.trees(context.model).join(", ").as_bytes())
+}
+
+fn owners_cell(context: Context<'_>, group: &ConnectionGroup) -> String {
+    owner_names(group, context.model).join(", ")
+}
+
+/// Returns the fields of groups by their key.
+pub(super) fn fields(by: By) -> &'static [Field<ConnectionGroup>] {
     match by {
         By::Destination => &DESTINATION,
         By::Process => &PROCESS,
     }
 }
 
-fn owner<'a>(context: Context<'a>, group: &Group) -> Option<&'a Process> {
+fn owner<'a>(context: Context<'a>, group: &ConnectionGroup) -> Option<&'a Process> {
     Some(context.model.process(group.first_owner()?))
 }
 
-pub(super) fn host<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
-    match group.destinations.first().map(|first| &first.place) {
-        Some(Place::Named(name)) => Value::text(&**name),
-        Some(Place::Address(_) | Place::Unknown) | None => Value::Nothing,
+pub(super) fn host<'a>(_: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> {
+    match group.destinations.first().map(|first| &first.host) {
+        Some(Host::Named(name)) => Value::text(&**name),
+        Some(Host::Address(_) | Host::Unknown) | None => Value::Nothing,
     }
 }
 
-pub(super) fn port<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
+pub(super) fn port<'a>(_: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> {
     Value::number(group.destinations.first().map(|first| first.port.into()))
 }
 
-pub(super) fn protocol<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
+pub(super) fn protocol<'a>(_: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> {
     Value::written(
         group
             .destinations
@@ -195,65 +226,66 @@ pub(super) fn protocol<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
     )
 }
 
-pub(super) fn proxy<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
+pub(super) fn proxy<'a>(_: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> {
     Value::written(group.destinations.first().and_then(|first| first.through))
 }
 
-pub(super) fn addresses_of<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
+pub(super) fn addresses_of<'a>(_: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> {
     Value::Texts(group.addresses().iter().map(IpAddr::to_string).collect())
 }
 
-pub(super) fn tag<'a>(context: Context<'a>, group: &'a Group) -> Value<'a> {
+pub(super) fn tag<'a>(context: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> {
     connections::tag(context.model, group.remotes.first().copied())
 }
 
-pub(super) fn tags<'a>(context: Context<'a>, group: &'a Group) -> Value<'a> {
-    connections::tags(context.model, group.remotes.first().copied())
+pub(super) fn tags<'a>(context: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> {
+    connections::tags(context, group.remotes.first().copied())
 }
 
-pub(super) fn note<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
+pub(super) fn note<'a>(_: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> {
     Value::written(connections::note(group.remotes.first().copied()))
 }
 
-pub(super) fn trees<'a>(context: Context<'a>, group: &'a Group) -> Value<'a> {
+pub(super) fn trees<'a>(context: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> {
     let trees = group.trees(context.model).into_iter();
     Value::Texts(trees.map(str::to_owned).collect())
 }
 
-pub(super) fn processes<'a>(context: Context<'a>, group: &'a Group) -> Value<'a> {
-    let owners = group.owners.iter().map(|index| ProcessObject {
-        model: context.model,
-        index: *index,
-    });
+pub(super) fn processes<'a>(context: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> {
+    let owners = group.owners.iter();
+    let owners = owners.map(|index| process_object(context, *index));
     Value::Processes(owners.collect())
 }
 
-pub(super) fn count<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
+pub(super) fn count<'a>(_: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> {
     Value::Number(group.count)
 }
 
-pub(super) fn outcomes_of<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
+pub(super) fn outcomes_of<'a>(_: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> {
     Value::Nested(Nested::Outcomes(&group.outcomes))
 }
 
-pub(super) fn sent<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
+pub(super) fn sent<'a>(_: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> {
     Value::Number(group.sent)
 }
 
-pub(super) fn received<'a>(_: Context<'a>, group: &'a Group) -> Value<'a> {
+pub(super) fn received<'a>(_: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> {
     Value::Number(group.received)
 }
 
-/// Addresses shown of a host; the rest is a number.
+/// Limit of the addresses shown of a host.
 const ADDRESSES: usize = 3;
 
-/// The addresses of a host that has a name, and the proxy that it is reached through.
-pub(super) fn addresses(group: &Group, limit: usize) -> String {
+/// Addresses of a host on an HTML page: a firewall may need all, but a page has an end.
+const HTML_ADDRESSES: usize = 64;
+
+/// Writes the addresses of a host that has a name, or the proxy that it is reached through.
+pub(super) fn addresses(group: &ConnectionGroup, limit: usize) -> String {
     let Some(destination) = group.destinations.first() else {
         return "-".to_owned();
     };
-    let mut shown: Vec<String> = match destination.place {
-        Place::Named(_) => {
+    let mut shown: Vec<String> = match destination.host {
+        Host::Named(_) => {
             let all = group.addresses();
             let mut shown: Vec<String> = all.iter().take(limit).map(IpAddr::to_string).collect();
             if all.len() > limit {
@@ -261,7 +293,7 @@ pub(super) fn addresses(group: &Group, limit: usize) -> String {
             }
             shown
         }
-        Place::Address(_) | Place::Unknown => vec!["-".to_owned()],
+        Host::Address(_) | Host::Unknown => vec!["-".to_owned()],
     };
     if let Some(proxy) = destination.through {
         shown = vec![format!("through {proxy}")];

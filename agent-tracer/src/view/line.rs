@@ -1,4 +1,4 @@
-//! Events as text, one a line: live and in replay the same.
+//! Writes events as text, one a line, the same live and in replay.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ use super::{
     process, signal_name,
 };
 
-/// One event, as of now: the model has just taken it in.
+/// Writes an event, right after the model has applied it.
 pub fn event_line(page: &Page, model: &Model, event: &Event) -> String {
     let index = model.find(event.process);
     let (pid, name, tree) = match index.map(|index| model.process(index)) {
@@ -41,12 +41,12 @@ pub fn event_line(page: &Page, model: &Model, event: &Event) -> String {
     page.fit(line.trim_end().to_owned())
 }
 
-/// A damaged part of a file, in its place among the events.
+/// Writes a damaged part of a file as a line among the events.
 pub fn gap_line(page: &Page, gap: &Gap) -> String {
     page.fit(page.emphasise(Emphasis::Bad, &format!("--- {}", gap_text(gap))))
 }
 
-/// A damaged part of a file in words.
+/// Describes a damaged part of a file.
 pub fn gap_text(gap: &Gap) -> String {
     let Gap {
         offset,
@@ -57,7 +57,7 @@ pub fn gap_text(gap: &Gap) -> String {
     let missing = match events_missing {
         Some(1) => "1 event is missing".to_owned(),
         Some(count) => format!("{count} events are missing"),
-        None => "how many events are missing is not known".to_owned(),
+        None => "the number of missing events is unknown".to_owned(),
     };
     match resumed_at {
         Some(resumed_at) => {
@@ -108,7 +108,9 @@ fn emphasis(kind: &EventKind) -> Emphasis {
 
 fn detail(page: &Page, model: &Model, event: &Event) -> String {
     match &event.kind {
-        EventKind::Fork(fork) if fork.parent_pid == 0 => "by a process outside".to_owned(),
+        EventKind::Fork(fork) if fork.parent_pid == 0 => {
+            "by a process outside of the PID namespace".to_owned()
+        }
         EventKind::Fork(fork) => {
             let parent = model
                 .find(event.process)
@@ -199,7 +201,7 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
             format!("files: {} new, changed or gone", compared.differences.len())
         }
         EventKind::Unreadable(unreadable) => {
-            format!("no proper {}", escape::text(unreadable.what.as_bytes()))
+            format!("malformed {}", escape::text(unreadable.what.as_bytes()))
         }
         EventKind::Shutdown(shutdown) => {
             let amount = amount(shutdown.bytes_sent, shutdown.bytes_received);
@@ -218,7 +220,7 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
         EventKind::CommandEnded(ended) if ended.status_known => status(Exit {
             status: ended.status,
         }),
-        EventKind::CommandEnded(_) => "status not known".to_owned(),
+        EventKind::CommandEnded(_) => "status unknown".to_owned(),
         EventKind::Units(units) => format!("{} units were loaded before", units.units.len()),
         EventKind::Unit(unit) => {
             let requester = match model.requester(&unit.name) {
@@ -260,7 +262,7 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
     }
 }
 
-/// What systemd said that a unit is.
+/// Describes a unit as systemd reports it.
 fn description(unit: &Unit) -> String {
     let mut parts = Vec::new();
     if !unit.file.is_empty() {
@@ -308,7 +310,7 @@ fn status(exit: Exit) -> String {
 
 fn ends(page: &Page, connection: Option<&Connection>) -> String {
     let Some(connection) = connection else {
-        return "a connection whose beginning is missing".to_owned();
+        return "a connection without its beginning".to_owned();
     };
     let remote = connection
         .remote

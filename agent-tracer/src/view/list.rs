@@ -1,4 +1,4 @@
-//! Writes lists of findings in any form: as text, as jsonl, as CSV.
+//! Writes lists of findings as text, jsonl or CSV.
 
 use std::io;
 
@@ -13,21 +13,21 @@ use super::{
     tree,
 };
 use crate::{
-    findings::{By, Change, Group},
+    findings::{By, Change, ConnectionGroup},
     model::{Connection, Listener, Model, NameLookup, ProcessIndex},
 };
 
-/// Where lines go.
+/// A receiver of lines.
 type Sink<'a> = &'a mut dyn FnMut(&str) -> io::Result<()>;
 
-/// A list to be written; every method answers whether it had a row.
+/// A list to be written. Every method returns true if there was a row.
 #[derive(Clone, Copy)]
 pub struct List<'a> {
     /// The form.
     pub form: Form,
     /// The page; jsonl and CSV need its clock only.
     pub page: &'a Page,
-    /// What happened.
+    /// The model of the recording.
     pub model: &'a Model,
 }
 
@@ -43,7 +43,7 @@ impl<'a> List<'a> {
     ///
     /// # Errors
     ///
-    /// What `sink` says; so it is for all lists.
+    /// The error of `sink`.
     pub fn connections<'r>(
         &self,
         rows: impl Iterator<Item = &'r Connection>,
@@ -56,8 +56,8 @@ impl<'a> List<'a> {
     ///
     /// # Errors
     ///
-    /// What `sink` says.
-    pub fn groups(&self, by: By, rows: &[Group], sink: Sink<'_>) -> io::Result<bool> {
+    /// The error of `sink`.
+    pub fn groups(&self, by: By, rows: &[ConnectionGroup], sink: Sink<'_>) -> io::Result<bool> {
         let fields = refs(groups::fields(by));
         field::write(self.form, self.context(), &fields, rows.iter(), sink)
     }
@@ -66,7 +66,7 @@ impl<'a> List<'a> {
     ///
     /// # Errors
     ///
-    /// What `sink` says.
+    /// The error of `sink`.
     pub fn listeners<'r>(
         &self,
         rows: impl Iterator<Item = &'r Listener>,
@@ -79,7 +79,7 @@ impl<'a> List<'a> {
     ///
     /// # Errors
     ///
-    /// What `sink` says.
+    /// The error of `sink`.
     pub fn lookups<'r>(
         &self,
         rows: impl Iterator<Item = &'r NameLookup>,
@@ -92,7 +92,7 @@ impl<'a> List<'a> {
     ///
     /// # Errors
     ///
-    /// What `sink` says.
+    /// The error of `sink`.
     pub fn processes(
         &self,
         shows: &dyn Fn(ProcessIndex) -> bool,
@@ -113,7 +113,7 @@ impl<'a> List<'a> {
     ///
     /// # Errors
     ///
-    /// What `sink` says.
+    /// The error of `sink`.
     pub fn changes(&self, rows: &[Change<'_>], sink: Sink<'_>) -> io::Result<bool> {
         if self.form == Form::Text {
             return each(changes::changes(self.page, self.model, rows), sink);

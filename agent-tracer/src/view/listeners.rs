@@ -6,54 +6,43 @@ use super::{
     Context, Field,
     connections::family,
     escape,
-    field::{EMPTY, Layout, Unit},
-    json::ProcessObject,
+    field::{EMPTY, Unit},
     page::{bytes, columns, duration, pad},
     process::{because, name},
+    table::Layout,
     user_of,
     value::Value,
 };
 
-/// A listener with what became of it.
+/// A listener at the end of a trace.
 pub(super) static LISTENER: [Field<Listener>; 14] = [
-    Field::<Listener>::new(
-        "process",
-        "process that it belongs to",
-        |context, listener| {
-            Value::Process(ProcessObject {
-                model: context.model,
-                index: listener.owner,
-            })
-        },
-    )
+    Field::<Listener>::new("process", "owner of the listener", |context, listener| {
+        Value::process(context, Some(listener.owner))
+    })
     .process()
     .column(2, "PROCESS", |context, listener| {
         let owner = context.model.process(listener.owner);
         format!("{} [{}]", name(owner), owner.id.pid)
     }),
-    Field::<Listener>::text_only("user", "user of that process")
+    Field::<Listener>::shown_only("user", "user of the owner")
         .column(3, "USER", |context, listener| {
             let owner = context.model.process(listener.owner);
             user_of(context.model, owner)
         })
         .leave_out(4),
-    Field::<Listener>::new("tree", "tree of that process", |context, listener| {
+    Field::<Listener>::new("tree", "tree of the owner", |context, listener| {
         Value::text(&*context.model.process(listener.owner).tree)
     })
     .column(1, "TREE", |context, listener| {
         let owner = context.model.process(listener.owner);
         escape::text(owner.tree.as_bytes())
     }),
-    Field::<Listener>::new(
-        "because",
-        "why it belongs to that tree",
-        |context, listener| {
-            let owner = context.model.process(listener.owner);
-            Value::text(because(context.model, owner))
-        },
-    ),
+    Field::<Listener>::new("because", "reason for that tree", |context, listener| {
+        let owner = context.model.process(listener.owner);
+        Value::text(because(context.model, owner))
+    }),
     Field::<Listener>::new("protocol", "tcp or udp", protocol),
-    Field::<Listener>::new("local", "address and port that it waits on", local)
+    Field::<Listener>::new("local", "local address and port", local)
         .column(4, "LOCAL", |_, listener| {
             let local = listener
                 .local
@@ -65,7 +54,7 @@ pub(super) static LISTENER: [Field<Listener>; 14] = [
         Value::text(listener.state())
     })
     .column(5, "STATE", |_, listener| listener.state().to_owned()),
-    Field::<Listener>::new("started", "time when it began", |context, listener| {
+    Field::<Listener>::new("started", "time of its start", |context, listener| {
         Value::text(context.page.clock.rfc3339(listener.started_ns))
     })
     .unit(Unit::Time)
@@ -78,14 +67,12 @@ pub(super) static LISTENER: [Field<Listener>; 14] = [
     })
     .leave_out(3)
     .layout(Layout::Number),
-    Field::<Listener>::new(
-        "note",
-        "what a reader should know of it first",
-        |_, listener| match listener.was_there_before {
+    Field::<Listener>::new("note", "a remark", |_, listener| {
+        match listener.was_there_before {
             true => Value::text("was there before the recording"),
             false => Value::Nothing,
-        },
-    ),
+        }
+    }),
     Field::<Listener>::new("duration_ms", "time until it ended", |_, listener| {
         let lasted = lasted(listener);
         lasted.map_or(Value::Nothing, |lasted| Value::Real(lasted as f64 / 1e6))
@@ -135,7 +122,7 @@ pub(super) static LISTENER_END: [Field<Listener>; 4] = [
     Field::<Listener>::new("family", "ipv4, ipv6 or unknown", |_, listener| {
         Value::text(family(listener.local))
     }),
-    Field::<Listener>::new("local", "address and port that it waits on", local),
+    Field::<Listener>::new("local", "local address and port", local),
 ];
 
 fn protocol<'a>(_: Context<'a>, listener: &'a Listener) -> Value<'a> {

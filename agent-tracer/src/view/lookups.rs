@@ -4,25 +4,18 @@ use crate::model::NameLookup;
 
 use super::{
     Field, escape,
-    field::{EMPTY, Layout, Unit},
-    json::ProcessObject,
+    field::{EMPTY, Unit},
     process::name,
+    table::Layout,
     value::Value,
 };
 
-/// What a process looked up, and what came of it.
+/// A lookup of a host name, with its outcome.
 pub(super) static LOOKUP: [Field<NameLookup>; 8] = [
     Field::<NameLookup>::new(
         "process",
-        "process that asked, where seen",
-        |context, lookup| {
-            lookup.asker.map_or(Value::Nothing, |index| {
-                Value::Process(ProcessObject {
-                    model: context.model,
-                    index,
-                })
-            })
-        },
+        "process that asked, if known",
+        |context, lookup| Value::process(context, lookup.asker),
     )
     .process()
     .column(2, "PROCESS", |context, lookup| match lookup.asker {
@@ -57,11 +50,9 @@ pub(super) static LOOKUP: [Field<NameLookup>; 8] = [
     Field::<NameLookup>::new("rcode", "NOERROR, NXDOMAIN, SERVFAIL …", |_, lookup| {
         Value::text(&*lookup.rcode)
     }),
-    Field::<NameLookup>::new(
-        "addresses",
-        "addresses that it led to the first time",
-        |_, lookup| Value::Texts(lookup.addresses.iter().map(ToString::to_string).collect()),
-    )
+    Field::<NameLookup>::new("addresses", "addresses of the first answer", |_, lookup| {
+        Value::Texts(lookup.addresses.iter().map(ToString::to_string).collect())
+    })
     .column(6, "ANSWER", |_, lookup| {
         let answer: Vec<String> = lookup.addresses.iter().map(ToString::to_string).collect();
         match (&*lookup.rcode, answer.is_empty()) {

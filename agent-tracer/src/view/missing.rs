@@ -1,8 +1,8 @@
-//! Says in words what is missing from a recording, and what was not seen for certain.
+//! Describes missing and uncertain parts of a recording.
 
 use crate::model::{Caveat, Ledger, Missing, NotCompared, Truncation};
 
-/// One sentence for each thing that is missing; not escaped.
+/// Describes missing parts, one sentence each; not escaped.
 pub(super) fn missing(ledger: &Ledger) -> Vec<String> {
     let missing = ledger.missing().into_iter();
     missing
@@ -20,13 +20,13 @@ pub(super) fn missing(ledger: &Ledger) -> Vec<String> {
             ),
             Missing::Gap(gap) => gap.to_owned(),
             Missing::UnknownEvents(count) => {
-                format!("events of kinds that this version does not know: {count}")
+                format!("events of kinds that are unknown to this version: {count}")
             }
         })
         .collect()
 }
 
-/// One sentence for each thing that was not seen for certain; not escaped.
+/// Describes uncertain parts, one sentence each; not escaped.
 pub(super) fn not_certain(ledger: &Ledger) -> Vec<String> {
     let caveats = ledger.caveats().iter();
     caveats
@@ -40,9 +40,9 @@ pub(super) fn not_certain(ledger: &Ledger) -> Vec<String> {
 fn truncated(what: Truncation, count: u64) -> String {
     match what {
         Truncation::Arguments => format!("argument lists that were cut: {count}"),
-        Truncation::Path => format!("paths that lack their beginning: {count}"),
+        Truncation::Path => format!("paths without their beginning: {count}"),
         Truncation::Names => {
-            format!("renames of threads whose names --process does not find: {count}")
+            format!("names of threads that --process does not find: {count}")
         }
     }
 }

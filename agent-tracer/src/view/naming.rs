@@ -1,4 +1,4 @@
-//! Names of hosts in words: what was looked up, what clients say, and what a connection's remote end is called.
+//! Writes names of hosts: lookups, names that clients send, and names of remote ends.
 
 use std::sync::Arc;
 
@@ -31,8 +31,8 @@ pub(super) fn dns(dns: &Dns) -> String {
 /// `for api.example, offers h2, http/1.1`
 pub(super) fn hello(hello: &TlsHello) -> String {
     let mut text = match (hello.server_name.is_empty(), hello.is_no_host) {
-        (true, false) => "for a host that it does not name".to_owned(),
-        (true, true) => "for something that is no host name".to_owned(),
+        (true, false) => "without a host name".to_owned(),
+        (true, true) => "with an invalid host name".to_owned(),
         (false, _) => format!("for {}", plain(&hello.server_name)),
     };
     if !hello.alpn.is_empty() {
@@ -66,13 +66,13 @@ fn plain(text: &str) -> String {
     escape::text(text.as_bytes())
 }
 
-/// The name that is most certain.
+/// Returns the most certain name.
 fn best(connection: &Connection) -> Option<Arc<str>> {
     connection.names.first().map(|name| Arc::clone(&name.name))
 }
 
-/// What the remote end is called, and who says so: `api.example (sni, dns)`, or, where they disagree,
-/// `cdn.example (sni) ≠ api.example (dns)`. Without saying who, only the most certain one.
+/// Writes the names of the remote end with their sources: `api.example (TLS, DNS)`, or, if they
+/// differ, `cdn.example (TLS) ≠ api.example (DNS)`. Without sources, only the most certain name.
 pub(super) fn names(connection: &Connection, with_sources: bool) -> Option<String> {
     let best = best(connection)?;
     if !with_sources {

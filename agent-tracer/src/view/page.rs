@@ -1,10 +1,10 @@
-//! What the views are written on: its width, whether it takes colour, how it shows time.
+//! Describes the page that a view is written on: width, colours, style of times.
 
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use unicode_width::UnicodeWidthChar;
 
-/// How times are shown.
+/// The style of times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeStyle {
     /// Seconds since the recording began.
@@ -16,9 +16,9 @@ pub enum TimeStyle {
 /// Turns nanoseconds since boot into times.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Clock {
-    /// When the recording began, nanoseconds since boot.
+    /// Start of the recording, nanoseconds since boot.
     pub start_ns: u64,
-    /// What to add for nanoseconds since 1970.
+    /// Offset to nanoseconds since 1970.
     pub offset_ns: i64,
 }
 
@@ -34,20 +34,20 @@ impl Clock {
     }
 }
 
-/// What a view is written on.
+/// The page that a view is written on.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
-    /// Columns that a line may have; none where nobody wraps it.
+    /// Columns of a line; none if lines are not limited.
     pub width: Option<usize>,
-    /// Whether colours are shown.
+    /// True if the page shows colours.
     pub styled: bool,
-    /// How times are shown.
+    /// The style of times.
     pub time: TimeStyle,
     /// The clock of the trace.
     pub clock: Clock,
 }
 
-/// What is emphasised, and how.
+/// The emphasis of a text.
 #[derive(Clone, Copy)]
 pub(super) enum Emphasis {
     Heading,
@@ -57,12 +57,22 @@ pub(super) enum Emphasis {
 }
 
 impl Page {
-    /// Whether there is only room for what matters most.
+    /// Returns a page of any width, without colours.
+    pub(super) fn unlimited(clock: Clock) -> Page {
+        Page {
+            width: None,
+            styled: false,
+            time: TimeStyle::Relative,
+            clock,
+        }
+    }
+
+    /// Returns true if the page has room for the essentials only.
     pub(super) fn is_narrow(&self) -> bool {
         self.width.is_some_and(|width| width < 100)
     }
 
-    /// A time, as wide as every other one on this page.
+    /// Writes a time, as wide as every other time on this page.
     pub fn time(&self, boot_ns: u64) -> String {
         let since = (i128::from(boot_ns) - i128::from(self.clock.start_ns)) as f64 / 1e9;
         let timestamp = self.clock.timestamp(boot_ns);
@@ -87,12 +97,12 @@ impl Page {
         format!("{style}{text}{style:#}")
     }
 
-    /// The line, broken at spaces to the width; `indent` are the columns before its later parts.
+    /// Breaks a line at spaces; `indent` is the number of columns before its later parts.
     pub(super) fn wrap(&self, line: &str, indent: usize) -> Vec<String> {
         self.broken(line, indent, false)
     }
 
-    /// As [`Self::wrap`], but what is longer than a line goes on in the next one.
+    /// Breaks a line as [`Self::wrap`] does, but also within words that are longer than a line.
     pub(super) fn wrap_whole(&self, line: &str, indent: usize) -> Vec<String> {
         self.broken(line, indent, true)
     }
@@ -110,17 +120,12 @@ impl Page {
             .collect()
     }
 
-    /// The line, cut to the width with an ellipsis. Escape sequences take no room.
+    /// Cuts a line to the width with an ellipsis. Escape sequences take no columns.
     pub fn fit(&self, line: String) -> String {
         match self.width {
             Some(width) => cut(line, width),
             None => line,
         }
-    }
-
-    /// A cell of a table, cut to what a line has room for, before anything is padded to it.
-    pub(super) fn cell(&self, cell: &str) -> String {
-        self.fit(cell.to_owned())
     }
 }
 
@@ -156,21 +161,21 @@ fn cut(line: String, width: usize) -> String {
     line
 }
 
-/// Columns that a text takes.
+/// Returns the columns that a text takes.
 pub(super) fn columns(text: &str) -> usize {
     unicode_width::UnicodeWidthStr::width(text)
 }
 
-/// The most that a text is filled up to. No length of a text of the trace goes into a format,
-/// whose widths have 16 bits, and one long cell does not make all others as long.
+/// Greatest width of padding. Widths of `format!` have 16 bits, and one long cell must not
+/// lengthen all others.
 pub(super) const WIDEST: usize = 512;
 
-/// The text, filled up with spaces to `width` columns, or to [`WIDEST`].
+/// Pads a text with spaces to `width` columns, or to [`WIDEST`].
 pub(super) fn pad(text: &str, width: usize) -> String {
     format!("{text}{}", missing(text, width))
 }
 
-/// As [`pad`], but the spaces come first.
+/// Pads a text as [`pad`] does, with the spaces first.
 pub(super) fn pad_left(text: &str, width: usize) -> String {
     format!("{}{text}", missing(text, width))
 }
@@ -179,7 +184,7 @@ fn missing(text: &str, width: usize) -> String {
     " ".repeat(width.min(WIDEST).saturating_sub(columns(text)))
 }
 
-/// A duration in three digits or so.
+/// Writes a duration with about three digits.
 pub(super) fn duration(nanoseconds: u64) -> String {
     let seconds = nanoseconds as f64 / 1e9;
     if seconds < 0.001 {
@@ -199,7 +204,7 @@ pub(super) fn duration(nanoseconds: u64) -> String {
     }
 }
 
-/// A number of bytes, with a binary unit.
+/// Writes a number of bytes with a binary unit.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut value = count as f64;

@@ -1,10 +1,15 @@
-//! A process in words: its name, its user, why it is in its tree.
+//! Describes a process: its name, its user, the reason for its tree.
 
 use crate::model::{Activation, Because, Cause, Model, Origin, Process, Request, Writer};
 
-use super::escape;
+use super::{
+    Context, escape,
+    field::{Field, Object},
+    json::Nested,
+    value::Value,
+};
 
-/// The user by name, by number where the name is not known.
+/// Returns the name of a user, or the number if the name is unknown.
 pub fn user(model: &Model, id: u32) -> String {
     match model.user_name(id) {
         Some(name) => escape::text(name),
@@ -12,8 +17,8 @@ pub fn user(model: &Model, id: u32) -> String {
     }
 }
 
-/// The user of a process as the machine has it, with a word where it is in a user namespace: it may
-/// be root there.
+/// Returns the user of a process on the machine, with a remark if the process is in a user
+/// namespace, where it may be root.
 pub fn user_of(model: &Model, process: &Process) -> String {
     let name = user(model, process.user);
     match process.inner_root() {
@@ -23,7 +28,7 @@ pub fn user_of(model: &Model, process: &Process) -> String {
     }
 }
 
-/// Why a process is in its tree, and what systemd or cron has to do with it.
+/// Describes the reason for the tree of a process, with the part that systemd or cron has in it.
 pub fn because(model: &Model, process: &Process) -> String {
     match (reason(model, process), started_for(model, process)) {
         (reason, None) => reason,
@@ -32,12 +37,12 @@ pub fn because(model: &Model, process: &Process) -> String {
     }
 }
 
-/// What systemd or cron started it for, or what it descends from.
+/// Describes the start of a process by systemd or cron.
 pub(super) fn started_for(model: &Model, process: &Process) -> Option<String> {
     model.activation(process).map(activation)
 }
 
-/// Why a process is in its tree; nothing where only systemd or cron explains it.
+/// Describes the reason for the tree of a process; empty if only systemd or cron explains it.
 pub(super) fn reason(model: &Model, process: &Process) -> String {
     match &process.because {
         Because::Rule(rule) => format!(
@@ -54,7 +59,7 @@ pub(super) fn reason(model: &Model, process: &Process) -> String {
     }
 }
 
-/// What the match of a rule does not show: that its path is another's, or anybody's file.
+/// Describes doubts about the match of a rule: another root directory, or a file of another user.
 fn doubts(model: &Model, process: &Process) -> String {
     let doubt = &process.doubt;
     let mut words = Vec::new();
@@ -72,7 +77,7 @@ fn doubts(model: &Model, process: &Process) -> String {
     words.iter().map(|words| format!("; {words}")).collect()
 }
 
-/// Only that a process was put into the cgroup of the unit, or forked by cron, is certain; what for is concluded.
+/// Describes an activation. The cgroup and the fork by cron are facts; the cause is inferred.
 fn activation(activation: &Activation) -> String {
     let cause = cause(&activation.cause);
     match &activation.unit {
@@ -113,6 +118,24 @@ pub(super) fn requested(request: &Request) -> String {
     format!("{words} [pid {}] (inferred)", request.pid)
 }
 
+/// A request to systemd.
+static REQUEST: [Field<Request>; 3] = [
+    Field::<Request>::new("pid", "process id", |_, request| {
+        Value::Number(request.pid.into())
+    }),
+    Field::<Request>::new("argv", "command line", |_, request| {
+        Value::Words(&request.words)
+    }),
+    Field::<Request>::new("inferred", "always true", |_, _| Value::Flag(true)),
+];
+
+/// Returns a request to systemd, where it is known.
+pub(super) fn requester<'a>(context: Context<'a>, request: Option<&'a Request>) -> Value<'a> {
+    request.map_or(Value::Nothing, |request| {
+        Value::Nested(Nested::Request(Object::new(context, &REQUEST, request)))
+    })
+}
+
 fn written(writer: &Writer) -> String {
     format!(
         "written by {} [pid {}] (inferred)",
@@ -121,7 +144,7 @@ fn written(writer: &Writer) -> String {
     )
 }
 
-/// Its comm, with a placeholder where that is not known.
+/// Returns the comm, or a placeholder if it is unknown.
 pub(super) fn name(process: &Process) -> String {
     if process.comm.is_empty() {
         "?".to_owned()
@@ -130,7 +153,12 @@ pub(super) fn name(process: &Process) -> String {
     }
 }
 
-/// Its command line; of a process that never called exec, that is its parent's.
+/// Writes name and id: `curl [4711]`.
+pub(super) fn called(process: &Process) -> String {
+    format!("{} [{}]", name(process), process.id.pid)
+}
+
+/// Returns the command line, unless it is the parent's because the process never called exec.
 pub(super) fn program(process: &Process) -> String {
     if process.execs == 0 && process.origin != Origin::Snapshot {
         "(no exec)".to_owned()
@@ -141,7 +169,7 @@ pub(super) fn program(process: &Process) -> String {
     }
 }
 
-/// How it ended: an exit code, a signal, or not at all.
+/// Describes the end of a process: exit code, signal, or none.
 pub(super) fn end(process: &Process) -> String {
     match process.ended {
         None => "running".to_owned(),

@@ -1,16 +1,17 @@
-//! Declares the fields of processes: at an event, and with what became of them.
+//! Declares the fields of processes: at an event, and at the end of a trace.
 
 use super::{
     Field,
     field::Unit,
+    json::{
+        exe_device, exe_group, exe_inode, exe_mode, exe_namespace, exe_owner, mount_namespace,
+        root, user_inside, user_namespace,
+    },
     process::{self, because},
     signal_name,
     value::Value,
 };
-use crate::{
-    event::{Identity, View},
-    model::{Model, Process},
-};
+use crate::model::{Model, Process};
 
 /// A process wherever a row or an event names one.
 pub(super) static PROCESS: [Field<Process>; 15] = [
@@ -43,57 +44,24 @@ pub(super) static PROCESS: [Field<Process>; 15] = [
     Field::<Process>::new("user", "name of that user", |context, process| {
         user_name(context.model, process)
     }),
-    Field::<Process>::new(
-        "root",
-        "`another`: its root directory is not the recorder's; `same file`: it is, for this file",
-        |_, process| match process.identity.as_deref().map(Identity::view) {
-            Some(View::SameFile) => Value::text("same file"),
-            Some(View::Another) => Value::text("another"),
-            Some(View::Unknown | View::Own) | None => Value::Nothing,
-        },
-    ),
-    Field::<Process>::new(
-        "mount_namespace",
-        "mount namespace, where not that of the recorder",
-        |_, process| namespace(process, |identity| identity.mount_namespace),
-    ),
-    Field::<Process>::new(
-        "exe_namespace",
-        "mount namespace of the executable, likewise",
-        |_, process| namespace(process, |identity| identity.file_namespace),
-    ),
-    Field::<Process>::new(
-        "user_namespace",
-        "user namespace, likewise",
-        |_, process| namespace(process, |identity| identity.user_namespace),
-    ),
-    Field::<Process>::new(
-        "user_inside",
-        "user id in that user namespace",
-        |_, process| {
-            let identity = process.identity.as_deref();
-            Value::number(
-                identity
-                    .and_then(|identity| identity.inner_user)
-                    .map(u64::from),
-            )
-        },
-    ),
+    root(),
+    mount_namespace(),
+    exe_namespace(),
+    user_namespace(),
+    user_inside(),
     Field::<Process>::new("unit", "systemd unit", |_, process| {
         let unit = process.unit.as_deref();
         unit.map_or(Value::Nothing, |unit| Value::Bytes(unit.into()))
     }),
-    Field::<Process>::new("tree", "tree that it belongs to", |_, process| {
+    Field::<Process>::new("tree", "tree of the process", |_, process| {
         Value::text(&*process.tree)
     }),
-    Field::<Process>::new(
-        "because",
-        "why it belongs to that tree",
-        |context, process| Value::text(because(context.model, process)),
-    ),
+    Field::<Process>::new("because", "reason for that tree", |context, process| {
+        Value::text(because(context.model, process))
+    }),
 ];
 
-/// What a process has besides those at the end of a trace.
+/// Further fields of a process at the end of a trace.
 static LIFE: [Field<Process>; 18] = [
     Field::<Process>::new(
         "parent_start_ns",
@@ -117,34 +85,12 @@ static LIFE: [Field<Process>; 18] = [
             })
         },
     ),
-    Field::<Process>::new("exe_device", "device of the executable", |_, process| {
-        let identity = process.identity.as_deref();
-        Value::written(identity.map(|identity| {
-            let (major, minor) = identity.device_numbers();
-            format!("{major}:{minor}")
-        }))
-    }),
-    Field::<Process>::new(
-        "exe_inode",
-        "inode number of the executable",
-        |_, process| {
-            let identity = process.identity.as_deref();
-            Value::number(identity.map(|identity| identity.inode))
-        },
-    ),
-    Field::<Process>::new("exe_owner", "user id of its owner", |_, process| {
-        let identity = process.identity.as_deref();
-        Value::number(identity.map(|identity| u64::from(identity.owner)))
-    }),
-    Field::<Process>::new("exe_group", "group id of its owner", |_, process| {
-        let identity = process.identity.as_deref();
-        Value::number(identity.map(|identity| u64::from(identity.group)))
-    }),
-    Field::<Process>::new("exe_mode", "its permissions, in octal", |_, process| {
-        let identity = process.identity.as_deref();
-        Value::written(identity.map(|identity| format!("{:04o}", identity.mode & 0o7777)))
-    }),
-    Field::<Process>::new("names", "every name that it ever had", |_, process| {
+    exe_device(),
+    exe_inode(),
+    exe_owner(),
+    exe_group(),
+    exe_mode(),
+    Field::<Process>::new("names", "all names that it had", |_, process| {
         Value::Names(process.names.iter().map(|name| &**name).collect())
     }),
     Field::<Process>::new("argv", "command line", |_, process| {
@@ -179,7 +125,7 @@ static LIFE: [Field<Process>; 18] = [
     Field::<Process>::new("execs", "number of execs", |_, process| {
         Value::Number(process.execs.into())
     }),
-    Field::<Process>::new("running", "whether it ran at the end", |_, process| {
+    Field::<Process>::new("running", "true if it ran at the end", |_, process| {
         Value::Flag(process.is_running())
     }),
     Field::<Process>::new("ended", "time of its exit", |context, process| {
@@ -198,15 +144,9 @@ static LIFE: [Field<Process>; 18] = [
     }),
 ];
 
-/// The fields of a process with what became of it.
+/// Returns the fields of a process at the end of a trace.
 pub(super) fn life() -> impl Iterator<Item = &'static Field<Process>> {
     PROCESS.iter().chain(&LIFE)
-}
-
-/// A namespace, where it is not that of the recorder.
-fn namespace<'a>(process: &Process, get: fn(&Identity) -> u32) -> Value<'a> {
-    let namespace = process.identity.as_deref().map_or(0, get);
-    Value::number((namespace != 0).then_some(namespace.into()))
 }
 
 fn user_name<'a>(model: &'a Model, process: &Process) -> Value<'a> {

@@ -7,7 +7,7 @@ use super::{
     connections::{CONNECTION, CONNECTION_END},
     field::{Documented, ORIGIN, documented, refs},
     groups,
-    json::HEADER_FIELDS,
+    json::{event_reference, header_reference},
     listeners::LISTENER,
     lookups::LOOKUP,
     processes::{PROCESS, life},
@@ -58,11 +58,12 @@ pub fn reference() -> String {
         .map(|origin| (origin.name, "", origin.meaning, ""))
         .collect();
     section(&mut page, "The end of every line", &origin);
-    let header: Vec<Documented> = HEADER_FIELDS
-        .iter()
-        .map(|(name, meaning)| (*name, "", *meaning, ""))
-        .collect();
-    section(&mut page, "The line of `--header`", &header);
+    section(&mut page, "The line of `--header`", &header_reference());
+    let (every, kinds) = event_reference();
+    section(&mut page, "Events", &every);
+    for (kind, fields) in kinds {
+        section(&mut page, &format!("Event `{kind}`"), &fields);
+    }
     page
 }
 

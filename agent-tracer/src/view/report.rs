@@ -1,12 +1,12 @@
-//! The whole story of a recording, for whoever reviews it: as text, and as one HTML file that needs nothing else. It
-//! looks at the model through what a filter left over, and decides nothing about it.
+//! Reports on a recording to a reviewer: as text, and as one HTML file without other files.
 
 mod changes;
-mod data;
-mod embed;
-mod facts;
-mod grid;
+mod columns;
+mod dataset;
 mod html;
+mod inline;
+mod overview;
+mod table;
 mod text;
 
 use std::io;
@@ -19,29 +19,29 @@ use crate::{
 
 use super::{Clock, Page};
 
-pub use changes::{Entry, findings};
+pub use changes::{Entry, entries};
 
-/// A recording, and what of it is to be told.
+/// The facts of a report on a recording.
 pub struct Report<'a> {
-    /// What the report is called: the name of the trace.
+    /// The name of the trace.
     pub name: String,
     /// The circumstances of the recording.
     pub header: &'a Header,
-    /// What happened.
+    /// The model of the recording.
     pub model: &'a Model,
     /// The clock of the trace.
     pub clock: Clock,
     /// Events in the trace.
     pub events: u64,
-    /// What filters left over.
+    /// The part that filters leave.
     pub shown: Picture<'a>,
-    /// What a reviewer should look at first; the most important first.
+    /// Changes that deserve attention, the most important first.
     pub attention: Vec<Entry>,
-    /// What the recording left behind on the machine.
+    /// Changes that the recording left behind on the machine.
     pub changes: Vec<Entry>,
-    /// How many changes are not among those, for the system itself made them.
-    pub of_others: usize,
-    /// How many are left out because filters need an author, and none was seen.
+    /// Number of the changes by the system itself, which are not shown.
+    pub of_system: usize,
+    /// Number of the changes that filters leave out for want of an author.
     pub without_author: usize,
 }
 
@@ -55,13 +55,9 @@ impl Report<'_> {
     ///
     /// # Errors
     ///
-    /// What `output` says.
+    /// The error of `output`.
     pub fn write_html(&self, output: &mut dyn io::Write) -> io::Result<()> {
         html::write(self, output)
-    }
-
-    fn shows(&self, index: ProcessIndex) -> bool {
-        self.shown.shows(index)
     }
 
     fn processes(&self) -> impl Iterator<Item = (ProcessIndex, &Process)> {

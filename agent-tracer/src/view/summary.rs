@@ -1,33 +1,35 @@
-//! What a recording came to, in a screenful.
-
-use std::collections::BTreeMap;
+//! Summarises a recording in a screenful.
 
 use crate::{
     event::Exit,
-    findings::{Destination, running_doubt, still_running},
-    model::{Model, ProcessIndex, SYSTEM},
+    findings::{
+        Picture, Reached, Tree, failed_lookups, reached, running_doubt, still_running, trees,
+    },
+    model::{Model, SYSTEM},
 };
 
 use super::{
+    Context,
     destination::written,
     escape,
+    field::{EMPTY, Field, lines, refs},
     missing::{missing, not_certain},
-    page::{Emphasis, Page, columns, duration, pad, pad_left},
+    page::{Emphasis, Page, duration, pad},
     process::name,
     signal_name, user_of,
 };
 
-/// Destinations shown of one tree; the rest is a number.
+/// Limit of the destinations shown of one tree.
 const DESTINATIONS: usize = 4;
 
-/// Running processes shown; the rest is a number.
+/// Limit of the running processes shown.
 const RUNNING: usize = 12;
 
 /// The lines of the summary.
 pub struct Summary<'a> {
-    /// What happened.
+    /// The model of the recording.
     pub model: &'a Model,
-    /// The command line, already redacted; empty where there was no command.
+    /// The masked command line; empty if there was no command.
     pub command: &'a [Vec<u8>],
     /// Events in the trace.
     pub events: u64,
@@ -36,7 +38,7 @@ pub struct Summary<'a> {
 }
 
 impl Summary<'_> {
-    /// Renders it.
+    /// Writes the summary.
     pub fn lines(&self, page: &Page) -> Vec<String> {
         let mut lines = vec![page.fit(page.emphasise(Emphasis::Heading, &self.headline()))];
         lines.extend(self.trees(page));
@@ -67,107 +69,35 @@ impl Summary<'_> {
     }
 
     fn trees(&self, page: &Page) -> Vec<String> {
-        let mut rows = vec![[
-            "TREE".to_owned(),
-            "PROCESSES".to_owned(),
-            "RUNNING".to_owned(),
-            "DESTINATIONS".to_owned(),
-        ]];
-        for tree in self.model.trees() {
-            let members: Vec<ProcessIndex> = self
-                .model
-                .processes()
-                .filter(|(_, process)| *process.tree == *tree)
-                .map(|(index, _)| index)
-                .collect();
-            let running = members
-                .iter()
-                .filter(|index| self.model.process(**index).is_running())
-                .count();
-            rows.push([
-                escape::text(tree.as_bytes()),
-                members.len().to_string(),
-                running.to_string(),
-                self.destinations(tree),
-            ]);
-        }
-        let widths: Vec<usize> = (0..3)
-            .map(|column| {
-                rows.iter()
-                    .map(|row| columns(&row[column]))
-                    .max()
-                    .unwrap_or(0)
-            })
-            .collect();
-        rows.iter()
-            .map(|[tree, processes, running, destinations]| {
-                page.fit(format!(
-                    "  {}  {}  {}  {destinations}",
-                    pad(tree, widths[0]),
-                    pad_left(processes, widths[1]),
-                    pad_left(running, widths[2]),
-                ))
-            })
-            .collect()
-    }
-
-    /// `203.0.113.9:443 Some.Tag (3)`, in the order of their first connection.
-    fn destinations(&self, tree: &str) -> String {
-        let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-        for (position, connection) in self.model.connections().iter().enumerate() {
-            if *self.model.process(connection.owner).tree == *tree {
-                let mut remote = written(&Destination::of(connection));
-                let tags = connection.remote.map(|end| self.model.tags(end.ip()));
-                if let Some(tag) = tags.unwrap_or_default().first() {
-                    remote.push_str(&format!(" {}", escape::text(tag.name.as_bytes())));
-                }
-                counts.entry(remote).or_insert((position, 0)).1 += 1;
-            }
-        }
-        let mut destinations: Vec<(String, (usize, usize))> = counts.into_iter().collect();
-        destinations.sort_by_key(|(_, (first, _))| *first);
-        let total = destinations.len();
-        let mut shown: Vec<String> = destinations
-            .into_iter()
-            .take(DESTINATIONS)
-            .map(|(remote, (_, count))| {
-                if count == 1 {
-                    remote
-                } else {
-                    format!("{remote} ({count})")
-                }
-            })
-            .collect();
-        if total > DESTINATIONS {
-            shown.push(format!("and {} more", total - DESTINATIONS));
-        }
-        if shown.is_empty() {
-            "-".to_owned()
-        } else {
-            shown.join(", ")
-        }
+        // The table stands two columns from the left.
+        let inner = Page {
+            width: page.width.map(|width| width.saturating_sub(2).max(1)),
+            ..*page
+        };
+        let context = Context {
+            page: &inner,
+            model: self.model,
+        };
+        let mut reached = reached(self.model);
+        let trees = trees(self.model, &Picture::whole(self.model)).into_iter();
+        let rows = trees.map(|tree| Row {
+            reached: reached.remove(tree.name).unwrap_or_default(),
+            tree,
+        });
+        let rows: Vec<Row<'_>> = rows.collect();
+        let lines = lines(context, &refs(&fields()), rows.iter()).into_iter();
+        lines.map(|line| format!("  {line}")).collect()
     }
 
     /// Lists names that do not exist or could not be resolved, except lookups by the system.
     fn failed_lookups(&self) -> Option<String> {
-        let mut failed: Vec<String> = Vec::new();
-        for lookup in self.model.lookups() {
-            let tree = lookup.asker.map(|asker| &*self.model.process(asker).tree);
-            if !lookup.has_failed() || tree.is_none_or(|tree| tree == SYSTEM) {
-                continue;
-            }
+        let failed = failed_lookups(self.model);
+        let texts = failed.iter().map(|lookup| {
             let name = escape::text(lookup.question.as_bytes());
-            let line = format!("{name} {}", escape::text(lookup.rcode.as_bytes()));
-            if !failed.contains(&line) {
-                failed.push(line);
-            }
-        }
-        let total = failed.len();
-        failed.truncate(DESTINATIONS);
-        if total > DESTINATIONS {
-            failed.push(format!("and {} more", total - DESTINATIONS));
-        }
-        (total > 0).then(|| format!("lookups that failed: {}", failed.join(", ")))
+            format!("{name} {}", escape::text(lookup.rcode.as_bytes()))
+        });
+        let texts = limited(texts);
+        (!texts.is_empty()).then(|| format!("lookups that failed: {texts}"))
     }
 
     fn running(&self, page: &Page) -> Vec<String> {
@@ -193,7 +123,49 @@ impl Summary<'_> {
     }
 }
 
-/// How the recorded command ended, and after how long: `ended with 0 after 1.4s`. None as long as it has not.
+/// A tree and the remote ends of its connections.
+struct Row<'a> {
+    tree: Tree<'a>,
+    reached: Vec<Reached<'a>>,
+}
+
+fn fields<'a>() -> [Field<Row<'a>>; 4] {
+    [
+        Field::<Row<'a>>::cell(0, "TREE", |_, row| escape::text(row.tree.name.as_bytes())),
+        Field::<Row<'a>>::cell(1, "PROCESSES", |_, row| row.tree.processes.to_string()).right(),
+        Field::<Row<'a>>::cell(2, "RUNNING", |_, row| row.tree.running.to_string()).right(),
+        Field::<Row<'a>>::cell(3, "DESTINATIONS", |_, row| {
+            match limited(row.reached.iter().map(remote)) {
+                none if none.is_empty() => EMPTY.to_owned(),
+                some => some,
+            }
+        }),
+    ]
+}
+
+/// Writes a remote end: `203.0.113.9:443 Some.Tag (3)`.
+fn remote(reached: &Reached<'_>) -> String {
+    let mut text = written(&reached.destination);
+    if let Some(tag) = reached.tag {
+        text.push_str(&format!(" {}", escape::text(tag.as_bytes())));
+    }
+    if reached.connections > 1 {
+        text.push_str(&format!(" ({})", reached.connections));
+    }
+    text
+}
+
+/// Joins the first texts with commas, and counts the rest.
+fn limited(texts: impl ExactSizeIterator<Item = String>) -> String {
+    let total = texts.len();
+    let mut shown: Vec<String> = texts.take(DESTINATIONS).collect();
+    if total > DESTINATIONS {
+        shown.push(format!("and {} more", total - DESTINATIONS));
+    }
+    shown.join(", ")
+}
+
+/// Describes the end of the command: `ended with 0 after 1.4s`. None if it has not ended.
 pub(super) fn outcome(model: &Model) -> Option<String> {
     let end = model.command_end()?;
     let how = match end.status.map(|status| Exit { status }) {
@@ -211,18 +183,18 @@ pub(super) fn outcome(model: &Model) -> Option<String> {
     Some(format!("{how} after {after}"))
 }
 
-/// What keeps one from being sure that something still runs.
+/// Describes doubts about processes that still run.
 pub(super) fn doubt(model: &Model) -> &'static str {
     let doubt = running_doubt(model);
     match (doubt.has_no_end, doubt.exits_lost) {
         (false, false) => "",
-        (false, true) => ", or their exit was lost",
+        (false, true) => ", or their exits were lost",
         (true, false) => ", as far as the trace goes",
-        (true, true) => ", as far as the trace goes, or their exit was lost",
+        (true, true) => ", as far as the trace goes, or their exits were lost",
     }
 }
 
-/// Whether anything is missing, and what.
+/// Lists missing and uncertain parts, or says that the trace is complete.
 pub fn completeness(page: &Page, model: &Model) -> Vec<String> {
     let entries = missing(model.ledger());
     let notes: Vec<String> = caveats(model)
@@ -234,12 +206,8 @@ pub fn completeness(page: &Page, model: &Model) -> Vec<String> {
         .unreadable_things()
         .map(|(what, count)| format!("{count} × {}", escape::text(what.as_bytes())))
         .collect();
-    let unreadable = (!unreadable.is_empty()).then(|| {
-        page.fit(format!(
-            "broke the rules of its protocol: {}",
-            unreadable.join(", ")
-        ))
-    });
+    let unreadable = (!unreadable.is_empty())
+        .then(|| page.fit(format!("malformed messages: {}", unreadable.join(", "))));
     if entries.is_empty() {
         let complete = "complete: no event was lost".to_owned();
         let mut lines: Vec<String> = unreadable.into_iter().chain([complete]).collect();
@@ -255,7 +223,7 @@ pub fn completeness(page: &Page, model: &Model) -> Vec<String> {
     lines
 }
 
-/// Which directories were looked at twice; none where there were none.
+/// Lists the directories that were compared; none if there are none.
 pub fn looked_at(model: &Model) -> Option<String> {
     let roots = model.watched_roots().iter();
     let roots: Vec<String> = roots.map(|root| escape::text(root)).collect();
@@ -265,32 +233,42 @@ pub fn looked_at(model: &Model) -> Option<String> {
         // There may be thousands of them.
         let into = match homes.looked_into {
             0 => String::new(),
-            1 => ", and in .ssh of one home".to_owned(),
-            count => format!(", and in .ssh of {count} homes"),
+            1 => ", and .ssh of one home,".to_owned(),
+            count => format!(", and .ssh of {count} homes,"),
         };
         let but = match homes.left_out {
             0 => String::new(),
             1 => ", nor was .ssh of one more home".to_owned(),
             count => format!(", nor was .ssh of {count} more homes"),
         };
-        format!("files were looked at below {roots}{into}; what is elsewhere was not{but}")
+        format!("files below {roots}{into} were compared; other files were not{but}")
     })
 }
 
-/// Why it is not known what changed, where it is not.
+/// Says how many changes by the system are not shown.
+pub fn hidden_of_system(count: usize, what: &str) -> String {
+    format!("{count} {what}that the system itself made are not shown (--tree {SYSTEM} shows them)")
+}
+
+/// Says how many changes without a known author are not shown.
+pub fn hidden_without_author(count: usize, what: &str) -> String {
+    format!("{count} {what}with an unknown author are not shown (without filters they are)")
+}
+
+/// Gives the reason why changes are unknown, if they are.
 pub fn why_not_compared(model: &Model) -> Option<String> {
-    let not_twice = "files, users, packages and settings were not looked at twice";
+    let not_compared = "files, users, packages and settings were not compared";
     match (model.was_compared(), model.end()) {
         (true, Some(_)) => None,
         (true, None) => {
-            Some("the recording was not finished: not all was looked at twice".to_owned())
+            Some("the recording was not finished: not everything was compared".to_owned())
         }
-        (false, Some(_)) => Some(not_twice.to_owned()),
-        (false, None) => Some(format!("the recording was not finished: {not_twice}")),
+        (false, Some(_)) => Some(not_compared.to_owned()),
+        (false, None) => Some(format!("the recording was not finished: {not_compared}")),
     }
 }
 
-/// What was not seen for certain, one sentence each; and whether secrets are there to be seen.
+/// Lists uncertain parts, one sentence each, and unmasked secrets.
 pub fn caveats(model: &Model) -> Vec<String> {
     let caveats = not_certain(model.ledger());
     caveats
@@ -300,9 +278,10 @@ pub fn caveats(model: &Model) -> Vec<String> {
         .collect()
 }
 
-/// That the trace was recorded with `--no-redact`, if it was.
+/// Warns of a trace that was recorded with `--no-redact`.
 pub fn unmasked(model: &Model) -> Option<&'static str> {
-    model.ledger().is_unmasked().then_some(
-        "NOT MASKED: recorded with --no-redact, secrets stand in this trace as they were",
-    )
+    model
+        .ledger()
+        .is_unmasked()
+        .then_some("NOT MASKED: recorded with --no-redact, so this trace has secrets in clear text")
 }

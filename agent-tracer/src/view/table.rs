@@ -1,59 +1,139 @@
-//! Rows as lines with aligned columns, on pages of any width. What is in the cells it does not know.
+//! Aligns rows of cells in columns, on pages of any width.
 
-use super::page::{Emphasis, Page, WIDEST, columns, pad};
+use super::{
+    field::EMPTY,
+    page::{Emphasis, Page, WIDEST, columns, pad, pad_left},
+};
 
 const SPACE: &str = "  ";
 
-/// The lines, heading first; none where there is no row. Where a page has no room for all columns, the
-/// `dispensable` ones are left out, in that order, until the others fit.
-pub(super) fn table<R: AsRef<[String]>>(
-    page: &Page,
-    headings: &[&str],
-    rows: &[R],
-    dispensable: &[usize],
-) -> Vec<String> {
-    if rows.is_empty() {
-        return Vec::new();
-    }
-    let mut widths: Vec<usize> = headings.iter().map(|heading| columns(heading)).collect();
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row.as_ref()) {
-            *width = (*width).max(columns(&page.cell(cell))).min(WIDEST);
+/// The side of a column that its cells are aligned at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Align {
+    Left,
+    Right,
+}
+
+/// The layout of a column of an HTML page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    Plain,
+    /// Numbers, aligned on the right.
+    Number,
+    /// Long texts, which may be broken anywhere.
+    Long,
+}
+
+/// The head of a column.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head {
+    pub(super) heading: &'static str,
+    /// Alignment in text.
+    pub(super) align: Align,
+    /// Order in which columns are left out of a table that is too wide, from 1; 0 means never.
+    pub(super) leave_out: u8,
+    /// True if it goes before all others where no row has it.
+    pub(super) empty_first: bool,
+    /// Layout on an HTML page.
+    pub(super) layout: Layout,
+    /// True if it names the subject of a row.
+    pub(super) is_subject: bool,
+}
+
+impl Head {
+    pub(super) const fn new(heading: &'static str) -> Head {
+        Head {
+            heading,
+            align: Align::Left,
+            leave_out: 0,
+            empty_first: false,
+            layout: Layout::Plain,
+            is_subject: false,
         }
     }
-    let shown = shown(page, &widths, dispensable);
-    let line = |row: &[String]| {
-        let cells: Vec<String> = shown
-            .iter()
-            .filter_map(|column| {
-                let cell = page.cell(row.get(*column)?);
-                Some(pad(&cell, *widths.get(*column)?))
-            })
-            .collect();
-        cells.join(SPACE).trim_end().to_owned()
-    };
-    let headings: Vec<String> = headings
+}
+
+/// A column with its cells.
+struct Shown {
+    head: Head,
+    width: usize,
+    cells: Vec<String>,
+}
+
+impl Shown {
+    fn add(&mut self, cell: String) {
+        self.width = self.width.max(columns(&cell)).min(WIDEST);
+        self.cells.push(cell);
+    }
+
+    /// Returns its place in the order in which columns are left out, if it may be.
+    fn leave_out(&self) -> Option<u8> {
+        let is_empty = || self.cells.iter().all(|cell| cell == EMPTY);
+        match self.head.leave_out {
+            _ if self.head.empty_first && is_empty() => Some(0),
+            0 => None,
+            order => Some(order),
+        }
+    }
+
+    fn padded(&self, cell: &str) -> String {
+        match self.head.align {
+            Align::Left => pad(cell, self.width),
+            Align::Right => pad_left(cell, self.width),
+        }
+    }
+}
+
+/// Returns the lines of a table, headings first, or none without a row. Columns that may be left
+/// out are, until the others fit the page.
+pub(super) fn table(page: &Page, heads: &[Head], rows: Vec<Vec<String>>) -> Vec<String> {
+    let count = rows.len();
+    if count == 0 {
+        return Vec::new();
+    }
+    let shown = heads.iter().map(|head| Shown {
+        head: *head,
+        width: columns(head.heading),
+        cells: Vec::with_capacity(count),
+    });
+    let mut shown: Vec<Shown> = shown.collect();
+    for row in rows {
+        for (column, cell) in shown.iter_mut().zip(row) {
+            column.add(page.fit(cell));
+        }
+    }
+    leave_out(page, &mut shown);
+    let line = |cells: Vec<String>| cells.join(SPACE).trim_end().to_owned();
+    let headings = shown
         .iter()
-        .map(|heading| (*heading).to_owned())
-        .collect();
-    let heading = line(&headings);
-    let mut lines = vec![page.fit(page.emphasise(Emphasis::Heading, &heading))];
-    lines.extend(rows.iter().map(|row| page.fit(line(row.as_ref()))));
+        .map(|column| column.padded(column.head.heading));
+    let heading = line(headings.collect());
+    let mut lines = Vec::with_capacity(count + 1);
+    lines.push(page.fit(page.emphasise(Emphasis::Heading, &heading)));
+    let mut left: Vec<_> = shown.iter().map(|column| column.cells.iter()).collect();
+    for _ in 0..count {
+        let cells = left.iter_mut().zip(&shown);
+        let cells = cells.filter_map(|(left, column)| Some(column.padded(left.next()?)));
+        lines.push(page.fit(line(cells.collect())));
+    }
     lines
 }
 
-/// The columns that the page has room for, by position.
-fn shown(page: &Page, widths: &[usize], dispensable: &[usize]) -> Vec<usize> {
-    let mut shown: Vec<usize> = (0..widths.len()).collect();
-    for column in dispensable {
-        let taken: usize = shown
-            .iter()
-            .map(|column| widths[*column] + SPACE.len())
-            .sum();
-        if page.width.is_none_or(|width| taken <= width + SPACE.len()) {
-            break;
+/// Removes columns until the others fit, or no other may be left out.
+fn leave_out(page: &Page, shown: &mut Vec<Shown>) {
+    let Some(width) = page.width else {
+        return;
+    };
+    loop {
+        let taken: usize = shown.iter().map(|column| column.width + SPACE.len()).sum();
+        if taken <= width + SPACE.len() {
+            return;
         }
-        shown.retain(|kept| kept != column);
+        let candidates = shown.iter().enumerate();
+        let candidates = candidates.filter_map(|(at, column)| Some((column.leave_out()?, at)));
+        match candidates.min() {
+            Some((_, at)) => drop(shown.remove(at)),
+            None => return,
+        }
     }
-    shown
 }

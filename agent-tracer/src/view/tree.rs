@@ -1,6 +1,9 @@
 //! The process forest: tree by tree, lineage as indentation.
 
-use crate::model::{Model, Process, ProcessIndex, SYSTEM};
+use crate::{
+    findings::{Forest, Grove},
+    model::{Model, Process, ProcessIndex, SYSTEM},
+};
 
 use super::{
     because, escape,
@@ -12,26 +15,27 @@ use super::{
 /// Columns that lineage and names take before they push the rest, on a wide and a narrow page.
 const NAME_COLUMNS: (usize, usize) = (36, 26);
 
-/// The lines of the forest. `show` says which processes are wanted; those of tree `system` are
-/// only counted, unless `with_system`.
+/// Returns the lines of the forest. `wants` selects processes; those of the system are only
+/// counted unless `with_system`.
 pub fn tree(
     page: &Page,
     model: &Model,
-    show: &dyn Fn(ProcessIndex) -> bool,
+    wants: &dyn Fn(ProcessIndex) -> bool,
     with_system: bool,
 ) -> Vec<String> {
-    let forest = Forest::new(model, show, with_system);
+    let forest = Forest::new(model, wants, with_system);
     let mut lines = Vec::new();
-    for tree in model.trees() {
-        let roots = forest.roots(tree);
-        if roots.is_empty() {
-            continue;
-        }
-        let (count, running) = forest.count(tree);
+    for grove in forest.groves() {
+        let Grove {
+            name,
+            processes,
+            running,
+            roots,
+        } = grove;
         let heading = format!(
-            "{}: {count} process{}, {running} running",
-            escape::text(tree.as_bytes()),
-            if count == 1 { "" } else { "es" }
+            "{}: {processes} process{}, {running} running",
+            escape::text(name.as_bytes()),
+            if processes == 1 { "" } else { "es" }
         );
         if !lines.is_empty() {
             lines.push(String::new());
@@ -39,115 +43,55 @@ pub fn tree(
         lines.push(page.fit(page.emphasise(Emphasis::Heading, &heading)));
         let mut reason = String::new();
         for root in roots {
-            // Why the tree begins here; below, lineage shows it. Generations of one daemon mostly
-            // have the same reason, which is said once.
+            // Generations of one daemon mostly have the same reason, which appears once.
             let next = because(model, model.process(root));
             if next != reason {
                 lines.push(page.fit(page.emphasise(Emphasis::Faint, &format!("# {next}"))));
                 reason = next;
             }
-            forest.write(page, root, &mut lines);
+            write(page, model, &forest, root, &mut lines);
         }
     }
-    let hidden = model
-        .processes()
-        .filter(|(index, process)| {
-            *process.tree == *SYSTEM && show(*index) && !forest.shown[index.position()]
-        })
-        .count();
-    if hidden > 0 {
+    if forest.hidden > 0 {
         if !lines.is_empty() {
             lines.push(String::new());
         }
         lines.push(page.fit(format!(
-            "{SYSTEM}: {hidden} process{} not shown (--tree {SYSTEM} shows them)",
-            if hidden == 1 { "" } else { "es" }
+            "{SYSTEM}: {} process{} not shown (--tree {SYSTEM} shows them)",
+            forest.hidden,
+            if forest.hidden == 1 { "" } else { "es" }
         )));
     }
     lines
 }
 
-struct Forest<'a> {
-    model: &'a Model,
-    shown: Vec<bool>,
-    children: Vec<Vec<ProcessIndex>>,
-}
-
-impl<'a> Forest<'a> {
-    fn new(model: &'a Model, show: &dyn Fn(ProcessIndex) -> bool, with_system: bool) -> Self {
-        let shown: Vec<bool> = model
-            .processes()
-            .map(|(index, process)| show(index) && (with_system || *process.tree != *SYSTEM))
-            .collect();
-        let mut children = vec![Vec::new(); shown.len()];
-        for (index, process) in model.processes() {
-            if let Some(parent) = process.parent {
-                children[parent.position()].push(index);
-            }
-        }
-        Forest {
-            model,
-            shown,
-            children,
-        }
-    }
-
-    /// Shown processes of a tree whose parent is not shown in it.
-    fn roots(&self, tree: &str) -> Vec<ProcessIndex> {
-        self.of(tree)
-            .filter(|index| {
-                self.model.process(*index).parent.is_none_or(|parent| {
-                    !self.shown[parent.position()] || *self.model.process(parent).tree != *tree
-                })
-            })
-            .collect()
-    }
-
-    fn of(&self, tree: &str) -> impl Iterator<Item = ProcessIndex> {
-        self.model
-            .processes()
-            .filter(move |(index, process)| *process.tree == *tree && self.shown[index.position()])
-            .map(|(index, _)| index)
-    }
-
-    fn count(&self, tree: &str) -> (usize, usize) {
-        self.of(tree).fold((0, 0), |(count, running), index| {
-            (
-                count + 1,
-                running + usize::from(self.model.process(index).is_running()),
-            )
-        })
-    }
-
-    /// Iterative, since lineage can be as deep as a hostile program likes.
-    fn write(&self, page: &Page, root: ProcessIndex, lines: &mut Vec<String>) {
-        /// Columns that lineage may take: deeper processes stay at this indentation.
-        const DEEPEST: usize = 24;
-        let mut stack = vec![(root, String::new(), String::new())];
-        while let Some((index, first, rest)) = stack.pop() {
-            let process = self.model.process(index);
-            lines.push(line(page, self.model, process, &first));
-            let kin: Vec<ProcessIndex> = self.children[index.position()]
-                .iter()
-                .copied()
-                .filter(|child| {
-                    self.shown[child.position()] && self.model.process(*child).tree == process.tree
-                })
-                .collect();
-            for (position, child) in kin.iter().enumerate().rev() {
-                let last = position + 1 == kin.len();
-                let (branch, below) = if last {
-                    ("└─ ", "   ")
-                } else {
-                    ("├─ ", "│  ")
-                };
-                let base = if columns(&rest) >= DEEPEST {
-                    &rest[..rest.len() - last_width(&rest)]
-                } else {
-                    &rest
-                };
-                stack.push((*child, format!("{base}{branch}"), format!("{base}{below}")));
-            }
+/// Writes a root with its descendants; iterative, since a hostile program decides how deep they
+/// are.
+fn write(
+    page: &Page,
+    model: &Model,
+    forest: &Forest<'_>,
+    root: ProcessIndex,
+    lines: &mut Vec<String>,
+) {
+    /// Columns that lineage may take: deeper processes stay at this indentation.
+    const DEEPEST: usize = 24;
+    let mut stack = vec![(root, String::new(), String::new())];
+    while let Some((index, first, rest)) = stack.pop() {
+        let process = model.process(index);
+        lines.push(line(page, model, process, &first));
+        let children = forest.children(index, process);
+        for (position, child) in children.iter().enumerate().rev() {
+            let is_last = position + 1 == children.len();
+            let (branch, below) = match is_last {
+                true => ("└─ ", "   "),
+                false => ("├─ ", "│  "),
+            };
+            let base = match columns(&rest) >= DEEPEST {
+                true => &rest[..rest.len() - last_width(&rest)],
+                false => &rest,
+            };
+            stack.push((*child, format!("{base}{branch}"), format!("{base}{below}")));
         }
     }
 }

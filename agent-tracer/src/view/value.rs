@@ -6,15 +6,24 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::{
-    escape,
-    json::{Nested, ProcessObject, to_line},
+    Context, escape,
+    field::Object,
+    json::{Nested, STATE, to_line},
+    process::called,
+    processes::PROCESS,
+};
+use crate::{
+    event::FileState,
+    model::{Process, ProcessIndex},
 };
 
-/// What a row has under the name of a field.
+/// The value of a field in a row.
 pub(super) enum Value<'a> {
     /// Nothing: the key is left out, the cell is empty.
     Nothing,
-    /// Yes or no.
+    /// Unknown: the key has the value null, the cell is empty.
+    Null,
+    /// True or false.
     Flag(bool),
     /// A number of something.
     Number(u64),
@@ -31,30 +40,30 @@ pub(super) enum Value<'a> {
     /// Several texts.
     Texts(Vec<String>),
     /// A process.
-    Process(ProcessObject<'a>),
+    Process(Object<'a, Process>),
     /// Several processes.
-    Processes(Vec<ProcessObject<'a>>),
+    Processes(Vec<Object<'a, Process>>),
     /// An object or a list of objects.
     Nested(Nested<'a>),
 }
 
 impl<'a> Value<'a> {
-    /// A text that is always there.
+    /// Returns a text, also an empty one.
     pub(super) fn text(text: impl Into<Cow<'a, str>>) -> Value<'a> {
         Value::Text(text.into())
     }
 
-    /// Something that is written like an address, where it is known.
+    /// Returns the text of a value such as an address, where it is known.
     pub(super) fn written(value: Option<impl ToString>) -> Value<'a> {
         value.map_or(Value::Nothing, |value| Value::text(value.to_string()))
     }
 
-    /// A number, where it is known.
+    /// Returns a number, where it is known.
     pub(super) fn number(value: Option<u64>) -> Value<'a> {
         value.map_or(Value::Nothing, Value::Number)
     }
 
-    /// A flag that is only said where it is set to this.
+    /// Returns a flag, where the condition holds.
     pub(super) fn flag_if(condition: bool, value: bool) -> Value<'a> {
         match condition {
             true => Value::Flag(value),
@@ -62,18 +71,60 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Bytes, where there are any.
-    pub(super) fn bytes_if_any(bytes: &'a [u8]) -> Value<'a> {
-        match bytes.is_empty() {
+    /// Returns a text, where it is not empty.
+    pub(super) fn text_if_any(text: impl Into<Cow<'a, str>>) -> Value<'a> {
+        let text = text.into();
+        match text.is_empty() {
             true => Value::Nothing,
-            false => Value::Bytes(bytes.into()),
+            false => Value::Text(text),
         }
     }
 
-    /// Adds it to an object. Bytes that are not UTF-8 become U+FFFD, and gain a `_base64` twin.
+    /// Returns bytes, also empty ones.
+    pub(super) fn bytes(bytes: &'a [u8]) -> Value<'a> {
+        Value::Bytes(bytes.into())
+    }
+
+    /// Returns bytes, where they are known.
+    pub(super) fn known_bytes(bytes: Option<&'a [u8]>) -> Value<'a> {
+        bytes.map_or(Value::Nothing, Value::bytes)
+    }
+
+    /// Returns bytes, where there are any.
+    pub(super) fn bytes_if_any(bytes: &'a [u8]) -> Value<'a> {
+        match bytes.is_empty() {
+            true => Value::Nothing,
+            false => Value::bytes(bytes),
+        }
+    }
+
+    /// Returns a list of words, where there are any.
+    pub(super) fn words_if_any(words: &'a [Vec<u8>]) -> Value<'a> {
+        match words.is_empty() {
+            true => Value::Nothing,
+            false => Value::Words(words),
+        }
+    }
+
+    /// Returns a process, where it is known.
+    pub(super) fn process(context: Context<'a>, index: Option<ProcessIndex>) -> Value<'a> {
+        index.map_or(Value::Nothing, |index| {
+            Value::Process(process_object(context, index))
+        })
+    }
+
+    /// Returns the state of a file, where it is known.
+    pub(super) fn state(context: Context<'a>, state: Option<&'a FileState>) -> Value<'a> {
+        state.map_or(Value::Nothing, |state| {
+            Value::Nested(Nested::State(Object::new(context, &STATE, state)))
+        })
+    }
+
+    /// Adds the value to an object. Bytes that are not UTF-8 become U+FFFD, with a `_base64` twin.
     pub(super) fn entry<M: SerializeMap>(&self, map: &mut M, name: &str) -> Result<(), M::Error> {
         match self {
             Value::Nothing => Ok(()),
+            Value::Null => map.serialize_entry(name, &None::<()>),
             Value::Flag(flag) => map.serialize_entry(name, flag),
             Value::Number(number) => map.serialize_entry(name, number),
             Value::Real(number) => map.serialize_entry(name, number),
@@ -94,10 +145,10 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Writes it as a cell of CSV, escaped for a terminal and a spreadsheet.
+    /// Writes the value as a cell of CSV, escaped for a terminal and a spreadsheet.
     pub(super) fn cell(&self) -> String {
         match self {
-            Value::Nothing => String::new(),
+            Value::Nothing | Value::Null => String::new(),
             Value::Flag(flag) => flag.to_string(),
             Value::Number(number) => number.to_string(),
             Value::Real(number) => number.to_string(),
@@ -106,9 +157,10 @@ impl<'a> Value<'a> {
             Value::Words(words) => harmless(escape::arguments(words)),
             Value::Names(names) => harmless(joined(names.iter().copied())),
             Value::Texts(texts) => harmless(joined(texts.iter().map(String::as_bytes))),
-            Value::Process(process) => harmless(process.called()),
+            Value::Process(process) => harmless(called(process.row())),
             Value::Processes(processes) => {
-                let names: Vec<String> = processes.iter().map(ProcessObject::called).collect();
+                let processes = processes.iter();
+                let names: Vec<String> = processes.map(|one| called(one.row())).collect();
                 harmless(names.join("; "))
             }
             Value::Nested(nested) => harmless(to_line(nested)),
@@ -116,12 +168,17 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Keeps spreadsheets from taking a text of a traced program for a formula: it gets an apostrophe.
+/// Puts an apostrophe before a text that a spreadsheet would take for a formula.
 pub(super) fn harmless(mut text: String) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         text.insert(0, '\'');
     }
     text
+}
+
+/// Returns a process as an object.
+pub(super) fn process_object<'a>(context: Context<'a>, index: ProcessIndex) -> Object<'a, Process> {
+    Object::new(context, &PROCESS, context.model.process(index))
 }
 
 fn joined<'a>(all: impl Iterator<Item = &'a [u8]>) -> String {
@@ -148,7 +205,7 @@ fn list<'a, M: SerializeMap, I: Iterator<Item = &'a [u8]>>(
     }
 }
 
-/// A list that is made as it is written.
+/// A list whose items are made as they are written.
 struct Seq<F>(F);
 
 impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for Seq<F> {
@@ -166,7 +223,7 @@ mod tests {
     use super::Value;
 
     #[test]
-    fn a_cell_is_no_formula() {
+    fn spreadsheets_take_no_cell_for_a_formula() {
         for (text, cell) in [
             ("=1+1", "'=1+1"),
             ("+1", "'+1"),

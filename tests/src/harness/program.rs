@@ -190,7 +190,7 @@ impl Output {
 #[track_caller]
 pub(crate) fn says(ended: &Ended, code: i32, parts: &[&str]) {
     // The recorder gives notice of a look at the machine that takes long. A slow machine makes it long.
-    let notice = |line: &&str| line.starts_with("tracer: looking at ");
+    let notice = |line: &&str| line.starts_with("tracer: scanning ");
     let messages = ended.messages().lines().filter(|line| !notice(line));
     let messages = messages.collect::<Vec<_>>().join("\n");
     assert_eq!(ended.code, Some(code), "{messages}");

@@ -188,7 +188,7 @@ fn values_that_others_may_read_are_refused() {
         (list.to_string_lossy().into_owned(), "mode 0644"),
         (
             directory.path().to_string_lossy().into_owned(),
-            "no regular file",
+            "not a regular file",
         ),
         ("NO_SUCH_VARIABLE".to_owned(), "it is not set"),
     ] {

@@ -157,9 +157,9 @@ fn without_a_list_platform_addresses_have_names() {
     assert!(rows[2].contains("(Azure platform"), "{}", rows[2]);
     assert_eq!(rows.len(), 4);
     let messages = shown.messages();
-    assert_eq!(messages.lines().count(), 1, "{messages}");
+    assert_eq!(messages.lines().count(), 2, "{messages}");
     for part in [
-        "tracer: no tag file",
+        "there is no tag file",
         "https://",
         ".config/tracer/service-tags.json",
     ] {

@@ -49,7 +49,7 @@ fn a_line_without_an_address_is_reported_by_number() {
     assert_eq!(rows.len(), 3, "it goes on: {}", shown.text());
     let messages: Vec<&str> = shown.messages().lines().collect();
     for (message, number) in messages.iter().zip([2, 4, 5, 6]) {
-        let start = format!("tracer: line {number}: not an address: ");
+        let start = format!("tracer: cannot read line {number}: not an address: ");
         assert!(message.starts_with(&start), "{message}");
         assert!(
             message.len() < 200 && !message.contains('\x1b'),

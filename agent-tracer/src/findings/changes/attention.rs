@@ -1,4 +1,4 @@
-//! Says which files deserve attention first: by their rights, and by the rules for their paths.
+//! Finds files that deserve attention: by their permissions, and by rules for paths.
 
 use crate::{
     event::FileState,
@@ -7,8 +7,8 @@ use crate::{
 
 use super::Reason;
 
-/// Says why a file deserves attention, by what it was and is. `was_written` is whether a write to
-/// it was seen.
+/// Returns the reason for attention of a file with its two states. `was_written` is set if a
+/// write to it was recorded.
 pub(super) fn of_file(
     rules: &RuleSet,
     path: &[u8],
@@ -25,7 +25,7 @@ fn of_rights(before: Option<&FileState>, after: &FileState, was_written: bool) -
     let is_file = after.kind() == "file";
     let is_setuid = |state: &FileState| state.kind() == "file" && state.mode & 0o4000 != 0;
     let is_setgid = |state: &FileState| state.kind() == "file" && state.mode & 0o2000 != 0;
-    // Rights that it had before are for other content now.
+    // Permissions that it had before now apply to other content.
     let has_been_written = had(&|before| was_written || may_have_been_written(before, after));
     if is_setuid(after) {
         if !had(&is_setuid) {
@@ -57,7 +57,7 @@ fn of_rights(before: Option<&FileState>, after: &FileState, was_written: bool) -
             return Some(Reason::CapabilitiesWritten);
         }
     }
-    // The process that listens on a socket decides about it.
+    // A socket's process decides what its peers may do.
     let is_stored = is_file || after.kind() == "directory";
     let is_open =
         |state: &FileState| state.mode & 0o002 != 0 && (is_file || state.mode & 0o1000 == 0);
@@ -67,7 +67,7 @@ fn of_rights(before: Option<&FileState>, after: &FileState, was_written: bool) -
     None
 }
 
-/// By the two states alone: one that differs in nothing was found to be another file, or of another time.
+/// Compares two states. If nothing differs, inode or time did: both are compared, but not kept.
 fn may_have_been_written(before: &FileState, after: &FileState) -> bool {
     let shown = |state: &FileState| {
         (
@@ -92,11 +92,11 @@ fn of_path(
         states.any(|state| state.kind() == kind)
     };
     let is_whole = before.is_some() && after.is_some();
-    // What is in a directory that is new or gone is told by itself.
+    // Files of a directory that is new or gone are judged one by one.
     if is("directory") && !is_whole {
         return None;
     }
-    // A link to elsewhere is as good as other files, and so is a directory of somebody else.
+    // A link, and a directory of another owner, may replace all files below the path.
     let inner = (is("directory") || is("link")).then(|| [path, b"/x.conf"].concat());
     let is_it = |rule: &&AttentionRule| {
         let matches = |path: &[u8]| rule.path.matches(path);
@@ -176,7 +176,7 @@ mod tests {
         let before = file(0o4755);
         let why = |after: &FileState| why("/opt/x", Some(&before), Some(after));
         assert_eq!(why(&file(0o4711)), None);
-        // Nothing differs but what is not in a trace: inode or time.
+        // Only inode or time differ, which no trace has.
         assert_eq!(why(&before), Some(Reason::SetuidWritten));
         let longer = FileState {
             size: 1,

@@ -1,5 +1,4 @@
-//! Joins all that changed in one list: services, processes, listeners, destinations, users,
-//! packages, files, settings. What a list of the machine says is joined with its author.
+//! Collects changes of all kinds in one list, with their authors.
 
 use std::collections::BTreeMap;
 
@@ -72,13 +71,13 @@ pub fn changes<'a>(
     ] {
         let mut listed = sysctls::folded(listed(model, subject, kind, programs));
         if kind == Kind::Firewall {
-            look_at_tables(&mut listed);
+            flag_tables_once(&mut listed);
         }
         changes.extend(listed);
     }
     changes.extend(files::collect(model, all));
     changes.extend(touched::collect(model, all));
-    // A stable sort: what is of one kind stays as it was found.
+    // A stable sort keeps the order within a kind.
     changes.sort_by_key(|change| change.kind);
     changes
 }
@@ -167,7 +166,7 @@ fn downloads(model: &Model) -> Vec<Change<'_>> {
         .collect()
 }
 
-/// Entries of a file in which many write.
+/// Lists changes of entries in a file that several programs write.
 fn registered<'a>(model: &'a Model, subject: Subject, kind: Kind, file: &[u8]) -> Vec<Change<'a>> {
     let all = model.differences(subject).iter();
     all.map(|difference| Change {
@@ -178,14 +177,15 @@ fn registered<'a>(model: &'a Model, subject: Subject, kind: Kind, file: &[u8]) -
     .collect()
 }
 
-/// Whether a user has the number 0 now, and had not; what is told of users begins with their number.
+/// Returns true if a user has id 0 now and had another before. A value begins with the user id.
 fn becomes_root(difference: &Difference) -> bool {
     let is_root =
         |value: &Option<Vec<u8>>| value.as_ref().is_some_and(|value| value.starts_with(b"0:"));
     is_root(&difference.after) && !is_root(&difference.before)
 }
 
-/// Entries of a list that only some programs change; the one that was given its name is concluded to be the author.
+/// Lists changes of a list that only some programs change. The program whose arguments have the
+/// name is inferred to be the author.
 fn listed<'a>(
     model: &'a Model,
     subject: Subject,
@@ -214,8 +214,8 @@ fn listed<'a>(
     .collect()
 }
 
-/// Many rules of one table deserve attention once, with the first of them.
-fn look_at_tables(rules: &mut [Change<'_>]) {
+/// Leaves the reason for attention with the first of several rules of a table.
+fn flag_tables_once(rules: &mut [Change<'_>]) {
     let mut tables: BTreeMap<_, Vec<&mut Change<'_>>> = BTreeMap::new();
     for rule in rules {
         // `inet acme input: tcp dport 22 accept`, `iptables nat PREROUTING: -j DOCKER`
@@ -251,7 +251,7 @@ fn of(kind: Kind, difference: &Difference) -> Change<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, Change, Facts, Kind, Reason, becomes_root, look_at_tables};
+    use super::{Action, Change, Facts, Kind, Reason, becomes_root, flag_tables_once};
     use crate::event::Difference;
 
     #[test]
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_looked_at_once() {
+    fn a_table_deserves_attention_once() {
         let rule = |name: &str| Change {
             attention: Some(Reason::Kernel),
             ..Change::new(Kind::Firewall, Action::New, name, Facts::Touched)
@@ -281,8 +281,8 @@ mod tests {
             rule("inet acme in: tcp dport 23 accept"),
             rule("inet acme set bad: 192.0.2.1"),
         ];
-        look_at_tables(&mut rules);
-        let all = rules.iter().flat_map(Change::to_look_at);
+        flag_tables_once(&mut rules);
+        let all = rules.iter().flat_map(Change::attention_items);
         let looks: Vec<_> = all.map(|it| (it.what, it.rules)).collect();
         assert_eq!(
             looks,

@@ -1,4 +1,4 @@
-//! Holds what is known of a change by its kind, and which processes had a part in it.
+//! Holds the facts of a change by its kind, and the processes with a part in it.
 
 use crate::{
     event::{Difference, FileDifference},
@@ -6,26 +6,26 @@ use crate::{
 };
 
 use super::{Change, services::Unit};
-use crate::findings::{Destination, Group};
+use crate::findings::{ConnectionGroup, Destination};
 
-/// What a change is of.
+/// The facts of a change, by its kind.
 #[derive(Clone, Debug)]
 pub enum Facts<'a> {
     /// A process that still runs: its author itself.
     Process,
-    /// A socket that still waits for others.
+    /// A socket that still listens.
     Listener(&'a Listener),
     /// A remote end.
-    Destination(Box<Group>),
+    Destination(Box<ConnectionGroup>),
     /// A file that was downloaded and executed.
     Download(Box<Downloaded>),
-    /// A unit of systemd's.
+    /// A systemd unit.
     Unit(Box<Unit<'a>>),
     /// An entry of a list that was compared.
     Entry {
-        /// What it was and is.
+        /// Its values before and after.
         difference: &'a Difference,
-        /// How many other settings of the kernel follow from it.
+        /// Number of the kernel's other settings that follow from it.
         followed_by: usize,
     },
     /// A file that was compared.
@@ -46,7 +46,7 @@ pub struct Downloaded {
 }
 
 impl Change<'_> {
-    /// The listener that it is about, of that kind.
+    /// Returns the listener, for changes of that kind.
     pub fn listener(&self) -> Option<&Listener> {
         match &self.facts {
             Facts::Listener(listener) => Some(listener),
@@ -61,7 +61,7 @@ impl Change<'_> {
         }
     }
 
-    /// The download that it is about, of that kind.
+    /// Returns the download, for changes of that kind.
     pub fn download(&self) -> Option<&Download> {
         match &self.facts {
             Facts::Download(downloaded) => Some(&downloaded.download),
@@ -76,7 +76,7 @@ impl Change<'_> {
         }
     }
 
-    /// Every process with a known part in it: its author, and the others that its row names.
+    /// Returns every process with a known part in it: its author, and others that its row names.
     pub fn parties(&self) -> Vec<ProcessIndex> {
         let within = self.within.iter().filter_map(|within| within.author);
         let mut parties: Vec<ProcessIndex> = within.map(|(author, _)| author).collect();

@@ -1,5 +1,5 @@
-//! Sums up files that differ by directory: a new or removed directory is one row with all that is
-//! in it, and so are many files of one that was there before.
+//! Sums up changed files by directory. A new or removed directory with its content is one row, and
+//! so are many files of an existing directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +10,13 @@ use crate::{
 
 use super::{Action, Change, Kind, Reason, Within, attention, facts::Facts, services};
 
-/// So many of one directory are told one by one.
+/// Greatest number of files of one directory that have rows of their own.
 pub(super) const FEW: usize = 4;
 
-/// Who did what to which directory.
-type Group<'a> = (&'a [u8], Action, Option<(ProcessIndex, bool)>);
+/// A directory, the kind of change in it, and the author.
+type DirectoryKey<'a> = (&'a [u8], Action, Option<(ProcessIndex, bool)>);
 
-/// The changes; every file by itself where all are wanted.
+/// Lists the changes, with every file by itself if `all`.
 pub(super) fn collect(model: &Model, all: bool) -> Vec<Change<'_>> {
     let files: Vec<&FileDifference> = model
         .changed_files()
@@ -36,14 +36,14 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change<'_>> {
         Action::Changed | Action::Touched => &none,
         Action::Gone => &gone,
     };
-    let mut groups: BTreeMap<Group<'_>, Vec<&FileDifference>> = BTreeMap::new();
+    let mut groups: BTreeMap<DirectoryKey<'_>, Vec<&FileDifference>> = BTreeMap::new();
     let mut alone = Vec::new();
     for difference in files {
         let author = model.author_of(difference);
         let action = Action::of(difference.before.as_ref(), difference.after.as_ref());
         let group = topmost(whole(action), &difference.path).or_else(|| parent(&difference.path));
         match group {
-            // Cron's own are told as such.
+            // Tables of cron are a kind of their own.
             Some(directory) if !is_cron(&difference.path) => groups
                 .entry((directory, action, author))
                 .or_default()
@@ -73,7 +73,7 @@ pub(super) fn collect(model: &Model, all: bool) -> Vec<Change<'_>> {
 fn single<'a>(model: &Model, difference: &'a FileDifference) -> Change<'a> {
     let (before, after) = (difference.before.as_ref(), difference.after.as_ref());
     let reason = reason(model, difference);
-    let author = culprit(model, difference, reason.as_ref());
+    let author = author_of(model, difference, reason.as_ref());
     let kind = match is_cron(&difference.path) {
         true => Kind::Cron,
         false => Kind::File,
@@ -97,8 +97,8 @@ fn reason(model: &Model, difference: &FileDifference) -> Option<Reason> {
     attention::of_file(model.rules(), &difference.path, before, after, was_written)
 }
 
-/// Finds the author of a difference, given why it deserves attention.
-fn culprit(
+/// Finds the author of a difference, given its reason for attention.
+fn author_of(
     model: &Model,
     difference: &FileDifference,
     reason: Option<&Reason>,
@@ -128,7 +128,7 @@ fn together<'a>(
         let reason = reason(model, member)?;
         Some(Within {
             path: member.path.clone(),
-            author: culprit(model, member, Some(&reason)),
+            author: author_of(model, member, Some(&reason)),
             reason,
             file: Some(member),
         })
@@ -145,7 +145,7 @@ fn together<'a>(
     }
 }
 
-/// Directories that are new, or gone, with all that is in them.
+/// Returns the directories that are new, or gone, with their whole content.
 fn whole<'a>(files: &[&'a FileDifference], action: Action) -> BTreeSet<&'a [u8]> {
     let is_whole = |difference: &&&FileDifference| {
         let (before, after) = (difference.before.as_ref(), difference.after.as_ref());
@@ -159,7 +159,7 @@ fn whole<'a>(files: &[&'a FileDifference], action: Action) -> BTreeSet<&'a [u8]>
         .collect()
 }
 
-/// The highest of those directories that a path is in, or is.
+/// Returns the topmost of these directories that contains, or is, the path.
 fn topmost<'a>(whole: &BTreeSet<&'a [u8]>, path: &[u8]) -> Option<&'a [u8]> {
     let ends = path
         .iter()

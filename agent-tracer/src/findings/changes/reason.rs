@@ -1,11 +1,11 @@
-//! Names the reasons for which a change deserves attention first.
+//! Names the reasons for attention.
 
 use std::sync::Arc;
 
-/// Why a change deserves attention. `view` has the words.
+/// A reason for attention. `view` has the words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// A rule says so, in these words.
+    /// A rule, with its words.
     Rule(Arc<str>),
     /// It runs with its owner's rights.
     Setuid,
@@ -44,7 +44,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Whether the process that set mode, owner or capabilities is behind it.
+    /// Returns true if the process that set mode, owner or capabilities is the author.
     pub(super) fn is_of_rights(&self) -> bool {
         match self {
             Reason::Setuid

@@ -1,5 +1,4 @@
-//! Lists units of systemd's that are new, changed or gone: by their files, by what enables them,
-//! and by who asked to start them.
+//! Lists systemd units that are new, changed or gone: by files, enabling links and requests.
 
 mod off;
 
@@ -12,7 +11,7 @@ use crate::{
 
 use super::{Action, Change, Kind, Reason, facts::Facts};
 
-/// Kinds of units that make something run.
+/// Types of units that start something.
 const TYPES: [&[u8]; 6] = [
     b".service",
     b".timer",
@@ -22,32 +21,32 @@ const TYPES: [&[u8]; 6] = [
     b".mount",
 ];
 
-/// What is known of a unit.
+/// Facts about a unit.
 #[derive(Clone, Debug, Default)]
 pub struct Unit<'a> {
     pub(super) file: Option<FileOf>,
-    /// Whether links have it started now, and who made or removed them.
+    /// True if links start it now, with the author of the links.
     pub enabled: Option<(bool, Option<ProcessIndex>)>,
-    /// What systemd says of its file.
+    /// States of its file, as systemd reports them.
     pub state: Option<&'a Difference>,
-    /// What systemd says of itself.
+    /// States of the unit, as systemd reports them.
     pub active: Option<&'a Difference>,
-    /// Who asked for what happened to it last.
+    /// The last request for it.
     pub request: Option<&'a Request>,
-    /// How many processes of it run.
+    /// Number of its running processes.
     pub running: usize,
-    /// Whether it is known to have run, and does not.
+    /// True if it ran and does not run now.
     pub has_ended: bool,
     began: bool,
 }
 
 impl Unit<'_> {
-    /// The path of its file, where that differs.
+    /// Returns the path of its file, if that differs.
     pub fn path(&self) -> Option<&[u8]> {
         self.file.as_ref().map(|file| file.path.as_slice())
     }
 
-    /// Every process with a known part in what became of it.
+    /// Returns every process with a known part in the change.
     pub(super) fn parties(&self) -> impl Iterator<Item = ProcessIndex> {
         let file = self.file.as_ref().and_then(|file| file.author);
         let enabled = self.enabled.and_then(|(_, by)| by);
@@ -67,7 +66,7 @@ pub(super) struct FileOf {
     author: Option<ProcessIndex>,
 }
 
-/// Whether a file is a unit's, or what enables one.
+/// Returns true for the file of a unit, and for a link that enables one.
 pub(super) fn is_unit_file(path: &[u8]) -> bool {
     unit_of(path).is_some() || enabled_by(path).is_some()
 }
@@ -170,7 +169,8 @@ fn change<'a>(model: &'a Model, name: Vec<u8>, mut unit: Unit<'a>) -> Change<'a>
     }
 }
 
-/// A service runs something else when its file is another; one that masks it makes it run nothing.
+/// Returns the reason for attention of a service with a new file. A file that masks it starts
+/// nothing.
 fn attention(name: &[u8], unit: &Unit<'_>) -> Option<Reason> {
     let is_service = name.ends_with(b".service") && !unit.is_masked();
     let file = unit.file.as_ref().filter(|_| is_service)?;
@@ -186,14 +186,14 @@ fn is_masked(state: &Option<Vec<u8>>) -> bool {
     state.is_some_and(|state| state.starts_with(b"masked"))
 }
 
-/// The unit that a unit file is of: it lies right in a directory of unit files.
+/// Returns the unit of a file that is directly in a directory of unit files.
 fn unit_of(path: &[u8]) -> Option<&[u8]> {
     let (directory, name) = split(path)?;
     let is_directory = directory.ends_with(b"/systemd/system");
     (is_directory && TYPES.iter().any(|end| name.ends_with(end))).then_some(name)
 }
 
-/// The unit that a link enables.
+/// Returns the unit that a link enables.
 fn enabled_by(path: &[u8]) -> Option<&[u8]> {
     let (directory, name) = split(path)?;
     let is_list = [&b".wants"[..], b".requires"]
@@ -257,7 +257,7 @@ mod tests {
             (None, Some(&b"omid.service"[..]))
         );
         assert_eq!(enabled_by(b"/opt/x.wants/y.service"), None);
-        // What makes nothing run is told as the file that it is.
+        // A unit that starts nothing is listed as a file.
         let slice = b"/etc/systemd/system/multi-user.target.wants/acme.slice";
         assert_eq!((unit_of(slice), enabled_by(slice)), (None, None));
     }

@@ -6,18 +6,18 @@ use crate::{
     select::Selection,
 };
 
-/// What filters leave of the changes.
+/// The changes that filters leave.
 pub struct ShownChanges<'a> {
     /// The changes.
     pub shown: Vec<Change<'a>>,
-    /// How many of the system's own are left out.
+    /// Number of the changes by the system itself, which are left out.
     pub of_system: usize,
-    /// How many are left out because filters need an author, and none was seen.
+    /// Number of the changes that filters leave out for want of an author.
     pub without_author: usize,
 }
 
-/// Collects the wanted changes, without those that the system itself made; what deserves attention
-/// is shown, whatever its author is.
+/// Collects the wanted changes, without those by the system itself. Changes that deserve attention
+/// are shown for any author.
 pub fn shown_changes<'a>(model: &'a Model, selection: &Selection, all: bool) -> ShownChanges<'a> {
     // A recording without a command is of the system itself.
     let asks_for_system = selection.asks_for_processes() || model.command().is_none();
@@ -54,7 +54,7 @@ fn is_wanted(selection: &Selection, change: &Change<'_>, parties: &[ProcessIndex
         return selection.shows_download(download);
     }
     match change.kind {
-        // It is made of wanted connections.
+        // It consists of wanted connections.
         Kind::Destination => true,
         Kind::Service
         | Kind::Process

@@ -1,14 +1,15 @@
-//! Folds kernel parameters that follow from another: forwarding is set once, and several differ.
+//! Folds kernel parameters that follow from another into its row.
 
 use super::{Change, Facts, Kind};
 
-/// Sets, in the kernel, forwarding for all devices and for those to come, and accepting redirects to its opposite.
+/// The parameter by which the kernel sets forwarding for all devices, and the opposite for
+/// accepting redirects.
 const FORWARD: &[u8] = b"net.ipv4.ip_forward";
 
 /// A value before and after.
 type Values<'a> = (&'a [u8], &'a [u8]);
 
-/// Puts what follows from forwarding into its row.
+/// Folds the parameters that follow from forwarding into its row.
 pub(super) fn folded(changes: Vec<Change<'_>>) -> Vec<Change<'_>> {
     const ON: Values<'_> = (b"0", b"1");
     const OFF: Values<'_> = (b"1", b"0");
@@ -36,7 +37,7 @@ pub(super) fn folded(changes: Vec<Change<'_>>) -> Vec<Change<'_>> {
         && count > 0
     {
         *followed_by = count;
-        // Forwarding of all devices sets this one as well.
+        // `conf.all.forwarding` sets this one as well.
         if forward.author.is_none()
             && let Some(named) = following.iter().find(|change| change.author.is_some())
         {

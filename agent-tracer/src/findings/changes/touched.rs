@@ -1,4 +1,4 @@
-//! Lists files of a recording that did not compare them, by what processes were seen doing.
+//! Lists files that processes touched, for a recording that did not compare files.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::{
     files::{FEW, is_cron, parent},
 };
 
-/// What was touched; nothing where the files were compared.
+/// Lists the files that were touched; empty if the files were compared.
 pub(super) fn collect(model: &Model, all: bool) -> Vec<Change<'_>> {
     let mut groups: BTreeMap<(&[u8], Option<ProcessIndex>), Vec<Change<'_>>> = BTreeMap::new();
     if model.files_were_compared() {
@@ -43,7 +43,7 @@ fn single(model: &Model, path: &[u8], authors: FileAuthors) -> Change<'static> {
         true => Kind::Cron,
         false => Kind::File,
     };
-    // Only its place is known, not what may be done with it.
+    // Only the path is known, not mode and owner.
     let state = FileState {
         mode: 0o100_000,
         ..FileState::default()

@@ -1,8 +1,8 @@
-//! Says what is wrong with a table of secrets and where. Refuses to quote at length.
+//! Reports an error in a table of secrets with its position. Quotations are short.
 
 use std::ops::Range;
 
-/// A table of secrets that cannot be used: `my-secrets.toml:7:3: unknown field …`.
+/// An error in a table of secrets: `my-secrets.toml:7:3: unknown field …`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "cannot read the secrets in {file}:{line}:{column}: {message}\n\
@@ -15,12 +15,12 @@ pub struct SecretsError {
     pub line: usize,
     /// The column in characters, counted from 1.
     pub column: usize,
-    /// What is wrong.
+    /// The reason.
     pub message: String,
 }
 
 impl SecretsError {
-    /// An error at the start of a range of bytes.
+    /// Makes an error at the start of a range of bytes.
     pub(super) fn at(file: &str, text: &str, span: &Range<usize>, message: &str) -> Self {
         let before = text.get(..span.start).unwrap_or(text);
         let in_line = before.rsplit('\n').next().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Reads a table of secrets from TOML. Refuses fields and spellings that it does not know: a rule
-//! that is silently ignored leaves a secret in the trace.
+//! Parses a table of secrets from TOML. Unknown fields and spellings are errors: a rule that is
+//! silently ignored leaves a secret in the trace.
 
 use std::{ops::Range, sync::OnceLock};
 
@@ -8,10 +8,10 @@ use toml::Spanned;
 
 use super::{Form, Program, SecretsError, compile, usage};
 
-/// A table past this is not one.
+/// Limit of the bytes of a table.
 const TEXT_LIMIT: usize = 1 << 20;
 
-/// A shorter literal would start its pattern everywhere.
+/// Least length of a literal; a shorter one would start its pattern everywhere.
 const SHORTEST: usize = 2;
 
 #[derive(Deserialize)]
@@ -55,7 +55,7 @@ pub(super) struct Table {
     pub(super) programs: Vec<(Vec<u8>, Program)>,
 }
 
-/// Reads a file. Reports the first error only.
+/// Parses a file. Reports the first error only.
 pub(super) fn table(file: &str, text: &str) -> Result<Table, SecretsError> {
     let error = |span: Range<usize>, message: &str| SecretsError::at(file, text, &span, message);
     if text.len() > TEXT_LIMIT {

@@ -1,42 +1,42 @@
-//! Reads how a program is used: `login -p SECRET`. Refuses a line without a place for a value.
+//! Parses a use of a program: `login -p SECRET`. A use without a place for a value is an error.
 
 use std::ops::Range;
 
-/// One way to hand a program a value.
+/// One way to give a program a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Use {
-    /// Words and options that must stand in the command line as well.
+    /// Words and options that the command line must have, too; matching checks it.
     pub(in super::super) context: Vec<Vec<u8>>,
     pub(in super::super) place: Place,
     pub(in super::super) template: Template,
 }
 
-/// Where the value stands.
+/// The place of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) enum Place {
     /// In the word behind this option, or behind its `=`.
     Behind(Vec<u8>),
     /// In the same word, right behind this.
     Glued(Vec<u8>),
-    /// In the operand that follows these; nothing stands for any.
+    /// In the operand that follows these; none means any operand.
     Operand {
         before: Vec<Option<Vec<u8>>>,
         first: bool,
     },
-    /// In what the program reads from its standard input.
+    /// In the standard input of the program.
     Input,
 }
 
-/// Which part of a value is secret.
+/// The secret part of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Template {
-    /// What stands before the value, in this order; the first where the text begins.
+    /// Texts before the value, in this order; the first is at the beginning.
     open: Vec<Vec<u8>>,
     close: Vec<u8>,
     pub(in super::super) value: Value,
 }
 
-/// What may stand there.
+/// The kind of the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Value {
     /// A secret.
@@ -47,9 +47,9 @@ pub(in super::super) enum Value {
     Guess,
     /// `user:password`, or a token alone.
     Login,
-    /// `user:password@host`, and whatever else a proxy is called.
+    /// `user:password@host`, or another address of a proxy.
     Proxy,
-    /// No secret, whatever it looks like.
+    /// Not a secret, despite its appearance.
     Plain,
 }
 
@@ -63,7 +63,7 @@ const VALUES: [(&str, Value); 6] = [
 ];
 
 impl Template {
-    /// The part of `text` that the template leaves for the value.
+    /// Returns the part of `text` that the template leaves for the value.
     pub(in super::super) fn part(&self, text: &[u8]) -> Option<Range<usize>> {
         let (first, others) = self.open.split_first()?;
         if !text.get(..first.len())?.eq_ignore_ascii_case(first) {
@@ -83,7 +83,7 @@ impl Template {
     }
 }
 
-/// Reads a use as it is written in a table.
+/// Parses a use as a table has it.
 pub(super) fn parse(written: &str) -> Result<Use, String> {
     let mut words: Vec<&str> = written.split_ascii_whitespace().collect();
     let (Some(last), true) = (words.pop(), written.is_ascii()) else {
@@ -142,7 +142,7 @@ pub(super) fn parse(written: &str) -> Result<Use, String> {
     })
 }
 
-/// What stands before the value's name, and the rest.
+/// Splits a text at the name of the value.
 fn split(word: &str) -> Option<(&str, &str)> {
     let at = VALUES
         .iter()

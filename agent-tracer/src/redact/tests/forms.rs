@@ -1,5 +1,5 @@
-//! Assignments, parameters and tokens in the many spellings of scripts and settings, each beside an innocent one. Refuses
-//! tokens that anyone issued: all are made up.
+//! Tests assignments, parameters and tokens in the spellings of scripts and settings, each beside a
+//! harmless one. All tokens are made up.
 
 use super::super::Redactor;
 use super::{HMAC, KEY, check, text, untouched};
@@ -219,7 +219,7 @@ fn addresses_are_innocent() {
 
 #[test]
 fn tokens_are_known_by_their_shape() {
-    // In two pieces, for scanners of sources know these shapes as well.
+    // In two pieces, since scanners of sources know these forms, too.
     for (begin, rest) in [
         ("ghp_", "aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789"),
         ("gho_", "aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789"),

@@ -1,4 +1,4 @@
-//! Options of real command lines and of the scripts within. Refuses what any text gives away: see `patterns`.
+//! Tests options of real command lines and of scripts within. Evident secrets are in `patterns`.
 
 use super::{check, untouched};
 
@@ -290,11 +290,13 @@ fn here_documents_hide_nothing() {
     for (before, after) in [
         (
             "sh·-c·cat > f <<EOF\npassword = Hunter2\nPwd: Xray77\ndon't\nEOF\nagent -s Secret9",
-            "sh·-c·cat > f <<EOF\npassword = ‹secret 1›\nPwd: ‹secret 2›\ndon't\nEOF\nagent -s ‹secret 3›",
+            "sh·-c·cat > f <<EOF\npassword = ‹secret 1›\nPwd: ‹secret 2›\ndon't\nEOF\n\
+             agent -s ‹secret 3›",
         ),
         (
             "sh·-c·cat <<-'E' | sh\n\tagent \\\n  --token hunter\n\tE\nagent --pass \"a b\"",
-            "sh·-c·cat <<-'E' | sh\n\tagent \\\n  --token ‹secret 1›\n\tE\nagent --pass \"‹secret 2›\"",
+            "sh·-c·cat <<-'E' | sh\n\tagent \\\n  --token ‹secret 1›\n\tE\n\
+             agent --pass \"‹secret 2›\"",
         ),
         (
             "sh·-c·# don't: agent --token hunter\nagent -s Secret9",

@@ -1,5 +1,4 @@
-//! Texts that give their secrets away in command lines of any program, as real installs have them. Refuses options: see
-//! `options`.
+//! Tests texts with evident secrets in command lines of any program. Options are in `options`.
 
 use super::{check, untouched};
 

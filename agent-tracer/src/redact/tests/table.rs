@@ -1,4 +1,4 @@
-//! The table of secrets, built in and of users. Refuses command lines: those are in `options`.
+//! Tests the table of secrets, built in and of users. Command lines are in `options`.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ const A: &str = "a1B2c3D4e5F6g7H8i9J0kLmNoPqRsTuVwXyZa1B2c3D4e5F6g7H8i9J0kLmNoPq
 const H: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const U: &str = "A1B2C3D4E5F6G7H8I9J0KLMNOPQRSTUVWXYZA1B2C3D4E5F6G7H8I9J0KLMNOPQRSTUVWXYZ";
 
-/// A form, and an example: `A:n` is n letters and digits, `H:n` hexadecimal, `U:n` capitals and
-/// digits, all between `<` and `>`, so that no whole token stands in the source.
+/// Forms with examples: between `<` and `>`, `A:n` is n letters and digits, `H:n` hexadecimal
+/// digits, `U:n` capitals and digits. So the source has no whole token.
 const EXAMPLES: &[(&str, &str)] = &[
     ("GitHub token", "gho_<A:36>"),
     ("GitHub fine-grained token", "github_pat_<A:40>"),
@@ -161,7 +161,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("pgpass", "h:5432:app:app:<A:12>"),
 ];
 
-/// The example, and the longest secret part of it.
+/// Returns the example with its longest secret part.
 fn spelled(example: &str) -> (String, String) {
     let mut whole = String::new();
     let mut longest = String::new();

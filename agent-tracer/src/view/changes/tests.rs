@@ -1,4 +1,4 @@
-//! Tests what of a row is left at any width.
+//! Tests rows at any width.
 
 use super::{Page, row};
 use crate::view::{Clock, TimeStyle};

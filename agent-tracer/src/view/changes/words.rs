@@ -1,16 +1,16 @@
-//! Says in words what changed, and why it deserves attention.
+//! Describes changes, and the reasons for attention.
 
 use std::borrow::Cow;
 
 use crate::{
     event::{Difference, FileState},
-    findings::{Change, Downloaded, Facts, Group, Kind, Reason, ToLookAt, Unit},
+    findings::{AttentionItem, Change, ConnectionGroup, Downloaded, Facts, Kind, Reason, Unit},
     model::{Model, Process},
     view::{destination::written, escape, groups, page::bytes, process::name, user, user_of},
 };
 
-/// What is said of files that were not compared.
-const UNKNOWN: &str = "what became of it is not known";
+/// Describes files that were not compared.
+const UNKNOWN: &str = "present state unknown";
 
 pub(super) fn heading(kind: Kind) -> &'static str {
     match kind {
@@ -31,7 +31,7 @@ pub(super) fn heading(kind: Kind) -> &'static str {
     }
 }
 
-/// Why something deserves attention.
+/// Describes the reason for attention.
 pub(in crate::view) fn reason(reason: &Reason) -> Cow<'_, str> {
     Cow::Borrowed(match reason {
         Reason::Rule(words) => return escape::text(words.as_bytes()).into(),
@@ -43,9 +43,9 @@ pub(in crate::view) fn reason(reason: &Reason) -> Cow<'_, str> {
         Reason::SetuidWritten => "setuid, touched or written",
         Reason::SetgidWritten => "setgid, touched or written",
         Reason::CapabilitiesWritten => "has capabilities, touched or written",
-        Reason::WorldWritable => "anybody may write to it",
+        Reason::WorldWritable => "world-writable",
         Reason::Executed => "downloaded and executed",
-        Reason::Root => "has the rights of root",
+        Reason::Root => "has user id 0",
         Reason::Kernel => "setting of the kernel",
         Reason::NewService => "new service",
         Reason::ChangedService => "changed service",
@@ -55,16 +55,16 @@ pub(in crate::view) fn reason(reason: &Reason) -> Cow<'_, str> {
     })
 }
 
-/// What is to be looked at, escaped.
-pub(in crate::view) fn to_look_at(to_look_at: &ToLookAt<'_>) -> String {
-    let what = escape::text(to_look_at.what);
-    match to_look_at.rules {
+/// Names a change that deserves attention; escaped.
+pub(in crate::view) fn attention_item(item: &AttentionItem<'_>) -> String {
+    let what = escape::text(item.what);
+    match item.rules {
         None => what,
         Some(rules) => format!("{what}: {rules} rules"),
     }
 }
 
-/// What became of it, in a few words: also that the system did it, where a command was recorded.
+/// Describes the action, and whether the system itself caused it.
 pub(in crate::view) fn became(model: &Model, change: &Change<'_>) -> String {
     let action = change.action.name();
     match model.command().is_some() && change.is_of_system(model) {
@@ -73,7 +73,7 @@ pub(in crate::view) fn became(model: &Model, change: &Change<'_>) -> String {
     }
 }
 
-/// What else is to be known of a change, escaped; empty where there is nothing.
+/// Describes a change further; escaped, and empty if there is nothing to add.
 pub(in crate::view) fn detail(model: &Model, change: &Change<'_>) -> String {
     match &change.facts {
         Facts::Process => match change.author.map(|author| model.process(author)) {
@@ -107,7 +107,7 @@ pub(in crate::view) fn detail(model: &Model, change: &Change<'_>) -> String {
     }
 }
 
-fn destination(model: &Model, group: &Group) -> String {
+fn destination(model: &Model, group: &ConnectionGroup) -> String {
     groups::summary(group, model)
 }
 
@@ -152,7 +152,7 @@ fn unit(model: &Model, unit: &Unit<'_>) -> String {
     }
     if let Some(request) = unit.request {
         parts.push(format!(
-            "asked for by {} [{}] (inferred)",
+            "requested by {} [{}] (inferred)",
             escape::arguments(&request.words),
             request.pid
         ));
@@ -206,8 +206,8 @@ fn file(model: &Model, before: Option<&FileState>, after: Option<&FileState>) ->
     }
 }
 
-/// What is different of two states that look the same. The content before is not
-/// known, and touch(1) opens a file as a writer does.
+/// Describes the difference of two states that look the same. The content before is unknown, and
+/// touch(1) opens a file as a writer does.
 fn unseen(before: &FileState, after: &FileState) -> &'static str {
     if before.size != after.size {
         "other content"

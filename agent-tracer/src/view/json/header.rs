@@ -1,88 +1,90 @@
-//! The recording itself as a JSON object: where, when and how, and what is missing from it.
+//! Declares the fields of a recording: where, when and how, with the gaps in it.
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-
-use super::{fields::list, to_row};
+use super::to_row;
 use crate::{
     model::Model,
     trace::{Header, Mode},
     view::{
-        Clock,
+        Clock, Context,
+        field::{Documented, Field, Object, documented, refs},
         missing::{missing, not_certain},
+        page::Page,
+        value::Value,
     },
 };
 
-/// The fields of the line, for the reference.
-pub(in crate::view) const FIELDS: [(&str, &str); 12] = [
-    ("record", "always `recording`: no other line has this key"),
-    ("started", "start of the recording, RFC 3339, UTC"),
-    ("tracer", "version of the recorder"),
-    ("kernel", "release of the kernel"),
-    ("arch", "architecture"),
-    (
-        "boot_id",
-        "id of the boot; times since boot compare within one",
-    ),
-    ("mode", "command, system, pid, unit or unknown"),
-    ("argv", "command that was recorded, masked"),
-    ("events", "number of events in the trace"),
-    ("complete", "whether nothing is missing"),
-    ("missing", "what is missing, one sentence each"),
-    (
-        "not_certain",
-        "what was not seen for certain, one sentence each",
-    ),
-];
-
-/// Writes the recording as a line.
-pub fn header_json(clock: &Clock, header: &Header, model: &Model, events: u64) -> String {
-    let object = HeaderObject {
-        clock,
-        header,
-        model,
-        events,
-    };
-    to_row(model, &object, false)
-}
-
-struct HeaderObject<'a> {
-    clock: &'a Clock,
+/// A recording.
+struct Recording<'a> {
     header: &'a Header,
-    model: &'a Model,
     events: u64,
 }
 
-impl Serialize for HeaderObject<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self {
-            clock,
-            header,
-            model,
-            events,
-        } = *self;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("record", "recording")?;
-        map.serialize_entry("started", &clock.rfc3339(header.start_boot_ns))?;
-        map.serialize_entry("tracer", &header.tool_version)?;
-        map.serialize_entry("kernel", &header.kernel_release)?;
-        map.serialize_entry("arch", &header.arch)?;
-        map.serialize_entry("boot_id", &header.boot_id)?;
-        let mode = match header.mode() {
-            Mode::Command => "command",
-            Mode::System => "system",
-            Mode::Pid => "pid",
-            Mode::Unit => "unit",
-            Mode::Unknown => "unknown",
-        };
-        map.serialize_entry("mode", mode)?;
-        if !header.command.is_empty() {
-            list(&mut map, "argv", "argv_base64", &header.command)?;
-        }
-        map.serialize_entry("events", &events)?;
-        let ledger = model.ledger();
-        map.serialize_entry("complete", &ledger.is_complete())?;
-        map.serialize_entry("missing", &missing(ledger))?;
-        map.serialize_entry("not_certain", &not_certain(ledger))?;
-        map.end()
-    }
+/// Writes the recording as a line.
+pub fn header_json(clock: &Clock, header: &Header, model: &Model, events: u64) -> String {
+    let page = Page::unlimited(*clock);
+    let context = Context { page: &page, model };
+    let row = Recording { header, events };
+    to_row(model, &Object::new(context, &fields(), &row), false)
+}
+
+/// Describes the fields of the line.
+pub(in crate::view) fn header_reference() -> Vec<Documented> {
+    documented(&refs(&fields()))
+}
+
+fn fields<'r>() -> [Field<Recording<'r>>; 12] {
+    [
+        Field::<Recording<'r>>::new(
+            "record",
+            "always `recording`: no other line has this key",
+            |_, _| Value::text("recording"),
+        ),
+        Field::<Recording<'r>>::new(
+            "started",
+            "start of the recording, RFC 3339, UTC",
+            |context, row| Value::text(context.page.clock.rfc3339(row.header.start_boot_ns)),
+        ),
+        Field::<Recording<'r>>::new("tracer", "version of the recorder", |_, row| {
+            Value::text(&row.header.tool_version)
+        }),
+        Field::<Recording<'r>>::new("kernel", "release of the kernel", |_, row| {
+            Value::text(&row.header.kernel_release)
+        }),
+        Field::<Recording<'r>>::new("arch", "architecture", |_, row| {
+            Value::text(&row.header.arch)
+        }),
+        Field::<Recording<'r>>::new(
+            "boot_id",
+            "id of the boot; times since boot compare within one",
+            |_, row| Value::text(&row.header.boot_id),
+        ),
+        Field::<Recording<'r>>::new("mode", "command, system, pid, unit or unknown", |_, row| {
+            Value::text(match row.header.mode() {
+                Mode::Command => "command",
+                Mode::System => "system",
+                Mode::Pid => "pid",
+                Mode::Unit => "unit",
+                Mode::Unknown => "unknown",
+            })
+        }),
+        Field::<Recording<'r>>::new("argv", "command that was recorded, masked", |_, row| {
+            Value::words_if_any(&row.header.command)
+        }),
+        Field::<Recording<'r>>::new("events", "number of events in the trace", |_, row| {
+            Value::Number(row.events)
+        }),
+        Field::<Recording<'r>>::new("complete", "true if nothing is missing", |context, _| {
+            Value::Flag(context.model.ledger().is_complete())
+        }),
+        Field::<Recording<'r>>::new(
+            "missing",
+            "missing parts, one sentence each",
+            |context, _| Value::Texts(missing(context.model.ledger())),
+        ),
+        Field::<Recording<'r>>::new(
+            "not_certain",
+            "uncertain parts, one sentence each",
+            |context, _| Value::Texts(not_certain(context.model.ledger())),
+        ),
+    ]
 }

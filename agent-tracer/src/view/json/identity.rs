@@ -1,33 +1,113 @@
-//! Which file an executable is, and whose view its path is of, as fields. What is as usual is left
-//! out of the second.
+//! Declares the fields of an executable's file and of the namespaces of its process. The latter
+//! are left out where they are the recorder's.
 
-use serde::ser::SerializeMap;
+use crate::{
+    event::{Exec, Identity, SnapshotProcess, View},
+    model::Process,
+    view::{field::Field, value::Value},
+};
 
-use super::entry;
-use crate::event::{Identity, View};
-
-/// The file: device, inode number, owner, permissions.
-pub(super) fn file<M: SerializeMap>(map: &mut M, identity: &Identity) -> Result<(), M::Error> {
-    const PERMISSIONS: u32 = 0o7777;
-    let (major, minor) = identity.device_numbers();
-    map.serialize_entry("exe_device", &format!("{major}:{minor}"))?;
-    map.serialize_entry("exe_inode", &identity.inode)?;
-    map.serialize_entry("exe_owner", &identity.owner)?;
-    map.serialize_entry("exe_group", &identity.group)?;
-    map.serialize_entry("exe_mode", &format!("{:04o}", identity.mode & PERMISSIONS))
+/// A row that may have the identity of an executable.
+pub(in crate::view) trait HasIdentity {
+    /// Returns the identity, where it is known.
+    fn identity(&self) -> Option<&Identity>;
 }
 
-/// Where the process stands, as far as that is not where the recorder does.
-pub(super) fn place<M: SerializeMap>(map: &mut M, identity: &Identity) -> Result<(), M::Error> {
-    let other = |namespace: u32| (namespace != 0).then_some(namespace);
-    let root = match identity.view() {
-        View::Unknown | View::Own => None,
-        View::SameFile => Some("same file"),
-        View::Another => Some("another"),
-    };
-    entry(map, "root", root)?;
-    entry(map, "mount_namespace", other(identity.mount_namespace))?;
-    entry(map, "exe_namespace", other(identity.file_namespace))?;
-    entry(map, "user_namespace", other(identity.user_namespace))?;
-    entry(map, "user_inside", identity.inner_user)
+impl HasIdentity for Exec {
+    fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+}
+
+impl HasIdentity for SnapshotProcess {
+    fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+}
+
+impl HasIdentity for Process {
+    fn identity(&self) -> Option<&Identity> {
+        self.identity.as_deref()
+    }
+}
+
+pub(in crate::view) const fn exe_device<R: HasIdentity>() -> Field<R> {
+    Field::<R>::new("exe_device", "device of the executable", |_, row| {
+        Value::written(row.identity().map(|identity| {
+            let (major, minor) = identity.device_numbers();
+            format!("{major}:{minor}")
+        }))
+    })
+}
+
+pub(in crate::view) const fn exe_inode<R: HasIdentity>() -> Field<R> {
+    Field::<R>::new("exe_inode", "inode number of the executable", |_, row| {
+        Value::number(row.identity().map(|identity| identity.inode))
+    })
+}
+
+pub(in crate::view) const fn exe_owner<R: HasIdentity>() -> Field<R> {
+    Field::<R>::new("exe_owner", "user id of its owner", |_, row| {
+        Value::number(row.identity().map(|identity| identity.owner.into()))
+    })
+}
+
+pub(in crate::view) const fn exe_group<R: HasIdentity>() -> Field<R> {
+    Field::<R>::new("exe_group", "group id of its owner", |_, row| {
+        Value::number(row.identity().map(|identity| identity.group.into()))
+    })
+}
+
+pub(in crate::view) const fn exe_mode<R: HasIdentity>() -> Field<R> {
+    Field::<R>::new("exe_mode", "its permissions, in octal", |_, row| {
+        let mode = row.identity().map(|identity| identity.mode & 0o7777);
+        Value::written(mode.map(|mode| format!("{mode:04o}")))
+    })
+}
+
+pub(in crate::view) const fn root<R: HasIdentity>() -> Field<R> {
+    Field::<R>::new(
+        "root",
+        "`another`: its root directory is not the recorder's; `same file`: it is, for this file",
+        |_, row| match row.identity().map(Identity::view) {
+            Some(View::SameFile) => Value::text("same file"),
+            Some(View::Another) => Value::text("another"),
+            Some(View::Unknown | View::Own) | None => Value::Nothing,
+        },
+    )
+}
+
+pub(in crate::view) const fn mount_namespace<R: HasIdentity>() -> Field<R> {
+    Field::<R>::new(
+        "mount_namespace",
+        "mount namespace, where not that of the recorder",
+        |_, row| other(row, |identity| identity.mount_namespace),
+    )
+}
+
+pub(in crate::view) const fn exe_namespace<R: HasIdentity>() -> Field<R> {
+    Field::<R>::new(
+        "exe_namespace",
+        "mount namespace of the executable, likewise",
+        |_, row| other(row, |identity| identity.file_namespace),
+    )
+}
+
+pub(in crate::view) const fn user_namespace<R: HasIdentity>() -> Field<R> {
+    Field::<R>::new("user_namespace", "user namespace, likewise", |_, row| {
+        other(row, |identity| identity.user_namespace)
+    })
+}
+
+pub(in crate::view) const fn user_inside<R: HasIdentity>() -> Field<R> {
+    Field::<R>::new("user_inside", "user id in that user namespace", |_, row| {
+        let user = row.identity().and_then(|identity| identity.inner_user);
+        Value::number(user.map(u64::from))
+    })
+}
+
+/// Returns a namespace that is not the recorder's.
+fn other<'a>(row: &impl HasIdentity, get: fn(&Identity) -> u32) -> Value<'a> {
+    let namespace = row.identity().map_or(0, get);
+    Value::number((namespace != 0).then_some(namespace.into()))
 }

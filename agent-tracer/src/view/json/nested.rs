@@ -1,53 +1,115 @@
-//! Values that are objects, or lists of objects.
+//! Holds values that are objects or lists of objects.
 
 use std::collections::BTreeMap;
 
-use serde::ser::{Serialize, SerializeSeq, Serializer};
+use serde::Serialize;
 
-use super::{
-    ConnectionObject, RequesterObject, StateObject, connection::NameObject, connection::TagObject,
-};
 use crate::{
-    event::AddressTag,
-    model::{Name, Request},
-    view::changes::WithinObject,
+    event::{
+        AddressTag, Difference, DnsAnswer, FileDifference, FileState, HostsEntry, LoadedUnit,
+        SnapshotProcess,
+    },
+    findings::Within,
+    model::{Connection, Listener, Name, Request},
+    view::{
+        changes::words,
+        field::{Field, Object},
+        value::Value,
+    },
 };
 
 /// An object, or a list of them.
+#[derive(Serialize)]
+#[serde(untagged)]
 pub(in crate::view) enum Nested<'a> {
     /// Names of hosts with their sources.
-    Names(&'a [Name]),
+    Names(Vec<Object<'a, Name>>),
     /// The host that a proxy was asked for, as such a list.
-    Requested(&'a str),
+    Requested([RequestedHost<'a>; 1]),
     /// Service tags.
-    Tags(&'a [AddressTag]),
+    Tags(Vec<Object<'a, AddressTag>>),
+    /// A connection.
+    Connection(Object<'a, Connection>),
+    /// A listener.
+    Listener(Object<'a, Listener>),
     /// Connections.
-    Connections(Vec<ConnectionObject<'a>>),
+    Connections(Vec<Object<'a, Connection>>),
+    /// Listeners.
+    Listeners(Vec<Object<'a, Listener>>),
     /// Counts by name.
     Outcomes(&'a BTreeMap<&'static str, u64>),
-    /// Files of a group that deserve attention.
-    Within(Vec<WithinObject<'a>>),
-    /// What a file was or is.
-    State(StateObject<'a>),
-    /// Who asked for something.
-    Request(&'a Request),
+    /// Files of a directory that deserve attention.
+    Within(Vec<Object<'a, Within<'a>>>),
+    /// The state of a file.
+    State(Object<'a, FileState>),
+    /// A request to systemd.
+    Request(Object<'a, Request>),
+    /// Processes that ran before.
+    SnapshotProcesses(Vec<Object<'a, SnapshotProcess>>),
+    /// Records of a DNS answer.
+    Answers(Vec<Object<'a, DnsAnswer>>),
+    /// Lines of /etc/hosts.
+    Hosts(Vec<Object<'a, HostsEntry>>),
+    /// Units that were loaded before.
+    Units(Vec<Object<'a, LoadedUnit>>),
+    /// Entries that differ.
+    Differences(Vec<Object<'a, Difference>>),
+    /// Files that differ.
+    Files(Vec<Object<'a, FileDifference>>),
 }
 
-impl Serialize for Nested<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Nested::Names(names) => serializer.collect_seq(names.iter().map(NameObject)),
-            Nested::Requested(host) => {
-                let mut seq = serializer.serialize_seq(Some(1))?;
-                seq.serialize_element(&serde_json::json!({"name": host, "source": "connect"}))?;
-                seq.end()
-            }
-            Nested::Tags(tags) => serializer.collect_seq(tags.iter().map(TagObject)),
-            Nested::Connections(connections) => connections.serialize(serializer),
-            Nested::Outcomes(outcomes) => outcomes.serialize(serializer),
-            Nested::Within(within) => within.serialize(serializer),
-            Nested::State(state) => state.serialize(serializer),
-            Nested::Request(request) => RequesterObject(request).serialize(serializer),
+/// A host that a proxy was asked for, with the source of its name.
+#[derive(Serialize)]
+pub(in crate::view) struct RequestedHost<'a> {
+    name: &'a str,
+    source: &'static str,
+}
+
+impl<'a> RequestedHost<'a> {
+    pub(in crate::view) fn new(name: &'a str) -> RequestedHost<'a> {
+        RequestedHost {
+            name,
+            source: "connect",
         }
     }
+}
+
+/// Declares the fields of a file in a directory that deserves attention.
+pub(in crate::view) const fn within_fields<'c>() -> &'c [Field<Within<'c>>] {
+    &WithinFields::<'c>::ALL
+}
+
+struct WithinFields<'c>(std::marker::PhantomData<&'c ()>);
+
+impl<'c> WithinFields<'c> {
+    const ALL: [Field<Within<'c>>; 6] = [
+        Field::<Within<'c>>::new("attention", "reason for attention", |_, within| {
+            Value::Text(words::reason(&within.reason))
+        }),
+        Field::<Within<'c>>::new("path", "path of the file", |_, within| {
+            Value::bytes(&within.path)
+        }),
+        Field::<Within<'c>>::new("process", "author; null if unknown", |context, within| {
+            match within.author {
+                Some((author, _)) => Value::process(context, Some(author)),
+                None => Value::Null,
+            }
+        }),
+        Field::<Within<'c>>::new(
+            "inferred",
+            "true if the author was inferred",
+            |_, within| {
+                let author = within.author;
+                author.map_or(Value::Nothing, |(_, is_inferred)| Value::Flag(is_inferred))
+            },
+        ),
+        Field::<Within<'c>>::new("before", "state before", |context, within| {
+            let before = within.file.and_then(|file| file.before.as_ref());
+            Value::state(context, before)
+        }),
+        Field::<Within<'c>>::new("after", "state after", |context, within| {
+            let after = within.file.and_then(|file| file.after.as_ref());
+            Value::state(context, after)
+        }),
+    ];
 }

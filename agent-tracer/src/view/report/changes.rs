@@ -1,8 +1,7 @@
-//! Lists of findings: what a recording left behind, and what deserves attention. Whoever makes the list decides what
-//! belongs on it; nothing is shown of an empty one.
+//! Lists changes and reasons for attention. An empty list is not shown.
 
 use crate::{
-    findings::{Change, Kind},
+    findings::Change,
     model::{Model, ProcessIndex},
     view::{
         changes::{by, words},
@@ -11,29 +10,25 @@ use crate::{
     },
 };
 
-use super::{
-    data::Data,
-    grid::{Grid, Head},
-    text::section,
-};
+use super::text::section;
 
-/// One finding. Every text in it is safe to show: it went through [`crate::view::text`] or the like.
+/// A row of such a list. Its texts are escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// What it is about, in a word or two: `user`, `service`, `listens`.
+    /// Action and kind of the change, or the reason for attention.
     pub kind: String,
-    /// What was found.
+    /// Name and description.
     pub what: String,
-    /// The tree that it belongs to; empty where it belongs to none.
+    /// Tree of the author; empty if there is none.
     pub tree: String,
-    /// Who did it, or why it matters; empty where there is nothing to say.
+    /// The author in words; empty if there is nothing to say.
     pub because: String,
-    /// Who did it, where that is known.
+    /// The author, if known.
     pub author: Option<ProcessIndex>,
 }
 
-/// What deserves attention, and all changes but those that have a part of their own in a report.
-pub fn findings(model: &Model, changes: &[Change<'_>]) -> (Vec<Entry>, Vec<Entry>) {
+/// Makes the rows of attention, and of all changes without a section of their own.
+pub fn entries(model: &Model, changes: &[Change<'_>]) -> (Vec<Entry>, Vec<Entry>) {
     let mut attention = Vec::new();
     let mut others = Vec::new();
     for change in changes {
@@ -50,33 +45,30 @@ pub fn findings(model: &Model, changes: &[Change<'_>]) -> (Vec<Entry>, Vec<Entry
         };
         let action = change.action.name();
         let became = words::became(model, change);
-        for to_look_at in change.to_look_at() {
-            let what = words::to_look_at(&to_look_at);
-            let reason = words::reason(to_look_at.reason);
+        for item in change.attention_items() {
+            let what = words::attention_item(&item);
+            let reason = words::reason(item.reason);
             let what = match reason.starts_with(&became) {
                 true => what,
                 false => format!("{what} ({became})"),
             };
-            attention.push(entry(reason.into_owned(), what, to_look_at.author));
+            attention.push(entry(reason.into_owned(), what, item.author));
         }
-        match change.kind {
-            Kind::Process | Kind::Listener | Kind::Destination => {}
-            kind => {
-                let what = format!(
-                    "{} {}",
-                    escape::text(&change.what),
-                    words::detail(model, change)
-                );
-                let kind = format!("{action} {}", kind.name());
-                let author = change.author.map(|author| (author, change.is_inferred));
-                others.push(entry(kind, what.trim_end().to_owned(), author));
-            }
+        if !change.kind.is_activity() {
+            let what = format!(
+                "{} {}",
+                escape::text(&change.what),
+                words::detail(model, change)
+            );
+            let kind = format!("{action} {}", change.kind.name());
+            let author = change.author.map(|author| (author, change.is_inferred));
+            others.push(entry(kind, what.trim_end().to_owned(), author));
         }
     }
     (attention, others)
 }
 
-/// The findings as lines under a title; none where there are none.
+/// Returns the rows as lines under a title, or none without a row.
 pub(super) fn lines(page: &Page, title: &str, entries: &[Entry]) -> Vec<String> {
     let lines = entries.iter().flat_map(|entry| {
         let mut line = format!("{}: {}", entry.kind, entry.what);
@@ -87,28 +79,4 @@ pub(super) fn lines(page: &Page, title: &str, entries: &[Entry]) -> Vec<String> 
         wrapped.into_iter().map(|line| page.fit(line))
     });
     section(page, title, lines.collect())
-}
-
-const HEADS: [Head; 4] = [
-    Head::new("Kind").subject(),
-    Head::long("What"),
-    Head::new("Tree"),
-    Head::long("Why"),
-];
-
-/// The findings as a table.
-pub(super) fn grid(caption: &str, entries: &[Entry], data: &Data) -> Grid {
-    let mut grid = Grid::new(caption, &HEADS);
-    for entry in entries {
-        let Entry {
-            kind,
-            what,
-            tree,
-            because,
-            author,
-        } = entry.clone();
-        let cells = vec![kind, what, tree, because];
-        grid.add(cells, data.rows(author), None);
-    }
-    grid
 }

@@ -1,32 +1,28 @@
-//! The report as one HTML file, from a template that is checked when this is compiled. Whatever is in the trace gets into it as escaped
-//! text, or as JSON that the script reads; nothing of it ever is markup.
+//! Writes the report as one HTML file. Whatever the trace has becomes escaped text, or JSON that
+//! the script reads: never markup.
 
-use std::{collections::BTreeSet, io};
+use std::io;
 
 use askama::Template;
 
 use crate::{
-    findings::Place,
+    findings::By,
     view::{
-        Context, Page, TimeStyle, escape,
-        field::{Field, cells, columns, refs},
-        groups::{addresses, outcomes, owner_names},
+        Context, Page, escape, groups,
         listeners::LISTENER,
         lookups::LOOKUP,
         missing::missing,
-        page::bytes,
-        process::{name, program},
         summary::{caveats, doubt},
-        user_of,
     },
 };
 
 use super::{
-    Report, changes,
-    data::{COMMAND_LINE, Data, shorten},
-    embed::{Embedded, policy},
-    facts::{Facts, behind, facts, hooks},
-    grid::{Grid, Head},
+    Report,
+    columns::{self, ENTRY, HOOK, RUNNING, UNIT},
+    dataset::Dataset,
+    inline::{Inline, policy},
+    overview::{Overview, overview},
+    table::{Placed, Table},
 };
 
 const STYLE: &str = include_str!("../../../templates/report/style.css");
@@ -43,9 +39,6 @@ const SCRIPT: &str = concat!(
     "})();\n"
 );
 
-/// Addresses shown of a host: a firewall may need all, a page has an end.
-const ADDRESSES: usize = 64;
-
 #[derive(Template)]
 #[template(path = "report.html")]
 struct File<'a> {
@@ -53,52 +46,71 @@ struct File<'a> {
     style: &'static str,
     script: &'static str,
     name: &'a str,
-    facts: &'a Facts<'a>,
+    overview: &'a Overview<'a>,
     missing: Vec<String>,
     remarks: Vec<String>,
-    hooks: Grid,
-    attention: Grid,
+    hooks: Table,
+    attention: Table,
     sections: Vec<Section>,
     version: &'static str,
-    data: Embedded<Data>,
+    data: Inline<Dataset>,
 }
 
 /// A part of the page with a title of its own.
 struct Section {
-    /// Its anchor, which also says what the script adds to it.
+    /// Its anchor, by which the script finds it.
     id: &'static str,
     title: String,
     introduction: &'static str,
-    grid: Grid,
+    table: Table,
+    /// True if the script fills it.
+    is_scripted: bool,
+}
+
+impl Section {
+    fn of(id: &'static str, title: &str, introduction: &'static str, table: Table) -> Section {
+        Section {
+            id,
+            title: title.to_owned(),
+            introduction,
+            table,
+            is_scripted: false,
+        }
+    }
+
+    /// Declares a section that the script fills, if there is anything to draw.
+    fn scripted(id: &'static str, title: &str, has_content: bool) -> Section {
+        Section {
+            is_scripted: has_content,
+            ..Section::of(id, title, "", Table::default())
+        }
+    }
 }
 
 pub(super) fn write(report: &Report<'_>, output: &mut dyn io::Write) -> io::Result<()> {
-    let facts = facts(report);
-    let data = Data::of(report, &facts.destinations);
+    let overview = overview(report);
+    let data = Dataset::of(report, &overview.destinations);
     let ledger = report.model.ledger();
     let plain = |text: &str| escape::text(text.as_bytes());
     let mut remarks: Vec<String> = ledger
         .unreadable_things()
-        .map(|(what, count)| format!("broke the rules of its protocol: {count} × {}", plain(what)))
+        .map(|(what, count)| format!("malformed messages: {count} × {}", plain(what)))
         .collect();
     remarks.extend(caveats(report.model));
-    let circumstances = facts.circumstances.iter();
-    remarks.extend(
-        circumstances
-            .filter(|(label, _)| ["changes", "filtered"].contains(label))
-            .map(|(label, value)| format!("{label}: {value}")),
-    );
-    let mut hooks_used = Grid::new(
-        "What told of what",
-        &[
-            Head::new("Fact").subject(),
-            Head::long("Hook"),
-            Head::new("Why this one"),
-        ],
-    );
-    for row in hooks(report) {
-        hooks_used.row(row);
-    }
+    let circumstances = overview.circumstances.iter();
+    let limits = circumstances.filter(|circumstance| circumstance.is_limit);
+    remarks.extend(limits.map(|limit| format!("{}: {}", limit.label, limit.value)));
+    // A table of an HTML page wraps by itself.
+    let page = Page::unlimited(report.clock);
+    let tables = Tables {
+        report,
+        overview: &overview,
+        data: &data,
+        context: Context {
+            page: &page,
+            model: report.model,
+        },
+    };
     let file = File {
         policy: policy(STYLE, SCRIPT),
         style: STYLE,
@@ -106,245 +118,153 @@ pub(super) fn write(report: &Report<'_>, output: &mut dyn io::Write) -> io::Resu
         name: &report.name,
         missing: missing(ledger).iter().map(|entry| plain(entry)).collect(),
         remarks,
-        hooks: hooks_used,
-        attention: changes::grid("What to look at first", &report.attention, &data),
-        sections: sections(report, &facts, &data),
+        hooks: tables.hooks(),
+        attention: tables.attention(),
+        sections: tables.sections(),
         version: env!("CARGO_PKG_VERSION"),
-        facts: &facts,
-        data: Embedded(data),
+        overview: &overview,
+        data: Inline(data),
     };
     file.write_into(output)
 }
 
-fn sections(report: &Report<'_>, facts: &Facts<'_>, data: &Data) -> Vec<Section> {
-    let section = |id, title: &str, introduction, grid| Section {
-        id,
-        title: title.to_owned(),
-        introduction,
-        grid,
-    };
-    let scripted = Grid::default;
-    let all = [
-        section(
-            "trees",
-            "Trees",
-            "Every process belongs to one tree; what a tree is of, and why, is said once for each place where it begins.",
-            trees(facts),
-        ),
-        section("timeline", "Timeline", "", scripted()),
-        section(
-            "destinations",
-            "Destinations",
-            "What a firewall has to allow, or did: one row a host and port, in the order of first contact.",
-            destinations(report, facts, data),
-        ),
-        section("connections", "Connections", "", scripted()),
-        section(
-            "listeners",
-            "Listeners",
-            "Who waits for others: TCP sockets that listen, UDP sockets that are bound.",
-            listeners(report, data),
-        ),
-        section(
-            "running",
-            &format!("Still running{}", doubt(report.model)),
-            "What was started during the recording and ran at its end.",
-            running(report, facts, data),
-        ),
-        section(
-            "units",
-            "Units",
-            "What systemd started and stopped. Who asked for it is concluded, and marked so.",
-            units(report, data),
-        ),
-        section(
-            "lookups",
-            "Lookups that failed",
-            "Names that do not exist, or that no server could resolve.",
-            lookups(report, data),
-        ),
-        section(
-            "changes",
-            "Changes",
-            "What the recording left behind on the machine.",
-            changes::grid("Changes", &report.changes, data),
-        ),
-    ];
-    let has_content = |section: &Section| {
-        !section.grid.rows.is_empty()
-            || match section.id {
-                "timeline" => report.processes().next().is_some(),
-                "connections" => !report.shown.connections.is_empty(),
-                _ => false,
-            }
-    };
-    all.into_iter().filter(has_content).collect()
+/// Facts for the tables of the page.
+#[derive(Clone, Copy)]
+struct Tables<'a> {
+    report: &'a Report<'a>,
+    overview: &'a Overview<'a>,
+    data: &'a Dataset,
+    context: Context<'a>,
 }
 
-fn trees(facts: &Facts<'_>) -> Grid {
-    let headings = [
-        Head::new("Tree").subject(),
-        Head::number("Processes"),
-        Head::number("Running"),
-        Head::number("Connections"),
-        Head::number("Destinations"),
-        Head::long("Why"),
-    ];
-    let mut grid = Grid::new("Trees of processes", &headings);
-    for tree in &facts.trees {
-        let mut reasons = tree.reasons.join("\n");
-        if tree.more_reasons > 0 {
-            reasons.push_str(&format!("\nand {} more reasons", tree.more_reasons));
-        }
-        grid.row([
-            escape::text(tree.sums.name.as_bytes()),
-            tree.sums.processes.to_string(),
-            tree.sums.running.to_string(),
-            tree.sums.connections.to_string(),
-            tree.sums.destinations.len().to_string(),
-            reasons,
-        ]);
-    }
-    grid
-}
-
-fn destinations(report: &Report<'_>, facts: &Facts<'_>, data: &Data) -> Grid {
-    let headings = [
-        Head::long("Host").subject(),
-        Head::number("Port"),
-        Head::new("Protocol"),
-        Head::new("Addresses"),
-        Head::new("Tag"),
-        Head::new("Trees"),
-        Head::long("Processes of"),
-        Head::number("Count"),
-        Head::new("Outcomes"),
-        Head::number("Sent"),
-        Head::number("Received"),
-    ];
-    let model = report.model;
-    let mut grid = Grid::new("Destinations, as a firewall has to allow them", &headings);
-    for (place, group) in facts.destinations.iter().enumerate() {
-        let Some(destination) = group.destinations.first() else {
-            continue;
-        };
-        let tag = group.remotes.first();
-        let tag = tag.and_then(|remote| crate::view::connections::name_of(model, *remote));
-        let cells = vec![
-            match &destination.place {
-                Place::Named(name) => escape::text(name.as_bytes()),
-                Place::Address(address) => address.to_string(),
-                Place::Unknown => "?".to_owned(),
-            },
-            destination.port.to_string(),
-            destination.protocol.name().to_owned(),
-            addresses(group, ADDRESSES),
-            tag.unwrap_or_else(|| "-".to_owned()),
-            escape::text(group.trees(model).join(", ").as_bytes()),
-            owner_names(group, model).join(", "),
-            group.count.to_string(),
-            outcomes(group),
-            bytes(group.sent),
-            bytes(group.received),
+impl Tables<'_> {
+    fn sections(self) -> Vec<Section> {
+        let report = self.report;
+        let all = [
+            Section::of(
+                "trees",
+                "Trees",
+                "Every process belongs to one tree. The reason is given where a tree begins.",
+                self.trees(),
+            ),
+            Section::scripted("timeline", "Timeline", report.processes().next().is_some()),
+            Section::of(
+                "destinations",
+                "Destinations",
+                "Hosts and ports that a firewall has to allow, in the order of first contact.",
+                self.destinations(),
+            ),
+            Section::scripted(
+                "connections",
+                "Connections",
+                !report.shown.connections.is_empty(),
+            ),
+            Section::of(
+                "listeners",
+                "Listeners",
+                "TCP sockets that listen, and UDP sockets that are bound.",
+                self.listeners(),
+            ),
+            Section::of(
+                "running",
+                &format!("Still running{}", doubt(report.model)),
+                "Processes that started during the recording and ran at its end.",
+                self.running(),
+            ),
+            Section::of(
+                "units",
+                "Units",
+                "Units that systemd started and stopped. Requests are inferred, and marked so.",
+                self.units(),
+            ),
+            Section::of(
+                "lookups",
+                "Lookups that failed",
+                "Names that do not exist, or that no server could resolve.",
+                self.lookups(),
+            ),
+            Section::of(
+                "changes",
+                "Changes",
+                "Changes that the recording left behind on the machine.",
+                self.changes(),
+            ),
         ];
-        grid.add(cells, data.rows(group.owners.iter().copied()), Some(place));
+        let has_content = |section: &Section| section.is_scripted || !section.table.rows.is_empty();
+        all.into_iter().filter(has_content).collect()
     }
-    grid
-}
 
-/// As wide as can be, since a table of a page wraps by itself.
-fn page(report: &Report<'_>) -> Page {
-    Page {
-        width: None,
-        styled: false,
-        time: TimeStyle::Relative,
-        clock: report.clock,
+    fn trees(self) -> Table {
+        let trees = self.overview.trees.iter();
+        let rows = trees.map(|tree| Placed::new(tree, Default::default()));
+        Table::new(self.context, "Trees of processes", &columns::trees(), rows)
     }
-}
 
-fn trimmed(cells: &[String]) -> Vec<String> {
-    cells.iter().map(|cell| cell.trim().to_owned()).collect()
-}
-
-fn listeners(report: &Report<'_>, data: &Data) -> Grid {
-    let rows = report.shown.listeners.iter().copied();
-    declared("Listeners", report, &LISTENER, rows, |listener| {
-        data.rows([listener.owner])
-    })
-}
-
-fn lookups(report: &Report<'_>, data: &Data) -> Grid {
-    let failed = report.shown.lookups.iter().copied();
-    let failed = failed.filter(|lookup| lookup.has_failed());
-    declared("Lookups that failed", report, &LOOKUP, failed, |lookup| {
-        data.rows(lookup.asker)
-    })
-}
-
-/// A table whose columns are those of the declared fields.
-fn declared<'r, R: 'r>(
-    caption: &str,
-    report: &Report<'_>,
-    fields: &[Field<R>],
-    rows: impl Iterator<Item = &'r R>,
-    owners: impl Fn(&R) -> BTreeSet<usize>,
-) -> Grid {
-    let fields = refs(fields);
-    let columns = columns(&fields);
-    let heads: Vec<Head> = columns.iter().map(|column| Head::of(column)).collect();
-    let page = page(report);
-    let context = Context {
-        page: &page,
-        model: report.model,
-    };
-    let mut grid = Grid::new(caption, &heads);
-    for row in rows {
-        grid.add(trimmed(&cells(context, &columns, row)), owners(row), None);
+    fn destinations(self) -> Table {
+        let groups = self.overview.destinations.iter().enumerate();
+        let rows = groups.map(|(place, group)| {
+            Placed::new(group, self.data.rows(group.owners.iter().copied())).group(place)
+        });
+        let fields = groups::fields(By::Destination);
+        Table::new(
+            self.context,
+            "Destinations, as a firewall has to allow them",
+            fields,
+            rows,
+        )
     }
-    grid
-}
 
-fn running(report: &Report<'_>, facts: &Facts<'_>, data: &Data) -> Grid {
-    let headings = [
-        Head::new("Process").subject(),
-        Head::new("Tree"),
-        Head::new("User"),
-        Head::long("Command line"),
-    ];
-    let mut grid = Grid::new("Processes that still run", &headings);
-    for index in &facts.running {
-        let process = report.model.process(*index);
-        let cells = vec![
-            format!("{} [{}]", name(process), process.id.pid),
-            escape::text(process.tree.as_bytes()),
-            user_of(report.model, process),
-            shorten(program(process), COMMAND_LINE.1),
-        ];
-        grid.add(cells, data.rows([*index]), None);
+    fn listeners(self) -> Table {
+        let listeners = self.report.shown.listeners.iter().copied();
+        let rows =
+            listeners.map(|listener| Placed::new(listener, self.data.rows([listener.owner])));
+        Table::new(self.context, "Listeners", &LISTENER, rows)
     }
-    grid
-}
 
-fn units(report: &Report<'_>, data: &Data) -> Grid {
-    let mut grid = Grid::new(
-        "Units that were started or ended",
-        &[
-            Head::number("Time"),
-            Head::long("Unit").subject(),
-            Head::long("What"),
-            Head::long("Why"),
-        ],
-    );
-    for transition in &report.shown.unit_transitions {
-        let cells = [
-            page(report).time(transition.boot_ns),
-            escape::text(&transition.unit),
-            transition.action.name().to_owned(),
-            behind(report.model, transition),
-        ];
-        let request = transition.request.as_ref().map(|request| request.by);
-        let owners: BTreeSet<usize> = data.rows(request);
-        grid.add(trimmed(&cells), owners, None);
+    fn running(self) -> Table {
+        let running = self.overview.running.iter();
+        let rows = running.map(|index| {
+            let process = self.report.model.process(*index);
+            Placed::new(process, self.data.rows([*index]))
+        });
+        Table::new(self.context, "Processes that still run", &RUNNING, rows)
     }
-    grid
+
+    fn units(self) -> Table {
+        let transitions = self.report.shown.unit_transitions.iter().copied();
+        let rows = transitions.map(|transition| {
+            let request = transition.request.as_ref().map(|request| request.by);
+            Placed::new(transition, self.data.rows(request))
+        });
+        Table::new(
+            self.context,
+            "Units that were started or ended",
+            &UNIT,
+            rows,
+        )
+    }
+
+    fn lookups(self) -> Table {
+        let failed = self.report.shown.failed_lookups();
+        let rows = failed.map(|lookup| Placed::new(lookup, self.data.rows(lookup.asker)));
+        Table::new(self.context, "Lookups that failed", &LOOKUP, rows)
+    }
+
+    fn changes(self) -> Table {
+        let entries = self.report.changes.iter();
+        let rows = entries.map(|entry| Placed::new(entry, self.data.rows(entry.author)));
+        Table::new(self.context, "Changes", &ENTRY, rows)
+    }
+
+    fn attention(self) -> Table {
+        let entries = self.report.attention.iter();
+        let rows = entries.map(|entry| Placed::new(entry, self.data.rows(entry.author)));
+        Table::new(self.context, "What to look at first", &ENTRY, rows)
+    }
+
+    fn hooks(self) -> Table {
+        let plan = self.report.header.plan.iter();
+        let rows = plan.map(|entry| Placed::new(entry, Default::default()));
+        Table::new(self.context, "Hooks that were used", &HOOK, rows)
+    }
 }

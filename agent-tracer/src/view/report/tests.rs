@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::{Entry, Report, embed::Embedded};
+use super::{Entry, Report, inline::Inline};
 use crate::{
     event::{
         Cgroup, CommandStarted, Connect, Dns, Event, EventKind, Exec, Exit, Fork, Listen, Lost,
@@ -71,7 +71,7 @@ impl Texts<'_> {
             },
             attention: Vec::new(),
             changes,
-            of_others: 2,
+            of_system: 2,
             without_author: 1,
         })
     }
@@ -200,7 +200,7 @@ proptest! {
 
     #[test]
     fn what_is_embedded_comes_back(text in markup()) {
-        let embedded = Embedded(&text).to_string();
+        let embedded = Inline(&text).to_string();
         let is_plain = !embedded.contains(['<', '>', '&', '\u{2028}', '\u{2029}']);
         prop_assert!(is_plain);
         prop_assert_eq!(serde_json::from_str::<String>(&embedded).expect("JSON"), text);
@@ -208,7 +208,12 @@ proptest! {
 
     #[test]
     fn text_fits_the_page(texts in prop::collection::vec(markup(), 1..50), width in 20_usize..250) {
-        let page = Page { width: Some(width), styled: false, time: TimeStyle::Relative, clock: Clock::default() };
+        let page = Page {
+            width: Some(width),
+            styled: false,
+            time: TimeStyle::Relative,
+            clock: Clock::default(),
+        };
         for line in Texts(&texts).report(Vec::new(), |report| report.text(&page)) {
             prop_assert!(!line.contains(is_hidden), "{:?}", line);
             // What is missing is never cut, however long its words are.

@@ -9,16 +9,14 @@ use crate::{
         listeners::LISTENER,
         lookups::LOOKUP,
         page::{Emphasis, Page, pad},
-        process::{name, program},
         summary::doubt,
-        table::table,
-        user_of,
     },
 };
 
 use super::{
     Report, changes,
-    facts::{Facts, behind, facts, hooks},
+    columns::{HOOK, RUNNING, UNIT},
+    overview::{Overview, overview},
 };
 
 /// Columns of the words that say what a line of the head is about.
@@ -28,7 +26,7 @@ const LABEL: usize = 15;
 const INDENT: &str = "  ";
 
 pub(super) fn lines(report: &Report<'_>, page: &Page) -> Vec<String> {
-    let facts = facts(report);
+    let overview = overview(report);
     let model = report.model;
     // What is in a section stands under its title.
     let inner = Page {
@@ -41,37 +39,39 @@ pub(super) fn lines(report: &Report<'_>, page: &Page) -> Vec<String> {
         page: &inner,
         model,
     };
-    let mut lines = head(page, &facts);
+    let mut lines = head(page, &overview);
     let mut add = |title: &str, rows: Vec<String>| {
         lines.extend(section(page, title, indented(rows)));
     };
     add("Completeness", completeness(&inner, model));
-    add("Trees", trees(&inner, &facts));
+    add("Trees", trees(&inner, &overview));
     add(
         &format!("Still running{}", doubt(model)),
-        running(&inner, report, &facts),
+        running(context, &overview),
     );
     add(
         "Destinations, as a firewall has to allow them",
         field::lines(
             context,
             &refs(groups::fields(By::Destination)),
-            facts.destinations.iter(),
+            overview.destinations.iter(),
         ),
     );
     let all = report.shown.listeners.iter().copied();
     add("Listeners", field::lines(context, &refs(&LISTENER), all));
-    let failed = report.shown.lookups.iter().copied();
-    let failed = failed.filter(|lookup| lookup.has_failed());
+    let failed = report.shown.failed_lookups();
     add(
         "Lookups that failed",
         field::lines(context, &refs(&LOOKUP), failed),
     );
-    add("Units that were started or ended", units(&inner, report));
+    let turns = report.shown.unit_transitions.iter().copied();
+    add(
+        "Units that were started or ended",
+        field::lines(context, &refs(&UNIT), turns),
+    );
     lines.extend(changes::lines(page, "Changes", &report.changes));
-    let told: Vec<_> = hooks(report).map(|[fact, hook, _]| [fact, hook]).collect();
-    let told = table(&inner, &["FACT", "HOOK"], &told, &[]);
-    lines.extend(section(page, "What told of what", indented(told)));
+    let hooks = field::lines(context, &refs(&HOOK), report.header.plan.iter());
+    lines.extend(section(page, "Hooks that were used", indented(hooks)));
     let attention = changes::lines(page, "Attention", &report.attention);
     let after_head = lines
         .iter()
@@ -95,17 +95,17 @@ pub(super) fn section(page: &Page, title: &str, rows: Vec<String>) -> Vec<String
     [String::new(), title].into_iter().chain(rows).collect()
 }
 
-fn head(page: &Page, facts: &Facts<'_>) -> Vec<String> {
-    let title = format!("{}: {}", facts.subject, facts.outcome);
+fn head(page: &Page, overview: &Overview<'_>) -> Vec<String> {
+    let title = format!("{}: {}", overview.subject, overview.outcome);
     let mut lines: Vec<String> = page
         .wrap(&title, 2)
         .into_iter()
         .map(|line| page.fit(page.emphasise(Emphasis::Heading, &line)))
         .collect();
-    let numbers = facts.numbers.iter();
+    let numbers = overview.numbers.iter();
     let numbers = numbers.map(|(label, value, remark)| (*label, format!("{value}, {remark}")));
-    let circumstances = facts.circumstances.iter();
-    let circumstances = circumstances.map(|(label, value)| (*label, value.clone()));
+    let circumstances = overview.circumstances.iter();
+    let circumstances = circumstances.map(|one| (one.label, one.value.clone()));
     for (label, value) in numbers.chain(circumstances) {
         let label = pad(label, LABEL);
         let wrapped = page.wrap(&format!("{INDENT}{label}{value}"), LABEL + INDENT.len());
@@ -114,9 +114,9 @@ fn head(page: &Page, facts: &Facts<'_>) -> Vec<String> {
     lines
 }
 
-fn trees(page: &Page, facts: &Facts<'_>) -> Vec<String> {
+fn trees(page: &Page, overview: &Overview<'_>) -> Vec<String> {
     let mut lines = Vec::new();
-    for tree in &facts.trees {
+    for tree in &overview.trees {
         let line = format!(
             "{}: {}, {} running, {}",
             escape::text(tree.sums.name.as_bytes()),
@@ -147,47 +147,16 @@ pub(super) fn counted(count: usize, one: &str, several: &str) -> String {
     }
 }
 
-/// Running processes told; the rest is a number.
-const RUNNING: usize = 200;
+/// Limit of the running processes shown.
+const RUNNING_LIMIT: usize = 200;
 
-fn running(page: &Page, report: &Report<'_>, facts: &Facts<'_>) -> Vec<String> {
-    let model = report.model;
-    let rows: Vec<_> = facts
-        .running
-        .iter()
-        .take(RUNNING)
-        .map(|index| {
-            let process = model.process(*index);
-            [
-                format!("{} [{}]", name(process), process.id.pid),
-                escape::text(process.tree.as_bytes()),
-                user_of(model, process),
-                program(process),
-            ]
-        })
-        .collect();
-    let headings = ["PROCESS", "TREE", "USER", "COMMAND LINE"];
-    // The command line is last: what of it has no room is cut.
-    let mut lines = table(page, &headings, &rows, &[]);
-    if facts.running.len() > RUNNING {
-        lines.push(format!("and {} more", facts.running.len() - RUNNING));
+fn running(context: Context<'_>, overview: &Overview<'_>) -> Vec<String> {
+    let running = overview.running.iter().take(RUNNING_LIMIT);
+    let rows = running.map(|index| context.model.process(*index));
+    let mut lines = field::lines(context, &refs(&RUNNING), rows);
+    if overview.running.len() > RUNNING_LIMIT {
+        let more = overview.running.len() - RUNNING_LIMIT;
+        lines.push(format!("and {more} more"));
     }
     lines
-}
-
-fn units(page: &Page, report: &Report<'_>) -> Vec<String> {
-    let rows: Vec<_> = report
-        .shown
-        .unit_transitions
-        .iter()
-        .map(|transition| {
-            [
-                page.time(transition.boot_ns),
-                escape::text(&transition.unit),
-                transition.action.name().to_owned(),
-                behind(report.model, transition),
-            ]
-        })
-        .collect();
-    table(page, &["TIME", "UNIT", "WHAT", "WHY"], &rows, &[])
 }

@@ -1,6 +1,6 @@
-//! Finds services that ran, or would have been started, and that a recorded tree turned off: a
-//! firewall, a log or an audit that is gone deserves a look, and no list of names would know them.
-//! Two states are compared, so a restart is nothing; what systemd ends by itself has no author.
+//! Finds services that a recorded tree turned off, such as a firewall or an audit. States before
+//! and after are compared, so a restart does not count. Services that systemd ends by itself have
+//! no author.
 
 use super::{Action, Reason, Unit, is_masked};
 use crate::{
@@ -8,20 +8,20 @@ use crate::{
     model::{Model, ProcessIndex},
 };
 
-/// Kinds of units that are a service, or have one started.
+/// Types of units that are a service or start one.
 const TYPES: [&[u8]; 3] = [b".service", b".socket", b".timer"];
 
-/// How a service came to be off.
+/// The facts of a service that was turned off.
 pub(super) struct Off {
     pub(super) was_stopped: bool,
     was_disabled: bool,
     pub(super) author: ProcessIndex,
-    /// Whether the author was concluded, not seen.
+    /// True if the author was inferred.
     pub(super) is_inferred: bool,
 }
 
 impl Off {
-    /// Why it deserves attention.
+    /// Returns the reason for attention.
     pub(super) fn reason(&self) -> Reason {
         match (self.was_stopped, self.was_disabled) {
             (true, true) => Reason::ServiceOff,
@@ -31,7 +31,7 @@ impl Off {
     }
 }
 
-/// Whether a unit is one of them.
+/// Checks whether a unit is such a service.
 pub(super) fn of(model: &Model, name: &[u8], unit: &Unit<'_>) -> Option<Off> {
     if !TYPES.iter().any(|end| name.ends_with(end)) {
         return None;
@@ -53,9 +53,9 @@ pub(super) fn of(model: &Model, name: &[u8], unit: &Unit<'_>) -> Option<Off> {
         (unlinked.filter(|_| was_disabled), false),
         (request, true),
     ];
-    // To find out who asked takes a look at every process.
+    // The requester is found among all processes, which takes time.
     let asked = std::iter::once_with(|| (model.asked_to_turn_off(name), true));
-    // The manager does to files what it is asked to.
+    // A service manager is not the author: it acts on requests.
     let (author, is_inferred) = seen
         .into_iter()
         .chain(asked)
@@ -69,7 +69,7 @@ pub(super) fn of(model: &Model, name: &[u8], unit: &Unit<'_>) -> Option<Off> {
     })
 }
 
-/// Whether a unit ran, also as one that does its work and stays, and does not; what is about to start again is not off.
+/// Returns true if a unit was active and is not, unless it is about to restart.
 fn is_stopped(active: &Difference) -> bool {
     let state = |value: &Option<Vec<u8>>, word: &[u8]| {
         let mut words = value
@@ -77,11 +77,11 @@ fn is_stopped(active: &Difference) -> bool {
             .flat_map(|value| value.split(|byte| *byte == b' '));
         words.next() == Some(word)
     };
-    // What is inactive is on no list.
+    // An inactive unit is not in the list.
     state(&active.before, b"active") && (active.after.is_none() || state(&active.after, b"failed"))
 }
 
-/// Whether a unit would have been started by itself or by others, and will not be.
+/// Returns true if a unit was to be started, by itself or by others, and no longer is.
 fn is_disabled(file: &Difference) -> bool {
     let Some(before) = &file.before else {
         return false;

@@ -1,4 +1,4 @@
-//! What is told of files that were not compared.
+//! Tests the list of files that were not compared.
 
 use super::collect;
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[test]
-fn what_was_not_compared_was_touched() {
+fn files_that_were_not_compared_are_touched() {
     let mut model = Model::new(RuleSet::empty());
     let apply = |model: &mut Model, kind| {
         model.apply(&Event {
@@ -41,13 +41,13 @@ fn what_was_not_compared_was_touched() {
         apply(&mut model, EventKind::File(file));
     }
     let changes = collect(&model, false);
-    let told: Vec<_> = changes
+    let listed: Vec<_> = changes
         .iter()
         .map(|change| (change.what.as_slice(), change.attention.clone()))
         .collect();
     let sudoers = Some(Reason::Rule("who may become root".into()));
     assert_eq!(
-        told,
+        listed,
         [
             (&b"/etc/a"[..], None),
             (b"/etc/sudoers.d/x", sudoers),

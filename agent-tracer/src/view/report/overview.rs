@@ -1,42 +1,49 @@
-//! What a report says in any form: the numbers of its head, its trees with their reasons, what systemd did.
+//! The overview of a report in any form: numbers, circumstances, and trees with their reasons.
 
 use std::collections::BTreeSet;
 
 use crate::{
     event::UnitAction,
-    findings::{self, By, Group, Totals, groups, still_running, totals},
-    model::{Model, ProcessIndex, SYSTEM, UnitTransition},
+    findings::{self, By, ConnectionGroup, Totals, groups, totals},
+    model::{Model, ProcessIndex, UnitTransition},
     trace::Mode,
     view::{
         because, escape,
         page::duration,
         process::{cause, requested},
-        summary::{looked_at, outcome, why_not_compared},
+        summary::{hidden_of_system, hidden_without_author, looked_at, outcome, why_not_compared},
     },
 };
 
 use super::Report;
 
-/// Reasons told of one tree; the rest is a number.
+/// Limit of the reasons shown of one tree.
 const REASONS: usize = 6;
 
-/// What is told about a recording.
-pub(super) struct Facts<'a> {
-    /// What was recorded.
+/// The overview of a recording.
+pub(super) struct Overview<'a> {
+    /// The command, or another target of the recording.
     pub(super) subject: String,
-    /// How that ended.
+    /// The end of the command.
     pub(super) outcome: String,
-    /// The numbers of the head: what of, how many, and what is to be known of them.
+    /// The numbers of the head: label, number, remark.
     pub(super) numbers: Vec<(&'static str, String, String)>,
-    /// Where, when and how it was recorded.
-    pub(super) circumstances: Vec<(&'static str, String)>,
+    pub(super) circumstances: Vec<Circumstance>,
     pub(super) trees: Vec<Tree<'a>>,
-    /// Those that were started and still run.
+    /// Processes that were started and still run.
     pub(super) running: Vec<ProcessIndex>,
-    pub(super) destinations: Vec<Group>,
+    pub(super) destinations: Vec<ConnectionGroup>,
 }
 
-/// A tree, and why it begins where it begins.
+/// A circumstance of the recording, or of the report.
+pub(super) struct Circumstance {
+    pub(super) label: &'static str,
+    pub(super) value: String,
+    /// True if it limits the conclusions that a reader may draw.
+    pub(super) is_limit: bool,
+}
+
+/// A tree with the reasons of its first processes.
 pub(super) struct Tree<'a> {
     pub(super) sums: findings::Tree<'a>,
     /// The reasons, each once.
@@ -45,15 +52,12 @@ pub(super) struct Tree<'a> {
     pub(super) more_reasons: usize,
 }
 
-pub(super) fn facts<'a>(report: &'a Report<'_>) -> Facts<'a> {
+pub(super) fn overview<'a>(report: &'a Report<'_>) -> Overview<'a> {
     let destinations = groups(By::Destination, report.shown.connections.iter().copied());
     let totals = totals(report.model, &report.shown, &destinations);
     let recorded = duration(totals.duration_ns);
-    let running: Vec<ProcessIndex> = still_running(report.model)
-        .map(|(index, _)| index)
-        .filter(|index| report.shows(*index))
-        .collect();
-    Facts {
+    let running = report.shown.still_running(report.model);
+    Overview {
         subject: subject(report),
         outcome: outcome(report.model).unwrap_or_else(|| format!("recorded for {recorded}")),
         numbers: numbers(&totals, report.events, running.len(), recorded),
@@ -122,48 +126,55 @@ fn numbers(
     ]
 }
 
-fn circumstances(report: &Report<'_>) -> Vec<(&'static str, String)> {
+fn circumstances(report: &Report<'_>) -> Vec<Circumstance> {
     let header = report.header;
     let plain = |text: &str| escape::text(text.as_bytes());
-    let mut all = vec![
+    let machine = format!(
+        "{}, Linux {}, {}",
+        plain(&header.hostname),
+        plain(&header.kernel_release),
+        plain(&header.arch)
+    );
+    let ended = match report.model.end() {
+        Some(end) => end.describe().to_owned(),
+        None => "the trace has no end: the recorder was killed, or still runs".to_owned(),
+    };
+    let facts = [
         ("recorded", report.clock.rfc3339(report.clock.start_ns)),
-        (
-            "machine",
-            format!(
-                "{}, Linux {}, {}",
-                plain(&header.hostname),
-                plain(&header.kernel_release),
-                plain(&header.arch)
-            ),
-        ),
+        ("machine", machine),
         (
             "recorder",
             format!("tracer {}", plain(&header.tool_version)),
         ),
-        (
-            "ended",
-            match report.model.end() {
-                Some(end) => end.describe().to_owned(),
-                None => "the trace has no end: its recorder was stopped before its time".to_owned(),
-            },
-        ),
+        ("ended", ended),
     ];
+    let facts = facts.into_iter().map(|(label, value)| Circumstance {
+        label,
+        value,
+        is_limit: false,
+    });
+    let limits = limits(report).into_iter();
+    let limits = limits.map(|(label, value)| Circumstance {
+        label,
+        value,
+        is_limit: true,
+    });
+    facts.chain(limits).collect()
+}
+
+/// Lists the limits of a report: changes that are unknown or not shown, and filters.
+fn limits(report: &Report<'_>) -> Vec<(&'static str, String)> {
     let unknown = why_not_compared(report.model).map(|why| format!("not known: {why}"));
-    let others = (report.of_others > 0).then(|| {
-        let count = report.of_others;
-        format!("{count} that the system itself made are not shown (--tree {SYSTEM} shows them)")
-    });
-    let unseen = (report.without_author > 0).then(|| {
-        let count = report.without_author;
-        format!("{count} with an unknown author are not shown (they are without filters)")
-    });
+    let of_system = (report.of_system > 0).then(|| hidden_of_system(report.of_system, ""));
+    let unseen =
+        (report.without_author > 0).then(|| hidden_without_author(report.without_author, ""));
     let changes = unknown.into_iter().chain(looked_at(report.model));
-    let hidden = others.into_iter().chain(unseen);
-    all.extend(changes.chain(hidden).map(|value| ("changes", value)));
+    let changes = changes.chain(of_system).chain(unseen);
+    let mut limits: Vec<_> = changes.map(|value| ("changes", value)).collect();
     if !report.shown.is_everything {
         let total = report.model.processes().count();
         let shown = report.processes().count();
-        all.push((
+        limits.push((
             "filtered",
             format!(
                 "{shown} of {total} processes and {} of {} connections are shown",
@@ -172,19 +183,7 @@ fn circumstances(report: &Report<'_>) -> Vec<(&'static str, String)> {
             ),
         ));
     }
-    all
-}
-
-/// Every fact that a recorder knows of, with the hook that told it and why that one.
-pub(super) fn hooks(report: &Report<'_>) -> impl Iterator<Item = [String; 3]> {
-    let plain = |text: &str| escape::text(text.as_bytes());
-    report.header.plan.iter().map(move |entry| {
-        let hook = match entry.hook.as_str() {
-            "" => "not recorded".to_owned(),
-            hook => plain(hook),
-        };
-        [plain(&entry.fact), hook, plain(&entry.reason)]
-    })
+    limits
 }
 
 fn trees<'a>(report: &'a Report<'_>) -> Vec<Tree<'a>> {
@@ -212,7 +211,7 @@ fn trees<'a>(report: &'a Report<'_>) -> Vec<Tree<'a>> {
         .collect()
 }
 
-/// What is behind the start or the end of a unit.
+/// Says what caused the start or the end of a unit.
 pub(super) fn behind(model: &Model, transition: &UnitTransition) -> String {
     if let Some(activation) = model.activation_of(transition) {
         return cause(&activation.cause);
@@ -221,7 +220,7 @@ pub(super) fn behind(model: &Model, transition: &UnitTransition) -> String {
         (Some(request), UnitAction::Started | UnitAction::Restarted) => {
             format!("started by {}", requested(request))
         }
-        (Some(request), _) => format!("asked for by {}", requested(request)),
+        (Some(request), _) => format!("requested by {}", requested(request)),
         (None, _) => "-".to_owned(),
     }
 }

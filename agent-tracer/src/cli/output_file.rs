@@ -1,4 +1,4 @@
-//! A file that is there whole or not at all, for what can be made again: a disk that is full leaves nothing half.
+//! Writes a file that appears whole or not at all, even on a full disk.
 
 use std::{fs::File, io, path::Path};
 
@@ -6,26 +6,25 @@ use agent_tracer::trace::{CreateError, NewFile};
 
 use super::output::sudo_caller;
 
-/// What is being written.
-pub(super) struct Draft(NewFile);
+/// A file that is being written.
+pub(super) struct OutputFile(NewFile);
 
-impl Draft {
-    /// Creates the file, private like a trace. The caller of sudo gets it, where it can be given
-    /// away.
-    pub(super) fn create(path: &Path, overwrite: bool) -> Result<Draft, CreateError> {
+impl OutputFile {
+    /// Creates the file, private like a trace. It belongs to the caller of sudo, where possible.
+    pub(super) fn create(path: &Path, overwrite: bool) -> Result<OutputFile, CreateError> {
         let new = match NewFile::create(path, overwrite, sudo_caller()) {
             Err(CreateError::Owner { .. }) => NewFile::create(path, overwrite, None),
             done => done,
         };
-        new.map(Draft)
+        new.map(OutputFile)
     }
 
-    /// The open file.
+    /// Returns the open file.
     pub(super) fn file(&self) -> &File {
         self.0.file()
     }
 
-    /// Gives it its name, now that it is whole.
+    /// Gives the whole file its name.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.0.publish().map_err(io::Error::other)?;
         self.0.keep();
@@ -37,16 +36,16 @@ impl Draft {
 mod tests {
     use std::{fs, io::Write};
 
-    use super::Draft;
+    use super::OutputFile;
 
     #[test]
     fn whole_or_not_at_all() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("report.html");
         let begin = |overwrite| {
-            let draft = Draft::create(&path, overwrite).expect("a draft");
-            draft.file().write_all(b"new").expect("it is written");
-            draft
+            let file = OutputFile::create(&path, overwrite).expect("a file");
+            file.file().write_all(b"new").expect("it is written");
+            file
         };
         let names = || fs::read_dir(directory.path()).expect("names").count();
         drop(begin(false));

@@ -1,5 +1,5 @@
-//! What stands between the data of a trace and the HTML around it: JSON that no `</script>` can be in, and the hashes by
-//! which a browser knows the one script and the one style sheet that it may use.
+//! Places data, style sheet and script in an HTML page: JSON in which no `</script>` can occur, and
+//! the content security policy.
 
 use std::{
     fmt,
@@ -10,18 +10,18 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-/// A value as JSON for a `<script type="application/json">`: of what HTML could take for its own, or a script for the end
-/// of a line, nothing is in it but as an escape.
-pub(super) struct Embedded<T>(pub(super) T);
+/// A value as JSON for a `<script type="application/json">`. Characters with a meaning in HTML, and
+/// ends of lines of scripts, are escaped.
+pub(super) struct Inline<T>(pub(super) T);
 
-impl<T: Serialize> fmt::Display for Embedded<T> {
+impl<T: Serialize> fmt::Display for Inline<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut serializer = serde_json::Serializer::with_formatter(Adapter(formatter), NoMarkup);
         self.0.serialize(&mut serializer).map_err(|_| fmt::Error)
     }
 }
 
-/// JSON has these characters nowhere but in strings.
+/// Escapes characters that JSON has in strings only.
 struct NoMarkup;
 
 impl serde_json::ser::Formatter for NoMarkup {
@@ -44,7 +44,7 @@ impl serde_json::ser::Formatter for NoMarkup {
     }
 }
 
-/// Bytes into something that takes text. The serializer writes whole strings, so no character comes in two parts.
+/// Writes bytes to a formatter. The serializer writes whole strings, so it splits no character.
 struct Adapter<'a, 'b>(&'a mut fmt::Formatter<'b>);
 
 impl Write for Adapter<'_, '_> {
@@ -59,11 +59,12 @@ impl Write for Adapter<'_, '_> {
     }
 }
 
-/// The policy of a page that may do nothing but show itself: one style sheet, one script, both by their content.
+/// Returns the policy of a page that may use one style sheet and one script, each by its hash.
 pub(super) fn policy(style: &str, script: &str) -> String {
     let hash = |text: &str| BASE64_STANDARD.encode(Sha256::digest(text));
     format!(
-        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
+        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; \
+         form-action 'none'",
         hash(style),
         hash(script)
     )

@@ -1,0 +1,64 @@
+//! Declares the fields of services as changes.
+
+use super::{count, unit};
+use crate::{
+    event::Difference,
+    findings::Change,
+    view::{Context, Field, process::requester, value::Value},
+};
+
+pub(super) fn fields<'c>() -> Vec<Field<Change<'c>>> {
+    vec![
+        Field::<Change<'c>>::new(
+            "active_before",
+            "service: state of the unit before",
+            |_, change| active(change, |active| &active.before),
+        ),
+        Field::<Change<'c>>::new(
+            "active_after",
+            "service: state of the unit after",
+            |_, change| active(change, |active| &active.after),
+        ),
+        Field::<Change<'c>>::new("enabled", "service: true if links start it", |_, change| {
+            let enabled = unit(change).and_then(|unit| unit.enabled);
+            enabled.map_or(Value::Nothing, |(enabled, _)| Value::Flag(enabled))
+        }),
+        Field::<Change<'c>>::new(
+            "enabled_by",
+            "service: process that made the link",
+            |context, change| linked(context, change, true),
+        ),
+        Field::<Change<'c>>::new(
+            "disabled_by",
+            "service: process that removed the link",
+            |context, change| linked(context, change, false),
+        ),
+        Field::<Change<'c>>::new(
+            "requested_by",
+            "service: request behind it, inferred",
+            |context, change| requester(context, unit(change).and_then(|unit| unit.request)),
+        ),
+        Field::<Change<'c>>::new(
+            "process_count",
+            "service: number of running processes",
+            |_, change| Value::number(unit(change).map(|unit| count(unit.running))),
+        ),
+    ]
+}
+
+fn active<'a>(
+    change: &'a Change<'_>,
+    side: impl Fn(&'a Difference) -> &'a Option<Vec<u8>>,
+) -> Value<'a> {
+    let active = unit(change).and_then(|unit| unit.active);
+    let text = active.and_then(|active| side(active).as_deref());
+    text.map_or(Value::Nothing, |text| {
+        Value::Text(String::from_utf8_lossy(text))
+    })
+}
+
+fn linked<'a>(context: Context<'a>, change: &'a Change<'_>, enabled: bool) -> Value<'a> {
+    let link = unit(change).and_then(|unit| unit.enabled);
+    let link = link.filter(|(is_enabled, _)| *is_enabled == enabled);
+    Value::process(context, link.and_then(|(_, by)| by))
+}

@@ -1,0 +1,183 @@
+//! Declares the fields of events of connections and listeners.
+
+use crate::{
+    event::{
+        Close, Connect, ConnectFailed, Counted, Established, Listen, Protocol, Shutdown, Sockets,
+    },
+    view::{
+        Context,
+        connections::CONNECTION_END,
+        errno_name,
+        field::{Field, Object, Unit},
+        json::Nested,
+        listeners::LISTENER_END,
+        value::Value,
+    },
+};
+
+const CONNECTION: &str = "connection";
+const ENDS: &str = "the connection, or the listener as such";
+const SENT: &str = "payload sent so far";
+const RECEIVED: &str = "payload received so far";
+
+pub(super) static CONNECT: [Field<Connect>; 1] = [Field::<Connect>::new(
+    CONNECTION,
+    "the connection",
+    |context, connect| connection(context, connect.connection),
+)];
+
+pub(super) static ESTABLISHED: [Field<Established>; 1] = [Field::<Established>::new(
+    CONNECTION,
+    "the connection",
+    |context, established| connection(context, established.connection),
+)];
+
+pub(super) static CONNECT_FAILED: [Field<ConnectFailed>; 3] = [
+    Field::<ConnectFailed>::new(CONNECTION, "the connection", |context, failed| {
+        connection(context, failed.connection)
+    }),
+    Field::<ConnectFailed>::new("syn", "false: no SYN was sent", |_, failed| {
+        Value::flag_if(failed.never_sent, false)
+    }),
+    Field::<ConnectFailed>::new("error", "error of the kernel", |_, failed| {
+        error(failed.error)
+    }),
+];
+
+pub(super) static SHUTDOWN: [Field<Shutdown>; 3] = [
+    Field::<Shutdown>::new(CONNECTION, "the connection", |context, shutdown| {
+        connection(context, shutdown.connection)
+    }),
+    Field::<Shutdown>::new("bytes_sent", SENT, |_, shutdown| {
+        Value::Number(shutdown.bytes_sent)
+    })
+    .unit(Unit::Bytes),
+    Field::<Shutdown>::new("bytes_received", RECEIVED, |_, shutdown| {
+        Value::Number(shutdown.bytes_received)
+    })
+    .unit(Unit::Bytes),
+];
+
+pub(super) static CLOSE: [Field<Close>; 6] = [
+    Field::<Close>::new(CONNECTION, ENDS, |context, close| {
+        either(context, close.connection)
+    }),
+    Field::<Close>::new(
+        "datagrams_sent",
+        "datagrams sent, of UDP",
+        |context, close| {
+            let is_udp = is_udp(context, close.connection);
+            Value::number(is_udp.then_some(close.datagrams_sent))
+        },
+    ),
+    Field::<Close>::new(
+        "datagrams_received",
+        "datagrams received, of UDP",
+        |context, close| {
+            let is_udp = is_udp(context, close.connection);
+            Value::number(is_udp.then_some(close.datagrams_received))
+        },
+    ),
+    Field::<Close>::new("bytes_sent", "payload sent", |_, close| {
+        Value::Number(close.bytes_sent)
+    })
+    .unit(Unit::Bytes),
+    Field::<Close>::new("bytes_received", "payload received", |_, close| {
+        Value::Number(close.bytes_received)
+    })
+    .unit(Unit::Bytes),
+    Field::<Close>::new("error", "error of the kernel", |_, close| {
+        error(close.error)
+    }),
+];
+
+pub(super) static LISTEN: [Field<Listen>; 1] = [Field::<Listen>::new(
+    CONNECTION,
+    "the listener",
+    |context, listen| listener(context, listen.connection),
+)];
+
+pub(super) static COUNTED: [Field<Counted>; 5] = [
+    Field::<Counted>::new(CONNECTION, ENDS, |context, counted| {
+        either(context, counted.connection)
+    }),
+    Field::<Counted>::new("datagrams_sent", "datagrams sent so far", |_, counted| {
+        Value::Number(counted.datagrams_sent)
+    }),
+    Field::<Counted>::new(
+        "datagrams_received",
+        "datagrams received so far",
+        |_, counted| Value::Number(counted.datagrams_received),
+    ),
+    Field::<Counted>::new("bytes_sent", SENT, |_, counted| {
+        Value::Number(counted.bytes_sent)
+    })
+    .unit(Unit::Bytes),
+    Field::<Counted>::new("bytes_received", RECEIVED, |_, counted| {
+        Value::Number(counted.bytes_received)
+    })
+    .unit(Unit::Bytes),
+];
+
+pub(super) static SOCKETS: [Field<Sockets>; 2] = [
+    Field::<Sockets>::new(
+        "connections",
+        "pre-existing connections",
+        |context, sockets| {
+            let all = sockets.sockets.iter();
+            let all = all.filter_map(|socket| context.model.connection(socket.connection));
+            let all = all.map(|connection| Object::new(context, &CONNECTION_END, connection));
+            Value::Nested(Nested::Connections(all.collect()))
+        },
+    ),
+    Field::<Sockets>::new("listeners", "pre-existing listeners", |context, sockets| {
+        let all = sockets.sockets.iter();
+        let all = all.filter_map(|socket| context.model.listener(socket.connection));
+        let all = all.map(|listener| Object::new(context, &LISTENER_END, listener));
+        Value::Nested(Nested::Listeners(all.collect()))
+    }),
+];
+
+/// Returns a connection by its number.
+pub(super) fn connection(context: Context<'_>, id: u64) -> Value<'_> {
+    let connection = context.model.connection(id);
+    connection.map_or(Value::Nothing, |connection| {
+        Value::Nested(Nested::Connection(Object::new(
+            context,
+            &CONNECTION_END,
+            connection,
+        )))
+    })
+}
+
+fn listener(context: Context<'_>, id: u64) -> Value<'_> {
+    let listener = context.model.listener(id);
+    listener.map_or(Value::Nothing, |listener| {
+        Value::Nested(Nested::Listener(Object::new(
+            context,
+            &LISTENER_END,
+            listener,
+        )))
+    })
+}
+
+/// Returns the connection or the listener with a number.
+fn either(context: Context<'_>, id: u64) -> Value<'_> {
+    match connection(context, id) {
+        Value::Nothing => listener(context, id),
+        connection => connection,
+    }
+}
+
+fn is_udp(context: Context<'_>, id: u64) -> bool {
+    let listener = context.model.listener(id).map(|listener| listener.protocol);
+    let connection = context.model.connection(id).map(|one| one.protocol);
+    listener.or(connection) == Some(Protocol::Udp)
+}
+
+fn error<'a>(error: u32) -> Value<'a> {
+    match error {
+        0 => Value::Nothing,
+        error => Value::text(errno_name(error)),
+    }
+}

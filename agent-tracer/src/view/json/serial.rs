@@ -1,0 +1,51 @@
+//! Writes values as lines of JSON that are safe on a terminal.
+
+use std::io;
+
+use serde::Serialize;
+
+use crate::view::escape;
+
+/// Writes a value as a line.
+pub(in crate::view) fn to_line(value: &impl Serialize) -> String {
+    let mut line = Vec::with_capacity(512);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut line, Visible);
+    // Only a map with keys other than strings could fail.
+    let _ = value.serialize(&mut serializer);
+    String::from_utf8(line).unwrap_or_default()
+}
+
+/// Escapes all characters that are invisible, reorder text or control a terminal. JSON itself
+/// demands that only below U+0020.
+struct Visible;
+
+impl serde_json::ser::Formatter for Visible {
+    fn write_string_fragment<W>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()>
+    where
+        W: ?Sized + io::Write,
+    {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(escape::is_hidden) {
+            let (plain, from) = rest.split_at(at);
+            writer.write_all(plain.as_bytes())?;
+            let hidden = from.chars().next().map_or(0, char::len_utf8);
+            let (hidden, after) = from.split_at(hidden);
+            for unit in hidden.encode_utf16() {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = after;
+        }
+        writer.write_all(rest.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn hidden_characters_are_escaped() {
+        let text = "a\u{9b}31m\u{202e}\u{7f}\u{e0041}\u{200b}é\n";
+        let line = super::to_line(&text);
+        assert_eq!(line, r#""a\u009b31m\u202e\u007f\udb40\udc41\u200bé\n""#);
+        assert_eq!(serde_json::from_str::<String>(&line).expect("JSON"), text);
+    }
+}

@@ -1,0 +1,133 @@
+//! A table of an HTML page. Its texts are escaped by the template.
+
+use std::collections::BTreeSet;
+
+use crate::view::{
+    Context,
+    field::{Field, cells, html_columns},
+    table::Layout,
+};
+
+/// Limit of the rows on the page; the others are only counted.
+const ROWS: usize = 2000;
+
+/// A table.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Table {
+    pub(super) caption: String,
+    pub(super) headings: Vec<Heading>,
+    pub(super) rows: Vec<Row>,
+    /// Number of the rows beyond the limit.
+    pub(super) left_out: usize,
+}
+
+/// The heading of a column.
+#[derive(Clone, Debug)]
+pub(super) struct Heading {
+    pub(super) text: String,
+    /// The class of its cells.
+    pub(super) class: &'static str,
+    /// True if the column names the subject of a row.
+    is_subject: bool,
+}
+
+/// A row.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Row {
+    pub(super) cells: Vec<Cell>,
+    /// Its processes, by their place in the dataset; the search uses them.
+    pub(super) owners: String,
+    /// The group of connections that it sums up, by its place in the dataset.
+    pub(super) group: Option<usize>,
+}
+
+/// A cell.
+#[derive(Clone, Debug)]
+pub(super) struct Cell {
+    pub(super) text: String,
+    pub(super) class: &'static str,
+    /// True if it names the subject of the row.
+    pub(super) is_heading: bool,
+}
+
+/// A row with its places in the dataset.
+pub(super) struct Placed<'r, R> {
+    row: &'r R,
+    owners: BTreeSet<usize>,
+    group: Option<usize>,
+}
+
+impl<'r, R> Placed<'r, R> {
+    /// Places a row with its processes.
+    pub(super) fn new(row: &'r R, owners: BTreeSet<usize>) -> Placed<'r, R> {
+        Placed {
+            row,
+            owners,
+            group: None,
+        }
+    }
+
+    /// Names the group of connections that the row sums up.
+    pub(super) fn group(self, group: usize) -> Placed<'r, R> {
+        Placed {
+            group: Some(group),
+            ..self
+        }
+    }
+}
+
+impl Table {
+    /// Makes a table with the columns that the fields declare.
+    pub(super) fn new<'r, R: 'r>(
+        context: Context<'_>,
+        caption: &str,
+        fields: &[Field<R>],
+        rows: impl Iterator<Item = Placed<'r, R>>,
+    ) -> Table {
+        let columns = html_columns(fields);
+        let headings = columns.iter().map(|column| Heading {
+            text: capitalised(column.head.heading),
+            class: match column.head.layout {
+                Layout::Plain => "",
+                Layout::Number => "number",
+                Layout::Long => "long",
+            },
+            is_subject: column.head.is_subject,
+        });
+        let mut table = Table {
+            caption: caption.to_owned(),
+            headings: headings.collect(),
+            ..Table::default()
+        };
+        for placed in rows {
+            if table.rows.len() == ROWS {
+                table.left_out += 1;
+                continue;
+            }
+            let texts = cells(context, &columns, placed.row).into_iter();
+            let cells = texts.zip(&table.headings).map(|(text, heading)| Cell {
+                text: text.trim().to_owned(),
+                class: heading.class,
+                is_heading: heading.is_subject,
+            });
+            let owners: Vec<String> = placed.owners.iter().map(usize::to_string).collect();
+            let row = Row {
+                cells: cells.collect(),
+                owners: owners.join(" "),
+                group: placed.group,
+            };
+            table.rows.push(row);
+        }
+        table
+    }
+}
+
+/// Writes `Sent/received` for `SENT/RECEIVED`.
+fn capitalised(heading: &str) -> String {
+    let mut characters = heading.chars();
+    let first = characters.next().map(|first| first.to_ascii_uppercase());
+    first
+        .into_iter()
+        .chain(characters.map(|rest| rest.to_ascii_lowercase()))
+        .collect()
+}
