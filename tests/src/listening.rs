@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::harness::{NO_WIRE, Recording, Staying, Test, Wire, act, live, run, words};
+use crate::harness::{NO_WIRE, Recording, Survivors, Test, Wire, act, live, run, words};
 
 pub(crate) fn tests() -> Vec<Test> {
     let on_the_wire = |test: Test| test.needs("ip").only_where(Wire::is_possible, NO_WIRE);
@@ -93,14 +93,14 @@ struct Scene {
 
 /// An actor's own report.
 #[derive(Default)]
-struct Said {
+struct ListenerReport {
     owner: u64,
     holder: Option<u64>,
     locals: Vec<SocketAddr>,
 }
 
-fn said(output: &str) -> BTreeMap<usize, Said> {
-    let mut all: BTreeMap<usize, Said> = BTreeMap::new();
+fn reports(output: &str) -> BTreeMap<usize, ListenerReport> {
+    let mut all: BTreeMap<usize, ListenerReport> = BTreeMap::new();
     for line in output.lines() {
         let words: Vec<&str> = line.split(' ').collect();
         let one = all.entry(words[0].parse().expect("a name")).or_default();
@@ -119,22 +119,22 @@ fn play(table: &[Line]) -> Scene {
     let script: Vec<String> = table
         .iter()
         .enumerate()
-        .map(|(name, (kind, deed, address, _, _))| format!("{name} {kind} {deed} {address}"))
+        .map(|(name, (kind, action, address, _, _))| format!("{name} {kind} {action} {address}"))
         .collect();
-    let recorded = Recording::of(wire.near(act(["listeners"])))
+    let recorded = Recording::of(wire.local(act(["listeners"])))
         .input(script.join("\n").as_bytes())
         .lingers(300)
         .run();
-    let said = said(recorded.ended.text());
-    let kept_alive = Staying::new(said.values().map(|one| one.holder.unwrap_or(one.owner)));
-    let line = wire.near(words(["ss", "-H", "-lntup"]));
+    let reports = reports(recorded.ended.text());
+    let survivors = Survivors::new(reports.values().map(|one| one.holder.unwrap_or(one.owner)));
+    let line = wire.local(words(["ss", "-H", "-lntup"]));
     let sockets = run(Command::new(&line[0]).args(&line[1..]));
-    drop(kept_alive);
+    drop(survivors);
     let mut wanted = Vec::new();
     let mut clients = BTreeSet::new();
-    for (name, (kind, deed, address, count, state)) in table.iter().enumerate() {
-        let one = &said[&name];
-        assert_eq!(one.locals.len(), *count, "{kind} {deed} {address}");
+    for (name, (kind, action, address, count, state)) in table.iter().enumerate() {
+        let one = &reports[&name];
+        assert_eq!(one.locals.len(), *count, "{kind} {action} {address}");
         let protocol = if kind.starts_with("udp") {
             "udp"
         } else {
@@ -157,7 +157,7 @@ fn play(table: &[Line]) -> Scene {
         rows: trace.connections(["--listening", "--tree", "command"]),
         wanted,
         clients,
-        holders: said
+        holders: reports
             .values()
             .filter_map(|one| Some((one.owner, one.holder?)))
             .collect(),

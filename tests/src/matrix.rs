@@ -85,7 +85,7 @@ fn expected(scene: &Scene, case: &Case) -> String {
         },
         case.answered,
         case.syn != Syn::Never,
-        scene.said[&case.owner].owner,
+        scene.reports[&case.owner].owner,
     )
 }
 
@@ -117,7 +117,10 @@ fn rows_are_those_of_the_table(scene: &Scene) {
     // The processes' own results, for the analysis of a failure.
     for case in &scene.cases {
         if missing.contains(&expected(scene, case)) {
-            let seen = scene.said.get(&case.name).and_then(|it| it.error.as_ref());
+            let seen = scene
+                .reports
+                .get(&case.name)
+                .and_then(|it| it.error.as_ref());
             println!("{} saw {seen:?}", case.name);
         }
     }
@@ -201,14 +204,17 @@ fn every_row_has_its_local_end() {
         }
         let local = local.unwrap_or_else(|| panic!("no local end: {row}"));
         assert_eq!(local.is_ipv4(), case.remote.is_ipv4(), "{row}");
-        let seen = scene.said.get(&case.name).and_then(|said| said.local);
+        let seen = scene
+            .reports
+            .get(&case.name)
+            .and_then(|report| report.local);
         assert!(seen.is_none_or(|seen| seen == local), "{seen:?} {row}");
         let loopback = case.remote.ip().is_loopback();
         assert!(loopback || is_own(local.ip()), "{row}");
     }
 }
 
-/// Checks whether an address belongs to the near end.
+/// Checks whether an address belongs to the local end.
 fn is_own(address: IpAddr) -> bool {
     [
         "192.0.2.1",

@@ -232,7 +232,7 @@ fn perform(
     let staging = temporary.path().join("sandbox");
     fs::create_dir(&staging)?;
     let task = init::Task {
-        furnishing: sandbox::Furnishing {
+        files: sandbox::SandboxFiles {
             staging: &staging,
             output,
             output_inside: trace.parent().context("the trace needs a directory")?,
@@ -247,7 +247,7 @@ fn perform(
         addresses::WORKSPACE
     ));
     let status = run_sandbox(&task);
-    // The far side has nothing to finish: it ends with the demo.
+    // The remote side has nothing to finish: it ends with the demo.
     let _ = hosts.kill();
     let _ = hosts.wait();
     status
@@ -289,10 +289,10 @@ fn command_inside(programs: &Programs, trace: &Path, key: &WorkspaceKey) -> Vec<
     command
 }
 
-/// Starts the far side's servers and waits until they listen. They run outside
+/// Starts the remote side's servers and waits until they listen. They run outside
 /// the sandbox, as the internet does: no recording of it holds their processes.
 fn start_hosts(network: &Network, actor: &Path, bundle: &Path) -> Result<Child> {
-    let mut hosts = network.in_far_side(|| {
+    let mut hosts = network.in_remote(|| {
         Command::new(actor)
             .arg("hosts")
             .arg(bundle)

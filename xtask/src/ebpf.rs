@@ -60,16 +60,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// Runs clippy on the eBPF programs, the ABI as they see it, and the build
 /// script, for the target `bpf`. Any warning is an error.
 pub fn lint(workspace: &Path) -> Result<()> {
-    let places = Places::find(workspace)?;
+    let paths = BuildPaths::find(workspace)?;
     tools::require_packages(&tools::PACKAGES_TO_LINT)?;
     // Not `cargo clippy`: cargo looks into its own home first, where rustup has
     // put another toolchain's clippy.
-    let mut clippy = tools::command(tools::CLIPPY, &places.programs);
+    let mut clippy = tools::command(tools::CLIPPY, &paths.programs);
     clippy
         .args(["clippy", "--locked", "--release", "--target", TARGET])
         .args(["--lib", "--bins", "--", "--deny", "warnings"])
         .env("CARGO", tools::CARGO)
-        .env("CARGO_TARGET_DIR", &places.build)
+        .env("CARGO_TARGET_DIR", &paths.build)
         .env("CARGO_ENCODED_RUSTFLAGS", TARGET_ARCH);
     tools::run(clippy, "clippy finds fault with the eBPF programs")
 }
@@ -77,21 +77,21 @@ pub fn lint(workspace: &Path) -> Result<()> {
 /// Builds the object anew and compares it and its manifest, byte for byte, with
 /// the committed ones.
 pub fn check(workspace: &Path) -> Result<()> {
-    let places = Places::find(workspace)?;
-    let built = build(&places)?;
+    let paths = BuildPaths::find(workspace)?;
+    let built = build(&paths)?;
     let mut differences = Vec::new();
-    match fs::read_to_string(places.manifest()) {
+    match fs::read_to_string(paths.manifest()) {
         Ok(text) if text == built.manifest.to_toml()? => {}
         Ok(text) => differences.extend(manifest_differences(&text, &built.manifest)),
         Err(error) => differences.push(format!("manifest: cannot be read: {error}")),
     }
-    match fs::read(places.object()) {
+    match fs::read(paths.object()) {
         Ok(bytes) if bytes == built.object => {}
         Ok(bytes) => differences.push(format!(
             "object: committed {}, here {} ({})",
             manifest::hash(&bytes),
             manifest::hash(&built.object),
-            places.stripped().display()
+            paths.stripped().display()
         )),
         Err(error) => differences.push(format!("object: cannot be read: {error}")),
     }
@@ -120,13 +120,13 @@ fn manifest_differences(committed: &str, built: &Manifest) -> Vec<String> {
 }
 
 fn write(workspace: &Path) -> Result<()> {
-    let places = Places::find(workspace)?;
-    let built = build(&places)?;
-    fs::create_dir_all(places.programs.join("object"))
+    let paths = BuildPaths::find(workspace)?;
+    let built = build(&paths)?;
+    fs::create_dir_all(paths.programs.join("object"))
         .context("cannot make agent-tracer-ebpf/object")?;
     for (path, bytes) in [
-        (places.object(), built.object.as_slice()),
-        (places.manifest(), built.manifest.to_toml()?.as_bytes()),
+        (paths.object(), built.object.as_slice()),
+        (paths.manifest(), built.manifest.to_toml()?.as_bytes()),
     ] {
         fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
         eprintln!("ebpf: wrote {}, {} bytes", path.display(), bytes.len());
@@ -140,44 +140,44 @@ struct Built {
     manifest: Manifest,
 }
 
-fn build(places: &Places) -> Result<Built> {
+fn build(paths: &BuildPaths) -> Result<Built> {
     tools::require_packages(&tools::PACKAGES_TO_BUILD)?;
     tools::refuse_library_sources()?;
-    tools::require_linker(&places.tools)?;
+    tools::require_linker(&paths.tools)?;
     // Before the build: a source that changes while it runs then has another
     // hash than the manifest's, and user space does not accept the object.
-    let sources = manifest::hash_sources(&places.programs)?;
+    let sources = manifest::hash_sources(&paths.programs)?;
 
     // Cargo goes by timestamps, which a file restored from elsewhere can have
     // in the past; the manifest must not vouch for an object of older sources.
-    let mut clean = cargo(places);
+    let mut clean = cargo(paths);
     clean.args(["clean", "--quiet", "--locked", "--release"]);
     clean.args(["--target", TARGET, "--package", "agent-tracer-ebpf"]);
     tools::run(clean, LOCK_REMEDY)?;
 
     let mut flags: Vec<String> = FLAGS.map(str::to_owned).into();
-    flags.extend(paths::remap_flags(cargo(places), TARGET, &places.build)?);
-    let mut compile = cargo(places);
+    flags.extend(paths::remap_flags(cargo(paths), TARGET, &paths.build)?);
+    let mut compile = cargo(paths);
     compile
         .args(["build", "--locked", "--release", "--target", TARGET])
         .args(["--bin", "tracer-programs"])
         // The one encoding in which a path may hold a space.
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
-        .env("PATH", tools::path_with(&places.tools.join("bin"))?);
+        .env("PATH", tools::path_with(&paths.tools.join("bin"))?);
     tools::run(compile, "the eBPF programs do not build")?;
 
-    let mut strip = tools::command(tools::OBJCOPY, &places.programs);
+    let mut strip = tools::command(tools::OBJCOPY, &paths.programs);
     strip.arg(STRIP);
-    strip.arg(places.build.join(TARGET).join("release/tracer-programs"));
-    strip.arg(places.stripped());
+    strip.arg(paths.build.join(TARGET).join("release/tracer-programs"));
+    strip.arg(paths.stripped());
     tools::run(strip, "the eBPF object cannot be stripped")?;
 
-    let object = fs::read(places.stripped())
-        .with_context(|| format!("cannot read {}", places.stripped().display()))?;
+    let object = fs::read(paths.stripped())
+        .with_context(|| format!("cannot read {}", paths.stripped().display()))?;
     let manifest = Manifest {
         object: Section::from([(OBJECT.to_owned(), manifest::hash(&object))]),
         sources,
-        toolchain: tools::versions(&places.tools)?,
+        toolchain: tools::versions(&paths.tools)?,
         build: settings(),
     };
     Ok(Built { object, manifest })
@@ -187,9 +187,9 @@ const OBJECT: &str = "tracer.bpf.o";
 const LOCK_REMEDY: &str = "cargo does not accept agent-tracer-ebpf as it is; if its Cargo.lock is to follow its \
      Cargo.toml, run `cargo update --workspace` in agent-tracer-ebpf first";
 
-fn cargo(places: &Places) -> std::process::Command {
-    let mut cargo = tools::command(tools::CARGO, &places.programs);
-    cargo.env("CARGO_TARGET_DIR", &places.build);
+fn cargo(paths: &BuildPaths) -> std::process::Command {
+    let mut cargo = tools::command(tools::CARGO, &paths.programs);
+    cargo.env("CARGO_TARGET_DIR", &paths.build);
     cargo
 }
 
@@ -210,14 +210,14 @@ fn settings() -> Section {
 }
 
 /// Where everything is.
-struct Places {
+struct BuildPaths {
     /// The crate of the programs, which is a workspace of its own.
     programs: PathBuf,
     build: PathBuf,
     tools: PathBuf,
 }
 
-impl Places {
+impl BuildPaths {
     fn find(workspace: &Path) -> Result<Self> {
         // The compiler names files by their canonical paths, and the remapping
         // goes by names.

@@ -81,12 +81,12 @@ const AT_A_TIME: usize = 2;
 pub fn run(arguments: &Arguments) -> Result<()> {
     let begun = Instant::now();
     let workspace = demo::workspace()?;
-    let places = Places::make(&workspace)?;
-    let emulator = Emulator::find(&places.cache)?;
+    let cache = make_cache(&workspace)?;
+    let emulator = Emulator::find(&cache)?;
     let guests = arguments.guests();
     let mut kernels = BTreeMap::new();
     for branch in arguments.kernel.names() {
-        kernels.insert(*branch, kernel::fetch(branch, &places.cache)?);
+        kernels.insert(*branch, kernel::fetch(branch, &cache)?);
     }
 
     say("building tracer, its tests and the installer's replica, linked statically");
@@ -94,7 +94,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let work = tempfile::Builder::new()
         .prefix("run-")
         .disable_cleanup(arguments.keep)
-        .tempdir_in(&places.cache)
+        .tempdir_in(&cache)
         .context("cannot make a directory for this run")?;
     if arguments.keep {
         say(&format!(
@@ -115,7 +115,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     for guest in &guests {
         if !images.contains_key(guest.kind.name()) {
             let image = work.path().join(format!("{}.initrd", guest.kind.name()));
-            guest.kind.image(&contents, &places.cache, &image)?;
+            guest.kind.image(&contents, &cache, &image)?;
             images.insert(guest.kind.name(), image);
         }
     }
@@ -229,23 +229,16 @@ fn say(what: &str) {
     println!("vm: {what}");
 }
 
-/// Where everything is.
-struct Places {
-    /// What the next run can use again.
-    cache: PathBuf,
-}
-
-impl Places {
-    fn make(workspace: &Path) -> Result<Places> {
-        let target = match std::env::var_os("CARGO_TARGET_DIR") {
-            Some(directory) => std::path::absolute(directory)
-                .context("CARGO_TARGET_DIR is empty: unset it, or name a directory")?,
-            None => workspace.join("target"),
-        };
-        let cache = target.join("vm");
-        fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
-        Ok(Places { cache })
-    }
+/// Makes the directory for what later runs can use again.
+fn make_cache(workspace: &Path) -> Result<PathBuf> {
+    let target = match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(directory) => std::path::absolute(directory)
+            .context("CARGO_TARGET_DIR is empty: unset it, or name a directory")?,
+        None => workspace.join("target"),
+    };
+    let cache = target.join("vm");
+    fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
+    Ok(cache)
 }
 
 /// What runs in the guests.

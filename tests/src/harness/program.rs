@@ -58,7 +58,7 @@ pub(crate) fn tracer() -> Command {
             return fs::canonicalize(given).expect("TRACER names the program to be tested");
         }
         let own = std::env::current_exe().expect("the path of this program");
-        // Beside this program, or one further up: cargo puts what it tests in a directory below.
+        // Next to this program, or one further up: cargo puts what it tests in a directory below.
         own.ancestors()
             .skip(1)
             .take(2)

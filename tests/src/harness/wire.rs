@@ -14,9 +14,9 @@ use super::{act, finish, program::start};
 
 /// The wire, with its two ends.
 pub(crate) struct Wire {
-    near: Option<Child>,
-    near_pid: u32,
-    far_pid: u32,
+    local: Option<Child>,
+    local_pid: u32,
+    remote_pid: u32,
 }
 
 /// What is said where [`Wire::is_possible`] is false.
@@ -24,31 +24,31 @@ pub(crate) const NO_WIRE: &str =
     "this kernel has no pairs of virtual devices (veth) for IPv4 and IPv6";
 
 impl Wire {
-    /// Joins two new namespaces, with servers at the far end: `MANNER PORT…`.
+    /// Joins two new namespaces, with servers at the remote end: `BEHAVIOUR PORT…`.
     pub(crate) fn with(servers: &[(&str, u16)]) -> Wire {
         Wire::try_with(servers).expect("a wire")
     }
 
     fn try_with(servers: &[(&str, u16)]) -> Option<Wire> {
         let mut words = act(["wire"]);
-        for (manner, port) in servers {
-            words.extend([OsString::from(manner), port.to_string().into()]);
+        for (behaviour, port) in servers {
+            words.extend([OsString::from(behaviour), port.to_string().into()]);
         }
         let mut line = Command::new(&words[0]);
         line.args(&words[1..])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
-        let mut near = start(&mut line);
-        let said = BufReader::new(near.stdout.take().expect("its stdout"))
+        let mut local = start(&mut line);
+        let said = BufReader::new(local.stdout.take().expect("its stdout"))
             .lines()
             .next();
-        let far_pid = said.and_then(|line| line.ok()?.parse().ok());
+        let remote_pid = said.and_then(|line| line.ok()?.parse().ok());
         let wire = Wire {
-            near_pid: near.id(),
-            near: Some(near),
-            far_pid: far_pid.unwrap_or_default(),
+            local_pid: local.id(),
+            local: Some(local),
+            remote_pid: remote_pid.unwrap_or_default(),
         };
-        far_pid.is_some().then_some(wire)
+        remote_pid.is_some().then_some(wire)
     }
 
     /// Whether this machine can have one. Whoever may not find that out is told of that instead.
@@ -57,14 +57,14 @@ impl Wire {
         !geteuid().is_root() || *ANSWER.get_or_init(|| Wire::try_with(&[]).is_some())
     }
 
-    /// A command line as it is run at the near end.
-    pub(crate) fn near(&self, command: Vec<OsString>) -> Vec<OsString> {
-        within(self.near_pid, command)
+    /// A command line as it is run at the local end.
+    pub(crate) fn local(&self, command: Vec<OsString>) -> Vec<OsString> {
+        within(self.local_pid, command)
     }
 
-    /// A command line as it is run at the far end.
-    pub(crate) fn far(&self, command: Vec<OsString>) -> Vec<OsString> {
-        within(self.far_pid, command)
+    /// A command line as it is run at the remote end.
+    pub(crate) fn remote(&self, command: Vec<OsString>) -> Vec<OsString> {
+        within(self.remote_pid, command)
     }
 }
 
@@ -77,9 +77,9 @@ fn within(process: u32, command: Vec<OsString>) -> Vec<OsString> {
 impl Drop for Wire {
     /// Its stdin ends, and so do both ends.
     fn drop(&mut self) {
-        if let Some(mut near) = self.near.take() {
-            drop(near.stdin.take());
-            finish(near);
+        if let Some(mut local) = self.local.take() {
+            drop(local.stdin.take());
+            finish(local);
         }
     }
 }

@@ -116,7 +116,7 @@ const PROHIBIT: &str = "reject with icmpx type admin-prohibited";
 const NO_PORT: &str = "reject with icmpx type port-unreachable";
 const NO: &str = "reject with tcp reset";
 
-/// Cases for nft(8), at the far end and at the near one. TCP counts a packet stopped at the near
+/// Cases for nft(8), at the remote end and at the local one. TCP counts a packet stopped at the local
 /// end as sent.
 #[rustfmt::skip]
 pub(super) const FILTERED: [Line; 8] = [

@@ -1,5 +1,5 @@
 //! What has to be in a guest before the scene is recorded: the installer's replica with the tools and
-//! the far side that it needs, a package of a made-up agent, a timer that is none of the command's
+//! the remote side that it needs, a package of a made-up agent, a timer that is none of the command's
 //! business, and the place for the ground truth. It is all for a machine that is thrown away
 //! afterwards, and asks for the variable that only those have.
 
@@ -18,7 +18,7 @@ use crate::harness::{at_the_end, run};
 /// Names the directory with the replica.
 pub(super) const REPLICA: &str = "TRACER_TESTS_REPLICA";
 
-/// The made-up workspace that the far side knows.
+/// The made-up workspace that the remote side knows.
 pub(super) const WORKSPACE: &str = "6f1d2c3b-8a47-4e59-9b0c-5d2e7f1a4c86";
 const PLATFORM: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
 
@@ -69,7 +69,7 @@ impl Stage {
         write(&format!("{SCENE}/job"), include_str!("job.sh"));
         write(&format!("{SCENE}/noise"), include_str!("noise.sh"));
         package();
-        let mut hosts = far_side(&replica);
+        let mut hosts = remote_side(&replica);
         // It ends with its stdin.
         let stdin = hosts.stdin.take();
         at_the_end(move || {
@@ -91,7 +91,7 @@ impl Stage {
     }
 }
 
-fn far_side(replica: &Path) -> Child {
+fn remote_side(replica: &Path) -> Child {
     for address in FAR_SIDE {
         call(&[
             "ip",
@@ -109,10 +109,12 @@ fn far_side(replica: &Path) -> Child {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("the far side");
+        .expect("the remote side");
     let mut ready = [0; 1];
     let output = hosts.stdout.as_mut().expect("its output");
-    output.read_exact(&mut ready).expect("the far side listens");
+    output
+        .read_exact(&mut ready)
+        .expect("the remote side listens");
     hosts
 }
 

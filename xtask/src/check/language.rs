@@ -20,7 +20,7 @@ const IS_ENFORCED: bool = false;
 /// Doc comments that may open with a question word, in percent.
 const QUESTIONS_ALLOWED: usize = 5;
 
-/// Places that the check lists for one rule before it only counts.
+/// Breached that the check lists for one rule before it only counts.
 const PLACES_LISTED: usize = 40;
 
 /// Directories without text of the project's own.
@@ -30,14 +30,14 @@ const LEFT_OUT: [&str; 2] = ["target", "node_modules"];
 const SPELLS_THEM: [&str; 1] = ["xtask/src/check/language/rules.rs"];
 
 /// Breaches of one rule: by file, the lines and their words.
-type Places = BTreeMap<String, Vec<(usize, &'static str)>>;
+type Breached = BTreeMap<String, Vec<(usize, &'static str)>>;
 
 /// The breaches of all rules in the workspace.
 #[derive(Default)]
 struct Breaches {
-    wide: Places,
-    words: Places,
-    questions: Places,
+    wide: Breached,
+    words: Breached,
+    questions: Breached,
     comments: usize,
 }
 
@@ -90,7 +90,7 @@ impl Breaches {
 
     fn add(&mut self, name: &str, text: &str) {
         let text = Text::of(name, text);
-        let note = |places: &mut Places, found: Vec<_>| {
+        let note = |places: &mut Breached, found: Vec<_>| {
             if !found.is_empty() {
                 places.insert(name.to_owned(), found);
             }
@@ -138,12 +138,12 @@ impl Breaches {
     }
 }
 
-fn count(places: &Places) -> usize {
+fn count(places: &Breached) -> usize {
     places.values().map(Vec::len).sum()
 }
 
 /// Prints one rule's counts by file, the worst first.
-fn print(rule: &str, places: &Places) {
+fn print(rule: &str, places: &Breached) {
     println!("{rule}: {} in {} files", count(places), places.len());
     let mut rows: Vec<_> = places.iter().collect();
     rows.sort_by_key(|(_, found)| std::cmp::Reverse(found.len()));
@@ -165,7 +165,7 @@ fn print(rule: &str, places: &Places) {
 }
 
 /// Lists one rule's places, line by line.
-fn list(rule: &str, places: &Places) {
+fn list(rule: &str, places: &Breached) {
     let of_file = |(name, found): (&String, &Vec<(usize, &str)>)| -> Vec<String> {
         let place = |(line, word): &(usize, &str)| format!("{name}:{line}: {rule} {word}");
         found.iter().map(place).collect()

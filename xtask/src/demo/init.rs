@@ -12,7 +12,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::listing;
-use super::sandbox::{self, Furnishing};
+use super::sandbox::{self, SandboxFiles};
 
 /// The whole recorded part takes about ten seconds; several times that on a
 /// slow machine, and past this something hangs.
@@ -24,7 +24,7 @@ const UNRECORDED_LINGER: Duration = Duration::from_secs(3);
 /// What PID 1 has to do.
 pub struct Task<'a> {
     /// The file system to do it in.
-    pub furnishing: Furnishing<'a>,
+    pub files: SandboxFiles<'a>,
     /// The command line to run: the recorder's, or the installer's own.
     pub command: Vec<OsString>,
     /// Whether that command is a recorder, which waits for daemons by itself.
@@ -47,7 +47,7 @@ pub fn run(task: &Task) -> isize {
 fn try_run(task: &Task) -> Result<isize> {
     // When the demo itself dies, so does PID 1, and with it all the rest.
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-    sandbox::enter(&task.furnishing)?;
+    sandbox::enter(&task.files)?;
 
     start_background("/usr/sbin/cron", &["-f"])?;
     // An upgrade of the machine's own that merely happens at the same time.

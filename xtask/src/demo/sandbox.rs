@@ -23,7 +23,7 @@ const ON_DISK: [&str; 9] = [
 ];
 
 /// What has to be put into the sandbox before it closes.
-pub struct Furnishing<'a> {
+pub struct SandboxFiles<'a> {
     /// An existing directory outside, on which the tmpfs is mounted.
     pub staging: &'a Path,
     /// The one directory of the machine's own: where the trace goes.
@@ -37,7 +37,7 @@ pub struct Furnishing<'a> {
 
 /// Moves the calling process, PID 1 of new mount and UTS namespaces, into the
 /// sandbox.
-pub fn enter(furnishing: &Furnishing) -> Result<()> {
+pub fn enter(files: &SandboxFiles) -> Result<()> {
     // What is mounted from here on stays here.
     mount_plain(
         "none",
@@ -45,16 +45,16 @@ pub fn enter(furnishing: &Furnishing) -> Result<()> {
         None,
         MsFlags::MS_REC | MsFlags::MS_PRIVATE,
     )?;
-    mount_plain("tmpfs", furnishing.staging, Some("tmpfs"), MsFlags::empty())?;
-    let root = furnishing.staging.join("root");
-    overlay_disks(furnishing.staging, &root)?;
+    mount_plain("tmpfs", files.staging, Some("tmpfs"), MsFlags::empty())?;
+    let root = files.staging.join("root");
+    overlay_disks(files.staging, &root)?;
     mount_kernel_file_systems(&root)?;
 
-    let output = inside(&root, furnishing.output_inside);
+    let output = inside(&root, files.output_inside);
     fs::create_dir_all(&output)?;
-    bind(furnishing.output, &output, MsFlags::empty())?;
+    bind(files.output, &output, MsFlags::empty())?;
 
-    for (from, to) in &furnishing.programs {
+    for (from, to) in &files.programs {
         let to = inside(&root, to);
         // Through a link one would replace the program the link leads to.
         let _ = fs::remove_file(&to);

@@ -41,7 +41,7 @@ pub(super) enum ConnectMethod {
     Killed,
     /// With the question in the system call that asks for the connection.
     Fast,
-    /// Then asks for the route of a datagram to the far end, without sending one.
+    /// Then asks for the route of a datagram to the remote end, without sending one.
     Sounding,
     /// From the address and port that it asks for.
     Itself,

@@ -71,7 +71,7 @@ impl Count {
 }
 
 /// Records a storm; the recorder's own part must be complete.
-fn weather(command: Vec<OsString>) -> Count {
+fn record_storm(command: Vec<OsString>) -> Count {
     let recorded = Recording::of(command).option(["--no-changes"]).run();
     let messages = recorded.ended.messages();
     assert_eq!(recorded.ended.code, Some(0), "{messages}");
@@ -83,7 +83,7 @@ fn weather(command: Vec<OsString>) -> Count {
 fn a_storm_of_processes_is_whole() {
     let processes = size(5_000, 30_000);
     let _busy = Busy::start();
-    let count = weather(act(["fan-out", &processes.to_string(), "8"]));
+    let count = record_storm(act(["fan-out", &processes.to_string(), "8"]));
     for kind in ["exec", "exit"] {
         assert_eq!(count.seen(kind), processes + 1, "{kind}");
     }
@@ -99,7 +99,7 @@ fn a_storm_of_connections_is_whole() {
     let each = (connections / PAIRS).to_string();
     let mut command = act(["within", "net", "--"]);
     command.extend(act(["storm", &PAIRS.to_string(), &each]));
-    let count = weather(command);
+    let count = record_storm(command);
     assert_eq!(count.seen("connect"), connections);
     assert_eq!(count.lost.get("connect"), None);
     // A kernel may skip the tracepoint for a change of state that an interrupt brings. The next
@@ -118,7 +118,7 @@ fn a_recorder_that_was_stopped_misses_nothing() {
     let mut command = shell("kill -STOP $PPID; \"$@\" & sleep 2; kill -CONT $PPID; wait $!");
     command.push("sh".into());
     command.extend(act(["fan-out", &PROCESSES.to_string(), "4"]));
-    let count = weather(command);
+    let count = record_storm(command);
     // The shell, the sleep and the fan-out come on top.
     assert_eq!(count.seen("exec"), PROCESSES + 3);
     for kind in ["fork", "exec", "exit", "argv part"] {

@@ -1,4 +1,4 @@
-//! The far side: every server the installer and the agent talk to, each on the
+//! The remote side: every server the installer and the agent talk to, each on the
 //! address the real one has, in a namespace where nothing else is. They answer
 //! with what the clients need and never close first.
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::addresses::{METADATA, PLATFORM, WORKSPACE};
-use crate::resolve::{self, Manner};
+use crate::resolve::{self, SocketMode};
 use crate::talk::{self, Request};
 use crate::{daemon, omi, tools};
 
@@ -85,7 +85,7 @@ fn spawn<R: Send + 'static>(name: &str, work: impl FnOnce() -> R + Send + 'stati
 
 fn report() -> Result<()> {
     let host = format!("{WORKSPACE}.oms.opinsights.azure.com");
-    let address = resolve::address(&host, Manner::Unconnected)?;
+    let address = resolve::address(&host, SocketMode::Unconnected)?;
     talk::secure(
         talk::connect(address, 443)?,
         &Request {

@@ -18,28 +18,28 @@ use super::{
 };
 
 /// A program that runs.
-pub(crate) struct Beside {
+pub(crate) struct Background {
     /// None once its end was waited for.
     child: Option<Child>,
     output: Option<Output>,
     name: String,
 }
 
-impl Beside {
+impl Background {
     /// Starts one; `stdbuf` has it print line by line.
-    pub(crate) fn start(program: &str, options: &[&str]) -> Beside {
+    pub(crate) fn start(program: &str, options: &[&str]) -> Background {
         let words = ["stdbuf", "-oL", program];
         let line: Vec<OsString> = words.iter().chain(options).map(OsString::from).collect();
-        Beside::run(&line, program)
+        Background::run(&line, program)
     }
 
     /// Starts one that keeps no line back anyway.
-    pub(crate) fn run(line: &[OsString], name: &str) -> Beside {
+    pub(crate) fn run(line: &[OsString], name: &str) -> Background {
         let (program, rest) = line.split_first().expect("a program");
         let mut line = Command::new(program);
         line.args(rest).stdin(Stdio::null());
         let output = Output::divert(&mut line);
-        Beside {
+        Background {
             child: Some(start(&mut line)),
             output: Some(output),
             name: name.to_owned(),
@@ -47,14 +47,14 @@ impl Beside {
     }
 
     /// Waits until it has said something on stderr.
-    pub(crate) fn until_it_says(&mut self, text: &str) {
+    pub(crate) fn wait_for_message(&mut self, text: &str) {
         let output = self.output.as_ref().expect("its output");
         let said = || String::from_utf8_lossy(&output.stderr()).contains(text);
         assert!(within_limit(said), "{} says {text}", self.name);
     }
 
     /// Does something again and again until it shows, as `text`, in what the program prints.
-    pub(crate) fn until_it_sees(&mut self, text: &str, mut again: impl FnMut()) {
+    pub(crate) fn wait_for_output(&mut self, text: &str, mut again: impl FnMut()) {
         let mut ended = None;
         let seen = within_limit(|| {
             again();
@@ -86,7 +86,7 @@ impl Beside {
     }
 }
 
-impl Drop for Beside {
+impl Drop for Background {
     /// A test that failed leaves none running.
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {

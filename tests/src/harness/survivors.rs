@@ -6,19 +6,19 @@ use nix::{
 };
 
 /// Processes of this program that stay. They end when this does.
-pub(crate) struct Staying {
+pub(crate) struct Survivors {
     pids: Vec<u64>,
 }
 
-impl Staying {
-    pub(crate) fn new(pids: impl Iterator<Item = u64>) -> Staying {
-        Staying {
+impl Survivors {
+    pub(crate) fn new(pids: impl Iterator<Item = u64>) -> Survivors {
+        Survivors {
             pids: pids.collect(),
         }
     }
 }
 
-impl Drop for Staying {
+impl Drop for Survivors {
     fn drop(&mut self) {
         let own = std::env::current_exe().ok();
         for pid in &self.pids {
