@@ -19,16 +19,16 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(without_bpf_it_says_so_before_the_command),
         live!(without_a_capability_it_is_named).needs("setpriv"),
         live!(without_btf_it_says_so_before_the_command),
-        live!(a_release_is_believed_only_where_something_is_missing).needs("setarch"),
+        live!(a_release_is_named_only_when_something_is_missing).needs("setarch"),
         live!(a_command_that_cannot_run),
-        live!(an_output_that_cannot_be_made),
+        live!(an_output_that_cannot_be_created),
         live!(a_full_disk_does_not_stop_the_command),
-        live!(pipes_where_files_are_expected_stop_nothing).only_where(
+        live!(a_fifo_in_place_of_a_file_does_not_block).only_where(
             || Path::new("/etc/cron.d").is_dir(),
             "there is no /etc/cron.d",
         ),
         live!(rules_with_a_mistake_are_refused_with_their_place),
-        live!(a_user_or_process_or_unit_that_does_not_exist),
+        live!(an_unknown_user_process_or_unit_is_refused),
         plain!(usage_is_2_and_125_of_record),
     ]
 }
@@ -58,7 +58,7 @@ impl Witness {
 }
 
 /// A copy of the tracer that everybody may run, wherever it was built.
-fn for_everybody(directory: &Path) -> PathBuf {
+fn for_all_users(directory: &Path) -> PathBuf {
     let copy = directory.join("tracer");
     fs::copy(tracer().get_program(), &copy).expect("a copy");
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("its mode");
@@ -67,7 +67,7 @@ fn for_everybody(directory: &Path) -> PathBuf {
 
 fn without_root_it_says_so_before_the_command() {
     let witness = Witness::new();
-    let copy = for_everybody(witness.directory.path());
+    let copy = for_all_users(witness.directory.path());
     let as_nobody = |rest: &[&str]| {
         let mut line = act(["as-user", "65534", "65534"]);
         line.push(copy.clone().into());
@@ -163,7 +163,7 @@ fn without_btf_it_says_so_before_the_command() {
 }
 
 /// What a kernel calls itself is no reason to refuse it, and the reason where it lacks something.
-fn a_release_is_believed_only_where_something_is_missing() {
+fn a_release_is_named_only_when_something_is_missing() {
     let old = words(["setarch", "--uname-2.6"]);
     let recorded = Recording::of(words(["true"])).through(old.clone()).run();
     recorded.trace();
@@ -173,7 +173,7 @@ fn a_release_is_believed_only_where_something_is_missing() {
 }
 
 /// The opening of a pipe waits for its other end. Whoever is recorded may put one where the recorder reads.
-fn pipes_where_files_are_expected_stop_nothing() {
+fn a_fifo_in_place_of_a_file_does_not_block() {
     let place = tempfile::tempdir().expect("a temporary directory");
     let pipe = place.path().join("pipe");
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
@@ -234,7 +234,7 @@ fn a_command_that_cannot_run() {
     }
 }
 
-fn an_output_that_cannot_be_made() {
+fn an_output_that_cannot_be_created() {
     let witness = Witness::new();
     let place = |name: &str| witness.directory.path().join(name);
     fs::write(place("there"), "precious").expect("a file");
@@ -339,7 +339,7 @@ fn rules_with_a_mistake_are_refused_with_their_place() {
     says(&refused.ended, 125, &["/no/such/rules.toml"]);
 }
 
-fn a_user_or_process_or_unit_that_does_not_exist() {
+fn an_unknown_user_process_or_unit_is_refused() {
     let witness = Witness::new();
     let refused = Recording::of(witness.command())
         .option(["--user", "no-such-user"])

@@ -10,15 +10,15 @@ use crate::harness::{Recording, Test, Trace, live, run, words};
 pub(crate) fn tests() -> Vec<Test> {
     const NO_DPKG: &str = "this machine has no packages of dpkg";
     vec![
-        live!(what_differs_is_told_and_nothing_else)
+        live!(every_difference_is_reported_and_nothing_else)
             .needs("nft")
             .needs("dpkg-deb")
             .needs_file("/var/lib/dpkg/status", NO_DPKG),
-        live!(what_is_taken_away_again_is_no_difference).needs("nft"),
-        live!(a_service_that_is_turned_off_is_looked_at),
-        live!(nothing_changes_by_itself),
-        live!(what_is_not_wanted_is_not_compared),
-        live!(what_cannot_be_looked_at_is_said),
+        live!(a_reverted_change_is_not_reported).needs("nft"),
+        live!(a_disabled_service_needs_attention),
+        live!(an_idle_command_changes_nothing),
+        live!(excluded_subjects_are_not_compared),
+        live!(an_unreadable_subject_is_reported),
     ]
 }
 
@@ -95,7 +95,7 @@ fn build_package(place: &Path) {
     run(build.arg(&root).arg(place.join("acme.deb"))).success();
 }
 
-fn what_differs_is_told_and_nothing_else() {
+fn every_difference_is_reported_and_nothing_else() {
     let place = tempfile::tempdir().expect("a directory");
     build_package(place.path());
     let prepare = "
@@ -176,7 +176,7 @@ fn what_differs_is_told_and_nothing_else() {
     assert_eq!(last.kind(), "end");
 }
 
-fn what_is_taken_away_again_is_no_difference() {
+fn a_reverted_change_is_not_reported() {
     let place = tempfile::tempdir().expect("a directory");
     let script = "
         nft add table inet acme && nft add chain inet acme c && nft add rule inet acme c accept
@@ -190,7 +190,7 @@ fn what_is_taken_away_again_is_no_difference() {
 }
 
 /// By its link and by a mask, as programs do that ask no systemd.
-fn a_service_that_is_turned_off_is_looked_at() {
+fn a_disabled_service_needs_attention() {
     let place = tempfile::tempdir().expect("a directory");
     let prepare = "
         cd /etc/systemd/system && mkdir -p acme.target.wants
@@ -244,7 +244,7 @@ fn a_service_that_is_turned_off_is_looked_at() {
 }
 
 /// Also while there is a lot to do, by many processes, which open many files and terminals and need memory.
-fn nothing_changes_by_itself() {
+fn an_idle_command_changes_nothing() {
     let script = "
         for at_once in 1 2 3 4; do
             (for count in $(seq 30); do
@@ -261,7 +261,7 @@ fn nothing_changes_by_itself() {
     }
 }
 
-fn what_is_not_wanted_is_not_compared() {
+fn excluded_subjects_are_not_compared() {
     let recorded = Recording::of(words(["true"]))
         .option(["--no-changes"])
         .run();
@@ -269,7 +269,7 @@ fn what_is_not_wanted_is_not_compared() {
     assert_eq!(trace.all("compared").count(), 0);
 }
 
-fn what_cannot_be_looked_at_is_said() {
+fn an_unreadable_subject_is_reported() {
     let place = tempfile::tempdir().expect("a directory");
     let script = "rm /etc/passwd && mkdir /etc/passwd; head -c 5000000 /dev/zero >>/etc/group";
     let trace = Trace::read(recording(place.path(), "", script).run());

@@ -10,10 +10,10 @@ use crate::harness::{
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         live!(a_torn_trace_shows_all_that_is_intact),
-        live!(a_damaged_trace_is_never_a_panic),
-        live!(strict_is_about_what_is_missing).alone(),
+        live!(a_damaged_trace_never_panics),
+        live!(strict_fails_on_missing_events).alone(),
         live!(a_newer_format_is_refused),
-        plain!(what_is_no_trace_is_refused),
+        plain!(a_file_that_is_not_a_trace_is_refused),
     ]
 }
 
@@ -70,7 +70,7 @@ fn a_torn_trace_shows_all_that_is_intact() {
     assert_eq!(most, whole.len());
 }
 
-fn a_damaged_trace_is_never_a_panic() {
+fn a_damaged_trace_never_panics() {
     let recorded = some_trace();
     let bytes = fs::read(&recorded.file).expect("the trace");
     let whole = recorded.read("replay", ["--format", "jsonl"]).success();
@@ -112,7 +112,7 @@ fn a_damaged_trace_is_never_a_panic() {
     }
 }
 
-fn strict_is_about_what_is_missing() {
+fn strict_fails_on_missing_events() {
     let whole = some_trace();
     assert_eq!(whole.read("replay", ["--strict"]).code, Some(0));
     let cut = Recording::of(act(["long-argument", "200000"])).run();
@@ -137,7 +137,7 @@ fn strict_is_about_what_is_missing() {
     assert_eq!(torn.replayed.code, Some(0));
 }
 
-fn what_is_no_trace_is_refused() {
+fn a_file_that_is_not_a_trace_is_refused() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let place = |name: &str| directory.path().join(name);
     fs::write(place("empty"), "").expect("a file");

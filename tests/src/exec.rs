@@ -24,8 +24,8 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(an_exec_by_descriptor).needs("strace"),
         live!(arguments_of_128_kib_are_whole),
         live!(longer_arguments_are_cut_and_said_to_be).alone(),
-        live!(what_failed_to_execute_is_no_exec),
-        live!(an_exec_says_where_and_by_whom),
+        live!(a_failed_exec_is_not_an_event),
+        live!(an_exec_has_its_directory_and_user),
     ]
 }
 
@@ -319,7 +319,7 @@ fn longer_arguments_are_cut_and_said_to_be() {
     }
 }
 
-fn what_failed_to_execute_is_no_exec() {
+fn a_failed_exec_is_not_an_event() {
     let files = directory(&[]);
     let missing = files.path().join("missing");
     let mut command = words(["sh", "-c", "\"$1\" 2>/dev/null; true; exit 0", "sh"]);
@@ -328,7 +328,7 @@ fn what_failed_to_execute_is_no_exec() {
     assert_eq!(trace.of_command("exec").len(), 1);
 }
 
-fn an_exec_says_where_and_by_whom() {
+fn an_exec_has_its_directory_and_user() {
     let files = directory(&[("a dir/it.sh", "#!/bin/sh\nexit 0\n")]);
     let inside = files.path().join("a dir").canonicalize().expect("a path");
     let mut command = words(["sh", "-c", "cd \"$1\" && ./it.sh", "sh"]);

@@ -18,8 +18,8 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(by_time),
         live!(by_phase),
         live!(several_at_once),
-        live!(what_matches_nothing_says_so),
-        live!(a_filter_that_is_no_filter_is_refused),
+        live!(a_filter_without_a_match_is_reported),
+        live!(an_invalid_filter_is_refused),
     ]
 }
 
@@ -309,7 +309,7 @@ fn several_at_once() {
     assert_eq!(found, expected);
 }
 
-fn what_matches_nothing_says_so() {
+fn a_filter_without_a_match_is_reported() {
     let scene = scene();
     for (verb, what) in [
         ("replay", "event"),
@@ -327,7 +327,7 @@ fn what_matches_nothing_says_so() {
     }
 }
 
-fn a_filter_that_is_no_filter_is_refused() {
+fn an_invalid_filter_is_refused() {
     let scene = scene();
     for option in [
         ["--event", "execs"],

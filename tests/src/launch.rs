@@ -117,10 +117,10 @@ fn the_command_finds_the_world_as_without_a_recorder() {
             .args(["-c", script])
             .env_remove("SUDO_UID")
             .env_remove("SUDO_GID"));
-        without_own(plain.success().text())
+        without_own_variables(plain.success().text())
     };
     let recorded = Recording::of(shell(script)).run();
-    let found = without_own(recorded.ended.text());
+    let found = without_own_variables(recorded.ended.text());
     // Another test of this process may have had a descriptor open that a child inherits.
     let is_found = (0..5).any(|_| plain() == found);
     assert!(is_found, "{found} is not {}", plain());
@@ -128,7 +128,7 @@ fn the_command_finds_the_world_as_without_a_recorder() {
 
 /// Without signals 32 and 33, which the C library keeps to itself: whoever has had a thread does not
 /// ignore them any more, even where it was started so.
-pub(crate) fn without_own(status: &str) -> String {
+pub(crate) fn without_own_variables(status: &str) -> String {
     let lines = status
         .lines()
         .map(|line| match line.strip_prefix("SigIgn:\t") {

@@ -16,12 +16,12 @@ pub(crate) fn tests() -> Vec<Test> {
     let on_the_wire = |test: Test| test.needs("ip").only_where(Wire::is_possible, NO_WIRE);
     vec![
         on_the_wire(live!(every_listener_is_a_row_with_its_owner)),
-        on_the_wire(live!(ss_shows_what_still_listens)).needs("ss"),
+        on_the_wire(live!(listening_rows_match_ss)).needs("ss"),
         on_the_wire(live!(a_port_that_the_kernel_chose_is_reported))
             .lacking("a port yet when a socket that was not bound begins to listen"),
-        on_the_wire(live!(who_may_not_listen_is_no_listener))
+        on_the_wire(live!(a_failed_listen_is_not_a_listener))
             .lacking("a word from the kernel that listen(2) failed after it had begun"),
-        on_the_wire(live!(a_listener_of_several_paths_is_one_of_tcp))
+        on_the_wire(live!(an_mptcp_listener_is_a_tcp_listener))
             .needs_file("/proc/sys/net/mptcp/enabled", "this kernel has no MPTCP"),
     ]
 }
@@ -172,7 +172,7 @@ fn scene() -> &'static Scene {
 }
 
 #[track_caller]
-fn rows_are_as_wanted(scene: &Scene) {
+fn rows_match(scene: &Scene) {
     let mut rows: Vec<String> = scene
         .rows
         .iter()
@@ -204,26 +204,26 @@ fn rows_are_as_wanted(scene: &Scene) {
 }
 
 fn every_listener_is_a_row_with_its_owner() {
-    rows_are_as_wanted(scene());
+    rows_match(scene());
 }
 
-fn a_listener_of_several_paths_is_one_of_tcp() {
-    rows_are_as_wanted(&play(&[
+fn an_mptcp_listener_is_a_tcp_listener() {
+    rows_match(&play(&[
         ("mptcp", "stay", "192.0.2.1:0", 1, "listening"),
         ("mptcp", "close", "[2001:db8:1::1]:0", 1, "closed"),
     ]));
 }
 
 fn a_port_that_the_kernel_chose_is_reported() {
-    rows_are_as_wanted(&play(&[
+    rows_match(&play(&[
         ("tcp-unbound", "stay", "0.0.0.0:0", 1, "listening"),
         ("tcp-unbound", "stay", "[::]:0", 1, "listening"),
     ]));
 }
 
 /// Binds two sockets of a process to one port, which is allowed, and listens on both, which is not.
-fn who_may_not_listen_is_no_listener() {
-    rows_are_as_wanted(&play(&[(
+fn a_failed_listen_is_not_a_listener() {
+    rows_match(&play(&[(
         "tcp-too-late",
         "stay",
         "192.0.2.1:26003",
@@ -250,7 +250,7 @@ fn shown(line: &str) -> Option<(String, SocketAddr, u64)> {
     Some((protocol.to_owned(), local, pid))
 }
 
-fn ss_shows_what_still_listens() {
+fn listening_rows_match_ss() {
     let scene = scene();
     let sockets = scene.sockets.as_deref().expect("ss was there");
     let mut theirs: Vec<(String, SocketAddr, u64)> = sockets

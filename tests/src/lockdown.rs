@@ -11,7 +11,7 @@ use crate::{
 };
 
 pub(crate) fn tests() -> Vec<Test> {
-    vec![live!(what_is_said_of_it).needs_file(
+    vec![live!(lockdown_is_reported).needs_file(
         "/run/tracer-tests-may-lock-down",
         "it locks the kernel down: only the last step of `cargo xtask vm` does",
     )]
@@ -24,7 +24,7 @@ fn lock_down(mode: &str) {
     fs::write(MODE, mode).expect("lockdown can be raised");
 }
 
-fn what_is_said_of_it() {
+fn lockdown_is_reported() {
     lock_down("integrity");
     let told = run(tracer().args(["doctor", "--format", "json"])).success();
     let told: Value = serde_json::from_str(told.text()).expect("an object");

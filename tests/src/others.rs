@@ -14,7 +14,7 @@ use crate::{
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
-        live!(what_libbpf_tools_see_is_in_the_trace)
+        live!(events_of_libbpf_tools_are_in_the_trace)
             .needs("execsnoop")
             .needs("tcpconnect")
             .needs("tcplife")
@@ -166,7 +166,7 @@ fn lost(output: &Ended) -> usize {
         .sum()
 }
 
-fn what_libbpf_tools_see_is_in_the_trace() {
+fn events_of_libbpf_tools_are_in_the_trace() {
     let servers = ["127.0.0.1", "::1"].map(|address| server(address, Duration::ZERO));
     let seen = observe(servers);
     compare_execs(&seen);

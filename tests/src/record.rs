@@ -23,20 +23,20 @@ use crate::harness::{
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         live!(the_recording_begins_with_the_command),
-        live!(a_process_that_is_left_behind_is_followed_while_it_lingers),
+        live!(lingering_follows_processes_that_are_left),
         live!(ctrl_c_ends_lingering_well),
         live!(the_whole_system_for_a_second),
         live!(a_running_process_until_its_end),
         live!(a_running_process_for_a_while),
         live!(a_trace_has_a_name_by_default),
-        live!(a_trace_is_private_and_the_callers),
+        live!(a_trace_is_private_to_the_caller),
         live!(force_makes_a_new_file),
         live!(two_recorders_at_once),
-        live!(a_busy_machine_is_no_loss),
-        live!(a_killed_recorder_leaves_what_it_saw),
-        live!(the_summary_says_what_there_is),
+        live!(a_busy_machine_loses_nothing),
+        live!(a_killed_recorder_leaves_its_events),
+        live!(the_summary_counts_everything),
         live!(quiet_is_quiet),
-        live!(rules_of_ones_own_name_trees),
+        live!(own_rules_name_trees),
     ]
 }
 
@@ -67,7 +67,7 @@ fn the_recording_begins_with_the_command() {
     }
 }
 
-fn a_process_that_is_left_behind_is_followed_while_it_lingers() {
+fn lingering_follows_processes_that_are_left() {
     let script = "sh -c 'sleep 0.3; /bin/true from the daemon; sleep 30' >/dev/null 2>&1 & echo $!";
     let trace = Recording::of(shell(script)).lingers(1000).run().trace();
     let daemon: i32 = trace.ended.text().trim().parse().expect("a process id");
@@ -244,7 +244,7 @@ fn mode_and_owner(file: &Path) -> (u32, u32, u32) {
     )
 }
 
-fn a_trace_is_private_and_the_callers() {
+fn a_trace_is_private_to_the_caller() {
     let trace = Recording::of(words(["true"])).run();
     assert_eq!(mode_and_owner(&trace.file), (0o600, 0, 0));
     let trace = Recording::of(shell("umask 0"))
@@ -290,7 +290,7 @@ fn two_recorders_at_once() {
 }
 
 /// Processes that come and go while the recorder starts are not the recording's to miss.
-fn a_busy_machine_is_no_loss() {
+fn a_busy_machine_loses_nothing() {
     // Of processes that are gone before the recorder has looked around, some have children before.
     let storm = "some() { for i in 1 2 3 4; do sleep 0.01; /bin/true; done; }
         while [ ! -e \"$1\" ]; do (some) & (sleep 0.02; some) & (sleep 0.04; some) & wait; done";
@@ -311,7 +311,7 @@ fn a_busy_machine_is_no_loss() {
     assert!(messages.iter().all(String::is_empty), "{messages:?}");
 }
 
-fn a_killed_recorder_leaves_what_it_saw() {
+fn a_killed_recorder_leaves_its_events() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let file = directory.path().join("done");
     let mut command = words([
@@ -343,7 +343,7 @@ fn a_killed_recorder_leaves_what_it_saw() {
     assert!(within_limit(|| file.exists()), "the command went on");
 }
 
-fn the_summary_says_what_there_is() {
+fn the_summary_counts_everything() {
     let trace = record(shell("(sleep 3 >/dev/null 2>&1 &); exit 3"));
     let messages = trace.ended.messages();
     let file = trace.file.display().to_string();
@@ -368,7 +368,7 @@ fn quiet_is_quiet() {
     assert_eq!(recorded.ended.messages(), "");
 }
 
-fn rules_of_ones_own_name_trees() {
+fn own_rules_name_trees() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let rules = directory.path().join("rules.toml");
     let text = "[[tree]]\nname = \"naps\"\n[[tree.match]]\nargv = [\"sleep\", \"0.012*\"]\n";

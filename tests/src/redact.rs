@@ -7,9 +7,9 @@ use crate::harness::{Recorded, Recording, Test, live, run, tracer, words};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
-        live!(a_key_is_nowhere_even_where_it_recurs_bare),
-        live!(passwords_in_urls_and_options_are_nowhere),
-        live!(what_is_no_secret_stays),
+        live!(a_key_is_masked_also_without_its_option),
+        live!(passwords_in_urls_and_options_are_masked),
+        live!(other_text_is_not_masked),
     ]
 }
 
@@ -57,7 +57,7 @@ fn nowhere(recorded: &Recorded, secret: &str) {
     }
 }
 
-fn a_key_is_nowhere_even_where_it_recurs_bare() {
+fn a_key_is_masked_also_without_its_option() {
     let key = key();
     // As the installer hands it on: to its bundle, into a text, bare, and within another word.
     let script = "while getopts w:s: option; do case $option in s) key=$OPTARG ;; *) ;; esac; done
@@ -88,7 +88,7 @@ fn a_key_is_nowhere_even_where_it_recurs_bare() {
     assert!(kept, "the rest of the arguments is there");
 }
 
-fn passwords_in_urls_and_options_are_nowhere() {
+fn passwords_in_urls_and_options_are_masked() {
     let script = "/bin/true --proxy http://user:hunter2hunter2@proxy.example:3128
         /bin/true -H 'Authorization: WSID; c2lnbmF0dXJlLW9mLXRoZS1yZXF1ZXN0'
         /bin/true --password=correct-horse-battery; /bin/true --token t0ken-abcdefgh
@@ -114,7 +114,7 @@ fn passwords_in_urls_and_options_are_nowhere() {
     );
 }
 
-fn what_is_no_secret_stays() {
+fn other_text_is_not_masked() {
     let path = format!("/opt/{}", "a-directory-with-a-long-name/".repeat(6));
     let word = "x".repeat(88);
     let hash = "0123456789abcdef".repeat(4);

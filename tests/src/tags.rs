@@ -17,12 +17,12 @@ use crate::harness::{Ended, Test, finish, on_terminal, plain, run, tracer};
 
 pub(crate) fn tests() -> Vec<Test> {
     let mut tests = vec![
-        plain!(one_row_an_address),
+        plain!(one_row_per_address),
         plain!(all_tags_of_an_address),
-        plain!(an_object_an_address_with_all_its_tags),
+        plain!(one_object_per_address_with_all_tags),
         plain!(nothing_of_a_list_reaches_the_terminal_raw),
         plain!(rows_fit_a_narrow_terminal),
-        plain!(a_reader_that_has_seen_enough_is_no_error),
+        plain!(a_closed_pipe_is_not_an_error),
         plain!(a_full_disk_under_the_output_is_an_error),
     ];
     tests.extend(files::tests());
@@ -69,7 +69,7 @@ impl Lists {
     }
 }
 
-fn one_row_an_address() {
+fn one_row_per_address() {
     let addresses = [
         "40.79.194.105",
         "168.63.129.15",
@@ -113,7 +113,7 @@ ADDRESS        TAG                     PREFIX            REGION     SERVICE
     );
 }
 
-fn an_object_an_address_with_all_its_tags() {
+fn one_object_per_address_with_all_tags() {
     let words = [
         "--format",
         "jsonl",
@@ -191,7 +191,7 @@ fn rows_fit_a_narrow_terminal() {
     }
 }
 
-fn a_reader_that_has_seen_enough_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let lists = Lists::new();
     for format in ["text", "jsonl"] {
         let (reader, writer) = std::io::pipe().expect("a pipe");

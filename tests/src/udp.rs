@@ -12,7 +12,7 @@ pub(crate) fn tests() -> Vec<Test> {
     let on_the_wire = |test: Test| test.needs("ip").only_where(Wire::is_possible, NO_WIRE);
     vec![
         on_the_wire(live!(every_peer_is_a_row_with_its_counts)),
-        on_the_wire(live!(strangers_count_where_they_send_to)),
+        on_the_wire(live!(strangers_count_at_their_destination)),
         // No other recording has room for its own peers meanwhile.
         on_the_wire(live!(more_peers_than_the_kernel_side_counts_at_once)).alone(),
     ]
@@ -233,7 +233,7 @@ const BOUND: [(&str, &str, &str, &str); 8] = [
 const STRANGERS: u16 = 2;
 const DATAGRAMS: u16 = 5;
 
-fn strangers_count_where_they_send_to() {
+fn strangers_count_at_their_destination() {
     let wire = Wire::with(&[]);
     let count = STRANGERS * DATAGRAMS;
     let name = |line: usize| 25_000 + u16::try_from(line).expect("a port");

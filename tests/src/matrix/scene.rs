@@ -77,13 +77,13 @@ impl Scene {
             sockets,
             syns,
         };
-        scene.has_to_be_what_it_is_meant_to_be();
+        scene.check_observed();
         scene
     }
 
     /// Checks that each process saw the table's result: otherwise the network is to blame, and not
     /// the tracer.
-    fn has_to_be_what_it_is_meant_to_be(&self) {
+    fn check_observed(&self) {
         for case in self.cases.iter().filter(|case| case.script.is_some()) {
             let seen = self
                 .reports

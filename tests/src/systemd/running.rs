@@ -15,9 +15,9 @@ use crate::harness::{Recording, Test, Trace, live, run, within_limit, words};
 
 pub(super) fn tests() -> Vec<Test> {
     vec![
-        live!(a_unit_is_recorded_with_what_it_has),
-        live!(a_process_is_recorded_with_what_it_has),
-        live!(a_service_that_is_turned_off_is_looked_at),
+        live!(a_unit_is_recorded_with_its_children),
+        live!(a_process_is_recorded_with_its_children),
+        live!(a_disabled_service_needs_attention),
     ]
 }
 
@@ -104,7 +104,7 @@ impl Drop for Daemon {
     }
 }
 
-fn a_unit_is_recorded_with_what_it_has() {
+fn a_unit_is_recorded_with_its_children() {
     let daemon = Daemon::start("unit");
     let trace = Recording::of(Vec::new())
         .option(["--unit", &daemon.unit, "--for", "2s"])
@@ -113,7 +113,7 @@ fn a_unit_is_recorded_with_what_it_has() {
     daemon.is_in(&trace);
 }
 
-fn a_process_is_recorded_with_what_it_has() {
+fn a_process_is_recorded_with_its_children() {
     let daemon = Daemon::start("pid");
     let trace = Recording::of(Vec::new())
         .option(["--pid", &daemon.main.to_string(), "--for", "2s"])
@@ -155,7 +155,7 @@ impl Drop for Services {
 }
 
 /// A restart is nothing; what is stopped, disabled or both is named, with whoever asked systemd for it.
-fn a_service_that_is_turned_off_is_looked_at() {
+fn a_disabled_service_needs_attention() {
     let services = Services::start(["off", "stopped", "disabled", "restarted"]);
     let [off, stopped, disabled, restarted] = services.0.as_slice() else {
         unreachable!("there are four");

@@ -19,7 +19,7 @@ export TRACER_TESTS_PROGRESS=/dev/ttyS0
 xargs -0 /tests/tracer-tests --color never </tests/arguments >&3 2>/run/stderr
 status=$?
 # Last, because there is no way back from it.
-last=lockdown::what_is_said_of_it
+last=lockdown::lockdown_is_reported
 case "${TRACER_TESTS_MODULES:-$last}" in
 *lockdown*)
     case $last in

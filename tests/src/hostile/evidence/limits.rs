@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     harness::{Recording, Test, act, live, run, tracer, words},
-    launch::without_own,
+    launch::without_own_variables,
 };
 
 use super::{after, shell};
@@ -15,9 +15,9 @@ use super::{after, shell};
 pub(super) fn tests() -> Vec<Test> {
     vec![
         live!(a_limit_on_the_size_of_files_is_like_a_full_disk),
-        live!(too_few_descriptors_are_said_as_such),
-        live!(an_empty_proc_is_said),
-        live!(an_output_that_cannot_be_made_is_said_before_anything_is_loaded).needs("strace"),
+        live!(too_few_descriptors_are_reported),
+        live!(an_empty_proc_is_reported),
+        live!(an_impossible_output_is_reported_before_loading).needs("strace"),
         live!(signals_end_no_recorder),
         live!(what_it_inherited_reaches_the_command),
         live!(privileges_that_are_not_needed_are_dropped),
@@ -41,7 +41,7 @@ fn a_limit_on_the_size_of_files_is_like_a_full_disk() {
     assert!(messages.contains("ulimit -f"), "{messages}");
 }
 
-fn too_few_descriptors_are_said_as_such() {
+fn too_few_descriptors_are_reported() {
     for limit in [8, 32, 100] {
         let recorded = Recording::of(words(["true"]))
             .through(after(&format!("ulimit -n {limit}")))
@@ -54,7 +54,7 @@ fn too_few_descriptors_are_said_as_such() {
     }
 }
 
-fn an_empty_proc_is_said() {
+fn an_empty_proc_is_reported() {
     let recorded = Recording::of(words(["true"]))
         .through(act(["within", "hide", "/proc", "--"]))
         .run();
@@ -64,7 +64,7 @@ fn an_empty_proc_is_said() {
     assert!(!recorded.file.exists(), "no trace of nothing");
 }
 
-fn an_output_that_cannot_be_made_is_said_before_anything_is_loaded() {
+fn an_impossible_output_is_reported_before_loading() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let calls = directory.path().join("calls");
     let mut launcher = words(["strace", "-f", "-qq", "-e", "trace=bpf", "-o"]);
@@ -111,8 +111,8 @@ fn what_it_inherited_reaches_the_command() {
         let (program, rest) = launcher.split_first().expect("a program");
         let plain = run(Command::new(program).args(rest).args(shell(look))).success();
         let recorded = Recording::of(shell(look)).through(launcher.clone()).run();
-        let found = without_own(recorded.ended.text());
-        assert_eq!(found, without_own(plain.text()), "{launcher:?}");
+        let found = without_own_variables(recorded.ended.text());
+        assert_eq!(found, without_own_variables(plain.text()), "{launcher:?}");
     }
 }
 

@@ -16,9 +16,9 @@ use super::shell;
 
 pub(super) fn tests() -> Vec<Test> {
     vec![
-        live!(a_trace_that_lost_its_place_is_saved_beside_it),
-        live!(a_trace_whose_directory_moved_is_saved_elsewhere),
-        live!(what_is_saved_never_replaces_a_file),
+        live!(an_unlinked_trace_is_saved_in_its_directory),
+        live!(a_trace_of_a_moved_directory_is_saved_elsewhere),
+        live!(a_saved_trace_never_replaces_a_file),
         live!(a_trace_whose_bytes_are_gone_is_an_error),
         live!(a_trace_that_was_opened_to_others_is_private_again),
         live!(a_digest_tells_a_trace_from_a_forged_one).needs("sha256sum"),
@@ -52,7 +52,7 @@ fn holds_evidence(file: &Path) -> bool {
     replayed.code == Some(0) && replayed.text().contains("EVIDENCE")
 }
 
-fn a_trace_that_lost_its_place_is_saved_beside_it() {
+fn an_unlinked_trace_is_saved_in_its_directory() {
     for (script, found) in [
         ("rm t", "removed"),
         ("mv t x", "removed"),
@@ -84,7 +84,7 @@ fn a_trace_that_lost_its_place_is_saved_beside_it() {
     }
 }
 
-fn a_trace_whose_directory_moved_is_saved_elsewhere() {
+fn a_trace_of_a_moved_directory_is_saved_elsewhere() {
     for script in [
         "cd ..; mv inner other",
         "cd ..; rm -r inner",
@@ -115,7 +115,7 @@ fn a_trace_whose_directory_moved_is_saved_elsewhere() {
     }
 }
 
-fn what_is_saved_never_replaces_a_file() {
+fn a_saved_trace_never_replaces_a_file() {
     let (_directory, file) = place();
     let recorded = attack(
         &file,

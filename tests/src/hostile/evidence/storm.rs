@@ -15,8 +15,8 @@ pub(super) fn tests() -> Vec<Test> {
     vec![
         live!(a_storm_of_processes_is_whole).alone(),
         live!(a_storm_of_connections_is_whole).alone(),
-        live!(a_recorder_that_was_stopped_misses_nothing).alone(),
-        live!(what_a_small_buffer_loses_is_counted).alone(),
+        live!(a_stopped_recorder_loses_nothing).alone(),
+        live!(losses_of_a_small_buffer_are_counted).alone(),
     ]
 }
 
@@ -113,7 +113,7 @@ fn a_storm_of_connections_is_whole() {
     );
 }
 
-fn a_recorder_that_was_stopped_misses_nothing() {
+fn a_stopped_recorder_loses_nothing() {
     const PROCESSES: usize = 1_500;
     let mut command = shell("kill -STOP $PPID; \"$@\" & sleep 2; kill -CONT $PPID; wait $!");
     command.push("sh".into());
@@ -127,7 +127,7 @@ fn a_recorder_that_was_stopped_misses_nothing() {
 }
 
 /// In a PID namespace of its own, whose events are the only ones that are recorded.
-fn what_a_small_buffer_loses_is_counted() {
+fn losses_of_a_small_buffer_are_counted() {
     let processes = size(1_000, 10_000);
     let mut command = shell("kill -STOP $PPID; \"$@\"; kill -CONT $PPID");
     command.push("sh".into());
