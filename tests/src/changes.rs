@@ -16,7 +16,7 @@ pub(crate) fn tests() -> Vec<Test> {
             .needs_file("/var/lib/dpkg/status", NO_DPKG),
         live!(a_reverted_change_is_not_reported).needs("nft"),
         live!(a_disabled_service_needs_attention),
-        live!(an_idle_command_changes_nothing),
+        live!(a_busy_command_without_changes_reports_none),
         live!(excluded_subjects_are_not_compared),
         live!(an_unreadable_subject_is_reported),
     ]
@@ -244,7 +244,7 @@ fn a_disabled_service_needs_attention() {
 }
 
 /// Also while there is a lot to do, by many processes, which open many files and terminals and need memory.
-fn an_idle_command_changes_nothing() {
+fn a_busy_command_without_changes_reports_none() {
     let script = "
         for at_once in 1 2 3 4; do
             (for count in $(seq 30); do

@@ -8,7 +8,7 @@ use crate::harness::{Test, live, record, run, tracer, words};
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         live!(every_fact_has_a_hook_or_a_reason),
-        live!(doctor_names_the_hooks_that_a_recording_uses),
+        live!(a_recording_has_the_hooks_of_doctor),
     ]
 }
 
@@ -32,7 +32,7 @@ fn every_fact_has_a_hook_or_a_reason() {
     }
 }
 
-fn doctor_names_the_hooks_that_a_recording_uses() {
+fn a_recording_has_the_hooks_of_doctor() {
     let unhooked = facts().iter().filter(|fact| fact["hook"].is_null()).count();
     // A fact that no hook tells would make every recording incomplete.
     assert_eq!(unhooked, 0);

@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     if words.next().is_some_and(|word| word == harness::ACT) {
         return actor::run(words.collect());
     }
-    end_on_interrupts();
+    restore_sigint();
     harness::mark();
     let arguments = Arguments::from_args();
     let tests = [
@@ -114,7 +114,7 @@ fn main() -> ExitCode {
 
 /// Restores SIGINT: a shell's background processes ignore it, and so would every recorder here, as
 /// it must.
-fn end_on_interrupts() {
+fn restore_sigint() {
     // SAFETY: no handler is set.
     unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }.expect("SIGINT can be heeded");
 }

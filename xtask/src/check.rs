@@ -1,6 +1,5 @@
-//! `cargo xtask check`: everything that can be said about the code without running the tool:
-//! format, lints, docs, dependency directions, language, the generated reference. It changes no
-//! file of the sources.
+//! `cargo xtask check`: judges the code without running the tool: format, lints, docs, dependency
+//! directions, language, and the generated reference. It changes no source file.
 
 mod directions;
 mod language;
@@ -20,7 +19,7 @@ use crate::{demo, ebpf, reference};
 /// Checks format, lints, docs, language and dependency directions
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Leave the kernel programs out, which need a toolchain of their own
+    /// Leave out the kernel programs, which need a toolchain of their own
     #[arg(long)]
     no_ebpf: bool,
     /// Only format, language, dependency directions and one run of the lints: for the inner loop
@@ -31,7 +30,7 @@ pub struct Arguments {
     language: bool,
 }
 
-/// Does what the command line asks for: all steps, even after one that failed.
+/// Runs all steps, even after one that failed.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = demo::workspace()?;
     if arguments.language {

@@ -1,4 +1,4 @@
-//! The storm of processes under each recorder, side by side, and what the recorder takes for itself meanwhile.
+//! Runs the storm of processes under each recorder, side by side, and measures the recorder itself.
 
 use std::{
     path::Path,
@@ -13,7 +13,7 @@ use super::{
     recorder::{self, Taken},
 };
 
-/// A way to run the storm.
+/// The recorder of a storm.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Recorder {
     Untraced,
@@ -102,7 +102,7 @@ fn time(recorder: Recorder, processes: u32, tracer: &Path, directory: &Path) -> 
     Ok(Duration::from_nanos(nanoseconds))
 }
 
-/// A recording that missed something was not the same work.
+/// Checks that the recording is complete: otherwise the work was not the same.
 fn check(tracer: &Path, processes: u32, trace: &Path) -> Result<()> {
     let output = Command::new(tracer)
         .args(["replay", "--strict", "--event", "exec", "--tree", "command"])

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, TYPE};
 
-/// How the question is sent.
+/// The state of the socket of a query.
 #[derive(Clone, Copy)]
 pub enum SocketMode {
     /// As the C library does: connect the socket, then send.

@@ -17,7 +17,7 @@ use crate::{daemon, omi, tools};
 /// The real one reports about every 20 seconds; a demo has less time.
 const INTERVAL: Duration = Duration::from_millis(1800);
 
-/// A port of the platform on which nobody listens here, so that it refuses.
+/// A port of the platform without a listener here, so that it refuses.
 const REFUSING_PORT: u16 = 32526;
 
 /// Plays `ruby SCRIPT ARGUMENTS…`.
@@ -65,7 +65,7 @@ fn omsagent(arguments: &[String]) -> Result<()> {
     repeat(read_metadata)
 }
 
-/// Plays `work` for ever; one failed round is logged and forgotten.
+/// Repeats `work` for ever; a failed round is logged.
 fn repeat(work: impl Fn() -> Result<()>) -> ! {
     loop {
         if let Err(error) = work() {

@@ -1,5 +1,5 @@
-//! Small programs that a machine may lack and the installer calls: they do what
-//! it needs to go on, and no more. Also the upgrade that is none of its business.
+//! Small programs that a machine may lack and the installer calls: they do the minimum that it
+//! needs. Also an unrelated upgrade.
 
 use std::fs;
 use std::path::Path;
