@@ -170,7 +170,7 @@ fn a_dpkg_install() {
         (
             "package/DEBIAN/control",
             "Package: tracer-tests-example\nVersion: 1.0\nArchitecture: all\n\
-             Maintainer: Nobody <nobody@example.org>\nDescription: an example\n",
+             Maintainer: Example <it@example.org>\nDescription: an example\n",
         ),
         (
             "package/DEBIAN/preinst",

@@ -149,7 +149,8 @@ fn every_kind_of_change_has_its_author() {
 fn a_process_with_the_file_open_is_its_author() {
     let trace = record(
         "echo x >log; echo x >closed",
-        "tail -f log >/dev/null 2>&1 & trap \"kill $!\" EXIT; sh -c 'exec 3>>log; echo x >&3; exec sleep 3' >/dev/null &
+        "tail -f log >/dev/null 2>&1 & trap \"kill $!\" EXIT
+         sh -c 'exec 3>>log; echo x >&3; exec sleep 3' >/dev/null &
          echo x >>closed; sleep 0.5",
     );
     let rows = changes(&trace, "file");

@@ -85,7 +85,7 @@ struct Scene {
     wanted: Vec<String>,
     /// Client ends, which are not rows.
     clients: BTreeSet<SocketAddr>,
-    /// The process that has the socket of one that does not.
+    /// The process that holds a socket after its owner has ended, by owner.
     holders: BTreeMap<u64, u64>,
     /// Output of ss(8) after the recording; `None` where it is not installed.
     sockets: Option<String>,

@@ -1,5 +1,5 @@
-//! `tracer record` towards its user: what is recorded and for how long, where the trace goes, what is
-//! said at the end. What is refused is `bad_input`'s subject, what the command notices `launch`'s.
+//! `tracer record` as its user sees it: its targets and durations, the place of the trace, and the
+//! summary. `bad_input` tests refusals, and `launch` the effects on the command.
 
 use std::{
     ffi::OsString,
@@ -142,7 +142,7 @@ fn the_whole_system_for_a_second() {
     assert!(changes.iter().any(stays), "{changes:?}");
 }
 
-/// Follows a shell that begins its script once it is followed.
+/// Follows a shell that starts its script once it is followed.
 fn follow(script: &str, options: &[&str]) -> (Trace, u32) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let go = directory.path().join("go");
@@ -171,7 +171,11 @@ fn a_running_process_until_its_end() {
         "/bin/true first; sleep 0.2; (/bin/true second); sleep 0.2; exit 6",
         &["--for", "60s"],
     );
-    assert_eq!(trace.ended.code, Some(0), "its status is nobody's to give");
+    assert_eq!(
+        trace.ended.code,
+        Some(0),
+        "the process is not a child, so its status is unknown"
+    );
     let lives = trace.processes(["--tree", "command"]);
     let own: &Value = lives
         .iter()
@@ -289,9 +293,9 @@ fn two_recorders_at_once() {
     }
 }
 
-/// Processes that come and go while the recorder starts are not the recording's to miss.
+/// Processes that come and go while the recorder starts may be missing.
 fn a_busy_machine_loses_nothing() {
-    // Of processes that are gone before the recorder has looked around, some have children before.
+    // Some processes are gone before the snapshot, and have children that were there before.
     let storm = "some() { for i in 1 2 3 4; do sleep 0.01; /bin/true; done; }
         while [ ! -e \"$1\" ]; do (some) & (sleep 0.02; some) & (sleep 0.04; some) & wait; done";
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -322,7 +326,7 @@ fn a_killed_recorder_leaves_its_events() {
     ]);
     command.push(file.clone().into());
     let running = Recording::of(command).start().says("that was early");
-    // Ten times as long as an event waits for its way into the file.
+    // Ten times the longest delay of an event on its way into the file.
     std::thread::sleep(Duration::from_secs(1));
     running.send(Signal::SIGKILL);
     let recorded = running.finish();

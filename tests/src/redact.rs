@@ -1,5 +1,5 @@
-//! Secrets that a command is given: in no byte of the trace and in no output. Which words count as
-//! one is the unit tests' subject.
+//! Secrets that a command is given: they are in no byte of the trace and in no output. Unit tests
+//! define which words are secrets.
 
 use std::process::Command;
 
@@ -21,7 +21,7 @@ fn key() -> String {
     key.text().to_owned()
 }
 
-/// Everything that the tool says about a recording, and the file itself.
+/// Everything that the tool prints about a recording, and the file itself.
 fn everything(recorded: &Recorded) -> Vec<(String, Vec<u8>)> {
     let mut all = vec![
         (
@@ -59,11 +59,12 @@ fn nowhere(recorded: &Recorded, secret: &str) {
 
 fn a_key_is_masked_also_without_its_option() {
     let key = key();
-    // As the installer hands it on: to its bundle, into a text, bare, and within another word.
+    // As the installer passes it: to its bundle, into a text, bare, and within another word.
     let script = "while getopts w:s: option; do case $option in s) key=$OPTARG ;; *) ;; esac; done
         sh -c 'exit 0' bundle --upgrade -w ID -s \"$key\"
         /bin/true --shared \"$key\"; /bin/true \"$key\"; echo x | tr x \"$key\" >/dev/null
-        sh -c \"true 'SHARED_KEY=$key'\"; /bin/true \"prefix-$key-suffix\"; /bin/true \"${key%==}\"";
+        sh -c \"true 'SHARED_KEY=$key'\"
+        /bin/true \"prefix-$key-suffix\"; /bin/true \"${key%==}\"";
     let mut command = words(["sh", "-c", script, "onboard_agent.sh", "-w", "ID", "-s"]);
     command.push(key.clone().into());
     let recorded = Recording::of(command).option(["--live"]).run();

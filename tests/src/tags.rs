@@ -83,12 +83,17 @@ fn one_row_per_address() {
     assert_eq!(
         shown.text(),
         "\
-ADDRESS          TAG                                PREFIX            REGION     SERVICE       OTHER TAGS
-40.79.194.105    AzureMonitor.JapanEast             40.79.194.104/29  japaneast  AzureMonitor  AzureMonitor, AzureCloud.japaneast, AzureCloud
-168.63.129.15    AzureCloud.eastasia                168.63.129.0/28   eastasia   -             AzureCloud
+ADDRESS          TAG                                PREFIX            REGION     SERVICE       \
+OTHER TAGS
+40.79.194.105    AzureMonitor.JapanEast             40.79.194.104/29  japaneast  AzureMonitor  \
+AzureMonitor, AzureCloud.japaneast, AzureCloud
+168.63.129.15    AzureCloud.eastasia                168.63.129.0/28   eastasia   -             \
+AzureCloud
 168.63.129.16    (Azure platform: DNS, WireServer)  -                 -          -             -
-2001:db8:40::1   AzureCloud.japaneast               2001:db8:40::/48  japaneast  -             AzureCloud
-40.79.194.103    AzureCloud.japaneast               40.79.192.0/21    japaneast  -             AzureCloud
+2001:db8:40::1   AzureCloud.japaneast               2001:db8:40::/48  japaneast  -             \
+AzureCloud
+40.79.194.103    AzureCloud.japaneast               40.79.192.0/21    japaneast  -             \
+AzureCloud
 169.254.169.254  (instance metadata)                -                 -          -             -
 192.0.2.1        -                                  -                 -          -             -
 "
@@ -124,10 +129,19 @@ fn one_object_per_address_with_all_tags() {
     let shown = Lists::new().run(&words).success();
     assert_eq!(
         shown.text(),
-        r#"{"address":"168.63.129.0","tag":"AzureCloud.eastasia","tags":[{"name":"AzureCloud.eastasia","prefix":"168.63.129.0/28","region":"eastasia","system_service":"","cloud":"Public"},{"name":"AzureCloud","prefix":"168.63.129.0/28","region":"","system_service":"","cloud":"Public"}]}
-{"address":"168.63.129.16","port":32526,"tags":[],"note":"Azure platform WireServer"}
-{"address":"192.0.2.1","tags":[]}
-"#
+        concat!(
+            r#"{"address":"168.63.129.0","tag":"AzureCloud.eastasia","tags":["#,
+            r#"{"name":"AzureCloud.eastasia","prefix":"168.63.129.0/28","region":"eastasia","#,
+            r#""system_service":"","cloud":"Public"},"#,
+            r#"{"name":"AzureCloud","prefix":"168.63.129.0/28","region":"","#,
+            r#""system_service":"","cloud":"Public"}]}"#,
+            "\n",
+            r#"{"address":"168.63.129.16","port":32526,"tags":[],"#,
+            r#""note":"Azure platform WireServer"}"#,
+            "\n",
+            r#"{"address":"192.0.2.1","tags":[]}"#,
+            "\n",
+        )
     );
 }
 

@@ -40,7 +40,7 @@ enum Action {
     Stay,
 }
 
-/// `METHOD DEED own|mapped ADDRESS`; see [`ConnectMethod`] for methods.
+/// `METHOD ACTION own|mapped ADDRESS`; see [`ConnectMethod`] for methods.
 ///
 /// Prints `saw LOCAL ERROR` if its process lives to see it, with `-` for missing values, and
 /// `taken-over PID` where another process connects.

@@ -1,4 +1,4 @@
-//! Runs servers at the remote end of a wire. Each treats clients in one behaviour, and keeps no
+//! Runs servers at the remote end of a wire. Each has one behaviour for all clients, and keeps no
 //! account.
 
 use std::{
@@ -10,7 +10,7 @@ use std::{
 
 use nix::sys::socket::{setsockopt, sockopt};
 
-/// Manners of a server.
+/// Behaviours of a server.
 #[derive(Clone, Copy)]
 pub(super) enum Behaviour {
     /// Answers 1,000 bytes with 5,000, and closes.
@@ -19,7 +19,7 @@ pub(super) enum Behaviour {
     Hear,
     /// Takes 1,000 bytes, and resets.
     Reset,
-    /// Does nothing, and keeps it.
+    /// Keeps the connection and does nothing.
     Hold,
 }
 
@@ -43,7 +43,7 @@ pub(super) fn serve(listener: &TcpListener, behaviour: Behaviour) {
     }
 }
 
-/// Treats a client. One that ends early is not an error: some are made for that.
+/// Serves a client. A client that ends early is not an error: some do so on purpose.
 fn treat(mut client: TcpStream, behaviour: Behaviour) {
     let mut thousand = [0; 1000];
     match behaviour {

@@ -1,5 +1,5 @@
-//! Builds two network namespaces and the wire between them. Tests record in the local one. The remote
-//! one has the remote ends, and routes to addresses that are unreachable for different reasons.
+//! Builds two network namespaces and the wire between them. Tests record in the local one. The
+//! remote one has the servers, and routes to addresses that are unreachable for different reasons.
 //! Neither has a way out. The traffic is the caller's.
 
 use std::{
@@ -16,7 +16,8 @@ use nix::sched::{CloneFlags, setns, unshare};
 
 use super::peer;
 
-/// Addresses at both ends, and the local end's unreachable ones. All are reserved for documentation.
+/// Addresses at both ends, and the local end's unreachable ones. All are reserved for
+/// documentation.
 ///
 /// A silent neighbour is given up after three tenths of a second instead of three seconds, and a
 /// peer after one more SYN. Routes have their own sources: to each source a router answers five

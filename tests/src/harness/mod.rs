@@ -1,5 +1,5 @@
-//! What tests are made of: a recording to be read back, an oracle to be compared with, a terminal
-//! to be shown on. No test of the tool is here, only those of the oracle's own reader.
+//! The means of tests: recordings that are read back, oracles to compare with, and a terminal. The
+//! only tests here are those of strace's reader.
 
 mod background;
 mod browser;
@@ -32,7 +32,7 @@ use std::ffi::OsString;
 /// The first argument that makes this program an actor instead of a harness.
 pub(crate) const ACT: &str = "act";
 
-/// The command line of an actor, see `crate::actor`.
+/// Returns the command line of an actor, see `crate::actor`.
 pub(crate) fn act<const N: usize>(words: [&str; N]) -> Vec<OsString> {
     let own = std::env::current_exe().expect("the path of this program");
     [own.into(), ACT.into()]
@@ -41,7 +41,7 @@ pub(crate) fn act<const N: usize>(words: [&str; N]) -> Vec<OsString> {
         .collect()
 }
 
-/// A command line.
+/// Returns a command line.
 pub(crate) fn words<const N: usize>(words: [&str; N]) -> Vec<OsString> {
     words.map(OsString::from).to_vec()
 }

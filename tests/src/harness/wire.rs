@@ -1,5 +1,5 @@
-//! Two network namespaces that live as long as a value, and command lines that run in one or the other. What is in
-//! them is told in `actor/wire.rs`.
+//! Two network namespaces that live as long as a value, and command lines that run in one of them.
+//! `actor/wire.rs` describes their content.
 
 use std::{
     ffi::OsString,
@@ -12,14 +12,14 @@ use nix::unistd::geteuid;
 
 use super::{act, finish, program::start};
 
-/// The wire, with its two ends.
+/// The wire with its two ends.
 pub(crate) struct Wire {
     local: Option<Child>,
     local_pid: u32,
     remote_pid: u32,
 }
 
-/// What is said where [`Wire::is_possible`] is false.
+/// The reason for a skip if [`Wire::is_possible`] is false.
 pub(crate) const NO_WIRE: &str =
     "this kernel has no pairs of virtual devices (veth) for IPv4 and IPv6";
 
@@ -51,18 +51,18 @@ impl Wire {
         remote_pid.is_some().then_some(wire)
     }
 
-    /// Whether this machine can have one. Whoever may not find that out is told of that instead.
+    /// True if this machine can have a wire, and for users who cannot find out.
     pub(crate) fn is_possible() -> bool {
         static ANSWER: OnceLock<bool> = OnceLock::new();
         !geteuid().is_root() || *ANSWER.get_or_init(|| Wire::try_with(&[]).is_some())
     }
 
-    /// A command line as it is run at the local end.
+    /// Returns a command line that runs at the local end.
     pub(crate) fn local(&self, command: Vec<OsString>) -> Vec<OsString> {
         within(self.local_pid, command)
     }
 
-    /// A command line as it is run at the remote end.
+    /// Returns a command line that runs at the remote end.
     pub(crate) fn remote(&self, command: Vec<OsString>) -> Vec<OsString> {
         within(self.remote_pid, command)
     }
@@ -75,7 +75,7 @@ fn within(process: u32, command: Vec<OsString>) -> Vec<OsString> {
 }
 
 impl Drop for Wire {
-    /// Its stdin ends, and so do both ends.
+    /// Closes the stdin of the wire's process, which ends both ends.
     fn drop(&mut self) {
         if let Some(mut local) = self.local.take() {
             drop(local.stdin.take());

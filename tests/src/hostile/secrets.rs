@@ -1,4 +1,4 @@
-//! Passes secrets in many forms and counts what is masked; what is masked in the command is masked
+//! Passes secrets in many forms and counts the masked ones. A secret of the command is also masked
 //! in the command lines that lead to it.
 
 use std::{ffi::OsString, os::unix::fs::PermissionsExt, path::Path};
@@ -36,7 +36,7 @@ fn strings(value: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Records each command line as /bin/true, as which it does nothing.
+/// Records each command line as /bin/true, which ignores it.
 fn recorded(lines: &[Vec<String>]) -> Vec<Vec<String>> {
     let input = serde_json::to_vec(lines).expect("JSON");
     let trace = Recording::of(act(["listed-arguments"]))
@@ -94,7 +94,7 @@ fn measure(list: &str, percent: usize) {
     assert!(touched.len() * 200 < innocent.len(), "{touched:#?}");
 }
 
-/// The lines of a replay that have `text` in them.
+/// Returns the lines of a replay that contain `text`.
 fn lines_with(recorded: &Recorded, text: &str) -> usize {
     let mut replay = tracer();
     replay
@@ -107,7 +107,7 @@ fn lines_with(recorded: &Recorded, text: &str) -> usize {
     output.lines().filter(|line| line.contains(text)).count()
 }
 
-/// A program of that name that does nothing.
+/// Makes a program of that name that does nothing.
 fn idle(directory: &Path, name: &str) -> OsString {
     let path = directory.join(name);
     std::fs::write(&path, "#!/bin/sh\n").expect("a script");

@@ -8,7 +8,7 @@ use super::table::BEFORE;
 /// Destinations. Their addresses are those of `actor/wire.rs`.
 #[derive(Clone, Copy)]
 pub(super) enum Place {
-    /// The remote end, with a server in this behaviour.
+    /// The remote end, with a server of this behaviour.
     Server(&'static str),
     /// The remote end, without a listener on that port.
     NoListener,

@@ -1,5 +1,5 @@
-//! Runs other observers of the same network, ss(8) and tcpdump(8), at the local end of the wire, and
-//! parses their output.
+//! Runs other observers of the same network, ss(8) and tcpdump(8), at the local end of the wire,
+//! and parses their output.
 
 use std::{collections::BTreeSet, net::SocketAddr, process::Command, time::Duration};
 

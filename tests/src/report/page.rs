@@ -32,7 +32,7 @@ pub(crate) fn tests() -> Vec<Test> {
         .collect()
 }
 
-/// Guests are given the corpus beside the tests, and have no browser.
+/// True if the corpus is in the source tree: guests get only a copy, and have no browser.
 fn is_near_its_source() -> bool {
     std::env::var_os("TRACER_TESTS_CORPUS").is_none()
 }

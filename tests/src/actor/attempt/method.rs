@@ -33,7 +33,7 @@ pub(super) enum ConnectMethod {
     Hasty,
     /// In a thread that is not the first.
     Thread,
-    /// Does not block, calls again while it is under way, and again when it is done.
+    /// Does not block, calls again during the attempt, and again after it.
     Repeated,
     /// Is interrupted by a signal, with an answer still to come.
     Interrupted,

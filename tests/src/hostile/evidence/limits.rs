@@ -1,5 +1,5 @@
-//! Limits, signals and privileges of the recorder: what it runs into is said, what it inherited
-//! reaches the command, what it needs no more it gives up.
+//! Limits, signals and privileges of the recorder. It reports a limit that it reaches, the command
+//! inherits what the recorder inherited, and unneeded privileges are dropped.
 
 use std::{fs, process::Command};
 
@@ -79,7 +79,7 @@ fn an_impossible_output_is_reported_before_loading() {
 }
 
 fn signals_end_no_recorder() {
-    // Of real-time ones the first and the last that the C library leaves.
+    // The first and the last real-time signal that the C library leaves.
     let script = "for signal in USR1 USR2 ALRM VTALRM PROF XFSZ XCPU PIPE IO PWR STKFLT \
             SYS ILL TRAP ABRT BUS FPE SEGV 34 64; do
             kill -s $signal $PPID || exit 9
@@ -116,7 +116,7 @@ fn what_it_inherited_reaches_the_command() {
     }
 }
 
-/// The capabilities that `doctor` says are kept: those in force, and all.
+/// Returns the capabilities that `doctor` says are kept: those in force, and all.
 fn kept() -> (u64, u64) {
     let numbers = [
         ("CAP_CHOWN", 0),
@@ -130,10 +130,10 @@ fn kept() -> (u64, u64) {
         ("CAP_BPF", 39),
     ];
     let answer = run(tracer().args(["doctor", "--format", "json"])).success();
-    let told: Value = serde_json::from_str(answer.text()).expect("an object");
+    let report: Value = serde_json::from_str(answer.text()).expect("an object");
     let text = run(tracer().arg("doctor")).success();
     let mut sets = (0, 0);
-    for kept in told["keeps"].as_array().expect("a list") {
+    for kept in report["keeps"].as_array().expect("a list") {
         let name = kept["capability"].as_str().expect("a name");
         assert!(text.text().contains(name), "{}", text.text());
         assert_ne!(kept["purpose"], "", "{kept}");
@@ -155,7 +155,7 @@ fn privileges_that_are_not_needed_are_dropped() {
         u64::from_str_radix(digits, 16).expect("a number")
     };
     let (in_force, all) = kept();
-    // A moment after its start: the thread that started the command gives up its own then.
+    // A moment after its start, when the thread that started the command drops its own.
     let recorded = Recording::of(shell(
         "sleep 0.2; cat /proc/$PPID/task/*/status; echo; cat /proc/self/status",
     ))

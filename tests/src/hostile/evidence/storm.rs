@@ -1,5 +1,5 @@
-//! More events at a time than usual, on a machine without a free processor, and a recorder that
-//! is stopped meanwhile: nothing is lost, and with too small a buffer nothing is lost unsaid.
+//! Storms of events, on a machine without a free processor, and with a stopped recorder. Nothing is
+//! lost; with a buffer that is too small, every loss is counted.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ pub(super) fn tests() -> Vec<Test> {
     ]
 }
 
-/// Programs that keep all processors busy until they go.
+/// Programs that keep all processors busy until this is dropped.
 struct Busy(Vec<Child>);
 
 impl Busy {
@@ -44,7 +44,7 @@ impl Drop for Busy {
     }
 }
 
-/// What of the recorded tree is in a trace, by kind, and what was lost of the whole machine.
+/// Events of the recorded tree by kind, and losses of the whole machine.
 struct Count {
     seen: BTreeMap<String, usize>,
     lost: BTreeMap<String, u64>,
@@ -70,7 +70,7 @@ impl Count {
     }
 }
 
-/// Records a storm; the recorder's own part must be complete.
+/// Records a storm, and requires that its own part is complete.
 fn record_storm(command: Vec<OsString>) -> Count {
     let recorded = Recording::of(command).option(["--no-changes"]).run();
     let messages = recorded.ended.messages();
@@ -102,8 +102,8 @@ fn a_storm_of_connections_is_whole() {
     let count = record_storm(command);
     assert_eq!(count.seen("connect"), connections);
     assert_eq!(count.lost.get("connect"), None);
-    // A kernel may skip the tracepoint for a change of state that an interrupt brings. The next
-    // change gives that away, and it is counted: nothing is missing in silence.
+    // A kernel may skip the tracepoint for a change of state in an interrupt. The next change
+    // reveals it, and it is counted.
     let lost = count.lost.get("connection outcome").copied();
     let ends = count.seen("close") + count.seen("connect_failed");
     let listeners = count.seen("listen");
@@ -119,14 +119,14 @@ fn a_stopped_recorder_loses_nothing() {
     command.push("sh".into());
     command.extend(act(["fan-out", &PROCESSES.to_string(), "4"]));
     let count = record_storm(command);
-    // The shell, the sleep and the fan-out come on top.
+    // The shell, the sleep and the fan-out are three more.
     assert_eq!(count.seen("exec"), PROCESSES + 3);
     for kind in ["fork", "exec", "exit", "argv part"] {
         assert_eq!(count.lost.get(kind), None, "{kind}");
     }
 }
 
-/// In a PID namespace of its own, whose events are the only ones that are recorded.
+/// Runs in a PID namespace of its own; only its events are recorded.
 fn losses_of_a_small_buffer_are_counted() {
     let processes = size(1_000, 10_000);
     let mut command = shell("kill -STOP $PPID; \"$@\"; kill -CONT $PPID");
@@ -144,9 +144,9 @@ fn losses_of_a_small_buffer_are_counted() {
     let trace = Trace::read(recorded);
     assert_eq!(trace.replayed.code, Some(4), "incomplete, and it says so");
     let lost = Count::of(&trace).lost;
-    // Of a process whose fork was lost, the tree is not known: all are counted.
+    // A process with a lost fork has an unknown tree, so all are counted.
     let seen = |kind: &str| trace.all(kind).count();
-    // The shell and the fan-out. Each program of `fan-out` is forked by a thread of it.
+    // The shell and the fan-out. A thread of `fan-out` forks each program.
     let truth = [
         ("exec", processes + 2),
         ("exit", processes + 2),
