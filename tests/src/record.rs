@@ -68,10 +68,11 @@ fn the_recording_begins_with_the_command() {
 }
 
 fn lingering_follows_processes_that_are_left() {
-    let script = "sh -c 'sleep 0.3; /bin/true from the daemon; sleep 30' >/dev/null 2>&1 & echo $!";
+    let script = "sh -c 'sleep 0.3; /bin/true from the daemon
+        sleep 30 & trap \"kill $!\" TERM; wait' >/dev/null 2>&1 & echo $!";
     let trace = Recording::of(shell(script)).lingers(1000).run().trace();
     let daemon: i32 = trace.ended.text().trim().parse().expect("a process id");
-    kill(Pid::from_raw(daemon), Signal::SIGKILL).expect("the daemon runs");
+    kill(Pid::from_raw(daemon), Signal::SIGTERM).expect("the daemon runs");
     let ended = trace
         .all("command_ended")
         .next()
@@ -159,11 +160,11 @@ fn follow(script: &str, options: &[&str]) -> (Trace, u32) {
     }
     let running = recording.start().attached();
     fs::write(&go, "").expect("a sign");
-    let trace = running.finish().trace();
+    let recorded = running.finish();
     let pid = child.id();
     drop(child.kill());
     finish(child);
-    (trace, pid)
+    (recorded.trace(), pid)
 }
 
 fn a_running_process_until_its_end() {
