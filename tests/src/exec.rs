@@ -23,7 +23,7 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(an_exec_by_a_thread).needs("strace"),
         live!(an_exec_by_descriptor).needs("strace"),
         live!(arguments_of_128_kib_are_whole),
-        live!(longer_arguments_are_cut_and_said_to_be).alone(),
+        live!(longer_arguments_are_truncated_and_marked).alone(),
         live!(a_failed_exec_is_not_an_event),
         live!(an_exec_has_its_directory_and_user),
     ]
@@ -307,7 +307,7 @@ fn arguments_of_128_kib_are_whole() {
     }
 }
 
-fn longer_arguments_are_cut_and_said_to_be() {
+fn longer_arguments_are_truncated_and_marked() {
     for bytes in [131_073, 600_000] {
         let (reported, argv, truncated, messages) = exec_with(&bytes.to_string(), 4);
         assert!(truncated, "{bytes}");

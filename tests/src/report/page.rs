@@ -25,7 +25,7 @@ pub(crate) fn tests() -> Vec<Test> {
         .map(|test| {
             let test = test.needs("chromedriver").needs("chromium");
             test.only_where(
-                is_near_its_source,
+                has_source_tree,
                 "a copy of the tests comes without a browser",
             )
         })
@@ -33,7 +33,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// True if the corpus is in the source tree: guests get only a copy, and have no browser.
-fn is_near_its_source() -> bool {
+fn has_source_tree() -> bool {
     std::env::var_os("TRACER_TESTS_CORPUS").is_none()
 }
 

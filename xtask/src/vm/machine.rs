@@ -27,7 +27,7 @@ pub struct Machine<'a> {
 }
 
 /// The output of a guest.
-pub struct Ran {
+pub struct GuestOutput {
     /// From the second serial line, which only the tests use.
     pub answers: String,
     /// From the first serial line: the kernel and the first program.
@@ -60,7 +60,7 @@ const COMMAND_LINE: &str = "console=ttyS0 panic=-1 quiet";
 
 impl Machine<'_> {
     /// Runs the guest to its end, or until it makes no progress.
-    pub fn run(&self) -> Result<Ran> {
+    pub fn run(&self) -> Result<GuestOutput> {
         let console = self.file("console");
         let answers = self.file("answers");
         let mut command = self.command();
@@ -92,7 +92,7 @@ impl Machine<'_> {
             thread::sleep(Duration::from_millis(200));
         }
         drop(emulator);
-        Ok(Ran {
+        Ok(GuestOutput {
             answers: read(&answers),
             console: read(&console),
             stalled,

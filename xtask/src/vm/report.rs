@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde_json::Value;
 
-use super::machine::Ran;
+use super::machine::GuestOutput;
 use crate::test::tally::{self, Outcome};
 
 /// The beginning of the tests' progress lines on the console.
@@ -30,7 +30,7 @@ pub struct Report {
 
 impl Report {
     /// Reads the output.
-    pub fn read(guest: &str, ran: &Ran) -> Result<Report> {
+    pub fn read(guest: &str, ran: &GuestOutput) -> Result<Report> {
         let mut report = Report {
             guest: guest.to_owned(),
             tests: BTreeMap::new(),
@@ -105,7 +105,7 @@ impl Report {
 }
 
 /// Returns the reason for which a guest's results do not count.
-fn trouble(ran: &Ran, is_over: bool, status: Option<i32>, failed: usize) -> Option<String> {
+fn trouble(ran: &GuestOutput, is_over: bool, status: Option<i32>, failed: usize) -> Option<String> {
     let what = match (ran.stalled, status) {
         (Some(limit), _) => format!(
             "the guest made no progress for {} s and was ended",
@@ -138,8 +138,8 @@ fn trouble(ran: &Ran, is_over: bool, status: Option<i32>, failed: usize) -> Opti
 mod tests {
     use super::*;
 
-    fn ran(answers: &str) -> Ran {
-        Ran {
+    fn ran(answers: &str) -> GuestOutput {
+        GuestOutput {
             answers: answers.to_owned(),
             console: "Kernel panic - not syncing\n".to_owned(),
             stalled: None,

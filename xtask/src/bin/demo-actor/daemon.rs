@@ -19,7 +19,7 @@ pub fn split() -> Result<Option<Pid>> {
     match unsafe { fork() }.context("cannot fork")? {
         ForkResult::Parent { child } => Ok(Some(child)),
         ForkResult::Child => {
-            truth::tell();
+            truth::log_fork();
             Ok(None)
         }
     }

@@ -46,7 +46,7 @@ fn play(arguments: &[OsString]) -> Result<ExitCode> {
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
     if role != "demo-actor" {
-        truth::tell_role(&role, &arguments);
+        truth::log_role(&role, &arguments);
     }
     match role.as_str() {
         "demo-actor" => return outside(&arguments),

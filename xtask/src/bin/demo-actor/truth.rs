@@ -15,7 +15,7 @@ const LOG: &str = "/run/replica-truth/log";
 static ROLE: OnceLock<String> = OnceLock::new();
 
 /// Logs the role of this process, if there is a log.
-pub fn tell_role(role: &str, arguments: &[String]) {
+pub fn log_role(role: &str, arguments: &[String]) {
     let script = arguments.first().map(String::as_str).unwrap_or_default();
     let script = Path::new(script).file_name();
     let is = |name: &str| script.is_some_and(|script| script == name);
@@ -31,11 +31,11 @@ pub fn tell_role(role: &str, arguments: &[String]) {
         _ => ("command", "-"),
     };
     ROLE.get_or_init(|| format!("{tree} {role} {unit}"));
-    tell();
+    log_fork();
 }
 
 /// Logs a process that was just forked.
-pub fn tell() {
+pub fn log_fork() {
     // There is a log only in a guest, and the test notices a missing line.
     let Ok(mut log) = OpenOptions::new().append(true).open(LOG) else {
         return;
