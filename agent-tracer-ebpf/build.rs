@@ -1,5 +1,5 @@
-//! Stops a build of user space whose committed object is not made of these sources. It
-//! refuses to make the object itself: that takes other tools, and `cargo xtask ebpf` has them.
+//! Stops a build of user space if the committed object was not made from these sources. `cargo
+//! xtask ebpf` makes the object, with other tools.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,7 +14,7 @@ fn main() {
     for input in ["build.rs", "Cargo.toml", "Cargo.lock", "src", "object"] {
         println!("cargo::rerun-if-changed={input}");
     }
-    // A build for the kernel is how the object comes to match again.
+    // A build for the kernel is the one that makes the object match again.
     if std::env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|machine| machine == "bpf") {
         return;
     }
@@ -60,8 +60,8 @@ fn mismatches() -> Result<Vec<String>, String> {
         .collect())
 }
 
-/// One table of the manifest. It holds a string a line, nothing else, so that user space
-/// need not build a TOML parser to be built.
+/// Parses one table of the manifest. It holds one string per line, so that user space needs no TOML
+/// parser to be built.
 fn section(manifest: &str, heading: &str) -> Hashes {
     manifest
         .lines()
@@ -78,7 +78,7 @@ fn section(manifest: &str, heading: &str) -> Hashes {
         .collect()
 }
 
-/// Every Rust file, at any depth: the same ones as the chore's.
+/// Lists every Rust file, at any depth, as the chore does.
 fn hash_directory(directory: &str, hashes: &mut Hashes) -> Result<(), String> {
     let unreadable = |error| format!("{directory} cannot be listed: {error}");
     for entry in fs::read_dir(directory).map_err(unreadable)? {

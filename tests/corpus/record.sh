@@ -1,6 +1,6 @@
 #!/bin/sh
-# Records the traces of this directory anew, in a sandbox; as root, with TRACER and TESTS naming
-# the two programs. Only for traces that are new: those that are here are to stay as they are.
+# Records traces of this directory in a sandbox; as root, with TRACER and TESTS naming the two
+# programs. Only for new traces: existing ones stay as they are.
 set -eu
 
 if [ "${1-}" != inside ]; then
@@ -13,7 +13,7 @@ here=$PWD
 mount -t tmpfs none /mnt
 cp "$TRACER" /mnt/tracer
 cp "$TESTS" /mnt/tests
-# The one line of a header that tells machines apart.
+# The only line of a header that identifies a machine.
 echo 00000000-0000-4000-8000-000000000000 >/mnt/boot_id
 mount --bind /mnt/boot_id /proc/sys/kernel/random/boot_id
 cat >/mnt/scene.sh <<'SCENE'

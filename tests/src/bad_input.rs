@@ -1,5 +1,5 @@
-//! What cannot be done is said in one clear sentence, with the status that the manual promises, and
-//! without harm to the command or to other files. Traces that cannot be read are `damage`'s subject.
+//! Failures: each gives one clear sentence and the status of the manual, and harms neither the
+//! command nor other files. Unreadable traces are in `damage`.
 
 use std::{
     ffi::OsString,
@@ -19,21 +19,21 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(without_bpf_it_says_so_before_the_command),
         live!(without_a_capability_it_is_named).needs("setpriv"),
         live!(without_btf_it_says_so_before_the_command),
-        live!(a_release_is_believed_only_where_something_is_missing).needs("setarch"),
+        live!(a_release_is_named_only_when_something_is_missing).needs("setarch"),
         live!(a_command_that_cannot_run),
-        live!(an_output_that_cannot_be_made),
+        live!(an_output_that_cannot_be_created),
         live!(a_full_disk_does_not_stop_the_command),
-        live!(pipes_where_files_are_expected_stop_nothing).only_where(
+        live!(a_fifo_in_place_of_a_file_does_not_block).only_where(
             || Path::new("/etc/cron.d").is_dir(),
             "there is no /etc/cron.d",
         ),
         live!(rules_with_a_mistake_are_refused_with_their_place),
-        live!(a_user_or_process_or_unit_that_does_not_exist),
+        live!(an_unknown_user_process_or_unit_is_refused),
         plain!(usage_is_2_and_125_of_record),
     ]
 }
 
-/// A place for a file that a command makes when it runs.
+/// Returns the path of a file that the command makes when it runs.
 struct Witness {
     directory: TempDir,
 }
@@ -57,8 +57,8 @@ impl Witness {
     }
 }
 
-/// A copy of the tracer that everybody may run, wherever it was built.
-fn for_everybody(directory: &Path) -> PathBuf {
+/// Makes a copy of the tracer that all users may run.
+fn for_all_users(directory: &Path) -> PathBuf {
     let copy = directory.join("tracer");
     fs::copy(tracer().get_program(), &copy).expect("a copy");
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("its mode");
@@ -67,8 +67,8 @@ fn for_everybody(directory: &Path) -> PathBuf {
 
 fn without_root_it_says_so_before_the_command() {
     let witness = Witness::new();
-    let copy = for_everybody(witness.directory.path());
-    let as_nobody = |rest: &[&str]| {
+    let copy = for_all_users(witness.directory.path());
+    let as_other_user = |rest: &[&str]| {
         let mut line = act(["as-user", "65534", "65534"]);
         line.push(copy.clone().into());
         line.extend(rest.iter().map(Into::into));
@@ -78,7 +78,7 @@ fn without_root_it_says_so_before_the_command() {
             .args(&line[1..])
             .current_dir(witness.directory.path()))
     };
-    let refused = as_nobody(&["record", "-o", "it.trace", "--"]);
+    let refused = as_other_user(&["record", "-o", "it.trace", "--"]);
     says(&refused, 125, &["needs root", "sudo"]);
     assert!(!witness.file().exists(), "the command did not run");
     assert!(!witness.directory.path().join("it.trace").exists());
@@ -89,7 +89,7 @@ fn without_root_it_says_so_before_the_command() {
     assert!(doctor.text().contains("root"), "{}", doctor.text());
 }
 
-/// What a recorder and `doctor` say where a launcher lets none record.
+/// Checks the messages of a recorder and of `doctor` under a launcher that prevents recordings.
 fn refused_through(launcher: &[OsString], parts: &[&str]) {
     let witness = Witness::new();
     let refused = Recording::of(witness.command())
@@ -101,7 +101,8 @@ fn refused_through(launcher: &[OsString], parts: &[&str]) {
     refused_by_doctor(launcher, parts);
 }
 
-/// The same reasons as text and as JSON, with the exit status of a machine that cannot record.
+/// Checks the same reasons as text and as JSON, with the exit status of a machine that cannot
+/// record.
 pub(crate) fn refused_by_doctor(launcher: &[OsString], parts: &[&str]) {
     let doctor = |options: &[&str]| {
         let mut line = launcher.to_vec();
@@ -113,16 +114,16 @@ pub(crate) fn refused_by_doctor(launcher: &[OsString], parts: &[&str]) {
     assert_eq!(text.messages(), "");
     let verdict = "Nothing can be recorded here so far.";
     assert!(text.text().contains(verdict), "{}", text.text());
-    // Lines are wrapped for people.
+    // Lines of text are wrapped.
     let flat = text.text().split_ascii_whitespace().collect::<Vec<_>>();
     let flat = flat.join(" ");
     assert!(flat.contains("MISSING"), "{flat}");
     let json = doctor(&["--format", "json"]);
     assert_eq!(json.code, Some(1), "{}", json.messages());
-    let told: serde_json::Value = serde_json::from_str(json.text()).expect("an object");
-    assert_eq!(told["can_record"], false);
-    assert_eq!(told["facts"], serde_json::json!([]));
-    let error = told["error"].as_str().expect("a reason");
+    let report: serde_json::Value = serde_json::from_str(json.text()).expect("an object");
+    assert_eq!(report["can_record"], false);
+    assert_eq!(report["facts"], serde_json::json!([]));
+    let error = report["error"].as_str().expect("a reason");
     for part in parts {
         assert!(flat.contains(part), "{part}: {flat}");
         assert!(error.contains(part), "{part}: {error}");
@@ -149,7 +150,7 @@ fn without_a_capability_it_is_named() {
         let messages = refused.ended.messages();
         assert!(!messages.contains(other), "{messages}");
     }
-    // Either is enough.
+    // One of the two is enough.
     for dropped in ["-sys_admin", "-bpf,-perfmon"] {
         let launcher = words(["setpriv", "--bounding-set", dropped]);
         let trace = Recording::of(words(["true"])).through(launcher).run();
@@ -162,8 +163,8 @@ fn without_btf_it_says_so_before_the_command() {
     refused_through(&hidden, &["BTF", "CONFIG_DEBUG_INFO_BTF"]);
 }
 
-/// What a kernel calls itself is no reason to refuse it, and the reason where it lacks something.
-fn a_release_is_believed_only_where_something_is_missing() {
+/// A kernel's release is no reason for a refusal; it is named if the kernel lacks something.
+fn a_release_is_named_only_when_something_is_missing() {
     let old = words(["setarch", "--uname-2.6"]);
     let recorded = Recording::of(words(["true"])).through(old.clone()).run();
     recorded.trace();
@@ -172,8 +173,8 @@ fn a_release_is_believed_only_where_something_is_missing() {
     refused_through(&launcher, &["Linux 2.6.", "no BTF", "5.8 or newer"]);
 }
 
-/// The opening of a pipe waits for its other end. Whoever is recorded may put one where the recorder reads.
-fn pipes_where_files_are_expected_stop_nothing() {
+/// Opening a FIFO waits for its other end, and the recorded command may put one at any path.
+fn a_fifo_in_place_of_a_file_does_not_block() {
     let place = tempfile::tempdir().expect("a temporary directory");
     let pipe = place.path().join("pipe");
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
@@ -184,7 +185,7 @@ fn pipes_where_files_are_expected_stop_nothing() {
     command.push(pipe.clone().into());
     command.extend(act(["within", "over"]));
     command.extend([pipe.into(), "/etc/passwd".into(), "--".into()]);
-    // A user of whom the machine knows no name: it is looked up where the process sees it.
+    // A user without a name on the machine, so the recorder looks at the process's own files.
     command.extend(act(["as-user", "54321", "54321", "sleep", "0.3"]));
     let hidden = act(["within", "hide", "/etc/cron.d", "--"]);
     let recorded = Recording::of(command).through(hidden).run();
@@ -234,7 +235,7 @@ fn a_command_that_cannot_run() {
     }
 }
 
-fn an_output_that_cannot_be_made() {
+fn an_output_that_cannot_be_created() {
     let witness = Witness::new();
     let place = |name: &str| witness.directory.path().join(name);
     fs::write(place("there"), "precious").expect("a file");
@@ -282,7 +283,7 @@ fn a_full_disk_does_not_stop_the_command() {
     let disk = tempfile::tempdir().expect("a temporary directory");
     let mut launcher = act(["within", "tiny"]);
     launcher.extend([disk.path().into(), "--".into()]);
-    // More arguments than the disk has room for, not to be compressed, and then a last word.
+    // More arguments than the disk has room for, incompressible, and then a last word.
     let script = "i=0; while [ $i -lt 40 ]; do
             /bin/true \"$(head -c 6000 /dev/urandom | od -An -tx1 | tr -d ' \\n')\"
             i=$((i + 1))
@@ -339,7 +340,7 @@ fn rules_with_a_mistake_are_refused_with_their_place() {
     says(&refused.ended, 125, &["/no/such/rules.toml"]);
 }
 
-fn a_user_or_process_or_unit_that_does_not_exist() {
+fn an_unknown_user_process_or_unit_is_refused() {
     let witness = Witness::new();
     let refused = Recording::of(witness.command())
         .option(["--user", "no-such-user"])
@@ -376,7 +377,7 @@ fn usage_is_2_and_125_of_record() {
         let answer = run(tracer().args(words));
         let has_record = run(tracer().arg("--help")).text().contains("record");
         if code == 125 && !has_record {
-            // Built without the kernel as a source of events, there is no such verb.
+            // Without the kernel as a source of events, there is no such verb.
             continue;
         }
         assert_eq!(answer.code, Some(code), "{words:?}: {}", answer.messages());

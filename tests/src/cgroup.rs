@@ -12,7 +12,7 @@ use crate::{
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
-        live!(a_process_is_of_the_unit_whose_cgroup_it_is_in),
+        live!(a_process_belongs_to_the_unit_of_its_cgroup),
         live!(a_process_that_is_born_into_a_cgroup).only_where(
             || unified().is_some(),
             "there is no cgroup2, and into no other can one be born",
@@ -60,7 +60,7 @@ impl Drop for Made {
     }
 }
 
-fn a_process_is_of_the_unit_whose_cgroup_it_is_in() {
+fn a_process_belongs_to_the_unit_of_its_cgroup() {
     let unit = format!("tracer-test-{}.service", std::process::id());
     let cgroup = Made::new(&hierarchy(), &unit);
     let script = "

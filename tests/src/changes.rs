@@ -1,5 +1,5 @@
-//! What is different on the machine at the end of a recording. All that is changed is a namespace's own: its mounts, its
-//! network, its copies of /etc and of dpkg's directory. The recorder is in there, too.
+//! Compares the machine before and after a recording. All changes are in namespaces: their mounts,
+//! their network, and their copies of /etc and of dpkg's directory. The recorder runs there, too.
 
 use std::{fs, path::Path};
 
@@ -10,32 +10,32 @@ use crate::harness::{Recording, Test, Trace, live, run, words};
 pub(crate) fn tests() -> Vec<Test> {
     const NO_DPKG: &str = "this machine has no packages of dpkg";
     vec![
-        live!(what_differs_is_told_and_nothing_else)
+        live!(every_difference_is_reported_and_nothing_else)
             .needs("nft")
             .needs("dpkg-deb")
             .needs_file("/var/lib/dpkg/status", NO_DPKG),
-        live!(what_is_taken_away_again_is_no_difference).needs("nft"),
-        live!(a_service_that_is_turned_off_is_looked_at),
-        live!(nothing_changes_by_itself),
-        live!(what_is_not_wanted_is_not_compared),
-        live!(what_cannot_be_looked_at_is_said),
+        live!(a_reverted_change_is_not_reported).needs("nft"),
+        live!(a_disabled_service_needs_attention),
+        live!(a_busy_command_without_changes_reports_none),
+        live!(excluded_subjects_are_not_compared),
+        live!(an_unreadable_subject_is_reported),
     ]
 }
 
-/// A difference: subject, name, before and after, `-` where it was not there.
+/// A difference: subject, name, before and after; `-` for absent.
 type Row = [String; 4];
 
 fn row(words: [&str; 4]) -> Row {
     words.map(str::to_owned)
 }
 
-/// Records a script in namespaces of its own, after they were prepared by another.
+/// Records a script in namespaces of its own, after another script has prepared them.
 fn record(place: &Path, prepare: &str, script: &str) -> Trace {
     recording(place, prepare, script).run().trace()
 }
 
 fn recording(place: &Path, prepare: &str, script: &str) -> Recording {
-    // No systemd can be asked there: it would tell of the machine's own units.
+    // systemd is not reachable there: it would report the machine's own units.
     const PREPARE: &str = "set -e
         cp -a /etc \"$PLACE/etc\" && mount --bind \"$PLACE/etc\" /etc
         mount -t tmpfs tmpfs /opt
@@ -43,7 +43,8 @@ fn recording(place: &Path, prepare: &str, script: &str) -> Recording {
         if [ -d /var/lib/dpkg ]; then
             mount -t tmpfs tmpfs /var/lib/dpkg
             mkdir /var/lib/dpkg/info /var/lib/dpkg/updates /var/lib/dpkg/triggers
-            printf 'Package: before\\nStatus: install ok installed\\nArchitecture: all\\nVersion: 1\\n' >/var/lib/dpkg/status
+            printf 'Package: before\\nStatus: install ok installed\\n' >/var/lib/dpkg/status
+            printf 'Architecture: all\\nVersion: 1\\n' >>/var/lib/dpkg/status
             : >/var/lib/dpkg/available
         fi
         mkdir -p /etc/systemd/system \"$PLACE/mounted\"
@@ -70,7 +71,7 @@ fn differences(trace: &Trace) -> Vec<Row> {
     rows
 }
 
-/// What was looked at, and how many entries there were.
+/// Returns the compared subjects and their counts of entries.
 fn subjects(trace: &Trace) -> Vec<(String, u64)> {
     trace
         .all("compared")
@@ -81,21 +82,21 @@ fn subjects(trace: &Trace) -> Vec<(String, u64)> {
         .collect()
 }
 
-/// A package with one file, at the place.
+/// Builds a package with one file at a path.
 fn build_package(place: &Path) {
     let root = place.join("package");
     fs::create_dir_all(root.join("DEBIAN")).expect("a directory");
     fs::create_dir_all(root.join("opt/acme")).expect("a directory");
     fs::write(root.join("opt/acme/it"), "it\n").expect("a file");
     let control = "Package: acme\nVersion: 1.0-2\nArchitecture: all\n\
-                   Maintainer: Nobody <nobody@example.com>\nDescription: a package\n";
+                   Maintainer: Example <it@example.com>\nDescription: a package\n";
     fs::write(root.join("DEBIAN/control"), control).expect("a file");
     let mut build = std::process::Command::new("dpkg-deb");
     build.args(["--root-owner-group", "--build"]);
     run(build.arg(&root).arg(place.join("acme.deb"))).success();
 }
 
-fn what_differs_is_told_and_nothing_else() {
+fn every_difference_is_reported_and_nothing_else() {
     let place = tempfile::tempdir().expect("a directory");
     build_package(place.path());
     let prepare = "
@@ -122,7 +123,8 @@ fn what_differs_is_told_and_nothing_else() {
         nft 'add set inet acme bad { type ipv4_addr; elements = { 192.0.2.1, 192.0.2.2 }; }'
         mount -t tmpfs acme \"$PLACE/mounted\"
         cd /etc/systemd/system
-        printf '[Service]\\nExecStart=/bin/true\\n[Install]\\nWantedBy=multi-user.target\\n' >acme.service
+        printf '[Service]\\nExecStart=/bin/true\\n' >acme.service
+        printf '[Install]\\nWantedBy=multi-user.target\\n' >>acme.service
         mkdir -p multi-user.target.wants a.target.wants
         ln -s ../acme.service multi-user.target.wants/acme.service
         ln -s ../there.timer a.target.wants/there.timer
@@ -171,12 +173,12 @@ fn what_differs_is_told_and_nothing_else() {
         let entries = subjects.iter().find(|(name, _)| name == subject);
         assert!(entries.is_some_and(|(_, count)| *count > 0), "{subject}");
     }
-    // The end of the recording comes after what was found then.
+    // The end event comes after the last difference.
     let last = trace.events.last().expect("events");
     assert_eq!(last.kind(), "end");
 }
 
-fn what_is_taken_away_again_is_no_difference() {
+fn a_reverted_change_is_not_reported() {
     let place = tempfile::tempdir().expect("a directory");
     let script = "
         nft add table inet acme && nft add chain inet acme c && nft add rule inet acme c accept
@@ -189,13 +191,14 @@ fn what_is_taken_away_again_is_no_difference() {
     subjects(&trace);
 }
 
-/// By its link and by a mask, as programs do that ask no systemd.
-fn a_service_that_is_turned_off_is_looked_at() {
+/// Disables services by a link and by a mask, without a request to systemd.
+fn a_disabled_service_needs_attention() {
     let place = tempfile::tempdir().expect("a directory");
     let prepare = "
         cd /etc/systemd/system && mkdir -p acme.target.wants
         for unit in log audit stays; do
-            printf '[Service]\\nExecStart=/bin/true\\n[Install]\\nWantedBy=acme.target\\n' >$unit-acme.service
+            printf '[Service]\\nExecStart=/bin/true\\n' >$unit-acme.service
+            printf '[Install]\\nWantedBy=acme.target\\n' >>$unit-acme.service
             ln -s ../$unit-acme.service acme.target.wants/
         done";
     let script = "
@@ -206,7 +209,7 @@ fn a_service_that_is_turned_off_is_looked_at() {
         mv x acme.target.wants/stays-acme.service";
     let trace = record(place.path(), prepare, script);
     let rows = trace.lives("changes", []);
-    let told: Vec<[&str; 5]> = rows
+    let found: Vec<[&str; 5]> = rows
         .iter()
         .filter(|row| row["kind"] == "service")
         .filter(|row| row["attention"] != Value::Null)
@@ -223,7 +226,7 @@ fn a_service_that_is_turned_off_is_looked_at() {
         })
         .collect();
     assert_eq!(
-        told,
+        found,
         [
             [
                 "audit-acme.service",
@@ -243,12 +246,13 @@ fn a_service_that_is_turned_off_is_looked_at() {
     );
 }
 
-/// Also while there is a lot to do, by many processes, which open many files and terminals and need memory.
-fn nothing_changes_by_itself() {
+/// Also under load by many processes that open many files and terminals and need memory.
+fn a_busy_command_without_changes_reports_none() {
     let script = "
         for at_once in 1 2 3 4; do
             (for count in $(seq 30); do
-                /bin/true; : | /bin/cat; ls -lR /etc >/dev/null; head -c 3000000 /dev/zero | tail -c 1 >/dev/null
+                /bin/true; : | /bin/cat; ls -lR /etc >/dev/null
+                head -c 3000000 /dev/zero | tail -c 1 >/dev/null
             done) &
         done
         wait";
@@ -261,7 +265,7 @@ fn nothing_changes_by_itself() {
     }
 }
 
-fn what_is_not_wanted_is_not_compared() {
+fn excluded_subjects_are_not_compared() {
     let recorded = Recording::of(words(["true"]))
         .option(["--no-changes"])
         .run();
@@ -269,7 +273,7 @@ fn what_is_not_wanted_is_not_compared() {
     assert_eq!(trace.all("compared").count(), 0);
 }
 
-fn what_cannot_be_looked_at_is_said() {
+fn an_unreadable_subject_is_reported() {
     let place = tempfile::tempdir().expect("a directory");
     let script = "rm /etc/passwd && mkdir /etc/passwd; head -c 5000000 /dev/zero >>/etc/group";
     let trace = Trace::read(recording(place.path(), "", script).run());

@@ -15,8 +15,8 @@ use crate::harness::{Call, Recording, Test, Trace, act, live, record, strace, wo
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
-        live!(destinations_are_those_that_strace_sees).needs("strace"),
-        live!(an_exchange_has_its_bytes_and_times),
+        live!(destinations_match_strace).needs("strace"),
+        live!(an_exchange_has_bytes_and_times),
         live!(a_refusal_has_its_reason),
         live!(an_owner_that_ends_first_stays_the_owner),
         live!(a_socket_that_another_process_closes),
@@ -24,9 +24,9 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(a_v4_address_in_a_v6_socket_is_shown_as_v4),
         live!(a_connection_without_an_answer),
         live!(events_of_a_connection_come_in_order),
-        live!(a_listener_is_no_connection),
+        live!(a_listener_is_not_a_connection),
         live!(a_connection_from_before_is_followed_to_its_end),
-        live!(interrupts_take_nothing_away_unsaid),
+        live!(interrupts_lose_no_event_silently),
     ]
 }
 
@@ -95,7 +95,7 @@ fn only(trace: &Trace) -> Value {
     all.remove(0)
 }
 
-fn destinations_are_those_that_strace_sees() {
+fn destinations_match_strace() {
     let (v4, v6) = (
         server("127.0.0.1", Duration::ZERO).to_string(),
         server("::1", Duration::ZERO).to_string(),
@@ -161,7 +161,7 @@ fn destinations_are_those_that_strace_sees() {
     assert_eq!((refused, closed), (5, 8), "{states:?}");
 }
 
-fn an_exchange_has_its_bytes_and_times() {
+fn an_exchange_has_bytes_and_times() {
     for address in ["127.0.0.1", "::1"] {
         let remote = server(address, Duration::ZERO).to_string();
         let trace = record(act(["dial", "exchange", &remote]));
@@ -307,7 +307,7 @@ fn events_of_a_connection_come_in_order() {
 }
 
 /// Checks that the called side appears in its tree only when it calls a peer itself.
-fn a_listener_is_no_connection() {
+fn a_listener_is_not_a_connection() {
     let remote = server("127.0.0.1", Duration::ZERO).to_string();
     let trace = record(act(["dial", "exchange", &remote]));
     let of_server = trace.connections(["--pid", &std::process::id().to_string()]);
@@ -330,7 +330,7 @@ fn a_listener_is_no_connection() {
 /// Packets from another processor interrupt the programs for changes of state, and the kernel never
 /// nests those. Under such a load some kernels miss the tracepoint itself, and so does perf(1); the
 /// trace must then report it.
-fn interrupts_take_nothing_away_unsaid() {
+fn interrupts_lose_no_event_silently() {
     const PAIRS: usize = 4;
     const COUNT: usize = 1000;
     let storm = act(["storm", &PAIRS.to_string(), &COUNT.to_string()]);

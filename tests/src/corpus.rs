@@ -75,7 +75,7 @@ const NEW_VIEWS: [&str; 13] = [
     "process.txt",
 ];
 
-/// Traces whose other views would be long or say the same again: of many processes, of many arguments, of strange names.
+/// Traces with only these views, since others would be long or repeat them.
 const SHORT_VIEWS: [(&str, &[&str]); 6] = [
     (
         "oms-install",

@@ -1,5 +1,5 @@
-//! Files that are damaged, cut off, or no traces: what is intact is shown, what is not is said, and
-//! nothing panics. Damage that was done long ago is in the corpus.
+//! Damaged, truncated and invalid files: intact events are shown, damage is reported, and nothing
+//! panics. Damage by older versions is in the corpus.
 
 use std::fs;
 
@@ -10,14 +10,14 @@ use crate::harness::{
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         live!(a_torn_trace_shows_all_that_is_intact),
-        live!(a_damaged_trace_is_never_a_panic),
-        live!(strict_is_about_what_is_missing).alone(),
+        live!(a_damaged_trace_never_panics),
+        live!(strict_fails_on_missing_events).alone(),
         live!(a_newer_format_is_refused),
-        plain!(what_is_no_trace_is_refused),
+        plain!(a_file_that_is_not_a_trace_is_refused),
     ]
 }
 
-/// A trace of some blocks.
+/// Makes a trace of several blocks.
 fn some_trace() -> Recorded {
     let script = "for i in 1 2 3 4 5 6; do /bin/true $i; sleep 0.15; done";
     Recording::of(words(["sh", "-c", script])).run()
@@ -36,7 +36,7 @@ fn a_torn_trace_shows_all_that_is_intact() {
     let whole: Vec<&str> = whole.text().lines().collect();
     let step = (bytes.len() / 150).max(1);
     let mut most = 0;
-    // Some of it everywhere, and every byte of the mark of the end.
+    // Some positions everywhere, and every byte of the end mark.
     let tail = bytes.len() - 45;
     for length in (0..tail).step_by(step).chain(tail..bytes.len()) {
         let torn = damaged(&recorded, &bytes[..length]);
@@ -44,7 +44,7 @@ fn a_torn_trace_shows_all_that_is_intact() {
         assert!(!messages.contains("panicked"), "at {length}: {messages}");
         let lines: Vec<&str> = torn.text().lines().collect();
         let Some((last, events)) = lines.split_last() else {
-            // Not even its header is whole. What is empty is no trace at all.
+            // Not even its header is whole. An empty file is not a trace.
             let code = if length == 0 { 1 } else { 3 };
             assert_eq!(torn.code, Some(code), "at {length}: {messages}");
             continue;
@@ -66,11 +66,11 @@ fn a_torn_trace_shows_all_that_is_intact() {
             "at {length}: {messages}"
         );
     }
-    // All but the mark of its end: all events are there.
+    // Only the end mark is missing: all events are there.
     assert_eq!(most, whole.len());
 }
 
-fn a_damaged_trace_is_never_a_panic() {
+fn a_damaged_trace_never_panics() {
     let recorded = some_trace();
     let bytes = fs::read(&recorded.file).expect("the trace");
     let whole = recorded.read("replay", ["--format", "jsonl"]).success();
@@ -84,18 +84,18 @@ fn a_damaged_trace_is_never_a_panic() {
         assert!(!messages.contains("panicked"), "at {place}: {messages}");
         let code = answer.code.unwrap_or(-1);
         assert!(code == 1 || code == 3, "at {place}: {code} {messages}");
-        // Not a single event is made up or changed.
+        // No event is invented or changed.
         for line in answer.text().lines() {
             let is_gap = line.contains("\"event\":\"gap\"");
             assert!(is_gap || code == 3, "at {place}: {line}");
         }
-        let told: Vec<&str> = answer
+        let events: Vec<&str> = answer
             .text()
             .lines()
             .filter(|line| !line.contains("\"event\":\"gap\""))
             .collect();
-        assert!(told.len() < whole.len() || code == 3, "at {place}");
-        let before: Vec<&&str> = told
+        assert!(events.len() < whole.len() || code == 3, "at {place}");
+        let before: Vec<&&str> = events
             .iter()
             .zip(&whole)
             .take_while(|(a, b)| a == b)
@@ -112,7 +112,7 @@ fn a_damaged_trace_is_never_a_panic() {
     }
 }
 
-fn strict_is_about_what_is_missing() {
+fn strict_fails_on_missing_events() {
     let whole = some_trace();
     assert_eq!(whole.read("replay", ["--strict"]).code, Some(0));
     let cut = Recording::of(act(["long-argument", "200000"])).run();
@@ -127,7 +127,7 @@ fn strict_is_about_what_is_missing() {
     }
     let summary = cut.ended.messages().to_owned();
     assert!(summary.contains("INCOMPLETE"), "{summary}");
-    // Damage is worse than a gap that the recorder knew of.
+    // Damage is worse than a gap that the recorder reported.
     let bytes = fs::read(&whole.file).expect("the trace");
     let file = whole.file.with_extension("torn");
     fs::write(&file, &bytes[..bytes.len() - 1]).expect("a file");
@@ -137,7 +137,7 @@ fn strict_is_about_what_is_missing() {
     assert_eq!(torn.replayed.code, Some(0));
 }
 
-fn what_is_no_trace_is_refused() {
+fn a_file_that_is_not_a_trace_is_refused() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let place = |name: &str| directory.path().join(name);
     fs::write(place("empty"), "").expect("a file");

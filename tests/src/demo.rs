@@ -16,13 +16,13 @@ pub(crate) fn tests() -> Vec<Test> {
         plain!(omsagent_is_in_its_tree),
         plain!(nothing_else_is_in_these_trees),
         plain!(connections_have_owner_tree_and_outcome),
-        plain!(what_is_new_on_the_machine),
-        plain!(who_listens),
+        plain!(changes_of_the_machine),
+        plain!(listeners_have_their_owners),
         plain!(every_endpoint_has_its_host),
-        plain!(what_a_firewall_has_to_allow_the_agent),
+        plain!(destinations_for_a_firewall),
         plain!(the_agent_is_found_under_both_of_its_names),
-        plain!(what_is_not_the_installers_is_not_the_commands),
-        plain!(the_key_is_masked_wherever_it_was),
+        plain!(other_processes_are_not_in_the_commands_tree),
+        plain!(the_key_is_masked_everywhere),
         plain!(nothing_is_missing),
     ];
     tests.into_iter().map(|test| test.given(TRACE)).collect()
@@ -214,7 +214,7 @@ fn connections_have_owner_tree_and_outcome() {
 
 /// Checks the results of a comparison of lists before and after, each with the process that such a
 /// comparison cannot find.
-fn what_is_new_on_the_machine() {
+fn changes_of_the_machine() {
     let rows = lives("changes", &[]);
     let mut reported: Vec<String> = Vec::new();
     for row in &rows {
@@ -260,7 +260,7 @@ fn what_is_new_on_the_machine() {
     assert_eq!(agents, 2, "one as root, one as omsagent");
 }
 
-fn who_listens() {
+fn listeners_have_their_owners() {
     let reported: Vec<String> = lives("connections", &["--listening"])
         .iter()
         .map(|row| {
@@ -305,7 +305,7 @@ fn every_endpoint_has_its_host() {
     }
 }
 
-fn what_a_firewall_has_to_allow_the_agent() {
+fn destinations_for_a_firewall() {
     let rows = lives(
         "connections",
         &["--by", "destination", "--tree", "omsagent"],
@@ -375,7 +375,7 @@ fn the_agent_is_found_under_both_of_its_names() {
 }
 
 /// cron and an upgrade run at the same time by chance.
-fn what_is_not_the_installers_is_not_the_commands() {
+fn other_processes_are_not_in_the_commands_tree() {
     for (name, at_least) in [("unattended-upgr*", 1), ("cron", 1)] {
         let found = lives("tree", &["--process", name]);
         assert!(found.len() >= at_least, "{name}: {found:?}");
@@ -391,7 +391,7 @@ fn what_is_not_the_installers_is_not_the_commands() {
     );
 }
 
-fn the_key_is_masked_wherever_it_was() {
+fn the_key_is_masked_everywhere() {
     let replayed = read("replay", &["--format", "jsonl"]);
     // 88 characters of base64 in a row would be one.
     let longest = replayed

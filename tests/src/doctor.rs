@@ -1,5 +1,4 @@
-//! `tracer doctor` where a recording is possible. What it says where none is, is the business of
-//! `bad_input`.
+//! `tracer doctor` on a machine that can record. `bad_input` tests it on others.
 
 use serde_json::Value;
 
@@ -8,15 +7,15 @@ use crate::harness::{Test, live, record, run, tracer, words};
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         live!(every_fact_has_a_hook_or_a_reason),
-        live!(what_it_promises_is_what_a_recording_uses),
+        live!(a_recording_has_the_hooks_of_doctor),
     ]
 }
 
 fn facts() -> Vec<Value> {
     let answer = run(tracer().args(["doctor", "--format", "json"])).success();
     assert_eq!(answer.text().lines().count(), 1, "one object");
-    let told: Value = serde_json::from_str(answer.text()).expect("an object");
-    told["facts"].as_array().expect("a list of facts").clone()
+    let report: Value = serde_json::from_str(answer.text()).expect("an object");
+    report["facts"].as_array().expect("a list of facts").clone()
 }
 
 fn every_fact_has_a_hook_or_a_reason() {
@@ -32,9 +31,9 @@ fn every_fact_has_a_hook_or_a_reason() {
     }
 }
 
-fn what_it_promises_is_what_a_recording_uses() {
+fn a_recording_has_the_hooks_of_doctor() {
     let unhooked = facts().iter().filter(|fact| fact["hook"].is_null()).count();
-    // A fact that no hook tells would make every recording incomplete.
+    // A fact without a hook would make every recording incomplete.
     assert_eq!(unhooked, 0);
     record(words(["/bin/true"]));
 }

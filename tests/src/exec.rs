@@ -23,9 +23,9 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(an_exec_by_a_thread).needs("strace"),
         live!(an_exec_by_descriptor).needs("strace"),
         live!(arguments_of_128_kib_are_whole),
-        live!(longer_arguments_are_cut_and_said_to_be).alone(),
-        live!(what_failed_to_execute_is_no_exec),
-        live!(an_exec_says_where_and_by_whom),
+        live!(longer_arguments_are_truncated_and_marked).alone(),
+        live!(a_failed_exec_is_not_an_event),
+        live!(an_exec_has_its_directory_and_user),
     ]
 }
 
@@ -170,7 +170,7 @@ fn a_dpkg_install() {
         (
             "package/DEBIAN/control",
             "Package: tracer-tests-example\nVersion: 1.0\nArchitecture: all\n\
-             Maintainer: Nobody <nobody@example.org>\nDescription: an example\n",
+             Maintainer: Example <it@example.org>\nDescription: an example\n",
         ),
         (
             "package/DEBIAN/preinst",
@@ -307,7 +307,7 @@ fn arguments_of_128_kib_are_whole() {
     }
 }
 
-fn longer_arguments_are_cut_and_said_to_be() {
+fn longer_arguments_are_truncated_and_marked() {
     for bytes in [131_073, 600_000] {
         let (reported, argv, truncated, messages) = exec_with(&bytes.to_string(), 4);
         assert!(truncated, "{bytes}");
@@ -319,7 +319,7 @@ fn longer_arguments_are_cut_and_said_to_be() {
     }
 }
 
-fn what_failed_to_execute_is_no_exec() {
+fn a_failed_exec_is_not_an_event() {
     let files = directory(&[]);
     let missing = files.path().join("missing");
     let mut command = words(["sh", "-c", "\"$1\" 2>/dev/null; true; exit 0", "sh"]);
@@ -328,7 +328,7 @@ fn what_failed_to_execute_is_no_exec() {
     assert_eq!(trace.of_command("exec").len(), 1);
 }
 
-fn an_exec_says_where_and_by_whom() {
+fn an_exec_has_its_directory_and_user() {
     let files = directory(&[("a dir/it.sh", "#!/bin/sh\nexit 0\n")]);
     let inside = files.path().join("a dir").canonicalize().expect("a path");
     let mut command = words(["sh", "-c", "cd \"$1\" && ./it.sh", "sh"]);

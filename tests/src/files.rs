@@ -10,12 +10,12 @@ use crate::harness::{Recorded, Recording, Test, Trace, live, words};
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         live!(fifty_thousand_files_of_an_archive).needs("tar"),
-        live!(every_way_to_change_a_file_has_its_author),
-        live!(a_process_that_keeps_a_file_open_has_written_it),
-        live!(rights_are_compared_with_their_author),
-        live!(what_was_downloaded_and_executed_is_a_chain).needs("python3"),
+        live!(every_kind_of_change_has_its_author),
+        live!(a_process_with_the_file_open_is_its_author),
+        live!(changed_permissions_have_their_author),
+        live!(an_executed_download_is_a_chain).needs("python3"),
         live!(downloads_are_followed_through_their_names).needs("python3"),
-        live!(files_without_a_network_source_are_no_downloads).needs("python3"),
+        live!(files_without_a_network_source_are_not_downloads).needs("python3"),
     ]
 }
 
@@ -96,7 +96,7 @@ for d in range(250):
     assert!(written >= 50_000, "{written}");
 }
 
-fn every_way_to_change_a_file_has_its_author() {
+fn every_kind_of_change_has_its_author() {
     let trace = record(
         "echo x >written; echo x >mode; echo x >gone; echo x >moved; mkdir full; echo x >full/x; \
          ln -s a link; echo x >untouched",
@@ -146,10 +146,11 @@ fn every_way_to_change_a_file_has_its_author() {
 }
 
 /// A daemon with a log, and a reader.
-fn a_process_that_keeps_a_file_open_has_written_it() {
+fn a_process_with_the_file_open_is_its_author() {
     let trace = record(
         "echo x >log; echo x >closed",
-        "tail -f log >/dev/null 2>&1 & trap \"kill $!\" EXIT; sh -c 'exec 3>>log; echo x >&3; exec sleep 3' >/dev/null &
+        "tail -f log >/dev/null 2>&1 & trap \"kill $!\" EXIT
+         sh -c 'exec 3>>log; echo x >&3; exec sleep 3' >/dev/null &
          echo x >>closed; sleep 0.5",
     );
     let rows = changes(&trace, "file");
@@ -172,7 +173,7 @@ fn a_process_that_keeps_a_file_open_has_written_it() {
     assert_eq!(open.count(), 1);
 }
 
-fn rights_are_compared_with_their_author() {
+fn changed_permissions_have_their_author() {
     let trace = record(
         "for name in written owned same; do cp /bin/true $name; chmod 4755 $name; done; chown \
          65534 owned; chmod 4755 owned
@@ -204,7 +205,7 @@ fn rights_are_compared_with_their_author() {
 const SERVER: &str = "ip link set lo up 2>/dev/null || true; echo 'echo ran' >script
      python3 -m http.server --bind 127.0.0.1 8080 >/dev/null 2>&1 & export SERVER=$!; sleep 1";
 
-fn what_was_downloaded_and_executed_is_a_chain() {
+fn an_executed_download_is_a_chain() {
     let trace = record(
         SERVER,
         "python3 -c 'import urllib.request
@@ -253,7 +254,7 @@ os.rename(\"PLACE/a.part\", \"PLACE/a\")
     }
 }
 
-fn files_without_a_network_source_are_no_downloads() {
+fn files_without_a_network_source_are_not_downloads() {
     let trace = record(
         "ip link set lo up 2>/dev/null || true",
         "python3 -c 'import socket

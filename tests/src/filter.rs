@@ -18,13 +18,13 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(by_time),
         live!(by_phase),
         live!(several_at_once),
-        live!(what_matches_nothing_says_so),
-        live!(a_filter_that_is_no_filter_is_refused),
+        live!(a_filter_without_a_match_is_reported),
+        live!(an_invalid_filter_is_refused),
     ]
 }
 
-/// A command that runs a program, connects as user nobody, is refused as root, and leaves an orphan
-/// that connects later.
+/// A command that runs a program, connects as the user `nobody`, is refused as root, and leaves an
+/// orphan that connects later.
 struct Scene {
     trace: Trace,
     answering: String,
@@ -53,7 +53,7 @@ fn scene() -> Scene {
 }
 
 impl Scene {
-    /// Numbers of the events that are left.
+    /// Returns the numbers of the remaining events.
     fn replay<const N: usize>(&self, options: [&str; N]) -> BTreeSet<u64> {
         let mut all = vec!["--format", "jsonl"];
         all.extend(options);
@@ -76,7 +76,7 @@ impl Scene {
         self.trace.replayed.text().lines().collect()
     }
 
-    /// Numbers of the events that should be left.
+    /// Returns the numbers of the events that should remain.
     fn events(&self, wanted: impl Fn(&crate::harness::Event) -> bool) -> BTreeSet<u64> {
         self.trace
             .events
@@ -86,7 +86,7 @@ impl Scene {
             .collect()
     }
 
-    /// Numbers of events that are about one of these processes, be it as the parent in a fork.
+    /// Returns the numbers of events about one of these processes, also as the parent of a fork.
     fn about(&self, pids: &[u64]) -> BTreeSet<u64> {
         self.events(|event| {
             [&event.0["process"], &event.0["child"]]
@@ -175,14 +175,14 @@ fn by_pid_and_descendants() {
 
 fn by_user() {
     let scene = scene();
-    let nobody = scene
+    let of_user = scene
         .trace
         .processes(["--user", "nobody", "--tree", "command"]);
-    let pids: Vec<u64> = nobody
+    let pids: Vec<u64> = of_user
         .iter()
         .filter_map(|life| life["pid"].as_u64())
         .collect();
-    assert_eq!(pids.len(), 2, "the shell and what it ran: {nobody:?}");
+    assert_eq!(pids.len(), 2, "the shell and what it ran: {of_user:?}");
     assert_eq!(
         scene.replay(["--user", "nobody", "--tree", "command"]),
         scene.about(&pids)
@@ -309,7 +309,7 @@ fn several_at_once() {
     assert_eq!(found, expected);
 }
 
-fn what_matches_nothing_says_so() {
+fn a_filter_without_a_match_is_reported() {
     let scene = scene();
     for (verb, what) in [
         ("replay", "event"),
@@ -328,7 +328,7 @@ fn what_matches_nothing_says_so() {
     }
 }
 
-fn a_filter_that_is_no_filter_is_refused() {
+fn an_invalid_filter_is_refused() {
     let scene = scene();
     for option in [
         ["--event", "execs"],

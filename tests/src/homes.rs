@@ -11,7 +11,7 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         live!(keys_are_reported_with_their_author),
         live!(a_file_system_of_homes_is_not_held),
-        live!(many_homes_are_few_words),
+        live!(many_homes_make_a_short_message),
         live!(ignored_files_are_not_reported),
     ]
 }
@@ -124,7 +124,7 @@ fn a_file_system_of_homes_is_not_held() {
     );
 }
 
-fn many_homes_are_few_words() {
+fn many_homes_make_a_short_message() {
     let place = tempfile::tempdir().expect("a directory");
     // The mount there is not one of this machine's disks.
     let prepare = "

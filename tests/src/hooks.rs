@@ -18,17 +18,17 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// A hook that reports connects, and the hooks left out to make it do so.
-type Forced = (&'static str, &'static str);
+type HookChoice = (&'static str, &'static str);
 
-const FENTRY: Forced = ("fentry tcp_connect", "kprobe_tcp_connect");
-const KPROBE: Forced = ("kprobe tcp_connect", "fentry_tcp_connect");
-const TRACEPOINT: Forced = (
+const FENTRY: HookChoice = ("fentry tcp_connect", "kprobe_tcp_connect");
+const KPROBE: HookChoice = ("kprobe tcp_connect", "fentry_tcp_connect");
+const TRACEPOINT: HookChoice = (
     "raw_tp inet_sock_set_state",
     "fentry_tcp_connect,kprobe_tcp_connect",
 );
 
 /// Checks whether a hook is in use when others are left out.
-fn is_in_use((hook, left_out): Forced) -> bool {
+fn is_in_use((hook, left_out): HookChoice) -> bool {
     let reported = run(tracer()
         .args(["doctor", "--format", "json"])
         .env("TRACER_WITHOUT_HOOKS", left_out));
@@ -85,9 +85,9 @@ fn picture(left_out: &str) -> Vec<String> {
 }
 
 /// Compares with the kernel's own choice.
-fn same(forced: Forced) {
-    let (hook, left_out) = forced;
-    assert!(is_in_use(forced), "{hook} is in use without {left_out}");
+fn same(choice: HookChoice) {
+    let (hook, left_out) = choice;
+    assert!(is_in_use(choice), "{hook} is in use without {left_out}");
     let own = picture("");
     assert_eq!(own.len(), 5, "{own:#?}");
     assert_eq!(picture(left_out), own, "{hook}");

@@ -1,4 +1,4 @@
-//! Recorded commands that work against their recorder: each finds what it should not be able to do.
+//! Commands that attack their recorder: each tests that an attack fails or is reported.
 
 mod evidence;
 mod helper;

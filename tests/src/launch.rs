@@ -1,5 +1,5 @@
-//! The recorded command notices nothing: its exit status, standard streams, signals, and all that it
-//! inherits are as without a recorder. What is recorded of it is `record`'s subject.
+//! The recorded command notices nothing: its exit status, standard streams, signals and inheritance
+//! are the same without a recorder. `record` tests the content of the trace.
 
 use std::{ffi::OsString, fs, os::unix::fs::MetadataExt, process::Command};
 
@@ -40,15 +40,15 @@ fn the_exit_status_is_the_commands() {
         (words(["/"]), 126),
     ];
     for (command, code) in cases {
-        let told = format!("{command:?}");
+        let shown = format!("{command:?}");
         let recorded = Recording::of(command).run();
         let messages = recorded.ended.messages();
-        assert_eq!(recorded.ended.code, Some(code), "{told}: {messages}");
+        assert_eq!(recorded.ended.code, Some(code), "{shown}: {messages}");
         assert!(!messages.contains("panicked"), "{messages}");
     }
 }
 
-/// Starts a recording whose command says that it is ready.
+/// Starts a recording, and waits until its command is ready.
 fn ready(script: &str) -> (Running, TempDir) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let file = directory.path().join("ready");
@@ -73,7 +73,7 @@ fn sigterm_reaches_the_command() {
     assert_eq!(ended.text("signal"), "SIGTERM");
 }
 
-/// Ctrl-C reaches the command from the terminal itself; twice would be once too often.
+/// Ctrl-C reaches the command from the terminal itself; a second one would be wrong.
 fn sigint_is_left_to_the_terminal() {
     let (running, _directory) =
         ready("trap 'exit 42' INT; : >\"$1\"; for i in 1 2 3 4 5 6; do sleep 0.05; done");
@@ -108,7 +108,8 @@ fn the_standard_streams_are_the_commands() {
 /// Descriptors, signals, process group, session, environment, directory, limits.
 fn the_command_finds_the_world_as_without_a_recorder() {
     let script = "ls /proc/self/fd | tr '\\n' ' '; echo
-        grep -E '^(SigBlk|SigIgn|ShdPnd|NoNewPrivs|Seccomp|Cap|Groups|Uid|Gid|Umask)' /proc/self/status
+        names='SigBlk|SigIgn|ShdPnd|NoNewPrivs|Seccomp|Cap|Groups|Uid|Gid|Umask'
+        grep -E \"^($names)\" /proc/self/status
         cut -d ' ' -f 5,6,7,19 /proc/$$/stat
         env | grep -v '^_=' | sort
         pwd; ulimit -a; cat /proc/$$/oom_score_adj /proc/$$/timerslack_ns";
@@ -117,18 +118,18 @@ fn the_command_finds_the_world_as_without_a_recorder() {
             .args(["-c", script])
             .env_remove("SUDO_UID")
             .env_remove("SUDO_GID"));
-        without_own(plain.success().text())
+        without_own_variables(plain.success().text())
     };
     let recorded = Recording::of(shell(script)).run();
-    let found = without_own(recorded.ended.text());
-    // Another test of this process may have had a descriptor open that a child inherits.
+    let found = without_own_variables(recorded.ended.text());
+    // A child of another test may inherit an open descriptor of this process.
     let is_found = (0..5).any(|_| plain() == found);
     assert!(is_found, "{found} is not {}", plain());
 }
 
-/// Without signals 32 and 33, which the C library keeps to itself: whoever has had a thread does not
-/// ignore them any more, even where it was started so.
-pub(crate) fn without_own(status: &str) -> String {
+/// Removes signals 32 and 33, which belong to the C library: a process that has had a thread no
+/// longer ignores them.
+pub(crate) fn without_own_variables(status: &str) -> String {
     let lines = status
         .lines()
         .map(|line| match line.strip_prefix("SigIgn:\t") {
@@ -147,10 +148,10 @@ fn as_another_user() {
         .option(["--user", "nobody"])
         .run()
         .trace();
-    let told: Vec<&str> = trace.ended.text().lines().collect();
-    assert_eq!(told[..2], ["nobody", "65534"], "{told:?}");
-    assert!(told[4].ends_with(" nobody nobody"), "{told:?}");
-    assert!(!told[3].split(' ').any(|group| group == "0"), "{told:?}");
+    let lines: Vec<&str> = trace.ended.text().lines().collect();
+    assert_eq!(lines[..2], ["nobody", "65534"], "{lines:?}");
+    assert!(lines[4].ends_with(" nobody nobody"), "{lines:?}");
+    assert!(!lines[3].split(' ').any(|group| group == "0"), "{lines:?}");
     assert_eq!(trace.of_command("exec")[0].process()["user"], "nobody");
     assert_eq!(fs::metadata(&trace.file).expect("a file").uid(), 0);
 }

@@ -10,18 +10,18 @@ use std::{
 
 use serde_json::Value;
 
-use crate::harness::{NO_WIRE, Recording, Staying, Test, Wire, act, live, run, words};
+use crate::harness::{NO_WIRE, Recording, Survivors, Test, Wire, act, live, run, words};
 
 pub(crate) fn tests() -> Vec<Test> {
     let on_the_wire = |test: Test| test.needs("ip").only_where(Wire::is_possible, NO_WIRE);
     vec![
         on_the_wire(live!(every_listener_is_a_row_with_its_owner)),
-        on_the_wire(live!(ss_shows_what_still_listens)).needs("ss"),
+        on_the_wire(live!(listening_rows_match_ss)).needs("ss"),
         on_the_wire(live!(a_port_that_the_kernel_chose_is_reported))
             .lacking("a port yet when a socket that was not bound begins to listen"),
-        on_the_wire(live!(who_may_not_listen_is_no_listener))
+        on_the_wire(live!(a_failed_listen_is_not_a_listener))
             .lacking("a word from the kernel that listen(2) failed after it had begun"),
-        on_the_wire(live!(a_listener_of_several_paths_is_one_of_tcp))
+        on_the_wire(live!(an_mptcp_listener_is_a_tcp_listener))
             .needs_file("/proc/sys/net/mptcp/enabled", "this kernel has no MPTCP"),
     ]
 }
@@ -85,7 +85,7 @@ struct Scene {
     wanted: Vec<String>,
     /// Client ends, which are not rows.
     clients: BTreeSet<SocketAddr>,
-    /// The process that has the socket of one that does not.
+    /// The process that holds a socket after its owner has ended, by owner.
     holders: BTreeMap<u64, u64>,
     /// Output of ss(8) after the recording; `None` where it is not installed.
     sockets: Option<String>,
@@ -93,14 +93,14 @@ struct Scene {
 
 /// An actor's own report.
 #[derive(Default)]
-struct Said {
+struct ListenerReport {
     owner: u64,
     holder: Option<u64>,
     locals: Vec<SocketAddr>,
 }
 
-fn said(output: &str) -> BTreeMap<usize, Said> {
-    let mut all: BTreeMap<usize, Said> = BTreeMap::new();
+fn reports(output: &str) -> BTreeMap<usize, ListenerReport> {
+    let mut all: BTreeMap<usize, ListenerReport> = BTreeMap::new();
     for line in output.lines() {
         let words: Vec<&str> = line.split(' ').collect();
         let one = all.entry(words[0].parse().expect("a name")).or_default();
@@ -119,22 +119,22 @@ fn play(table: &[Line]) -> Scene {
     let script: Vec<String> = table
         .iter()
         .enumerate()
-        .map(|(name, (kind, deed, address, _, _))| format!("{name} {kind} {deed} {address}"))
+        .map(|(name, (kind, action, address, _, _))| format!("{name} {kind} {action} {address}"))
         .collect();
-    let recorded = Recording::of(wire.near(act(["listeners"])))
+    let recorded = Recording::of(wire.local(act(["listeners"])))
         .input(script.join("\n").as_bytes())
         .lingers(300)
         .run();
-    let said = said(recorded.ended.text());
-    let kept_alive = Staying::new(said.values().map(|one| one.holder.unwrap_or(one.owner)));
-    let line = wire.near(words(["ss", "-H", "-lntup"]));
+    let reports = reports(recorded.ended.text());
+    let survivors = Survivors::new(reports.values().map(|one| one.holder.unwrap_or(one.owner)));
+    let line = wire.local(words(["ss", "-H", "-lntup"]));
     let sockets = run(Command::new(&line[0]).args(&line[1..]));
-    drop(kept_alive);
+    drop(survivors);
     let mut wanted = Vec::new();
     let mut clients = BTreeSet::new();
-    for (name, (kind, deed, address, count, state)) in table.iter().enumerate() {
-        let one = &said[&name];
-        assert_eq!(one.locals.len(), *count, "{kind} {deed} {address}");
+    for (name, (kind, action, address, count, state)) in table.iter().enumerate() {
+        let one = &reports[&name];
+        assert_eq!(one.locals.len(), *count, "{kind} {action} {address}");
         let protocol = if kind.starts_with("udp") {
             "udp"
         } else {
@@ -157,7 +157,7 @@ fn play(table: &[Line]) -> Scene {
         rows: trace.connections(["--listening", "--tree", "command"]),
         wanted,
         clients,
-        holders: said
+        holders: reports
             .values()
             .filter_map(|one| Some((one.owner, one.holder?)))
             .collect(),
@@ -172,7 +172,7 @@ fn scene() -> &'static Scene {
 }
 
 #[track_caller]
-fn rows_are_as_wanted(scene: &Scene) {
+fn rows_match(scene: &Scene) {
     let mut rows: Vec<String> = scene
         .rows
         .iter()
@@ -204,26 +204,26 @@ fn rows_are_as_wanted(scene: &Scene) {
 }
 
 fn every_listener_is_a_row_with_its_owner() {
-    rows_are_as_wanted(scene());
+    rows_match(scene());
 }
 
-fn a_listener_of_several_paths_is_one_of_tcp() {
-    rows_are_as_wanted(&play(&[
+fn an_mptcp_listener_is_a_tcp_listener() {
+    rows_match(&play(&[
         ("mptcp", "stay", "192.0.2.1:0", 1, "listening"),
         ("mptcp", "close", "[2001:db8:1::1]:0", 1, "closed"),
     ]));
 }
 
 fn a_port_that_the_kernel_chose_is_reported() {
-    rows_are_as_wanted(&play(&[
+    rows_match(&play(&[
         ("tcp-unbound", "stay", "0.0.0.0:0", 1, "listening"),
         ("tcp-unbound", "stay", "[::]:0", 1, "listening"),
     ]));
 }
 
 /// Binds two sockets of a process to one port, which is allowed, and listens on both, which is not.
-fn who_may_not_listen_is_no_listener() {
-    rows_are_as_wanted(&play(&[(
+fn a_failed_listen_is_not_a_listener() {
+    rows_match(&play(&[(
         "tcp-too-late",
         "stay",
         "192.0.2.1:26003",
@@ -250,7 +250,7 @@ fn shown(line: &str) -> Option<(String, SocketAddr, u64)> {
     Some((protocol.to_owned(), local, pid))
 }
 
-fn ss_shows_what_still_listens() {
+fn listening_rows_match_ss() {
     let scene = scene();
     let sockets = scene.sockets.as_deref().expect("ss was there");
     let mut theirs: Vec<(String, SocketAddr, u64)> = sockets

@@ -1,5 +1,5 @@
-//! A kernel that is locked down, which it stays until it boots again. So this runs only where somebody has
-//! said that it may: as the last step of a guest of `cargo xtask vm`.
+//! Locks the kernel down, which lasts until the next boot. So this runs only as the last step of a
+//! guest of `cargo xtask vm`, which sets a variable for it.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::{
 };
 
 pub(crate) fn tests() -> Vec<Test> {
-    vec![live!(what_is_said_of_it).needs_file(
+    vec![live!(lockdown_is_reported).needs_file(
         "/run/tracer-tests-may-lock-down",
         "it locks the kernel down: only the last step of `cargo xtask vm` does",
     )]
@@ -24,11 +24,11 @@ fn lock_down(mode: &str) {
     fs::write(MODE, mode).expect("lockdown can be raised");
 }
 
-fn what_is_said_of_it() {
+fn lockdown_is_reported() {
     lock_down("integrity");
-    let told = run(tracer().args(["doctor", "--format", "json"])).success();
-    let told: Value = serde_json::from_str(told.text()).expect("an object");
-    assert_eq!(told["lockdown"], "integrity");
+    let report = run(tracer().args(["doctor", "--format", "json"])).success();
+    let report: Value = serde_json::from_str(report.text()).expect("an object");
+    assert_eq!(report["lockdown"], "integrity");
     let text = run(tracer().arg("doctor")).success();
     let text = text.text();
     assert!(text.contains("lockdown   integrity"), "{text}");
@@ -37,7 +37,7 @@ fn what_is_said_of_it() {
     assert_eq!(record(words(["/bin/true"])).of_command("exec").len(), 1);
 
     lock_down("confidentiality");
-    // Also where the kernel does not show its mode: what it refuses tells.
+    // Also if the kernel does not show its mode: the refusal proves it.
     for launcher in [
         Vec::new(),
         act(["within", "hide", "/sys/kernel/security", "--"]),

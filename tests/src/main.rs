@@ -1,6 +1,6 @@
 //! End-to-end tests of the `tracer` binary: a command goes in, and text comes out. They use nothing
-//! of the library, mock nothing, and need no cargo at run time. The program runs on another machine
-//! beside a `tracer`, or with `TRACER` set.
+//! of the library, mock nothing, and need no cargo at run time. On another machine the program
+//! needs a `tracer` next to it, or `TRACER` set.
 
 mod actor;
 mod bad_input;
@@ -44,7 +44,7 @@ use nix::sys::signal::{SigHandler, Signal, signal};
 /// tests would repeat another guest's results.
 const MODULES: &str = "TRACER_TESTS_MODULES";
 
-/// Is `elsewhere` where the tests that need systemd are run in sandboxes of their own, not here.
+/// Set to `elsewhere` if the tests that need systemd run in sandboxes of their own.
 const SYSTEMD: &str = "TRACER_TESTS_SYSTEMD";
 
 fn main() -> ExitCode {
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     if words.next().is_some_and(|word| word == harness::ACT) {
         return actor::run(words.collect());
     }
-    heed_interrupts();
+    restore_sigint();
     harness::mark();
     let arguments = Arguments::from_args();
     let tests = [
@@ -112,9 +112,9 @@ fn main() -> ExitCode {
     ExitCode::from(101)
 }
 
-/// Restores SIGINT: a shell's background processes ignore it, and so would every recorder here, as
-/// it must.
-fn heed_interrupts() {
+/// Restores SIGINT: a shell's background processes ignore it, and every recorder here would inherit
+/// that.
+fn restore_sigint() {
     // SAFETY: no handler is set.
     unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }.expect("SIGINT can be heeded");
 }

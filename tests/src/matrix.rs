@@ -27,16 +27,13 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         on_the_wire(live!(every_attempt_is_a_row_with_its_end)),
         on_the_wire(live!(every_row_has_its_local_end)),
-        on_the_wire(live!(times_are_there_when_they_are_over)),
-        on_the_wire(live!(ss_shows_as_open_what_is_open)).needs("ss"),
-        on_the_wire(live!(
-            what_is_on_the_wire_is_in_a_row_and_the_other_way_round
-        ))
-        .needs("tcpdump"),
-        on_the_wire(live!(a_router_that_answers_at_once_is_the_reason))
+        on_the_wire(live!(ended_attempts_have_times)),
+        on_the_wire(live!(open_rows_match_ss)).needs("ss"),
+        on_the_wire(live!(syns_on_the_wire_match_rows)).needs("tcpdump"),
+        on_the_wire(live!(an_immediate_router_answer_is_the_reason))
             .lacking("the notice to a process of an error that its socket keeps no record of"),
-        on_the_wire(live!(what_a_filter_stops_is_a_row_with_its_end)).needs("nft"),
-        live!(attempts_through_io_uring_are_no_different)
+        on_the_wire(live!(filtered_attempts_are_rows_with_their_end)).needs("nft"),
+        live!(attempts_through_io_uring_are_the_same)
             .needs("ip")
             .only_where(
                 || Wire::is_possible() && ring_is_there(),
@@ -85,7 +82,7 @@ fn expected(scene: &Scene, case: &Case) -> String {
         },
         case.answered,
         case.syn != Syn::Never,
-        scene.said[&case.owner].owner,
+        scene.reports[&case.owner].owner,
     )
 }
 
@@ -117,7 +114,10 @@ fn rows_are_those_of_the_table(scene: &Scene) {
     // The processes' own results, for the analysis of a failure.
     for case in &scene.cases {
         if missing.contains(&expected(scene, case)) {
-            let seen = scene.said.get(&case.name).and_then(|it| it.error.as_ref());
+            let seen = scene
+                .reports
+                .get(&case.name)
+                .and_then(|it| it.error.as_ref());
             println!("{} saw {seen:?}", case.name);
         }
     }
@@ -136,23 +136,23 @@ fn every_attempt_is_a_row_with_its_end() {
     rows_are_those_of_the_table(scene);
 }
 
-fn what_a_filter_stops_is_a_row_with_its_end() {
+fn filtered_attempts_are_rows_with_their_end() {
     let scene = Scene::play(cases(&table::FILTERED));
     rows_are_those_of_the_table(&scene);
     rows_are_those_on_the_wire(&scene);
 }
 
-fn a_router_that_answers_at_once_is_the_reason() {
+fn an_immediate_router_answer_is_the_reason() {
     rows_are_those_of_the_table(&Scene::play(cases(&table::TOO_SOON)));
 }
 
-fn attempts_through_io_uring_are_no_different() {
+fn attempts_through_io_uring_are_the_same() {
     let scene = Scene::play(cases(&table::RING));
     rows_are_those_of_the_table(&scene);
     rows_are_those_on_the_wire(&scene);
 }
 
-fn times_are_there_when_they_are_over() {
+fn ended_attempts_have_times() {
     let scene = scene();
     for case in &scene.cases {
         let Some(row) = row_of(scene, case) else {
@@ -201,14 +201,17 @@ fn every_row_has_its_local_end() {
         }
         let local = local.unwrap_or_else(|| panic!("no local end: {row}"));
         assert_eq!(local.is_ipv4(), case.remote.is_ipv4(), "{row}");
-        let seen = scene.said.get(&case.name).and_then(|said| said.local);
+        let seen = scene
+            .reports
+            .get(&case.name)
+            .and_then(|report| report.local);
         assert!(seen.is_none_or(|seen| seen == local), "{seen:?} {row}");
         let loopback = case.remote.ip().is_loopback();
         assert!(loopback || is_own(local.ip()), "{row}");
     }
 }
 
-/// Checks whether an address belongs to the near end.
+/// Checks whether an address belongs to the local end.
 fn is_own(address: IpAddr) -> bool {
     [
         "192.0.2.1",
@@ -232,7 +235,7 @@ fn flow(row: &Value, mut seen: impl Iterator<Item = Flow>) -> Option<Flow> {
     }
 }
 
-fn ss_shows_as_open_what_is_open() {
+fn open_rows_match_ss() {
     let scene = scene();
     let sockets = scene.sockets.as_deref().expect("ss was there");
     for (state, name) in [
@@ -255,7 +258,7 @@ fn ss_shows_as_open_what_is_open() {
     }
 }
 
-fn what_is_on_the_wire_is_in_a_row_and_the_other_way_round() {
+fn syns_on_the_wire_match_rows() {
     let scene = scene();
     assert!(scene.syns.is_some(), "tcpdump was there");
     rows_are_those_on_the_wire(scene);

@@ -3,8 +3,8 @@
 //! exactly the expected names. Without the clients' packages these tests are skipped.
 
 mod clients;
-mod mayflies;
 mod proxied;
+mod short_lived;
 mod stage;
 
 use std::{collections::BTreeSet, fmt::Write, fs};
@@ -282,5 +282,5 @@ fn none(wrong: &[String]) {
 }
 
 fn a_process_that_connects_and_ends_within_a_millisecond() {
-    mayflies::judge();
+    short_lived::judge();
 }

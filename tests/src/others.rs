@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use crate::{
     connect::server,
-    harness::{Beside, Ended, Recording, Test, Trace, act, live, run},
+    harness::{Background, Ended, Recording, Test, Trace, act, live, run},
 };
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
-        live!(what_libbpf_tools_see_is_in_the_trace)
+        live!(events_of_libbpf_tools_are_in_the_trace)
             .needs("execsnoop")
             .needs("tcpconnect")
             .needs("tcplife")
@@ -48,18 +48,18 @@ fn observe(servers: [SocketAddr; 2]) -> Observations {
         .option(["--system"])
         .start()
         .attached();
-    let mut execsnoop = Beside::start("execsnoop", &["--quote", "--max-args", "40"]);
-    let mut tcpconnect = Beside::start("tcpconnect", &[]);
-    let mut tcplife = Beside::start("tcplife", &["--wide"]);
+    let mut execsnoop = Background::start("execsnoop", &["--quote", "--max-args", "40"]);
+    let mut tcpconnect = Background::start("tcpconnect", &[]);
+    let mut tcplife = Background::start("tcplife", &["--wide"]);
     let mut all_see = |marker: &str| {
         let own = server("127.0.0.1", Duration::ZERO);
-        execsnoop.until_it_sees(marker, || {
+        execsnoop.wait_for_output(marker, || {
             run(Command::new("/bin/true").arg(marker)).success();
         });
         // Ports that nothing else has.
         let port = own.port().to_string();
-        tcpconnect.until_it_sees(&port, || dial(&["plain"], own));
-        tcplife.until_it_sees(&port, || dial(&["plain"], own));
+        tcpconnect.wait_for_output(&port, || dial(&["plain"], own));
+        tcplife.wait_for_output(&port, || dial(&["plain"], own));
     };
     all_see("marker-before");
     let count = EXECS.to_string();
@@ -166,7 +166,7 @@ fn lost(output: &Ended) -> usize {
         .sum()
 }
 
-fn what_libbpf_tools_see_is_in_the_trace() {
+fn events_of_libbpf_tools_are_in_the_trace() {
     let servers = ["127.0.0.1", "::1"].map(|address| server(address, Duration::ZERO));
     let seen = observe(servers);
     compare_execs(&seen);

@@ -14,13 +14,13 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(live_lines_are_the_lines_of_replay),
         live!(live_lines_on_a_terminal_are_those_of_replay_on_one),
         live!(a_recorded_command_in_a_pipeline),
-        live!(a_reader_that_has_seen_enough_is_no_error),
+        live!(a_closed_pipe_is_not_an_error),
         live!(a_full_disk_under_the_output_is_an_error),
-        live!(a_stderr_that_is_gone_stops_nothing),
+        live!(a_closed_stderr_stops_nothing),
         live!(lines_fit_a_narrow_terminal),
-        live!(colour_is_for_terminals_that_want_it),
+        live!(colour_only_on_terminals_that_ask_for_it),
         live!(nothing_of_a_program_reaches_the_terminal_raw),
-        live!(jsonl_is_an_object_a_line_in_the_order_of_keys),
+        live!(jsonl_is_one_object_per_line_with_ordered_keys),
         live!(times_are_relative_or_absolute),
     ]
 }
@@ -157,7 +157,7 @@ fn printing(recorded: &Recorded) -> Vec<Command> {
 }
 
 /// Plays `tracer replay T | head -1` at its worst: the pipe is closed before the first byte.
-fn a_reader_that_has_seen_enough_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let recorded = scene(&[]);
     for mut command in printing(&recorded) {
         let (reader, writer) = std::io::pipe().expect("a pipe");
@@ -201,7 +201,7 @@ fn a_full_disk_under_the_output_is_an_error() {
     }
 }
 
-fn a_stderr_that_is_gone_stops_nothing() {
+fn a_closed_stderr_stops_nothing() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let file = directory.path().join("it.trace");
     let (reader, writer) = std::io::pipe().expect("a pipe");
@@ -284,7 +284,7 @@ fn lines_fit_a_narrow_terminal() {
     }
 }
 
-fn colour_is_for_terminals_that_want_it() {
+fn colour_only_on_terminals_that_ask_for_it() {
     let recorded = scene(&[]);
     for verb in ["replay", "tree", "connections"] {
         let shown = |environment: &[(&str, &str)]| {
@@ -343,7 +343,7 @@ fn nothing_of_a_program_reaches_the_terminal_raw() {
     assert!(renamed.text().contains("\\e[31m"), "{}", renamed.text());
 }
 
-fn jsonl_is_an_object_a_line_in_the_order_of_keys() {
+fn jsonl_is_one_object_per_line_with_ordered_keys() {
     let recorded = scene(&[]);
     let replayed = recorded.read("replay", ["--format", "jsonl"]).success();
     for line in replayed.text().lines() {

@@ -26,7 +26,7 @@ pub(crate) fn tests() -> Vec<Test> {
     };
     vec![
         on_stage(live!(an_installed_package_is_reported_file_by_file)),
-        on_stage(live!(the_author_is_the_last_one_in_strace)).needs("strace"),
+        on_stage(live!(the_author_is_the_last_writer_in_strace)).needs("strace"),
     ]
 }
 
@@ -38,18 +38,18 @@ const APT: [&str; 3] = ["/var/cache/apt/", "/var/lib/apt/", "/var/log/apt/"];
 
 /// Checks that enough authors were seen; all others have to be marked.
 #[track_caller]
-fn most_are_seen<'a>(is_whole: bool, rows: impl Iterator<Item = &'a Value>) {
+fn most_were_recorded<'a>(is_whole: bool, rows: impl Iterator<Item = &'a Value>) {
     let (mut seen, mut all) = (0.0, 0.0);
     for row in rows {
         all += 1.0;
-        seen += f64::from(was_seen(row));
+        seen += f64::from(was_recorded(row));
     }
     println!("{seen} of {all} authors were seen");
     assert!(!is_whole || seen >= all * SEEN, "{seen} of {all}");
 }
 
 /// Checks whether a row has an observed, not inferred, author.
-fn was_seen(row: &Value) -> bool {
+fn was_recorded(row: &Value) -> bool {
     row["process"].is_object() && row["inferred"] == false
 }
 
@@ -106,9 +106,9 @@ fn an_installed_package_is_reported_file_by_file() {
     let stage = stage();
     let First { changed, unpacked } = first(&stage);
     let rows = changed.rows(&stage);
-    most_are_seen(stage.is_whole, rows.values().copied());
+    most_were_recorded(stage.is_whole, rows.values().copied());
     let (mut by_dpkg, mut by_apt, mut by_scripts) = (0, 0, 0);
-    for (path, row) in rows.iter().filter(|(_, row)| was_seen(row)) {
+    for (path, row) in rows.iter().filter(|(_, row)| was_recorded(row)) {
         assert_eq!(row["tree"], "command", "{row}");
         let author = text(&row["process"], "name");
         let is_below = |place: &str| path.starts_with(place.as_bytes());
@@ -147,7 +147,7 @@ fn an_installed_package_is_reported_file_by_file() {
     assert!(packages.any(|row| text(row, "name").starts_with(FIRST)));
 }
 
-fn the_author_is_the_last_one_in_strace() {
+fn the_author_is_the_last_writer_in_strace() {
     let stage = stage();
     // The dependencies are removed again now. Unneeded packages stay: the second may stay, and is
     // not fetched.
@@ -164,9 +164,9 @@ fn the_author_is_the_last_one_in_strace() {
     let acts = acts(&log, [&changed.before, &changed.after]);
     let rows = changed.rows(&stage);
     let is_reported = |row: &&Value| row["action"] != "gone" || reports_removed_files();
-    most_are_seen(stage.is_whole, rows.values().copied().filter(is_reported));
+    most_were_recorded(stage.is_whole, rows.values().copied().filter(is_reported));
     let mut wrong = Vec::new();
-    for (path, row) in rows.iter().filter(|(_, row)| was_seen(row)) {
+    for (path, row) in rows.iter().filter(|(_, row)| was_recorded(row)) {
         let authors = acts.authors(path, changed.action(path) == "gone");
         let mut authors = authors.iter();
         let is_right = authors.any(|process| {

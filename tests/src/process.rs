@@ -8,9 +8,9 @@ use crate::harness::{Recording, Test, Trace, act, live, record, words};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
-        live!(two_thousand_orphans_are_all_the_commands),
+        live!(two_thousand_orphans_stay_in_the_commands_tree),
         live!(a_double_fork_keeps_its_tree_and_its_parents),
-        live!(a_user_that_is_given_up_before_the_exec),
+        live!(a_user_changed_before_the_exec),
         live!(an_exec_by_a_thread_keeps_the_process_id),
         live!(a_process_ends_with_its_last_thread),
         live!(every_name_of_a_process_finds_it),
@@ -32,7 +32,7 @@ fn program(life: &Value) -> String {
     words.join(" ")
 }
 
-fn two_thousand_orphans_are_all_the_commands() {
+fn two_thousand_orphans_stay_in_the_commands_tree() {
     let script = "i=0
         while [ $i -lt 2000 ]; do
             (setsid sh -c 'exec sleep 0.01' &)
@@ -112,7 +112,7 @@ fn a_double_fork_keeps_its_tree_and_its_parents() {
     assert!(exit.number("boot_ns") > over.number("boot_ns"));
 }
 
-fn a_user_that_is_given_up_before_the_exec() {
+fn a_user_changed_before_the_exec() {
     let trace = record(act(["as-user", "65534", "65534", "/bin/true"]));
     let exec = trace.of_command("exec").pop().expect("an exec").clone();
     assert_eq!(exec.text("filename"), "/bin/true");

@@ -1,5 +1,5 @@
-//! `tracer record` towards its user: what is recorded and for how long, where the trace goes, what is
-//! said at the end. What is refused is `bad_input`'s subject, what the command notices `launch`'s.
+//! `tracer record` as its user sees it: its targets and durations, the place of the trace, and the
+//! summary. `bad_input` tests refusals, and `launch` the effects on the command.
 
 use std::{
     ffi::OsString,
@@ -23,20 +23,20 @@ use crate::harness::{
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         live!(the_recording_begins_with_the_command),
-        live!(a_process_that_is_left_behind_is_followed_while_it_lingers),
+        live!(lingering_follows_processes_that_are_left),
         live!(ctrl_c_ends_lingering_well),
         live!(the_whole_system_for_a_second),
         live!(a_running_process_until_its_end),
         live!(a_running_process_for_a_while),
         live!(a_trace_has_a_name_by_default),
-        live!(a_trace_is_private_and_the_callers),
+        live!(a_trace_is_private_to_the_caller),
         live!(force_makes_a_new_file),
         live!(two_recorders_at_once),
-        live!(a_busy_machine_is_no_loss),
-        live!(a_killed_recorder_leaves_what_it_saw),
-        live!(the_summary_says_what_there_is),
+        live!(a_busy_machine_loses_nothing),
+        live!(a_killed_recorder_leaves_its_events),
+        live!(the_summary_counts_everything),
         live!(quiet_is_quiet),
-        live!(rules_of_ones_own_name_trees),
+        live!(own_rules_name_trees),
     ]
 }
 
@@ -67,11 +67,12 @@ fn the_recording_begins_with_the_command() {
     }
 }
 
-fn a_process_that_is_left_behind_is_followed_while_it_lingers() {
-    let script = "sh -c 'sleep 0.3; /bin/true from the daemon; sleep 30' >/dev/null 2>&1 & echo $!";
+fn lingering_follows_processes_that_are_left() {
+    let script = "sh -c 'sleep 0.3; /bin/true from the daemon
+        sleep 30 & trap \"kill $!\" TERM; wait' >/dev/null 2>&1 & echo $!";
     let trace = Recording::of(shell(script)).lingers(1000).run().trace();
     let daemon: i32 = trace.ended.text().trim().parse().expect("a process id");
-    kill(Pid::from_raw(daemon), Signal::SIGKILL).expect("the daemon runs");
+    kill(Pid::from_raw(daemon), Signal::SIGTERM).expect("the daemon runs");
     let ended = trace
         .all("command_ended")
         .next()
@@ -142,7 +143,7 @@ fn the_whole_system_for_a_second() {
     assert!(changes.iter().any(stays), "{changes:?}");
 }
 
-/// Follows a shell that begins its script once it is followed.
+/// Follows a shell that starts its script once it is followed.
 fn follow(script: &str, options: &[&str]) -> (Trace, u32) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let go = directory.path().join("go");
@@ -159,11 +160,11 @@ fn follow(script: &str, options: &[&str]) -> (Trace, u32) {
     }
     let running = recording.start().attached();
     fs::write(&go, "").expect("a sign");
-    let trace = running.finish().trace();
+    let recorded = running.finish();
     let pid = child.id();
     drop(child.kill());
     finish(child);
-    (trace, pid)
+    (recorded.trace(), pid)
 }
 
 fn a_running_process_until_its_end() {
@@ -171,7 +172,11 @@ fn a_running_process_until_its_end() {
         "/bin/true first; sleep 0.2; (/bin/true second); sleep 0.2; exit 6",
         &["--for", "60s"],
     );
-    assert_eq!(trace.ended.code, Some(0), "its status is nobody's to give");
+    assert_eq!(
+        trace.ended.code,
+        Some(0),
+        "the process is not a child, so its status is unknown"
+    );
     let lives = trace.processes(["--tree", "command"]);
     let own: &Value = lives
         .iter()
@@ -244,7 +249,7 @@ fn mode_and_owner(file: &Path) -> (u32, u32, u32) {
     )
 }
 
-fn a_trace_is_private_and_the_callers() {
+fn a_trace_is_private_to_the_caller() {
     let trace = Recording::of(words(["true"])).run();
     assert_eq!(mode_and_owner(&trace.file), (0o600, 0, 0));
     let trace = Recording::of(shell("umask 0"))
@@ -289,9 +294,9 @@ fn two_recorders_at_once() {
     }
 }
 
-/// Processes that come and go while the recorder starts are not the recording's to miss.
-fn a_busy_machine_is_no_loss() {
-    // Of processes that are gone before the recorder has looked around, some have children before.
+/// Processes that come and go while the recorder starts may be missing.
+fn a_busy_machine_loses_nothing() {
+    // Some processes are gone before the snapshot, and have children that were there before.
     let storm = "some() { for i in 1 2 3 4; do sleep 0.01; /bin/true; done; }
         while [ ! -e \"$1\" ]; do (some) & (sleep 0.02; some) & (sleep 0.04; some) & wait; done";
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -311,7 +316,7 @@ fn a_busy_machine_is_no_loss() {
     assert!(messages.iter().all(String::is_empty), "{messages:?}");
 }
 
-fn a_killed_recorder_leaves_what_it_saw() {
+fn a_killed_recorder_leaves_its_events() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let file = directory.path().join("done");
     let mut command = words([
@@ -322,7 +327,7 @@ fn a_killed_recorder_leaves_what_it_saw() {
     ]);
     command.push(file.clone().into());
     let running = Recording::of(command).start().says("that was early");
-    // Ten times as long as an event waits for its way into the file.
+    // Ten times the longest delay of an event on its way into the file.
     std::thread::sleep(Duration::from_secs(1));
     running.send(Signal::SIGKILL);
     let recorded = running.finish();
@@ -343,7 +348,7 @@ fn a_killed_recorder_leaves_what_it_saw() {
     assert!(within_limit(|| file.exists()), "the command went on");
 }
 
-fn the_summary_says_what_there_is() {
+fn the_summary_counts_everything() {
     let trace = record(shell("(sleep 3 >/dev/null 2>&1 &); exit 3"));
     let messages = trace.ended.messages();
     let file = trace.file.display().to_string();
@@ -368,7 +373,7 @@ fn quiet_is_quiet() {
     assert_eq!(recorded.ended.messages(), "");
 }
 
-fn rules_of_ones_own_name_trees() {
+fn own_rules_name_trees() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let rules = directory.path().join("rules.toml");
     let text = "[[tree]]\nname = \"naps\"\n[[tree.match]]\nargv = [\"sleep\", \"0.012*\"]\n";

@@ -18,12 +18,12 @@ use crate::{
 pub(crate) fn tests() -> Vec<Test> {
     let mut tests = vec![
         plain!(a_file_is_private_and_never_replaced_unasked),
-        plain!(html_is_nothing_for_a_terminal),
-        plain!(html_goes_down_a_pipe),
-        plain!(the_page_stands_without_a_script),
-        plain!(filters_leave_less_and_say_so),
+        plain!(html_is_refused_on_a_terminal),
+        plain!(html_is_written_to_a_pipe),
+        plain!(the_page_works_without_a_script),
+        plain!(filters_are_named_in_a_report),
         plain!(lines_fit_a_terminal_of_any_width),
-        plain!(what_is_missing_is_said_first),
+        plain!(missing_events_are_reported_first),
     ];
     tests.extend(page::tests());
     match corpus::directory().exists() {
@@ -95,20 +95,20 @@ fn a_file_is_private_and_never_replaced_unasked() {
     assert_eq!(fs::read_to_string(&text).expect("text"), piped.text());
 }
 
-fn html_is_nothing_for_a_terminal() {
+fn html_is_refused_on_a_terminal() {
     let (code, said) = on_terminal(&mut report("scene", &["--format", "html"]), 120);
     assert_eq!(code, Some(1));
     assert!(said.contains("-o report.html"), "{said}");
     assert!(!said.contains("<html"), "{said}");
 }
 
-fn html_goes_down_a_pipe() {
+fn html_is_written_to_a_pipe() {
     let page = html("scene", &[]);
     assert!(page.starts_with("<!DOCTYPE html>") && page.trim_end().ends_with("</html>"));
 }
 
 /// Important facts are text of the page, before any script runs.
-fn the_page_stands_without_a_script() {
+fn the_page_works_without_a_script() {
     let page = html("oms-names", &[]);
     let (before, _) = page.split_once("<script").expect("a script");
     for part in [
@@ -145,7 +145,7 @@ fn the_page_stands_without_a_script() {
     }
 }
 
-fn filters_leave_less_and_say_so() {
+fn filters_are_named_in_a_report() {
     let words = ["--tree", "omsagent"];
     let text = run(&mut report("oms-names", &words)).success();
     let text = text.text();
@@ -182,7 +182,7 @@ fn lines_fit_a_terminal_of_any_width() {
     }
 }
 
-fn what_is_missing_is_said_first() {
+fn missing_events_are_reported_first() {
     let ended = run(&mut report("damaged", &[]));
     assert_eq!(ended.code, Some(3));
     let text = ended.text();

@@ -8,8 +8,8 @@ use crate::harness::{Recording, Test, Trace, live, words};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
-        live!(a_job_is_of_the_one_who_wrote_its_table),
-        live!(a_table_of_before_explains_nothing),
+        live!(a_job_belongs_to_the_author_of_its_table),
+        live!(a_pre_existing_table_has_no_author),
         live!(changes_of_files_are_reported),
     ]
 }
@@ -52,7 +52,7 @@ fn jobs(trace: &Trace, word: &str) -> Vec<serde_json::Value> {
     trace.processes(["--pid", &parent])
 }
 
-fn a_job_is_of_the_one_who_wrote_its_table() {
+fn a_job_belongs_to_the_author_of_its_table() {
     let script = format!(
         "sh -c 'echo \"* * * * * root /bin/echo written >/dev/null\" >/etc/cron.d/x; exit 0'
         sleep 0.2
@@ -70,7 +70,7 @@ fn a_job_is_of_the_one_who_wrote_its_table() {
     assert_eq!(jobs[0]["tree"], "command");
 }
 
-fn a_table_of_before_explains_nothing() {
+fn a_pre_existing_table_has_no_author() {
     let before = "echo '* * * * * root /bin/echo there >/dev/null' >/etc/cron.d/x";
     let trace = record(before, &run("there"));
     let jobs = jobs(&trace, "there");

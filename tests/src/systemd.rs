@@ -25,20 +25,20 @@ pub(crate) fn is_manager() -> bool {
 
 pub(crate) fn tests() -> Vec<Test> {
     let of_scene = vec![
-        live!(everybody_spoke),
+        live!(every_role_reported),
         live!(every_process_is_in_the_tree_that_it_belongs_to),
         live!(every_process_is_in_its_unit),
         live!(every_generation_of_omi_runs_for_its_own_request),
         live!(omsagent_runs_for_its_request),
-        live!(what_was_there_before_is_in_no_tree_of_the_commands),
+        live!(pre_existing_processes_are_not_in_the_commands_trees),
         live!(an_agent_that_no_rule_knows_has_its_own_tree),
-        live!(a_job_of_cron_belongs_to_who_wrote_its_file),
-        live!(a_service_of_a_timer_a_socket_or_a_path_is_of_who_wrote_it),
-        live!(requests_in_other_words_are_found),
+        live!(a_cron_job_belongs_to_the_author_of_its_file),
+        live!(a_triggered_service_belongs_to_the_author_of_its_unit),
+        live!(other_spellings_of_requests_are_found),
         live!(requests_for_several_units_are_found),
         live!(requests_through_other_programs_are_found),
         live!(unit_events_are_reported),
-        live!(units_are_compared_as_systemd_has_them),
+        live!(unit_changes_match_systemd),
     ];
     of_scene
         .into_iter()
@@ -138,7 +138,7 @@ fn unlinked_units(units: &[&str]) -> Vec<String> {
     units.iter().filter_map(of).collect()
 }
 
-fn everybody_spoke() {
+fn every_role_reported() {
     let messages = scene().trace.ended.messages();
     assert_eq!(scene::missing(), None, "{messages}");
 }
@@ -220,7 +220,7 @@ fn omsagent_runs_for_its_request() {
     none(&wrong);
 }
 
-fn what_was_there_before_is_in_no_tree_of_the_commands() {
+fn pre_existing_processes_are_not_in_the_commands_trees() {
     let lives = scene().of_unit("noise.service");
     assert!(lives.len() > 100, "{}", lives.len());
     let wrong: Vec<String> = lives
@@ -259,7 +259,7 @@ fn an_agent_that_no_rule_knows_has_its_own_tree() {
     none(&wrong);
 }
 
-fn a_job_of_cron_belongs_to_who_wrote_its_file() {
+fn a_cron_job_belongs_to_the_author_of_its_file() {
     let scene = scene();
     let said = |what: &str| scene.truth.iter().find(|line| line.what == what);
     let writer = said("scene").expect("the scene");
@@ -277,7 +277,7 @@ fn a_job_of_cron_belongs_to_who_wrote_its_file() {
     );
 }
 
-fn a_service_of_a_timer_a_socket_or_a_path_is_of_who_wrote_it() {
+fn a_triggered_service_belongs_to_the_author_of_its_unit() {
     let scene = scene();
     let writer = scene.truth.iter().find(|line| line.what == "scene");
     let writer = writer.expect("the scene");
@@ -303,7 +303,7 @@ fn a_service_of_a_timer_a_socket_or_a_path_is_of_who_wrote_it() {
 }
 
 /// Uses `service`, an alias, an instance of a template, and a request that does not wait.
-fn requests_in_other_words_are_found() {
+fn other_spellings_of_requests_are_found() {
     none(&unlinked_units(&[
         "ship-service.service",
         "ship-real.service",
@@ -392,7 +392,7 @@ fn unit_events_are_reported() {
     }
 }
 
-fn units_are_compared_as_systemd_has_them() {
+fn unit_changes_match_systemd() {
     let scene = scene();
     for (subject, state) in [("unit file", "enabled"), ("unit", "active")] {
         let reported = scene.trace.all("compared");

@@ -17,12 +17,12 @@ use crate::harness::{Ended, Test, finish, on_terminal, plain, run, tracer};
 
 pub(crate) fn tests() -> Vec<Test> {
     let mut tests = vec![
-        plain!(one_row_an_address),
+        plain!(one_row_per_address),
         plain!(all_tags_of_an_address),
-        plain!(an_object_an_address_with_all_its_tags),
+        plain!(one_object_per_address_with_all_tags),
         plain!(nothing_of_a_list_reaches_the_terminal_raw),
         plain!(rows_fit_a_narrow_terminal),
-        plain!(a_reader_that_has_seen_enough_is_no_error),
+        plain!(a_closed_pipe_is_not_an_error),
         plain!(a_full_disk_under_the_output_is_an_error),
     ];
     tests.extend(files::tests());
@@ -69,7 +69,7 @@ impl Lists {
     }
 }
 
-fn one_row_an_address() {
+fn one_row_per_address() {
     let addresses = [
         "40.79.194.105",
         "168.63.129.15",
@@ -83,12 +83,17 @@ fn one_row_an_address() {
     assert_eq!(
         shown.text(),
         "\
-ADDRESS          TAG                                PREFIX            REGION     SERVICE       OTHER TAGS
-40.79.194.105    AzureMonitor.JapanEast             40.79.194.104/29  japaneast  AzureMonitor  AzureMonitor, AzureCloud.japaneast, AzureCloud
-168.63.129.15    AzureCloud.eastasia                168.63.129.0/28   eastasia   -             AzureCloud
+ADDRESS          TAG                                PREFIX            REGION     SERVICE       \
+OTHER TAGS
+40.79.194.105    AzureMonitor.JapanEast             40.79.194.104/29  japaneast  AzureMonitor  \
+AzureMonitor, AzureCloud.japaneast, AzureCloud
+168.63.129.15    AzureCloud.eastasia                168.63.129.0/28   eastasia   -             \
+AzureCloud
 168.63.129.16    (Azure platform: DNS, WireServer)  -                 -          -             -
-2001:db8:40::1   AzureCloud.japaneast               2001:db8:40::/48  japaneast  -             AzureCloud
-40.79.194.103    AzureCloud.japaneast               40.79.192.0/21    japaneast  -             AzureCloud
+2001:db8:40::1   AzureCloud.japaneast               2001:db8:40::/48  japaneast  -             \
+AzureCloud
+40.79.194.103    AzureCloud.japaneast               40.79.192.0/21    japaneast  -             \
+AzureCloud
 169.254.169.254  (instance metadata)                -                 -          -             -
 192.0.2.1        -                                  -                 -          -             -
 "
@@ -113,7 +118,7 @@ ADDRESS        TAG                     PREFIX            REGION     SERVICE
     );
 }
 
-fn an_object_an_address_with_all_its_tags() {
+fn one_object_per_address_with_all_tags() {
     let words = [
         "--format",
         "jsonl",
@@ -124,10 +129,19 @@ fn an_object_an_address_with_all_its_tags() {
     let shown = Lists::new().run(&words).success();
     assert_eq!(
         shown.text(),
-        r#"{"address":"168.63.129.0","tag":"AzureCloud.eastasia","tags":[{"name":"AzureCloud.eastasia","prefix":"168.63.129.0/28","region":"eastasia","system_service":"","cloud":"Public"},{"name":"AzureCloud","prefix":"168.63.129.0/28","region":"","system_service":"","cloud":"Public"}]}
-{"address":"168.63.129.16","port":32526,"tags":[],"note":"Azure platform WireServer"}
-{"address":"192.0.2.1","tags":[]}
-"#
+        concat!(
+            r#"{"address":"168.63.129.0","tag":"AzureCloud.eastasia","tags":["#,
+            r#"{"name":"AzureCloud.eastasia","prefix":"168.63.129.0/28","region":"eastasia","#,
+            r#""system_service":"","cloud":"Public"},"#,
+            r#"{"name":"AzureCloud","prefix":"168.63.129.0/28","region":"","#,
+            r#""system_service":"","cloud":"Public"}]}"#,
+            "\n",
+            r#"{"address":"168.63.129.16","port":32526,"tags":[],"#,
+            r#""note":"Azure platform WireServer"}"#,
+            "\n",
+            r#"{"address":"192.0.2.1","tags":[]}"#,
+            "\n",
+        )
     );
 }
 
@@ -191,7 +205,7 @@ fn rows_fit_a_narrow_terminal() {
     }
 }
 
-fn a_reader_that_has_seen_enough_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let lists = Lists::new();
     for format in ["text", "jsonl"] {
         let (reader, writer) = std::io::pipe().expect("a pipe");

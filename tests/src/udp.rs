@@ -6,20 +6,20 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::harness::{NO_WIRE, Recording, Staying, Test, Trace, Wire, act, live, run};
+use crate::harness::{NO_WIRE, Recording, Survivors, Test, Trace, Wire, act, live, run};
 
 pub(crate) fn tests() -> Vec<Test> {
     let on_the_wire = |test: Test| test.needs("ip").only_where(Wire::is_possible, NO_WIRE);
     vec![
         on_the_wire(live!(every_peer_is_a_row_with_its_counts)),
-        on_the_wire(live!(strangers_count_where_they_send_to)),
+        on_the_wire(live!(strangers_count_at_their_destination)),
         // No other recording has room for its own peers meanwhile.
         on_the_wire(live!(more_peers_than_the_kernel_side_counts_at_once)).alone(),
     ]
 }
 
 /// A pattern, the count and size of datagrams, and the expected datagrams and bytes each way. The
-/// far end answers with twice the bytes, unless the pattern forbids it.
+/// remote end answers with twice the bytes, unless the pattern forbids it.
 type Line = (&'static str, u16, usize, [u64; 4]);
 
 /// Patterns are those of `actor/datagram.rs`.
@@ -91,14 +91,14 @@ fn cases() -> Vec<Case> {
 
 /// The actors' own reports: owners, and `LOCAL SENT BYTES RECEIVED BYTES`.
 #[derive(Default)]
-struct Said {
+struct SocketReport {
     owner: u64,
     port: Option<u16>,
     counted: Option<[u64; 4]>,
 }
 
-fn said(output: &str) -> BTreeMap<u16, Said> {
-    let mut all: BTreeMap<u16, Said> = BTreeMap::new();
+fn reports(output: &str) -> BTreeMap<u16, SocketReport> {
+    let mut all: BTreeMap<u16, SocketReport> = BTreeMap::new();
     let number = |word: &&str| word.parse().expect("a number");
     for line in output.lines() {
         let words: Vec<&str> = line.split(' ').collect();
@@ -160,18 +160,18 @@ fn every_peer_is_a_row_with_its_counts() {
         .collect();
     let wire = Wire::with(&servers);
     let script: Vec<&str> = cases.iter().map(|case| &*case.script).collect();
-    let recorded = Recording::of(wire.near(act(["datagrams"])))
+    let recorded = Recording::of(wire.local(act(["datagrams"])))
         .input(script.join("\n").as_bytes())
         .lingers(300)
         .run();
-    let said = said(recorded.ended.text());
+    let reports = reports(recorded.ended.text());
     let kept = cases.iter().filter(|case| case.pattern == "kept");
-    let kept_alive = Staying::new(kept.map(|case| said[&case.name].owner));
-    drop(kept_alive);
+    let survivors = Survivors::new(kept.map(|case| reports[&case.name].owner));
+    drop(survivors);
     let trace = recorded.trace();
     let mut wanted = Vec::new();
     for case in &cases {
-        let own = &said[&case.name];
+        let own = &reports[&case.name];
         // The scene itself: every process counted the sum of its peers.
         let all = case.peers.iter().fold([0; 4], |mut all, (_, counts)| {
             all.iter_mut()
@@ -233,7 +233,7 @@ const BOUND: [(&str, &str, &str, &str); 8] = [
 const STRANGERS: u16 = 2;
 const DATAGRAMS: u16 = 5;
 
-fn strangers_count_where_they_send_to() {
+fn strangers_count_at_their_destination() {
     let wire = Wire::with(&[]);
     let count = STRANGERS * DATAGRAMS;
     let name = |line: usize| 25_000 + u16::try_from(line).expect("a port");
@@ -251,19 +251,19 @@ fn strangers_count_where_they_send_to() {
             theirs += &format!("{port}{stranger} {manner} own {at}:{port} {DATAGRAMS} 40\n");
         }
     }
-    let mut recording = Recording::of(wire.near(act(["datagrams"])))
+    let mut recording = Recording::of(wire.local(act(["datagrams"])))
         .input(script.as_bytes())
         .lingers(300)
         .start();
     for line in 0..BOUND.len() {
         recording = recording.says(&format!("{} waits", name(line)));
     }
-    let strangers = wire.far(act(["datagrams"]));
+    let strangers = wire.remote(act(["datagrams"]));
     let mut strangers_line = std::process::Command::new(&strangers[0]);
     strangers_line.args(&strangers[1..]);
     crate::harness::run_with(&mut strangers_line, theirs.as_bytes()).success();
     let recorded = recording.finish();
-    let said = said(recorded.ended.text());
+    let reports = reports(recorded.ended.text());
     let trace = recorded.trace();
     let received = [u64::from(count), u64::from(count) * 40];
     let mut wanted: Vec<String> = BOUND
@@ -275,7 +275,7 @@ fn strangers_count_where_they_send_to() {
                 "server" => [datagrams, bytes, datagrams, bytes],
                 _ => [0, 0, datagrams, bytes],
             };
-            let owner = said[&name(line)].owner;
+            let owner = reports[&name(line)].owner;
             format!("{own}:{} udp closed {counts:?} owner {owner}", name(line))
         })
         .collect();
@@ -312,7 +312,7 @@ fn more_peers_than_the_kernel_side_counts_at_once() {
     let wire = Wire::with(&[]);
     // The router drops all of it.
     let script = format!("1 scan own 198.51.100.1:1000 {SCANNED} 10");
-    let recorded = Recording::of(wire.near(act(["datagrams"])))
+    let recorded = Recording::of(wire.local(act(["datagrams"])))
         .input(script.as_bytes())
         .lingers(300)
         .run();
@@ -335,7 +335,7 @@ fn more_peers_than_the_kernel_side_counts_at_once() {
     );
     assert!(
         !is_complete || exact == usize::from(SCANNED),
-        "{exact} exact rows of {} for {SCANNED} peers, and nothing is said to be missing: {}",
+        "{exact} exact rows of {} for {SCANNED} peers, and nothing is reported as lost: {}",
         rows.len(),
         trace.replayed.messages()
     );

@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: what recording costs, measured side by side in one run. It prints
-//! tables and judges nothing: machines are noisy, and a timed test would be too.
+//! `cargo xtask bench`: measures the costs of a recording, side by side in one run. It prints
+//! tables and judges nothing, because machines are noisy.
 
 mod datagrams;
 mod pairs;
@@ -18,13 +18,13 @@ use nix::unistd::Uid;
 
 use crate::demo;
 
-/// Measures what recording costs and prints the tables of the README
+/// Measures the costs of a recording and prints the tables of the README
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Rounds; each runs every contender once, one after the other
+    /// Rounds; each runs every recorder once, one after the other
     #[arg(long, default_value_t = 9)]
     rounds: u32,
-    /// Processes that a round starts under each contender
+    /// Processes that a round starts under each recorder
     #[arg(long, default_value_t = 2000)]
     processes: u32,
     /// Record with this program instead of building it
@@ -33,17 +33,17 @@ pub struct Arguments {
     /// Measure only this
     #[arg(long, value_name = "WHAT")]
     only: Option<Subject>,
-    /// Look up in this list instead of one that is made up
+    /// Use this list of tags instead of a synthetic one
     #[arg(long, value_name = "FILE")]
     service_tags: Option<PathBuf>,
 }
 
-/// What is measured.
+/// A part of the benchmark.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Subject {
     /// Many processes, one after the other
     Processes,
-    /// One connection with much to send
+    /// One connection that sends a lot
     Stream,
     /// Many small datagrams
     Datagrams,
@@ -60,7 +60,7 @@ pub use storm::{Arguments as StormArguments, run as run_storm};
 pub use stream::{Arguments as StreamArguments, run as run_stream};
 pub use unpack::{Arguments as UnpackArguments, run as run_unpack};
 
-/// Does what the command line asks for.
+/// Runs the requested parts.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let wanted = |subject| arguments.only.is_none_or(|only| only == subject);
     let needs_root = !matches!(arguments.only, Some(Subject::Tags | Subject::Reports));

@@ -1,34 +1,36 @@
-//! `cargo xtask check`: everything that can be said about the code without running the tool:
-//! format, lints, docs, dependency directions, the generated reference. It changes no file.
+//! `cargo xtask check`: judges the code without running the tool: format, lints, docs, dependency
+//! directions, language, and the generated reference. It changes no source file.
 
 mod directions;
 mod language;
 mod prose;
+mod quotes;
 
 use std::{
+    io,
     path::Path,
     process::{Command, Stdio},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::{demo, ebpf, reference};
 
-/// Checks format, lints, docs and dependency directions
+/// Checks format, lints, docs, language and dependency directions
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Leave the kernel programs out, which need a toolchain of their own
+    /// Leave out the kernel programs, which need a toolchain of their own
     #[arg(long)]
     no_ebpf: bool,
-    /// Only format, one run of the lints and dependency directions: for the inner loop
+    /// Only format, language, dependency directions and one run of the lints: for the inner loop
     #[arg(long)]
     fast: bool,
-    /// Only a report on the language of code and documents; it fails no check yet
+    /// Only the language of code and documents: counts by file
     #[arg(long, conflicts_with = "fast")]
     language: bool,
 }
 
-/// Does what the command line asks for: all steps, even after one that failed.
+/// Runs all steps, even after one that failed.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = demo::workspace()?;
     if arguments.language {
@@ -44,12 +46,17 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     step("format", format(&workspace));
     step("dependency directions", directions::check(&workspace));
+    step("language", language::check(&workspace));
     step("reference", reference::check(&workspace));
     if arguments.fast {
         step("lints", lints_of_all(&workspace));
     } else {
         step("lints", lints(&workspace));
         step("docs", docs(&workspace));
+        match book(&workspace) {
+            Some(result) => step("book", result),
+            None => eprintln!("check: book: skipped, since mdbook is not installed"),
+        }
     }
     if !arguments.no_ebpf && !arguments.fast {
         step("lints of the kernel programs", ebpf::lint(&workspace));
@@ -108,6 +115,24 @@ fn docs(workspace: &Path) -> Result<()> {
         "--locked",
     ];
     cargo(workspace, &arguments, &[("RUSTDOCFLAGS", "-D warnings")])
+}
+
+/// Builds the book of docs/, or returns nothing where mdbook is not installed.
+fn book(workspace: &Path) -> Option<Result<()>> {
+    let status = Command::new("mdbook")
+        .args(["build", "docs"])
+        .current_dir(workspace)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status();
+    match status {
+        Ok(status) if status.success() => Some(Ok(())),
+        Ok(_) => Some(Err(anyhow!(
+            "`mdbook build docs` failed; its messages are above"
+        ))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => Some(Err(error).context("cannot run mdbook")),
+    }
 }
 
 fn cargo(directory: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {

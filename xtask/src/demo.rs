@@ -32,7 +32,7 @@ use secret::WorkspaceKey;
 /// Runs a replica of the OMS installer in namespaces of its own and records it
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Where the trace goes [default: target/demo/oms-install.trace]
+    /// Path of the trace [default: target/demo/oms-install.trace]
     #[arg(long, value_name = "FILE", conflicts_with = "no_record")]
     trace: Option<PathBuf>,
     /// Show no views and no progress, only errors
@@ -49,17 +49,18 @@ pub struct Arguments {
     actor: Option<PathBuf>,
 }
 
-/// What the installer's user typed it as.
+/// The command line that the installer's user typed.
 const INSTALLER: &str = "onboard_agent.sh";
-/// Where the recorder is inside the sandbox.
+/// Path of the recorder inside the sandbox.
 const TRACER_INSIDE: &str = "/usr/bin/tracer";
-/// Where the recorder looks for what a cloud publishes; here it is four prefixes of it.
+/// Directory in which the recorder looks for published lists of a cloud; this one has four
+/// prefixes.
 const SERVICE_TAGS: &str = "/usr/share/tracer/service-tags.json";
-/// How long the recorder watches the daemons that the installer leaves.
+/// Time for which the recorder follows the installer's daemons.
 const LINGER: &str = "6s";
 
-/// Tools that a machine need not have, and that the actor plays inside. Where
-/// the machine has them, the overlay hides them: theirs would find no internet.
+/// Tools that a machine may lack; the actor plays them inside. If the machine has them, the overlay
+/// hides them: they would find no internet.
 const PLAYED_TOOLS: [&str; 9] = [
     "/usr/bin/wget",
     "/usr/bin/curl",
@@ -72,7 +73,7 @@ const PLAYED_TOOLS: [&str; 9] = [
     "/usr/bin/unattended-upgrade",
 ];
 
-/// Does what the command line asks for.
+/// Runs the demo.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = workspace()?;
     for tool in ["dpkg", "dpkg-deb", "tar", "gzip"] {
@@ -111,7 +112,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 impl Arguments {
-    /// The same command line with everything resolved, for the run as root.
+    /// The same command line with all paths resolved, for the run as root.
     fn again(&self, programs: &Programs, trace: &Path) -> Vec<OsString> {
         let mut line: Vec<OsString> = vec!["--actor".into(), programs.actor.clone().into()];
         match &programs.tracer {
@@ -171,15 +172,15 @@ fn existing(path: &Path) -> Result<PathBuf> {
         .with_context(|| format!("there is no {}", path.display()))
 }
 
-/// The trace's absolute path, with its directory made. A file that is in the
-/// way is removed only where the name is the demo's own choice.
+/// Returns the trace's absolute path, and makes its directory. An existing file is only removed if
+/// its name is the demo's default.
 fn trace_path(arguments: &Arguments, workspace: &Path, programs: &Programs) -> Result<PathBuf> {
     let trace = match &arguments.trace {
         Some(trace) => std::path::absolute(trace)?,
         None => workspace.join("target/demo/oms-install.trace"),
     };
     let directory = trace.parent().context("the trace needs a name")?;
-    // Inside, an empty directory takes the place of this one.
+    // Inside, an empty directory hides this one.
     if directory.components().count() < 3 {
         bail!(
             "{} is too close to the root for the sandbox: give the trace a directory of its own",
@@ -197,8 +198,8 @@ fn trace_path(arguments: &Arguments, workspace: &Path, programs: &Programs) -> R
     Ok(trace)
 }
 
-/// The only directory of this machine that the sandbox can write to. Beside the
-/// trace, so that moving the trace to its place is a rename.
+/// The only directory of this machine that the sandbox can write to. It is next to the trace, so
+/// that moving the trace is a rename.
 fn private_directory_beside(trace: &Path) -> Result<tempfile::TempDir> {
     let directory = trace.parent().context("the trace needs a directory")?;
     tempfile::Builder::new()
@@ -207,8 +208,8 @@ fn private_directory_beside(trace: &Path) -> Result<tempfile::TempDir> {
         .with_context(|| format!("cannot write to {}", directory.display()))
 }
 
-/// Builds the bundle, the network and the sandbox, runs the installer in it and
-/// returns its exit status. Everything it started has ended when it returns.
+/// Builds the bundle, the network and the sandbox, runs the installer in it and returns its exit
+/// status. All its processes have ended when it returns.
 fn perform(
     arguments: &Arguments,
     workspace: &Path,
@@ -232,7 +233,7 @@ fn perform(
     let staging = temporary.path().join("sandbox");
     fs::create_dir(&staging)?;
     let task = init::Task {
-        furnishing: sandbox::Furnishing {
+        files: sandbox::SandboxFiles {
             staging: &staging,
             output,
             output_inside: trace.parent().context("the trace needs a directory")?,
@@ -247,7 +248,7 @@ fn perform(
         addresses::WORKSPACE
     ));
     let status = run_sandbox(&task);
-    // The far side has nothing to finish: it ends with the demo.
+    // The servers have nothing to finish: they end with the demo.
     let _ = hosts.kill();
     let _ = hosts.wait();
     status
@@ -289,10 +290,10 @@ fn command_inside(programs: &Programs, trace: &Path, key: &WorkspaceKey) -> Vec<
     command
 }
 
-/// Starts the far side's servers and waits until they listen. They run outside
-/// the sandbox, as the internet does: no recording of it holds their processes.
+/// Starts the remote side's servers and waits until they listen. They run outside of the sandbox,
+/// like the internet, so a recording of it does not have their processes.
 fn start_hosts(network: &Network, actor: &Path, bundle: &Path) -> Result<Child> {
-    let mut hosts = network.in_far_side(|| {
+    let mut hosts = network.in_remote(|| {
         Command::new(actor)
             .arg("hosts")
             .arg(bundle)
@@ -345,8 +346,8 @@ fn wait_for(process: Pid) -> Result<i32> {
     }
 }
 
-/// Ctrl-C is for the recorder, which ends its recording well. A handler rather
-/// than "ignore": that one would be inherited by every program of the sandbox.
+/// Leaves Ctrl-C to the recorder, which completes its trace. Every program of the sandbox would
+/// inherit "ignore", but not a handler.
 fn let_interrupts_through() -> Result<()> {
     extern "C" fn nothing(_signal: i32) {}
     let action = SigAction::new(

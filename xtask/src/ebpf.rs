@@ -1,6 +1,5 @@
-//! `cargo xtask ebpf`: builds the eBPF object that user space embeds, and its
-//! manifest, the same on every machine. It refuses to be part of an ordinary
-//! build: that one takes the committed object and needs none of these tools.
+//! `cargo xtask ebpf`: builds the eBPF object that user space embeds, and its manifest, the same on
+//! every machine. An ordinary build takes the committed object and needs none of these tools.
 
 mod manifest;
 mod paths;
@@ -24,13 +23,13 @@ pub struct Arguments {
     lint: bool,
 }
 
-/// Little-endian, as every kernel that this object is for.
+/// Little-endian, like every kernel that this object is for.
 const TARGET: &str = "bpfel-unknown-none";
-/// The argument registers of a kprobe are the one thing that differs between machines.
+/// Only the argument registers of a kprobe differ between machines.
 const TARGET_ARCH: &str = "--cfg=bpf_target_arch=\"x86_64\"";
-/// The debug information becomes the BTF's line information, with which a kernel's verifier
-/// quotes the source. Embedded, or LLVM would look for the sources where the remapped paths
-/// lead, and copy what it finds there, if anything.
+/// LLVM writes line information from debug information, and a kernel's verifier quotes the source
+/// from it. Without embedded sources LLVM would look for them under the remapped paths, and copy
+/// files that happen to be there.
 const FLAGS: [&str; 6] = [
     "-Clinker=bpf-linker",
     "-Clink-arg=--btf",
@@ -39,10 +38,10 @@ const FLAGS: [&str; 6] = [
     "-Zembed-source=yes",
     TARGET_ARCH,
 ];
-/// Takes the debug sections away: user space embeds the object, and DWARF triples it.
+/// Removes the debug sections: user space embeds the object, and DWARF triples it.
 const STRIP: &str = "--strip-debug";
 
-/// Does what the command line asks for.
+/// Runs the requested steps.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = workspace()?;
     if arguments.lint {
@@ -57,76 +56,73 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Runs clippy on the eBPF programs, the ABI as they see it, and the build
-/// script, for the target `bpf`. Any warning is an error.
+/// Runs clippy on the eBPF programs, their view of the ABI, and the build script, for the target
+/// `bpf`. Any warning is an error.
 pub fn lint(workspace: &Path) -> Result<()> {
-    let places = Places::find(workspace)?;
+    let paths = BuildPaths::find(workspace)?;
     tools::require_packages(&tools::PACKAGES_TO_LINT)?;
-    // Not `cargo clippy`: cargo looks into its own home first, where rustup has
-    // put another toolchain's clippy.
-    let mut clippy = tools::command(tools::CLIPPY, &places.programs);
+    // Not `cargo clippy`: cargo looks into its own home first, and rustup has put another
+    // toolchain's clippy there.
+    let mut clippy = tools::command(tools::CLIPPY, &paths.programs);
     clippy
         .args(["clippy", "--locked", "--release", "--target", TARGET])
         .args(["--lib", "--bins", "--", "--deny", "warnings"])
         .env("CARGO", tools::CARGO)
-        .env("CARGO_TARGET_DIR", &places.build)
+        .env("CARGO_TARGET_DIR", &paths.build)
         .env("CARGO_ENCODED_RUSTFLAGS", TARGET_ARCH);
     tools::run(clippy, "clippy finds fault with the eBPF programs")
 }
 
-/// Builds the object anew and compares it and its manifest, byte for byte, with
-/// the committed ones.
+/// Builds the object anew and compares it and its manifest, byte for byte, with the committed ones.
 pub fn check(workspace: &Path) -> Result<()> {
-    let places = Places::find(workspace)?;
-    let built = build(&places)?;
+    let paths = BuildPaths::find(workspace)?;
+    let built = build(&paths)?;
     let mut differences = Vec::new();
-    match fs::read_to_string(places.manifest()) {
+    match fs::read_to_string(paths.manifest()) {
         Ok(text) if text == built.manifest.to_toml()? => {}
         Ok(text) => differences.extend(manifest_differences(&text, &built.manifest)),
-        Err(error) => differences.push(format!("manifest: cannot be read: {error}")),
+        Err(error) => differences.push(format!("cannot read the manifest: {error}")),
     }
-    match fs::read(places.object()) {
+    match fs::read(paths.object()) {
         Ok(bytes) if bytes == built.object => {}
         Ok(bytes) => differences.push(format!(
             "object: committed {}, here {} ({})",
             manifest::hash(&bytes),
             manifest::hash(&built.object),
-            places.stripped().display()
+            paths.stripped().display()
         )),
-        Err(error) => differences.push(format!("object: cannot be read: {error}")),
+        Err(error) => differences.push(format!("cannot read the object: {error}")),
     }
     if !differences.is_empty() {
         bail!(
-            "what is committed in agent-tracer-ebpf/object is not what these sources and tools make:\n  {}\n\
-             Run `cargo xtask ebpf` and commit agent-tracer-ebpf/object.",
+            "these sources and tools make another object than the committed one:\n  {}\n\
+             hint: run `cargo xtask ebpf` and commit agent-tracer-ebpf/object",
             differences.join("\n  ")
         );
     }
-    eprintln!("ebpf: the committed object and manifest are what these sources and tools make");
+    eprintln!("ebpf: these sources and tools make the committed object and manifest");
     Ok(())
 }
 
 fn manifest_differences(committed: &str, built: &Manifest) -> Vec<String> {
     let differences = match Manifest::from_toml(committed) {
         Ok(committed) => manifest::differences(&committed, built),
-        Err(error) => vec![format!("manifest: cannot be parsed: {error}")],
+        Err(error) => vec![format!("cannot parse the manifest: {error}")],
     };
     if differences.is_empty() {
-        return vec![
-            "manifest: its text is not as it is written, though it says the same".to_owned(),
-        ];
+        return vec!["manifest: the same content in another layout".to_owned()];
     }
     differences
 }
 
 fn write(workspace: &Path) -> Result<()> {
-    let places = Places::find(workspace)?;
-    let built = build(&places)?;
-    fs::create_dir_all(places.programs.join("object"))
+    let paths = BuildPaths::find(workspace)?;
+    let built = build(&paths)?;
+    fs::create_dir_all(paths.programs.join("object"))
         .context("cannot make agent-tracer-ebpf/object")?;
     for (path, bytes) in [
-        (places.object(), built.object.as_slice()),
-        (places.manifest(), built.manifest.to_toml()?.as_bytes()),
+        (paths.object(), built.object.as_slice()),
+        (paths.manifest(), built.manifest.to_toml()?.as_bytes()),
     ] {
         fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
         eprintln!("ebpf: wrote {}, {} bytes", path.display(), bytes.len());
@@ -134,66 +130,66 @@ fn write(workspace: &Path) -> Result<()> {
     Ok(())
 }
 
-/// An object and what it was made from.
+/// An object and its manifest.
 struct Built {
     object: Vec<u8>,
     manifest: Manifest,
 }
 
-fn build(places: &Places) -> Result<Built> {
+fn build(paths: &BuildPaths) -> Result<Built> {
     tools::require_packages(&tools::PACKAGES_TO_BUILD)?;
     tools::refuse_library_sources()?;
-    tools::require_linker(&places.tools)?;
-    // Before the build: a source that changes while it runs then has another
-    // hash than the manifest's, and user space does not accept the object.
-    let sources = manifest::hash_sources(&places.programs)?;
+    tools::require_linker(&paths.tools)?;
+    // Before the build: a source that changes during the build then has another hash than in the
+    // manifest, and user space does not accept the object.
+    let sources = manifest::hash_sources(&paths.programs)?;
 
-    // Cargo goes by timestamps, which a file restored from elsewhere can have
-    // in the past; the manifest must not vouch for an object of older sources.
-    let mut clean = cargo(places);
+    // Cargo goes by timestamps, which a restored file can have in the past. The manifest must not
+    // vouch for an object of older sources.
+    let mut clean = cargo(paths);
     clean.args(["clean", "--quiet", "--locked", "--release"]);
     clean.args(["--target", TARGET, "--package", "agent-tracer-ebpf"]);
     tools::run(clean, LOCK_REMEDY)?;
 
     let mut flags: Vec<String> = FLAGS.map(str::to_owned).into();
-    flags.extend(paths::remap_flags(cargo(places), TARGET, &places.build)?);
-    let mut compile = cargo(places);
+    flags.extend(paths::remap_flags(cargo(paths), TARGET, &paths.build)?);
+    let mut compile = cargo(paths);
     compile
         .args(["build", "--locked", "--release", "--target", TARGET])
         .args(["--bin", "tracer-programs"])
-        // The one encoding in which a path may hold a space.
+        // The only encoding that allows a space in a path.
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
-        .env("PATH", tools::path_with(&places.tools.join("bin"))?);
-    tools::run(compile, "the eBPF programs do not build")?;
+        .env("PATH", tools::path_with(&paths.tools.join("bin"))?);
+    tools::run(compile, "cannot build the eBPF programs")?;
 
-    let mut strip = tools::command(tools::OBJCOPY, &places.programs);
+    let mut strip = tools::command(tools::OBJCOPY, &paths.programs);
     strip.arg(STRIP);
-    strip.arg(places.build.join(TARGET).join("release/tracer-programs"));
-    strip.arg(places.stripped());
-    tools::run(strip, "the eBPF object cannot be stripped")?;
+    strip.arg(paths.build.join(TARGET).join("release/tracer-programs"));
+    strip.arg(paths.stripped());
+    tools::run(strip, "cannot strip the eBPF object")?;
 
-    let object = fs::read(places.stripped())
-        .with_context(|| format!("cannot read {}", places.stripped().display()))?;
+    let object = fs::read(paths.stripped())
+        .with_context(|| format!("cannot read {}", paths.stripped().display()))?;
     let manifest = Manifest {
         object: Section::from([(OBJECT.to_owned(), manifest::hash(&object))]),
         sources,
-        toolchain: tools::versions(&places.tools)?,
+        toolchain: tools::versions(&paths.tools)?,
         build: settings(),
     };
     Ok(Built { object, manifest })
 }
 
 const OBJECT: &str = "tracer.bpf.o";
-const LOCK_REMEDY: &str = "cargo does not accept agent-tracer-ebpf as it is; if its Cargo.lock is to follow its \
-     Cargo.toml, run `cargo update --workspace` in agent-tracer-ebpf first";
+const LOCK_REMEDY: &str = "cargo does not accept agent-tracer-ebpf\n\
+     hint: if its Cargo.lock should follow its Cargo.toml, run `cargo update --workspace` there";
 
-fn cargo(places: &Places) -> std::process::Command {
-    let mut cargo = tools::command(tools::CARGO, &places.programs);
-    cargo.env("CARGO_TARGET_DIR", &places.build);
+fn cargo(paths: &BuildPaths) -> std::process::Command {
+    let mut cargo = tools::command(tools::CARGO, &paths.programs);
+    cargo.env("CARGO_TARGET_DIR", &paths.build);
     cargo
 }
 
-/// What the manifest says of the flags: no path of this machine is in it.
+/// Returns the build settings for the manifest, without a path of this machine.
 fn settings() -> Section {
     [
         ("flags", FLAGS.join(" ")),
@@ -209,18 +205,17 @@ fn settings() -> Section {
     .into()
 }
 
-/// Where everything is.
-struct Places {
+/// Directories of a build.
+struct BuildPaths {
     /// The crate of the programs, which is a workspace of its own.
     programs: PathBuf,
     build: PathBuf,
     tools: PathBuf,
 }
 
-impl Places {
+impl BuildPaths {
     fn find(workspace: &Path) -> Result<Self> {
-        // The compiler names files by their canonical paths, and the remapping
-        // goes by names.
+        // The compiler names files by their canonical paths, and the remapping goes by names.
         let workspace = workspace
             .canonicalize()
             .with_context(|| format!("there is no {}", workspace.display()))?;
@@ -244,7 +239,7 @@ impl Places {
         self.programs.join("object/manifest.toml")
     }
 
-    /// The object as built, before it replaces the committed one, if it does.
+    /// Returns the path of the built object, before it replaces the committed one.
     fn stripped(&self) -> PathBuf {
         self.build.join(OBJECT)
     }
@@ -254,5 +249,5 @@ fn workspace() -> Result<PathBuf> {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .map(Path::to_owned)
-        .context("xtask lies in no workspace")
+        .context("cannot find the workspace of xtask")
 }

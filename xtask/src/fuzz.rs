@@ -1,5 +1,5 @@
-//! `cargo xtask fuzz`: runs the fuzz targets of `agent-tracer/fuzz`, one after the other. It keeps
-//! what it learns under `target/fuzz` and prints a line a target.
+//! `cargo xtask fuzz`: runs the fuzz targets of `agent-tracer/fuzz`, one after the other. Keeps the
+//! corpus that they find under `target/fuzz` and prints one line per target.
 
 use std::{
     fs,
@@ -15,15 +15,15 @@ use crate::demo;
 /// The version that the figures in the notes were made with.
 const CARGO_FUZZ: &str = "0.13.2";
 
-/// A target may use this much memory, in MiB. Twice of what is promised for files of this length.
+/// Memory limit of a target, in MiB: twice the limit that the reader has for files of this length.
 const MEMORY_MIB: u32 = 600;
 
-/// Inputs are at most this long, in bytes.
+/// Longest input, in bytes.
 const INPUT_BYTES: u32 = 65_536;
 
-/// Fuzz the parsers of hostile bytes; all of them, or those that are named
+/// Fuzz the parsers of hostile bytes: all of them, or the named ones
 ///
-/// What is found is kept in agent-tracer/fuzz/artifacts. Once it is mended, move the input to
+/// Findings are kept in agent-tracer/fuzz/artifacts. After a fix, move the input to
 /// agent-tracer/fuzz/seeds/TARGET: `cargo test` reads it from then on.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -34,7 +34,7 @@ pub struct Arguments {
     targets: Vec<String>,
 }
 
-/// Does what the command line asks for: all targets, even after one that found something.
+/// Runs all targets, even after one that found something.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = demo::workspace()?;
     let room = workspace.join("agent-tracer/fuzz");
@@ -53,7 +53,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let begun = Instant::now();
         let status = Command::new(&tool)
             .current_dir(&room)
-            // A toolchain that is stable has the sanitizer, and hides it.
+            // A stable toolchain has the sanitizer, and hides it.
             .env("RUSTC_BOOTSTRAP", "1")
             .env("CARGO_TARGET_DIR", workspace.join("target/fuzz/build"))
             // cargo sets it for its own children, and it names another toolchain's sanitizer.
@@ -93,7 +93,7 @@ fn targets(room: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Returns the folder with what was learned before, and copies the seeds there.
+/// Returns the directory of the earlier corpus, and copies the seeds there.
 fn learned(workspace: &Path, room: &Path, target: &str) -> Result<PathBuf> {
     let learned = workspace.join("target/fuzz/corpus").join(target);
     fs::create_dir_all(&learned).context("cannot make the folder of inputs")?;

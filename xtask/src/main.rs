@@ -1,4 +1,4 @@
-//! The only door for chores: each verb is a file of its own.
+//! The entry point of the chores: each verb is a file of its own.
 
 mod bench;
 mod check;

@@ -1,4 +1,4 @@
-//! `cargo xtask reference`: writes the page of the reference that is made from declarations.
+//! `cargo xtask reference`: writes the reference page that is generated from declarations.
 
 use std::{fs, path::Path, process::Command};
 
@@ -13,14 +13,14 @@ const PAGE: &str = "docs/reference/jsonl.md";
 #[derive(clap::Args)]
 pub struct Arguments {}
 
-/// Does what the command line asks for.
+/// Writes the page.
 pub fn run(_: &Arguments) -> Result<()> {
     let workspace = demo::workspace()?;
     let page = workspace.join(PAGE);
     fs::write(&page, made(&workspace)?).with_context(|| format!("cannot write {PAGE}"))
 }
 
-/// Fails where the page is not what the declarations make.
+/// Fails if the page differs from the declarations.
 pub fn check(workspace: &Path) -> Result<()> {
     let page = fs::read_to_string(workspace.join(PAGE));
     let page = page.with_context(|| format!("cannot read {PAGE}"))?;

@@ -1,7 +1,7 @@
-//! `cargo xtask test`: every test that there is, and one line at the end that counts them: unit and
+//! `cargo xtask test`: runs every test, and ends with one line that counts them. There are unit and
 //! doc tests, the corpus of old traces, the demo, recordings on the running kernel, and recordings
-//! of a systemd in namespaces of its own. What this machine cannot run is skipped aloud. Programs
-//! are built as the current user; only the recordings run as root.
+//! of a systemd in namespaces of its own. A test that this machine cannot run is reported as
+//! skipped. Programs are built as the current user; only the recordings run as root.
 
 mod needs;
 mod programs;
@@ -17,18 +17,18 @@ use crate::demo::{self, build};
 use programs::Programs;
 use tally::Tally;
 
-/// Runs all tests; the recordings on the running kernel need root, and take it through sudo
+/// Runs all tests; the recordings on the running kernel need root, and use sudo
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Only tests whose name contains this; only what they need is built
+    /// Only tests whose name contains this; builds only the programs that they need
     filter: Option<String>,
     /// Only tests of this kind
     #[arg(long, value_enum)]
     only: Option<Kind>,
-    /// Leave out the demo, and the tests that record on the running kernel
+    /// Leave out the demo and the tests that record on the running kernel
     #[arg(long)]
     no_live: bool,
-    /// Repeat kills and enlarge storms to the sizes that are promised; takes half an hour
+    /// Run the full number of kills and the largest storms; takes half an hour
     #[arg(long)]
     thorough: bool,
 }
@@ -41,10 +41,10 @@ enum Kind {
     EndToEnd,
 }
 
-/// Makes tests take their time; they ask for it by this name.
+/// The variable that asks tests for their full size.
 const THOROUGH: &str = "TRACER_TESTS_THOROUGH";
 
-/// Does what the command line asks for: all steps, even after one that failed.
+/// Runs all steps, even after one that failed.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let workspace = demo::workspace()?;
     let mut tally = Tally::default();
@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     tally.conclude()
 }
 
-/// Runs the tests of the finished program.
+/// Runs the end-to-end tests.
 fn end_to_end(workspace: &Path, arguments: &Arguments, tally: &mut Tally) -> Result<()> {
     needs::look(arguments.no_live);
     let plays_demo = !arguments.no_live && arguments.concerns("demo");
@@ -100,12 +100,12 @@ impl Arguments {
         self.filter.as_deref().unwrap_or_default()
     }
 
-    /// Whether a step with tests of this name has any that are wanted.
+    /// True if the filter can match a test with this name in front.
     fn concerns(&self, name: &str) -> bool {
         self.filter().starts_with(name) || name.contains(self.filter())
     }
 
-    /// Tells whether tests of a kind are wanted. A filter with a module in front names its kind.
+    /// True if tests of a kind are wanted. A filter with a module in front names its kind.
     fn wants(&self, kind: Kind) -> bool {
         if let Some(only) = self.only {
             return only == kind;
@@ -128,7 +128,7 @@ fn say(what: &str) {
     println!("\ntest: {what}");
 }
 
-/// All but the end-to-end tests, which are a program of their own.
+/// Runs all tests but the end-to-end tests, which are a program of their own.
 fn unit_tests(workspace: &Path, arguments: &Arguments) -> Result<Command> {
     let mut command = build::cargo(workspace, false)?;
     let own = "tracer-tests";
@@ -141,7 +141,7 @@ fn unit_tests(workspace: &Path, arguments: &Arguments) -> Result<Command> {
     Ok(command)
 }
 
-/// What a run of all of it comes to.
+/// Returns the result of a whole run, and prints its last line.
 fn verdict(passed: u64, failed: u64, skipped: u64) -> Result<()> {
     println!("\n{passed} passed, {failed} failed, {skipped} skipped");
     if failed > 0 {

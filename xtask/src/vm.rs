@@ -1,6 +1,6 @@
-//! `cargo xtask vm`: the tests on kernels that this machine does not run: boots each in virtual
-//! machines, without and with systemd, runs there what `cargo xtask test` runs here, and compares what they say. It installs no
-//! kernel, changes nothing outside the build directory but for the packages of what makes guests, and needs no KVM.
+//! `cargo xtask vm`: runs the tests on other kernels than the running one. Boots each in virtual
+//! machines, without and with systemd, and compares the results. Installs no kernel and needs no
+//! KVM; outside of the build directory it only installs the packages that make guests.
 
 mod cpio;
 mod emulator;
@@ -39,16 +39,16 @@ use report::Report;
 pub struct Arguments {
     /// Only tests whose name contains this
     filter: Option<String>,
-    /// Which kernels
+    /// Kernels to boot
     #[arg(long, value_enum, default_value = "all")]
     kernel: Branches,
-    /// Which kind of guest: all, and for --shell the plain one, where it is not said
+    /// Kind of guest [default: all; with --shell the plain one]
     #[arg(long, value_enum)]
     guest: Option<Kind>,
-    /// A shell in the guest in place of the tests; `exit` powers it off
+    /// A shell in the guest instead of the tests; `exit` powers it off
     #[arg(long, conflicts_with = "filter")]
     shell: bool,
-    /// Keep what was made for this run: images, console and answers of each guest
+    /// Keep the files of this run: images, console and answers of each guest
     #[arg(long)]
     keep: bool,
 }
@@ -73,20 +73,20 @@ impl Branches {
     }
 }
 
-/// How many guests run at a time. Each has two processors but keeps one busy most of the time: as the
-/// verifier works, and as the tests wait.
+/// Guests that run at a time. Each has two processors and mostly uses one: the verifier has one
+/// thread, and tests wait.
 const AT_A_TIME: usize = 2;
 
-/// Does what the command line asks for: all guests, even after one in which tests failed.
+/// Runs all guests, even after one with failed tests.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let begun = Instant::now();
     let workspace = demo::workspace()?;
-    let places = Places::make(&workspace)?;
-    let emulator = Emulator::find(&places.cache)?;
+    let cache = make_cache(&workspace)?;
+    let emulator = Emulator::find(&cache)?;
     let guests = arguments.guests();
     let mut kernels = BTreeMap::new();
     for branch in arguments.kernel.names() {
-        kernels.insert(*branch, kernel::fetch(branch, &places.cache)?);
+        kernels.insert(*branch, kernel::fetch(branch, &cache)?);
     }
 
     say("building tracer, its tests and the installer's replica, linked statically");
@@ -94,7 +94,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let work = tempfile::Builder::new()
         .prefix("run-")
         .disable_cleanup(arguments.keep)
-        .tempdir_in(&places.cache)
+        .tempdir_in(&cache)
         .context("cannot make a directory for this run")?;
     if arguments.keep {
         say(&format!(
@@ -115,7 +115,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     for guest in &guests {
         if !images.contains_key(guest.kind.name()) {
             let image = work.path().join(format!("{}.initrd", guest.kind.name()));
-            guest.kind.image(&contents, &places.cache, &image)?;
+            guest.kind.image(&contents, &cache, &image)?;
             images.insert(guest.kind.name(), image);
         }
     }
@@ -158,7 +158,7 @@ impl Arguments {
     }
 }
 
-/// What all guests of a run are booted with.
+/// Shared inputs of all guests of a run.
 struct Run<'a> {
     emulator: &'a Emulator,
     kernels: &'a BTreeMap<&'static str, Kernel>,
@@ -182,7 +182,7 @@ impl Run<'_> {
         }
     }
 
-    /// Runs them, some at a time; the reports are in the order of the guests.
+    /// Runs the guests, some at a time; the reports are in the order of the guests.
     fn all(&self, guests: &[&Guest]) -> Result<Vec<Report>> {
         let next = Mutex::new(guests.iter().enumerate());
         let work = || -> Result<Vec<(usize, Report)>> {
@@ -229,26 +229,19 @@ fn say(what: &str) {
     println!("vm: {what}");
 }
 
-/// Where everything is.
-struct Places {
-    /// What the next run can use again.
-    cache: PathBuf,
+/// Makes the directory that later runs use again.
+fn make_cache(workspace: &Path) -> Result<PathBuf> {
+    let target = match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(directory) => std::path::absolute(directory)
+            .context("CARGO_TARGET_DIR is empty: unset it, or name a directory")?,
+        None => workspace.join("target"),
+    };
+    let cache = target.join("vm");
+    fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
+    Ok(cache)
 }
 
-impl Places {
-    fn make(workspace: &Path) -> Result<Places> {
-        let target = match std::env::var_os("CARGO_TARGET_DIR") {
-            Some(directory) => std::path::absolute(directory)
-                .context("CARGO_TARGET_DIR is empty: unset it, or name a directory")?,
-            None => workspace.join("target"),
-        };
-        let cache = target.join("vm");
-        fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
-        Ok(Places { cache })
-    }
-}
-
-/// What runs in the guests.
+/// Programs that run in the guests.
 struct Programs {
     tracer: PathBuf,
     tests: PathBuf,
@@ -257,8 +250,9 @@ struct Programs {
 }
 
 impl Programs {
-    /// In the profile that users get: an emulated processor is slow enough. Static, so that it is of
-    /// no matter which C library a guest has; stripped, because it all lies in the guest's memory.
+    /// Builds with the profile of releases, since an emulated processor is slow. The programs are
+    /// static, so that a guest's C library does not matter, and stripped to save the guest's
+    /// memory.
     fn build(workspace: &Path) -> Result<Programs> {
         let cargo = |package: &str, name: &str| {
             let mut cargo = build::cargo(workspace, false)?;

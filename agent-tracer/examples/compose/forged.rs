@@ -1,5 +1,5 @@
-//! Traces that no recorder writes: lineages without an end, texts wider than any format's width,
-//! and few bytes that stand for many things.
+//! Composes traces that no recorder writes: endless lineages, texts wider than any format, and few
+//! bytes that stand for many things.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -17,7 +17,7 @@ const FIRST: ProcessId = ProcessId {
     start_ns: 10_000_000,
 };
 
-/// Each process forks the next one.
+/// Makes each process fork the next one.
 pub(crate) fn deep(story: &mut Story, processes: u32) {
     let mut parent = FIRST;
     for _ in 0..processes {
@@ -26,7 +26,7 @@ pub(crate) fn deep(story: &mut Story, processes: u32) {
     }
 }
 
-/// Processes that are their own parents, and parents of their parents.
+/// Makes processes their own parents, and parents of their parents.
 pub(crate) fn circle(story: &mut Story) {
     let seen = |pid, parent_pid| SnapshotProcess {
         pid,
@@ -53,7 +53,7 @@ pub(crate) fn circle(story: &mut Story) {
     }
 }
 
-/// Command lines, hosts and names of many thousand columns.
+/// Makes command lines, hosts and names of many thousand columns.
 pub(crate) fn wide(story: &mut Story) {
     let text = vec![b'a'; WIDE];
     let host = "h".repeat(WIDE);
@@ -79,7 +79,7 @@ pub(crate) fn wide(story: &mut Story) {
     }
 }
 
-/// Events of a few bytes a thing.
+/// Makes events of a few bytes each.
 pub(crate) fn crowd(story: &mut Story) {
     for _ in 0..20 {
         let hosts = Hosts {

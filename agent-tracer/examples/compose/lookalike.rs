@@ -1,4 +1,5 @@
-//! Programs called like a daemon, a service manager and its client, beside the real ones.
+//! Composes programs with the names of a daemon, a service manager and its client, next to the real
+//! ones.
 
 use agent_tracer::event::{
     Cgroup, CommandEnded, CommandStarted, End, EndReason, EventKind, Exec, Exit, Identity,
@@ -12,7 +13,7 @@ pub(crate) const COMMAND: [&[u8]; 2] = [b"/bin/sh", b"install.sh"];
 
 const SERVER: &[u8] = b"/opt/omi/bin/omiserver";
 
-/// A file of root's that the recorder sees, too.
+/// A file of root that the recorder sees, too.
 const OWN: Identity = Identity {
     device: 259 << 20 | 1,
     inode: 4711,
@@ -95,7 +96,7 @@ pub(crate) fn compose(story: &mut Story) {
         ..OWN
     };
     exec(story, client, 65534, &words, mine);
-    // A service that starts meanwhile is not its doing.
+    // An unrelated service starts meanwhile.
     enter(story, manager, b"/system.slice/mine.service");
     story.emit(client, 65534, EventKind::Exit(Exit { status: 0 }));
     let lookalike = story.fork(command, 0, b"sh");
@@ -111,7 +112,7 @@ pub(crate) fn compose(story: &mut Story) {
     }));
 }
 
-/// A child that goes to a cgroup and becomes a program there.
+/// Forks a child that moves to a cgroup and executes a program there.
 fn enter(story: &mut Story, parent: ProcessId, cgroup: &[u8]) {
     let child = story.fork(parent, 0, b"systemd");
     let path = cgroup.to_vec();

@@ -17,14 +17,14 @@ use nix::{
     unistd::getpid,
 };
 
-use super::script::{Kept, Line, say};
+use super::script::{Line, OpenSockets, say};
 use method::ConnectMethod;
 
 pub(crate) use ring::is_there as ring_is_there;
 
 /// Actions on a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Deed {
+enum Action {
     /// Sends 1,000 bytes, reads to the end, and closes.
     Exchange,
     /// Reads to the end, and closes: the question is sent already.
@@ -40,13 +40,13 @@ enum Deed {
     Stay,
 }
 
-/// `METHOD DEED own|mapped ADDRESS`; see [`ConnectMethod`] for methods.
+/// `METHOD ACTION own|mapped ADDRESS`; see [`ConnectMethod`] for methods.
 ///
 /// Prints `saw LOCAL ERROR` if its process lives to see it, with `-` for missing values, and
 /// `taken-over PID` where another process connects.
 pub(super) struct Attempt {
     method: ConnectMethod,
-    deed: Deed,
+    action: Action,
     /// True for a v4 address requested as a v6 one.
     mapped: bool,
     remote: SocketAddr,
@@ -54,19 +54,19 @@ pub(super) struct Attempt {
 
 impl Line for Attempt {
     fn read(words: &[&str]) -> Option<Attempt> {
-        let [method, deed, socket, remote] = words else {
+        let [method, action, socket, remote] = words else {
             return None;
         };
         Some(Attempt {
             method: ConnectMethod::of(method)?,
-            deed: match *deed {
-                "exchange" => Deed::Exchange,
-                "read" => Deed::Read,
-                "close" => Deed::Close,
-                "slam" => Deed::Slam,
-                "leave" => Deed::Leave,
-                "half" => Deed::Half,
-                "stay" => Deed::Stay,
+            action: match *action {
+                "exchange" => Action::Exchange,
+                "read" => Action::Read,
+                "close" => Action::Close,
+                "slam" => Action::Slam,
+                "leave" => Action::Leave,
+                "half" => Action::Half,
+                "stay" => Action::Stay,
                 _ => return None,
             },
             mapped: *socket == "mapped",
@@ -75,10 +75,10 @@ impl Line for Attempt {
     }
 
     fn stays(&self) -> bool {
-        matches!(self.deed, Deed::Half | Deed::Stay)
+        matches!(self.action, Action::Half | Action::Stay)
     }
 
-    fn play(self, name: &str) -> Option<Kept> {
+    fn play(self, name: &str) -> Option<OpenSockets> {
         let (socket, asked) = match self.method {
             ConnectMethod::Pass => {
                 passing::pass(&self, name);
@@ -95,7 +95,7 @@ impl Line for Attempt {
             ConnectMethod::Again | ConnectMethod::Redial => method::ask_twice(&self),
             _ => method::ask(&self),
         };
-        if self.deed == Deed::Leave {
+        if self.action == Action::Leave {
             // No slow step comes first: not even a Rust program's own cleanup.
             // SAFETY: it only ends the process.
             unsafe { libc::_exit(0) };
@@ -116,7 +116,7 @@ impl Attempt {
     }
 
     /// Performs the action, and prints the outcome.
-    fn finish(&self, name: &str, socket: OwnedFd, asked: Result<(), Errno>) -> Option<Kept> {
+    fn finish(&self, name: &str, socket: OwnedFd, asked: Result<(), Errno>) -> Option<OpenSockets> {
         let local = asked.is_ok().then(|| local_of(&socket)).flatten();
         let done = asked.and_then(|()| self.act(socket));
         let local = local.map_or("-".to_owned(), |local| local.to_string());
@@ -129,21 +129,21 @@ impl Attempt {
     }
 
     /// Performs the action, and returns the sockets to keep.
-    fn act(&self, socket: OwnedFd) -> Result<Option<Kept>, Errno> {
-        match self.deed {
-            Deed::Exchange => exchange(socket, true),
-            Deed::Read => exchange(socket, false),
-            Deed::Close | Deed::Leave => Ok(None),
-            Deed::Slam => {
+    fn act(&self, socket: OwnedFd) -> Result<Option<OpenSockets>, Errno> {
+        match self.action {
+            Action::Exchange => exchange(socket, true),
+            Action::Read => exchange(socket, false),
+            Action::Close | Action::Leave => Ok(None),
+            Action::Slam => {
                 method::close_hard(&socket);
                 Ok(None)
             }
-            Deed::Half => {
+            Action::Half => {
                 write(&socket)?;
                 shutdown(socket.as_raw_fd(), Shutdown::Write)?;
                 Ok(Some(vec![socket]))
             }
-            Deed::Stay => Ok(Some(vec![socket])),
+            Action::Stay => Ok(Some(vec![socket])),
         }
     }
 }
@@ -153,7 +153,7 @@ fn write(socket: &OwnedFd) -> Result<(), Errno> {
 }
 
 /// Sends the question, if still unsent, and reads to the end.
-fn exchange(socket: OwnedFd, asks: bool) -> Result<Option<Kept>, Errno> {
+fn exchange(socket: OwnedFd, asks: bool) -> Result<Option<OpenSockets>, Errno> {
     if asks {
         write(&socket)?;
     }

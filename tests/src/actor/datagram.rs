@@ -13,7 +13,7 @@ use nix::sys::socket::{
 
 use super::{
     attempt::local_of,
-    script::{Kept, Line, say},
+    script::{Line, OpenSockets, say},
 };
 
 /// Patterns of traffic.
@@ -109,7 +109,7 @@ impl Line for Talk {
         self.pattern == Pattern::Kept
     }
 
-    fn play(self, name: &str) -> Option<Kept> {
+    fn play(self, name: &str) -> Option<OpenSockets> {
         let socket = self.socket();
         let count = match self.pattern {
             Pattern::Thread => std::thread::scope(|scope| {

@@ -16,7 +16,7 @@ use nix::{
 
 use super::{
     attempt::local_of,
-    script::{Kept, Line, say},
+    script::{Line, OpenSockets, say},
 };
 
 /// Kinds of listeners.
@@ -45,7 +45,7 @@ enum Kind {
 
 /// Actions on a listener.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Deed {
+enum Action {
     Stay,
     /// Waits for a moment, and closes.
     Close,
@@ -60,13 +60,13 @@ enum Deed {
 /// `KIND stay|close|leave|bequeath|shut ADDRESS`. Prints `saw LOCAL` for each of its sockets.
 pub(super) struct Listener {
     kind: Kind,
-    deed: Deed,
+    action: Action,
     address: SocketAddr,
 }
 
 impl Line for Listener {
     fn read(words: &[&str]) -> Option<Listener> {
-        let [kind, deed, address] = words else {
+        let [kind, action, address] = words else {
             return None;
         };
         Some(Listener {
@@ -84,12 +84,12 @@ impl Line for Listener {
                 "tcp6" => Kind::Tcp6,
                 _ => return None,
             },
-            deed: match *deed {
-                "stay" => Deed::Stay,
-                "close" => Deed::Close,
-                "leave" => Deed::Leave,
-                "bequeath" => Deed::Bequeath,
-                "shut" => Deed::Shut,
+            action: match *action {
+                "stay" => Action::Stay,
+                "close" => Action::Close,
+                "leave" => Action::Leave,
+                "bequeath" => Action::Bequeath,
+                "shut" => Action::Shut,
                 _ => return None,
             },
             address: address.parse().ok()?,
@@ -97,24 +97,24 @@ impl Line for Listener {
     }
 
     fn stays(&self) -> bool {
-        matches!(self.deed, Deed::Stay | Deed::Bequeath | Deed::Shut)
+        matches!(self.action, Action::Stay | Action::Bequeath | Action::Shut)
     }
 
-    fn play(self, name: &str) -> Option<Kept> {
+    fn play(self, name: &str) -> Option<OpenSockets> {
         let sockets = self.open();
         for socket in &sockets {
             let local = local_of(socket).expect("its address");
             say(&format!("{name} saw {local}"));
         }
-        match self.deed {
-            Deed::Stay => Some(sockets),
-            Deed::Close => {
+        match self.action {
+            Action::Stay => Some(sockets),
+            Action::Close => {
                 std::thread::sleep(Duration::from_millis(200));
                 None
             }
             // SAFETY: it only ends the process.
-            Deed::Leave => unsafe { libc::_exit(0) },
-            Deed::Bequeath => {
+            Action::Leave => unsafe { libc::_exit(0) },
+            Action::Bequeath => {
                 // SAFETY: this process has only this one thread.
                 match unsafe { nix::unistd::fork() }.expect("a process") {
                     nix::unistd::ForkResult::Child => {
@@ -124,7 +124,7 @@ impl Line for Listener {
                     nix::unistd::ForkResult::Parent { .. } => std::process::exit(0),
                 }
             }
-            Deed::Shut => {
+            Action::Shut => {
                 for socket in &sockets {
                     let how = nix::sys::socket::Shutdown::Read;
                     shutdown(socket.as_raw_fd(), how).expect("no more");

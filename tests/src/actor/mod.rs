@@ -7,10 +7,10 @@ mod datagram;
 mod dial;
 mod lineage;
 mod listen;
-mod mayfly;
 mod peer;
 mod sandbox;
 mod script;
+mod short_lived;
 pub(crate) mod stamps;
 mod storm;
 mod thread;
@@ -39,11 +39,11 @@ pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
         Some("dial") => dial::dial(rest),
         Some("serve") => dial::serve(rest),
         Some("hand-over") => dial::hand_over(rest),
-        Some("mayflies") => mayfly::mayflies(rest),
+        Some("short-lived") => short_lived::short_lived(rest),
         Some("stamps") => stamps::stamps(rest),
         Some("storm") => storm::storm(rest),
-        Some("wire") => wire::near(rest),
-        Some("far") => wire::far(rest),
+        Some("wire") => wire::local(rest),
+        Some("remote") => wire::remote(rest),
         Some("attempts") => script::play::<attempt::Attempt>(),
         Some("listeners") => script::play::<listen::Listener>(),
         Some("datagrams") => script::play::<datagram::Talk>(),

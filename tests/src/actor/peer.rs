@@ -1,4 +1,4 @@
-//! Runs servers at the remote end of a wire. Each treats clients in one manner, and keeps no
+//! Runs servers at the remote end of a wire. Each has one behaviour for all clients, and keeps no
 //! account.
 
 use std::{
@@ -10,50 +10,50 @@ use std::{
 
 use nix::sys::socket::{setsockopt, sockopt};
 
-/// Manners of a server.
+/// Behaviours of a server.
 #[derive(Clone, Copy)]
-pub(super) enum Manner {
+pub(super) enum Behaviour {
     /// Answers 1,000 bytes with 5,000, and closes.
     Answer,
     /// Reads until the client closes, and closes.
     Hear,
     /// Takes 1,000 bytes, and resets.
     Reset,
-    /// Does nothing, and keeps it.
+    /// Keeps the connection and does nothing.
     Hold,
 }
 
-impl Manner {
-    pub(super) fn of(name: &OsStr) -> Option<Manner> {
+impl Behaviour {
+    pub(super) fn of(name: &OsStr) -> Option<Behaviour> {
         match name.to_str() {
-            Some("answer") => Some(Manner::Answer),
-            Some("hear") => Some(Manner::Hear),
-            Some("reset") => Some(Manner::Reset),
-            Some("hold") => Some(Manner::Hold),
+            Some("answer") => Some(Behaviour::Answer),
+            Some("hear") => Some(Behaviour::Hear),
+            Some("reset") => Some(Behaviour::Reset),
+            Some("hold") => Some(Behaviour::Hold),
             Some(_) | None => None,
         }
     }
 }
 
-/// Serves every client in this manner, each in its own thread.
-pub(super) fn serve(listener: &TcpListener, manner: Manner) {
+/// Serves every client in this behaviour, each in its own thread.
+pub(super) fn serve(listener: &TcpListener, behaviour: Behaviour) {
     for client in listener.incoming() {
         let Ok(client) = client else { return };
-        thread::spawn(move || treat(client, manner));
+        thread::spawn(move || treat(client, behaviour));
     }
 }
 
-/// Treats a client. One that ends early is not an error: some are made for that.
-fn treat(mut client: TcpStream, manner: Manner) {
+/// Serves a client. A client that ends early is not an error: some do so on purpose.
+fn treat(mut client: TcpStream, behaviour: Behaviour) {
     let mut thousand = [0; 1000];
-    match manner {
-        Manner::Answer => {
+    match behaviour {
+        Behaviour::Answer => {
             if client.read_exact(&mut thousand).is_ok() {
                 drop(client.write_all(&[b'a'; 5000]));
             }
         }
-        Manner::Hear => drop(client.read_to_end(&mut Vec::new())),
-        Manner::Reset => {
+        Behaviour::Hear => drop(client.read_to_end(&mut Vec::new())),
+        Behaviour::Reset => {
             if client.read_exact(&mut thousand).is_ok() {
                 let at_once = libc::linger {
                     l_onoff: 1,
@@ -62,7 +62,7 @@ fn treat(mut client: TcpStream, manner: Manner) {
                 setsockopt(&client, sockopt::Linger, &at_once).expect("an option");
             }
         }
-        Manner::Hold => std::mem::forget(client),
+        Behaviour::Hold => std::mem::forget(client),
     }
 }
 

@@ -22,11 +22,11 @@ pub(super) trait Line: Sized {
 
     /// Plays the line, and prints its outcome under this name. The process keeps the returned
     /// sockets.
-    fn play(self, name: &str) -> Option<Kept>;
+    fn play(self, name: &str) -> Option<OpenSockets>;
 }
 
 /// Sockets held by a process that stays.
-pub(super) type Kept = Vec<std::os::fd::OwnedFd>;
+pub(super) type OpenSockets = Vec<std::os::fd::OwnedFd>;
 
 /// Seconds after which a process ends by itself, whether it stays or waits in vain.
 const PATIENCE: u32 = 300;
@@ -75,7 +75,7 @@ pub(super) fn play<L: Line>() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn stay(kept: Option<Kept>) -> ! {
+fn stay(kept: Option<OpenSockets>) -> ! {
     let _kept = kept;
     loop {
         std::thread::sleep(Duration::from_secs(1));

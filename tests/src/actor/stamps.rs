@@ -1,5 +1,5 @@
-//! Programs that are started one after the other, each with the time when it had been: an oracle
-//! that knows nothing of the tracer.
+//! Starts programs one after the other, and logs the time of each start: an oracle that is
+//! independent of the tracer.
 
 use std::{
     ffi::OsString,
@@ -34,7 +34,7 @@ pub(super) fn stamps(words: &[OsString]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// `CLOCK_BOOTTIME`, nanoseconds.
+/// Returns the time of `CLOCK_BOOTTIME`, in nanoseconds.
 pub(crate) fn boot_now() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_BOOTTIME).expect("a clock");
     u64::try_from(Duration::from(now).as_nanos()).expect("less than 500 years")

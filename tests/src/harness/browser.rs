@@ -1,5 +1,5 @@
-//! A browser without a window, driven over WebDriver (W3C) by chromedriver: plain HTTP on the loopback, one request a
-//! connection. What a page is to look like is not known here.
+//! A browser without a window, driven over WebDriver (W3C) by chromedriver: plain HTTP on the
+//! loopback, one connection per request. It judges no page.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::within_limit;
 
-/// What keeps the browser itself from the network; what a page asks for is then the page's doing.
+/// Options that keep the browser itself off the network, so that every request is the page's.
 const OPTIONS: [&str; 10] = [
     "--headless",
     "--no-sandbox",
@@ -26,19 +26,19 @@ const OPTIONS: [&str; 10] = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
-    // It looks its maker's hosts up all the same, which tests that record at the same time would see.
+    // It still looks up its vendor's hosts, which tests that record at the same time would see.
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1",
 ];
 
-/// How long an answer may take: a browser that is started on a busy machine takes some seconds.
+/// Limit of an answer: a browser takes some seconds to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// A browser; it ends with this.
+/// A browser; it ends when this is dropped.
 pub(crate) struct Browser {
     driver: Child,
     port: u16,
     session: String,
-    /// Nobody reads on, but a pipe without a reader would end it.
+    /// Never read, but chromedriver would end at a closed pipe.
     _said: BufReader<ChildStdout>,
     _profile: TempDir,
 }
@@ -84,7 +84,7 @@ impl Browser {
         let session = browser.ask("POST", "/session", &wanted);
         let id = session["sessionId"].as_str().expect("a session");
         browser.session = format!("/session/{id}");
-        // What a new tab shows asks for much, all of it the browser's own.
+        // A new tab makes many requests, all of them the browser's own.
         browser.post("/url", &json!({ "url": "about:blank" }));
         browser.requests();
         browser
@@ -114,7 +114,7 @@ impl Browser {
         self.ask("POST", &format!("{}{path}", self.session), body)
     }
 
-    /// Opens a file, and waits until its script says that it is ready; after how many milliseconds that was.
+    /// Opens a file and waits until its script is ready. Returns the milliseconds that this took.
     pub(crate) fn open(&self, file: &Path) -> u64 {
         let url = format!("file://{}", file.display());
         self.post("/url", &json!({ "url": url }));
@@ -127,13 +127,13 @@ impl Browser {
         self.text(ready).parse().expect("a number")
     }
 
-    /// The value of an expression.
+    /// Returns the value of an expression.
     pub(crate) fn value(&self, expression: &str) -> Value {
         let script = format!("return {expression};");
         self.post("/execute/sync", &json!({ "script": script, "args": [] }))
     }
 
-    /// The value of an expression that is text.
+    /// Returns the value of a text expression.
     pub(crate) fn text(&self, expression: &str) -> String {
         self.value(expression)
             .as_str()
@@ -146,13 +146,13 @@ impl Browser {
         self.post("/execute/sync", &json!({ "script": script, "args": [] }));
     }
 
-    /// A command of the DevTools protocol.
+    /// Runs a command of the DevTools protocol.
     pub(crate) fn tool(&self, command: &str, parameters: &Value) -> Value {
         let body = json!({ "cmd": command, "params": parameters });
         self.post("/goog/cdp/execute", &body)
     }
 
-    /// A picture of the page at a width, in light or dark.
+    /// Takes a picture of the page at a width, in light or dark.
     pub(crate) fn picture(&self, width: u32, scheme: &str) -> Vec<u8> {
         let size =
             json!({ "width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": false });
@@ -165,14 +165,14 @@ impl Browser {
         BASE64_STANDARD.decode(picture).expect("base64")
     }
 
-    /// What the browser's console has: errors of scripts, violations of a policy.
+    /// Returns errors of scripts and violations of a policy, from the browser's console.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let log = self.post("/se/log", &json!({ "type": "browser" }));
         let entries = log.as_array().cloned().unwrap_or_default();
         entries.iter().map(Value::to_string).collect()
     }
 
-    /// Everything that was asked of a file system or a network since this was last asked.
+    /// Returns all requests to a file system or a network since the last call.
     pub(crate) fn requests(&self) -> Vec<String> {
         let log = self.post("/se/log", &json!({ "type": "performance" }));
         let entries = log.as_array().cloned().unwrap_or_default();
@@ -190,7 +190,7 @@ impl Browser {
     }
 }
 
-/// Head and body of an answer. chromedriver leaves the connection open, whatever it is asked.
+/// Returns head and body of an answer. chromedriver always leaves the connection open.
 fn answer(mut stream: impl BufRead) -> io::Result<(String, Vec<u8>)> {
     let mut head = String::new();
     let mut length = 0;
@@ -211,7 +211,7 @@ fn answer(mut stream: impl BufRead) -> io::Result<(String, Vec<u8>)> {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Ends the browser too; where it is gone already, nothing is left to do.
+        // Also ends the browser; if it is gone already, nothing is left to do.
         if !std::thread::panicking() && !self.session.is_empty() {
             self.ask("DELETE", &self.session, &json!({}));
         }

@@ -1,5 +1,6 @@
-//! What a run of the tests leaves behind: nothing. Processes of a run carry a mark in their
-//! environment; a mark changes no tree of processes, as a reaper of orphans would.
+//! Ends the processes that a run of the tests leaves behind, and reports them as a failure. They
+//! carry a mark in their environment. Unlike a reaper of orphans, a mark changes no tree of
+//! processes.
 
 use std::{
     fs,
@@ -16,10 +17,10 @@ use nix::{
 /// The variable that marks the processes of a run.
 const MARK: &str = "TRACER_TESTS_RUN";
 
-/// How long a process may take to end after the last test.
+/// Limit for a process to end after the last test.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What ends the processes that serve many tests.
+/// Actions that end processes of many tests.
 static ENDINGS: Mutex<Vec<Ending>> = Mutex::new(Vec::new());
 
 type Ending = Box<dyn FnOnce() + Send>;
@@ -33,7 +34,7 @@ pub(crate) fn mark() {
     unsafe { std::env::set_var(MARK, value) };
 }
 
-/// Does something after the last test: ends a process that many tests share.
+/// Registers an action for the end of the run, such as ending a shared process.
 pub(crate) fn at_the_end(ending: impl FnOnce() + Send + 'static) {
     let mut endings = ENDINGS.lock().unwrap_or_else(PoisonError::into_inner);
     endings.push(Box::new(ending));
@@ -69,7 +70,7 @@ fn marked() -> Vec<i32> {
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter(|pid| *pid != own)
         .filter(|pid| {
-            // One that has ended has no environment any more.
+            // A process that has ended has no environment any more.
             let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
             let mut variables = environment.split(|byte| *byte == 0);
             variables.any(|variable| variable == mark.as_bytes())

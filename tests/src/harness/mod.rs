@@ -1,27 +1,27 @@
-//! What tests are made of: a recording to be read back, an oracle to be compared with, a terminal
-//! to be shown on. No test of the tool is here, only those of the oracle's own reader.
+//! The means of tests: recordings that are read back, oracles to compare with, and a terminal. The
+//! only tests here are those of strace's reader.
 
-mod beside;
+mod background;
 mod browser;
 mod leftovers;
 mod program;
 mod recording;
-mod staying;
 pub(crate) mod strace;
+mod survivors;
 mod terminal;
 mod test;
 mod trace;
 mod wire;
 
-pub(crate) use beside::Beside;
+pub(crate) use background::Background;
 pub(crate) use browser::Browser;
 pub(crate) use leftovers::{at_the_end, end_leftovers, mark};
 pub(crate) use program::{
     Ended, finish, progress, run, run_with, says, thorough, tracer, within_limit,
 };
 pub(crate) use recording::{Recorded, Recording, Running, record, slowness};
-pub(crate) use staying::Staying;
 pub(crate) use strace::{Call, strace, tests};
+pub(crate) use survivors::Survivors;
 pub(crate) use terminal::on_terminal;
 pub(crate) use test::{Test, live, plain, size};
 pub(crate) use trace::{Event, Trace, base64_or_text};
@@ -32,7 +32,7 @@ use std::ffi::OsString;
 /// The first argument that makes this program an actor instead of a harness.
 pub(crate) const ACT: &str = "act";
 
-/// The command line of an actor, see `crate::actor`.
+/// Returns the command line of an actor, see `crate::actor`.
 pub(crate) fn act<const N: usize>(words: [&str; N]) -> Vec<OsString> {
     let own = std::env::current_exe().expect("the path of this program");
     [own.into(), ACT.into()]
@@ -41,7 +41,7 @@ pub(crate) fn act<const N: usize>(words: [&str; N]) -> Vec<OsString> {
         .collect()
 }
 
-/// A command line.
+/// Returns a command line.
 pub(crate) fn words<const N: usize>(words: [&str; N]) -> Vec<OsString> {
     words.map(OsString::from).to_vec()
 }

@@ -1,5 +1,5 @@
-//! Runs programs and waits for their end, never without a limit. Output goes through files: a
-//! daemon that keeps a pipe open cannot hold a test up.
+//! Runs programs and waits for their end, always with a limit. Output goes to files, so that a
+//! daemon with an open pipe does not block a test.
 
 use std::{
     fs::{self, File},
@@ -11,33 +11,33 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long one program, or one wait, may take before the test fails; a test has no limit as a whole.
-/// The slowest needs a thirtieth of it, but for emulated machines on a busy one.
+/// Limit of one program or one wait; a test as a whole has none. The slowest need a thirtieth of
+/// it, except on emulated machines.
 const LIMIT: Duration = Duration::from_secs(360);
 
-/// What became of a program.
+/// The end of a program, with its output.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    /// Its exit status; none when a signal ended it.
+    /// The exit status, or `None` after a signal.
     pub(crate) code: Option<i32>,
-    /// That signal.
+    /// The signal that ended the program.
     pub(crate) signal: Option<i32>,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
 }
 
 impl Ended {
-    /// Its stdout, which has to be text.
+    /// Returns stdout, which must be text.
     pub(crate) fn text(&self) -> &str {
         str::from_utf8(&self.stdout).expect("stdout is UTF-8")
     }
 
-    /// Its stderr, which has to be text.
+    /// Returns stderr, which must be text.
     pub(crate) fn messages(&self) -> &str {
         str::from_utf8(&self.stderr).expect("stderr is UTF-8")
     }
 
-    /// The same, after it has ended well.
+    /// Requires exit status 0.
     #[track_caller]
     pub(crate) fn success(self) -> Ended {
         assert_eq!(
@@ -50,7 +50,7 @@ impl Ended {
     }
 }
 
-/// The tracer to be tested.
+/// Returns the command of the tested tracer.
 pub(crate) fn tracer() -> Command {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     let path = PATH.get_or_init(|| {
@@ -58,7 +58,7 @@ pub(crate) fn tracer() -> Command {
             return fs::canonicalize(given).expect("TRACER names the program to be tested");
         }
         let own = std::env::current_exe().expect("the path of this program");
-        // Beside this program, or one further up: cargo puts what it tests in a directory below.
+        // Next to this program, or one directory up: cargo puts test programs one level deeper.
         own.ancestors()
             .skip(1)
             .take(2)
@@ -71,7 +71,7 @@ pub(crate) fn tracer() -> Command {
     Command::new(path)
 }
 
-/// Runs a program to its end, with nothing on stdin.
+/// Runs a program to its end, with an empty stdin.
 pub(crate) fn run(command: &mut Command) -> Ended {
     command.stdin(Stdio::null());
     to_its_end(command)
@@ -92,12 +92,12 @@ fn to_its_end(command: &mut Command) -> Ended {
     output.of(finish(child))
 }
 
-/// Tells whether tests may take their time: whether they were asked for many more rounds.
+/// True if the tests were asked for their full size.
 pub(crate) fn thorough() -> bool {
     std::env::var_os("TRACER_TESTS_THOROUGH").is_some_and(|value| value == "1")
 }
 
-/// Says to the file that a guest names, now and then, that the tests go on.
+/// Notes in a guest's file, now and then, that the tests go on.
 pub(crate) fn progress() {
     static SAID: Mutex<Option<Instant>> = Mutex::new(None);
     const PAUSE: Duration = Duration::from_secs(10);
@@ -109,12 +109,12 @@ pub(crate) fn progress() {
         *said = Some(Instant::now());
         let line = b"tests: going on\r\n";
         let file = File::options().append(true).open(file);
-        // Without it a test is as good; the guest is only ended sooner.
+        // A failure only makes the guest end sooner.
         let _ = file.and_then(|mut file| file.write_all(line));
     }
 }
 
-/// Waits for a program that was started.
+/// Waits for a started program.
 pub(crate) fn finish(mut child: Child) -> ExitStatus {
     let mut status = None;
     let ended = within_limit(|| {
@@ -123,7 +123,7 @@ pub(crate) fn finish(mut child: Child) -> ExitStatus {
     });
     progress();
     if !ended {
-        // Its end is all that is wanted now.
+        // Only its end matters now.
         drop(child.kill());
         drop(child.wait());
         panic!("it did not end within {LIMIT:?}");
@@ -131,7 +131,7 @@ pub(crate) fn finish(mut child: Child) -> ExitStatus {
     status.expect("it has ended")
 }
 
-/// Whether something becomes true in time.
+/// True if a condition becomes true in time.
 pub(crate) fn within_limit(mut condition: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + LIMIT;
     while Instant::now() < deadline {
@@ -149,7 +149,7 @@ pub(super) fn start(command: &mut Command) -> Child {
         .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"))
 }
 
-/// Files in the place of stdout and stderr.
+/// Files that receive stdout and stderr.
 pub(super) struct Output {
     directory: tempfile::TempDir,
 }
@@ -162,12 +162,12 @@ impl Output {
         Output { directory }
     }
 
-    /// What is on stdout so far.
+    /// Returns the stdout so far.
     pub(super) fn stdout(&self) -> Vec<u8> {
         self.read("stdout")
     }
 
-    /// What is on stderr so far.
+    /// Returns the stderr so far.
     pub(super) fn stderr(&self) -> Vec<u8> {
         self.read("stderr")
     }
@@ -186,10 +186,10 @@ impl Output {
     }
 }
 
-/// A failure in one sentence of the tracer and a hint, with nothing else printed.
+/// Requires a failure with one sentence of the tracer and a hint, and no other output.
 #[track_caller]
 pub(crate) fn says(ended: &Ended, code: i32, parts: &[&str]) {
-    // The recorder gives notice of a look at the machine that takes long. A slow machine makes it long.
+    // The recorder also reports a slow snapshot, which a slow machine causes.
     let notice = |line: &&str| line.starts_with("tracer: scanning ");
     let messages = ended.messages().lines().filter(|line| !notice(line));
     let messages = messages.collect::<Vec<_>>().join("\n");

@@ -1,5 +1,4 @@
-//! `tracer record` as one call: a command goes in, a trace comes out. What the trace says is not
-//! judged here.
+//! `tracer record` as one call: takes a command and returns its trace. It judges no trace.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -18,7 +17,7 @@ use tempfile::TempDir;
 
 use super::{Ended, Trace, finish, program::Output, program::start, tracer, within_limit};
 
-/// A recording to be made.
+/// A recording to make.
 pub(crate) struct Recording {
     directory: TempDir,
     file: PathBuf,
@@ -29,13 +28,13 @@ pub(crate) struct Recording {
     input: Vec<u8>,
 }
 
-/// Records a command, all of whose events must have been seen.
+/// Records a command and requires a trace without gaps.
 #[track_caller]
 pub(crate) fn record(command: Vec<OsString>) -> Trace {
     Recording::of(command).run().trace()
 }
 
-/// How many times longer than usual things take here: an emulated machine says that it is one.
+/// Returns the slowness of this machine as a factor, which emulated machines declare.
 pub(crate) fn slowness() -> u32 {
     match std::env::var_os("TRACER_TESTS_SLOW") {
         Some(_) => 5,
@@ -44,10 +43,10 @@ pub(crate) fn slowness() -> u32 {
 }
 
 impl Recording {
-    /// Of a command; of none where the options say what to record.
+    /// Records a command, or with an empty one the target of the options.
     pub(crate) fn of(command: Vec<OsString>) -> Recording {
         let mut directory = tempfile::tempdir().expect("a temporary directory");
-        // To look at a trace that a test failed on.
+        // Keeps the trace of a failed test for inspection.
         directory.disable_cleanup(std::env::var_os("TRACER_TESTS_KEEP").is_some());
         Recording {
             file: directory.path().join("it.trace"),
@@ -60,31 +59,31 @@ impl Recording {
         }
     }
 
-    /// Another place for the trace.
+    /// Writes the trace to another path.
     pub(crate) fn to(mut self, file: &Path) -> Recording {
         self.file = file.to_owned();
         self
     }
 
-    /// An option of `tracer record`.
+    /// Adds an option of `tracer record`.
     pub(crate) fn option<const N: usize>(mut self, words: [&str; N]) -> Recording {
         self.options.extend(words.map(OsString::from));
         self
     }
 
-    /// Goes on for so many milliseconds after the command's end, or for more where everything takes longer.
+    /// Lingers for a time after the command's end; longer on a slow machine.
     pub(crate) fn lingers(self, milliseconds: u32) -> Recording {
         let all = milliseconds * slowness();
         self.option(["--linger", &format!("{all}ms")])
     }
 
-    /// Ends after so many milliseconds, or after more where everything takes longer.
+    /// Ends after a time; later on a slow machine.
     pub(crate) fn lasts(self, milliseconds: u32) -> Recording {
         let all = milliseconds * slowness();
         self.option(["--for", &format!("{all}ms")])
     }
 
-    /// What runs the recorder: a command line that ends where the one of the tracer begins.
+    /// Starts the recorder through a launcher, whose command line ends before the tracer's.
     pub(crate) fn through(mut self, launcher: Vec<OsString>) -> Recording {
         self.launcher = launcher;
         self
@@ -95,13 +94,13 @@ impl Recording {
         self
     }
 
-    /// What the recorder finds on its stdin.
+    /// Sets the recorder's stdin.
     pub(crate) fn input(mut self, bytes: &[u8]) -> Recording {
         self.input = bytes.to_owned();
         self
     }
 
-    /// The whole command line.
+    /// Returns the whole command line.
     fn line(&self) -> Command {
         let mut words = self.launcher.clone();
         words.push(tracer().get_program().to_owned());
@@ -121,12 +120,12 @@ impl Recording {
         line
     }
 
-    /// Makes it.
+    /// Makes the recording.
     pub(crate) fn run(self) -> Recorded {
         self.start().finish()
     }
 
-    /// Begins it.
+    /// Starts the recording.
     pub(crate) fn start(self) -> Running {
         let mut line = self.line();
         let input = self.directory.path().join("stdin");
@@ -144,7 +143,7 @@ impl Recording {
     }
 }
 
-/// A recording that is being made.
+/// A recording in progress.
 pub(crate) struct Running {
     pub(crate) child: Child,
     output: Output,
@@ -153,10 +152,10 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Waits until the hooks are live. What runs already is in the trace from now on, with some
-    /// time to spare.
+    /// Waits until the hooks are live, and a moment longer. Everything that runs is in the trace
+    /// from now on.
     pub(crate) fn attached(self) -> Running {
-        // The file is made before the hooks are attached, and has its header after.
+        // The recorder creates the file before it attaches the hooks, and writes the header after.
         let has_begun = || std::fs::metadata(&self.file).is_ok_and(|file| file.len() > 0);
         assert!(within_limit(has_begun), "the recording begins");
         std::thread::sleep(Duration::from_millis(300) * slowness());
@@ -169,7 +168,7 @@ impl Running {
         kill(Pid::from_raw(pid), signal).expect("the recorder runs");
     }
 
-    /// Waits until it, or the command, has said something on stderr.
+    /// Waits until the recorder or the command has printed a text on stderr.
     pub(crate) fn says(self, text: &str) -> Running {
         let said = || String::from_utf8_lossy(&self.output.stderr()).contains(text);
         assert!(within_limit(said), "it says {text}");
@@ -187,18 +186,18 @@ impl Running {
     }
 }
 
-/// A recording that was made, or that was refused.
+/// A finished or refused recording.
 pub(crate) struct Recorded {
-    /// How the recorder ended, and what it and the command wrote.
+    /// The recorder's exit, with the output of recorder and command.
     pub(crate) ended: Ended,
-    /// Where the trace is.
+    /// The path of the trace.
     pub(crate) file: PathBuf,
-    /// Goes when this goes.
+    /// Removed when dropped.
     _directory: TempDir,
 }
 
 impl Recorded {
-    /// Reads it back; nothing may be missing from it.
+    /// Reads the trace back, and requires that nothing is missing.
     #[track_caller]
     pub(crate) fn trace(self) -> Trace {
         let messages = self.ended.messages();
@@ -214,7 +213,7 @@ impl Recorded {
         trace
     }
 
-    /// A reading command on the trace.
+    /// Returns a reading command on the trace.
     pub(crate) fn read<const N: usize>(&self, verb: &str, options: [&str; N]) -> Ended {
         super::run(
             tracer()

@@ -1,5 +1,5 @@
-//! The oracle: what strace says of the same command. It reads only what `-e
-//! trace=execve,execveat,connect` gives, and knows nothing of traces.
+//! The oracle: strace on the same command. It reads the output of `-e
+//! trace=execve,execveat,connect`, and no traces.
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,7 @@ use std::{
 
 use super::{Ended, Test, plain, run};
 
-/// What a program asked the kernel for, successfully where it is an exec.
+/// A system call of a program; of execs only successful ones.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Call {
     Exec { path: Vec<u8>, argv: Vec<Vec<u8>> },
@@ -22,7 +22,7 @@ pub(crate) fn strace(command: &[OsString]) -> (Ended, Vec<Call>) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let log = directory.path().join("log");
     let mut line = Command::new("strace");
-    // Every string whole and in hexadecimal; -yy tells TCP from UDP.
+    // All strings whole and in hexadecimal; -yy shows TCP and UDP.
     line.args(["-f", "-qq", "-yy", "-xx", "-s", "300000"])
         .args(["-e", "trace=execve,execveat,connect", "-e", "signal=none"])
         .arg("-o")
@@ -38,7 +38,8 @@ fn calls(log: &str) -> Vec<Call> {
     all.filter_map(|(_, head, tail)| call(head, tail)).collect()
 }
 
-/// The calls of a log of many threads, in the order of their ends: the thread, the call up to where it was left, the rest.
+/// Joins the calls of many threads, in the order of their ends: the thread, the first part of the
+/// call, and the rest.
 pub(crate) fn whole(log: &str) -> Vec<(&str, &str, &str)> {
     let mut begun: HashMap<&str, &str> = HashMap::new();
     let mut calls = Vec::new();
@@ -52,7 +53,7 @@ pub(crate) fn whole(log: &str) -> Vec<(&str, &str, &str)> {
         } else if let Some((head, _)) = rest.split_once(" <pid changed to ") {
             begun.insert(thread, head);
         } else if let Some((_, other)) = rest.split_once("superseded by execve in pid ") {
-            // An exec by a thread that is not the leader: it goes on under the leader's number.
+            // An exec by a thread that is not the leader continues under the leader's number.
             let other = other.trim_end_matches(" +++");
             if let Some(head) = begun.remove(other) {
                 begun.insert(thread, head);
@@ -71,7 +72,7 @@ pub(crate) fn whole(log: &str) -> Vec<(&str, &str, &str)> {
     calls
 }
 
-/// A call from its arguments and its result.
+/// Parses a call from its arguments and its result.
 fn call(head: &str, tail: &str) -> Option<Call> {
     let (_, result) = tail.rsplit_once("= ")?;
     let (name, arguments) = head.split_once('(')?;
@@ -85,7 +86,7 @@ fn call(head: &str, tail: &str) -> Option<Call> {
             let (path, rest) = string(rest)?;
             Some(exec(path_at(directory, path), list(rest)))
         }
-        // Later calls on the same socket only ask what became of the first.
+        // Later calls on the same socket only ask for the result of the first.
         "connect" if result.contains("EISCONN") || result.contains("EALREADY") => None,
         "connect" if arguments.contains("<TCP") => address(arguments).map(Call::Connect),
         _ => None,
@@ -94,13 +95,13 @@ fn call(head: &str, tail: &str) -> Option<Call> {
 
 fn exec(path: Vec<u8>, mut argv: Vec<Vec<u8>>) -> Call {
     if argv.is_empty() {
-        // Since Linux 5.18 nobody has no argv[0].
+        // Since Linux 5.18, every program has an argv[0].
         argv.push(Vec::new());
     }
     Call::Exec { path, argv }
 }
 
-/// What the kernel calls a program that is named relative to a descriptor.
+/// Returns the kernel's name for a program that is given relative to a descriptor.
 fn path_at(directory: &str, path: Vec<u8>) -> Vec<u8> {
     if directory.starts_with("AT_FDCWD") || path.starts_with(b"/") {
         return path;
@@ -114,7 +115,7 @@ fn path_at(directory: &str, path: Vec<u8>) -> Vec<u8> {
     whole
 }
 
-/// The strings of `["…", "…"]` or of NULL.
+/// Parses the strings of `["…", "…"]` or of NULL.
 fn list(text: &str) -> Vec<Vec<u8>> {
     let mut strings = Vec::new();
     let Some(mut rest) = text.trim_start_matches(", ").strip_prefix('[') else {
@@ -127,7 +128,7 @@ fn list(text: &str) -> Vec<Vec<u8>> {
     strings
 }
 
-/// A string in hexadecimal at the front, and what follows it.
+/// Parses a hexadecimal string at the start, and returns the rest.
 pub(crate) fn string(text: &str) -> Option<(Vec<u8>, &str)> {
     let (inside, behind) = text.strip_prefix('"')?.split_once('"')?;
     assert!(!behind.starts_with("..."), "strace cut a string");
@@ -206,7 +207,8 @@ fn addresses_are_read() {
         "sin_addr=inet_addr(\"\\x31\\x2e\\x32\\x2e\\x33\\x2e\\x34\")}, 16) = -1 EISCONN (x)\n",
         "5 connect(3<UDP:[1]>, {sa_family=AF_INET, sin_port=htons(9), ",
         "sin_addr=inet_addr(\"\\x31\\x2e\\x32\\x2e\\x33\\x2e\\x34\")}, 16) = 0\n",
-        "5 connect(3<TCPv6:[1]>, {sa_family=AF_INET6, sin6_port=htons(80), sin6_flowinfo=htonl(0), ",
+        "5 connect(3<TCPv6:[1]>, {sa_family=AF_INET6, sin6_port=htons(80), ",
+        "sin6_flowinfo=htonl(0), ",
         "inet_pton(AF_INET6, \"\\x3a\\x3a\\x31\", &sin6_addr), sin6_scope_id=0}, 28) = 0\n",
     );
     let expected = ["1.2.3.4:9", "[::1]:80"]

@@ -1,5 +1,5 @@
-//! A terminal of a given width, and what a program leaves on it. It is no controlling terminal, so
-//! nothing of it reaches the terminal that the tests run on.
+//! A terminal of a given width, and a program's output on it. It is not a controlling terminal, so
+//! nothing reaches the terminal of the tests.
 
 use std::{
     fs::File,
@@ -12,8 +12,8 @@ use nix::pty::{Winsize, openpty};
 
 use super::{finish, program::start};
 
-/// Runs a program with stdout and stderr on a terminal; its exit code and all that it wrote, line
-/// ends as a terminal has them.
+/// Runs a program with stdout and stderr on a terminal. Returns its exit code and its output, with
+/// the line ends of a terminal.
 pub(crate) fn on_terminal(command: &mut Command, columns: u16) -> (Option<i32>, String) {
     let size = Winsize {
         ws_row: 24,
@@ -25,13 +25,13 @@ pub(crate) fn on_terminal(command: &mut Command, columns: u16) -> (Option<i32>, 
     let side = || Stdio::from(terminal.slave.try_clone().expect("another handle"));
     command.stdin(Stdio::null()).stdout(side()).stderr(side());
     let child = start(command);
-    // The handles that the command line holds: the terminal ends when its last one goes.
+    // The command line holds these handles: the terminal ends when its last one goes.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     drop(terminal.slave);
     let mut master = File::from(terminal.master);
     let reader = thread::spawn(move || {
         let mut seen = Vec::new();
-        // A terminal without another side answers with an error, after everything was read.
+        // A terminal without another side returns an error after its last byte.
         drop(master.read_to_end(&mut seen));
         seen
     });

@@ -1,5 +1,5 @@
-//! One test, and what a machine must have to run it. A test that cannot run says why and is
-//! counted; on a machine that calls itself CI, what every such machine has is a must.
+//! One test, and its needs on a machine. A test that cannot run gives its reason and is counted. On
+//! a machine of the continuous integration (CI), most needs must be met.
 
 use std::{
     ffi::OsStr,
@@ -26,19 +26,19 @@ pub(crate) struct Test {
     preparation: Option<fn() -> Result<(), String>>,
 }
 
-/// What a machine has to have besides programs.
+/// A need of a test, other than a program.
 struct File {
     path: &'static str,
-    /// Said where it does not have it.
+    /// The reason for a skip if it is missing.
     obstacle: &'static str,
-    /// Whether a machine for the continuous integration may lack it.
+    /// True if a CI machine may lack it.
     acceptable: bool,
 }
 
-/// What a machine has to be like for a test to make sense.
+/// A property of the machine without which a test makes no sense.
 struct Condition {
     holds: fn() -> bool,
-    /// Said where it does not.
+    /// The reason for a skip.
     otherwise: &'static str,
 }
 
@@ -58,7 +58,7 @@ macro_rules! plain {
 
 pub(crate) use {live, plain};
 
-/// Programs that no machine for the continuous integration may lack.
+/// Programs that every CI machine must have.
 const MUST_HAVE: [&str; 15] = [
     "/usr/bin/python3",
     "apt-get",
@@ -99,20 +99,20 @@ impl Test {
         self
     }
 
-    /// No other one may record at the same time: each sees what happens on the whole machine, and
-    /// this one does what no recording of it can be complete with.
+    /// Allows no other recording at the same time. Each recording sees the whole machine, and this
+    /// test makes every one incomplete.
     pub(crate) fn alone(mut self) -> Test {
         self.alone = true;
         self
     }
 
-    /// It also needs a program.
+    /// Needs a program, too.
     pub(crate) fn needs(mut self, program: &'static str) -> Test {
         self.programs.push(program);
         self
     }
 
-    /// It also needs something that a file stands for; and what to say where that is not.
+    /// Needs something that a file stands for; `obstacle` is the reason for a skip.
     pub(crate) fn needs_file(mut self, path: &'static str, obstacle: &'static str) -> Test {
         self.files.push(File {
             path,
@@ -122,7 +122,7 @@ impl Test {
         self
     }
 
-    /// It also needs a package that has no program, by a file of it.
+    /// Needs a package without a program, by one of its files.
     pub(crate) fn needs_package(mut self, path: &'static str, obstacle: &'static str) -> Test {
         self.files.push(File {
             path,
@@ -132,38 +132,38 @@ impl Test {
         self
     }
 
-    /// It also needs something that only `cargo xtask test` or `cargo xtask vm` makes.
+    /// Needs something that only `cargo xtask test` or `cargo xtask vm` makes.
     pub(crate) fn given(mut self, variable: &'static str) -> Test {
         self.variables.push(variable);
         self
     }
 
-    /// It needs something that is known not to be there.
+    /// Needs something that is known to be absent.
     pub(crate) fn lacking(mut self, what: &'static str) -> Test {
         self.lacks = Some(what);
         self
     }
 
-    /// It makes sense only on some machines; why not on others.
+    /// Makes sense only on some machines; `otherwise` is the reason for a skip.
     pub(crate) fn only_where(mut self, holds: fn() -> bool, otherwise: &'static str) -> Test {
         self.condition = Some(Condition { holds, otherwise });
         self
     }
 
-    /// It needs something made that others may share; why that cannot be, only trying tells. No machine for the continuous
-    /// integration may be without.
+    /// Needs a shared thing to be made, and only an attempt shows that it cannot. Every CI machine
+    /// must be able to make it.
     pub(crate) fn prepared(mut self, make: fn() -> Result<(), String>) -> Test {
         self.preparation = Some(make);
         self
     }
 
-    /// Whether it is in a module.
+    /// True if the test is in a module.
     pub(crate) fn is_of(&self, module: &str) -> bool {
         let rest = self.name.strip_prefix(module);
         rest.is_some_and(|rest| rest.starts_with("::"))
     }
 
-    /// Tells whether it makes sense only where this condition holds, by what is said otherwise.
+    /// True if the test depends on a condition, given by its reason for a skip.
     pub(crate) fn depends_on(&self, otherwise: &str) -> bool {
         let condition = self.condition.as_ref();
         condition.is_some_and(|condition| condition.otherwise == otherwise)
@@ -171,7 +171,7 @@ impl Test {
 
     fn run(&self) {
         static MACHINE: RwLock<()> = RwLock::new(());
-        // A test that failed while it held the lock leaves nothing behind that others would mind.
+        // A test that failed with the lock leaves nothing that disturbs others.
         if self.alone {
             let _alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
             (self.body)();
@@ -181,9 +181,9 @@ impl Test {
         }
     }
 
-    /// Why it cannot run here, and whether that is acceptable anywhere.
+    /// Returns the reason for a skip, and true if every machine may have it.
     fn obstacle(&self) -> Option<(String, bool)> {
-        // First of all: no machine is to blame for what is not asked of it.
+        // First: a test that makes no sense here needs nothing.
         if let Some(condition) = self.condition.as_ref().filter(|it| !(it.holds)()) {
             return Some((condition.otherwise.to_owned(), true));
         }
@@ -232,7 +232,7 @@ impl From<Test> for Trial {
     }
 }
 
-/// The size of a test: what is promised where `cargo xtask test --thorough` asks for it, else less.
+/// Returns the size of a test: the full one if `cargo xtask test --thorough` runs it.
 pub(crate) fn size(usual: usize, promised: usize) -> usize {
     match std::env::var_os("TRACER_TESTS_THOROUGH") {
         Some(_) => promised,
@@ -240,7 +240,7 @@ pub(crate) fn size(usual: usize, promised: usize) -> usize {
     }
 }
 
-/// Whether this user can record on this kernel.
+/// True if this user can record on this kernel.
 fn can_record() -> Result<(), &'static String> {
     static ANSWER: OnceLock<Result<(), String>> = OnceLock::new();
     let answer = ANSWER.get_or_init(|| {

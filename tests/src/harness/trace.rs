@@ -1,5 +1,5 @@
-//! A trace as its reader tells it: the events of `replay`, the processes of `tree`, the rows of
-//! `connections`, all of them from jsonl. It looks into no trace file itself.
+//! Reads a trace through the tool: the events of `replay`, the processes of `tree` and the rows of
+//! `connections`, all as jsonl. It does not read trace files itself.
 
 use std::ops::Deref;
 
@@ -11,9 +11,9 @@ use super::{Ended, Recorded};
 /// A trace that was read.
 pub(crate) struct Trace {
     recorded: Recorded,
-    /// What `replay --strict` answered.
+    /// The result of `replay --strict`.
     pub(crate) replayed: Ended,
-    /// All of its events.
+    /// All events of the trace.
     pub(crate) events: Vec<Event>,
 }
 
@@ -22,7 +22,7 @@ pub(crate) struct Trace {
 pub(crate) struct Event(pub(crate) Value);
 
 impl Trace {
-    /// Reads one, whole or not.
+    /// Reads a trace, complete or not.
     pub(crate) fn read(recorded: Recorded) -> Trace {
         let replayed = recorded.read("replay", ["--strict", "--format", "jsonl"]);
         let events = lines(&replayed).into_iter().map(Event).collect();
@@ -33,35 +33,35 @@ impl Trace {
         }
     }
 
-    /// Events of a kind, whosever.
+    /// Returns events of a kind, of any process.
     pub(crate) fn all(&self, kind: &str) -> impl Iterator<Item = &Event> {
         self.events.iter().filter(move |event| event.kind() == kind)
     }
 
-    /// Events of a kind of processes of the recorded command.
+    /// Returns events of a kind, of the recorded command's processes.
     pub(crate) fn of_command(&self, kind: &str) -> Vec<&Event> {
         self.all(kind)
             .filter(|event| event.tree() == "command")
             .collect()
     }
 
-    /// The process that the command began in.
+    /// Returns the command's first process.
     pub(crate) fn command_pid(&self) -> u64 {
         let started = self.all("command_started").next().expect("a command");
         started.pid()
     }
 
-    /// Processes by their whole lives.
+    /// Returns processes with their whole lives.
     pub(crate) fn processes<const N: usize>(&self, options: [&str; N]) -> Vec<Value> {
         self.lives("tree", options)
     }
 
-    /// Connections by their whole lives.
+    /// Returns connections with their whole lives.
     pub(crate) fn connections<const N: usize>(&self, options: [&str; N]) -> Vec<Value> {
         self.lives("connections", options)
     }
 
-    /// What a reading command says, an object a line.
+    /// Returns the objects that a reading command prints, one per line.
     pub(crate) fn lives<const N: usize>(&self, verb: &str, options: [&str; N]) -> Vec<Value> {
         let mut all = vec!["--format", "jsonl"];
         all.extend(options);
@@ -92,7 +92,7 @@ impl Event {
         self.text("event")
     }
 
-    /// A field that is text.
+    /// Returns a text field.
     #[track_caller]
     pub(crate) fn text(&self, key: &str) -> &str {
         self.0[key].as_str().unwrap_or_default()
@@ -102,7 +102,7 @@ impl Event {
         self.0[key].as_u64().unwrap_or_default()
     }
 
-    /// Its process; of a fork the child.
+    /// Returns the event's process; for a fork, the child.
     pub(crate) fn process(&self) -> &Value {
         match self.kind() {
             "fork" => &self.0["child"],
@@ -118,7 +118,7 @@ impl Event {
         self.process()["tree"].as_str().unwrap_or_default()
     }
 
-    /// Arguments of an exec, byte for byte.
+    /// Returns the arguments of an exec, byte for byte.
     pub(crate) fn argv(&self) -> Vec<Vec<u8>> {
         let list = |key: &str| self.0[key].as_array().cloned();
         match (list("argv_base64"), list("argv")) {
@@ -131,13 +131,13 @@ impl Event {
         }
     }
 
-    /// The remote end of its connection.
+    /// Returns the remote end of the event's connection.
     pub(crate) fn remote(&self) -> &str {
         self.0["connection"]["remote"].as_str().unwrap_or_default()
     }
 }
 
-/// A field byte for byte.
+/// Returns a field byte for byte.
 pub(crate) fn base64_or_text(object: &Value, key: &str) -> Vec<u8> {
     match &object[format!("{key}_base64")] {
         Value::Null => object[key].as_str().unwrap_or_default().into(),

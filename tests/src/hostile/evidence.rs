@@ -25,7 +25,7 @@ fn shell(script: &str) -> Vec<OsString> {
     words(["sh", "-c", script])
 }
 
-/// A launcher that does something, and goes on as its arguments say.
+/// Returns a launcher that runs a script, then the rest of its arguments.
 fn after(script: &str) -> Vec<OsString> {
     words(["sh", "-c", &format!("{script}; exec \"$@\""), "sh"])
 }

@@ -1,5 +1,5 @@
-//! Plants programs that a recorder might run, and looks for what the recorder runs or loads. Mounts and rules are those of
-//! namespaces of their own.
+//! Plants programs that a recorder might run, and looks for programs and libraries that the
+//! recorder runs or loads. Mounts and rules are in namespaces of their own.
 
 use std::{collections::BTreeSet, ffi::OsString, fs, path::Path};
 
@@ -21,7 +21,7 @@ fn in_namespaces(place: &Path, script: &str) -> Trace {
     let recording = Recording::of(words(["sh", "-e", "-c", script]))
         .through(words(["unshare", "--mount", "--net"]))
         .environment("PLACE", &place.to_string_lossy());
-    // What else runs on the machine may be missing from a trace: only the command's is judged.
+    // Only the command's part is judged: events of the rest of the machine may be missing.
     let recorded = recording.run();
     assert_eq!(
         recorded.ended.code,
@@ -32,7 +32,7 @@ fn in_namespaces(place: &Path, script: &str) -> Trace {
     Trace::read(recorded)
 }
 
-/// Lists the rules that are there at the end and were not before.
+/// Lists the rules that were added during the recording.
 fn new_rules(trace: &Trace) -> BTreeSet<String> {
     let all = trace
         .all("compared")
@@ -146,7 +146,7 @@ table ip nat {
 }
 "#;
 
-/// Puts the place before each statement of `nft list ruleset`.
+/// Puts the table and chain before each statement of `nft list ruleset`.
 fn listed(text: &str) -> BTreeSet<String> {
     let (mut table, mut block) = ("", String::new());
     let mut rules = BTreeSet::new();
@@ -221,7 +221,7 @@ fn older_rules_read_as_iptables_save_lists_them() {
     assert_eq!(ours, theirs);
 }
 
-/// The command's user has no name, so that one is looked for.
+/// The command's user has no name, so the recorder looks for one.
 fn nothing_is_executed_or_loaded_after_the_start() {
     let place = tempfile::tempdir().expect("a directory");
     let log = place.path().join("log");
@@ -263,7 +263,7 @@ fn nothing_is_executed_or_loaded_after_the_start() {
         looked |= line.contains("/etc/passwd");
         assert!(!line.starts_with("exec"), "it executes: {line}");
         assert!(!line.contains("PROT_EXEC"), "it maps code: {line}");
-        // Directories are looked through, those of the loader's settings among them.
+        // The recorder reads directories, such as those of the loader's settings.
         let is_library = line.contains(".so\"") || line.contains(".so.");
         assert!(
             !is_library || line.contains("O_DIRECTORY"),
@@ -274,16 +274,18 @@ fn nothing_is_executed_or_loaded_after_the_start() {
     assert!(looked, "the machine was looked at after the start");
 }
 
-/// Recognizes the command's first exec. The recorder's own has the same words, but not in front.
+/// True for the command's first exec. The recorder's own exec has the same words, but not in front.
 fn is_start(head: &str, tail: &str) -> bool {
     format!("{head}{tail}").contains("[\"setpriv\"")
 }
 
 fn what_starts_during_the_last_look_is_in_the_trace() {
     let place = tempfile::tempdir().expect("a directory");
-    // Lines to look through, so that the look takes longer than a process does.
+    // Many lines, so that the snapshot takes longer than a process does.
     let script = "cp -a /etc \"$PLACE/etc\" && mount --bind \"$PLACE/etc\" /etc
-        for number in $(seq 60000); do echo \"user$number:x:$number:1:::/bin/sh\"; done >>/etc/passwd
+        for number in $(seq 60000); do
+            echo \"user$number:x:$number:1:::/bin/sh\"
+        done >>/etc/passwd
         (for number in $(seq 300); do /bin/true LATE; done) >/dev/null 2>&1 &";
     let trace = in_namespaces(place.path(), script);
     let position = |kind: &str| trace.events.iter().position(|event| event.kind() == kind);

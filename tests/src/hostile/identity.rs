@@ -46,7 +46,7 @@ impl Stage {
         path.join(name).to_str().expect("a plain path").to_owned()
     }
 
-    /// Records a shell script, whose `$1` is the directory.
+    /// Records a shell script; its `$1` is the directory.
     fn record(&self, script: &str, user: Option<&str>) -> Trace {
         let rules = self.path("rules.toml");
         let place = self.path("");
@@ -61,7 +61,7 @@ impl Stage {
     }
 }
 
-/// Processes of the tree that became the daemon.
+/// Returns the processes of the tree that became the daemon.
 fn daemons(trace: &Trace) -> Vec<Value> {
     let mut lives = trace.processes(["--tree", "it"]);
     lives.retain(|life| life["name"] == "daemon");
@@ -72,7 +72,7 @@ fn because(life: &Value) -> &str {
     life["because"].as_str().unwrap_or_default()
 }
 
-/// All of them are marked, and there are so many.
+/// Checks that all are marked, and their count.
 #[track_caller]
 fn all_are_marked(trace: &Trace, count: usize) -> Vec<Value> {
     let lives = daemons(trace);

@@ -1,4 +1,4 @@
-//! Writes what a reader of the trace could fall over.
+//! Writes traces that might crash a reader.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,14 +31,14 @@ const READINGS: [&[&str]; 13] = [
     &["replay", "--process", "circle"],
 ];
 
-/// What of the address space a program needs beside what it may take for a trace.
+/// Address space of a program besides its limit for a trace.
 const CODE: u64 = 256 << 20;
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/reader")
 }
 
-/// Reads a trace with no more address space than it may take, and some for code and stacks.
+/// Reads a trace with a limited address space: the promised limit, and some for code and stacks.
 fn bounded(reading: &[&str], file: &Path) -> Ended {
     let length = fs::metadata(file).expect("the trace").len();
     let kib = ((256 << 20) + 64 * length + CODE) / 1024;

@@ -1,4 +1,4 @@
-//! Passes secrets in many forms and counts what is masked; what is masked in the command is masked
+//! Passes secrets in many forms and counts the masked ones. A secret of the command is also masked
 //! in the command lines that lead to it.
 
 use std::{ffi::OsString, os::unix::fs::PermissionsExt, path::Path};
@@ -14,10 +14,10 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(the_own_command_line_is_masked),
         live!(ancestors_are_masked),
         live!(given_values_are_masked_everywhere),
-        live!(values_that_others_may_read_are_refused),
+        live!(world_readable_values_are_refused),
         live!(no_redact_masks_nothing_and_says_so),
-        live!(a_table_of_the_user_counts),
-        live!(a_slip_in_a_table_has_its_place),
+        live!(a_users_table_is_applied),
+        live!(a_mistake_in_a_table_is_located),
     ]
 }
 
@@ -36,7 +36,7 @@ fn strings(value: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Records each command line as /bin/true, as which it does nothing.
+/// Records each command line as /bin/true, which ignores it.
 fn recorded(lines: &[Vec<String>]) -> Vec<Vec<String>> {
     let input = serde_json::to_vec(lines).expect("JSON");
     let trace = Recording::of(act(["listed-arguments"]))
@@ -94,7 +94,7 @@ fn measure(list: &str, percent: usize) {
     assert!(touched.len() * 200 < innocent.len(), "{touched:#?}");
 }
 
-/// The lines of a replay that have `text` in them.
+/// Returns the lines of a replay that contain `text`.
 fn lines_with(recorded: &Recorded, text: &str) -> usize {
     let mut replay = tracer();
     replay
@@ -107,7 +107,7 @@ fn lines_with(recorded: &Recorded, text: &str) -> usize {
     output.lines().filter(|line| line.contains(text)).count()
 }
 
-/// A program of that name that does nothing.
+/// Makes a program of that name that does nothing.
 fn idle(directory: &Path, name: &str) -> OsString {
     let path = directory.join(name);
     std::fs::write(&path, "#!/bin/sh\n").expect("a script");
@@ -179,7 +179,7 @@ fn given_values_are_masked_everywhere() {
     }
 }
 
-fn values_that_others_may_read_are_refused() {
+fn world_readable_values_are_refused() {
     let directory = tempfile::tempdir().expect("a directory");
     let list = directory.path().join("values.txt");
     std::fs::write(&list, "swordfish\n").expect("a list");
@@ -218,7 +218,7 @@ fn no_redact_masks_nothing_and_says_so() {
     assert!(String::from_utf8_lossy(&said.stderr).contains("NOT MASKED"));
 }
 
-fn a_table_of_the_user_counts() {
+fn a_users_table_is_applied() {
     let directory = tempfile::tempdir().expect("a directory");
     let table = directory.path().join("ours.toml");
     let text = "[[form]]\nname = \"ours\"\nbegins = [\"acme_\"]\npattern = \"acme_[a-z]{8}\"\n\
@@ -235,7 +235,7 @@ fn a_table_of_the_user_counts() {
     assert_eq!(lines_with(&recorded, "acme_zyxwvuts"), 0);
 }
 
-fn a_slip_in_a_table_has_its_place() {
+fn a_mistake_in_a_table_is_located() {
     let directory = tempfile::tempdir().expect("a directory");
     let table = directory.path().join("ours.toml");
     std::fs::write(&table, "[[program]]\nnames = \"x\"\nusess = []\n").expect("a table");

@@ -8,9 +8,9 @@ use super::table::BEFORE;
 /// Destinations. Their addresses are those of `actor/wire.rs`.
 #[derive(Clone, Copy)]
 pub(super) enum Place {
-    /// The far end, with a server in this manner.
+    /// The remote end, with a server of this behaviour.
     Server(&'static str),
-    /// The far end, without a listener on that port.
+    /// The remote end, without a listener on that port.
     NoListener,
     /// A router drops the packets.
     Dropped,
@@ -22,9 +22,9 @@ pub(super) enum Place {
     ForbiddenThere,
     /// A router reports that it has no route.
     UnknownThere,
-    /// The far end, where a filter has a rule for that port.
+    /// The remote end, where a filter has a rule for that port.
     FilteredThere(&'static str),
-    /// The far end, with a filter rule for its port at the near one.
+    /// The remote end, with a filter rule for its port at the local one.
     FilteredHere(&'static str),
     /// A neighbour that does not answer.
     Silent,
@@ -134,7 +134,7 @@ pub(super) struct Case {
     pub(super) owner: u16,
     /// The actor's input; `None` for a second attempt.
     pub(super) script: Option<String>,
-    /// The server's manner.
+    /// The server's behaviour.
     pub(super) server: Option<&'static str>,
     /// A rule for its port.
     pub(super) filter: Option<(Side, &'static str)>,
@@ -204,7 +204,7 @@ impl Case {
             owner: port,
             script: None,
             server: match place {
-                Place::Server(manner) => Some(manner),
+                Place::Server(behaviour) => Some(behaviour),
                 _ => None,
             },
             filter: match place {

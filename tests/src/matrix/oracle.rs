@@ -1,9 +1,9 @@
-//! Runs other observers of the same network, ss(8) and tcpdump(8), at the near end of the wire, and
-//! parses their output.
+//! Runs other observers of the same network, ss(8) and tcpdump(8), at the local end of the wire,
+//! and parses their output.
 
 use std::{collections::BTreeSet, net::SocketAddr, process::Command, time::Duration};
 
-use crate::harness::{Beside, Wire, run, words};
+use crate::harness::{Background, Wire, run, words};
 
 /// Source and destination.
 pub(super) type Flow = (SocketAddr, SocketAddr);
@@ -13,12 +13,12 @@ fn is_installed(program: &str) -> bool {
     run(Command::new("sh").args(question)).code == Some(0)
 }
 
-/// Returns ss's list of the near end's TCP sockets, with their processes.
+/// Returns ss's list of the local end's TCP sockets, with their processes.
 pub(super) fn sockets(wire: &Wire) -> Option<String> {
     if !is_installed("ss") {
         return None;
     }
-    let line = wire.near(words(["ss", "-H", "-tanp"]));
+    let line = wire.local(words(["ss", "-H", "-tanp"]));
     let answer = run(Command::new(&line[0]).args(&line[1..])).success();
     Some(answer.text().to_owned())
 }
@@ -47,7 +47,7 @@ fn address(text: &str) -> Option<SocketAddr> {
 }
 
 /// tcpdump on the wire.
-pub(super) struct Capture(Beside);
+pub(super) struct Capture(Background);
 
 impl Capture {
     /// Starts it; `None` where it is not installed.
@@ -56,14 +56,14 @@ impl Capture {
             return None;
         }
         // Only the heads of SYNs: it must not lose any.
-        let options = "-i near0 -nn -l --immediate-mode -Z root -s 128 -B 16384";
+        let options = "-i local0 -nn -l --immediate-mode -Z root -s 128 -B 16384";
         let filter = "tcp[13] & 2 != 0 or (ip6[6] = 6 and ip6[53] & 2 != 0)";
         let mut line = words(["tcpdump"]);
         line.extend(options.split(' ').map(Into::into));
         line.push(filter.into());
-        let line = wire.near(line);
-        let mut capture = Beside::run(&line, "tcpdump");
-        capture.until_it_says("listening on");
+        let line = wire.local(line);
+        let mut capture = Background::run(&line, "tcpdump");
+        capture.wait_for_message("listening on");
         Some(Capture(capture))
     }
 

@@ -13,7 +13,7 @@ use super::{
     case::{Case, Side},
     oracle,
 };
-use crate::harness::{Recording, Staying, Trace, Wire, act, run_with, words};
+use crate::harness::{Recording, Survivors, Trace, Wire, act, run_with, words};
 
 /// The results of a scene.
 pub(super) struct Scene {
@@ -22,7 +22,7 @@ pub(super) struct Scene {
     /// Of the recorded command.
     pub(super) rows: Vec<Value>,
     /// By case.
-    pub(super) said: BTreeMap<u16, Said>,
+    pub(super) reports: BTreeMap<u16, AttemptReport>,
     /// Output of ss(8) after the recording, with the processes still alive; `None` where it is not
     /// installed.
     pub(super) sockets: Option<String>,
@@ -32,7 +32,7 @@ pub(super) struct Scene {
 
 /// A process's report of an attempt.
 #[derive(Default)]
-pub(super) struct Said {
+pub(super) struct AttemptReport {
     pub(super) owner: u64,
     pub(super) local: Option<SocketAddr>,
     taken_over: bool,
@@ -53,39 +53,42 @@ impl Scene {
             .iter()
             .filter_map(|case| case.script.as_deref())
             .collect();
-        let recorded = Recording::of(wire.near(act(["attempts"])))
+        let recorded = Recording::of(wire.local(act(["attempts"])))
             .input(script.join("\n").as_bytes())
             .lingers(500)
             .run();
-        let said = read(recorded.ended.text());
+        let reports = read_reports(recorded.ended.text());
         let stay = |case: &&Case| matches!(case.state, "open" | "closing" | "connecting");
-        let kept_alive = Staying::new(
+        let survivors = Survivors::new(
             cases
                 .iter()
                 .filter(stay)
-                .filter_map(|case| Some(said.get(&case.owner)?.owner)),
+                .filter_map(|case| Some(reports.get(&case.owner)?.owner)),
         );
         let sockets = oracle::sockets(&wire);
         let syns = capture.map(oracle::Capture::stop);
-        drop(kept_alive);
+        drop(survivors);
         let trace = recorded.trace();
         let scene = Scene {
             rows: trace.connections(["--tree", "command"]),
             cases,
             trace,
-            said,
+            reports,
             sockets,
             syns,
         };
-        scene.has_to_be_what_it_is_meant_to_be();
+        scene.check_observed();
         scene
     }
 
     /// Checks that each process saw the table's result: otherwise the network is to blame, and not
     /// the tracer.
-    fn has_to_be_what_it_is_meant_to_be(&self) {
+    fn check_observed(&self) {
         for case in self.cases.iter().filter(|case| case.script.is_some()) {
-            let seen = self.said.get(&case.name).and_then(|it| it.error.as_deref());
+            let seen = self
+                .reports
+                .get(&case.name)
+                .and_then(|it| it.error.as_deref());
             assert!(
                 case.observed.is_none() || seen == case.observed,
                 "{case:?}: its process saw {seen:?}"
@@ -113,8 +116,8 @@ fn filter(wire: &Wire, cases: &[Case]) {
         );
         let nft = words(["nft", "-f", "-"]);
         let line = match side {
-            Side::Recorded => wire.near(nft),
-            Side::Peer => wire.far(nft),
+            Side::Recorded => wire.local(nft),
+            Side::Peer => wire.remote(nft),
         };
         run_with(Command::new(&line[0]).args(&line[1..]), script.as_bytes()).success();
     }
@@ -122,23 +125,23 @@ fn filter(wire: &Wire, cases: &[Case]) {
 
 /// Parses `NAME owner PID`, `NAME taken-over PID` by an owner that is not the first process, and
 /// `NAME saw LOCAL ERROR`.
-fn read(output: &str) -> BTreeMap<u16, Said> {
+fn read_reports(output: &str) -> BTreeMap<u16, AttemptReport> {
     let number = |word: &str| word.parse().expect("a process id");
-    let mut all: BTreeMap<u16, Said> = BTreeMap::new();
+    let mut all: BTreeMap<u16, AttemptReport> = BTreeMap::new();
     for line in output.lines() {
         let words: Vec<&str> = line.split(' ').collect();
         let name = words[0].parse().expect("the name of a case");
-        let said = all.entry(name).or_default();
+        let report = all.entry(name).or_default();
         match words[1..] {
-            ["owner", pid] if !said.taken_over => said.owner = number(pid),
+            ["owner", pid] if !report.taken_over => report.owner = number(pid),
             ["owner", _] => {}
             ["taken-over", pid] => {
-                said.owner = number(pid);
-                said.taken_over = true;
+                report.owner = number(pid);
+                report.taken_over = true;
             }
             ["saw", local, error] => {
-                said.local = local.parse().ok();
-                said.error = Some(error.trim_start_matches('-').to_owned());
+                report.local = local.parse().ok();
+                report.error = Some(error.trim_start_matches('-').to_owned());
             }
             _ => panic!("no line of an actor's: {line}"),
         }

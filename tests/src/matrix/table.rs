@@ -30,8 +30,8 @@ const ONE: &[&str] = &["blocking"];
 const BOTH: &[&str] = &["blocking", "nonblocking"];
 const RINGS: &[&str] = &["ring", "ring-polled", "ring-worker"];
 
-/// Cases for every machine with two namespaces. Methods and deeds are those of `actor/attempt.rs`.
-/// The first of two ends is that of v4, where routers answer differently.
+/// Cases for every machine with two namespaces. Methods and actions are those of
+/// `actor/attempt.rs`. The first of two ends is that of v4, where routers answer differently.
 #[rustfmt::skip]
 pub(super) const PLAIN: [Line; 37] = [
     line(BOTH, "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
@@ -52,7 +52,7 @@ pub(super) const PLAIN: [Line; 37] = [
     line(BOTH, "slam", Server("hear"), [EMPTY; 2], OnTheWire, That),
     line(BOTH, "stay", Server("hold"), [OPEN; 2], OnTheWire, That),
     line(BOTH, "half", Server("hold"), [CLOSING; 2], OnTheWire, That),
-    // Given up by its own process, in every way.
+    // Given up by its own process, by every means.
     line(&["hasty"], "close", Dropped, [ABORTED; 2], OnTheWire, That),
     line(&["interrupted"], "close", Dropped, [ABORTED; 2], OnTheWire, Other("EINTR")),
     line(&["killed"], "close", Dropped, [ABORTED; 2], OnTheWire, Nothing),
@@ -70,7 +70,7 @@ pub(super) const PLAIN: [Line; 37] = [
     // Another thread.
     line(&["thread"], "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
     line(&["thread"], "close", Forbidden, [BLOCKED; 2], Never, That),
-    // One row, however often it is asked for; and the other ways to ask.
+    // One row, however often it is asked for; and the other methods.
     line(&["repeated"], "exchange", Server("answer"), [DONE; 2], OnTheWire, That),
     line(&["fast"], "read", Server("answer"), [DONE; 2], OnTheWire, That),
     line(&["fast"], "read", Forbidden, [BLOCKED; 2], Never, That),
@@ -116,8 +116,8 @@ const PROHIBIT: &str = "reject with icmpx type admin-prohibited";
 const NO_PORT: &str = "reject with icmpx type port-unreachable";
 const NO: &str = "reject with tcp reset";
 
-/// Cases for nft(8), at the far end and at the near one. TCP counts a packet stopped at the near
-/// end as sent.
+/// Cases for nft(8), at the remote end and at the local one. TCP counts a packet stopped at the
+/// local end as sent.
 #[rustfmt::skip]
 pub(super) const FILTERED: [Line; 8] = [
     line(ONE, "close", FilteredThere(PROHIBIT), [NO_HOST, BLOCKED], OnTheWire, That),

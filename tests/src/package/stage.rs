@@ -26,7 +26,7 @@ pub(super) struct Stage {
     inner: Child,
     /// True if its file system can be watched as a whole.
     pub(super) is_whole: bool,
-    /// In seconds since 1970.
+    /// The time when it was made, in seconds since 1970.
     began: i64,
 }
 

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Sets the stage, in namespaces for mounts and processes that nobody else is in: the machine's system under a layer of memory,
-# with packages fetched but not installed. Arguments are a directory, the tracer and the packages. Says `ready` and whether
-# files of the layer have lasting handles, or `no` and why not. All of it ends with its stdin.
+# Sets the stage in mount and process namespaces of its own: the machine's system under a layer of
+# memory, with packages fetched but not installed. Arguments are a directory, the tracer and the
+# packages. Prints `ready` and whether files of the layer have lasting handles, or `no` and the
+# reason. Everything ends with its stdin.
 place=$1 tracer=$2
 shift 2
 exec 3>&1 >"$place/log" 2>&1
@@ -18,26 +19,27 @@ memory=$place/memory
 root=$memory/root
 mkdir "$memory" && mount -t tmpfs -o mode=755 tmpfs "$memory" || no "there can be no file system in memory"
 mkdir "$memory/upper" "$memory/work" "$root"
-# What is no part of the system is covered: people's files, and whatever else lies at the top.
+# Directories outside of the system are covered: users' files, and others at the top.
 for top in /* /.[!.]*; do
     case ${top#/} in
         bin | sbin | lib* | etc | usr | var | dev | proc | sys | run | tmp) ;;
         *) [ ! -e "$top" ] || mknod "$memory/upper$top" c 0 0 || no "nothing can be covered" ;;
     esac
 done
-# Names of files last where it can be exported; else the tool sees less, which the variable has it do anywhere.
+# Handles of files last if the layer can be exported. Otherwise the tool sees less, and the variable
+# makes it so anywhere.
 layers=lowerdir=/,upperdir=$memory/upper,workdir=$memory/work
 { [ -z "$TRACER_TESTS_PLAIN_OVERLAY" ] && mount -t overlay -o "$layers,index=on,nfs_export=on" overlay "$root"; } ||
     mount -t overlay -o "$layers" overlay "$root" || no "there can be no overlay over the root"
 [ -x "$root/usr/bin/apt-get" ] || no "the root's own file system has no apt-get"
 mkdir "$root/root" "$root/home" "$root/opt" "$root/srv"
 mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev" && mount --rbind /sys "$root/sys" || no "there can be no mounts"
-# No systemd is found there, and no bus to ask the machine's own by.
+# There is no systemd, and no bus that reaches the machine's own.
 mount -t tmpfs -o mode=755 tmpfs "$root/run" && mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 mount -t tmpfs -o mode=1777 tmpfs "$root/var/tmp"
 mkdir -p "$root$place" "$root${tracer%/*}" && : >"$root$tracer"
 mount --bind "$place" "$root$place" && mount --bind "$tracer" "$root$tracer" || no "the tracer cannot be there"
-# It may lead to what is in /run.
+# It may be a link into /run.
 if [ -L "$root/etc/resolv.conf" ]; then
     rm "$root/etc/resolv.conf"
     cp /etc/resolv.conf "$root/etc/resolv.conf"
@@ -45,13 +47,13 @@ fi
 rm -f "$root/usr/sbin/policy-rc.d"
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"
-# Images for containers throw away what was fetched.
+# Images for containers delete fetched packages.
 rm -f "$root/etc/apt/apt.conf.d/docker-clean"
 
 apt() {
     timeout 300 chroot "$root" apt-get -y -o Acquire::Retries=3 -o Acquire::http::Timeout=20 "$@"
 }
-# Where that fails, what is known of packages may still do.
+# If that fails, the existing lists may still do.
 apt update
 for package; do
     if chroot "$root" dpkg-query -W "$package" | grep -q '	.'; then

@@ -15,9 +15,9 @@ pub(crate) fn tests() -> Vec<Test> {
         plain!(search_filters_everything_together),
         plain!(the_forest_opens_by_itself_and_on_demand),
         plain!(the_timeline_obeys_the_keyboard),
-        plain!(thousands_of_trees_are_cut_and_can_be_searched),
+        plain!(thousands_of_trees_are_truncated_and_searchable),
         plain!(attention_fits_a_narrow_screen_and_is_searched),
-        plain!(what_a_screen_reader_needs_is_there),
+        plain!(screen_readers_get_names_and_roles),
         plain!(it_prints_everything),
     ];
     tests
@@ -25,15 +25,15 @@ pub(crate) fn tests() -> Vec<Test> {
         .map(|test| {
             let test = test.needs("chromedriver").needs("chromium");
             test.only_where(
-                is_near_its_source,
+                has_source_tree,
                 "a copy of the tests comes without a browser",
             )
         })
         .collect()
 }
 
-/// Guests are given the corpus beside the tests, and have no browser.
-fn is_near_its_source() -> bool {
+/// True if the corpus is in the source tree: guests get only a copy, and have no browser.
+fn has_source_tree() -> bool {
     std::env::var_os("TRACER_TESTS_CORPUS").is_none()
 }
 
@@ -272,7 +272,7 @@ fn the_timeline_obeys_the_keyboard() {
     shown.is_clean();
 }
 
-fn thousands_of_trees_are_cut_and_can_be_searched() {
+fn thousands_of_trees_are_truncated_and_searchable() {
     // As if every process were a tree of its own.
     let shown = Shown::with("oms-names", |page| {
         let (before, rest) = page.split_once("id=\"data\">").expect("data");
@@ -321,7 +321,7 @@ fn attention_fits_a_narrow_screen_and_is_searched() {
     shown.is_clean();
 }
 
-fn what_a_screen_reader_needs_is_there() {
+fn screen_readers_get_names_and_roles() {
     let shown = Shown::of("oms-names");
     shown
         .browser

@@ -1,6 +1,5 @@
 #!/bin/sh
-# What has nothing to do with the command, though it installs something at the same time: the service of a
-# timer that was there before.
+# An unrelated install at the same time: the service of a timer that existed before.
 . /run/replica-truth/say
 truth system noise noise.service
 mkdir -p /opt/noise

@@ -1,5 +1,5 @@
-//! Recordings of what runs already: a unit by its name, a process by its number. What it has open, and
-//! where it comes from, is in the trace from the start.
+//! Records running things: a unit by its name, a process by its number. Their open connections and
+//! their origin are in the trace from the start.
 
 use std::{
     fs,
@@ -15,9 +15,9 @@ use crate::harness::{Recording, Test, Trace, live, run, within_limit, words};
 
 pub(super) fn tests() -> Vec<Test> {
     vec![
-        live!(a_unit_is_recorded_with_what_it_has),
-        live!(a_process_is_recorded_with_what_it_has),
-        live!(a_service_that_is_turned_off_is_looked_at),
+        live!(a_unit_is_recorded_with_its_children),
+        live!(a_process_is_recorded_with_its_children),
+        live!(a_disabled_service_needs_attention),
     ]
 }
 
@@ -26,7 +26,7 @@ struct Daemon {
     unit: String,
     remote: String,
     main: u64,
-    /// Its end would be the client's too.
+    /// Its end would also end the client.
     _connection: TcpStream,
 }
 
@@ -49,7 +49,7 @@ impl Daemon {
             "-c",
             &script,
         ]);
-        // So that the connection is there, and has carried something.
+        // So that the connection exists and has carried something.
         let (mut connection, _) = server.accept().expect("a client");
         connection.write_all(b"x").expect("a byte");
         let mut main = 0;
@@ -68,7 +68,7 @@ impl Daemon {
         }
     }
 
-    /// What its recording has to show.
+    /// Checks the recording of this daemon.
     fn is_in(&self, trace: &Trace) {
         let everything = trace.processes([]);
         let find = |pid: u64| everything.iter().find(|life| life["pid"] == pid);
@@ -79,12 +79,12 @@ impl Daemon {
             .find(|life| life["ppid"] == self.main && life["name"] == "perl")
             .expect("its child from before");
         assert_eq!(client["unit"], *self.unit, "{client}");
-        // Its tree is the one that is recorded, and not that of everybody else.
+        // The recorded tree is the daemon's, and no other.
         assert_ne!(main["tree"], "system", "{main}");
         assert_eq!(client["tree"], main["tree"], "{client}");
         let manager = find(1).expect("what started it");
         assert_eq!(manager["tree"], "system", "{manager}");
-        // What it starts now.
+        // A process that starts now.
         let sleeping = everything
             .iter()
             .filter(|life| life["ppid"] == self.main && life["name"] == "sleep");
@@ -104,7 +104,7 @@ impl Drop for Daemon {
     }
 }
 
-fn a_unit_is_recorded_with_what_it_has() {
+fn a_unit_is_recorded_with_its_children() {
     let daemon = Daemon::start("unit");
     let trace = Recording::of(Vec::new())
         .option(["--unit", &daemon.unit, "--for", "2s"])
@@ -113,7 +113,7 @@ fn a_unit_is_recorded_with_what_it_has() {
     daemon.is_in(&trace);
 }
 
-fn a_process_is_recorded_with_what_it_has() {
+fn a_process_is_recorded_with_its_children() {
     let daemon = Daemon::start("pid");
     let trace = Recording::of(Vec::new())
         .option(["--pid", &daemon.main.to_string(), "--for", "2s"])
@@ -122,7 +122,7 @@ fn a_process_is_recorded_with_what_it_has() {
     daemon.is_in(&trace);
 }
 
-/// Units that run and would be started again, until the next boot at most.
+/// Units that run and are enabled until the next boot.
 struct Services(Vec<String>);
 
 impl Services {
@@ -147,15 +147,16 @@ impl Drop for Services {
         for unit in &self.0 {
             call(&["systemctl", "unmask", "--runtime", unit]);
             call(&["systemctl", "disable", "--runtime", "--now", unit]);
-            // One that was masked has none any more.
+            // A masked unit has no file any more.
             drop(fs::remove_file(format!("/run/systemd/system/{unit}")));
         }
         call(&["systemctl", "daemon-reload"]);
     }
 }
 
-/// A restart is nothing; what is stopped, disabled or both is named, with whoever asked systemd for it.
-fn a_service_that_is_turned_off_is_looked_at() {
+/// A restart is not reported. A stopped or disabled service is named, with the process that asked
+/// systemd.
+fn a_disabled_service_needs_attention() {
     let services = Services::start(["off", "stopped", "disabled", "restarted"]);
     let [off, stopped, disabled, restarted] = services.0.as_slice() else {
         unreachable!("there are four");
@@ -167,7 +168,7 @@ fn a_service_that_is_turned_off_is_looked_at() {
     let trace = Recording::of(words(["sh", "-c", &script])).run().trace();
     let rows = trace.lives("changes", []);
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-    let mut told: Vec<[String; 3]> = rows
+    let mut found: Vec<[String; 3]> = rows
         .iter()
         .filter(|row| row["kind"] == "service" && row["attention"] != Value::Null)
         .map(|row| {
@@ -175,7 +176,7 @@ fn a_service_that_is_turned_off_is_looked_at() {
             [text(&row["name"]), text(&row["attention"]), text(author)]
         })
         .collect();
-    told.sort();
+    found.sort();
     let mut expected = [
         (off, "service turned off"),
         (stopped, "stopped service"),
@@ -183,5 +184,5 @@ fn a_service_that_is_turned_off_is_looked_at() {
     ]
     .map(|(unit, reason)| [unit.clone(), reason.to_owned(), "systemctl".to_owned()]);
     expected.sort();
-    assert_eq!(told, expected);
+    assert_eq!(found, expected);
 }

@@ -1,5 +1,5 @@
-//! The scene, recorded once for all tests that look at it: the install, and after it everything else that
-//! makes systemd or cron start something. It judges nothing.
+//! The scene, recorded once for all its tests: the install, and then all other means to make
+//! systemd or cron start something. It judges nothing.
 
 use std::{
     sync::LazyLock,
@@ -16,11 +16,11 @@ use super::{
 };
 use crate::harness::{Recording, Trace, progress, words};
 
-/// How long the scene may go on without a word of a new process. How long all of it takes depends on
-/// the machine; cron starts its jobs at the next full minute after the install.
+/// Longest time without a new line in the log. The whole time depends on the machine; cron starts
+/// its jobs at the next full minute after the install.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// Who has to have spoken before the recording may end, and how often.
+/// Roles that must have logged before the recording may end, and their counts.
 const EXPECTED: [(&str, usize); 7] = [
     ("ruby", 3),
     ("noise", 101),
@@ -31,16 +31,16 @@ const EXPECTED: [(&str, usize); 7] = [
     ("service", 17),
 ];
 
-/// What was recorded, and what is true.
+/// The recording and the ground truth.
 pub(super) struct Scene {
     pub(super) trace: Trace,
-    /// Every process, by its whole life.
+    /// All processes, with their whole lives.
     pub(super) lives: Vec<Value>,
     pub(super) truth: Vec<Line>,
     _stage: Stage,
 }
 
-/// The recording. A test that needs it after another one failed to make it fails at once.
+/// Returns the recording. If it cannot be made, all tests of it fail at once.
 pub(super) fn scene() -> &'static Scene {
     static SCENE: LazyLock<Scene> = LazyLock::new(Scene::record);
     &SCENE
@@ -66,13 +66,13 @@ impl Scene {
                 progress();
             }
             if early.is_some() || heard.1.elapsed() > PATIENCE {
-                // A trace of all the others is worth more than none.
+                // A trace of the other processes is still useful.
                 eprintln!("{missing} did not speak in time");
                 break;
             }
             std::thread::sleep(Duration::from_millis(200));
         }
-        // The agent asks and reports every other second.
+        // The agent asks and reports every two seconds.
         std::thread::sleep(Duration::from_secs(3));
         recording.send(Signal::SIGINT);
         let recorded = recording.finish();
@@ -87,18 +87,18 @@ impl Scene {
         }
     }
 
-    /// The process that a line is about.
+    /// Returns the process of a line.
     pub(super) fn life(&self, line: &Line) -> Option<&Value> {
         self.lives.iter().find(|life| line.is(life))
     }
 
-    /// The requests for a unit, in their order.
+    /// Returns the requests for a unit, in their order.
     pub(super) fn requests(&self, unit: &str) -> Vec<&Line> {
         let asking = self.truth.iter().filter(|line| line.asks_for(unit));
         asking.collect()
     }
 
-    /// Processes of a unit, whichever tree they are in.
+    /// Returns the processes of a unit, in any tree.
     pub(super) fn of_unit(&self, unit: &str) -> Vec<&Value> {
         let lives = self.lives.iter().filter(|life| life["unit"] == unit);
         lives.collect()
@@ -112,7 +112,7 @@ fn getrandom(bytes: &mut [u8]) {
         .expect("random bytes");
 }
 
-/// Who has not spoken yet.
+/// Returns the roles that have not logged yet.
 pub(super) fn missing() -> Option<&'static str> {
     let said = truth::read();
     let missing = EXPECTED.iter().find(|(what, times)| {

@@ -1,18 +1,18 @@
 #!/bin/sh
-# What is recorded: the install, and then everything else that makes systemd or cron start something, each
-# thing once and under a name of its own. Arguments are the workspace and its key.
+# The recorded scene: the install, and then every other means to make systemd or cron start a
+# program, each once and under its own name. Arguments are the workspace and its key.
 . /run/replica-truth/say
 truth command scene -
 UNITS=/etc/systemd/system
 
 sh /root/onboard_agent.sh -w "$1" -s "$2" || exit 1
 
-# The request with the units it is for, and the command that makes it.
+# Requests units: the units, and the command that requests them.
 ask() {
     sh -c '. /run/replica-truth/say; units=$1; shift; truth_asks "$units" "$@"' sh "$@"
 }
 
-# A service that says what it is and ends. The shell itself writes the file.
+# A service that logs itself and ends. The shell itself writes the file.
 service() {
     name=$1
     shift
@@ -36,7 +36,7 @@ service() {
     } >"$UNITS/$name"
 }
 
-# What starts a service of the same name: a timer, a socket or a path.
+# Starts a service of the same name by a timer, a socket or a path.
 trigger() {
     {
         echo "[Unit]"
@@ -50,7 +50,7 @@ trigger() {
 # An agent that no rule knows.
 dpkg --install --force-unsafe-io /run/scene/acme-agent.deb || exit 1
 
-# A job of cron. That the directory has changed, cron sees at the next minute.
+# A job of cron, which sees the changed directory at the next minute.
 echo '* * * * * root /bin/sh /run/scene/job command cron -' >/etc/cron.d/scene
 
 for name in service invoke deb unblocked a b c d e wanted required timed path; do
@@ -59,7 +59,7 @@ done
 service ship-real.service Alias=ship-alias.service
 service ship@.service
 service ship-top.service Wants=ship-wanted.service Requires=ship-required.service
-# Takes the connection that it was started for, or it would be started again.
+# Accepts the connection that started it, or systemd would start it again.
 service ship-socket.service \
     "ExecStart=/usr/bin/perl -e 'open(S, \"+<&=3\"); accept(C, S)'"
 trigger ship-timed.timer Timer OnActiveSec=1s AccuracySec=100ms

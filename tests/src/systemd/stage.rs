@@ -1,7 +1,6 @@
-//! What has to be in a guest before the scene is recorded: the installer's replica with the tools and
-//! the far side that it needs, a package of a made-up agent, a timer that is none of the command's
-//! business, and the place for the ground truth. It is all for a machine that is thrown away
-//! afterwards, and asks for the variable that only those have.
+//! Prepares a guest for the scene: the installer's replica with its tools and servers, the package
+//! of a made-up agent, an unrelated timer, and the log of the ground truth. It is only for machines
+//! that are thrown away afterwards, and requires the variable that only those have.
 
 use std::{
     fs,
@@ -18,11 +17,11 @@ use crate::harness::{at_the_end, run};
 /// Names the directory with the replica.
 pub(super) const REPLICA: &str = "TRACER_TESTS_REPLICA";
 
-/// The made-up workspace that the far side knows.
+/// The made-up workspace that the servers know.
 pub(super) const WORKSPACE: &str = "6f1d2c3b-8a47-4e59-9b0c-5d2e7f1a4c86";
 const PLATFORM: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
 
-/// Every address that the installer talks to. There is no network in a guest, so they are its own.
+/// Addresses that the installer talks to. A guest has no network, so all are its own.
 const FAR_SIDE: [Ipv4Addr; 6] = [
     Ipv4Addr::new(40, 79, 194, 105),
     Ipv4Addr::new(169, 254, 169, 254),
@@ -32,7 +31,7 @@ const FAR_SIDE: [Ipv4Addr; 6] = [
     Ipv4Addr::new(151, 101, 2, 132),
 ];
 
-/// Tools that the replica's actor plays, by the name of the file that it is executed as.
+/// Tools that the replica's actor plays, by the name of the executed file.
 const PLAYED: [&str; 7] = [
     "/usr/bin/wget",
     "/usr/bin/curl",
@@ -43,10 +42,10 @@ const PLAYED: [&str; 7] = [
     "/usr/sbin/dmidecode",
 ];
 
-/// Where the scene's own files are.
+/// The directory of the scene's own files.
 const SCENE: &str = "/run/scene";
 
-/// The service's timer was there before, and fires while the install is under way.
+/// The service's timer existed before, and fires during the install.
 const NOISE: [(&str, &str); 2] = [
     (
         "noise.service",
@@ -58,7 +57,7 @@ const NOISE: [(&str, &str); 2] = [
     ),
 ];
 
-/// A stage that is set.
+/// A prepared stage.
 pub(super) struct Stage;
 
 impl Stage {
@@ -69,7 +68,7 @@ impl Stage {
         write(&format!("{SCENE}/job"), include_str!("job.sh"));
         write(&format!("{SCENE}/noise"), include_str!("noise.sh"));
         package();
-        let mut hosts = far_side(&replica);
+        let mut hosts = remote_side(&replica);
         // It ends with its stdin.
         let stdin = hosts.stdin.take();
         at_the_end(move || {
@@ -78,7 +77,7 @@ impl Stage {
         });
         fs::copy(replica.join("onboard_agent.sh"), "/root/onboard_agent.sh").expect("a copy");
         for tool in PLAYED {
-            // A program that was there would find no internet.
+            // The guest's own program would find no internet.
             drop(fs::remove_file(tool));
             fs::hard_link(replica.join("demo-actor"), tool).expect("another name");
         }
@@ -91,7 +90,7 @@ impl Stage {
     }
 }
 
-fn far_side(replica: &Path) -> Child {
+fn remote_side(replica: &Path) -> Child {
     for address in FAR_SIDE {
         call(&[
             "ip",
@@ -109,10 +108,12 @@ fn far_side(replica: &Path) -> Child {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("the far side");
+        .expect("the remote side");
     let mut ready = [0; 1];
     let output = hosts.stdout.as_mut().expect("its output");
-    output.read_exact(&mut ready).expect("the far side listens");
+    output
+        .read_exact(&mut ready)
+        .expect("the remote side listens");
     hosts
 }
 
@@ -145,7 +146,7 @@ fn write(place: &str, text: &str) {
         .unwrap_or_else(|error| panic!("cannot write {}: {error}", place.display()));
 }
 
-/// Runs a program that has to end well.
+/// Runs a program and requires success.
 pub(super) fn call(words: &[&str]) {
     let (program, rest) = words.split_first().expect("a program");
     run(Command::new(program).args(rest)).success();

@@ -15,9 +15,9 @@ const NAME: &str = "service-tags.json";
 pub(super) fn tests() -> Vec<Test> {
     vec![
         plain!(lists_of_every_form_together),
-        plain!(a_list_lies_where_users_and_machines_have_theirs),
+        plain!(lists_are_found_in_the_usual_directories),
         without_lists(plain!(without_a_list_platform_addresses_have_names)),
-        plain!(other_files_are_refused_in_a_sentence),
+        plain!(other_files_are_refused_with_a_reason),
         plain!(a_list_may_come_through_a_pipe),
     ]
 }
@@ -92,7 +92,7 @@ fn lists_of_every_form_together() {
     );
 }
 
-fn a_list_lies_where_users_and_machines_have_theirs() {
+fn lists_are_found_in_the_usual_directories() {
     let home = tempfile::tempdir().expect("a temporary directory");
     let place = |directory: &str, cloud: &str| {
         let directory = home.path().join(directory).join("tracer");
@@ -167,7 +167,7 @@ fn without_a_list_platform_addresses_have_names() {
     }
 }
 
-fn other_files_are_refused_in_a_sentence() {
+fn other_files_are_refused_with_a_reason() {
     let lists = Lists::new();
     let whole = FIXTURES[0].1;
     let write = |name: &str, text: &[u8]| fs::write(lists.path(name), text).expect("a file");

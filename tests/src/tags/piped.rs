@@ -7,15 +7,15 @@ use crate::harness::{Test, plain, run, run_with, tracer};
 
 pub(super) fn tests() -> Vec<Test> {
     vec![
-        plain!(addresses_come_from_stdin_one_a_line),
+        plain!(addresses_are_read_from_stdin_lines),
         plain!(a_line_without_an_address_is_reported_by_number),
-        plain!(a_flood_of_bad_lines_is_counted),
+        plain!(many_bad_lines_are_counted),
         plain!(rows_line_up_in_blocks),
         plain!(usage_is_2),
     ]
 }
 
-fn addresses_come_from_stdin_one_a_line() {
+fn addresses_are_read_from_stdin_lines() {
     let lists = Lists::new();
     let input = b"40.79.194.105\r\n\n  168.63.129.16:53\t\n2001:db8:40::1";
     for words in [&["--format", "jsonl"][..], &["--format", "jsonl", "-"]] {
@@ -59,7 +59,7 @@ fn a_line_without_an_address_is_reported_by_number() {
     assert_eq!(messages.len(), 4, "{}", shown.messages());
 }
 
-fn a_flood_of_bad_lines_is_counted() {
+fn many_bad_lines_are_counted() {
     let input = "no\n".repeat(5000);
     let shown = run_with(
         &mut Lists::new().command(&["tags.json"], &[]),

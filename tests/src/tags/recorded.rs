@@ -9,8 +9,8 @@ use crate::{
 
 pub(super) fn tests() -> Vec<Test> {
     vec![
-        live!(what_a_list_called_an_address_is_in_the_trace),
-        live!(a_list_that_is_none_stops_a_recording),
+        live!(names_from_a_list_are_in_the_trace),
+        live!(an_invalid_list_stops_a_recording),
     ]
 }
 
@@ -23,7 +23,7 @@ const LIST: &str = r#"{"changeNumber": 1, "cloud": "Made-up", "values": [
         "addressPrefixes": ["127.0.0.1/32"]}}
 ]}"#;
 
-fn what_a_list_called_an_address_is_in_the_trace() {
+fn names_from_a_list_are_in_the_trace() {
     let directory = tempfile::tempdir().expect("a directory");
     let list = directory.path().join("list.json");
     fs::write(&list, LIST).expect("a list");
@@ -64,7 +64,7 @@ fn what_a_list_called_an_address_is_in_the_trace() {
     assert!(table.text().contains("Here.Exactly"), "{}", table.text());
 }
 
-fn a_list_that_is_none_stops_a_recording() {
+fn an_invalid_list_stops_a_recording() {
     let directory = tempfile::tempdir().expect("a directory");
     let list = directory.path().join("list.json");
     fs::write(&list, "<!DOCTYPE html><html></html>").expect("a page");

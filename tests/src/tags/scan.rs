@@ -1,5 +1,5 @@
 //! Provides the oracle of lookups: it tries every prefix of a published list on every address. The
-//! lists are not part of the project: the tests look beside it, and at `TRACER_TESTS_LISTS`.
+//! lists are not part of the project: the tests look next to it, and at `TRACER_TESTS_LISTS`.
 
 use std::{
     cmp::Reverse,

@@ -1,5 +1,5 @@
-//! Many small datagrams over the loopback: each is counted when it leaves and when it arrives, which is most of what they
-//! are. For information: nobody has such a program traced.
+//! Sends many small datagrams over the loopback. Each is counted when it leaves and when it
+//! arrives, which is most of its cost. A typical installer does not do this.
 
 use std::{net::UdpSocket, path::Path, thread, time::Instant};
 
@@ -10,7 +10,7 @@ use super::pairs;
 const ALL: u64 = 200_000;
 const BYTES: usize = 64;
 
-/// Sends so many datagrams and prints how long that took; what `bench` runs
+/// Sends datagrams and prints the time; called by `bench`
 #[derive(clap::Args)]
 pub struct Arguments {
     datagrams: u64,
@@ -30,8 +30,8 @@ pub fn measure(rounds: u32, tracer: &Path, directory: &Path) -> Result<()> {
     })
 }
 
-/// Sends them, and prints the nanoseconds until the last one is sent. The receiver takes what it can: what it has no
-/// room for is lost, as on any machine.
+/// Sends the datagrams, and prints the nanoseconds until the last one is sent. Datagrams for which
+/// the receiver has no room are lost, as on any machine.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let own = UdpSocket::bind("127.0.0.1:0").context("cannot bind")?;
     let address = own.local_addr()?;
@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         sender.send(&datagram).context("cannot send")?;
     }
     println!("{}", start.elapsed().as_nanos());
-    // Where there is room again.
+    // Retry until there is room again.
     thread::sleep(std::time::Duration::from_millis(100));
     sender.send(&[]).context("cannot send")?;
     receiver.join().map_err(|_| anyhow::anyhow!("no receiver"))

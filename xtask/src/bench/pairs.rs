@@ -1,5 +1,5 @@
-//! One load with and without a recording around it, in turns, as often as there are rounds. What the load is, it does not
-//! know; that the recording is complete, it leaves to who does.
+//! Runs one load with and without a recording, in turns, for a number of rounds. The caller checks
+//! that the recording is complete.
 
 use std::{
     path::Path,
@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail};
 
 use super::median;
 
-/// Runs this program with these words, which prints the nanoseconds that it took, and prints a line of a table: times, and
-/// the median of the ratios of pairs.
+/// Runs this program with the given words, and prints a line of a table: the times, and the median
+/// of the ratios of pairs. The program prints its time in nanoseconds.
 pub fn measure(
     rounds: u32,
     words: &[String],
@@ -28,7 +28,7 @@ pub fn measure(
             check(&trace)?;
             Ok(time)
         };
-        // What a machine does to whoever is second, it does to both.
+        // The order alternates, so that neither side is always second.
         let pair = if round % 2 == 0 {
             let first = untraced()?;
             (first, traced()?)
@@ -36,7 +36,7 @@ pub fn measure(
             let first = traced()?;
             (untraced()?, first)
         };
-        // The first round warms what there is to warm.
+        // The first round warms caches and is not counted.
         if round > 0 {
             pairs.push(pair);
         }
@@ -58,7 +58,7 @@ pub fn measure(
     Ok(())
 }
 
-/// The lines before it.
+/// Prints the heading.
 pub fn head(what: &str, rounds: u32) {
     println!("\n{what}; {rounds} paired rounds, medians\n");
     println!("| untraced | tracer record | ratio | lowest … highest ratio |");
@@ -91,7 +91,7 @@ fn seconds(recorder: Option<(&Path, &Path)>, words: &[String]) -> Result<f64> {
     Ok(nanoseconds / 1e9)
 }
 
-/// The connections of the recorded command to this machine itself; nothing may be missing from the recording.
+/// Counts the recorded command's connections to this machine. Fails if the recording has gaps.
 pub fn connections(tracer: &Path, trace: &Path, protocol: &str) -> Result<Vec<serde_json::Value>> {
     let output = Command::new(tracer)
         .args(["connections", "--strict", "--tree", "command", "--format"])

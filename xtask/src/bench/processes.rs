@@ -1,4 +1,4 @@
-//! The storm of processes under each contender, side by side, and what the recorder takes for itself meanwhile.
+//! Runs the storm of processes under each recorder, side by side, and measures the recorder itself.
 
 use std::{
     path::Path,
@@ -13,22 +13,22 @@ use super::{
     recorder::{self, Taken},
 };
 
-/// A way to run the storm.
+/// The recorder of a storm.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Contender {
+enum Recorder {
     Untraced,
     Tracer,
     Strace,
 }
 
-impl Contender {
-    const ALL: [Contender; 3] = [Contender::Untraced, Contender::Tracer, Contender::Strace];
+impl Recorder {
+    const ALL: [Recorder; 3] = [Recorder::Untraced, Recorder::Tracer, Recorder::Strace];
 
     fn name(self) -> &'static str {
         match self {
-            Contender::Untraced => "untraced",
-            Contender::Tracer => "tracer record",
-            Contender::Strace => "strace -f",
+            Recorder::Untraced => "untraced",
+            Recorder::Tracer => "tracer record",
+            Recorder::Strace => "strace -f",
         }
     }
 }
@@ -46,8 +46,8 @@ pub fn run(arguments: &Arguments, tracer: &Path, directory: &Path) -> Result<()>
     let mut times: [Vec<Duration>; 3] = Default::default();
     let mut taken = Vec::new();
     for round in 0..=arguments.rounds {
-        for (contender, times) in Contender::ALL.iter().zip(&mut times) {
-            let time = time(*contender, arguments.processes, tracer, directory)?;
+        for (recorder, times) in Recorder::ALL.iter().zip(&mut times) {
+            let time = time(*recorder, arguments.processes, tracer, directory)?;
             // The first round warms the page cache and is not counted.
             if round > 0 {
                 times.push(time);
@@ -64,11 +64,11 @@ pub fn run(arguments: &Arguments, tracer: &Path, directory: &Path) -> Result<()>
     Ok(())
 }
 
-fn time(contender: Contender, processes: u32, tracer: &Path, directory: &Path) -> Result<Duration> {
+fn time(recorder: Recorder, processes: u32, tracer: &Path, directory: &Path) -> Result<Duration> {
     let storm = std::env::current_exe().context("cannot find this program")?;
-    let mut command = match contender {
-        Contender::Untraced => Command::new(&storm),
-        Contender::Tracer => {
+    let mut command = match recorder {
+        Recorder::Untraced => Command::new(&storm),
+        Recorder::Tracer => {
             let mut command = Command::new(tracer);
             command.args(["record", "--quiet", "--force", "-o"]);
             command
@@ -77,7 +77,7 @@ fn time(contender: Contender, processes: u32, tracer: &Path, directory: &Path) -
                 .arg(&storm);
             command
         }
-        Contender::Strace => {
+        Recorder::Strace => {
             let mut command = Command::new("strace");
             command.args(["-f", "-e", "trace=execve,execveat,connect", "-o"]);
             command.arg(directory.join("strace.out")).arg(&storm);
@@ -88,11 +88,11 @@ fn time(contender: Contender, processes: u32, tracer: &Path, directory: &Path) -
         .args(["storm", &processes.to_string()])
         .stderr(Stdio::inherit())
         .output()
-        .with_context(|| format!("cannot run {}", contender.name()))?;
+        .with_context(|| format!("cannot run {}", recorder.name()))?;
     if !output.status.success() {
-        bail!("{} failed: {}", contender.name(), output.status);
+        bail!("{} failed: {}", recorder.name(), output.status);
     }
-    if contender == Contender::Tracer {
+    if recorder == Recorder::Tracer {
         check(tracer, processes, &directory.join("storm.trace"))?;
     }
     let nanoseconds: u64 = String::from_utf8_lossy(&output.stdout)
@@ -102,7 +102,7 @@ fn time(contender: Contender, processes: u32, tracer: &Path, directory: &Path) -
     Ok(Duration::from_nanos(nanoseconds))
 }
 
-/// A recording that missed something was not the same work.
+/// Checks that the recording is complete: otherwise the work was not the same.
 fn check(tracer: &Path, processes: u32, trace: &Path) -> Result<()> {
     let output = Command::new(tracer)
         .args(["replay", "--strict", "--event", "exec", "--tree", "command"])
@@ -129,7 +129,7 @@ fn print(arguments: &Arguments, times: &[Vec<Duration>; 3]) {
     );
     println!("| | time | ratio to untraced | lowest … highest ratio |");
     println!("|---|---|---|---|");
-    for (contender, times) in Contender::ALL.iter().zip(times) {
+    for (recorder, times) in Recorder::ALL.iter().zip(times) {
         let seconds: Vec<f64> = times.iter().map(Duration::as_secs_f64).collect();
         let mut ratios: Vec<f64> = times
             .iter()
@@ -139,7 +139,7 @@ fn print(arguments: &Arguments, times: &[Vec<Duration>; 3]) {
         ratios.sort_by(f64::total_cmp);
         println!(
             "| {} | {:.3} s | {:.2} | {:.2} … {:.2} |",
-            contender.name(),
+            recorder.name(),
             median(seconds),
             median(ratios.clone()),
             ratios.first().copied().unwrap_or_default(),

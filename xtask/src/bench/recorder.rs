@@ -1,5 +1,5 @@
-//! What a recorder takes for itself: the time until its hooks are live, and the memory that it has while
-//! it records. What it costs others is not measured here.
+//! Measures the recorder itself: the time until its hooks are live, and its memory while it
+//! records.
 
 use std::{
     fs,
@@ -15,27 +15,27 @@ use serde_json::Value;
 
 /// One recording.
 pub struct Taken {
-    /// From before the program is started until its hooks are live.
+    /// The time from the start of the program until its hooks are live.
     pub start: Duration,
-    /// The most that was resident while the command ran.
+    /// The peak of resident memory while the command ran.
     pub memory: Memory,
 }
 
 /// Resident memory, KiB.
 #[derive(Default)]
 pub struct Memory {
-    /// As ps(1) counts it, where each mapping of a page counts.
+    /// As ps(1) counts it: every mapping of a page.
     pub resident: u64,
-    /// The most that was resident until then, from the start on.
+    /// The peak since the start.
     pub highest: u64,
-    /// Each page once, and of those that other processes have too, a share.
+    /// Each page once, and a share of pages that other processes have too.
     pub proportional: u64,
 }
 
 /// Records a storm.
 pub fn measure(tracer: &Path, processes: u32, directory: &Path) -> Result<Taken> {
     let trace = directory.join("recorder.trace");
-    // It is made when the hooks are live.
+    // The recorder makes the trace when the hooks are live.
     drop(fs::remove_file(&trace));
     let storm = std::env::current_exe().context("cannot find this program")?;
     let begun = boot_now()?;
@@ -71,7 +71,7 @@ pub fn measure(tracer: &Path, processes: u32, directory: &Path) -> Result<Taken>
     })
 }
 
-/// The snapshot of what runs already, which is begun as soon as the hooks are live.
+/// The snapshot of running processes, which begins as soon as the hooks are live.
 fn first_event(tracer: &Path, trace: &Path) -> Result<u64> {
     let output = Command::new(tracer)
         .args(["replay", "--format", "jsonl"])
@@ -103,7 +103,7 @@ fn field(text: &str, name: &str) -> Option<u64> {
     line.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// The clock of all events.
+/// Returns the time on the clock of all events.
 fn boot_now() -> Result<u64> {
     let now = clock_gettime(ClockId::CLOCK_BOOTTIME).context("there is no such clock")?;
     Ok(Duration::from(now).as_nanos() as u64)

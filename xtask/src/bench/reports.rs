@@ -1,5 +1,6 @@
-//! What a report on a long trace costs: two hours of a busy machine, made up by the library's own example, so that machines can
-//! be compared. Memory is looked at while the report is made; its last two milliseconds are not.
+//! Measures reports on a long trace: two hours of a busy machine, composed by the library's own
+//! example, so that machines can be compared. Memory is sampled until about two milliseconds before
+//! the end.
 
 use std::{
     fs,
@@ -12,10 +13,10 @@ use anyhow::{Context, Result, bail};
 
 use crate::demo::{self, build};
 
-/// Processes of the traces: the most that a page is promised to be quick with, and a long recording.
+/// Processes of the traces: a long recording, and the largest one that a page must be fast with.
 const PROCESSES: [u32; 2] = [20_000, 100_000];
 
-/// Measures, and prints a line for each form of the report.
+/// Measures, and prints one line per form of the report.
 pub fn run(tracer: &Path, directory: &Path) -> Result<()> {
     let compose = build_compose()?;
     println!();
@@ -35,7 +36,8 @@ pub fn run(tracer: &Path, directory: &Path) -> Result<()> {
             let file = directory.join("report");
             let (time, peak) = measure(tracer, &trace, format, &file)?;
             println!(
-                "report: {processes} processes, {events} to {format}: {:.2} s, {peak} at most, {:.1} MB",
+                "report: {processes} processes, {events} to {format}: \
+                 {:.2} s, {peak} at most, {:.1} MB",
                 time.as_secs_f64(),
                 fs::metadata(&file)?.len() as f64 / 1e6
             );

@@ -4,14 +4,14 @@ use std::{process::Command, time::Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// Starts many processes and prints how long that took; what `bench` runs
+/// Starts many processes and prints the time; called by `bench`
 #[derive(clap::Args)]
 pub struct Arguments {
     processes: u32,
 }
 
-/// Starts them, and prints the nanoseconds that it took. Without anything to do between fork and
-/// exec, the standard library uses posix_spawn(3), as package managers and shells mostly do.
+/// Starts the processes, and prints the nanoseconds. With nothing to do between fork and exec, the
+/// standard library uses posix_spawn(3), as most package managers and shells do.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let start = Instant::now();
     for _ in 0..arguments.processes {

@@ -1,4 +1,4 @@
-//! One connection over the loopback that sends as much as it can: what recording costs where packets are all that happens.
+//! Sends as much as possible over one connection on the loopback: measures the cost per packet.
 
 use std::{
     io::{Read, Write},
@@ -16,7 +16,7 @@ const GIB: u64 = 1 << 30;
 const ALL: u64 = 4 * GIB;
 const AT_ONCE: usize = 256 * 1024;
 
-/// Sends so many bytes over a connection and prints how long that took; what `bench` runs
+/// Sends bytes over a connection and prints the time; called by `bench`
 #[derive(clap::Args)]
 pub struct Arguments {
     bytes: u64,
@@ -38,7 +38,7 @@ pub fn measure(rounds: u32, tracer: &Path, directory: &Path) -> Result<()> {
     })
 }
 
-/// Sends and receives, and prints the nanoseconds from before the connection until the last byte has arrived.
+/// Sends and receives, and prints the nanoseconds from before the connection to the last byte.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen")?;
     let address = listener.local_addr()?;

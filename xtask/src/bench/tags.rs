@@ -1,5 +1,5 @@
-//! How fast `tracer tags` answers, and what a list costs it in time and memory. Without a list it makes one up that has the
-//! size of the longest published one, so that machines can be compared.
+//! Measures the speed of `tracer tags`, and the cost of a list in time and memory. Without a list
+//! it composes one as large as the longest published one, so that machines can be compared.
 
 use std::{
     fmt::Write as _,
@@ -13,14 +13,14 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-/// As many tags as the longest published list had in 2025, and prefixes of each.
+/// Tags of the longest published list in 2025, and prefixes of each.
 const TAGS: u32 = 3000;
 const PREFIXES: u32 = 31;
 
-/// Addresses that are asked for.
+/// Addresses of one query.
 const ADDRESSES: u32 = 1_000_000;
 
-/// Measures, and prints a line for each form of the output.
+/// Measures, and prints one line per form of the output.
 pub fn run(tracer: &Path, list: Option<&Path>) -> Result<()> {
     let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
     let made_up = directory.path().join("tags.json");
@@ -63,7 +63,7 @@ struct Loaded {
     peak: String,
 }
 
-/// Starts it, and looks at it when it has given its first answer.
+/// Starts the tool, and samples it after its first answer.
 fn load(tracer: &Path, list: &Path) -> Result<Loaded> {
     let start = Instant::now();
     let mut child = start_tracer(tracer, list, "jsonl", Stdio::piped(), Stdio::piped())?;
@@ -110,7 +110,7 @@ fn start_tracer(
         .with_context(|| format!("cannot run {}", tracer.display()))
 }
 
-/// Tags whose prefixes are spread over all addresses and lie in each other, a third of them IPv6.
+/// Composes tags whose prefixes are spread over all addresses and nested, a third of them IPv6.
 fn make_up() -> String {
     let mut list = String::from("{\"changeNumber\": 1, \"cloud\": \"Bench\", \"values\": [");
     for tag in 0..TAGS {
@@ -119,9 +119,11 @@ fn make_up() -> String {
         // Writing to a string cannot fail.
         let _ = write!(
             list,
-            "{comma}\n{{\"name\": \"Service{}.region{region}\", \"id\": \"{tag}\", \"properties\": {{\"changeNumber\": 1, \
-             \"region\": \"region{region}\", \"regionId\": {region}, \"platform\": \"Bench\", \"systemService\": \
-             \"Service{}\", \"networkFeatures\": [\"API\", \"NSG\"], \"addressPrefixes\": [",
+            "{comma}\n{{\"name\": \"Service{}.region{region}\", \"id\": \"{tag}\", \
+             \"properties\": {{\"changeNumber\": 1, \"region\": \"region{region}\", \
+             \"regionId\": {region}, \"platform\": \"Bench\", \
+             \"systemService\": \"Service{}\", \"networkFeatures\": [\"API\", \"NSG\"], \
+             \"addressPrefixes\": [",
             tag / 70,
             tag / 70
         );
@@ -156,7 +158,7 @@ fn ask() -> String {
     addresses
 }
 
-/// Different numbers for different ones, in no order.
+/// Maps each number to a distinct one, in no visible order.
 fn spread(number: u32) -> u32 {
     number.wrapping_mul(0x9e37_79b1)
 }

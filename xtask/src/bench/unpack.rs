@@ -1,5 +1,5 @@
-//! The unpacking of an archive of many small files, in memory and on an ext4: what recording costs where files are all that
-//! happens. Measured is the time that tar takes, not the looks at the roots before and after.
+//! Unpacks an archive of many small files, in memory and on an ext4. Measures tar's time, without
+//! the snapshots before and after.
 
 use std::{
     fs,
@@ -20,18 +20,19 @@ use super::pairs;
 const DIRECTORIES: usize = 250;
 const FILES: usize = 200;
 
-/// Unpacks 50,000 files and prints how long that took; what `bench` runs
+/// Unpacks 50,000 files and prints the time; called by `bench`
 #[derive(clap::Args)]
 pub struct Arguments {
     archive: PathBuf,
-    /// Leave there what was unpacked before: ext4 takes twenty times as long to find an inode shortly after many were freed
+    /// Keep the files of earlier rounds: ext4 takes twenty times as long to find an inode shortly
+    /// after many were freed
     #[arg(long)]
     keep: bool,
 }
 
 /// Measures, and prints a table.
 pub fn measure(rounds: u32, tracer: &Path, directory: &Path) -> Result<()> {
-    // Below a watched root, in a memory of this process's own.
+    // Below a watched root, in a tmpfs of this process.
     unshare(CloneFlags::CLONE_NEWNS).context("cannot have mounts of its own")?;
     mount(
         None::<&str>,
@@ -80,7 +81,7 @@ pub fn measure(rounds: u32, tracer: &Path, directory: &Path) -> Result<()> {
     let disk = directory.join("disk");
     mount_disk(&disk)?;
     let measured = pairs::measure(rounds, &words, tracer, directory, check);
-    // The image is gone with the directory, and the mount with this process.
+    // The image goes with the directory, and the mount with this process.
     umount("/opt").context("cannot unmount the disk")?;
     fs::remove_file(disk)?;
     measured
@@ -90,7 +91,7 @@ pub fn measure(rounds: u32, tracer: &Path, directory: &Path) -> Result<()> {
 fn mount_disk(image: &Path) -> Result<()> {
     const BYTES: u64 = 12 * 1024 * 1024 * 1024;
     fs::File::create(image)?.set_len(BYTES)?;
-    // Nothing of it is to be made later, while something is measured.
+    // No lazy initialization during a measurement.
     let ready = "lazy_itable_init=0,lazy_journal_init=0";
     let made = Command::new("mkfs.ext4")
         .args(["-q", "-F", "-N", "1600000", "-E", ready])
@@ -105,7 +106,7 @@ fn mount_disk(image: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Checks that no file is missing from a recording.
+/// Fails if a recording lacks a file.
 fn all_are_there(tracer: &Path, trace: &Path) -> Result<()> {
     let output = Command::new(tracer)
         .args(["replay", "--strict", "--event", "file"])
@@ -119,7 +120,7 @@ fn all_are_there(tracer: &Path, trace: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Unpacks, and prints the nanoseconds that tar took.
+/// Unpacks, and prints tar's time in nanoseconds.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let place = match arguments.keep {
         true => PathBuf::from(format!("/opt/unpacked.{}", std::process::id())),
@@ -129,7 +130,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         fs::remove_dir_all(&place)?;
     }
     fs::create_dir(&place)?;
-    // Whatever is still to be written is not of this round.
+    // Data of earlier rounds is written before this one.
     sync();
     let start = Instant::now();
     let status = Command::new("tar")

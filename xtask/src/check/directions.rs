@@ -1,5 +1,5 @@
-//! Which module of the library may use which: the arrows of ARCHITECTURE.md, enforced. It reads
-//! the source; what a macro expands to it does not see.
+//! Checks the directions between the library's modules, as in ARCHITECTURE.md. It reads the source,
+//! without the expansion of macros.
 
 use std::{
     collections::HashMap,
@@ -40,11 +40,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Single files that may use more than their module: what `doctor` found is no model.
+/// Single files that may use more than their module: the results of `doctor` are not in the model.
 const EXCEPTIONS: [(&str, &str); 1] = [("view/checkup.rs", "capture")];
 
-/// Clocks, files, processes and the kernel: by these something else than the events could get into
-/// the picture, or out of it. A name without `::` is an external crate.
+/// Clocks, files, processes and the kernel: results would depend on more than the events. A name
+/// without `::` is an external crate.
 const WORLD: [&str; 15] = [
     "std::fs",
     "std::env",
@@ -63,8 +63,8 @@ const WORLD: [&str; 15] = [
     "zbus",
 ];
 
-/// Modules that may use none of these, and what else they may not use. `names` reads the files
-/// that it is given; a view is written to an output that it is given.
+/// Modules that may use none of these, and further paths that they may not use. `names` reads the
+/// files that it is given; a view writes to the output that it is given.
 const PURE: [(&str, &[&str]); 5] = [
     ("names", &[]),
     ("model", &["std::io"]),
@@ -73,7 +73,7 @@ const PURE: [(&str, &[&str]); 5] = [
     ("view", &[]),
 ];
 
-/// What `names` may use of it nevertheless.
+/// The paths that `names` may use nevertheless.
 const READS_FILES: [(&str, &str); 1] = [("names", "std::fs")];
 
 /// Fails with all violations.
@@ -109,7 +109,7 @@ fn rust_files(directory: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn violations_of(relative: &Path, text: &str) -> Result<Vec<String>> {
-    // What a test looks at is in no one's way.
+    // Tests may use everything.
     if relative.file_name().is_some_and(|name| name == "tests.rs") {
         return Ok(Vec::new());
     }
@@ -170,10 +170,10 @@ fn module_of(relative: &Path) -> Option<String> {
 /// Every path of a file, also those of grouped imports, written out from the root.
 #[derive(Default)]
 struct Paths {
-    /// Where the visit is, from the root of the library.
+    /// The module of the visit, from the root of the library.
     module: Vec<String>,
     all: Vec<String>,
-    /// What imports call by their last name.
+    /// Paths of imports, by their last name.
     imported: HashMap<String, String>,
 }
 

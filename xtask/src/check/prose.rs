@@ -1,4 +1,4 @@
-//! Sentences of a Markdown document, and how long they are. It knows no rule.
+//! Sentences of a Markdown document, and their lengths. It knows no rule.
 
 /// Empties the lines of code blocks, so that the others keep their numbers.
 pub fn without_blocks(text: &str) -> String {
@@ -34,7 +34,7 @@ pub fn sentence_lengths(text: &str) -> Vec<usize> {
     lengths
 }
 
-/// Joins the lines of each paragraph and of each item; headings and tables are no sentences.
+/// Joins the lines of each paragraph and of each item; headings and tables are not sentences.
 fn paragraphs(text: &str) -> Vec<String> {
     let mut paragraphs = vec![String::new()];
     for line in text.lines() {

@@ -46,13 +46,13 @@ pub fn actor(workspace: &Path, quiet: bool) -> Result<PathBuf> {
 
 const MESSAGES: &str = "json-render-diagnostics";
 
-/// Builds, and tells where the program of that name went.
+/// Builds, and returns the path of the program with that name.
 pub fn executable(mut cargo: Command, name: &str) -> Result<PathBuf> {
     cargo.args(["--message-format", MESSAGES]);
     run(cargo, name)
 }
 
-/// The part of cargo's messages that says where a program went.
+/// The part of cargo's messages with the path of a program.
 #[derive(Deserialize)]
 struct Artifact {
     target: Option<Target>,
@@ -88,7 +88,7 @@ fn run(mut cargo: Command, name: &str) -> Result<PathBuf> {
 
 /// Cargo in the workspace, as the owner of the build directory.
 pub fn cargo(workspace: &Path, quiet: bool) -> Result<Command> {
-    // `cargo xtask` tells which cargo runs it; root's PATH often has none.
+    // `cargo xtask` names the cargo that runs it; root's PATH often has none.
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.current_dir(workspace).stdin(Stdio::null());

@@ -1,5 +1,5 @@
-//! Gets the demo to root: through sudo where there is one, else it says what to
-//! type. It asks for no password itself and keeps none.
+//! Gets the demo to root: through sudo if there is one; otherwise it prints the command to type. It
+//! asks for no password itself and keeps none.
 
 use std::convert::Infallible;
 use std::ffi::OsStr;
@@ -32,7 +32,7 @@ where
     Err(failure).context("cannot run sudo")
 }
 
-/// Where in PATH, or in the directories only root has there, a program is.
+/// Finds a program in PATH, or in the directories that only root's PATH has.
 pub fn find_program(name: &str) -> Option<std::path::PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)

@@ -12,24 +12,23 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::listing;
-use super::sandbox::{self, Furnishing};
+use super::sandbox::{self, SandboxFiles};
 
-/// The whole recorded part takes about ten seconds; several times that on a
-/// slow machine, and past this something hangs.
+/// Limit of the recorded part, which takes about ten seconds; several times that on a slow machine.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// How long the daemons run when nothing records them.
+/// Time for which the daemons run without a recorder.
 const UNRECORDED_LINGER: Duration = Duration::from_secs(3);
 
-/// What PID 1 has to do.
+/// The task of PID 1.
 pub struct Task<'a> {
-    /// The file system to do it in.
-    pub furnishing: Furnishing<'a>,
+    /// The file system of the sandbox.
+    pub files: SandboxFiles<'a>,
     /// The command line to run: the recorder's, or the installer's own.
     pub command: Vec<OsString>,
-    /// Whether that command is a recorder, which waits for daemons by itself.
+    /// True if the command is a recorder, which waits for daemons by itself.
     pub recorded: bool,
-    /// Say nothing but errors.
+    /// Prints only errors.
     pub quiet: bool,
 }
 
@@ -47,10 +46,10 @@ pub fn run(task: &Task) -> isize {
 fn try_run(task: &Task) -> Result<isize> {
     // When the demo itself dies, so does PID 1, and with it all the rest.
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
-    sandbox::enter(&task.furnishing)?;
+    sandbox::enter(&task.files)?;
 
     start_background("/usr/sbin/cron", &["-f"])?;
-    // An upgrade of the machine's own that merely happens at the same time.
+    // An upgrade of the machine that happens at the same time.
     start_background("/usr/bin/unattended-upgrade", &[])?;
 
     let (program, arguments) = task.command.split_first().context("nothing to run")?;
@@ -72,8 +71,8 @@ fn try_run(task: &Task) -> Result<isize> {
     Ok(status)
 }
 
-/// What the classic tools can say now: nothing of what has ended, and of the
-/// connections not whose they were.
+/// Shows the output of classic tools: they list no process that has ended, and connections without
+/// their owners.
 fn show_aftermath(task: &Task) {
     if !task.recorded {
         println!("\nps, at the end:\n{}", listing::processes());
@@ -106,7 +105,7 @@ fn in_clean_environment(program: &Path) -> Command {
         ("LANG", "C.UTF-8"),
         ("DEBIAN_FRONTEND", "noninteractive"),
     ]);
-    // The recorder's business: whose the trace becomes, and how to speak.
+    // For the recorder: the owner of the trace, and its style of output.
     for name in [
         "SUDO_UID",
         "SUDO_GID",

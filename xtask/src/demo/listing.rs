@@ -1,5 +1,5 @@
-//! What `ps -ef` and `netstat -antup` would show at one moment: the picture the
-//! demo sets beside the recorded one. It reads /proc and interprets nothing.
+//! Prints the output of `ps -ef` and `netstat -antup` at one moment, to compare with the recording.
+//! It reads /proc and interprets nothing.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

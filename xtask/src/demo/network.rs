@@ -1,5 +1,5 @@
 //! Two network namespaces and the wire between them: the "VM", where the
-//! installer runs, and the far side, which holds every address it talks to.
+//! installer runs, and the remote side, which holds every address it talks to.
 //! Neither has a way out: nothing here touches a namespace it did not make.
 
 use std::fs::File;
@@ -31,48 +31,48 @@ pub const VIRTUAL_MACHINE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 4);
 const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 /// The prefix the two above share.
 const SUBNET_BITS: u8 = 24;
-/// Every address the far side answers on.
+/// Every address the remote side answers on.
 const FAR_SIDE: [Ipv4Addr; 6] = [SERVICE, METADATA, PLATFORM, DOWNLOAD, CONTENT, ARCHIVE];
 
 /// The wire's ends; the VM's is named as on a real VM.
-const NEAR_END: &str = "eth0";
-const FAR_END: &str = "far0";
+const LOCAL_END: &str = "eth0";
+const REMOTE_END: &str = "remote0";
 
 /// The two namespaces, held open so that they live as long as this value.
 pub struct Network {
-    near: File,
-    far: File,
+    local: File,
+    remote: File,
 }
 
 impl Network {
     /// Makes both namespaces and joins them. The calling thread (the only one)
     /// ends up in the VM's namespace and stays there.
     pub fn create() -> Result<Self> {
-        let far = new_namespace()?;
+        let remote = new_namespace()?;
         bring_up("lo")?;
-        let near = new_namespace()?;
+        let local = new_namespace()?;
         bring_up("lo")?;
 
-        create_wire(&far)?;
-        let network = Self { near, far };
-        network.in_far_side(|| {
-            add_address(FAR_END, ROUTER, SUBNET_BITS)?;
+        create_wire(&remote)?;
+        let network = Self { local, remote };
+        network.in_remote(|| {
+            add_address(REMOTE_END, ROUTER, SUBNET_BITS)?;
             for address in FAR_SIDE {
-                add_address(FAR_END, address, 32)?;
+                add_address(REMOTE_END, address, 32)?;
             }
-            bring_up(FAR_END)
+            bring_up(REMOTE_END)
         })?;
-        add_address(NEAR_END, VIRTUAL_MACHINE, SUBNET_BITS)?;
-        bring_up(NEAR_END)?;
+        add_address(LOCAL_END, VIRTUAL_MACHINE, SUBNET_BITS)?;
+        bring_up(LOCAL_END)?;
         add_default_route(ROUTER)?;
         Ok(network)
     }
 
-    /// Runs `work` in the far side's namespace: a process it spawns stays there.
-    pub fn in_far_side<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        enter(&self.far)?;
+    /// Runs `work` in the remote side's namespace: a process it spawns stays there.
+    pub fn in_remote<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        enter(&self.remote)?;
         let outcome = work();
-        enter(&self.near)?;
+        enter(&self.local)?;
         outcome
     }
 }
@@ -88,15 +88,15 @@ fn enter(namespace: &File) -> Result<()> {
     setns(namespace, CloneFlags::CLONE_NEWNET).context("cannot enter a network namespace")
 }
 
-fn create_wire(far: &File) -> Result<()> {
+fn create_wire(remote: &File) -> Result<()> {
     let mut peer = LinkMessage::default();
     peer.attributes = vec![
-        LinkAttribute::IfName(FAR_END.to_owned()),
-        LinkAttribute::NetNsFd(far.as_raw_fd()),
+        LinkAttribute::IfName(REMOTE_END.to_owned()),
+        LinkAttribute::NetNsFd(remote.as_raw_fd()),
     ];
     let mut link = LinkMessage::default();
     link.attributes = vec![
-        LinkAttribute::IfName(NEAR_END.to_owned()),
+        LinkAttribute::IfName(LOCAL_END.to_owned()),
         LinkAttribute::LinkInfo(vec![
             LinkInfo::Kind(InfoKind::Veth),
             LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer))),

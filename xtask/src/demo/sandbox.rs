@@ -22,14 +22,13 @@ const ON_DISK: [&str; 9] = [
     "ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "overlay", "bcachefs",
 ];
 
-/// What has to be put into the sandbox before it closes.
-pub struct Furnishing<'a> {
+/// Files and directories of the sandbox.
+pub struct SandboxFiles<'a> {
     /// An existing directory outside, on which the tmpfs is mounted.
     pub staging: &'a Path,
-    /// The one directory of the machine's own: where the trace goes.
+    /// The only directory of the machine: for the trace.
     pub output: &'a Path,
-    /// What it is called inside: as the user will know it, since the recorder
-    /// says where it wrote to.
+    /// Its path inside: the path that the user knows, since the recorder prints it.
     pub output_inside: &'a Path,
     /// Programs and other files to copy: from outside, to a path inside.
     pub programs: Vec<(PathBuf, PathBuf)>,
@@ -37,7 +36,7 @@ pub struct Furnishing<'a> {
 
 /// Moves the calling process, PID 1 of new mount and UTS namespaces, into the
 /// sandbox.
-pub fn enter(furnishing: &Furnishing) -> Result<()> {
+pub fn enter(files: &SandboxFiles) -> Result<()> {
     // What is mounted from here on stays here.
     mount_plain(
         "none",
@@ -45,18 +44,18 @@ pub fn enter(furnishing: &Furnishing) -> Result<()> {
         None,
         MsFlags::MS_REC | MsFlags::MS_PRIVATE,
     )?;
-    mount_plain("tmpfs", furnishing.staging, Some("tmpfs"), MsFlags::empty())?;
-    let root = furnishing.staging.join("root");
-    overlay_disks(furnishing.staging, &root)?;
+    mount_plain("tmpfs", files.staging, Some("tmpfs"), MsFlags::empty())?;
+    let root = files.staging.join("root");
+    overlay_disks(files.staging, &root)?;
     mount_kernel_file_systems(&root)?;
 
-    let output = inside(&root, furnishing.output_inside);
+    let output = inside(&root, files.output_inside);
     fs::create_dir_all(&output)?;
-    bind(furnishing.output, &output, MsFlags::empty())?;
+    bind(files.output, &output, MsFlags::empty())?;
 
-    for (from, to) in &furnishing.programs {
+    for (from, to) in &files.programs {
         let to = inside(&root, to);
-        // Through a link one would replace the program the link leads to.
+        // A link would lead the copy to another program.
         let _ = fs::remove_file(&to);
         if let Some(directory) = to.parent() {
             fs::create_dir_all(directory)
@@ -104,7 +103,7 @@ fn overlay_disks(staging: &Path, root: &Path) -> Result<()> {
                 Some(options),
             )
         };
-        // As on a disk: who changes a file can be told by the file system as a whole. Not all disks allow it.
+        // As on a disk, fanotify can watch the whole file system. Not all disks allow it.
         let exported = format!("{layers},index=on,nfs_export=on");
         let mounted = lay(&exported).or_else(|_| lay(&layers));
         let essential = ["/", "/usr", "/var", "/etc", "/opt"]
@@ -154,7 +153,7 @@ fn mount_kernel_file_systems(root: &Path) -> Result<()> {
     bind(Path::new("/dev"), &root.join("dev"), MsFlags::MS_REC)?;
     bind(Path::new("/sys"), &root.join("sys"), MsFlags::MS_REC)?;
     for mountpoint in mountpoints_below(&root.join("sys"))? {
-        // What refuses (a mount locked by a container) is no worse than before.
+        // A refusal (of a mount that a container locks) leaves the mount as it was.
         let _ = mount_plain(
             "none",
             &mountpoint,
@@ -179,7 +178,7 @@ fn mountpoints_below(directory: &Path) -> Result<Vec<PathBuf>> {
         .collect())
 }
 
-/// Who this "VM" is and whom it asks for names.
+/// Writes the host name and the name servers.
 fn write_identity(root: &Path) -> Result<()> {
     sethostname(HOST_NAME).context("cannot name the sandbox")?;
     let hosts = format!("127.0.0.1 localhost\n{VIRTUAL_MACHINE} {HOST_NAME}\n");

@@ -27,7 +27,7 @@ impl WorkspaceKey {
         &self.0
     }
 
-    /// Whether the key, with or without its padding, is in `haystack`.
+    /// True if the key, with or without its padding, is in `haystack`.
     pub fn occurs_in(&self, haystack: &[u8]) -> bool {
         let needle = self.0.trim_end_matches('=').as_bytes();
         haystack

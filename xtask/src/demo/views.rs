@@ -16,8 +16,8 @@ pub fn check_files(directory: &Path, key: &WorkspaceKey) -> Result<()> {
     Ok(())
 }
 
-/// Fails when the key is in anything the tool tells of the trace. Blocks in the
-/// file are compressed, so its bytes alone prove little: the full replay counts.
+/// Fails if the key is in any output of the tool for the trace. Blocks of the file are compressed,
+/// so its bytes alone prove little: the full replay counts.
 pub fn check_output(tracer: &Path, trace: &Path, key: &WorkspaceKey) -> Result<()> {
     for arguments in [
         ["replay", "--format", "jsonl"].as_slice(),

@@ -1,5 +1,5 @@
-//! The manifest of the eBPF object: what it was built from, and with what. It
-//! refuses to interpret: hashes of bytes as they are, versions as tools say them.
+//! The manifest of the eBPF object: its sources and tools. It has hashes of bytes, and versions as
+//! the tools print them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,20 +9,20 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Names and what is known of them, in an order that does not change.
+/// Names with their values, in a fixed order.
 pub type Section = BTreeMap<String, String>;
 
-/// All of `object/manifest.toml`. The build script of `agent-tracer-ebpf` reads
-/// it line by line, which holds as long as every value is a string on one line.
+/// The content of `object/manifest.toml`. The build script of `agent-tracer-ebpf` reads it line by
+/// line, so every value is a string on one line.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The object, by the hash of its bytes.
+    /// The hash of the object.
     pub object: Section,
-    /// Every file it was built from, by the hash of its bytes.
+    /// The hash of every source file.
     pub sources: Section,
-    /// Every tool that touched it, by the version it claims.
+    /// The version of every tool, as the tool prints it.
     pub toolchain: Section,
-    /// How the tools were called.
+    /// Options of the tools.
     pub build: Section,
 }
 
@@ -33,13 +33,13 @@ const HEADING: &str = "\
 ";
 
 impl Manifest {
-    /// The file's text.
+    /// Returns the file's text.
     pub fn to_toml(&self) -> Result<String> {
         let text = toml::to_string(self).context("the manifest cannot be written as TOML")?;
         Ok(format!("{HEADING}{text}"))
     }
 
-    /// What a file's text says.
+    /// Parses a file's text.
     pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
     }
@@ -54,7 +54,7 @@ impl Manifest {
     }
 }
 
-/// One line a difference, causes before effects.
+/// Lists the differences, one per line, causes before effects.
 pub fn differences(committed: &Manifest, built: &Manifest) -> Vec<String> {
     let mut lines = Vec::new();
     for ((name, committed), (_, built)) in committed.sections().into_iter().zip(built.sections()) {
@@ -73,8 +73,8 @@ pub fn differences(committed: &Manifest, built: &Manifest) -> Vec<String> {
     lines
 }
 
-/// Hashes everything in the crate that the object is made of. The build script
-/// is not: it says nothing to a build for the kernel.
+/// Hashes every source of the object. The build script is not one: it does nothing in a build for
+/// the kernel.
 pub fn hash_sources(programs: &Path) -> Result<Section> {
     let mut sources = Section::new();
     for name in ["Cargo.lock", "Cargo.toml"] {
@@ -89,7 +89,7 @@ fn hash_directory(directory: &Path, name: &str, sources: &mut Section) -> Result
     for entry in fs::read_dir(directory).with_context(unreadable)? {
         let entry = entry.with_context(unreadable)?;
         let path = entry.path();
-        // With slashes on every system, as the manifest has them.
+        // With slashes on every system.
         let name = format!("{name}/{}", entry.file_name().display());
         if path.is_dir() {
             hash_directory(&path, &name, sources)?;
@@ -106,7 +106,7 @@ fn hash_file(path: &Path, name: String, sources: &mut Section) -> Result<()> {
     Ok(())
 }
 
-/// SHA-256, in hexadecimal.
+/// Returns the SHA-256 in hexadecimal.
 pub fn hash(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
@@ -152,7 +152,7 @@ mod tests {
         let manifest = manifest(&[("src/a.rs", "1")], "1.96");
         let text = manifest.to_toml()?;
         assert_eq!(Manifest::from_toml(&text)?, manifest);
-        // What the build script looks for.
+        // The lines that the build script looks for.
         assert!(text.contains("\n[sources]\n\"src/a.rs\" = \"1\"\n"));
         Ok(())
     }

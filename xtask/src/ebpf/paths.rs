@@ -1,8 +1,8 @@
-//! Keeps the paths of this machine out of the eBPF object, so that two checkouts
-//! make the same one. It refuses to guess where packages are: cargo says so.
+//! Keeps the paths of this machine out of the eBPF object, so that two checkouts make the same one.
+//! Cargo reports where packages are.
 //!
-//! The paths of Rust's own library stay: they came into it when Debian built it, the
-//! same everywhere, and no flag of a later build renames them.
+//! The paths of Rust's own library stay: Debian's build put them there, the same everywhere, and no
+//! flag of a later build renames them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-/// The part of `cargo metadata` that says where packages are.
+/// The part of `cargo metadata` with the paths of packages.
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -24,10 +24,10 @@ struct Package {
     manifest_path: PathBuf,
 }
 
-/// The compiler flags that name every file after its package.
+/// Returns the compiler flags that name every file after its package.
 ///
-/// One a package, rather than one for the registry: then it makes no difference
-/// whether cargo took a package from the registry, a mirror or a vendored copy.
+/// There is one flag per package, rather than one for the registry: the result is the same with the
+/// registry, a mirror or a vendored copy.
 pub fn remap_flags(mut cargo: Command, target: &str, build: &Path) -> Result<Vec<String>> {
     let output = cargo
         .args(["metadata", "--locked", "--format-version=1"])
@@ -44,8 +44,8 @@ pub fn remap_flags(mut cargo: Command, target: &str, build: &Path) -> Result<Vec
 }
 
 fn flags(metadata: Metadata, build: &Path) -> Result<Vec<String>> {
-    // The last flag that fits wins. In this order a directory comes before those
-    // inside it, so the innermost one names the file.
+    // The last matching flag wins. In this order a directory comes before those inside it, so the
+    // innermost one names the file.
     let mut names = BTreeMap::from([(build.to_owned(), "target".to_owned())]);
     for package in metadata.packages {
         let directory = package

@@ -1,6 +1,6 @@
-//! The tools that make the eBPF object: finds them, installs the missing ones,
-//! calls them in an environment that is the same everywhere. It refuses to take
-//! another compiler or linker than the pinned ones: they would make another object.
+//! The tools that make the eBPF object: finds them, installs the missing ones, and calls them in an
+//! environment that is the same everywhere. It accepts only the pinned compiler and linker: others
+//! would make another object.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -13,15 +13,15 @@ use super::manifest::Section;
 
 /// Debian's cargo and rustc by their paths: rustup's come first in PATH.
 pub const CARGO: &str = "/usr/bin/cargo";
-/// The compiler: it has a `core` for the target, which rustup's lack.
+/// The compiler: it has a `core` for the target, which rustup's compilers lack.
 pub const RUSTC: &str = "/usr/bin/rustc";
 /// The same toolchain's clippy.
 pub const CLIPPY: &str = "/usr/bin/cargo-clippy";
-/// Of the LLVM that compiler and linker use.
+/// A tool of the LLVM that compiler and linker use.
 pub const OBJCOPY: &str = "/usr/bin/llvm-objcopy-22";
 
-/// What a build needs. Only Debian's security suite has a `core` compiled for
-/// the target; with rustup that takes nightly, rust-src and `-Z build-std`.
+/// Packages of a build. Only Debian's security suite has a `core` compiled for the target; with
+/// rustup that takes nightly, rust-src and `-Z build-std`.
 pub const PACKAGES_TO_BUILD: [&str; 6] = [
     "rustc-web",
     "cargo-web",
@@ -30,7 +30,7 @@ pub const PACKAGES_TO_BUILD: [&str; 6] = [
     "llvm-22",
     "llvm-22-dev",
 ];
-/// What clippy needs.
+/// Packages of clippy.
 pub const PACKAGES_TO_LINT: [&str; 4] = [
     "rustc-web",
     "cargo-web",
@@ -40,7 +40,7 @@ pub const PACKAGES_TO_LINT: [&str; 4] = [
 const LLVM: &str = "/usr/lib/llvm-22";
 const LINKER_VERSION: &str = "0.13.0";
 
-/// Sees to it that Debian's packages are there, and installs them if it may.
+/// Checks that Debian's packages are installed, and installs them if possible.
 pub fn require_packages(packages: &[&str]) -> Result<()> {
     let missing = missing(packages);
     if missing.is_empty() {
@@ -49,14 +49,16 @@ pub fn require_packages(packages: &[&str]) -> Result<()> {
     let list = missing.join(" ");
     if !Path::new("/usr/bin/apt-get").exists() {
         bail!(
-            "this takes packages of Debian 12 ({list}): run it on Debian 12, with its security updates, or in a container of it"
+            "this needs packages of Debian 12 ({list})\n\
+             hint: run it on Debian 12, with its security updates, or in a container of it"
         );
     }
     let mut elevated: Vec<&str> = Vec::new();
     if !Uid::effective().is_root() {
         if !Path::new("/usr/bin/sudo").exists() {
             bail!(
-                "packages are missing: as root, run `apt-get install --no-install-recommends {list}`"
+                "packages are missing\n\
+                 hint: as root, run `apt-get install --no-install-recommends {list}`"
             );
         }
         elevated.push("/usr/bin/sudo");
@@ -68,21 +70,21 @@ pub fn require_packages(packages: &[&str]) -> Result<()> {
         command.args(&elevated[1..]).args(arguments);
         run(
             command,
-            "apt-get cannot install what makes the eBPF object. Debian 12 has it, with its security updates: \
-             run this there or in a container of it. Where a package is in the way, such as Debian's own rustup, \
-             that one has to go first",
+            "cannot install the tools that make the eBPF object\n\
+             hint: run this on Debian 12, with its security updates, or in a container of it; \
+             remove conflicting packages first, such as Debian's own rustup",
         )
     };
     apt(&["update"])?;
-    // This machine's other compilers are not this chore's to remove.
+    // The machine's other compilers stay.
     let mut install = vec!["install", "--yes", "--no-remove", "--no-install-recommends"];
     install.extend(missing);
     apt(&install)
 }
 
 fn missing<'a>(packages: &[&'a str]) -> Vec<&'a str> {
-    // Its exit status only says that one of them is unknown, and where there is
-    // no dpkg, there are no packages.
+    // Its exit status only says that one of the packages is unknown. Without dpkg there are no
+    // packages.
     let output = Command::new("dpkg-query")
         .args(["--show", "--showformat=${Package} ${db:Status-Status}\n"])
         .args(packages)
@@ -100,21 +102,22 @@ fn missing<'a>(packages: &[&'a str]) -> Vec<&'a str> {
         .collect()
 }
 
-/// Refuses to build where the sources of Rust's own library lie. Its debug information,
-/// which came compiled, names them without holding them; then LLVM reads them, if they are
-/// there, and the object has some lines more than elsewhere: 904 bytes, when tried.
+/// Fails if the sources of Rust's library are installed. The library's debug information names them
+/// without containing them. LLVM reads them if they are there, and the object gets more lines: 904
+/// bytes when measured.
 pub fn refuse_library_sources() -> Result<()> {
     let release = version(Path::new(RUSTC), "-vV", "release: ")?;
     let sources = release.replace("release: ", "/usr/src/rustc-");
     if Path::new(&sources).exists() {
         bail!(
-            "with {sources} present the eBPF object is another than elsewhere: `apt-get remove rust-web-src` first"
+            "with {sources} the eBPF object would differ\n\
+             hint: `apt-get remove rust-web-src` first"
         );
     }
     Ok(())
 }
 
-/// Sees to it that the pinned bpf-linker is there.
+/// Checks that the pinned bpf-linker is there, and installs it if possible.
 pub fn require_linker(tools: &Path) -> Result<()> {
     let wanted = format!("bpf-linker {LINKER_VERSION}");
     if version(&linker(tools), "--version", "bpf-linker").is_ok_and(|version| version == wanted) {
@@ -124,7 +127,7 @@ pub fn require_linker(tools: &Path) -> Result<()> {
         "ebpf: installing {wanted} into {}; this takes minutes, once",
         tools.display()
     );
-    // The user's own cargo: this one is to run here, so any compiler will do.
+    // The user's own cargo: bpf-linker runs here, so any compiler will do.
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut install = Command::new(cargo);
     install
@@ -133,7 +136,7 @@ pub fn require_linker(tools: &Path) -> Result<()> {
         .arg("--root")
         .arg(tools)
         .env("LLVM_PREFIX", LLVM)
-        // Not beside user space's build, which a target directory of one's own would mean.
+        // Not in the target directory of user space, which CARGO_TARGET_DIR would mean.
         .env_remove("CARGO_TARGET_DIR");
     run(install, "bpf-linker cannot be installed")
 }
@@ -142,9 +145,8 @@ fn linker(tools: &Path) -> PathBuf {
     tools.join("bin/bpf-linker")
 }
 
-/// A command of Debian's toolchain, without what the environment may tell it:
-/// `cargo run` and rustup leave their own, and flags of the user's would end
-/// up in the object.
+/// Returns a command of Debian's toolchain with a clean environment. `cargo run` and rustup set
+/// variables, and the user's flags would end up in the object.
 pub fn command(program: &str, directory: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(directory).stdin(Stdio::null());
@@ -154,13 +156,13 @@ pub fn command(program: &str, directory: &Path) -> Command {
         }
     }
     command.env("RUSTC", RUSTC);
-    // The target's features are unstable, and the precompiled `core` has them.
+    // The target's features are unstable, and the precompiled `core` uses them.
     command.env("RUSTC_BOOTSTRAP", "1");
     command
 }
 
-/// Everything of cargo's and rustc's but where packages come from and how
-/// messages look; and the library path, in which rustup has its own LLVM.
+/// True for variables that change the object: all of cargo's and rustc's except the package sources
+/// and the look of messages, and the library path, in which rustup has its own LLVM.
 fn shapes_the_build(name: &OsStr) -> bool {
     const HARMLESS: [&str; 6] = [
         "CARGO_HOME",
@@ -186,7 +188,7 @@ pub fn path_with(directory: &Path) -> Result<OsString> {
         .context("the target directory has a colon in its name: set CARGO_TARGET_DIR")
 }
 
-/// The version of everything that touches the object, as the tools say it.
+/// Returns the versions of all tools that touch the object, as the tools print them.
 pub fn versions(tools: &Path) -> Result<Section> {
     let rustc = Path::new(RUSTC);
     Ok([
@@ -206,7 +208,7 @@ pub fn versions(tools: &Path) -> Result<Section> {
     .into())
 }
 
-/// The first line of a tool's answer that names what is asked for.
+/// Returns the first line of a tool's output that contains a word.
 fn version(program: &Path, flag: &str, of: &str) -> Result<String> {
     let output = Command::new(program)
         .arg(flag)
@@ -221,8 +223,7 @@ fn version(program: &Path, flag: &str, of: &str) -> Result<String> {
         .with_context(|| format!("{} {flag} names no {of}", program.display()))
 }
 
-/// Runs a command whose messages are for the user; `failure` says what it means
-/// when that fails.
+/// Runs a command whose messages are for the user; `failure` is the error if it fails.
 pub fn run(mut command: Command, failure: &str) -> Result<()> {
     let status = command
         .status()

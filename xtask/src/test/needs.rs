@@ -1,5 +1,5 @@
-//! Programs that some tests compare with or record. Root gets what is missing from apt-get; for
-//! other users a line says what to type. Without them those tests are skipped, not failed.
+//! Programs that some tests compare with or record. For root, apt-get installs the missing ones;
+//! other users get a line to type. Without them, those tests are skipped.
 
 use std::{
     path::Path,
@@ -10,7 +10,7 @@ use nix::unistd::Uid;
 
 use crate::demo::elevate;
 
-/// A program, or a file in its place, the package that has it, and what it is for.
+/// A program, or a file in its place, its package, and its purpose.
 const PROGRAMS: [(&str, &str, &str); 20] = [
     ("strace", "strace", "the oracle for execs and connections"),
     ("ip", "iproute2", "networks of the tests' own"),
@@ -36,7 +36,7 @@ const PROGRAMS: [(&str, &str, &str); 20] = [
 /// A package without a program.
 const REQUESTS: &str = "/usr/lib/python3/dist-packages/requests/__init__.py";
 
-/// Looks for them, and gets them if that is possible.
+/// Looks for the programs, and installs missing ones if possible.
 pub fn look(no_live: bool) {
     let missing = missing();
     if no_live || missing.is_empty() {
@@ -59,14 +59,14 @@ pub fn look(no_live: bool) {
         return;
     }
     println!("test: installing with apt-get: {packages}");
-    // No daemon of theirs starts on the machine: `invoke-rc.d` asks this program.
+    // No daemon of these packages starts on the machine: `invoke-rc.d` asks this program.
     let install = format!(
         "policy=/usr/sbin/policy-rc.d; if [ ! -e $policy ]; then \
          printf '#!/bin/sh\\nexit 101\\n' >$policy && chmod 755 $policy && \
          trap 'rm -f $policy' EXIT; fi; \
          apt-get install --yes --no-install-recommends {packages}"
     );
-    // A fresh machine knows of no package yet, and one that knows them needs no update.
+    // A fresh machine has no lists of packages; one that has them needs no update.
     let installed = shell(&install) || (shell("apt-get update") && shell(&install));
     if !installed {
         println!("test: apt-get failed; tests that need {packages} are skipped");
@@ -77,7 +77,7 @@ fn missing() -> Vec<&'static (&'static str, &'static str, &'static str)> {
     PROGRAMS
         .iter()
         .filter(|(program, _, _)| {
-            // The path of a file is none of a program to look for.
+            // A path is looked for as a file, not as a program.
             let is_there = match Path::new(program).is_absolute() {
                 true => Path::new(program).exists(),
                 false => elevate::find_program(program).is_some(),

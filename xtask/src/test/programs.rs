@@ -1,4 +1,4 @@
-//! The programs of `cargo xtask test`: what is built, and how each of them is run.
+//! The programs of `cargo xtask test`: builds them, and makes their command lines.
 
 use std::{
     ffi::OsString,
@@ -13,17 +13,17 @@ use nix::unistd::Uid;
 use super::{Arguments, THOROUGH, tally::Tally};
 use crate::demo::{build, elevate};
 
-/// What is built before the first test.
+/// Programs that are built before the first test.
 pub struct Programs {
     /// The tool.
     pub tracer: PathBuf,
     /// The end-to-end tests.
     pub tests: PathBuf,
-    /// Plays the demo, where something needs it.
+    /// Plays the demo, if a test needs it.
     pub actor: Option<PathBuf>,
 }
 
-/// Builds one program, and says where it is.
+/// Builds one program and returns its path.
 fn cargo(workspace: &Path, arguments: &[&str], name: &str) -> Result<PathBuf> {
     let mut cargo = build::cargo(workspace, false)?;
     cargo.args(["build", "--quiet"]).args(arguments);
@@ -31,7 +31,7 @@ fn cargo(workspace: &Path, arguments: &[&str], name: &str) -> Result<PathBuf> {
 }
 
 impl Programs {
-    /// Builds them, the actor only where it is needed.
+    /// Builds the programs, the actor only if it is needed.
     pub fn build(workspace: &Path, with_actor: bool) -> Result<Programs> {
         Ok(Programs {
             tracer: cargo(workspace, &["--package", "agent-tracer"], "tracer")?,
@@ -42,9 +42,9 @@ impl Programs {
         })
     }
 
-    /// Builds the tool without its kernel side, and has the tests run that one.
+    /// Builds the tool without its kernel side, and has the tests run it.
     pub fn without_capture(&self, workspace: &Path) -> Result<Command> {
-        // Both builds end at the same place.
+        // Both builds have the same path.
         let kept = self.tracer.with_file_name("tracer-with-capture");
         let copy = |from: &Path, to: &Path| {
             fs::copy(from, to).with_context(|| format!("cannot write {}", to.display()))
@@ -61,7 +61,7 @@ impl Programs {
         Ok(command)
     }
 
-    /// The end-to-end tests with all that they can be given.
+    /// Returns the command of the end-to-end tests, with all variables.
     pub fn as_root(
         &self,
         arguments: &Arguments,
@@ -95,7 +95,7 @@ impl Programs {
         if !direct && !through_sudo {
             println!("test: there is no sudo: run `su -c 'cargo xtask test'` for all of them");
         }
-        // sudo drops most of the environment, so what counts is on the command line.
+        // sudo drops most of the environment, so the variables go on the command line.
         let mut command = if through_sudo {
             println!("test: recording needs root: going on through sudo");
             let mut command = Command::new("sudo");
@@ -108,7 +108,7 @@ impl Programs {
         command
     }
 
-    /// Runs the demo, which is a test by itself: it fails when the key is anywhere.
+    /// Runs the demo, which is a test by itself: it fails if the key is anywhere.
     pub fn demo(&self, directory: &Path, tally: &mut Tally) -> Result<Option<PathBuf>> {
         let Some(actor) = &self.actor else {
             return Ok(None);
@@ -121,7 +121,7 @@ impl Programs {
             tally.skip("demo", "dpkg is not installed");
             return Ok(None);
         }
-        // The sandbox puts an empty directory in the place of the trace's.
+        // In the sandbox, an empty directory hides the trace's.
         let inner = directory.join("demo");
         fs::create_dir(&inner)?;
         let trace = inner.join("oms-install.trace");

@@ -1,5 +1,6 @@
 //! The tests that need systemd, in sandboxes: systemd as PID 1 of namespaces of its own, on the
-//! running kernel, with each layout of cgroups. `sandbox.sh` makes one; nothing of it outlasts a run.
+//! running kernel, with each layout of cgroups. `sandbox.sh` makes a sandbox; it leaves nothing
+//! behind.
 
 use std::{
     fs,
@@ -23,7 +24,7 @@ struct Layout {
     modules: &'static [&'static str],
 }
 
-/// The scene of `systemd` takes a minute, so one layout plays it.
+/// The scene of `systemd` takes a minute, so only one layout plays it.
 const LAYOUTS: [Layout; 3] = [
     Layout {
         name: "unified",
@@ -39,7 +40,7 @@ const LAYOUTS: [Layout; 3] = [
     },
 ];
 
-/// The programs that a sandbox needs, besides what each Debian has.
+/// Programs that a sandbox needs, besides those of every Debian.
 const NEEDED: [&str; 7] = [
     "setpriv",
     "unshare",
@@ -50,15 +51,15 @@ const NEEDED: [&str; 7] = [
     "perl",
 ];
 
-/// A sandbox boots in 2 s on a calm machine.
+/// Limit for a boot, which takes 2 s on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Tells whether any test in a sandbox can be meant by a filter.
+/// True if a filter can match a test in a sandbox.
 pub fn concerns(filter: &str) -> bool {
     LAYOUTS.iter().any(|layout| layout.concerns(filter))
 }
 
-/// Says why no sandbox can be made here.
+/// Returns the reason for which this machine cannot make a sandbox.
 pub fn obstacle() -> Option<String> {
     if !Uid::effective().is_root() {
         return Some("it needs root: run `cargo xtask test systemd` as root".to_owned());
@@ -104,14 +105,14 @@ impl Layout {
             let inside = format!("{module}::");
             match filter.contains("::") {
                 true => filter.starts_with(&inside) || inside.starts_with(filter),
-                // A bare word can be in the name of any test; those modules are asked for alone.
+                // A bare word may be in the name of any test, so it must name a module.
                 false => filter.is_empty() || module.contains(filter),
             }
         })
     }
 }
 
-/// A systemd that runs; it ends with this.
+/// A running systemd; it ends when this is dropped.
 struct Sandbox {
     outer: Child,
     place: TempDir,
@@ -144,7 +145,7 @@ impl Sandbox {
         }
         let script = place.path().join("sandbox.sh");
         fs::write(&script, include_str!("sandbox.sh")).context("cannot write a script")?;
-        // It ends with this program, also where that is killed.
+        // It also ends if this program is killed.
         let outer = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "sh"])
             .arg(&script)
@@ -172,8 +173,8 @@ impl Sandbox {
                 .stderr(Stdio::null())
                 .output()
                 .context("cannot run nsenter")?;
-            // A unit of the machine may fail there. What counts is that no job is left, and that
-            // systemd takes new ones: the bus may come up after it.
+            // One of the machine's units may fail there. It is enough that no job is left and that
+            // systemd accepts new ones: the bus may come up later.
             let has_booted =
                 state.stdout.starts_with(b"running") || state.stdout.starts_with(b"degraded");
             if has_booted && self.starts_units()? {
@@ -197,7 +198,7 @@ impl Sandbox {
         Ok(status.success())
     }
 
-    /// The beginning of a command line that runs in the sandbox.
+    /// Returns the beginning of a command line that runs in the sandbox.
     fn inside(&self) -> Command {
         let outer = self.outer.id();
         let mut command = Command::new("nsenter");
@@ -224,14 +225,14 @@ impl Sandbox {
         if arguments.thorough {
             command.arg(format!("{THOROUGH}=1"));
         }
-        // In a scope of users, as a shell of a login is: in no unit of the system.
+        // A scope of users, like the shell of a login: not in a unit of the system.
         command.args(["systemd-run", "--quiet", "--scope", "--slice=user.slice"]);
         command.args(["/tests/tracer-tests", "--color", "never"]);
         command.args(&arguments.filter);
         command
     }
 
-    /// The cgroups that the script made on the machine.
+    /// Lists the cgroups that the script made on the machine.
     fn cgroups(&self) -> Vec<PathBuf> {
         let Some(name) = self.place.path().file_name() else {
             return Vec::new();
@@ -249,7 +250,8 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        // The kernel ends what is in the namespaces with their PID 1, which ends with its parent.
+        // The kernel ends the processes of the namespaces with their PID 1, which ends with its
+        // parent.
         drop(self.outer.kill());
         drop(self.outer.wait());
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -261,7 +263,7 @@ impl Drop for Sandbox {
     }
 }
 
-/// Removes a cgroup with all that are below it.
+/// Removes a cgroup with all cgroups below it.
 fn remove(cgroup: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(cgroup)? {
         let entry = entry?;

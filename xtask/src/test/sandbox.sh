@@ -13,7 +13,7 @@ if [ -z "$TRACER_SANDBOX_INNER" ]; then
         own=$hierarchy/${place##*/}
         mkdir -p "$own"
         for list in cpuset.cpus cpuset.mems; do
-            # A new cgroup of version 1 has no processors, and takes nothing in.
+            # A new cgroup of version 1 has no processors, and accepts no process.
             [ ! -w "$own/$list" ] || [ -n "$(cat "$own/$list")" ] ||
                 cat "$hierarchy/$list" >"$own/$list" || :
         done
@@ -28,7 +28,7 @@ memory=$place/memory root=$place/memory/root
 mkdir "$memory"
 mount -t tmpfs -o mode=755 tmpfs "$memory"
 mkdir "$memory/upper" "$memory/work" "$root"
-# People's files, and other disks' mount points, are no part of the system.
+# Users' files and mount points of other disks are not part of the system.
 for top in /* /.[!.]*; do
     case ${top#/} in
         bin | sbin | lib* | etc | usr | var) ;;
@@ -63,7 +63,7 @@ ln -s fd/1 "$root/dev/stdout"
 ln -s fd/2 "$root/dev/stderr"
 mount -t tracefs tracefs "$root/sys/kernel/tracing"
 mount -t bpf bpf "$root/sys/fs/bpf"
-# Copied: a program gets other names there, which no link over a mount can give it.
+# Copied: programs get other names there, which a link over a mount cannot do.
 cp -a "$place/programs/." "$root/tests/"
 
 words=
@@ -85,7 +85,7 @@ case $layout in
         ;;
 esac
 
-# Hardware, consoles and the network are the machine's.
+# The machine's hardware, consoles and network stay out of the sandbox.
 units=$root/etc/systemd/system
 mkdir -p "$units"
 for unit in systemd-udevd.service systemd-udevd-control.socket systemd-udevd-kernel.socket \
@@ -102,7 +102,7 @@ for unit in systemd-udevd.service systemd-udevd-control.socket systemd-udevd-ker
     rm -f "$units/$unit"
     ln -s /dev/null "$units/$unit"
 done
-# Neither are its services and its jobs of cron.
+# So do its services and jobs of cron.
 for wanted in "$units"/*.target.wants/*; do
     case ${wanted##*/} in
         cron.service) ;;
@@ -114,7 +114,7 @@ rm -f "$root/etc/machine-id" "$root/etc/fstab" "$root/etc/resolv.conf"
 echo 55555555555555555555555555555555 >"$root/etc/machine-id"
 : >"$root/etc/fstab"
 : >"$root/etc/resolv.conf"
-# A package that is installed inside starts what it brings.
+# A package that is installed inside starts its services.
 rm -f "$root/usr/sbin/policy-rc.d"
 hostname sandbox
 printf '127.0.0.1 localhost sandbox\n::1 localhost\n' >"$root/etc/hosts"

@@ -1,5 +1,4 @@
-//! Counts tests by what test programs print of themselves, and repeats what was skipped and what
-//! failed where it is seen: at the end. It runs no test itself.
+//! Counts tests from the output of test programs. At the end it lists the skipped and failed ones.
 
 use std::{
     io::{BufRead, BufReader},
@@ -10,7 +9,7 @@ use anyhow::{Context, Result};
 
 use super::verdict;
 
-/// Tests so far.
+/// Results so far.
 #[derive(Default)]
 pub struct Tally {
     passed: u64,
@@ -19,7 +18,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Runs a test program and passes on its output; a place comes before the names of its tests.
+    /// Runs a test program and passes on its output. `place` goes before the names of its tests.
     pub fn run(&mut self, command: &mut Command, what: &str, place: Option<&str>) -> Result<()> {
         let mut child = command
             .stdin(Stdio::null())
@@ -46,7 +45,7 @@ impl Tally {
         Ok(())
     }
 
-    /// A test that is no test program.
+    /// Adds a result that is not from a test program.
     pub fn note(&mut self, name: &str, passed: bool) {
         if passed {
             println!("test {name} ... ok");
@@ -57,7 +56,7 @@ impl Tally {
         }
     }
 
-    /// A test that this machine cannot run.
+    /// Adds a test that this machine cannot run.
     pub fn skip(&mut self, name: &str, reason: &str) {
         println!("test {name} ... ignored ({reason})");
         self.skipped.push(format!("{name} ({reason})"));
@@ -74,7 +73,7 @@ impl Tally {
         }
     }
 
-    /// The last lines.
+    /// Prints the last lines.
     pub fn conclude(self) -> Result<()> {
         println!();
         for (what, names) in [("skipped", &self.skipped), ("FAILED", &self.failed)] {
@@ -90,7 +89,7 @@ impl Tally {
     }
 }
 
-/// What a test program says of one test.
+/// The result of one test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Passed,
@@ -100,13 +99,13 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether it is one to look into.
+    /// True if the test failed.
     pub fn is_failure(&self) -> bool {
         *self == Outcome::Failed
     }
 }
 
-/// `test NAME ... OUTCOME`, as every test program prints it; other lines are of no test.
+/// Parses `test NAME ... OUTCOME`; other lines are not results.
 pub fn outcome(line: &str) -> Option<(&str, Outcome)> {
     let (name, outcome) = line.strip_prefix("test ")?.split_once(" ... ")?;
     let outcome = if outcome == "ok" {
@@ -118,7 +117,7 @@ pub fn outcome(line: &str) -> Option<(&str, Outcome)> {
         let bare = reason
             .strip_prefix('(')
             .and_then(|reason| reason.strip_suffix(')'));
-        // rustc's own says it after a comma.
+        // Rust's own harness puts the reason after a comma.
         let bare = bare.unwrap_or(reason.trim_start_matches([',', ' ']));
         Outcome::Skipped(bare.to_owned())
     };

@@ -1,6 +1,6 @@
-//! An archive as the kernel unpacks it into its first file system (cpio, format "newc"), in which all
-//! is root's, so that nobody has to be root to write one. It compresses nothing: an emulated processor
-//! takes longer to unpack than this one to copy.
+//! An archive that the kernel unpacks into its first file system (cpio, format "newc"). All its
+//! files belong to root, so that writing one needs no root. Nothing is compressed: an emulated
+//! processor takes longer to unpack it than this one to copy it.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-/// What is to be in it, by path from the root, without the first slash.
+/// Entries by path from the root, without the first slash.
 #[derive(Default)]
 pub struct Archive {
     entries: BTreeMap<PathBuf, Entry>,
@@ -25,11 +25,11 @@ enum Entry {
     Text(u32, String),
 }
 
-/// In Debian they are links into `usr`, and packages from before that still fill them.
+/// Debian links these into `usr`, and older packages still fill them.
 const MERGED: [&str; 4] = ["bin", "lib", "lib64", "sbin"];
 
 impl Archive {
-    /// Adds a directory with all that is in it but for what `skip` says.
+    /// Adds a directory with its contents, except those that `skip` accepts.
     pub fn tree(&mut self, root: &Path, to: &Path, skip: &dyn Fn(&Path) -> bool) -> Result<()> {
         let unreadable = || format!("cannot read {}", root.display());
         for entry in fs::read_dir(root).with_context(unreadable)? {
@@ -54,7 +54,7 @@ impl Archive {
         Ok(())
     }
 
-    /// Has the directories of the root point into `usr`.
+    /// Makes the directories of the root links into `usr`.
     pub fn merge_usr(&mut self) {
         for name in MERGED {
             let target = Path::new("usr").join(name);
@@ -77,7 +77,7 @@ impl Archive {
             .insert(place.into(), Entry::Link(target.into()));
     }
 
-    /// Adds a file that everybody can read, and run.
+    /// Adds a file that everyone can read and run.
     pub fn program(&mut self, place: &str, file: &Path) {
         let entry = Entry::File(0o755, file.to_owned());
         self.entries.insert(place.into(), entry);
@@ -89,7 +89,7 @@ impl Archive {
         self.entries.insert(place.into(), entry);
     }
 
-    /// Writes it all. Several archives one after the other are one to the kernel.
+    /// Writes the archive. To the kernel, several archives in a row are one.
     pub fn write(&self, mut out: impl Write) -> Result<()> {
         for (number, (place, entry)) in (1..).zip(&self.entries) {
             let name = place.as_os_str().as_bytes();
@@ -113,7 +113,7 @@ impl Archive {
     }
 }
 
-/// Where in `usr` something is that belongs to the root by its name.
+/// Returns the path in `usr` of a file that lies in a directory of the root.
 fn merged(place: &Path) -> PathBuf {
     if MERGED.iter().any(|name| place.starts_with(name)) {
         Path::new("usr").join(place)
@@ -122,7 +122,7 @@ fn merged(place: &Path) -> PathBuf {
     }
 }
 
-/// A header of 13 numbers in hexadecimal, the name, the bytes; each padded to four.
+/// Writes a header of 13 hexadecimal numbers, the name and the bytes, each padded to four.
 fn member(mut out: impl Write, number: u32, name: &[u8], mode: u32, bytes: &[u8]) -> Result<()> {
     let Ok(size) = u32::try_from(bytes.len()) else {
         bail!(

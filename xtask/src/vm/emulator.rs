@@ -1,5 +1,5 @@
-//! The emulator: the machine's own, or one out of Debian's packages that is unpacked beside the guests. It is not installed:
-//! what a machine has of the same software may not go together with it.
+//! The emulator: the machine's own, or one from Debian's packages, unpacked next to the guests. It
+//! is not installed, since it may conflict with the machine's software.
 
 use std::{
     fs,
@@ -19,26 +19,26 @@ use crate::demo::elevate;
 const PROGRAM: &str = "qemu-system-x86_64";
 const PACKAGE: &str = "qemu-system-x86";
 
-/// Where the loader of Debian's programs for this processor is.
+/// Path of the loader of Debian's programs for this processor.
 const LOADER: &str = "lib64/ld-linux-x86-64.so.2";
 
-/// Where such programs look for libraries.
+/// Directories of these programs' libraries.
 const LIBRARIES: [&str; 3] = [
     "usr/lib/x86_64-linux-gnu",
     "lib/x86_64-linux-gnu",
     "usr/lib",
 ];
 
-/// A program that emulates, and what it has to be told first.
+/// The emulator with its first arguments.
 pub struct Emulator {
     program: PathBuf,
     first: Vec<PathBuf>,
-    /// Where it finds parts of its own.
+    /// The directory of its own files.
     modules: Option<PathBuf>,
 }
 
 impl Emulator {
-    /// Finds it, or gets it.
+    /// Finds the emulator, or downloads it.
     pub fn find(cache: &Path) -> Result<Emulator> {
         packages::require_apt()?;
         if let Some(program) = elevate::find_program(PROGRAM) {
@@ -86,7 +86,7 @@ impl Emulator {
         })
     }
 
-    /// The beginning of its command line.
+    /// Returns the beginning of a command line.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.first);

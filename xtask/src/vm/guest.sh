@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the guest with systemd is for: the tests, or a shell on the console. When that is over, so is the
-# guest, at once: there is nothing to be saved.
+# Runs the tests, or a shell on the console, in the guest with systemd. Then it powers the guest off
+# at once: there is nothing to save.
 export HOME=/root TERM=linux
 cd /root
 for module in /tests/modules/"$(uname -r)"/*.ko; do insmod "$module"; done

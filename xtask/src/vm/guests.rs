@@ -1,34 +1,33 @@
-//! Which guests there are: a kernel, a kind, and what the kernel is told to be different in. It boots
-//! none of them.
+//! The list of guests: each has a kernel, a kind, and words for the kernel's command line.
 
 use super::image::Kind;
 
 /// A guest to boot.
 pub struct Guest {
-    /// Of kernels.
+    /// The branch of its kernel.
     pub branch: &'static str,
     pub kind: Kind,
-    /// What tells it from others with the same kernel.
+    /// The name among guests with the same kernel.
     pub name: &'static str,
-    /// Modules of the tests that are run; all where it is empty.
+    /// Modules of the tests to run; empty for all.
     modules: &'static str,
-    /// For the kernel and for systemd.
+    /// Words for the kernel and for systemd.
     words: &'static str,
 }
 
 /// A console without systemd's progress on it.
 const QUIET: &str = "systemd.show_status=0";
 
-/// The modules in which another kernel can make a difference: hooks that the host may lack, the
-/// verifier, ways to start a process, what each protocol's sockets tell. What is written, filtered or
-/// refused is the same everywhere, and layouts of cgroups are tried in sandboxes on the host.
+/// Modules whose results another kernel can change: hooks, the verifier, starts of processes, and
+/// sockets of each protocol. Output, filters and refusals are the same everywhere. Sandboxes on the
+/// host test the layouts of cgroups.
 const KERNEL: &str =
     "exec,process,cgroup,schedule,connect,hooks,matrix,udp,listening,launch,doctor,lockdown";
-/// The same, and a spread of the rest on one of the kernels.
+/// The same modules, and some of the others, on one of the kernels.
 const SPREAD: &str = "exec,process,cgroup,schedule,connect,hooks,matrix,udp,listening,launch,\
 doctor,lockdown,record,others,bad_input";
 
-/// Those that take longest first: two at a time are then done soonest.
+/// The longest runs come first, so that two at a time end sooner.
 pub const GUESTS: [Guest; 4] = [
     guest("6.1", Kind::Plain, "plain", KERNEL, ""),
     guest("6.12", Kind::Plain, "plain", SPREAD, ""),
@@ -53,8 +52,8 @@ const fn guest(
 }
 
 impl Guest {
-    /// Whether any of its tests can be meant by a filter, as far as that can be told: only one that
-    /// has a module in front says which it does not mean.
+    /// True if a filter can match one of its tests. Only a filter with a module in front excludes
+    /// any.
     pub fn concerns(&self, filter: &str) -> bool {
         let Some((module, _)) = filter.split_once("::") else {
             return true;
@@ -62,14 +61,14 @@ impl Guest {
         self.modules.is_empty() || self.modules.split(',').any(|own| own == module)
     }
 
-    /// What the kernel is told.
+    /// Returns the kernel's command line.
     pub fn command_line(&self, of_all: &str) -> String {
         let mut line = of_all.to_owned();
         if !self.words.is_empty() {
             line = format!("{line} {}", self.words);
         }
         if !self.modules.is_empty() {
-            // Nothing to the kernel: `answer.sh` reads it.
+            // The kernel ignores it; `answer.sh` reads it.
             line = format!("{line} tests.modules={}", self.modules);
         }
         line

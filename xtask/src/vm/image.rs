@@ -1,6 +1,5 @@
-//! What a guest is made of: a first layer of Debian's packages, made once, and a second one with
-//! the programs to be tested, made for each run. What the first is, each kind of guest says in a file
-//! of its own. It boots nothing.
+//! The image of a guest: a first layer of Debian's packages, made once, and a second one with the
+//! tested programs, made for each run. Each kind of guest has a file with its own first layer.
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +22,7 @@ pub enum Kind {
     Systemd,
 }
 
-/// What is tested.
+/// Inputs of an image.
 pub struct Contents<'a> {
     pub kernels: &'a BTreeMap<&'static str, Kernel>,
     pub tracer: &'a Path,
@@ -31,13 +30,13 @@ pub struct Contents<'a> {
     pub corpus: &'a Path,
     /// The installer's replica, built.
     pub replica: &'a Path,
-    /// Only some of the tests.
+    /// Runs only some of the tests.
     pub filter: Option<&'a str>,
-    /// No test at all but a shell.
+    /// Runs a shell instead of tests.
     pub is_interactive: bool,
 }
 
-/// Documentation and the like: half of it all, and it would lie in the guest's memory.
+/// Documentation and the like: half of the files, which would lie in the guest's memory.
 pub const LEFT_OUT: [&str; 7] = [
     "usr/lib/x86_64-linux-gnu/gconv",
     "usr/share/bash-completion",
@@ -49,7 +48,7 @@ pub const LEFT_OUT: [&str; 7] = [
 ];
 
 impl Kind {
-    /// In a word.
+    /// Returns the name of the kind.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Plain => "plain",
@@ -57,7 +56,7 @@ impl Kind {
         }
     }
 
-    /// What it may use, MiB.
+    /// Returns the memory of a guest, in MiB.
     pub fn memory(self) -> u32 {
         match self {
             Kind::Plain => 1024,
@@ -65,7 +64,7 @@ impl Kind {
         }
     }
 
-    /// Writes the image that a kernel unpacks.
+    /// Writes the image that the kernel unpacks.
     pub fn image(self, contents: &Contents<'_>, cache: &Path, to: &Path) -> Result<()> {
         let unwritable = || format!("cannot write {}", to.display());
         let bases = cache.join("bases");
@@ -87,7 +86,7 @@ impl Kind {
 }
 
 impl Contents<'_> {
-    /// What is tested, and what is to be done with it.
+    /// Adds the tested programs and their instructions.
     fn add(&self, archive: &mut Archive) -> Result<()> {
         let all = |_: &Path| false;
         archive.directory("tests", 0o755);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# PID 1 of the plain guest: makes the world that the tests expect, has them run, and powers off.
+# PID 1 of the plain guest: prepares the machine for the tests, runs them, and powers off.
 export PATH=/usr/sbin:/usr/bin HOME=/root TERM=linux
 
 mount -t proc none /proc

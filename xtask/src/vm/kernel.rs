@@ -1,5 +1,5 @@
-//! Kernels of Debian's clouds: which is the current one of a branch, and where it lies after it was
-//! downloaded. They are unpacked, never installed.
+//! Kernels of Debian's cloud images: finds the current one of a branch, and downloads and unpacks
+//! it. Installs none.
 
 use std::{
     fs,
@@ -13,22 +13,22 @@ use super::{packages, say};
 
 /// A kernel to boot.
 pub struct Kernel {
-    /// Without what all of them have in their names: `6.1.0-42`.
+    /// The release without the part that all have: `6.1.0-42`.
     pub release: String,
-    /// What an emulator boots.
+    /// The image that an emulator boots.
     pub image: PathBuf,
-    /// Modules that a guest loads, in this order: what a machine would load by itself.
+    /// Modules that a guest loads, in this order; a machine would load them by itself.
     pub modules: Vec<PathBuf>,
 }
 
 impl Kernel {
-    /// What `uname -r` says.
+    /// The output of `uname -r`.
     pub fn name(&self) -> String {
         format!("{}{SUFFIX}", self.release)
     }
 }
 
-/// Those that sock_diag(7) needs, and the one of the wires that tests are on.
+/// Modules of sock_diag(7), and of the wires in tests.
 const MODULES: [&str; 4] = [
     "net/ipv4/inet_diag.ko",
     "net/ipv4/tcp_diag.ko",
@@ -39,13 +39,14 @@ const MODULES: [&str; 4] = [
 const PREFIX: &str = "linux-image-";
 const SUFFIX: &str = "-cloud-amd64";
 
-/// Gets the newest kernel of a branch, unless it is here.
+/// Downloads the newest kernel of a branch, unless it is here.
 pub fn fetch(branch: &str, cache: &Path) -> Result<Kernel> {
     let dots = branch.replace('.', "\\.");
     let names = packages::search(&format!("^{PREFIX}{dots}\\..*{SUFFIX}$"))?;
     let release = newest(&names).with_context(|| {
         format!(
-            "apt offers no {PREFIX}{branch}.*{SUFFIX}: Debian 12 does, with its security updates (and backports)"
+            "apt has no {PREFIX}{branch}.*{SUFFIX}\n\
+             hint: Debian 12 has it, with its security updates (and backports)"
         )
     })?;
     let directory = cache.join("kernels").join(&release);
@@ -55,7 +56,7 @@ pub fn fetch(branch: &str, cache: &Path) -> Result<Kernel> {
         fs::create_dir_all(&parent).with_context(|| format!("cannot make {}", parent.display()))?;
         let new = tempfile::tempdir_in(&parent).context("cannot make a directory")?;
         packages::unpack_one(&format!("{PREFIX}{release}{SUFFIX}"), new.path())?;
-        // Whole or not there: an interrupted run leaves none behind.
+        // Moved when complete: an interrupted run leaves no half of it.
         fs::rename(new.keep(), &directory)
             .with_context(|| format!("cannot make {}", directory.display()))?;
     }
@@ -79,7 +80,7 @@ pub fn fetch(branch: &str, cache: &Path) -> Result<Kernel> {
     })
 }
 
-/// A module as it is loaded; newer kernels have theirs compressed.
+/// Returns a module as the kernel loads it; newer kernels have theirs compressed.
 fn plain_module(module: &Path) -> Result<PathBuf> {
     if !module.exists() {
         let mut compressed = module.as_os_str().to_owned();
@@ -94,7 +95,7 @@ fn plain_module(module: &Path) -> Result<PathBuf> {
     Ok(module.to_owned())
 }
 
-/// The release of the newest of these packages.
+/// Returns the newest release of these packages.
 fn newest(names: &[String]) -> Option<String> {
     names
         .iter()
@@ -103,7 +104,7 @@ fn newest(names: &[String]) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// The numbers in a release, as `6.12.9` is older than `6.12.10`.
+/// Returns the numbers in a release: `6.12.9` is older than `6.12.10`.
 fn numbers(release: &str) -> Vec<u64> {
     release
         .split(|character: char| !character.is_ascii_digit())

@@ -1,5 +1,5 @@
-//! One guest under the emulator: boots it, passes on what the tests say, and ends it when it makes
-//! no progress any more. It judges no test.
+//! One guest under the emulator: boots it, passes on the results of its tests, and ends it when it
+//! makes no progress. It judges no test.
 
 use std::{
     fs,
@@ -14,32 +14,36 @@ use anyhow::{Context, Result, bail};
 use super::{emulator::Emulator, guests::Guest, kernel::Kernel};
 use crate::test::tally;
 
-/// What is to be booted.
+/// A guest to boot, with its files.
 pub struct Machine<'a> {
     pub emulator: &'a Emulator,
     pub kernel: &'a Kernel,
     pub guest: &'a Guest,
-    /// What to call it.
+    /// The name in messages.
     pub name: &'a str,
     pub initrd: &'a Path,
-    /// Where it leaves what it said.
+    /// The directory of its output.
     pub directory: &'a Path,
 }
 
-/// What a guest left behind.
-pub struct Ran {
-    /// What it wrote to the second serial line, which is the tests'.
+/// The output of a guest.
+pub struct GuestOutput {
+    /// From the second serial line, which only the tests use.
     pub answers: String,
-    /// What the kernel and the first program wrote to the first one.
+    /// From the first serial line: the kernel and the first program.
     pub console: String,
-    /// Whether it had to be ended, after so long without a sign of progress.
+    /// The limit, if the guest was ended after so long without progress.
     pub stalled: Option<Duration>,
 }
 
-/// KVM is not asked for: a result must not depend on whether a machine has it. Both processors are played by one thread:
-/// with a thread each, one may execute the breakpoint of a call that the other has finished to patch (a tracepoint's, when a
-/// program is attached), which ends in "int3" and a panic; and two guests at a time keep two processors busy anyway. `max` has
-/// every instruction that the emulator knows; `panic=-1` and `-no-reboot` have a kernel that panics end.
+/// Options of the emulator.
+///
+/// - No KVM: a result must not depend on the machine.
+/// - One thread plays both processors. With a thread each, one may execute the breakpoint of a call
+///   while the other finishes patching it, as when a program is attached to a tracepoint. That ends
+///   in "int3" and a panic. Two guests at a time keep two processors busy anyway.
+/// - `max` has every instruction that the emulator knows.
+/// - `panic=-1` and `-no-reboot` end a kernel that panics.
 const OPTIONS: [&str; 7] = [
     "-accel",
     "tcg,thread=single",
@@ -49,14 +53,14 @@ const OPTIONS: [&str; 7] = [
     "max",
     "-no-reboot",
 ];
-/// How long a guest may write nothing to either line. A slow machine makes a guest slow, so the time
-/// that all of it takes says nothing; a guest writes when a test ends, and as programs end in a test.
+/// Longest silence of a guest on both lines. A slow machine makes a guest slow, so its whole time
+/// says nothing. A guest writes when a test ends, and when a program ends in a test.
 const PATIENCE: Duration = Duration::from_secs(300);
 const COMMAND_LINE: &str = "console=ttyS0 panic=-1 quiet";
 
 impl Machine<'_> {
-    /// Runs it to its end, or until it makes no progress.
-    pub fn run(&self) -> Result<Ran> {
+    /// Runs the guest to its end, or until it makes no progress.
+    pub fn run(&self) -> Result<GuestOutput> {
         let console = self.file("console");
         let answers = self.file("answers");
         let mut command = self.command();
@@ -88,14 +92,14 @@ impl Machine<'_> {
             thread::sleep(Duration::from_millis(200));
         }
         drop(emulator);
-        Ok(Ran {
+        Ok(GuestOutput {
             answers: read(&answers),
             console: read(&console),
             stalled,
         })
     }
 
-    /// Gives the user its console.
+    /// Connects the user to the guest's console.
     pub fn interact(&self) -> Result<()> {
         let mut command = self.command();
         command.args(["-nographic", "-serial", "mon:stdio"]);
@@ -127,7 +131,7 @@ impl Machine<'_> {
     }
 }
 
-/// The emulator's own syntax, in which a comma begins the next option.
+/// Escapes a comma, which begins the emulator's next option.
 fn serial(file: &Path) -> Result<String> {
     let path = file
         .to_str()
@@ -135,18 +139,18 @@ fn serial(file: &Path) -> Result<String> {
     Ok(format!("file:{}", path.replace(',', ",,")))
 }
 
-/// Does not outlive this program's interest in it.
+/// Ends the emulator when dropped.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has ended by itself, usually.
+        // Usually it has ended by itself.
         drop(self.0.kill());
         drop(self.0.wait());
     }
 }
 
-/// How far a guest got, by how much it wrote.
+/// The amount of output of a guest, and the time of the last change.
 struct Progress {
     written: u64,
     since: Instant,
@@ -160,7 +164,7 @@ impl Progress {
         }
     }
 
-    /// Takes note of what is written now, and tells whether that is the same for too long.
+    /// Notes the size of the output. True if it has been the same for too long.
     fn is_stalled(&mut self, written: u64, now: Instant) -> bool {
         if written != self.written {
             *self = Progress {
@@ -181,7 +185,7 @@ fn read(file: &Path) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Prints the whole lines about tests from there on; up to where it got.
+/// Prints the whole lines about tests from a position on, and returns the next position.
 fn show(guest: &str, answers: &str, from: usize) -> usize {
     let new = answers.get(from..).unwrap_or_default();
     let whole = new.rfind('\n').map_or(0, |end| end + 1);

@@ -1,5 +1,5 @@
-//! Debian's packages as files: finds them, downloads and unpacks them. None is installed, but for
-//! the programs that make a guest.
+//! Debian's packages as files: finds, downloads and unpacks them. Only the programs that make a
+//! guest are installed.
 
 use std::{
     fs,
@@ -13,26 +13,28 @@ use nix::unistd::Uid;
 use super::say;
 use crate::demo::elevate;
 
-/// Whether Debian's packages are to be had.
+/// Fails if Debian's packages are not available.
 pub fn require_apt() -> Result<()> {
     for tool in ["apt-get", "apt-cache", "dpkg-deb"] {
         if elevate::find_program(tool).is_none() {
             bail!(
-                "there is no {tool}: kernels and guests are made of Debian's packages; run this on Debian or in a container of it"
+                "cannot find {tool}: kernels and guests are made of Debian's packages\n\
+                 hint: run this on Debian or in a container of it"
             );
         }
     }
     Ok(())
 }
 
-/// Where a program is, after root installed its package where it was missing.
+/// Finds a program; root installs its package if it is missing.
 pub fn require(program: &str, package: &str) -> Result<PathBuf> {
     if let Some(found) = elevate::find_program(program) {
         return Ok(found);
     }
     if !Uid::effective().is_root() {
         bail!(
-            "there is no {program}: as root, run `apt-get install --no-install-recommends {package}`"
+            "cannot find {program}\n\
+             hint: as root, run `apt-get install --no-install-recommends {package}`"
         );
     }
     say(&format!("installing {package}"));
@@ -42,14 +44,14 @@ pub fn require(program: &str, package: &str) -> Result<PathBuf> {
             .args(["install", "--yes", "--no-remove", "--no-install-recommends"])
             .arg(package))
     };
-    // A fresh machine knows of no package yet, and one that knows them needs no update.
+    // A fresh machine has no lists of packages; one that has them needs no update.
     install().or_else(|_| update().and_then(|()| install()))?;
     elevate::find_program(program)
         .with_context(|| format!("{package} is installed, but there is no {program}"))
 }
 
-/// Where this machine has Debian's packages from, as lines of a `sources.list`. Others' packages it may
-/// have sources of as well are nothing to a guest.
+/// Lists this machine's sources of Debian's packages, as lines of a `sources.list`. Sources of
+/// other packages are left out.
 pub fn sources() -> Result<String> {
     let ask = || {
         run(Command::new("apt-get").args([
@@ -72,7 +74,7 @@ pub fn sources() -> Result<String> {
     Ok(sources)
 }
 
-/// The names of packages that match a regular expression.
+/// Lists the packages whose names match a regular expression.
 pub fn search(pattern: &str) -> Result<Vec<String>> {
     let found = || -> Result<Vec<String>> {
         let mut command = Command::new("apt-cache");
@@ -89,7 +91,7 @@ pub fn search(pattern: &str) -> Result<Vec<String>> {
     found()
 }
 
-/// Downloads one package, without what it depends on, and unpacks it.
+/// Downloads one package, without its dependencies, and unpacks it.
 pub fn unpack_one(name: &str, into: &Path) -> Result<()> {
     let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
     let download = || {
@@ -101,20 +103,20 @@ pub fn unpack_one(name: &str, into: &Path) -> Result<()> {
     unpack_all(directory.path(), into)
 }
 
-/// Packages with all that they depend on, as apt would install them on an empty machine.
+/// Packages with all their dependencies, as apt would install them on an empty machine.
 pub struct Closure {
     names: Vec<&'static str>,
-    /// Each with its version, in apt's words.
+    /// Each with its version, as apt prints it.
     pub versions: String,
 }
 
 impl Closure {
-    /// Asks apt.
+    /// Asks apt for the dependencies.
     pub fn of(names: &[&'static str]) -> Result<Closure> {
         let names = names.to_vec();
         let ask = || run(on_an_empty_machine().arg("--simulate").args(&names));
         let answer = ask().or_else(|_| update().and_then(|()| ask()))?;
-        // `Inst libc6 (2.36-9 Debian:12/stable [amd64])`: the place it is from changes with each release.
+        // `Inst libc6 (2.36-9 Debian:12/stable [amd64])`: the origin changes with each release.
         let mut versions: Vec<String> = answer
             .lines()
             .filter_map(|line| line.strip_prefix("Inst "))
@@ -125,10 +127,10 @@ impl Closure {
         Ok(Closure { names, versions })
     }
 
-    /// Downloads and unpacks them; no script of theirs is run.
+    /// Downloads and unpacks the packages; none of their scripts is run.
     pub fn unpack(&self, into: &Path) -> Result<()> {
         let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
-        // apt insists on it.
+        // apt requires the directory.
         fs::create_dir(directory.path().join("partial")).context("cannot make a directory")?;
         let download = || {
             let mut option = std::ffi::OsString::from("Dir::Cache::archives=");
@@ -173,18 +175,18 @@ fn update() -> Result<()> {
 
 fn apt_get() -> Command {
     let mut command = Command::new("apt-get");
-    // Its own user may not write into directories of ours; and it need not draw progress.
+    // apt's own user may not write into our directories, and needs no progress bar.
     command.args(["-qq", "-o", "APT::Sandbox::User=root"]);
     command
 }
 
-/// `apt-get install` that believes nothing to be installed; only for what changes nothing.
+/// Returns `apt-get install` for a system without packages; only for options that change nothing.
 fn on_an_empty_machine() -> Command {
     let mut command = apt_get();
     for option in [
         "Dir::State::status=/dev/null",
         "Debug::NoLocking=1",
-        // Those are of the machine as it is.
+        // These describe the running machine.
         "Dir::Cache::pkgcache=",
         "Dir::Cache::srcpkgcache=",
     ] {
@@ -194,7 +196,7 @@ fn on_an_empty_machine() -> Command {
     command
 }
 
-/// What it prints on stdout.
+/// Returns the command's stdout.
 pub fn run(command: &mut Command) -> Result<String> {
     let output = command
         .stdin(Stdio::null())

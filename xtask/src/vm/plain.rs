@@ -1,5 +1,5 @@
-//! The plain guest: a shell script as PID 1, and the programs that the tests record. Its packages are
-//! unpacked and no script of theirs is run, so nobody has to be root to make it.
+//! The plain guest: a shell script as PID 1, and the programs that the tests record. Packages are
+//! unpacked without running their scripts, which needs no root.
 
 use std::{
     io::BufWriter,
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{cpio::Archive, image::LEFT_OUT, packages::Closure, say};
 
-/// What of Debian is in it, besides what these depend on.
+/// Debian's packages in it, besides their dependencies.
 const PACKAGES: [&str; 14] = [
     "busybox-static",
     "coreutils",
@@ -28,7 +28,7 @@ const PACKAGES: [&str; 14] = [
     "tar",
     "util-linux",
 ];
-/// What is left to busybox, because packages that have it bring much else.
+/// Commands of busybox, instead of packages with many dependencies.
 const APPLETS: [&str; 8] = [
     "cttyhack", "hostname", "ip", "mount", "poweroff", "ps", "su", "umount",
 ];
@@ -36,7 +36,7 @@ const PASSWD: &str =
     "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
 const GROUP: &str = "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n";
 
-/// The layer of packages; its name tells what they are.
+/// Returns the name of the layer, which depends on its packages.
 pub fn base(bases: &Path) -> Result<PathBuf> {
     let closure = Closure::of(&PACKAGES)?;
     let key = Sha256::digest(
@@ -89,7 +89,7 @@ pub fn base(bases: &Path) -> Result<PathBuf> {
     Ok(base)
 }
 
-/// What begins it.
+/// Adds the guest's first program.
 pub fn top() -> Archive {
     let mut archive = Archive::default();
     archive.text("init", 0o755, include_str!("init.sh"));

@@ -1,37 +1,36 @@
-//! What a guest said, read: which tests passed, which hooks tell what, what the verifier had to go
-//! through. It prints nothing.
+//! Reads a guest's output: results of tests, hooks of facts, and the verifier's instructions.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde_json::Value;
 
-use super::machine::Ran;
+use super::machine::GuestOutput;
 use crate::test::tally::{self, Outcome};
 
-/// The beginning of the lines that tests write to the console while they go on.
+/// The beginning of the tests' progress lines on the console.
 const PROGRESS: &str = "tests: going on";
 
-/// Lines of an unfinished guest that are shown.
+/// Lines shown of an unfinished guest.
 const LAST: usize = 25;
 
-/// What came out for one guest.
+/// The results of one guest.
 pub struct Report {
-    /// Its kernel and its kind.
+    /// The name of its kernel and kind.
     pub guest: String,
-    /// Every test, by name.
+    /// Results of all tests, by name.
     pub tests: BTreeMap<String, Outcome>,
-    /// What `tracer doctor --format json` said, null where it did not.
+    /// Output of `tracer doctor --format json`, or null.
     pub doctor: Value,
-    /// What the tests said besides, where one failed.
+    /// Other output of the tests, if one failed.
     pub messages: Vec<String>,
-    /// Why there is no more of it, where the guest did not finish.
+    /// The reason, if the guest did not finish.
     pub trouble: Option<String>,
 }
 
 impl Report {
-    /// Reads it.
-    pub fn read(guest: &str, ran: &Ran) -> Result<Report> {
+    /// Reads the output.
+    pub fn read(guest: &str, ran: &GuestOutput) -> Result<Report> {
         let mut report = Report {
             guest: guest.to_owned(),
             tests: BTreeMap::new(),
@@ -68,12 +67,12 @@ impl Report {
         Ok(report)
     }
 
-    /// Whether the guest finished and no test failed.
+    /// True if the guest finished and no test failed.
     pub fn is_good(&self) -> bool {
         self.trouble.is_none() && self.count(Outcome::is_failure) == 0
     }
 
-    /// In numbers.
+    /// Returns the counts as text.
     pub fn counts(&self) -> String {
         let counts = format!(
             "{} passed, {} failed, {} skipped",
@@ -91,8 +90,8 @@ impl Report {
         self.tests.values().filter(|outcome| which(outcome)).count()
     }
 
-    /// What `doctor` says of each thing in a list: under the key of its name, the value.
-    pub fn told(&self, list: &str, name: &str, value: &str) -> Vec<(String, String)> {
+    /// Returns the value of each thing in a list of `doctor`, by its name.
+    pub fn listed(&self, list: &str, name: &str, value: &str) -> Vec<(String, String)> {
         let text = |value: &Value| match value {
             Value::Null => "nothing".to_owned(),
             Value::String(text) => text.clone(),
@@ -105,8 +104,8 @@ impl Report {
     }
 }
 
-/// Why a guest is not to be believed, if it is not.
-fn trouble(ran: &Ran, is_over: bool, status: Option<i32>, failed: usize) -> Option<String> {
+/// Returns the reason for which a guest's results do not count.
+fn trouble(ran: &GuestOutput, is_over: bool, status: Option<i32>, failed: usize) -> Option<String> {
     let what = match (ran.stalled, status) {
         (Some(limit), _) => format!(
             "the guest made no progress for {} s and was ended",
@@ -114,10 +113,10 @@ fn trouble(ran: &Ran, is_over: bool, status: Option<i32>, failed: usize) -> Opti
         ),
         (None, _) if !is_over => "the guest ended before the tests did".to_owned(),
         (None, Some(0)) => return None,
-        // Tests that failed say so themselves.
+        // Failed tests are reported on their own.
         (None, Some(_)) if failed > 0 => return None,
         (None, status) => {
-            format!("the tests ended with {status:?}, though none says that it failed")
+            format!("the tests ended with {status:?}, but no test failed")
         }
     };
     let last = |name: &str, text: &str| {
@@ -139,8 +138,8 @@ fn trouble(ran: &Ran, is_over: bool, status: Option<i32>, failed: usize) -> Opti
 mod tests {
     use super::*;
 
-    fn ran(answers: &str) -> Ran {
-        Ran {
+    fn ran(answers: &str) -> GuestOutput {
+        GuestOutput {
             answers: answers.to_owned(),
             console: "Kernel panic - not syncing\n".to_owned(),
             stalled: None,
@@ -149,14 +148,16 @@ mod tests {
 
     #[test]
     fn a_whole_answer_is_read() {
-        let text = "@doctor\n{\"facts\":[{\"fact\":\"fork\",\"hook\":null}]}\n@tests\nrunning 3 tests\n\
-            test a::b ... ok\ntest a::c ... ignored (no make)\ntest a::d ... FAILED\n@ended 101\npanicked\n@over\n";
+        let text = "@doctor\n{\"facts\":[{\"fact\":\"fork\",\"hook\":null}]}\n\
+            @tests\nrunning 3 tests\n\
+            test a::b ... ok\ntest a::c ... ignored (no make)\ntest a::d ... FAILED\n\
+            @ended 101\npanicked\n@over\n";
         let report = Report::read("6.1.0-1", &ran(text)).expect("a report");
         assert_eq!(report.counts(), "1 passed, 1 failed, 1 skipped");
         assert!(!report.is_good());
         assert!(report.trouble.is_none());
         assert_eq!(
-            report.told("facts", "fact", "hook"),
+            report.listed("facts", "fact", "hook"),
             [("fork".to_owned(), "nothing".to_owned())]
         );
         assert!(report.messages.contains(&"panicked".to_owned()));

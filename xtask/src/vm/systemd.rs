@@ -1,6 +1,6 @@
-//! The guest with systemd as PID 1: a whole small Debian, whose packages are installed, scripts and
-//! all, into a directory that becomes an archive with every owner and mode as they are. That takes
-//! root. Nothing of it is configured but what starts the tests.
+//! The guest with systemd as PID 1: a small but whole Debian. Its packages are installed, with
+//! their scripts, into a directory that becomes an archive with all owners and modes. That takes
+//! root. Only the tests' own units are configured.
 
 use std::{
     fs::{self, File},
@@ -21,7 +21,7 @@ use super::{
     say,
 };
 
-/// What is in it, besides what these depend on and what Debian calls essential.
+/// Packages besides their dependencies and Debian's essential ones.
 const PACKAGES: [&str; 12] = [
     "cron",
     "dbus",
@@ -37,8 +37,8 @@ const PACKAGES: [&str; 12] = [
     "util-linux",
 ];
 
-/// Besides what is left out of every guest: the data base of hardware, of which there is none, the
-/// zones of time, and what apt needs.
+/// Directories left out besides those of every guest: the hardware database, time zones, and apt's
+/// own data.
 const LEFT_OUT_TOO: [&str; 5] = [
     "usr/lib/udev/hwdb.bin",
     "usr/lib/udev/hwdb.d",
@@ -47,7 +47,7 @@ const LEFT_OUT_TOO: [&str; 5] = [
     "var/lib/apt/lists",
 ];
 
-/// Getty would take the line of the shell, and the timers work while tests run.
+/// Units to mask: getty would take the line of the shell, and timers would run during tests.
 const MASKED: [&str; 6] = [
     "dpkg-db-backup.timer",
     "e2scrub_all.timer",
@@ -66,8 +66,8 @@ Wants=guest.service
 AllowIsolate=yes
 ";
 
-/// On the console, for the shell. It is no part of booting, which has to be over for units to be
-/// started one after the other.
+/// The unit of the shell on the console. It is not part of booting, so that units can be started
+/// one after the other once the boot is over.
 const SERVICE: &str = "\
 [Unit]
 Description=The tests, or a shell
@@ -81,10 +81,10 @@ StandardError=tty
 TTYPath=/dev/ttyS0
 ";
 
-/// The layer of packages; its name tells what they are.
+/// Returns the name of the layer, which depends on its packages.
 pub fn base(bases: &Path) -> Result<PathBuf> {
     let mut names = PACKAGES.to_vec();
-    // apt's own way to say it: they are installed whatever else is.
+    // apt's spelling for "install it in any case".
     names.push("?essential");
     let closure = Closure::of(&names)?;
     let out: Vec<&str> = LEFT_OUT.into_iter().chain(LEFT_OUT_TOO).collect();
@@ -112,7 +112,7 @@ pub fn base(bases: &Path) -> Result<PathBuf> {
             .args(["--quiet", "--mode=root", "--variant=essential"])
             .args(["--format=directory", "--include"])
             .arg(PACKAGES.join(","))
-            // The release is said by the sources.
+            // The sources give the release.
             .arg("")
             .arg(&root)
             .arg(&sources),
@@ -135,7 +135,7 @@ fn remove(place: &Path) -> Result<()> {
     removed.with_context(|| format!("cannot remove {}", place.display()))
 }
 
-/// Not compressed: an emulated processor takes longer to unpack than this one to copy.
+/// Not compressed: an emulated processor takes longer to unpack it than this one to copy it.
 fn pack(cpio: &Path, root: &Path, to: &Path) -> Result<()> {
     let mut packer = Command::new(cpio)
         .args(["--null", "--quiet", "--create", "--format=newc"])
@@ -156,7 +156,7 @@ fn pack(cpio: &Path, root: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The names of all that is in a directory, a directory before what is in it.
+/// Lists the contents of a directory, each directory before its contents.
 fn list(root: &Path, inside: &Path, names: &mut Vec<u8>) -> Result<()> {
     for entry in fs::read_dir(root.join(inside))? {
         let entry = entry?;
@@ -170,7 +170,7 @@ fn list(root: &Path, inside: &Path, names: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// What has it do something.
+/// The unit that starts the tests.
 pub fn top() -> Archive {
     let mut archive = Archive::default();
     archive.link("init", "/usr/sbin/init");
@@ -188,7 +188,7 @@ pub fn top() -> Archive {
         0o644,
         "127.0.0.1 localhost guest\n::1 localhost\n",
     );
-    // Without one, systemd takes this for the first boot ever and sets the machine up.
+    // Without it, systemd takes this for the first boot ever and sets the machine up.
     archive.text("etc/machine-id", 0o444, &format!("{}\n", "5".repeat(32)));
     archive
 }

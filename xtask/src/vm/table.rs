@@ -1,10 +1,10 @@
-//! What the guests said, side by side: guest × test where not all passed, guest × fact, guest ×
-//! program. It only arranges.
+//! Prints the results of all guests side by side: tests that did not pass everywhere, facts, and
+//! programs.
 
 use super::report::Report;
 use crate::test::tally::Outcome;
 
-/// Prints all tables, then what needs more than a cell.
+/// Prints all tables, then longer messages.
 pub fn print(reports: &[Report]) {
     let tests = |report: &Report| -> Vec<(String, String)> {
         let cells = report.tests.iter();
@@ -23,18 +23,18 @@ pub fn print(reports: &[Report]) {
         cells
     };
     grid("TEST", reports, of_hooks, |_| true);
-    println!("\nWhat tells each fact");
+    println!("\nThe hook of each fact");
     grid(
         "FACT",
         reports,
-        |report| report.told("facts", "fact", "hook"),
+        |report| report.listed("facts", "fact", "hook"),
         |_| true,
     );
     println!("\nInstructions that the verifier went through");
     grid(
         "PROGRAM",
         reports,
-        |report| report.told("programs", "hook", "verified_instructions"),
+        |report| report.listed("programs", "hook", "verified_instructions"),
         |_| true,
     );
     println!();
@@ -60,7 +60,7 @@ fn cell(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// A column a guest; rows in the order in which they first come up.
+/// Prints one column per guest, and rows in the order of their first appearance.
 fn grid(
     head: &str,
     reports: &[Report],

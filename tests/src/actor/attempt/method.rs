@@ -33,7 +33,7 @@ pub(super) enum ConnectMethod {
     Hasty,
     /// In a thread that is not the first.
     Thread,
-    /// Does not block, calls again while it is under way, and again when it is done.
+    /// Does not block, calls again during the attempt, and again after it.
     Repeated,
     /// Is interrupted by a signal, with an answer still to come.
     Interrupted,
@@ -41,7 +41,7 @@ pub(super) enum ConnectMethod {
     Killed,
     /// With the question in the system call that asks for the connection.
     Fast,
-    /// Then asks for the route of a datagram to the far end, without sending one.
+    /// Then asks for the route of a datagram to the remote end, without sending one.
     Sounding,
     /// From the address and port that it asks for.
     Itself,

@@ -46,7 +46,7 @@ pub(super) fn lend(attempt: &Attempt, name: &str) {
 
 /// Passes a socket from the process that makes it to an older one. The first has closed it by then.
 fn between(make: impl FnOnce() -> OwnedFd, take: impl FnOnce(OwnedFd)) {
-    let (near, far) = socketpair(
+    let (own, other) = socketpair(
         AddressFamily::Unix,
         SockType::Stream,
         None,
@@ -56,19 +56,19 @@ fn between(make: impl FnOnce() -> OwnedFd, take: impl FnOnce(OwnedFd)) {
     // SAFETY: this process has only this one thread.
     match unsafe { fork() }.expect("a process") {
         ForkResult::Child => {
-            drop(near);
-            take(receive(&far));
+            drop(own);
+            take(receive(&other));
         }
         ForkResult::Parent { child } => {
-            drop(far);
+            drop(other);
             let socket = make();
             let descriptors = [socket.as_raw_fd()];
             let message = [ControlMessage::ScmRights(&descriptors)];
             let word = [IoSlice::new(b"!")];
-            sendmsg::<UnixAddr>(near.as_raw_fd(), &word, &message, MsgFlags::empty(), None)
+            sendmsg::<UnixAddr>(own.as_raw_fd(), &word, &message, MsgFlags::empty(), None)
                 .expect("a message");
             drop(socket);
-            nix::unistd::write(&near, b"!").expect("a word");
+            nix::unistd::write(&own, b"!").expect("a word");
             waitpid(child, None).expect("its child");
         }
     }

@@ -19,7 +19,7 @@ pub(super) enum By {
     Caller,
     /// A thread that takes requests without being called.
     Poller,
-    /// A worker: where the caller is not to wait.
+    /// A worker, when the caller must not wait.
     Worker,
 }
 

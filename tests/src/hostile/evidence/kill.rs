@@ -1,6 +1,5 @@
-//! The recorder is killed at any moment, also during the look at the end: what had happened more
-//! than a tenth of a second before is in the file. The oracle is the command, which knows when it
-//! had started each program.
+//! Kills the recorder at any moment, also during the final snapshot. Events more than a tenth of a
+//! second old must be in the file. The oracle is the command, which logs the start of each program.
 
 use std::{
     collections::BTreeSet,
@@ -21,13 +20,13 @@ pub(super) fn tests() -> Vec<Test> {
     vec![live!(a_kill_at_any_moment_loses_a_tenth_of_a_second).alone()]
 }
 
-/// What may be lost.
+/// Age of events that may be lost.
 const LIMIT: Duration = Duration::from_millis(100);
 
-/// How long the command runs.
+/// Time for which the command runs.
 const COMMAND: Duration = Duration::from_millis(300);
 
-/// Files to be looked at, so that the look at the end takes as long.
+/// Files that make the final snapshot as long.
 const DIRECTORIES: usize = 100;
 const FILES: usize = 250;
 
@@ -68,10 +67,10 @@ fn a_kill_at_any_moment_loses_a_tenth_of_a_second() {
     assert!(most <= LIMIT * slowness(), "{lost:?}");
 }
 
-/// Sleeps, and returns the longest time for which this process did not run although it could.
+/// Sleeps, and returns the longest time for which this process could have run, but did not.
 ///
-/// On a machine with more to do than processors, no recorder gets one every 20 ms either. What
-/// this process did not get is not the recorder's fault.
+/// On a machine with more work than processors, the recorder does not get one every 20 ms either.
+/// Time that this process did not get is not the recorder's fault.
 fn sleep_and_measure(duration: Duration) -> Duration {
     const STEP: Duration = Duration::from_millis(5);
     let until = Instant::now() + duration;
@@ -84,14 +83,14 @@ fn sleep_and_measure(duration: Duration) -> Duration {
     longest
 }
 
-/// What became of a recording that was killed.
+/// The result of a killed recording.
 struct Killed {
     /// The age of the oldest program that is not in the trace, less the time without a processor.
     lost: Duration,
     is_after_command: bool,
 }
 
-/// Measures the time from the command's end to the recorder's, in a recording that ends well.
+/// Measures the time from the command's end to the recorder's, in a complete recording.
 fn last_look(tree: &Path) -> Duration {
     let (running, place) = start(tree);
     assert!(within_limit(|| place.ended.exists()), "the command's end");
@@ -101,9 +100,9 @@ fn last_look(tree: &Path) -> Duration {
     begun.elapsed()
 }
 
-/// Files by which the command and its test speak to each other.
+/// Files with which the command and its test communicate.
 struct Place {
-    /// Removed with the place.
+    /// Removed when dropped.
     _directory: TempDir,
     /// One line for each program that was executed: its number and the time.
     stamps: PathBuf,
@@ -113,7 +112,7 @@ struct Place {
     ended: PathBuf,
 }
 
-/// Starts a recording whose command leaves a child that goes on while the recorder looks around.
+/// Starts a recording whose command leaves a child that runs during the final snapshot.
 fn start(tree: &Path) -> (Running, Place) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let file = |name: &str| directory.path().join(name);
@@ -163,7 +162,7 @@ fn kill(tree: &Path, after: Duration) -> Killed {
     });
     let lost = Duration::from_nanos(oldest.filter(|_| was_killed).unwrap_or(0));
     Killed {
-        // A machine that was not that busy excuses nothing.
+        // A machine that was less busy excuses nothing.
         lost: match held_up > LIMIT {
             true => lost.saturating_sub(held_up),
             false => lost,

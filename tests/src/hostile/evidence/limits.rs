@@ -1,5 +1,5 @@
-//! Limits, signals and privileges of the recorder: what it runs into is said, what it inherited
-//! reaches the command, what it needs no more it gives up.
+//! Limits, signals and privileges of the recorder. It reports a limit that it reaches, the command
+//! inherits what the recorder inherited, and unneeded privileges are dropped.
 
 use std::{fs, process::Command};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     harness::{Recording, Test, act, live, run, tracer, words},
-    launch::without_own,
+    launch::without_own_variables,
 };
 
 use super::{after, shell};
@@ -15,9 +15,9 @@ use super::{after, shell};
 pub(super) fn tests() -> Vec<Test> {
     vec![
         live!(a_limit_on_the_size_of_files_is_like_a_full_disk),
-        live!(too_few_descriptors_are_said_as_such),
-        live!(an_empty_proc_is_said),
-        live!(an_output_that_cannot_be_made_is_said_before_anything_is_loaded).needs("strace"),
+        live!(too_few_descriptors_are_reported),
+        live!(an_empty_proc_is_reported),
+        live!(an_impossible_output_is_reported_before_loading).needs("strace"),
         live!(signals_end_no_recorder),
         live!(what_it_inherited_reaches_the_command),
         live!(privileges_that_are_not_needed_are_dropped),
@@ -41,7 +41,7 @@ fn a_limit_on_the_size_of_files_is_like_a_full_disk() {
     assert!(messages.contains("ulimit -f"), "{messages}");
 }
 
-fn too_few_descriptors_are_said_as_such() {
+fn too_few_descriptors_are_reported() {
     for limit in [8, 32, 100] {
         let recorded = Recording::of(words(["true"]))
             .through(after(&format!("ulimit -n {limit}")))
@@ -54,7 +54,7 @@ fn too_few_descriptors_are_said_as_such() {
     }
 }
 
-fn an_empty_proc_is_said() {
+fn an_empty_proc_is_reported() {
     let recorded = Recording::of(words(["true"]))
         .through(act(["within", "hide", "/proc", "--"]))
         .run();
@@ -64,7 +64,7 @@ fn an_empty_proc_is_said() {
     assert!(!recorded.file.exists(), "no trace of nothing");
 }
 
-fn an_output_that_cannot_be_made_is_said_before_anything_is_loaded() {
+fn an_impossible_output_is_reported_before_loading() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let calls = directory.path().join("calls");
     let mut launcher = words(["strace", "-f", "-qq", "-e", "trace=bpf", "-o"]);
@@ -79,7 +79,7 @@ fn an_output_that_cannot_be_made_is_said_before_anything_is_loaded() {
 }
 
 fn signals_end_no_recorder() {
-    // Of real-time ones the first and the last that the C library leaves.
+    // The first and the last real-time signal that the C library leaves.
     let script = "for signal in USR1 USR2 ALRM VTALRM PROF XFSZ XCPU PIPE IO PWR STKFLT \
             SYS ILL TRAP ABRT BUS FPE SEGV 34 64; do
             kill -s $signal $PPID || exit 9
@@ -111,12 +111,12 @@ fn what_it_inherited_reaches_the_command() {
         let (program, rest) = launcher.split_first().expect("a program");
         let plain = run(Command::new(program).args(rest).args(shell(look))).success();
         let recorded = Recording::of(shell(look)).through(launcher.clone()).run();
-        let found = without_own(recorded.ended.text());
-        assert_eq!(found, without_own(plain.text()), "{launcher:?}");
+        let found = without_own_variables(recorded.ended.text());
+        assert_eq!(found, without_own_variables(plain.text()), "{launcher:?}");
     }
 }
 
-/// The capabilities that `doctor` says are kept: those in force, and all.
+/// Returns the capabilities that `doctor` says are kept: those in force, and all.
 fn kept() -> (u64, u64) {
     let numbers = [
         ("CAP_CHOWN", 0),
@@ -130,10 +130,10 @@ fn kept() -> (u64, u64) {
         ("CAP_BPF", 39),
     ];
     let answer = run(tracer().args(["doctor", "--format", "json"])).success();
-    let told: Value = serde_json::from_str(answer.text()).expect("an object");
+    let report: Value = serde_json::from_str(answer.text()).expect("an object");
     let text = run(tracer().arg("doctor")).success();
     let mut sets = (0, 0);
-    for kept in told["keeps"].as_array().expect("a list") {
+    for kept in report["keeps"].as_array().expect("a list") {
         let name = kept["capability"].as_str().expect("a name");
         assert!(text.text().contains(name), "{}", text.text());
         assert_ne!(kept["purpose"], "", "{kept}");
@@ -155,7 +155,7 @@ fn privileges_that_are_not_needed_are_dropped() {
         u64::from_str_radix(digits, 16).expect("a number")
     };
     let (in_force, all) = kept();
-    // A moment after its start: the thread that started the command gives up its own then.
+    // A moment after its start, when the thread that started the command drops its own.
     let recorded = Recording::of(shell(
         "sleep 0.2; cat /proc/$PPID/task/*/status; echo; cat /proc/self/status",
     ))

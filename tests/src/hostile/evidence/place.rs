@@ -16,23 +16,23 @@ use super::shell;
 
 pub(super) fn tests() -> Vec<Test> {
     vec![
-        live!(a_trace_that_lost_its_place_is_saved_beside_it),
-        live!(a_trace_whose_directory_moved_is_saved_elsewhere),
-        live!(what_is_saved_never_replaces_a_file),
+        live!(an_unlinked_trace_is_saved_in_its_directory),
+        live!(a_trace_of_a_moved_directory_is_saved_elsewhere),
+        live!(a_saved_trace_never_replaces_a_file),
         live!(a_trace_whose_bytes_are_gone_is_an_error),
         live!(a_trace_that_was_opened_to_others_is_private_again),
         live!(a_digest_tells_a_trace_from_a_forged_one).needs("sha256sum"),
     ]
 }
 
-/// A directory of the test's own, and where the trace goes in it.
+/// Makes a directory of the test's own, and returns the path of the trace in it.
 fn place() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let file = directory.path().join("t");
     (directory, file)
 }
 
-/// Records a command that does something to its trace, in whose directory it runs.
+/// Records a command that attacks its trace, in the trace's directory.
 fn attack(file: &Path, script: &str) -> Recorded {
     let directory = file.parent().expect("a directory").display();
     let script = format!("/bin/true EVIDENCE; cd {directory}; {script}");
@@ -46,13 +46,13 @@ fn replay(file: &Path, options: &[OsString]) -> Ended {
     run(tracer().arg("replay").arg(file).args(options))
 }
 
-/// Whether a file is a whole trace with what happened before the attack.
+/// True if a file is a complete trace with the events from before the attack.
 fn holds_evidence(file: &Path) -> bool {
     let replayed = replay(file, &["--strict".into()]);
     replayed.code == Some(0) && replayed.text().contains("EVIDENCE")
 }
 
-fn a_trace_that_lost_its_place_is_saved_beside_it() {
+fn an_unlinked_trace_is_saved_in_its_directory() {
     for (script, found) in [
         ("rm t", "removed"),
         ("mv t x", "removed"),
@@ -61,7 +61,7 @@ fn a_trace_that_lost_its_place_is_saved_beside_it() {
         ("rm t; ln -s /etc/passwd t", "symbolic link"),
         ("rm t; mkfifo t", "pipe"),
         ("rm t; mkdir t", "directory"),
-        // More than the recorder still writes over.
+        // More bytes than the recorder still overwrites.
         ("head -c 300000 /dev/zero >> t", "appended"),
     ] {
         let (_directory, file) = place();
@@ -84,7 +84,7 @@ fn a_trace_that_lost_its_place_is_saved_beside_it() {
     }
 }
 
-fn a_trace_whose_directory_moved_is_saved_elsewhere() {
+fn a_trace_of_a_moved_directory_is_saved_elsewhere() {
     for script in [
         "cd ..; mv inner other",
         "cd ..; rm -r inner",
@@ -115,7 +115,7 @@ fn a_trace_whose_directory_moved_is_saved_elsewhere() {
     }
 }
 
-fn what_is_saved_never_replaces_a_file() {
+fn a_saved_trace_never_replaces_a_file() {
     let (_directory, file) = place();
     let recorded = attack(
         &file,
@@ -135,7 +135,7 @@ fn a_trace_whose_bytes_are_gone_is_an_error() {
         ": > t",
         "truncate -s 100 t",
         "sleep 0.1; : > t; sleep 0.1; /bin/true more; sleep 0.1",
-        // As long as before, and not the same.
+        // The same length with other bytes.
         "printf X | dd of=t bs=1 seek=60 conv=notrunc 2>/dev/null",
     ] {
         let (_directory, file) = place();
@@ -191,7 +191,7 @@ fn a_digest_tells_a_trace_from_a_forged_one() {
     let missing = verify("/no/such/list".into());
     assert_eq!(missing.code, Some(1), "{}", missing.messages());
     assert_eq!(missing.text(), "");
-    // Another whole trace in its place: nothing inside of it tells that.
+    // Another complete trace in its place: its content does not show that.
     let forged = Recording::of(shell("/bin/true FORGED"))
         .option(["--no-changes", "--quiet", "--force"])
         .to(&file)

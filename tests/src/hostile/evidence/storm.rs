@@ -1,5 +1,5 @@
-//! More events at a time than usual, on a machine without a free processor, and a recorder that
-//! is stopped meanwhile: nothing is lost, and with too small a buffer nothing is lost unsaid.
+//! Storms of events, on a machine without a free processor, and with a stopped recorder. Nothing is
+//! lost; with a buffer that is too small, every loss is counted.
 
 use std::{
     collections::BTreeMap,
@@ -15,12 +15,12 @@ pub(super) fn tests() -> Vec<Test> {
     vec![
         live!(a_storm_of_processes_is_whole).alone(),
         live!(a_storm_of_connections_is_whole).alone(),
-        live!(a_recorder_that_was_stopped_misses_nothing).alone(),
-        live!(what_a_small_buffer_loses_is_counted).alone(),
+        live!(a_stopped_recorder_loses_nothing).alone(),
+        live!(losses_of_a_small_buffer_are_counted).alone(),
     ]
 }
 
-/// Programs that keep all processors busy until they go.
+/// Programs that keep all processors busy until this is dropped.
 struct Busy(Vec<Child>);
 
 impl Busy {
@@ -44,7 +44,7 @@ impl Drop for Busy {
     }
 }
 
-/// What of the recorded tree is in a trace, by kind, and what was lost of the whole machine.
+/// Events of the recorded tree by kind, and losses of the whole machine.
 struct Count {
     seen: BTreeMap<String, usize>,
     lost: BTreeMap<String, u64>,
@@ -70,8 +70,8 @@ impl Count {
     }
 }
 
-/// Records a storm; the recorder's own part must be complete.
-fn weather(command: Vec<OsString>) -> Count {
+/// Records a storm, and requires that its own part is complete.
+fn record_storm(command: Vec<OsString>) -> Count {
     let recorded = Recording::of(command).option(["--no-changes"]).run();
     let messages = recorded.ended.messages();
     assert_eq!(recorded.ended.code, Some(0), "{messages}");
@@ -83,7 +83,7 @@ fn weather(command: Vec<OsString>) -> Count {
 fn a_storm_of_processes_is_whole() {
     let processes = size(5_000, 30_000);
     let _busy = Busy::start();
-    let count = weather(act(["fan-out", &processes.to_string(), "8"]));
+    let count = record_storm(act(["fan-out", &processes.to_string(), "8"]));
     for kind in ["exec", "exit"] {
         assert_eq!(count.seen(kind), processes + 1, "{kind}");
     }
@@ -99,11 +99,11 @@ fn a_storm_of_connections_is_whole() {
     let each = (connections / PAIRS).to_string();
     let mut command = act(["within", "net", "--"]);
     command.extend(act(["storm", &PAIRS.to_string(), &each]));
-    let count = weather(command);
+    let count = record_storm(command);
     assert_eq!(count.seen("connect"), connections);
     assert_eq!(count.lost.get("connect"), None);
-    // A kernel may skip the tracepoint for a change of state that an interrupt brings. The next
-    // change gives that away, and it is counted: nothing is missing in silence.
+    // A kernel may skip the tracepoint for a change of state in an interrupt. The next change
+    // reveals it, and it is counted.
     let lost = count.lost.get("connection outcome").copied();
     let ends = count.seen("close") + count.seen("connect_failed");
     let listeners = count.seen("listen");
@@ -113,21 +113,21 @@ fn a_storm_of_connections_is_whole() {
     );
 }
 
-fn a_recorder_that_was_stopped_misses_nothing() {
+fn a_stopped_recorder_loses_nothing() {
     const PROCESSES: usize = 1_500;
     let mut command = shell("kill -STOP $PPID; \"$@\" & sleep 2; kill -CONT $PPID; wait $!");
     command.push("sh".into());
     command.extend(act(["fan-out", &PROCESSES.to_string(), "4"]));
-    let count = weather(command);
-    // The shell, the sleep and the fan-out come on top.
+    let count = record_storm(command);
+    // The shell, the sleep and the fan-out are three more.
     assert_eq!(count.seen("exec"), PROCESSES + 3);
     for kind in ["fork", "exec", "exit", "argv part"] {
         assert_eq!(count.lost.get(kind), None, "{kind}");
     }
 }
 
-/// In a PID namespace of its own, whose events are the only ones that are recorded.
-fn what_a_small_buffer_loses_is_counted() {
+/// Runs in a PID namespace of its own; only its events are recorded.
+fn losses_of_a_small_buffer_are_counted() {
     let processes = size(1_000, 10_000);
     let mut command = shell("kill -STOP $PPID; \"$@\"; kill -CONT $PPID");
     command.push("sh".into());
@@ -144,9 +144,9 @@ fn what_a_small_buffer_loses_is_counted() {
     let trace = Trace::read(recorded);
     assert_eq!(trace.replayed.code, Some(4), "incomplete, and it says so");
     let lost = Count::of(&trace).lost;
-    // Of a process whose fork was lost, the tree is not known: all are counted.
+    // A process with a lost fork has an unknown tree, so all are counted.
     let seen = |kind: &str| trace.all(kind).count();
-    // The shell and the fan-out. Each program of `fan-out` is forked by a thread of it.
+    // The shell and the fan-out. A thread of `fan-out` forks each program.
     let truth = [
         ("exec", processes + 2),
         ("exit", processes + 2),

@@ -1,5 +1,5 @@
-// Gets a URL: GET.JS URL [PROXY]; whom to trust is in NODE_EXTRA_CA_CERTS. Node heeds no proxy by itself, so
-// this asks one as programs do that heed it.
+// Gets a URL: GET.JS URL [PROXY]; NODE_EXTRA_CA_CERTS has the trusted authorities. Node ignores
+// proxy variables, so this script asks the proxy itself.
 const http = require('http');
 const https = require('https');
 

@@ -12,7 +12,7 @@ host, nameserver, authority = sys.argv[1:]
 labels = b"".join(bytes([len(label)]) + label.encode() for label in host.split("."))
 asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 asking.settimeout(30)
-# Not connected: it is sendto(2) that says to whom.
+# Not connected: sendto(2) has the destination.
 asking.sendto(
     struct.pack("!HHHHHH", 4711, 0x0100, 1, 0, 0, 0) + labels + struct.pack("!xHH", HTTPS, 1),
     (nameserver, 53),

@@ -1,5 +1,5 @@
-"""Answers lookups from a zone, over UDP and TCP: addresses, chains of aliases, one record for HTTPS, and
-what can go wrong. It knows nothing but the zone, and asks nobody."""
+"""Answers lookups from a zone, over UDP and TCP: addresses, chains of aliases, one record for
+HTTPS, and failures. It knows only the zone, and asks no other server."""
 
 import socket
 import socketserver
@@ -8,7 +8,7 @@ import struct
 TYPES = {1: "A", 5: "CNAME", 28: "AAAA", 65: "HTTPS"}
 NUMBERS = {name: number for number, name in TYPES.items()}
 NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
-# Of an answer: it is one, from the authority, to whom recursion was available.
+# Flags of an answer: authoritative, and recursion is available.
 ANSWER, TRUNCATED = 0x8580, 0x0200
 TTL = 60
 
@@ -78,7 +78,7 @@ class Zone:
         body = b""
         for owner, type_name, value in answers:
             data = data_of(type_name, value)
-            # A name that is the question's is told by where that is, as everybody does it.
+            # The question's name is compressed to a pointer, as most servers do.
             where = b"\xc0\x0c" if owner == name else encoded(owner)
             body += where + struct.pack("!HHIH", NUMBERS[type_name], 1, TTL, len(data)) + data
         return head + question + body
@@ -95,7 +95,7 @@ class Stream(socketserver.StreamRequestHandler):
         while length := self.rfile.read(2):
             message = self.rfile.read(*struct.unpack("!H", length))
             answer = self.server.zone.answer(message, False)
-            # In two segments, as some do.
+            # In two segments, as some servers do.
             self.wfile.write(struct.pack("!H", len(answer)))
             self.wfile.write(answer)
 

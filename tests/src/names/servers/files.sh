@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the servers need, made in a directory: an authority with one certificate for *.names.test, a repository
-# of git and one of apt. It is made anew for each test, so that no key is kept anywhere.
+# Makes the servers' files in a directory: an authority with one certificate for *.names.test, a
+# repository of git and one of apt. They are made for each test, so that no key is kept.
 set -eu
 cd "$1"
 mkdir -p www/apt home
@@ -15,7 +15,7 @@ printf '%s\n' 'subjectAltName=DNS:*.names.test' 'basicConstraints=CA:FALSE' \
 openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
     -extfile extensions -out server.pem
 
-# Nothing of whoever runs the tests gets into it.
+# Without the settings of the tests' user.
 unset GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE
 export HOME="$PWD/home" GIT_CONFIG_NOSYSTEM=1
 git init --quiet --template= made
@@ -26,7 +26,7 @@ git -C www/repository.git update-server-info
 printf '%s\n' 'Package: nothing' 'Version: 1' 'Architecture: all' 'Maintainer: nobody <nobody@names.test>' \
     'Filename: ./nothing.deb' 'Size: 0' 'Description: nothing' >www/apt/Packages
 
-# The only settings and the only state that apt sees: nothing of this machine's.
+# The only settings and the only state that apt sees: none of this machine's.
 mkdir -p apt/lists/partial apt/archives/partial apt/log
 cat >apt.conf <<CONF
 Dir::Etc::main "/dev/null";

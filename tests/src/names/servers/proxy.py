@@ -21,7 +21,7 @@ def relay(one, other):
 
 
 class Client(socketserver.StreamRequestHandler):
-    # What follows the head has to be left for the relay.
+    # The relay needs the bytes after the head.
     rbufsize = 0
 
     def handle(self):
@@ -77,7 +77,7 @@ class Proxy(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
     def handle_error(self, request, address):
-        # Clients may go as they like.
+        # Clients may close at any time.
         pass
 
 

@@ -23,7 +23,7 @@ def addresses(zone):
 
 
 def configure(zone):
-    # As large as packets are elsewhere.
+    # The usual size of packets.
     lines = ["link set lo mtu 1500"]
     for address in dict.fromkeys(addresses(zone)):
         lines.append(f"address add {address}/{128 if ':' in address else 32} dev lo")

@@ -23,21 +23,21 @@ class Server(http.server.ThreadingHTTPServer):
     context = None
 
     def server_bind(self):
-        # Not what HTTPServer does, which looks up what its own address is called.
+        # HTTPServer would look up the name of its own address.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = "names.test", self.server_address[1]
 
     def get_request(self):
         client, address = super().get_request()
         if self.context:
-            # The handshake waits for the client, so it is left to the thread of that client.
+            # The handshake waits for the client, so the client's own thread does it.
             client = self.context.wrap_socket(
                 client, server_side=True, do_handshake_on_connect=False
             )
         return client, address
 
     def handle_error(self, request, address):
-        # Clients may go as they like.
+        # Clients may close at any time.
         pass
 
 

@@ -1,5 +1,5 @@
-//! How daemons leave their parents: fork, setsid, fork, and a change of user.
-//! Every role here has one thread when it calls these.
+//! Daemons leave their parents: fork, setsid, fork, and a change of user. Every caller has one
+//! thread.
 
 use std::fs::{File, OpenOptions};
 use std::path::Path;
@@ -15,19 +15,18 @@ use crate::truth;
 
 /// Forks; `Some` in the parent, with the child's PID, and `None` in the child.
 pub fn split() -> Result<Option<Pid>> {
-    // SAFETY: the actor has a single thread whenever a role forks, so the
-    // child is as free as after any fork of a single-threaded program.
+    // SAFETY: every caller has a single thread, so the child may do anything.
     match unsafe { fork() }.context("cannot fork")? {
         ForkResult::Parent { child } => Ok(Some(child)),
         ForkResult::Child => {
-            truth::tell();
+            truth::log_fork();
             Ok(None)
         }
     }
 }
 
-/// Double fork: on return, this is a daemon whose parent and grandparent are
-/// gone, or about to go. What it says goes to `log`, not to the installer.
+/// Forks twice: on return, this is a daemon whose parent and grandparent are gone, or about to go.
+/// Its output goes to `log`, not to the installer.
 pub fn detach(log: &Path) -> Result<()> {
     if split()?.is_some() {
         exit(0);
@@ -52,7 +51,7 @@ pub fn become_user(uid: Uid) -> Result<()> {
     setuid(uid).with_context(|| format!("cannot become uid {uid}"))
 }
 
-/// Leaves this process's PID where `service_control` looks for it.
+/// Writes this process's PID to the file that `service_control` reads.
 pub fn write_pid(path: &Path) -> Result<()> {
     std::fs::write(path, format!("{}\n", std::process::id()))
         .with_context(|| format!("cannot write {}", path.display()))

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 
 use anyhow::{Context, Result, bail};
 
-use crate::resolve::{self, Manner};
+use crate::resolve::{self, SocketMode};
 use crate::talk::{self, Request};
 
 struct Url {
@@ -50,7 +50,7 @@ pub fn wget(arguments: &[String]) -> Result<()> {
         if url.secure {
             bail!("only http here");
         }
-        let address = resolve::address(&url.host, Manner::Connected)?;
+        let address = resolve::address(&url.host, SocketMode::Connected)?;
         let stream = TcpStream::connect((address, 80))?;
         let response = talk::plain(stream, &url.get(&agent))?;
         match (response.status, response.location) {
@@ -89,7 +89,7 @@ pub fn curl(arguments: &[String]) -> Result<()> {
     if !body.is_empty() {
         request.method = "POST";
     }
-    let address = resolve::address(&url.host, Manner::Connected)?;
+    let address = resolve::address(&url.host, SocketMode::Connected)?;
     let response = match url.secure {
         true => talk::secure(talk::connect(address, 443)?, &request)?,
         false => talk::plain(talk::connect(address, 80)?, &request)?,

@@ -1,4 +1,4 @@
-//! The far side: every server the installer and the agent talk to, each on the
+//! The remote side: every server the installer and the agent talk to, each on the
 //! address the real one has, in a namespace where nothing else is. They answer
 //! with what the clients need and never close first.
 
@@ -17,7 +17,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use crate::addresses::{ARCHIVE, CONTENT, DOWNLOAD, METADATA, PLATFORM, SERVICE, WORKSPACE};
 use crate::talk::header;
 
-/// What a server says to any request.
+/// A server's response to any request.
 #[derive(Clone)]
 struct Answer {
     status: &'static str,
@@ -43,7 +43,7 @@ impl Answer {
     }
 }
 
-/// Serves until its standard input ends, which it does with the demo.
+/// Serves until its standard input ends, as it does with the demo.
 pub fn play(bundle: &Path) -> Result<()> {
     let bundle = std::fs::read(bundle).context("cannot read the bundle")?;
     let cdn = "http://objects.githubusercontent.com/github-production-release-asset/omsagent.sh";
@@ -81,16 +81,16 @@ fn serve_secure(address: Ipv4Addr, answer: Answer) -> Result<()> {
         .with_no_client_auth()
         .with_single_cert(vec![certified.cert.der().clone()], key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // A ticket that arrives after the client's close would reset the
-    // connection, and then there is no TIME_WAIT to look at.
+    // A ticket that arrives after the client's close would reset the connection, and then there
+    // would be no TIME_WAIT.
     config.send_tls13_tickets = 0;
     let config = Arc::new(config);
     accept(address, 443, move |stream| {
         let connection = ServerConnection::new(Arc::clone(&config))?;
         let mut tls = StreamOwned::new(connection, stream);
         converse(&mut tls, &answer)?;
-        // The client has ended TLS, and its socket comes next: wait for it, or
-        // it is this side that TIME_WAIT stays with.
+        // The client has ended TLS, and closes its socket next: wait for it, or this side gets the
+        // TIME_WAIT.
         while tls.sock.read(&mut [0; 64])? > 0 {}
         Ok(())
     })
@@ -105,7 +105,7 @@ where
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let work = work.clone();
-            // A client that goes away in the middle is its own business.
+            // A client may go away in the middle.
             thread::spawn(move || work(stream).ok());
         }
     });

@@ -1,8 +1,7 @@
-//! The demo's actor: one program that plays every daemon, tool and server of
-//! the replica, according to the name it is executed by. Under its own name it
-//! refuses to be anything but the servers.
+//! The demo's actor: one program that plays every daemon, tool and server of the replica, according
+//! to the name it is executed by. Under its own name it only plays the servers.
 
-// Shared with the demo itself, which lays the addresses out.
+// Shared with the demo itself, which assigns the addresses.
 #[path = "../../demo/addresses.rs"]
 mod addresses;
 
@@ -47,7 +46,7 @@ fn play(arguments: &[OsString]) -> Result<ExitCode> {
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
     if role != "demo-actor" {
-        truth::tell_role(&role, &arguments);
+        truth::log_role(&role, &arguments);
     }
     match role.as_str() {
         "demo-actor" => return outside(&arguments),

@@ -6,9 +6,9 @@ pub mod client;
 pub mod engine;
 pub mod server;
 
-/// Where the engine listens for clients.
+/// The socket on which the engine listens.
 const CLIENT_SOCKET: &str = "/var/opt/omi/run/omiserver.sock";
-/// Where the server leaves its PID.
+/// The file with the server's PID.
 const PID_FILE: &str = "/var/opt/omi/run/omiserver.pid";
 /// The server's log; the engine gets it as descriptor 3, agents as 10.
 const LOG_FILE: &str = "/var/opt/omi/log/omiserver.log";

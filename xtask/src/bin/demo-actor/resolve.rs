@@ -8,9 +8,9 @@ use anyhow::{Context, Result, bail};
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, TYPE};
 
-/// How the question is sent.
+/// The state of the socket of a query.
 #[derive(Clone, Copy)]
-pub enum Manner {
+pub enum SocketMode {
     /// As the C library does: connect the socket, then send.
     Connected,
     /// As ruby's resolver does: send to an address from an unconnected socket.
@@ -18,11 +18,11 @@ pub enum Manner {
 }
 
 /// The first address of `host`, which may already be one.
-pub fn address(host: &str, manner: Manner) -> Result<Ipv4Addr> {
+pub fn address(host: &str, mode: SocketMode) -> Result<Ipv4Addr> {
     if let Ok(address) = host.parse() {
         return Ok(address);
     }
-    // Any id serves: the far side is the demo's own.
+    // Any id serves: the remote side is the demo's own.
     let id = std::process::id() as u16;
     let mut query = Packet::new_query(id);
     query.set_flags(PacketFlag::RECURSION_DESIRED);
@@ -32,7 +32,7 @@ pub fn address(host: &str, manner: Manner) -> Result<Ipv4Addr> {
         QCLASS::CLASS(CLASS::IN),
         false,
     ));
-    let answer = exchange(&query.build_bytes_vec()?, manner)?;
+    let answer = exchange(&query.build_bytes_vec()?, mode)?;
     let answer = Packet::parse(&answer)?;
     answer
         .answers
@@ -44,16 +44,16 @@ pub fn address(host: &str, manner: Manner) -> Result<Ipv4Addr> {
         .with_context(|| format!("{host} has no address: {:?}", answer.rcode()))
 }
 
-fn exchange(query: &[u8], manner: Manner) -> Result<Vec<u8>> {
+fn exchange(query: &[u8], mode: SocketMode) -> Result<Vec<u8>> {
     let server = SocketAddr::new(name_server()?, 53);
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
     socket.set_read_timeout(Some(Duration::from_secs(2)))?;
-    match manner {
-        Manner::Connected => {
+    match mode {
+        SocketMode::Connected => {
             socket.connect(server)?;
             socket.send(query)?;
         }
-        Manner::Unconnected => {
+        SocketMode::Unconnected => {
             socket.send_to(query, server)?;
         }
     }

@@ -10,14 +10,14 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::addresses::{METADATA, PLATFORM, WORKSPACE};
-use crate::resolve::{self, Manner};
+use crate::resolve::{self, SocketMode};
 use crate::talk::{self, Request};
 use crate::{daemon, omi, tools};
 
 /// The real one reports about every 20 seconds; a demo has less time.
 const INTERVAL: Duration = Duration::from_millis(1800);
 
-/// A port of the platform on which nobody listens here, so that it refuses.
+/// A port of the platform without a listener here, so that it refuses.
 const REFUSING_PORT: u16 = 32526;
 
 /// Plays `ruby SCRIPT ARGUMENTS…`.
@@ -65,7 +65,7 @@ fn omsagent(arguments: &[String]) -> Result<()> {
     repeat(read_metadata)
 }
 
-/// Plays `work` for ever; one failed round is logged and forgotten.
+/// Repeats `work` for ever; a failed round is logged.
 fn repeat(work: impl Fn() -> Result<()>) -> ! {
     loop {
         if let Err(error) = work() {
@@ -85,7 +85,7 @@ fn spawn<R: Send + 'static>(name: &str, work: impl FnOnce() -> R + Send + 'stati
 
 fn report() -> Result<()> {
     let host = format!("{WORKSPACE}.oms.opinsights.azure.com");
-    let address = resolve::address(&host, Manner::Unconnected)?;
+    let address = resolve::address(&host, SocketMode::Unconnected)?;
     talk::secure(
         talk::connect(address, 443)?,
         &Request {

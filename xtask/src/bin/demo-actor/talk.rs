@@ -25,15 +25,15 @@ pub struct Request<'a> {
     pub path: &'a str,
     /// More header lines, each complete but for its end.
     pub headers: &'a [String],
-    /// What is sent after the headers.
+    /// The body.
     pub body: &'a [u8],
 }
 
-/// What came back.
+/// The response.
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Where a redirect leads.
+    /// The target of a redirect.
     pub location: Option<String>,
     /// The content.
     pub body: Vec<u8>,

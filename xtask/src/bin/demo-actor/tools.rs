@@ -1,5 +1,5 @@
-//! Small programs that a machine may lack and the installer calls: they do what
-//! it needs to go on, and no more. Also the upgrade that is none of its business.
+//! Small programs that a machine may lack and the installer calls: they do the minimum that it
+//! needs. Also an unrelated upgrade.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::addresses::WORKSPACE;
-use crate::resolve::{self, Manner};
+use crate::resolve::{self, SocketMode};
 use crate::talk::{self, Request};
 
 /// Lives for a moment, as most of an installer's children do.
@@ -64,7 +64,7 @@ pub fn unattended_upgrade() -> Result<()> {
             .arg("--print-foreign-architectures")
             .status()?;
         let host = "packages.example";
-        let address = resolve::address(host, Manner::Connected)?;
+        let address = resolve::address(host, SocketMode::Connected)?;
         talk::plain(
             talk::connect(address, 80)?,
             &Request {

@@ -1,6 +1,6 @@
-//! The ground truth, for tests in a guest: where `/run/replica-truth` is, each process says which tree
-//! it belongs to, once when it starts a role and once after each fork. `xtask/replica/truth.sh` is the
-//! same for scripts. It decides nothing that a role does, and elsewhere it does nothing.
+//! The ground truth, for tests in a guest. If `/run/replica-truth` exists, each process logs its
+//! tree: once when it starts a role, and once after each fork. `xtask/replica/truth.sh` does the
+//! same for scripts. Roles do not depend on it.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -14,8 +14,8 @@ const LOG: &str = "/run/replica-truth/log";
 /// Tree, role and unit of this process, and of those that it forks.
 static ROLE: OnceLock<String> = OnceLock::new();
 
-/// Says what this process is, if anybody wants to know.
-pub fn tell_role(role: &str, arguments: &[String]) {
+/// Logs the role of this process, if there is a log.
+pub fn log_role(role: &str, arguments: &[String]) {
     let script = arguments.first().map(String::as_str).unwrap_or_default();
     let script = Path::new(script).file_name();
     let is = |name: &str| script.is_some_and(|script| script == name);
@@ -23,31 +23,33 @@ pub fn tell_role(role: &str, arguments: &[String]) {
     let (tree, unit) = match role {
         "omiserver" | "omiengine" | "omiagent" => ("omi", "omid.service"),
         "ruby" if is("omsagent") => ("omsagent", agent.as_str()),
-        // The package's script runs the same program with other scripts, and they are the command's.
+        // The package's script runs the same program with other scripts, and those are the
+        // command's.
         "python2" if is("PerformRequiredConfigurationChecks.py") => ("omsconfig", "-"),
         "dsc_host" => ("omsconfig", "-"),
         "unattended-upgrade" => ("system", "-"),
         _ => ("command", "-"),
     };
     ROLE.get_or_init(|| format!("{tree} {role} {unit}"));
-    tell();
+    log_fork();
 }
 
-/// Says it of a process that was just forked.
-pub fn tell() {
-    // There is no log but in a guest, and what cannot be written there, the test misses.
+/// Logs a process that was just forked.
+pub fn log_fork() {
+    // There is a log only in a guest, and the test notices a missing line.
     let Ok(mut log) = OpenOptions::new().append(true).open(LOG) else {
         return;
     };
     let (Some(role), Some(start)) = (ROLE.get(), start()) else {
         return;
     };
-    // One write, so that it is one line whoever else writes.
+    // One write makes one line, even with other writers.
     let line = format!("{} {start} {role}\n", std::process::id());
     log.write_all(line.as_bytes()).ok();
 }
 
-/// When this process started, in ticks since boot: the 20th field behind the name, which may hold anything.
+/// Returns the start time of this process in ticks since boot: the 20th field after the name, which
+/// may contain anything.
 fn start() -> Option<String> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     let (_, fields) = stat.rsplit_once(") ")?;

@@ -24,7 +24,7 @@ pub fn serve(address: Ipv4Addr) -> Result<()> {
     thread::spawn(move || {
         let mut query = [0; 1500];
         while let Ok((length, client)) = socket.recv_from(&mut query) {
-            // What is no question gets no answer.
+            // Anything but a question gets no answer.
             if let Ok(reply) = answer(query.get(..length).unwrap_or_default()) {
                 socket.send_to(&reply, client).ok();
             }

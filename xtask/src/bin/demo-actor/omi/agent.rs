@@ -1,5 +1,5 @@
-//! omiagent: would load providers; here it only lives, as the user it was
-//! started as, until omiserver closes its end of the pipe.
+//! omiagent: would load providers; here it only runs, as its user, until omiserver closes its end
+//! of the pipe.
 
 use std::os::fd::{FromRawFd, OwnedFd};
 

@@ -1,5 +1,5 @@
-//! omicli, and what omsagent's plugin does in its place: ask the engine for
-//! instances of a class. Who asks is seen by the socket, not said.
+//! omicli, and the same request by omsagent's plugin: asks the engine for instances of a class. The
+//! engine reads the client's user from the socket.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;

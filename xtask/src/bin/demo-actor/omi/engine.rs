@@ -1,5 +1,5 @@
-//! omiengine: listens for clients as user omi, sees by the socket's credentials
-//! who asks, and has the server start that user's agent. It forks nothing.
+//! omiengine: listens for clients as user omi, reads their user from the socket's credentials, and
+//! has the server start that user's agent. It forks nothing.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -31,7 +31,7 @@ pub fn play(arguments: &[String]) -> Result<()> {
     let listener = UnixListener::bind(CLIENT_SOCKET).context("cannot listen")?;
     fs::set_permissions(CLIENT_SOCKET, fs::Permissions::from_mode(0o666))?;
     for client in listener.incoming() {
-        // One client's trouble is not the next one's.
+        // A failing client does not stop the others.
         if let Err(error) = client
             .map_err(Into::into)
             .and_then(|client| answer(&server, client))

@@ -59,13 +59,13 @@ pub fn play(arguments: &[String]) -> Result<()> {
 
 struct Server {
     log: File,
-    /// The agents, and the pipe whose end tells each to go.
+    /// The agents, each with the pipe whose end stops it.
     agents: Vec<(Pid, OwnedFd)>,
     served: BTreeSet<u32>,
 }
 
 impl Server {
-    /// Answers the engine until a signal says stop.
+    /// Answers the engine until a signal stops it.
     fn serve(&mut self, engine: &OwnedFd) -> Result<()> {
         let mut request = [0; 4];
         while !STOP.load(Ordering::Relaxed) {
@@ -127,8 +127,8 @@ fn start_engine(log: &File, socket: &OwnedFd) -> Result<Pid> {
     )
 }
 
-/// In a child: takes the user on first and only then executes the program, so
-/// that for a moment a process named omiserver runs as somebody else.
+/// Becomes the user before it executes the program, in a child. So for a moment a process named
+/// omiserver runs as another user.
 fn become_program(uid: Uid, descriptors: &[(BorrowedFd, RawFd)], command: &[&str]) -> ! {
     let failure = try_become_program(uid, descriptors, command);
     eprintln!("omiserver: cannot run {command:?}: {failure:?}");
@@ -143,14 +143,14 @@ fn try_become_program(
     daemon::become_user(uid)?;
     // Long enough for a look at /proc to catch this state, as on a real machine.
     std::thread::sleep(Duration::from_millis(2));
-    // First out of the way of each other: 3 may be one of the sources.
+    // First duplicated to other numbers: 3 may be one of the sources.
     let mut moved = Vec::new();
     for (from, to) in descriptors {
         moved.push((fcntl(from, FcntlArg::F_DUPFD_CLOEXEC(20))?, *to));
     }
     for (from, to) in moved {
-        // SAFETY: plain numbers; whatever `to` was here, nothing uses it any
-        // more, since this child only executes the program.
+        // SAFETY: plain numbers; nothing uses an earlier `to` any more, since this child only
+        // executes the program.
         nix::errno::Errno::result(unsafe { libc::dup2(from, to) })?;
     }
     let command = command

@@ -13,17 +13,17 @@ const COUNT: usize = 5000;
 
 /// A silent server. Half of the names are in /etc/hosts; the parent looks the others up.
 const SERVICES: [(&str, &str); 6] = [
-    ("mayfly-1.names.test:8000", "hosts"),
-    ("mayfly-2.names.test:8000", "hosts"),
-    ("mayfly-3.names.test:8000", "hosts"),
-    ("mayfly-4.names.test:8000", "dns_other"),
-    ("mayfly-5.names.test:8000", "dns_other"),
-    ("mayfly-6.names.test:8000", "dns_other"),
+    ("brief-1.names.test:8000", "hosts"),
+    ("brief-2.names.test:8000", "hosts"),
+    ("brief-3.names.test:8000", "hosts"),
+    ("brief-4.names.test:8000", "dns_other"),
+    ("brief-5.names.test:8000", "dns_other"),
+    ("brief-6.names.test:8000", "dns_other"),
 ];
 
 /// One child, by its parent's knowledge.
 #[derive(Debug)]
-struct Mayfly<'a> {
+struct ShortLived<'a> {
     pid: u64,
     port: u16,
     remote: &'a str,
@@ -33,7 +33,7 @@ struct Mayfly<'a> {
 pub(super) fn judge() {
     let stage = Stage::set();
     let count = COUNT.to_string();
-    let mut command = act(["mayflies", &count]);
+    let mut command = act(["short-lived", &count]);
     command.extend(SERVICES.map(|(service, _)| service.into()));
     let trace = Recording::of(command)
         .through(stage.inside())
@@ -41,9 +41,9 @@ pub(super) fn judge() {
         .run()
         .trace();
     let reported = trace.ended.text();
-    let mayflies: Vec<Mayfly> = reported.lines().map(read).collect();
-    assert!(mayflies.len() >= COUNT, "{}", trace.ended.messages());
-    report(&trace, &mayflies);
+    let short_lived: Vec<ShortLived> = reported.lines().map(read).collect();
+    assert!(short_lived.len() >= COUNT, "{}", trace.ended.messages());
+    report(&trace, &short_lived);
 
     let rows = trace.connections(["--tree", "command"]);
     let mut by_owner: HashMap<(u64, u16), Vec<&Value>> = HashMap::new();
@@ -58,10 +58,13 @@ pub(super) fn judge() {
     }
     let mut wrong = Vec::new();
     let mut misnamed = 0;
-    for mayfly in &mayflies {
-        match by_owner.get(&(mayfly.pid, mayfly.port)).map(Vec::as_slice) {
-            Some(&[row]) if row["remote"] == *mayfly.remote => {
-                let expected = mayfly.names();
+    for short_lived in &short_lived {
+        match by_owner
+            .get(&(short_lived.pid, short_lived.port))
+            .map(Vec::as_slice)
+        {
+            Some(&[row]) if row["remote"] == *short_lived.remote => {
+                let expected = short_lived.names();
                 if names(row, "names") != expected {
                     misnamed += 1;
                     wrong.push(format!("not {expected:?}: {}", brief(row)));
@@ -69,16 +72,16 @@ pub(super) fn judge() {
             }
             Some(rows) => {
                 let rows: Vec<String> = rows.iter().copied().map(brief).collect();
-                wrong.push(format!("not the one of {mayfly:?}: {rows:?}"));
+                wrong.push(format!("not the one of {short_lived:?}: {rows:?}"));
             }
-            None => wrong.push(format!("no connection of {mayfly:?}")),
+            None => wrong.push(format!("no connection of {short_lived:?}")),
         }
     }
     println!(
         "{} of {} belong to their process, and {} have its names",
-        mayflies.len() - (wrong.len() - misnamed),
-        mayflies.len(),
-        mayflies.len() - wrong.len()
+        short_lived.len() - (wrong.len() - misnamed),
+        short_lived.len(),
+        short_lived.len() - wrong.len()
     );
     // Limited to a readable number.
     wrong.truncate(12);
@@ -88,15 +91,15 @@ pub(super) fn judge() {
         let remote = row["remote"].as_str().unwrap_or_default();
         remote.ends_with(":8000")
     });
-    assert_eq!(to_services.count(), mayflies.len());
+    assert_eq!(to_services.count(), short_lived.len());
 }
 
-fn read(line: &str) -> Mayfly<'_> {
+fn read(line: &str) -> ShortLived<'_> {
     let words: Vec<&str> = line.split(' ').collect();
     let &[pid, port, remote, name] = words.as_slice() else {
         panic!("no child: {line}");
     };
-    Mayfly {
+    ShortLived {
         pid: pid.parse().expect("a process id"),
         port: port.parse().expect("a port"),
         remote,
@@ -104,7 +107,7 @@ fn read(line: &str) -> Mayfly<'_> {
     }
 }
 
-impl<'a> Mayfly<'a> {
+impl<'a> ShortLived<'a> {
     /// Returns the expected names of its connection.
     fn names(&self) -> BTreeSet<(&'a str, &'static str)> {
         let is_it = |(service, _): &&(&str, _)| service.strip_suffix(":8000") == Some(self.name);
@@ -116,7 +119,7 @@ impl<'a> Mayfly<'a> {
 
 /// Prints the lengths of lives, from the kernel's times of their start and end. A machine too busy
 /// for short lives does not fail the test.
-fn report(trace: &Trace, mayflies: &[Mayfly]) {
+fn report(trace: &Trace, short_lived: &[ShortLived]) {
     let times = |kind: &str| -> HashMap<u64, u64> {
         trace
             .all(kind)
@@ -124,12 +127,12 @@ fn report(trace: &Trace, mayflies: &[Mayfly]) {
             .collect()
     };
     let (begins, ends) = (times("fork"), times("exit"));
-    let mut lives: Vec<u64> = mayflies
+    let mut lives: Vec<u64> = short_lived
         .iter()
-        .map(|mayfly| {
-            let (begin, end) = (begins.get(&mayfly.pid), ends.get(&mayfly.pid));
+        .map(|short_lived| {
+            let (begin, end) = (begins.get(&short_lived.pid), ends.get(&short_lived.pid));
             let (Some(begin), Some(end)) = (begin, end) else {
-                panic!("{} has no beginning or no end", mayfly.pid);
+                panic!("{} has no beginning or no end", short_lived.pid);
             };
             end.saturating_sub(*begin)
         })

@@ -43,7 +43,7 @@ const PATIENCE: usize = 4;
 /// `COUNT NAME:PORT…`: plays processes in a row, in turn for each service, until COUNT of them
 /// lived for less than a millisecond. Prints the process id, own port, destination and name of
 /// each.
-pub(super) fn mayflies(words: &[OsString]) -> ExitCode {
+pub(super) fn short_lived(words: &[OsString]) -> ExitCode {
     let count: usize = number(words.first());
     let services: Vec<Service> = words.iter().skip(1).map(look_up).collect();
     let (answers, telling) = pipe().expect("a pipe");
@@ -75,7 +75,7 @@ fn look_up(word: &OsString) -> Service {
     Service {
         name: name.to_owned(),
         address: address.unwrap_or_else(|| panic!("no host is called {name}")),
-        head: format!("GET /mayfly HTTP/1.1\r\nHost: {name}\r\n\r\n").into(),
+        head: format!("GET /short-lived HTTP/1.1\r\nHost: {name}\r\n\r\n").into(),
     }
 }
 

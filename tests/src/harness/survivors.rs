@@ -1,28 +1,28 @@
-//! Actors that outlive the command that they are of: it ends them, and nobody else.
+//! Actors that outlive their command, and that only this module ends.
 
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 
-/// Processes of this program that stay. They end when this does.
-pub(crate) struct Staying {
+/// Actors that stay alive until this is dropped.
+pub(crate) struct Survivors {
     pids: Vec<u64>,
 }
 
-impl Staying {
-    pub(crate) fn new(pids: impl Iterator<Item = u64>) -> Staying {
-        Staying {
+impl Survivors {
+    pub(crate) fn new(pids: impl Iterator<Item = u64>) -> Survivors {
+        Survivors {
             pids: pids.collect(),
         }
     }
 }
 
-impl Drop for Staying {
+impl Drop for Survivors {
     fn drop(&mut self) {
         let own = std::env::current_exe().ok();
         for pid in &self.pids {
-            // Nobody waits for it: the number may be another's by now.
+            // The process has another parent, so its number may be reused by now.
             let program = std::fs::read_link(format!("/proc/{pid}/exe")).ok();
             let number = i32::try_from(*pid).ok().filter(|_| program == own);
             if let Some(number) = number {
