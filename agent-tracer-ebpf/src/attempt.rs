@@ -30,7 +30,7 @@ pub const GO_ON: i32 = 1;
 #[cgroup_sock_addr(connect4)]
 pub fn cgroup_connect4(context: SockAddrContext) -> i32 {
     let remote = remote_v4(&context);
-    emit::settle(Kind::Attempt, try_connect(&context, remote));
+    emit::count_failure(Kind::Attempt, try_connect(&context, remote));
     GO_ON
 }
 
@@ -39,7 +39,7 @@ pub fn cgroup_connect4(context: SockAddrContext) -> i32 {
 #[cgroup_sock_addr(connect6)]
 pub fn cgroup_connect6(context: SockAddrContext) -> i32 {
     let remote = remote_v6(&context);
-    emit::settle(Kind::Attempt, try_connect(&context, remote));
+    emit::count_failure(Kind::Attempt, try_connect(&context, remote));
     GO_ON
 }
 
@@ -48,7 +48,7 @@ pub fn cgroup_connect6(context: SockAddrContext) -> i32 {
 pub fn cgroup_sendmsg4(context: SockAddrContext) -> i32 {
     let remote = remote_v4(&context);
     is_over();
-    emit::settle(Kind::Peer, datagram::note(cookie(&context), &remote));
+    emit::count_failure(Kind::Peer, datagram::note(cookie(&context), &remote));
     GO_ON
 }
 
@@ -57,7 +57,7 @@ pub fn cgroup_sendmsg4(context: SockAddrContext) -> i32 {
 pub fn cgroup_sendmsg6(context: SockAddrContext) -> i32 {
     let remote = remote_v6(&context);
     is_over();
-    emit::settle(Kind::Peer, datagram::note(cookie(&context), &remote));
+    emit::count_failure(Kind::Peer, datagram::note(cookie(&context), &remote));
     GO_ON
 }
 
@@ -72,7 +72,7 @@ pub fn fib_table_lookup(context: RawTracePointContext) -> i32 {
         }
         // Negative errnos; EAGAIN is a table that does not know.
         let error = 0_i32.wrapping_sub(context.arg::<i32>(3)) as u32;
-        emit::settle(Kind::Route, route(thread, asked, destination, error));
+        emit::count_failure(Kind::Route, route(thread, asked, destination, error));
     }
     0
 }
@@ -85,7 +85,7 @@ pub fn fib6_table_lookup(context: RawTracePointContext) -> i32 {
     if let Some((thread, asked)) = attempt() {
         let destination = flow.read(setting!(flowi6_destination)).unwrap_or([0; 16]);
         let error = v6_error(net, result).unwrap_or(0);
-        emit::settle(Kind::Route, route(thread, asked, destination, error));
+        emit::count_failure(Kind::Route, route(thread, asked, destination, error));
     }
     0
 }

@@ -38,7 +38,7 @@ pub enum Of {
 pub fn cgroup_attach_task(context: RawTracePointContext) -> i32 {
     let cgroup = Object(context.arg::<u64>(0));
     let task = Object(context.arg::<u64>(2));
-    emit::settle(Kind::Cgroup, try_attach(cgroup, task));
+    emit::count_failure(Kind::Cgroup, try_attach(cgroup, task));
     0
 }
 

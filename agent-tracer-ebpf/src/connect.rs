@@ -39,7 +39,7 @@ const PEER_IS_DONE: u64 = 1 << 1;
 #[fentry(function = "tcp_connect")]
 pub fn fentry_tcp_connect(context: FEntryContext) -> i32 {
     let socket = Object(context.arg::<u64>(0));
-    emit::settle(Kind::Connect, try_connect(&context, socket));
+    emit::count_failure(Kind::Connect, try_connect(&context, socket));
     0
 }
 
@@ -47,7 +47,7 @@ pub fn fentry_tcp_connect(context: FEntryContext) -> i32 {
 #[kprobe]
 pub fn kprobe_tcp_connect(context: ProbeContext) -> u32 {
     if let Some(socket) = context.arg::<u64>(0) {
-        emit::settle(Kind::Connect, try_connect(&context, Object(socket)));
+        emit::count_failure(Kind::Connect, try_connect(&context, Object(socket)));
     }
     0
 }
@@ -59,10 +59,10 @@ pub fn inet_sock_set_state(context: RawTracePointContext) -> i32 {
     match context.arg::<u32>(2) {
         // `connect(2)` sets this state in the context of the process that called it.
         TCP_SYN_SENT if setting!(connect_is_hooked) == 0 => {
-            emit::settle(Kind::Connect, try_connect(&context, socket));
+            emit::count_failure(Kind::Connect, try_connect(&context, socket));
         }
         // `listen(2)` does so in the context of the process that called it.
-        TCP_LISTEN => emit::settle(Kind::Listen, try_listen(&context, socket)),
+        TCP_LISTEN => emit::count_failure(Kind::Listen, try_listen(&context, socket)),
         to => state(socket, context.arg::<u32>(1), to),
     }
     0
@@ -88,7 +88,7 @@ fn state(socket: Object, from: u32, to: u32) {
         TCP_FIN_WAIT1 | TCP_LAST_ACK | TCP_CLOSE => {}
         _ => return,
     }
-    emit::settle(Kind::SocketState, try_state(socket, from, to));
+    emit::count_failure(Kind::SocketState, try_state(socket, from, to));
 }
 
 #[inline(always)]
@@ -144,17 +144,17 @@ fn try_listen<C: EbpfContext>(context: &C, socket: Object) -> Result<(), i32> {
 #[inline(always)]
 fn try_state(socket: Object, from: u32, to: u32) -> Result<(), i32> {
     let (mut address, mut cookie) = (socket.0, 0);
-    let mut told = SOCKETS.get_ptr_mut(socket.0);
-    if told.is_none() {
+    let mut last = SOCKETS.get_ptr_mut(socket.0);
+    if last.is_none() {
         address = 0;
         cookie = socket.word(setting!(sock_cookie));
         if cookie != 0 {
-            told = EARLIER_SOCKETS.get_ptr_mut(cookie);
+            last = EARLIER_SOCKETS.get_ptr_mut(cookie);
         }
     }
-    let Some(told) = told else { return Ok(()) };
+    let Some(last) = last else { return Ok(()) };
     // SAFETY: a value of the map; each change of a socket's state happens under its lock.
-    let before = u32::from(unsafe { core::ptr::replace(told, to as u8) });
+    let before = u32::from(unsafe { core::ptr::replace(last, to as u8) });
     if before == to {
         return Ok(());
     }

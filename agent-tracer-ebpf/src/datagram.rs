@@ -25,14 +25,14 @@ const EEXIST: i32 = -17;
 /// `BPF_CGROUP_INET4_BIND`: in the context of the process that calls `bind(2)`.
 #[cgroup_sock_addr(bind4)]
 pub fn cgroup_bind4(context: SockAddrContext) -> i32 {
-    emit::settle(Kind::Bind, note_any_port(&context));
+    emit::count_failure(Kind::Bind, note_any_port(&context));
     GO_ON
 }
 
 /// `BPF_CGROUP_INET6_BIND`, likewise.
 #[cgroup_sock_addr(bind6)]
 pub fn cgroup_bind6(context: SockAddrContext) -> i32 {
-    emit::settle(Kind::Bind, note_any_port(&context));
+    emit::count_failure(Kind::Bind, note_any_port(&context));
     GO_ON
 }
 
@@ -43,7 +43,7 @@ pub fn cgroup_post_bind4(context: SockContext) -> i32 {
     let address = unsafe { (*context.sock).src_ip4 };
     let mut local = [0; 16];
     local[..4].copy_from_slice(&address.to_ne_bytes());
-    emit::settle(Kind::Bind, try_bind(&context, AF_INET, local));
+    emit::count_failure(Kind::Bind, try_bind(&context, AF_INET, local));
     GO_ON
 }
 
@@ -60,7 +60,7 @@ pub fn cgroup_post_bind6(context: SockContext) -> i32 {
             bytes.copy_from_slice(&value.to_ne_bytes());
         }
     }
-    emit::settle(Kind::Bind, try_bind(&context, AF_INET6, local));
+    emit::count_failure(Kind::Bind, try_bind(&context, AF_INET6, local));
     GO_ON
 }
 
@@ -70,7 +70,7 @@ pub fn cgroup_sock_release(context: SockContext) -> i32 {
     // SAFETY: the kernel hands over a valid context.
     if unsafe { (*context.sock).protocol } == IPPROTO_UDP {
         let record = Released {
-            header: of_nobody(Kind::Released),
+            header: without_process(Kind::Released),
             cookie: cookie(&context),
         };
         emit::record(Kind::Released, &record);
@@ -92,8 +92,8 @@ fn try_bind(context: &SockContext, family: u16, local: [u8; 16]) -> Result<(), i
     let any_port = own.is_some_and(|own| unsafe { (*own).state } == PeerCount::ANY_PORT);
     match own {
         // SAFETY: as above.
-        Some(own) => unsafe { (*own).state = PeerCount::TOLD },
-        None => remember(&bound(cookie), header, PeerCount::TOLD),
+        Some(own) => unsafe { (*own).state = PeerCount::EMITTED },
+        None => remember(&bound(cookie), header, PeerCount::EMITTED),
     }
     let record = Bind {
         header,
@@ -226,7 +226,7 @@ pub fn sent(key: PeerKey, endpoints: &Endpoints, count: u64, bytes: u64) -> bool
     unsafe {
         out(peer, count, bytes);
         if state == PeerCount::NEW {
-            (*peer).state = PeerCount::TOLD;
+            (*peer).state = PeerCount::EMITTED;
             let mut header = (*peer).header;
             header.boot_ns = bpf_ktime_get_boot_ns();
             let record = Peer {
@@ -304,7 +304,7 @@ unsafe fn add(counter: *mut u64, count: u64) {
 
 /// Returns the header of a record without a process.
 #[inline(always)]
-pub fn of_nobody(kind: Kind) -> Header {
+pub fn without_process(kind: Kind) -> Header {
     Header {
         // SAFETY: takes no arguments.
         boot_ns: unsafe { bpf_ktime_get_boot_ns() },

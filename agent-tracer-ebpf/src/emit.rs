@@ -54,7 +54,7 @@ pub fn bytes(kind: Kind, start: *const u8, length: usize) {
 
 /// Counts an event that could not be read as lost.
 #[inline(always)]
-pub fn settle(kind: Kind, done: Result<(), i32>) {
+pub fn count_failure(kind: Kind, done: Result<(), i32>) {
     if let Err(error) = done
         && error != OUTSIDE
     {

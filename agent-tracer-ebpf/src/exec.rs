@@ -30,7 +30,7 @@ pub fn sched_process_exec(context: RawTracePointContext) -> i32 {
     {
         warn!(&context, "exec: cannot read the task: error {}", error);
     }
-    emit::settle(Kind::Exec, done);
+    emit::count_failure(Kind::Exec, done);
     0
 }
 

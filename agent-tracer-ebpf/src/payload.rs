@@ -53,7 +53,11 @@ fn chunk<const N: usize>(context: &SkBuffContext, from: u32, length: u32, offset
     let mut length = u64::from(length.min(N as u32) - 1);
     // SAFETY: arithmetic alone.
     unsafe {
-        core::arch::asm!("{length} &= {mask}", length = inout(reg) length, mask = const N as i32 - 1);
+        core::arch::asm!(
+            "{length} &= {mask}",
+            length = inout(reg) length,
+            mask = const N as i32 - 1,
+        );
     }
     let length = length as u32 + 1;
     let Some(mut record) = EVENTS.reserve::<Record<N>>(0) else {
@@ -64,7 +68,7 @@ fn chunk<const N: usize>(context: &SkBuffContext, from: u32, length: u32, offset
     // SAFETY: the reserved memory is as large as the record; the helper fills it or fails.
     let answer = unsafe {
         (&raw mut (*to).fixed).write(Payload {
-            header: datagram::of_nobody(Kind::Payload),
+            header: datagram::without_process(Kind::Payload),
             cookie: bpf_get_socket_cookie(context.as_ptr()),
             offset,
             length,

@@ -94,7 +94,7 @@ impl PeerCount {
     /// Nothing was sent so far.
     pub const NEW: u64 = 0;
     /// A [`Peer`] or [`Bind`] record was sent.
-    pub const TOLD: u64 = 1;
+    pub const EMITTED: u64 = 1;
     /// It wrote first, to a bound socket. Datagrams to it are answers, and count for the socket.
     pub const STRANGER: u64 = 2;
     /// A socket that is about to be bound to any port.
@@ -102,7 +102,7 @@ impl PeerCount {
 
     /// A peer of a pre-existing socket as words, for the loader.
     pub const EMITTED_WORDS: [u64; size_of::<PeerCount>() / 8] =
-        [0, 0, 0, 0, 0, 0, 0, 0, PeerCount::TOLD];
+        [0, 0, 0, 0, 0, 0, 0, 0, PeerCount::EMITTED];
 }
 
 /// The counts of a [`PeerCount`], for the loader.

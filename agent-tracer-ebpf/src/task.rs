@@ -22,7 +22,7 @@ const PID_NAMESPACE_LEVELS: u32 = 32;
 /// `prototype: (struct task_struct *parent, struct task_struct *child)`
 #[raw_tracepoint(tracepoint = "sched_process_fork")]
 pub fn sched_process_fork(context: RawTracePointContext) -> i32 {
-    emit::settle(
+    emit::count_failure(
         Kind::Fork,
         try_fork(Object(context.arg::<u64>(0)), Object(context.arg::<u64>(1))),
     );
@@ -46,7 +46,7 @@ fn try_fork(parent: Object, child: Object) -> Result<(), i32> {
     };
     emit::record(Kind::Fork, &record);
     if setting!(task_cgroups) != NO_OFFSET {
-        emit::settle(Kind::Cgroup, cgroup::born_elsewhere(parent, child));
+        emit::count_failure(Kind::Cgroup, cgroup::born_elsewhere(parent, child));
     }
     Ok(())
 }
@@ -54,7 +54,7 @@ fn try_fork(parent: Object, child: Object) -> Result<(), i32> {
 /// `prototype: (struct task_struct *task)`, since 6.16 also `bool group_dead`
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
 pub fn sched_process_exit(context: RawTracePointContext) -> i32 {
-    emit::settle(Kind::Exit, try_exit(Object(context.arg::<u64>(0))));
+    emit::count_failure(Kind::Exit, try_exit(Object(context.arg::<u64>(0))));
     0
 }
 
@@ -83,7 +83,7 @@ fn try_exit(task: Object) -> Result<(), i32> {
 /// `prototype: (struct task_struct *task, const char *comm)`
 #[raw_tracepoint(tracepoint = "task_rename")]
 pub fn task_rename(context: RawTracePointContext) -> i32 {
-    emit::settle(
+    emit::count_failure(
         Kind::Rename,
         try_rename(Object(context.arg::<u64>(0)), Object(context.arg::<u64>(1))),
     );

@@ -137,8 +137,8 @@ impl Changes {
         self.authors.get(path).copied().unwrap_or_default()
     }
 
-    /// Finds the author of an entry among the writers of the file: the only one, or one with the name
-    /// as an argument.
+    /// Finds the author of an entry among the writers of the file: the only one, or one with
+    /// the name as an argument.
     ///
     /// Of several with the name, the first one made the entry. Later ones changed it, or opened the
     /// file in a mode in which they could have written.

@@ -81,7 +81,7 @@ pub struct Connection {
     /// sight.
     pub started_ns: u64,
     /// True if it existed before the recording. Its owner is then a process that held it.
-    pub was_there_before: bool,
+    pub is_pre_existing: bool,
     /// Time of the peer's answer.
     pub established_ns: Option<u64>,
     /// Time of its failure or close.
@@ -116,7 +116,7 @@ impl Connection {
             state: State::Connecting,
             error: 0,
             started_ns,
-            was_there_before: false,
+            is_pre_existing: false,
             established_ns: None,
             ended_ns: None,
             bytes: None,
@@ -192,7 +192,7 @@ impl Connections {
                 SocketState::Closing => State::Closing,
                 SocketState::Open | SocketState::Listening | SocketState::Unknown => State::Open,
             },
-            was_there_before: true,
+            is_pre_existing: true,
             ..Connection::new(socket.connection, owner, boot_ns)
         });
     }

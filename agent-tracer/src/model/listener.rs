@@ -22,7 +22,7 @@ pub struct Listener {
     /// Time of its begin, nanoseconds since boot.
     pub started_ns: u64,
     /// True if it existed before the recording. Its owner is then a process that held it.
-    pub was_there_before: bool,
+    pub is_pre_existing: bool,
     /// Time of its close.
     pub ended_ns: Option<u64>,
     /// Of UDP: traffic with strangers, to which nothing had been sent before, and the answers to
@@ -58,7 +58,7 @@ impl Listener {
             local: None,
             any_port: false,
             started_ns,
-            was_there_before: false,
+            is_pre_existing: false,
             ended_ns: None,
             traffic: None,
         }
@@ -117,7 +117,7 @@ impl Listeners {
         self.add(Listener {
             protocol: socket.protocol(),
             local: socket.local(),
-            was_there_before: true,
+            is_pre_existing: true,
             ..Listener::new(socket.connection, owner, boot_ns)
         });
     }

@@ -18,8 +18,8 @@ pub enum TagError {
     },
     /// It is longer than any list.
     #[error(
-        "cannot read {file}: it is too large for a tag file: at most {} MiB are read, and published \
-         lists have less than 10\nhint: check that it is the file you meant",
+        "cannot read {file}: it has more than {} MiB, and published tag files have less than 10\n\
+         hint: check that it is the file you meant",
         SIZE_LIMIT >> 20
     )]
     TooLarge {
@@ -83,7 +83,7 @@ pub enum TagError {
     },
     /// It has more entries than any list.
     #[error(
-        "cannot read {file}: it has more than {PREFIX_LIMIT} prefixes, or the files before it have\n\
+        "cannot read {file}: it has more than {PREFIX_LIMIT} prefixes, with the files before it\n\
          hint: leave a file out, or check that it is the one you meant"
     )]
     TooMany {

@@ -102,7 +102,7 @@ pub(super) static CONNECTION: [Field<Connection>; 24] = [
     .unit(Unit::Time)
     .column(0, "TIME", |context, connection| {
         let page = context.page;
-        match connection.was_there_before {
+        match connection.is_pre_existing {
             true => pad("before", columns(&page.time(0))),
             false => page.time(connection.started_ns),
         }
@@ -121,7 +121,7 @@ pub(super) static CONNECTION: [Field<Connection>; 24] = [
     .leave_out(1),
     Field::<Connection>::new("duration_ms", "time until it ended", |_, connection| {
         let ended = connection.ended_ns;
-        milliseconds(connection, ended.filter(|_| !connection.was_there_before))
+        milliseconds(connection, ended.filter(|_| !connection.is_pre_existing))
     })
     .unit(Unit::Milliseconds)
     .column(10, "LASTED", |_, connection| {
@@ -254,7 +254,7 @@ const NOTE: Field<Connection> = Field::<Connection>::new(
     "meaning of the address, or a remark",
     |_, connection| {
         let before = connection
-            .was_there_before
+            .is_pre_existing
             .then_some("was there before the recording");
         let special = note(connection.remote);
         match (special, before) {
@@ -320,7 +320,7 @@ fn milliseconds<'a>(connection: &Connection, to: Option<u64>) -> Value<'a> {
 fn lasted(connection: &Connection, to: Option<u64>) -> String {
     match to {
         // The start of a pre-existing connection is unknown.
-        Some(to) if !connection.was_there_before => {
+        Some(to) if !connection.is_pre_existing => {
             duration(to.saturating_sub(connection.started_ns))
         }
         Some(_) | None => EMPTY.to_owned(),

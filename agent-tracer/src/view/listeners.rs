@@ -60,7 +60,7 @@ pub(super) static LISTENER: [Field<Listener>; 14] = [
     .unit(Unit::Time)
     .column(0, "TIME", |context, listener| {
         let page = context.page;
-        match listener.was_there_before {
+        match listener.is_pre_existing {
             true => pad("before", columns(&page.time(0))),
             false => page.time(listener.started_ns),
         }
@@ -68,7 +68,7 @@ pub(super) static LISTENER: [Field<Listener>; 14] = [
     .leave_out(3)
     .layout(Layout::Number),
     Field::<Listener>::new("note", "a remark", |_, listener| {
-        match listener.was_there_before {
+        match listener.is_pre_existing {
             true => Value::text("was there before the recording"),
             false => Value::Nothing,
         }
@@ -134,6 +134,6 @@ fn local<'a>(_: Context<'a>, listener: &'a Listener) -> Value<'a> {
 }
 
 fn lasted(listener: &Listener) -> Option<u64> {
-    let ended = listener.ended_ns.filter(|_| !listener.was_there_before)?;
+    let ended = listener.ended_ns.filter(|_| !listener.is_pre_existing)?;
     Some(ended.saturating_sub(listener.started_ns))
 }

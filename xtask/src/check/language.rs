@@ -15,7 +15,7 @@ use self::rules::{COLUMNS, Text};
 use super::prose;
 
 /// True if a breach of the rules fails the check.
-const IS_ENFORCED: bool = false;
+const IS_ENFORCED: bool = true;
 
 /// Doc comments that may open with a question word, in percent.
 const QUESTIONS_ALLOWED: usize = 5;

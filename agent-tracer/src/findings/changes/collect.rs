@@ -100,7 +100,7 @@ fn processes(model: &Model) -> Vec<Change<'_>> {
 
 fn listeners(model: &Model) -> Vec<Change<'_>> {
     let left = model.listeners().iter().filter(|listener| {
-        listener.ended_ns.is_none() && !listener.was_there_before && !listener.is_of_client()
+        listener.ended_ns.is_none() && !listener.is_pre_existing && !listener.is_of_client()
     });
     left.map(|listener| {
         let local = listener
@@ -125,7 +125,7 @@ fn destinations<'a>(
 ) -> Vec<Change<'a>> {
     let wanted = connections.filter(|connection| {
         let tree = &model.process(connection.owner).tree;
-        !connection.was_there_before && !model.is_background(tree)
+        !connection.is_pre_existing && !model.is_background(tree)
     });
     groups(By::Destination, wanted)
         .into_iter()

@@ -160,7 +160,7 @@ struct ConnectionRow<'a> {
 fn connection_fields<'a>() -> [Numbered<ConnectionRow<'a>>; 12] {
     [
         ("owner", |row, _| row.owner.map_or(UNKNOWN, number)),
-        ("start", |row, _| match row.connection.was_there_before {
+        ("start", |row, _| match row.connection.is_pre_existing {
             true => UNKNOWN,
             false => since(row.report, row.connection.started_ns),
         }),
