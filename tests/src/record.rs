@@ -98,7 +98,7 @@ fn ctrl_c_ends_lingering_well() {
     let running = Recording::of(words(["true"]))
         .option(["--linger", "60s"])
         .start()
-        .says("recording what it left behind");
+        .says("recording its descendants");
     running.send(Signal::SIGINT);
     let trace = running.finish().trace();
     assert!(began.elapsed() < Duration::from_secs(20));

@@ -198,14 +198,14 @@ fn other_files_are_refused_with_a_reason() {
         ("packed", &["compressed", "gunzip"]),
         ("wrong", &["wrong:1:", "192.0.2.0/33"]),
         ("text", &["not a JSON object"]),
-        ("huge", &["too large", "64 MiB"]),
+        ("huge", &["more than 64 MiB"]),
     ] {
         let refused = run(&mut lists.command(&["tags.json", name], &["40.79.194.105"]));
         says(&refused, 1, parts);
         says(&refused, 1, &[name]);
     }
     let endless = run(tracer().args(["tags", "192.0.2.1", "--service-tags", "/dev/zero"]));
-    says(&endless, 1, &["/dev/zero", "too large"]);
+    says(&endless, 1, &["/dev/zero", "more than 64 MiB"]);
 }
 
 fn a_list_may_come_through_a_pipe() {
