@@ -202,6 +202,8 @@ fn remote_v4(context: &SockAddrContext) -> Endpoints {
         padding: 0,
         local: [0; 16],
         remote: [0; 16],
+        namespace: 0,
+        padding_end: 0,
     };
     endpoints.remote[..4].copy_from_slice(&address.to_ne_bytes());
     endpoints
@@ -228,5 +230,7 @@ fn remote_v6(context: &SockAddrContext) -> Endpoints {
         padding: 0,
         local: [0; 16],
         remote,
+        namespace: 0,
+        padding_end: 0,
     }
 }

@@ -1,6 +1,8 @@
 //! Emits connects and listens of TCP sockets with their owners, and the later states of sockets.
 
-use agent_tracer_ebpf::{Connect, Endpoints, Header, Kind, LOST_SOCKETS, Listen, SocketState};
+use agent_tracer_ebpf::{
+    Accept, Connect, Endpoints, Header, Kind, LOST_SOCKETS, Listen, SocketState,
+};
 use aya_ebpf::{
     EbpfContext,
     helpers::generated::{bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns},
@@ -9,9 +11,10 @@ use aya_ebpf::{
 };
 
 use crate::{
+    datagram::without_process,
     emit,
     kernel::{OUTSIDE, Object},
-    maps::{ATTEMPTS, EARLIER_SOCKETS, SOCKETS, setting},
+    maps::{ACCEPTED, ATTEMPTS, EARLIER_SOCKETS, SOCKETS, setting},
     task,
 };
 
@@ -25,6 +28,9 @@ const TCP_FIN_WAIT1: u32 = 4;
 const TCP_CLOSE: u32 = 7;
 const TCP_LAST_ACK: u32 = 9;
 const TCP_LISTEN: u32 = 10;
+
+const BPF_NOEXIST: u64 = 1;
+const EEXIST: i32 = -17;
 
 /// No state: no state of the socket was emitted yet.
 const NEW: u32 = 0;
@@ -81,6 +87,13 @@ pub fn inet_sock_set_state_in_interrupt(context: RawTracePointContext) -> i32 {
 #[inline(always)]
 fn state(socket: Object, from: u32, to: u32) {
     match to {
+        TCP_ESTABLISHED if from == TCP_SYN_RECV => {
+            // SAFETY: the value is not looked at.
+            if unsafe { SOCKETS.get(socket.0) }.is_none() {
+                emit::count_failure(Kind::Accept, try_accept(socket));
+                return;
+            }
+        }
         // Through SYN_RECV when both ends ask at the same time; sockets that were asked only are
         // not in the table.
         TCP_SYN_RECV | TCP_ESTABLISHED => {}
@@ -102,6 +115,7 @@ fn try_connect<C: EbpfContext>(context: &C, socket: Object) -> Result<(), i32> {
         // The state changes before a port is chosen; what is there is left of an earlier attempt.
         endpoints.local_port = 0;
     }
+    forget_accepted(socket);
     // SAFETY: the value is not looked at.
     if unsafe { SOCKETS.get(socket.0) }.is_some() {
         // The end of the previous connection was not emitted.
@@ -128,6 +142,7 @@ fn try_listen<C: EbpfContext>(context: &C, socket: Object) -> Result<(), i32> {
     if socket.read::<u16>(setting!(sock_protocol))? != IPPROTO_TCP {
         return Ok(());
     }
+    forget_accepted(socket);
     let record = Listen {
         header: task::header(Kind::Listen, task::current())?,
         socket: socket.0,
@@ -141,8 +156,68 @@ fn try_listen<C: EbpfContext>(context: &C, socket: Object) -> Result<(), i32> {
     Ok(())
 }
 
+/// Notes a connection of a listener. Of the two programs on the hook, the first one emits it.
+#[inline(always)]
+fn try_accept(socket: Object) -> Result<(), i32> {
+    let header = without_process(Kind::Accept);
+    let mut none = header;
+    none.boot_ns = 0;
+    match ACCEPTED.insert(socket.0, none, BPF_NOEXIST) {
+        Ok(()) => {}
+        Err(EEXIST) => return Ok(()),
+        Err(_) => {
+            emit::lost(LOST_SOCKETS);
+            return Ok(());
+        }
+    }
+    let record = Accept {
+        header,
+        socket: socket.0,
+        endpoints: endpoints(socket)?,
+    };
+    emit::minor_record(Kind::Accept, &record);
+    Ok(())
+}
+
+/// Drops an inbound connection whose end was lost: its address is that of another socket by now.
+#[inline(always)]
+fn forget_accepted(socket: Object) {
+    // SAFETY: the value is not looked at.
+    if unsafe { ACCEPTED.get(socket.0) }.is_some() {
+        let _ = ACCEPTED.remove(socket.0);
+        emit::lost(Kind::SocketState as u32);
+    }
+}
+
+/// Follows a connection of a listener. The process that closes it is its owner.
+#[inline(always)]
+fn accepted_state(socket: Object, closer: *mut Header, from: u32, to: u32) -> Result<(), i32> {
+    if from == TCP_LISTEN {
+        // Its end was lost, and this is another connection.
+        let _ = ACCEPTED.remove(socket.0);
+        return Err(MISSED);
+    }
+    if to != TCP_CLOSE {
+        // close(2) and shutdown(2) send the FIN, in the context of the process that calls.
+        if let Ok(header) = task::header(Kind::SocketState, task::current()) {
+            // SAFETY: a value of the map; the socket is locked.
+            unsafe { *closer = header };
+        }
+        return Ok(());
+    }
+    // SAFETY: as above.
+    let mut header = unsafe { *closer };
+    // SAFETY: takes no arguments.
+    header.boot_ns = unsafe { bpf_ktime_get_boot_ns() };
+    let _ = ACCEPTED.remove(socket.0);
+    send_state(header, socket, socket.0, 0, from, to)
+}
+
 #[inline(always)]
 fn try_state(socket: Object, from: u32, to: u32) -> Result<(), i32> {
+    if let Some(closer) = ACCEPTED.get_ptr_mut(socket.0) {
+        return accepted_state(socket, closer, from, to);
+    }
     let (mut address, mut cookie) = (socket.0, 0);
     let mut last = SOCKETS.get_ptr_mut(socket.0);
     if last.is_none() {
@@ -178,6 +253,25 @@ fn try_state(socket: Object, from: u32, to: u32) -> Result<(), i32> {
             cookie => EARLIER_SOCKETS.remove(cookie),
         };
     }
+    send_state(
+        without_process(Kind::SocketState),
+        socket,
+        address,
+        cookie,
+        from,
+        to,
+    )
+}
+
+#[inline(always)]
+fn send_state(
+    header: Header,
+    socket: Object,
+    address: u64,
+    cookie: u64,
+    from: u32,
+    to: u32,
+) -> Result<(), i32> {
     let sent: u64 = socket.read(setting!(tcp_bytes_sent)).unwrap_or(0);
     let again: u64 = socket.read(setting!(tcp_bytes_retransmitted)).unwrap_or(0);
     let flags: u64 = socket.read(setting!(sock_flags)).unwrap_or(0);
@@ -185,15 +279,7 @@ fn try_state(socket: Object, from: u32, to: u32) -> Result<(), i32> {
     let fin = u64::from(flags & PEER_IS_DONE != 0);
     let received: u64 = socket.read(setting!(tcp_bytes_received)).unwrap_or(0);
     let record = SocketState {
-        header: Header {
-            // SAFETY: takes no arguments.
-            boot_ns: unsafe { bpf_ktime_get_boot_ns() },
-            start_ns: 0,
-            kind: Kind::SocketState as u32,
-            pid: 0,
-            tid: 0,
-            user: 0,
-        },
+        header,
         socket: address,
         cookie,
         bytes_sent: sent.saturating_sub(again),
@@ -217,6 +303,9 @@ fn endpoints(socket: Object) -> Result<Endpoints, i32> {
         padding: 0,
         local: [0; 16],
         remote: [0; 16],
+        namespace: Object(socket.word(setting!(sock_network)))
+            .number(setting!(network_namespace_inum)),
+        padding_end: 0,
     };
     match family {
         AF_INET => {

@@ -105,6 +105,8 @@ fn try_bind(context: &SockContext, family: u16, local: [u8; 16]) -> Result<(), i
             padding: 0,
             local,
             remote: [0; 16],
+            namespace: 0,
+            padding_end: 0,
         },
         any_port: u32::from(any_port),
         padding: 0,
@@ -206,21 +208,21 @@ fn remember(key: &PeerKey, header: Header, state: u64) {
     }
 }
 
-/// Counts outgoing datagrams; returns true if the peer is known. Answers to strangers count for the
-/// socket that received their datagrams.
+/// Counts datagrams that leave. Returns the count before them; `None` for an unknown peer. Answers
+/// to strangers count for the socket that they wrote to, and are no first datagrams.
 #[inline(always)]
-pub fn sent(key: PeerKey, endpoints: &Endpoints, count: u64, bytes: u64) -> bool {
-    let Some(peer) = UDP_PEERS.get_ptr_mut(key) else {
-        return false;
-    };
+pub fn sent(key: PeerKey, endpoints: &Endpoints, count: u64, bytes: u64) -> Option<u64> {
+    let peer = UDP_PEERS.get_ptr_mut(key)?;
     // SAFETY: the value stays where it is while the program runs.
-    let state = unsafe { (*peer).state };
+    let (state, before) = unsafe { ((*peer).state, (*peer).sent) };
     if state == PeerCount::STRANGER {
         if let Some(own) = UDP_PEERS.get_ptr_mut(bound(key.cookie)) {
             // SAFETY: as above.
             unsafe { out(own, count, bytes) };
         }
-        return true;
+        // SAFETY: as above.
+        unsafe { out(peer, count, bytes) };
+        return Some(u64::MAX);
     }
     // SAFETY: as above.
     unsafe {
@@ -233,35 +235,68 @@ pub fn sent(key: PeerKey, endpoints: &Endpoints, count: u64, bytes: u64) -> bool
                 header,
                 cookie: key.cookie,
                 endpoints: *endpoints,
+                inbound: 0,
+                padding: 0,
             };
             emit::record(Kind::Peer, &record);
         }
     }
-    true
+    Some(before)
 }
 
-/// Counts incoming datagrams: for their peer or, from a stranger, for the bound socket.
+/// Counts datagrams that arrive: for the peer that they come from and, if that is a stranger, for
+/// the bound socket as well. The first of a stranger is emitted.
 #[inline(always)]
-pub fn received(key: PeerKey, count: u64, bytes: u64) {
+pub fn received(key: PeerKey, endpoints: &Endpoints, count: u64, bytes: u64) {
     let peer = UDP_PEERS.get_ptr_mut(key);
-    if let Some(peer) = peer
-        // SAFETY: as above.
-        && unsafe { (*peer).state } != PeerCount::STRANGER
-    {
-        // SAFETY: as above.
+    if let Some(peer) = peer {
+        // SAFETY: the value stays where it is while the program runs.
         unsafe { back(peer, count, bytes) };
-        return;
-    }
-    if let Some(own) = UDP_PEERS.get_ptr_mut(bound(key.cookie)) {
         // SAFETY: as above.
-        let header = unsafe {
-            back(own, count, bytes);
-            (*own).header
-        };
-        if peer.is_none() {
-            remember(&key, header, PeerCount::STRANGER);
+        if unsafe { (*peer).state } != PeerCount::STRANGER {
+            return;
         }
     }
+    let Some(own) = UDP_PEERS.get_ptr_mut(bound(key.cookie)) else {
+        return;
+    };
+    // SAFETY: as above.
+    let header = unsafe {
+        back(own, count, bytes);
+        (*own).header
+    };
+    if peer.is_some() {
+        return;
+    }
+    let first = PeerCount {
+        header,
+        sent: 0,
+        sent_bytes: 0,
+        received: count,
+        received_bytes: bytes,
+        state: PeerCount::STRANGER,
+    };
+    match UDP_PEERS.insert(key, first, BPF_NOEXIST) {
+        Ok(()) => {}
+        // Another CPU was faster.
+        Err(EEXIST) => return,
+        Err(_) => {
+            emit::lost(LOST_PEERS);
+            return;
+        }
+    }
+    let mut header = header;
+    // SAFETY: takes no arguments.
+    header.boot_ns = unsafe { bpf_ktime_get_boot_ns() };
+    header.kind = Kind::Peer as u32;
+    let record = Peer {
+        header,
+        cookie: key.cookie,
+        endpoints: *endpoints,
+        inbound: 1,
+        padding: 0,
+    };
+    emit::minor_record(Kind::Peer, &record);
 }
 
 /// Returns the key of a socket's bound end.

@@ -52,6 +52,16 @@ pub fn bytes(kind: Kind, start: *const u8, length: usize) {
     }
 }
 
+/// Submits `length` bytes unless half of the buffer is taken, as [`minor_record`].
+#[inline(always)]
+pub fn minor_bytes(kind: Kind, start: *const u8, length: usize) {
+    if EVENTS.query(BPF_RB_AVAIL_DATA) > u64::from(RING_BYTES) / 2 {
+        lost(kind as u32);
+    } else {
+        bytes(kind, start, length);
+    }
+}
+
 /// Counts an event that could not be read as lost.
 #[inline(always)]
 pub fn count_failure(kind: Kind, done: Result<(), i32>) {

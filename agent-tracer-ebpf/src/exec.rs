@@ -102,6 +102,7 @@ fn try_exec(task: Object, former_tid: u32, binary: Object) -> Result<(), i32> {
     }
 
     let executable = notes.get(Note::Executable) as u16;
+    let lineage = task::lineage(task);
     let record = Exec {
         header,
         argv_bytes,
@@ -114,6 +115,8 @@ fn try_exec(task: Object, former_tid: u32, binary: Object) -> Result<(), i32> {
         directory: (position - after_texts) as u16 - executable,
         argv: inline as u16,
         padding: [0; 3],
+        capabilities: task::file_capabilities(task),
+        lineage,
         comm: task.read(setting!(task_comm))?,
     };
     // SAFETY: as above.

@@ -32,8 +32,8 @@ pub struct Identity {
     pub count: u32,
     /// `i_mode` of the executable.
     pub mode: u16,
-    /// Always 0.
-    pub padding: u16,
+    /// 1 if no name of the executable is left (`i_nlink` is 0).
+    pub unlinked: u16,
 }
 
 const _: () = assert!(size_of::<Identity>() == 64);

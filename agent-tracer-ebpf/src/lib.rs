@@ -62,11 +62,21 @@ pub enum Kind {
     Released = 14,
     /// [`Payload`]
     Payload = 15,
+    /// [`Credentials`]
+    Credentials = 16,
+    /// [`ExecFailed`]
+    ExecFailed = 17,
+    /// [`SocketOpened`]
+    SocketOpened = 18,
+    /// [`Accept`]
+    Accept = 19,
+    /// [`UnixConnect`]
+    UnixConnect = 20,
 }
 
 impl Kind {
     /// Every kind, in the order of its number.
-    pub const ALL: [Kind; 15] = [
+    pub const ALL: [Kind; 20] = [
         Kind::Fork,
         Kind::Arguments,
         Kind::Exec,
@@ -82,6 +92,11 @@ impl Kind {
         Kind::Bind,
         Kind::Released,
         Kind::Payload,
+        Kind::Credentials,
+        Kind::ExecFailed,
+        Kind::SocketOpened,
+        Kind::Accept,
+        Kind::UnixConnect,
     ];
 
     /// Returns the kind with this number.
@@ -135,6 +150,101 @@ pub struct Fork {
     pub comm: [u8; COMM_BYTES],
 }
 
+/// Parent and users of a process. Records of processes whose fork may be missing carry it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Lineage {
+    /// Start of the parent (`real_parent`), same clock as in the header; 0 if unknown.
+    pub parent_start_ns: u64,
+    /// Thread group id of the parent; 0 outside of the loader's PID namespace.
+    pub parent_pid: u32,
+    /// Real user id (`cred.uid`).
+    pub real_user: u32,
+    /// Login user id (`task_struct.loginuid`); [`NO_USER`] if unset or unknown.
+    pub login_user: u32,
+    /// Always 0.
+    pub padding: u32,
+}
+
+/// A process gets other user ids: `commit_creds`. The user of the header is the new effective one.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Credentials {
+    /// The process, which is the current one.
+    pub header: Header,
+    /// Its lineage, with the new real user id.
+    pub lineage: Lineage,
+}
+
+/// A call of execve(2) or execveat(2) failed. After the fixed part come the file name and the
+/// arguments, each with its NUL.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct ExecFailed {
+    /// The process that called.
+    pub header: Header,
+    /// A positive errno.
+    pub error: u32,
+    /// Length of the file name, NUL included; 0 if it cannot be read.
+    pub filename: u16,
+    /// Length of the arguments.
+    pub argv: u16,
+    /// 1 where arguments are missing or cut.
+    pub is_cut: u32,
+    /// Always 0.
+    pub padding: u32,
+}
+
+/// A process opened a socket whose traffic no other record is about: cgroup `sock_create`,
+/// `security_socket_create`, or `cap_capable` within socket(2).
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct SocketOpened {
+    /// The process.
+    pub header: Header,
+    /// `AF_INET` and the others.
+    pub family: u32,
+    /// `SOCK_RAW` and the others.
+    pub form: u32,
+    /// Of an IP socket the protocol number.
+    pub protocol: u32,
+    /// Always 0.
+    pub padding: u32,
+}
+
+/// A listener got a connection: `inet_sock_set_state` from SYN_RECV to ESTABLISHED. The header
+/// names no process: this happens in an interrupt.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Accept {
+    /// Only the time is set.
+    pub header: Header,
+    /// Address of the `struct sock`, as in [`Connect`].
+    pub socket: u64,
+    /// Both ends.
+    pub endpoints: Endpoints,
+}
+
+/// A process sent to a named AF_UNIX socket, for the first time in 200 ms: raw tracepoint
+/// `sock_send_length`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct UnixConnect {
+    /// The process that sent.
+    pub header: Header,
+    /// Inode number of its socket.
+    pub inode: u64,
+    /// The process that called listen(2), as its own number; 0 if unknown.
+    pub peer_pid: u32,
+    /// Length of the name.
+    pub length: u32,
+    /// The name (`sun_path`). One in the abstract namespace begins with a NUL.
+    pub path: [u8; UNIX_PATH],
+}
+
+/// A user id that is not set, as the kernel writes it.
+pub const NO_USER: u32 = u32::MAX;
+
 /// Part of the argv of the [`Exec`] record of the same thread that follows; `length` bytes of it
 /// follow the fixed part.
 #[derive(Clone, Copy)]
@@ -177,6 +287,10 @@ pub struct Exec {
     pub argv: u16,
     /// Always 0.
     pub padding: [u16; 3],
+    /// Permitted capabilities that are not ambient: those that the file gives.
+    pub capabilities: u64,
+    /// Parent and users.
+    pub lineage: Lineage,
     /// The comm that the kernel gave to the process.
     pub comm: [u8; COMM_BYTES],
 }
@@ -200,6 +314,8 @@ pub struct Exit {
     pub status: u32,
     /// Always 0.
     pub padding: u32,
+    /// Parent and users.
+    pub lineage: Lineage,
 }
 
 /// A thread changed its comm, other than by exec: raw tracepoint `task_rename`.
@@ -212,6 +328,8 @@ pub struct Rename {
     pub from: [u8; COMM_BYTES],
     /// After.
     pub to: [u8; COMM_BYTES],
+    /// Parent and users.
+    pub lineage: Lineage,
 }
 
 /// A process is in another cgroup: raw tracepoint `cgroup_attach_task`, or `sched_process_fork` of
@@ -246,6 +364,10 @@ pub struct Endpoints {
     pub local: [u8; 16],
     /// Remote address, network byte order.
     pub remote: [u8; 16],
+    /// Inode number of the network namespace; 0 if unknown.
+    pub namespace: u32,
+    /// Always 0.
+    pub padding_end: u32,
 }
 
 /// A process asked for a TCP connection: `tcp_connect`, or `inet_sock_set_state` to SYN_SENT.
@@ -317,6 +439,12 @@ pub struct Payload {
     pub length: u32,
     /// [`Payload::SENT`] and the others.
     pub flags: u32,
+    /// Of a datagram the remote address, as in [`PeerKey`]; else zeros.
+    pub remote: [u8; 16],
+    /// Its port, host byte order.
+    pub remote_port: u32,
+    /// Always 0.
+    pub padding: u32,
 }
 
 impl Payload {
@@ -357,21 +485,26 @@ const _: () = {
     assert!(size_of::<Header>() == 32);
     assert!(size_of::<Fork>() == 64);
     assert!(size_of::<Arguments>() == 40);
-    assert!(size_of::<Exec>() == 80);
-    assert!(size_of::<Exit>() == 40);
-    assert!(size_of::<Rename>() == 64);
+    assert!(size_of::<Exec>() == 112);
+    assert!(size_of::<Exit>() == 64);
+    assert!(size_of::<Rename>() == 88);
+    assert!(size_of::<Credentials>() == 56);
+    assert!(size_of::<ExecFailed>() == 48);
+    assert!(size_of::<SocketOpened>() == 48);
+    assert!(size_of::<Accept>() == 88);
+    assert!(size_of::<UnixConnect>() == 176);
     assert!(size_of::<Cgroup>() == 40);
-    assert!(size_of::<Endpoints>() == 40);
-    assert!(size_of::<Connect>() == 88);
-    assert!(size_of::<Attempt>() == 80);
+    assert!(size_of::<Endpoints>() == 48);
+    assert!(size_of::<Connect>() == 96);
+    assert!(size_of::<Attempt>() == 88);
     assert!(size_of::<Route>() == 40);
-    assert!(size_of::<Listen>() == 80);
-    assert!(size_of::<Peer>() == 80);
-    assert!(size_of::<Bind>() == 88);
+    assert!(size_of::<Listen>() == 88);
+    assert!(size_of::<Peer>() == 96);
+    assert!(size_of::<Bind>() == 96);
     assert!(size_of::<Released>() == 40);
-    assert!(size_of::<Payload>() == 56);
+    assert!(size_of::<Payload>() == 80);
     assert!(size_of::<PeerKey>() == 32);
     assert!(size_of::<PeerCount>() == 72);
-    assert!(size_of::<SocketState>() == 112);
+    assert!(size_of::<SocketState>() == 120);
     assert!(size_of::<Exec>() + size_of::<Identity>() + EXEC_PAYLOAD <= 32 * 1024);
 };

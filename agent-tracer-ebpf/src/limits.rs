@@ -40,6 +40,18 @@ pub const ATTEMPT_LIMIT: u32 = 8 * 1024;
 /// 1,800 bytes, the head of an HTTP request seldom more than 4,000.
 pub const OPENING_LIMIT: u32 = 8 * 1024;
 
+/// Bytes that a SOCKS server sends before the connection inside begins: choice of a method, outcome
+/// of a login, reply with an IPv6 address (RFC 1928). First answers of other protocols are longer,
+/// and so cost no look at the map. A reply with a name, which is rare, hides the connection inside.
+pub const SOCKS_ANSWERS: u64 = 2 + 2 + 4 + 16 + 2;
+
+/// SOCKS clients that are remembered as such: 4,096 entries of about 64 bytes.
+pub const SOCKS_LIMIT: u32 = 4 * 1024;
+
+/// Datagrams to a peer that are looked at for the first packets of QUIC. A ClientHello with
+/// post-quantum key shares takes two.
+pub const QUIC_DATAGRAMS: u64 = 8;
+
 /// Payload bytes that one [`Payload`] record carries at most. Longer payloads are sent in several.
 pub const PAYLOAD_CHUNK: usize = 2048;
 
@@ -48,3 +60,19 @@ pub const PAYLOAD_SMALL: usize = 512;
 
 /// Port of DNS servers (RFC 1035).
 pub const DNS_PORT: u16 = 53;
+
+/// Bytes of the arguments of a failed exec that are read; the last argument may exceed them.
+pub const FAILED_ARGV: usize = 3584;
+
+/// Room after the fixed part of an [`ExecFailed`] record.
+pub const FAILED_PAYLOAD: usize = 3 * PATH_LIMIT;
+
+/// Calls of execve(2) that can be under way at the same time.
+pub const CALL_LIMIT: u32 = 4096;
+
+/// AF_UNIX sockets that are remembered as reported.
+pub const UNIX_LIMIT: u32 = 8 * 1024;
+
+/// Room for the name of an AF_UNIX socket, which has at most 108 bytes (`UNIX_PATH_MAX`). It is a
+/// power of two, so that a mask bounds the length for the verifier.
+pub const UNIX_PATH: usize = 128;

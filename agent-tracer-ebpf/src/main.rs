@@ -16,6 +16,8 @@ mod emit;
 #[cfg(target_arch = "bpf")]
 mod exec;
 #[cfg(target_arch = "bpf")]
+mod failed;
+#[cfg(target_arch = "bpf")]
 mod kernel;
 #[cfg(target_arch = "bpf")]
 mod maps;
@@ -26,6 +28,8 @@ mod path;
 #[cfg(target_arch = "bpf")]
 mod payload;
 mod program;
+#[cfg(target_arch = "bpf")]
+mod socket;
 #[cfg(target_arch = "bpf")]
 mod task;
 

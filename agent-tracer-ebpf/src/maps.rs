@@ -1,8 +1,9 @@
 //! Maps that the programs share with the loader: ring buffer, counters, tables and scratch space.
 
 use agent_tracer_ebpf::{
-    ATTEMPT_LIMIT, Cgroup, EXEC_PAYLOAD, Exec, Identity, LOSS_COUNTERS, PATH_LIMIT, PEER_LIMIT,
-    PeerCount, PeerKey, RING_BYTES, SOCKET_LIMIT, Settings,
+    ATTEMPT_LIMIT, CALL_LIMIT, Cgroup, EXEC_PAYLOAD, Exec, ExecFailed, FAILED_PAYLOAD, Header,
+    Identity, LOSS_COUNTERS, PATH_LIMIT, PEER_LIMIT, PeerCount, PeerKey, RING_BYTES, SOCKET_LIMIT,
+    SOCKS_LIMIT, Settings, UNIX_LIMIT,
 };
 use aya_ebpf::{
     macros::map,
@@ -26,6 +27,44 @@ pub static SOCKETS: HashMap<u64, u8> = HashMap::with_max_entries(SOCKET_LIMIT, 0
 /// loader adds them, with a state of 0. About 64 bytes each, as above.
 #[map]
 pub static EARLIER_SOCKETS: HashMap<u64, u8> = HashMap::with_max_entries(SOCKET_LIMIT, 0);
+
+/// Connections that listeners got, until they close. The value is the header of the process that
+/// closes, which is zero before.
+#[map]
+pub static ACCEPTED: HashMap<u64, Header> = HashMap::with_max_entries(SOCKET_LIMIT, 0);
+
+/// TCP sockets whose first byte is a version of SOCKS, by cookie.
+#[map]
+pub static SOCKS_CLIENTS: LruHashMap<u64, u8> = LruHashMap::with_max_entries(SOCKS_LIMIT, 0);
+
+/// AF_UNIX sockets by inode number, with the time of the last send that was emitted.
+#[map]
+pub static UNIX_SOCKETS: LruHashMap<u64, u64> = LruHashMap::with_max_entries(UNIX_LIMIT, 0);
+
+/// Arguments of a call of execve(2), as addresses in user space.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct ExecCall {
+    pub filename: u64,
+    pub argv: u64,
+}
+
+/// Calls of execve(2) under way, by thread. A successful one leaves its entry.
+#[map]
+pub static EXEC_CALLS: LruHashMap<u64, ExecCall> = LruHashMap::with_max_entries(CALL_LIMIT, 0);
+
+/// A record of a failed exec in the making.
+#[repr(C)]
+pub struct FailedScratch {
+    pub record: ExecFailed,
+    pub payload: [u8; FAILED_PAYLOAD],
+    /// Notes of the program, not part of the record.
+    pub filename: u32,
+    pub end: u32,
+}
+
+#[map]
+pub static FAILED_SCRATCH: PerCpuArray<FailedScratch> = PerCpuArray::with_max_entries(1, 0);
 
 /// The request of a thread inside of `connect(2)`.
 #[derive(Clone, Copy)]

@@ -1,7 +1,9 @@
-//! Emits the first bytes of TCP clients and the answers of DNS servers, and counts UDP datagrams.
-//! For all other packets it only reads their socket.
+//! Emits the first bytes of TCP clients, the first packets of QUIC clients and the answers of DNS
+//! servers, and counts UDP datagrams. For all other packets it only reads their socket.
 
-use agent_tracer_ebpf::{DNS_PORT, Endpoints, OPENING_LIMIT, Payload};
+use agent_tracer_ebpf::{
+    DNS_PORT, Endpoints, OPENING_LIMIT, Payload, PeerKey, QUIC_DATAGRAMS, SOCKS_ANSWERS,
+};
 use aya_ebpf::{
     EbpfContext,
     bindings::{bpf_sock, bpf_tcp_sock},
@@ -14,7 +16,9 @@ use aya_ebpf::{
 
 use crate::{
     attempt::{AF_INET, AF_INET6, GO_ON},
-    datagram, payload,
+    datagram,
+    maps::SOCKS_CLIENTS,
+    payload,
 };
 
 const IPPROTO_TCP: u32 = 6;
@@ -24,6 +28,16 @@ const TCP_SYN: u8 = 2;
 
 /// Bytes of a DNS message over UDP that are emitted at most.
 const DNS_LIMIT: u32 = 2 * 2048;
+
+/// Likewise of the first datagrams of QUIC, of which segmentation offload joins some.
+const QUIC_LIMIT: u32 = 2 * 2048;
+
+/// Smallest datagram with the first packet of a QUIC client (RFC 9000 section 14.1).
+const QUIC_SMALLEST: u64 = 1200;
+
+/// Versions of QUIC (RFC 9000, RFC 9369).
+const QUIC_1: u32 = 1;
+const QUIC_2: u32 = 0x6b33_43cf;
 
 /// `BPF_CGROUP_INET_EGRESS`: the packet begins with its IP header, and may be as long as
 /// segmentation offload allows.
@@ -73,8 +87,13 @@ fn leaves(context: &SkBuffContext) -> Option<()> {
     // SAFETY: the verifier knows this pointer.
     let (acknowledged, received, expected) =
         unsafe { ((*tcp).bytes_acked, (*tcp).bytes_received, (*tcp).snd_una) };
-    // Bulk transfers end here: the peer has answered, or has confirmed all bytes of interest.
-    if received != 0 || acknowledged > u64::from(OPENING_LIMIT) {
+    // Bulk transfers end here: the peer has answered, or has confirmed more than is looked at.
+    if received > SOCKS_ANSWERS || acknowledged > u64::from(OPENING_LIMIT) {
+        return None;
+    }
+    // A SOCKS server answers before its client names a host.
+    // SAFETY: the value is not looked at.
+    if received != 0 && unsafe { SOCKS_CLIENTS.get(cookie(context)) }.is_none() {
         return None;
     }
     let packet = Packet::read(context)?;
@@ -86,8 +105,22 @@ fn leaves(context: &SkBuffContext) -> Option<()> {
     if offset >= u64::from(OPENING_LIMIT) {
         return None;
     }
+    if offset == 0 {
+        let [first]: [u8; 1] = load(context, segment.begins)?;
+        if matches!(first, 4 | 5) {
+            // Without the entry, the host goes unread.
+            let _ = SOCKS_CLIENTS.insert(cookie(context), 1, 0);
+        }
+    }
     let length = segment.length.min(OPENING_LIMIT);
-    payload::send(context, segment.begins, length, offset, Payload::SENT);
+    payload::send(
+        context,
+        segment.begins,
+        length,
+        offset,
+        Payload::SENT,
+        &payload::OWN_PEER,
+    );
     Some(())
 }
 
@@ -116,7 +149,14 @@ fn arrives(context: &SkBuffContext) -> Option<()> {
         return None;
     }
     let length = segment.length.min(OPENING_LIMIT);
-    payload::send(context, segment.begins, length, offset, 0);
+    payload::send(
+        context,
+        segment.begins,
+        length,
+        offset,
+        0,
+        &payload::OWN_PEER,
+    );
     Some(())
 }
 
@@ -132,11 +172,13 @@ fn datagrams_leave(context: &SkBuffContext, socket: *mut bpf_sock) -> Option<()>
         padding: 0,
         local: packet.source,
         remote: packet.destination,
+        namespace: 0,
+        padding_end: 0,
     };
     let cookie = cookie(context);
     let key = datagram::key(cookie, packet.destination, destination);
-    if datagram::sent(key, &endpoints, count, bytes) {
-        return Some(());
+    if let Some(before) = datagram::sent(key, &endpoints, count, bytes) {
+        return first_datagrams(context, &packet, &key, before, bytes);
     }
     // A firewall of this machine may have rewritten the packet; a connected socket has its peer.
     // SAFETY: the verifier knows this pointer.
@@ -152,20 +194,59 @@ fn datagrams_leave(context: &SkBuffContext, socket: *mut bpf_sock) -> Option<()>
         remote_port: port,
         ..endpoints
     };
-    datagram::sent(datagram::key(cookie, asked, port), &endpoints, count, bytes);
+    let key = datagram::key(cookie, asked, port);
+    let before = datagram::sent(key, &endpoints, count, bytes)?;
+    first_datagrams(context, &packet, &key, before, bytes)
+}
+
+/// Emits the first packets of a QUIC client: they name the host. `before` counts the datagrams
+/// before this one.
+#[inline(always)]
+fn first_datagrams(
+    context: &SkBuffContext,
+    packet: &Packet,
+    peer: &PeerKey,
+    before: u64,
+    bytes: u64,
+) -> Option<()> {
+    if before >= QUIC_DATAGRAMS || bytes < QUIC_SMALLEST {
+        return None;
+    }
+    let begins = packet.end + UDP_HEADER;
+    let [first, version @ ..]: [u8; 5] = load(context, begins)?;
+    // A long header, and the type of packet that comes first.
+    let version = u32::from_be_bytes(version);
+    if matches!((version, first & 0xf0), (QUIC_1, 0xc0) | (QUIC_2, 0xd0)) {
+        let length = (bytes as u32).min(QUIC_LIMIT);
+        payload::send(
+            context,
+            begins,
+            length,
+            0,
+            Payload::SENT | Payload::DATAGRAM,
+            peer,
+        );
+    }
     Some(())
 }
 
 #[inline(always)]
 fn datagrams_arrive(context: &SkBuffContext) -> Option<()> {
     let packet = Packet::read(context)?;
-    let (source, _) = ports(context, &packet)?;
+    let (source, destination) = ports(context, &packet)?;
     let (count, bytes) = amount(context, &packet);
-    datagram::received(
-        datagram::key(cookie(context), packet.source, source),
-        count,
-        bytes,
-    );
+    let endpoints = Endpoints {
+        family: packet.family,
+        local_port: destination,
+        remote_port: source,
+        padding: 0,
+        local: packet.destination,
+        remote: packet.source,
+        namespace: 0,
+        padding_end: 0,
+    };
+    let key = datagram::key(cookie(context), packet.source, source);
+    datagram::received(key, &endpoints, count, bytes);
     if source == DNS_PORT {
         let length = (bytes as u32).min(DNS_LIMIT);
         payload::send(
@@ -174,6 +255,7 @@ fn datagrams_arrive(context: &SkBuffContext) -> Option<()> {
             length,
             0,
             Payload::DATAGRAM,
+            &key,
         );
     }
     Some(())

@@ -1,6 +1,6 @@
 //! Emits bytes of packets, without parsing them.
 
-use agent_tracer_ebpf::{Kind, PAYLOAD_CHUNK, PAYLOAD_SMALL, Payload};
+use agent_tracer_ebpf::{Kind, PAYLOAD_CHUNK, PAYLOAD_SMALL, Payload, PeerKey};
 use aya_ebpf::{
     EbpfContext,
     helpers::generated::{bpf_get_socket_cookie, bpf_skb_load_bytes},
@@ -18,11 +18,26 @@ struct Record<const N: usize> {
     bytes: [u8; N],
 }
 
+/// Stands for the one peer of a TCP socket.
+pub const OWN_PEER: PeerKey = PeerKey {
+    cookie: 0,
+    address: [0; 16],
+    port: 0,
+    padding: 0,
+};
+
 /// Emits `length` bytes of the packet, at least one, from `from` on, in as many records as needed.
 #[inline(always)]
-pub fn send(context: &SkBuffContext, from: u32, length: u32, offset: u64, flags: u32) {
+pub fn send(
+    context: &SkBuffContext,
+    from: u32,
+    length: u32,
+    offset: u64,
+    flags: u32,
+    peer: &PeerKey,
+) {
     if length <= PAYLOAD_SMALL as u32 {
-        chunk::<PAYLOAD_SMALL>(context, from, length, offset, flags | Payload::LAST);
+        chunk::<PAYLOAD_SMALL>(context, from, length, offset, flags | Payload::LAST, peer);
         return;
     }
     for chunk in 0..CHUNKS {
@@ -35,7 +50,8 @@ pub fn send(context: &SkBuffContext, from: u32, length: u32, offset: u64, flags:
             true => flags | Payload::LAST,
             false => flags,
         };
-        self::chunk::<PAYLOAD_CHUNK>(context, from + sent, rest, offset + u64::from(sent), flags);
+        let offset = offset + u64::from(sent);
+        self::chunk::<PAYLOAD_CHUNK>(context, from + sent, rest, offset, flags, peer);
     }
 }
 
@@ -44,7 +60,14 @@ const _: () = assert!(PAYLOAD_SMALL.is_power_of_two() && PAYLOAD_CHUNK.is_power_
 /// Writes directly into the ring buffer. Programs for packets interrupt one another on one CPU, so
 /// none can have a scratch space of its own.
 #[inline(always)]
-fn chunk<const N: usize>(context: &SkBuffContext, from: u32, length: u32, offset: u64, flags: u32) {
+fn chunk<const N: usize>(
+    context: &SkBuffContext,
+    from: u32,
+    length: u32,
+    offset: u64,
+    flags: u32,
+    peer: &PeerKey,
+) {
     if length == 0 {
         return;
     }
@@ -73,6 +96,9 @@ fn chunk<const N: usize>(context: &SkBuffContext, from: u32, length: u32, offset
             offset,
             length,
             flags,
+            remote: peer.address,
+            remote_port: peer.port,
+            padding: 0,
         });
         bpf_skb_load_bytes(
             context.as_ptr().cast(),

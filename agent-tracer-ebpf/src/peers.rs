@@ -14,6 +14,10 @@ pub struct Peer {
     pub cookie: u64,
     /// Both ends.
     pub endpoints: Endpoints,
+    /// 1 where the peer wrote first, to a bound socket.
+    pub inbound: u32,
+    /// Always 0.
+    pub padding: u32,
 }
 
 /// A process bound a UDP socket: cgroup `post_bind4` and `post_bind6`. The map `UDP_PEERS` counts

@@ -1,6 +1,6 @@
 //! Identifies the executable of a process, and the process's view of the machine.
 
-use agent_tracer_ebpf::Identity;
+use agent_tracer_ebpf::{Identity, NO_OFFSET};
 
 use crate::{kernel::Object, maps::setting};
 
@@ -35,7 +35,16 @@ pub fn identify(task: Object, fs: Object, file: Object) -> Identity {
         outer: range.number(4),
         count: range.number(8),
         mode: inode.number(setting!(inode_mode)) as u16,
-        padding: 0,
+        unlinked: unlinked(inode),
+    }
+}
+
+/// Returns 1 if no name of a file is left.
+#[inline(always)]
+fn unlinked(inode: Object) -> u16 {
+    match setting!(inode_links) {
+        NO_OFFSET => 0,
+        offset => u16::from(inode.number(offset) == 0),
     }
 }
 

@@ -1,10 +1,12 @@
 //! Emits forks, exits and changes of names.
 
-use agent_tracer_ebpf::{COMM_BYTES, Exit, Fork, Header, Kind, NO_OFFSET, Rename};
+use agent_tracer_ebpf::{
+    COMM_BYTES, Credentials, Exit, Fork, Header, Kind, Lineage, NO_OFFSET, NO_USER, Rename,
+};
 use aya_ebpf::{
     helpers::generated::{bpf_get_current_task, bpf_ktime_get_boot_ns},
-    macros::raw_tracepoint,
-    programs::RawTracePointContext,
+    macros::{kprobe, raw_tracepoint},
+    programs::{ProbeContext, RawTracePointContext},
 };
 
 use crate::{
@@ -75,6 +77,7 @@ fn try_exit(task: Object) -> Result<(), i32> {
         header: header(Kind::Exit, task)?,
         status,
         padding: 0,
+        lineage: lineage(task),
     };
     emit::record(Kind::Exit, &record);
     Ok(())
@@ -102,6 +105,7 @@ fn try_rename(task: Object, to: Object) -> Result<(), i32> {
         header: header(Kind::Rename, task)?,
         from: task.read(setting!(task_comm))?,
         to: [0; COMM_BYTES],
+        lineage: lineage(task),
     };
     // The new name may be a shorter buffer than a comm: read as a string.
     // SAFETY: the helper writes at most COMM_BYTES and reports a fault as an error.
@@ -114,6 +118,33 @@ fn try_rename(task: Object, to: Object) -> Result<(), i32> {
     }
     if record.from != record.to {
         emit::minor_record(Kind::Rename, &record);
+    }
+    Ok(())
+}
+
+/// `prototype: int commit_creds(struct cred *new)`
+#[kprobe]
+pub fn kprobe_commit_creds(context: ProbeContext) -> u32 {
+    if let Some(new) = context.arg::<u64>(0) {
+        emit::count_failure(Kind::Credentials, try_credentials(Object(new)));
+    }
+    0
+}
+
+fn try_credentials(new: Object) -> Result<(), i32> {
+    let task = current();
+    // Other threads have credentials of their own; ps(1) shows those of the leader.
+    if task.read::<u32>(setting!(task_pid))? != task.read::<u32>(setting!(task_tgid))? {
+        return Ok(());
+    }
+    let mut header = header(Kind::Credentials, task)?;
+    let mut lineage = lineage(task);
+    let real_user: u32 = new.read(setting!(cred_uid))?;
+    let user: u32 = new.read(setting!(cred_euid))?;
+    if real_user != lineage.real_user || user != header.user {
+        header.user = user;
+        lineage.real_user = real_user;
+        emit::minor_record(Kind::Credentials, &Credentials { header, lineage });
     }
     Ok(())
 }
@@ -138,6 +169,33 @@ pub fn header(kind: Kind, task: Object) -> Result<Header, i32> {
     })
 }
 
+/// Reads parent and users of a task. All reads are without a branch, for older verifiers.
+#[inline(always)]
+pub fn lineage(task: Object) -> Lineage {
+    let parent = Object(task.word(setting!(task_real_parent)));
+    let leader = Object(parent.word(setting!(task_group_leader)));
+    let credentials = Object(task.word(setting!(task_cred)));
+    let login_user = match setting!(task_login_user) {
+        NO_OFFSET => NO_USER,
+        offset => task.number(offset),
+    };
+    Lineage {
+        parent_start_ns: leader.word(setting!(task_start_boottime)),
+        parent_pid: number(leader, setting!(task_tgid)).unwrap_or(0),
+        real_user: credentials.number(setting!(cred_uid)),
+        login_user,
+        padding: 0,
+    }
+}
+
+/// Reads the permitted capabilities of a task without the ambient ones.
+#[inline(always)]
+pub fn file_capabilities(task: Object) -> u64 {
+    let credentials = Object(task.word(setting!(task_cred)));
+    let ambient = credentials.word(setting!(cred_ambient));
+    credentials.word(setting!(cred_permitted)) & !ambient
+}
+
 /// Returns the current task.
 #[inline(always)]
 pub fn current() -> Object {
@@ -153,7 +211,21 @@ fn number(task: Object, field: u32) -> Result<u32, i32> {
     if namespace == 0 || setting!(task_thread_pid) == NO_OFFSET {
         return task.read(field);
     }
-    let pid = task.follow(setting!(task_thread_pid))?;
+    number_within(task.follow(setting!(task_thread_pid))?, namespace)
+}
+
+/// The number that a `struct pid` has in the loader's PID namespace.
+#[inline(always)]
+pub fn number_of(pid: Object) -> Result<u32, i32> {
+    match setting!(pid_namespace) {
+        // The initial namespace has the first number.
+        0 => pid.inner(setting!(pid_numbers)).read(setting!(upid_nr)),
+        namespace => number_within(pid, namespace),
+    }
+}
+
+#[inline(always)]
+fn number_within(pid: Object, namespace: u32) -> Result<u32, i32> {
     let deepest: u32 = pid.read(setting!(pid_level))?;
     let mut entry = pid.inner(setting!(pid_numbers));
     for level in 0..PID_NAMESPACE_LEVELS {

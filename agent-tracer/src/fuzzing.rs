@@ -43,6 +43,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     #[cfg(feature = "capture")]
     ("http", http),
     #[cfg(feature = "capture")]
+    ("socks", socks),
+    #[cfg(feature = "capture")]
+    ("quic", quic),
+    #[cfg(feature = "capture")]
     ("cron", cron),
     #[cfg(feature = "capture")]
     ("mounts", mounts),
@@ -195,6 +199,32 @@ pub fn tls(bytes: &[u8]) {
 pub fn http(bytes: &[u8]) {
     client(&[b"GET ", bytes].concat());
     client(bytes);
+}
+
+/// Reads what begins as a request to a SOCKS proxy, and what follows it.
+#[cfg(feature = "capture")]
+pub fn socks(bytes: &[u8]) {
+    use capture::sniff::{ClientMessage, Reading, read_client_message};
+    for version in [4, 5] {
+        let stream = [&[version], bytes].concat();
+        client(&stream);
+        if let Reading::Is(ClientMessage::Socks(request)) = read_client_message(&stream, true) {
+            let ends = 9..=stream.len();
+            assert!(ends.contains(&request.end), "where the request ends");
+        }
+    }
+}
+
+/// Reads a datagram of a QUIC client, and frames that a client sealed.
+#[cfg(feature = "capture")]
+pub fn quic(bytes: &[u8]) {
+    use capture::sniff::quic::Opening;
+    let mut opening = Opening::default();
+    opening.add(bytes);
+    let _ = opening.read(false);
+    let mut sealed = Opening::default();
+    sealed.add_frames(bytes);
+    let _ = sealed.read(true);
 }
 
 #[cfg(feature = "capture")]

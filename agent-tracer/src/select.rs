@@ -59,9 +59,15 @@ impl Remote {
 
     fn matches(&self, model: &Model, connection: &Connection) -> bool {
         match self {
-            Remote::Network(network) => connection
-                .remote
-                .is_some_and(|remote| network.contains(&remote.ip())),
+            Remote::Network(network) => {
+                let destination = connection.destination.iter();
+                // Behind a proxy, where it was asked for an address.
+                let asked_for = destination.filter_map(|(host, _)| host.parse().ok());
+                let remote = connection.remote.iter().map(SocketAddr::ip);
+                remote
+                    .chain(asked_for)
+                    .any(|address: IpAddr| network.contains(&address))
+            }
             Remote::Written(glob) => {
                 let remote = connection
                     .remote
@@ -69,7 +75,11 @@ impl Remote {
                 let port = connection.remote.map_or(0, |remote| remote.port());
                 let names = connection.names.iter().map(|name| (&*name.name, port));
                 let destination = connection.destination.iter();
-                let destination = destination.map(|(host, port)| (host.as_str(), *port));
+                let destination = destination.flat_map(|(host, port)| {
+                    let names = connection.destination_names.iter();
+                    let names = names.map(|name| (&*name.name, *port));
+                    names.chain([(host.as_str(), *port)])
+                });
                 remote
                     || names.chain(destination).any(|(host, port)| {
                         glob.matches(host.as_bytes())
@@ -316,7 +326,8 @@ impl Selection {
 
     /// Returns true if a listener is shown.
     pub fn shows_listener(&self, listener: &Listener) -> bool {
-        self.is_of_wanted_process(listener.owner)
+        let mut parties = listener.holders.iter().chain([&listener.owner]);
+        parties.any(|index| self.is_of_wanted_process(*index))
             && (!self.filter.asks_for_events()
                 || is_marked(&self.marks.listeners, listener.position()))
     }
@@ -341,8 +352,9 @@ impl Selection {
 
     /// Returns true if the process of a lookup is shown.
     pub fn shows_lookup(&self, lookup: &NameLookup) -> bool {
-        match lookup.asker {
-            Some(asker) => self.shows_process(asker),
+        let mut parties = lookup.asker.into_iter().chain(lookup.client).peekable();
+        match parties.peek() {
+            Some(_) => parties.any(|party| self.shows_process(party)),
             None => self.is_everything(),
         }
     }
@@ -356,6 +368,11 @@ impl Selection {
             || request.is_some_and(|request| self.is_of_wanted_process(request.by));
         is_of_wanted
             && (!self.filter.asks_for_events() || is_marked(&self.marks.unit_transitions, position))
+    }
+
+    /// Returns the trees that are asked for; none if all are.
+    pub fn trees(&self) -> &[String] {
+        &self.filter.tree
     }
 
     /// Returns true if nothing is left out.

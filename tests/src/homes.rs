@@ -141,8 +141,8 @@ fn many_homes_make_a_short_message() {
     let read = trace.read("changes", []);
     let said = read.messages();
     let words = format!(
-        "and .ssh of {homes} homes, were compared; other files were not, nor was .ssh of {left_out} \
-         more homes"
+        "and .ssh of {homes} homes, were compared; other files were not, nor was .ssh of \
+         {left_out} more homes"
     );
     let said: Vec<&str> = said.split_whitespace().collect();
     let said = said.join(" ");

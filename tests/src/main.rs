@@ -12,17 +12,20 @@ mod damage;
 mod demo;
 mod doctor;
 mod exec;
+mod failures;
 mod files;
 mod filter;
 mod harness;
 mod homes;
 mod hooks;
 mod hostile;
+mod inbound;
 mod launch;
 mod listening;
 mod lockdown;
 mod matrix;
 mod names;
+mod openings;
 mod others;
 mod output;
 mod package;
@@ -31,9 +34,11 @@ mod record;
 mod redact;
 mod report;
 mod schedule;
+mod sockets;
 mod systemd;
 mod tags;
 mod udp;
+mod users;
 
 use std::process::ExitCode;
 
@@ -57,18 +62,23 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let tests = [
         exec::tests(),
+        failures::tests(),
         process::tests(),
         cgroup::tests(),
         changes::tests(),
         schedule::tests(),
+        sockets::tests(),
         systemd::tests(),
         connect::tests(),
         homes::tests(),
         hooks::tests(),
         hostile::tests(),
+        inbound::tests(),
         matrix::tests(),
         udp::tests(),
+        users::tests(),
         listening::tests(),
+        openings::tests(),
         others::tests(),
         launch::tests(),
         record::tests(),

@@ -43,6 +43,8 @@ pub(crate) fn compose(story: &mut Story, processes: u32) {
         start_ns: 10_000_000,
     };
     let init = SnapshotProcess {
+        real_user: None,
+        login_user: None,
         pid: manager.pid,
         start_ns: manager.start_ns,
         parent_pid: 0,

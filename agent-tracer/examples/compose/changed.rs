@@ -86,6 +86,7 @@ fn download(story: &mut Story, shell: ProcessId) {
     connect(story, daemon, "ingest.example", address);
     done(story, daemon, b"/opt/acme/state", FileAction::Written);
     let listen = Listen {
+        network_namespace: 0,
         connection: 1000,
         local_address: vec![127, 0, 0, 1],
         local_port: 8126,

@@ -52,7 +52,7 @@ pub(crate) fn compose(story: &mut Story) {
         one(story, manager, command, number, text);
     }
     story.exec(command, 0, b"\xff\xfe</td>", &[b"\xff\xfe<i>", b""]);
-    story.emit(command, 0, EventKind::Exit(Exit { status: 0x100 }));
+    story.emit(command, 0, EventKind::Exit(Exit::of(0x100)));
     let ended = CommandEnded {
         status: 0x100,
         status_known: true,
@@ -92,6 +92,7 @@ fn one(story: &mut Story, manager: ProcessId, command: ProcessId, number: usize,
     };
     story.emit(child, 0, EventKind::TlsHello(hello));
     let listen = Listen {
+        network_namespace: 0,
         connection: 1000 + number as u64,
         local_address: vec![0, 0, 0, 0],
         local_port: 8000 + number as u32,

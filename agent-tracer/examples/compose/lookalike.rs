@@ -15,6 +15,7 @@ const SERVER: &[u8] = b"/opt/omi/bin/omiserver";
 
 /// A file of root that the recorder sees, too.
 const OWN: Identity = Identity {
+    is_unlinked: false,
     device: 259 << 20 | 1,
     inode: 4711,
     owner: 0,
@@ -86,7 +87,7 @@ pub(crate) fn compose(story: &mut Story) {
     for (user, identity) in servers {
         let server = story.fork(command, user, b"sh");
         exec(story, server, user, &[SERVER, b"-d"], identity);
-        story.emit(server, user, EventKind::Exit(Exit { status: 0 }));
+        story.emit(server, user, EventKind::Exit(Exit::of(0)));
     }
     let client = story.fork(command, 65534, b"sh");
     let words: [&[u8]; 3] = [b"/home/nobody/systemctl", b"start", b"mine.service"];
@@ -98,11 +99,11 @@ pub(crate) fn compose(story: &mut Story) {
     exec(story, client, 65534, &words, mine);
     // An unrelated service starts meanwhile.
     enter(story, manager, b"/system.slice/mine.service");
-    story.emit(client, 65534, EventKind::Exit(Exit { status: 0 }));
+    story.emit(client, 65534, EventKind::Exit(Exit::of(0)));
     let lookalike = story.fork(command, 0, b"sh");
     exec(story, lookalike, 0, &[b"/tmp/systemd"], OWN);
     enter(story, lookalike, b"/fake/other.service");
-    story.emit(command, 0, EventKind::Exit(Exit { status: 0 }));
+    story.emit(command, 0, EventKind::Exit(Exit::of(0)));
     story.of_recording(EventKind::CommandEnded(CommandEnded {
         status: 0,
         status_known: true,
@@ -118,7 +119,7 @@ fn enter(story: &mut Story, parent: ProcessId, cgroup: &[u8]) {
     let path = cgroup.to_vec();
     story.emit(child, 0, EventKind::Cgroup(Cgroup { path }));
     exec(story, child, 0, &[b"/usr/bin/sleep", b"1"], OWN);
-    story.emit(child, 0, EventKind::Exit(Exit { status: 0 }));
+    story.emit(child, 0, EventKind::Exit(Exit::of(0)));
 }
 
 fn exec(story: &mut Story, process: ProcessId, user: u32, argv: &[&[u8]], identity: Identity) {
@@ -132,7 +133,7 @@ fn exec(story: &mut Story, process: ProcessId, user: u32, argv: &[&[u8]], identi
         argv: argv.iter().map(|word| word.to_vec()).collect(),
         argv_bytes: argv.iter().map(|word| word.len() as u64 + 1).sum(),
         comm: name.unwrap_or_default().to_vec(),
-        identity: Some(identity),
+        identity: Some(Box::new(identity)),
         ..Exec::default()
     };
     story.emit(process, user, EventKind::Exec(exec));

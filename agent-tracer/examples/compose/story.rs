@@ -109,6 +109,8 @@ impl Story {
     pub(crate) fn exec(&mut self, process: ProcessId, user: u32, comm: &[u8], argv: &[&[u8]]) {
         let program = argv.first().copied().unwrap_or_default().to_vec();
         let exec = Exec {
+            capabilities: 0,
+            lineage: None,
             filename: program.clone(),
             interpreter: program.clone(),
             exe: program,
@@ -125,7 +127,7 @@ impl Story {
     }
 
     pub(crate) fn exit(&mut self, process: ProcessId, user: u32, status: u32) {
-        self.emit(process, user, EventKind::Exit(Exit { status }));
+        self.emit(process, user, EventKind::Exit(Exit::of(status)));
     }
 
     /// Opens a connection, and returns its number.
@@ -136,6 +138,7 @@ impl Story {
             SocketAddr::V6(end) => end.ip().octets().to_vec(),
         };
         let connect = Connect {
+            network_namespace: 0,
             connection: self.connections,
             local_address: vec![10, 0, 0, 4],
             local_port: 30_000 + u32::try_from(self.connections % 30_000).unwrap_or(0),

@@ -1,7 +1,7 @@
 //! Loads and attaches the eBPF programs, and reads their records. It also finds offsets of struct
 //! members, plans the hooks, counts losses, and explains refusals of the kernel.
 
-mod attach;
+pub(in crate::capture) mod attach;
 pub(in crate::capture) mod btf;
 mod cgroup_root;
 mod connect;
@@ -13,6 +13,6 @@ pub(in crate::capture) mod plan;
 mod ring;
 
 pub use hook::Hook;
-pub use load::{Batch, Capture};
+pub use load::{Batch, Capture, Wishes};
 pub use plan::{Choice, Fact, HookFailure, Plan};
 pub use ring::ring_bytes;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    bpf::{Capture, Choice, Fact, Hook, Plan, btf::VMLINUX, diagnosis::Kernel},
+    bpf::{Capture, Choice, Fact, Hook, Plan, Wishes, btf::VMLINUX, diagnosis::Kernel},
     error::CaptureError,
     files::{FileWatch, Roots},
     observe::{HostFacts, host_facts},
@@ -33,7 +33,7 @@ pub struct Checkup {
 impl Checkup {
     /// Checks the machine, and tries all hooks.
     pub fn take() -> Checkup {
-        let (plan, verified_instructions) = match Capture::start() {
+        let (plan, verified_instructions) = match Capture::start(Wishes::default()) {
             Ok(mut capture) => {
                 capture.add_choice(FileWatch::start_or_explain(&Roots::usual()).1);
                 for choice in sockets::earlier_sockets().1 {

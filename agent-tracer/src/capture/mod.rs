@@ -5,6 +5,7 @@ mod baseline;
 mod bpf;
 mod capabilities;
 mod checkup;
+mod connector;
 mod error;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -23,9 +24,10 @@ mod surroundings;
 mod systemd;
 mod users;
 
-pub use bpf::{Batch, Capture, Choice, Fact, Hook, HookFailure, Plan, ring_bytes};
+pub use bpf::{Batch, Capture, Choice, Fact, Hook, HookFailure, Plan, Wishes, ring_bytes};
 pub use capabilities::{KEPT, Kept, reduce as reduce_capabilities, with_reserve};
 pub use checkup::Checkup;
+pub use connector::{UserChange, UserWatch};
 pub use error::CaptureError;
 pub use files::{FileChange, FileWatch, Files, Roots, USUAL_ROOTS, writers as writers_of};
 pub use heap::limit as limit_heap;
@@ -34,6 +36,7 @@ pub use inventory::{Inventory, PackedInventory};
 pub use launch::{Launch, LaunchError, Launched, find_command};
 pub use observe::{
     HostFacts, NotFollowed, boot_now, check_process, clock_offset, host_facts, snapshot, start_of,
+    users_of,
 };
 pub use privileges::{Unprivileged, check as check_privileges};
 pub use proc::HostsFile;

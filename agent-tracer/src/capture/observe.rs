@@ -12,7 +12,7 @@ use nix::{
     unistd::{SysconfVar, sysconf},
 };
 
-use agent_tracer_ebpf::ARGV_LIMIT;
+use agent_tracer_ebpf::{ARGV_LIMIT, NO_USER};
 
 use super::recorder_view::RecorderView;
 use crate::event::{Snapshot, SnapshotProcess};
@@ -74,7 +74,7 @@ pub fn clock_offset() -> i64 {
     real as i64 - boot as i64
 }
 
-fn nanoseconds(clock: ClockId) -> u64 {
+pub(super) fn nanoseconds(clock: ClockId) -> u64 {
     clock_gettime(clock).map_or(0, |time| {
         time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
     })
@@ -103,6 +103,26 @@ pub fn start_of(pid: u32) -> Option<u64> {
     stat(pid).map(|stat| stat.start_ns)
 }
 
+/// Returns the real and the effective user of a process that started within the hundredth of a
+/// second of `start_ns`.
+pub fn users_of(pid: u32, start_ns: u64) -> Option<(u32, u32)> {
+    const TICK: u64 = 10_000_000;
+    let status = fs::read(format!("/proc/{pid}/status")).ok()?;
+    let users = (
+        status_field(&status, b"Uid:", 1)?,
+        status_field(&status, b"Uid:", 2)?,
+    );
+    // Read afterwards, so both are of one process.
+    let started = start_of(pid)?;
+    (started / TICK == start_ns / TICK).then_some(users)
+}
+
+/// Returns the login user of a process, if one is set.
+fn login_user(pid: u32) -> Option<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/loginuid")).ok()?;
+    text.trim().parse().ok().filter(|user| *user != NO_USER)
+}
+
 fn process(pid: u32, view: Option<&RecorderView>) -> Option<SnapshotProcess> {
     let stat = stat(pid).filter(Stat::is_alive)?;
     let status = fs::read(format!("/proc/{pid}/status")).ok()?;
@@ -117,6 +137,8 @@ fn process(pid: u32, view: Option<&RecorderView>) -> Option<SnapshotProcess> {
         start_ns: stat.start_ns,
         parent_pid: stat.parent_pid,
         user,
+        real_user: status_field(&status, b"Uid:", 1),
+        login_user: login_user(pid),
         comm: stat.comm,
         exe,
         argv,

@@ -107,6 +107,7 @@ impl RecorderView {
             user_namespace,
             inner_user,
             file_namespace: 0,
+            is_unlinked: false,
         })
     }
 

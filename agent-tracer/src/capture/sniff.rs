@@ -7,6 +7,9 @@ pub mod dns;
 mod fixtures;
 mod host;
 pub mod http;
+pub mod quic;
+mod socks;
 pub mod tls;
 
 pub use client_message::{ClientMessage, Reading, Reassembly, read_client_message};
+pub use socks::SocksRequest;

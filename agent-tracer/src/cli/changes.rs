@@ -110,5 +110,5 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if shown.is_empty() && of_system == 0 && without_author == 0 {
         nothing_matches("change", model, &selection);
     }
-    Ok(conclude(&replayed, *strict, *time))
+    Ok(conclude(&replayed, &selection, *strict, *time))
 }

@@ -26,6 +26,7 @@ Examples:
   tracer connections FILE --by destination --tree omsagent
   tracer connections FILE --remote '*.blob.core.windows.net'
   tracer connections FILE --listening
+  tracer connections FILE --inbound
   tracer connections FILE --lookups
   tracer connections FILE --by destination --format csv > destinations.csv
   tracer connections FILE --format jsonl | jq -r .remote | sort | uniq -c")]
@@ -35,6 +36,10 @@ pub(super) struct Arguments {
     /// Sum up connections by destination, as a firewall has to allow them, or by owner
     #[arg(long, value_enum)]
     by: Option<Key>,
+    /// Show only inbound connections: those that listeners got, and first datagrams of strangers to
+    /// bound UDP sockets
+    #[arg(long, conflicts_with_all = ["listening", "lookups"])]
+    inbound: bool,
     /// Show listeners instead: TCP sockets that listen, and UDP sockets bound to a port
     ///
     /// UDP sockets of clients are left out: the kernel chose their port, and only peers that they
@@ -85,6 +90,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         ("lookup", list.lookups(lookups, sink)?)
     } else {
         let wanted = picture.connections.into_iter();
+        let wanted = wanted.filter(|connection| !arguments.inbound || connection.is_inbound);
         let has_rows = match arguments.by.map(By::from) {
             None => list.connections(wanted, sink)?,
             Some(by) => list.groups(by, &groups(by, wanted), sink)?,
@@ -95,7 +101,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if !has_rows {
         nothing_matches(what, model, &selection);
     }
-    Ok(conclude(&replayed, *strict, *time))
+    Ok(conclude(&replayed, &selection, *strict, *time))
 }
 
 impl From<Key> for By {

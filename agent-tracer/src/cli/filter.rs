@@ -27,7 +27,8 @@ where
     /// Style of times in text
     #[arg(long, value_enum, default_value = "relative")]
     pub(super) time: Time,
-    /// Exit with status 4 if anything is missing from the trace
+    /// Exit with status 4 if anything is missing from the trace; with --tree, if it can concern one
+    /// of the trees
     #[arg(long)]
     pub(super) strict: bool,
     #[command(flatten)]

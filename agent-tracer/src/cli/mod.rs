@@ -186,7 +186,7 @@ fn complain(message: &str) {
 }
 
 /// Reports missing parts, and returns the exit status of a reading command.
-fn conclude(replay: &Replay, strict: bool, time: Time) -> ExitCode {
+fn conclude(replay: &Replay, selection: &Selection, strict: bool, time: Time) -> ExitCode {
     let page = Terminal::stderr(time).page(replay.clock());
     let complete = replay.model.ledger().is_complete();
     if !complete {
@@ -198,7 +198,7 @@ fn conclude(replay: &Replay, strict: bool, time: Time) -> ExitCode {
     }
     match () {
         () if replay.is_damaged => DAMAGED.into(),
-        () if strict && !complete => INCOMPLETE.into(),
+        () if strict && !replay.model.is_complete_for(selection.trees()) => INCOMPLETE.into(),
         () => ExitCode::SUCCESS,
     }
 }

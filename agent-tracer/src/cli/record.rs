@@ -11,7 +11,7 @@ use std::{
 };
 
 use agent_tracer::{
-    capture::{LaunchError, Roots, check_privileges, login, with_reserve},
+    capture::{LaunchError, Roots, Wishes, check_privileges, login, with_reserve},
     event::Event,
     model::Model,
     names::Tags,
@@ -99,6 +99,10 @@ pub(super) struct Arguments {
     service_tags: Vec<PathBuf>,
     #[command(flatten)]
     redaction: redaction::Options,
+    /// Also record execs that fail where only tracepoints of system calls report them: every system
+    /// call of the machine gets slower. Kernels with kprobes report them anyway
+    #[arg(long)]
+    failed_execs: bool,
     /// Watch files below this directory, too; may be repeated [always: /opt /var/opt /etc
     /// /usr/local /usr/lib/systemd /lib/systemd /usr/lib/udev /root/.ssh /var/spool/cron, and
     /// .ssh in the homes of all users]
@@ -167,6 +171,9 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
     check_privileges()?;
     let redactor = redaction::redactor(&arguments.redaction)?;
     let recording = Recording {
+        wishes: Wishes {
+            failed_execs: arguments.failed_execs,
+        },
         target,
         output: output.clone(),
         overwrite: arguments.force,

@@ -118,7 +118,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if !shown && !selection.is_everything() {
         nothing_matches("event", &replayed.model, &selection);
     }
-    Ok(conclude(&replayed, *strict, *time))
+    Ok(conclude(&replayed, &selection, *strict, *time))
 }
 
 /// Returns the first line about a recording.

@@ -84,7 +84,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             .with_context(|| format!("cannot write {}: no part of it is kept", path.display()))?,
         None => written?,
     }
-    Ok(conclude(&replayed, reading.strict, reading.time))
+    Ok(conclude(
+        &replayed,
+        &selection,
+        reading.strict,
+        reading.time,
+    ))
 }
 
 fn write_lines(report: &Report<'_>, reading: &Reading<ReportFormat>) -> io::Result<()> {

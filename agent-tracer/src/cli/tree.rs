@@ -57,5 +57,5 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if !has_rows {
         nothing_matches("process", model, &selection);
     }
-    Ok(conclude(&replayed, *strict, *time))
+    Ok(conclude(&replayed, &selection, *strict, *time))
 }

@@ -20,7 +20,9 @@ use self::{
     fields::Fields,
     sockets::{Attempt, Sockets},
 };
-use super::{Cgroup, Event, EventKind, Exit, Fork, ProcessId, Rename};
+use super::{
+    Cgroup, Event, EventKind, Exit, Fork, ProcessId, Rename, SocketOpened, UnixConnect, UserChanged,
+};
 
 /// A record that the kernel programs of this version never emit.
 #[derive(Debug, thiserror::Error)]
@@ -251,20 +253,64 @@ impl Assembler {
             }
             Kind::Exit => {
                 let status = fields.u32()?;
+                fields.u32()?;
+                let lineage = Some(fields.lineage()?);
                 self.ahead.remove(&header.tid);
                 if !self.exits.contains(&process) {
                     self.exits.push_back(process);
                     if self.exits.len() > RECENT_EXITS {
                         self.exits.pop_front();
                     }
-                    self.push(event(EventKind::Exit(Exit { status })));
+                    self.push(event(EventKind::Exit(Exit { status, lineage })));
                 }
             }
             Kind::Rename => {
                 let from = fields.comm()?;
                 let to = fields.comm()?;
                 let tid = header.tid;
-                self.push(event(EventKind::Rename(Rename { tid, from, to })));
+                let lineage = Some(fields.lineage()?);
+                self.push(event(EventKind::Rename(Rename {
+                    tid,
+                    from,
+                    to,
+                    lineage,
+                })));
+            }
+            Kind::Credentials => {
+                let real_user = fields.lineage()?.real_user;
+                let at_end = false;
+                let changed = UserChanged { real_user, at_end };
+                self.push(event(EventKind::UserChanged(changed)));
+            }
+            Kind::ExecFailed => {
+                let failed = exec::failed(fields)?;
+                self.push(event(EventKind::ExecFailed(failed)));
+            }
+            Kind::SocketOpened => {
+                let opened = SocketOpened {
+                    family: fields.u32()?,
+                    form: fields.u32()?,
+                    protocol: fields.u32()?,
+                };
+                self.push(event(EventKind::SocketOpened(opened)));
+            }
+            Kind::Accept => {
+                let socket = fields.u64()?;
+                let ends = fields.endpoints()?;
+                let owned = self.number(ProcessId::default(), 0);
+                self.sockets.connect(socket, 0, owned);
+                let inbound = ends.inbound(owned.connection, super::Protocol::Tcp);
+                self.push([owned.event(header.boot_ns, EventKind::Inbound(inbound))]);
+            }
+            Kind::UnixConnect => {
+                fields.u64()?;
+                let peer_pid = fields.u32()?;
+                let length = fields.u32()? as usize;
+                let path = unix_path(fields.bytes(length)?);
+                self.push(event(EventKind::UnixConnect(UnixConnect {
+                    path,
+                    peer_pid,
+                })));
             }
             Kind::Cgroup => {
                 let length = fields.u32()? as usize;
@@ -328,14 +374,24 @@ impl Assembler {
             Kind::Peer => {
                 let cookie = fields.u64()?;
                 let ends = fields.endpoints()?;
-                let owned = self.number(process, header.user);
+                let is_inbound = fields.u32()? != 0;
+                let bound = self.datagrams.owner(cookie).filter(|_| process.pid == 0);
+                let owned = match bound {
+                    // A pre-existing socket: the kernel side does not know its process.
+                    Some(bound) => self.number(bound.process, bound.user),
+                    None => self.number(process, header.user),
+                };
                 let peer = Some(&ends);
                 let dropped = self
                     .datagrams
                     .add(cookie, peer, owned, header.boot_ns, counts);
                 self.push(dropped);
-                let connect = ends.connect(owned.connection, super::Protocol::Udp);
-                self.push([owned.event(header.boot_ns, EventKind::Connect(connect))]);
+                let udp = super::Protocol::Udp;
+                let kind = match is_inbound {
+                    true => EventKind::Inbound(ends.inbound(owned.connection, udp)),
+                    false => EventKind::Connect(ends.connect(owned.connection, udp)),
+                };
+                self.push([owned.event(header.boot_ns, kind)]);
             }
             Kind::Released => {
                 let cookie = fields.u64()?;
@@ -347,7 +403,7 @@ impl Assembler {
                 self.decoded.push_back(Decoded::Payload(payload));
             }
             Kind::SocketState => {
-                let change = sockets::Change::read(header.boot_ns, fields)?;
+                let change = sockets::Change::read(header.boot_ns, process, header.user, fields)?;
                 match self.sockets.change(&change) {
                     Some(event) => self.push([event]),
                     None => self.unowned += 1,
@@ -362,10 +418,19 @@ impl Assembler {
         let offset = fields.u64()?;
         let length = fields.u32()? as usize;
         let flags = fields.u32()?;
+        let mut peer = PeerKey {
+            cookie,
+            address: [0; 16],
+            port: 0,
+            padding: 0,
+        };
+        peer.address.copy_from_slice(fields.bytes(16)?);
+        peer.port = fields.u32()?;
+        fields.u32()?;
         let bytes = fields.bytes(length)?;
         let is_datagram = flags & wire::Payload::DATAGRAM != 0;
         let owned = match is_datagram {
-            true => self.datagrams.owner(cookie),
+            true => self.datagrams.owner_of_datagram(&peer),
             false => self.sockets.owner(cookie),
         };
         Some(Payload {
@@ -380,6 +445,18 @@ impl Assembler {
             bytes: bytes.to_vec(),
         })
     }
+}
+
+/// Cuts the NULs behind a path. In the abstract namespace a NUL comes first, and all bytes count.
+fn unix_path(name: &[u8]) -> Vec<u8> {
+    let end = match name {
+        [0, ..] => name.len(),
+        name => name
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(name.len()),
+    };
+    name.get(..end).unwrap_or_default().to_vec()
 }
 
 /// Joins names, which the kernel emits from the leaf up, each with a NUL.

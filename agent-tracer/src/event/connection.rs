@@ -45,6 +45,85 @@ pub struct Connect {
     /// TCP in older traces, which lack it.
     #[prost(enumeration = "Protocol", tag = "6")]
     pub protocol: i32,
+    /// Inode number of the network namespace; 0 if unknown.
+    #[prost(uint32, tag = "7")]
+    pub network_namespace: u32,
+}
+
+/// A peer connected to a listener (`inet_sock_set_state`), or was the first to send to a bound UDP
+/// socket (`cgroup_skb`). The event's process holds the listener, where that is known.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Inbound {
+    /// As in [`Connect`].
+    #[prost(uint64, tag = "1")]
+    pub connection: u64,
+    /// Local address, 4 or 16 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub local_address: Vec<u8>,
+    /// Local port.
+    #[prost(uint32, tag = "3")]
+    pub local_port: u32,
+    /// Remote address, 4 or 16 bytes.
+    #[prost(bytes = "vec", tag = "4")]
+    pub remote_address: Vec<u8>,
+    /// Remote port.
+    #[prost(uint32, tag = "5")]
+    pub remote_port: u32,
+    /// Its transport protocol.
+    #[prost(enumeration = "Protocol", tag = "6")]
+    pub protocol: i32,
+    /// Inode number of the network namespace; 0 if unknown.
+    #[prost(uint32, tag = "7")]
+    pub network_namespace: u32,
+}
+
+impl Inbound {
+    /// Returns the local end, or `None` where the bytes are not an address.
+    pub fn local(&self) -> Option<SocketAddr> {
+        endpoint(&self.local_address, self.local_port)
+    }
+
+    /// Returns the remote end, or `None` where the bytes are not an address.
+    pub fn remote(&self) -> Option<SocketAddr> {
+        endpoint(&self.remote_address, self.remote_port)
+    }
+}
+
+/// A process opened a socket whose traffic is not recorded: raw, packet, ICMP, SCTP and others.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct SocketOpened {
+    /// `AF_INET` and the others (socket(2)).
+    #[prost(uint32, tag = "1")]
+    pub family: u32,
+    /// `SOCK_RAW` and the others.
+    #[prost(uint32, tag = "2")]
+    pub form: u32,
+    /// Protocol number.
+    #[prost(uint32, tag = "3")]
+    pub protocol: u32,
+}
+
+/// A process sent to a named AF_UNIX socket (`sock_send_length`, at most every 200 ms), or
+/// connected to one (`unix_stream_connect`, before Linux 6.3).
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct UnixConnect {
+    /// The name (`sun_path`); one in the abstract namespace begins with a NUL.
+    #[prost(bytes = "vec", tag = "1")]
+    pub path: Vec<u8>,
+    /// The process that called listen(2); 0 if unknown.
+    #[prost(uint32, tag = "2")]
+    pub peer_pid: u32,
+}
+
+/// Processes hold a listener at the end of the recording (sock_diag and /proc/PID/fd).
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct Held {
+    /// The listener's number.
+    #[prost(uint64, tag = "1")]
+    pub connection: u64,
+    /// Their process ids, in ascending order.
+    #[prost(uint32, repeated, tag = "2")]
+    pub holders: Vec<u32>,
 }
 
 impl Connect {
@@ -194,6 +273,9 @@ pub struct Listen {
     /// few clients.
     #[prost(bool, tag = "4")]
     pub any_port: bool,
+    /// Inode number of the network namespace; 0 if unknown.
+    #[prost(uint32, tag = "5")]
+    pub network_namespace: u32,
 }
 
 impl Listen {

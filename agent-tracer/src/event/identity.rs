@@ -35,6 +35,9 @@ pub struct Identity {
     /// unknown, for a pre-existing process.
     #[prost(uint32, tag = "10")]
     pub file_namespace: u32,
+    /// Set when no name of the file was left.
+    #[prost(bool, tag = "11")]
+    pub is_unlinked: bool,
 }
 
 impl Identity {

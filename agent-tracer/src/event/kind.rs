@@ -2,9 +2,10 @@
 
 use super::{
     AddressTagged, Cgroup, Close, CommandEnded, CommandStarted, Compared, Connect, ConnectFailed,
-    Counted, Dns, End, Established, Exec, Exit, FileEvent, FilesCompared, Fork, Hosts, HttpRequest,
-    KernelLog, Listen, Lost, Rename, Shutdown, Snapshot, SnapshotSocket, Sockets, TlsHello, Unit,
-    UnitFollowed, Units, Unreadable, UserNamed,
+    Counted, Dns, End, Established, Exec, ExecFailed, Exit, FileEvent, FilesCompared, Fork, Held,
+    Hosts, HttpRequest, Inbound, KernelLog, Listen, Lost, Rename, Shutdown, Snapshot,
+    SnapshotSocket, SocketOpened, Sockets, TlsHello, Unit, UnitFollowed, Units, UnixConnect,
+    Unreadable, UserChanged, UserNamed,
 };
 
 /// Declares [`EventKind`] from its rows.
@@ -90,6 +91,8 @@ event_kinds! {
     "11" Exec(Exec) "exec" Processes: "A process became another program.";
     "12" Exit(Exit) "exit" Processes: "The last thread of a process ended.";
     "13" Rename(Rename) "rename" Processes: "A thread changed its comm.";
+    "43" UserChanged(UserChanged) "user_changed" Processes: "A process got other user ids.";
+    "44" ExecFailed(ExecFailed) "exec_failed" Processes: "A call of execve(2) failed.";
     "26" Cgroup(Cgroup) "cgroup" Processes: "A process was moved to a cgroup.";
     "14" Connect(Connect) "connect" Connections connection: "A process asked for a connection.";
     "15" Established(Established) "established" Connections connection: "The peer answered.";
@@ -99,9 +102,13 @@ event_kinds! {
     "33" Listen(Listen) "listen" Connections connection: "A process began to listen for TCP.";
     "34" Bind(Listen) "bind" Connections connection: "A process bound a UDP socket.";
     "35" Counted(Counted) "counted" Connections connection: "Datagrams of a UDP socket so far.";
+    "45" SocketOpened(SocketOpened) "socket_opened" Connections: "A process opened another socket.";
+    "46" Inbound(Inbound) "inbound" Connections connection: "A peer connected to a listener.";
+    "47" UnixConnect(UnixConnect) "unix_connect" Connections: "A process sent over AF_UNIX.";
+    "48" Held(Held) "held" Connections connection: "Processes hold a listener at the end.";
     "36" Dns(Dns) "dns" Names connection: "A DNS server answered.";
     "37" TlsHello(TlsHello) "tls_hello" Names connection: "A client began a TLS handshake.";
-    "38" HttpRequest(HttpRequest) "http_request" Names connection: "A client sent an HTTP request.";
+    "38" HttpRequest(HttpRequest) "http_request" Names connection: "A request of HTTP or SOCKS.";
     "40" Unreadable(Unreadable) "unreadable" Names connection: "Bytes that no parser understood.";
     "28" Unit(Unit) "unit" Machine: "Something happened to a unit.";
     "29" File(FileEvent) "file" Machine: "A process changed a file.";

@@ -25,14 +25,17 @@ use std::fmt;
 pub use assemble::{Assembler, Decoded, Malformed, Payload, PeerCounts, Seen};
 pub use changed::{Compared, Difference, FileDifference, FileState, FilesCompared, Subject};
 pub use connection::{
-    Close, Connect, ConnectFailed, Counted, Established, Listen, Protocol, Shutdown,
-    SnapshotSocket, SocketState, Sockets,
+    Close, Connect, ConnectFailed, Counted, Established, Held, Inbound, Listen, Protocol, Shutdown,
+    SnapshotSocket, SocketOpened, SocketState, Sockets, UnixConnect,
 };
 pub use file::{FileAction, FileEvent, JOB_DIGEST_BYTES};
 pub use identity::{Identity, View};
 pub use kind::{EventKind, KindGroup, KindRow};
 pub use naming::{Dns, DnsAnswer, Hosts, HostsEntry, HttpRequest, TlsHello, Unreadable};
-pub use process::{Cgroup, Exec, Exit, Fork, Rename, Snapshot, SnapshotProcess, UserNamed};
+pub use process::{
+    Cgroup, Exec, ExecFailed, Exit, Fork, Lineage, Rename, Snapshot, SnapshotProcess, UserChanged,
+    UserNamed,
+};
 pub use recording::{CommandEnded, CommandStarted, End, EndReason, KernelLog, Lost, UnitFollowed};
 pub use tagged::{AddressTag, AddressTagged};
 pub use unit::{LoadedUnit, Unit, UnitAction, Units};

@@ -29,12 +29,21 @@ pub struct Dns {
     /// The server's truncation flag: more than a datagram holds.
     #[prost(bool, tag = "7")]
     pub truncated: bool,
+    /// The addresses of the targets of SRV answers, from the additional section.
+    #[prost(message, repeated, tag = "8")]
+    pub additional: Vec<DnsAnswer>,
 }
 
 impl Dns {
     /// Returns the addresses of the question.
     pub fn leads_to(&self) -> impl Iterator<Item = IpAddr> {
         self.addresses.iter().filter_map(|bytes| address(bytes))
+    }
+
+    /// Returns the hosts of the service asked for, each with an address.
+    pub fn services(&self) -> impl Iterator<Item = (&str, IpAddr)> {
+        let additional = self.additional.iter();
+        additional.filter_map(|record| Some((record.name.as_str(), record.data.parse().ok()?)))
     }
 
     /// Checks whether the name does not exist, or no server could answer.
@@ -81,7 +90,8 @@ pub struct TlsHello {
     pub is_no_host: bool,
 }
 
-/// A client sent an HTTP/1 request (RFC 9112): the first of a connection.
+/// A client sent an HTTP/1 request (RFC 9112), or asked a SOCKS proxy for a connection (RFC 1928).
+/// It is the first message, or the first behind such a request.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct HttpRequest {
     /// As in [`super::Connect`].
@@ -102,6 +112,9 @@ pub struct HttpRequest {
     /// Likewise, its port.
     #[prost(uint32, tag = "6")]
     pub destination_port: u32,
+    /// Of a request to a SOCKS proxy its version: `socks4`, `socks4a` or `socks5`; else empty.
+    #[prost(string, tag = "7")]
+    pub socks: String,
 }
 
 /// The content of /etc/hosts: when the recording began, and after each change.

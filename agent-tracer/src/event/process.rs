@@ -16,6 +16,23 @@ pub struct Fork {
     pub comm: Vec<u8>,
 }
 
+/// Parent and users of a process at the time of an event (`real_parent`, `cred`, `loginuid`).
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct Lineage {
+    /// Thread group id of the parent; 0 outside of the recorder's PID namespace.
+    #[prost(uint32, tag = "1")]
+    pub parent_pid: u32,
+    /// When the parent started, in nanoseconds since boot.
+    #[prost(uint64, tag = "2")]
+    pub parent_start_ns: u64,
+    /// Real user id.
+    #[prost(uint32, tag = "3")]
+    pub real_user: u32,
+    /// Login user id (`/proc/PID/loginuid`), where one is set.
+    #[prost(uint32, optional, tag = "4")]
+    pub login_user: Option<u32>,
+}
+
 /// A process became another program (`sched_process_exec`).
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Exec {
@@ -51,8 +68,31 @@ pub struct Exec {
     #[prost(bool, tag = "10")]
     pub path_cut: bool,
     /// The file behind the executable, and the view that its path belongs to.
-    #[prost(message, optional, tag = "11")]
-    pub identity: Option<Identity>,
+    #[prost(message, optional, boxed, tag = "11")]
+    pub identity: Option<Box<Identity>>,
+    /// Parent and users under the new program.
+    #[prost(message, optional, boxed, tag = "12")]
+    pub lineage: Option<Box<Lineage>>,
+    /// Capabilities that the file gave (`cred.cap_permitted` without the ambient ones), as bits.
+    #[prost(uint64, tag = "13")]
+    pub capabilities: u64,
+}
+
+/// A call of execve(2) or execveat(2) failed.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct ExecFailed {
+    /// The file name of the call; empty if it could not be read.
+    #[prost(bytes = "vec", tag = "1")]
+    pub filename: Vec<u8>,
+    /// The arguments, as far as captured: 64 of them, 511 bytes each, some 3,500 together.
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub argv: Vec<Vec<u8>>,
+    /// Set when arguments are missing or cut.
+    #[prost(bool, tag = "3")]
+    pub truncated: bool,
+    /// errno.
+    #[prost(uint32, tag = "4")]
+    pub error: u32,
 }
 
 /// The last thread of a process ended (`sched_process_exit`).
@@ -61,9 +101,20 @@ pub struct Exit {
     /// As `wait(2)` reports it.
     #[prost(uint32, tag = "1")]
     pub status: u32,
+    /// Parent and users at the end.
+    #[prost(message, optional, tag = "2")]
+    pub lineage: Option<Lineage>,
 }
 
 impl Exit {
+    /// An exit with this status, of a process whose lineage is not known.
+    pub fn of(status: u32) -> Exit {
+        Exit {
+            status,
+            lineage: None,
+        }
+    }
+
     /// Returns the signal that ended the process, if any.
     pub fn signal(&self) -> Option<u32> {
         match self.status & 0x7f {
@@ -90,6 +141,9 @@ pub struct Rename {
     /// After.
     #[prost(bytes = "vec", tag = "3")]
     pub to: Vec<u8>,
+    /// Parent and users of the process.
+    #[prost(message, optional, tag = "4")]
+    pub lineage: Option<Lineage>,
 }
 
 /// A process was moved to a cgroup (`cgroup_attach_task`). Children begin in the cgroup of their
@@ -99,6 +153,18 @@ pub struct Cgroup {
     /// The path from the root of the hierarchy.
     #[prost(bytes = "vec", tag = "1")]
     pub path: Vec<u8>,
+}
+
+/// A process got other user ids without an exec (`commit_creds`). The user of the event is the new
+/// effective one.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct UserChanged {
+    /// Real user id.
+    #[prost(uint32, tag = "1")]
+    pub real_user: u32,
+    /// Set when /proc showed it at the end of the recording: the time of the change is unknown.
+    #[prost(bool, tag = "2")]
+    pub at_end: bool,
 }
 
 /// The processes that ran when the recording began, read from /proc once the hooks were live.
@@ -143,6 +209,12 @@ pub struct SnapshotProcess {
     /// thread.
     #[prost(message, optional, tag = "10")]
     pub identity: Option<Identity>,
+    /// Real user id.
+    #[prost(uint32, optional, tag = "11")]
+    pub real_user: Option<u32>,
+    /// Login user id, where one is set.
+    #[prost(uint32, optional, tag = "12")]
+    pub login_user: Option<u32>,
 }
 
 /// The name of a user id, as of the first process with that user.

@@ -34,6 +34,8 @@ pub enum Kind {
     Listener,
     /// A remote end of connections.
     Destination,
+    /// A program that was executed from an unusual place.
+    Program,
     /// A file that was downloaded and executed.
     Download,
     /// A user.
@@ -64,6 +66,7 @@ impl Kind {
             Kind::Process => "process",
             Kind::Listener => "listener",
             Kind::Destination => "destination",
+            Kind::Program => "program",
             Kind::Download => "download",
             Kind::User => "user",
             Kind::Group => "group",
@@ -82,7 +85,7 @@ impl Kind {
     /// Returns true for what goes on, in contrast to what is stored on the machine.
     pub fn is_activity(self) -> bool {
         match self {
-            Kind::Process | Kind::Listener | Kind::Destination => true,
+            Kind::Process | Kind::Program | Kind::Listener | Kind::Destination => true,
             Kind::Service
             | Kind::Download
             | Kind::User

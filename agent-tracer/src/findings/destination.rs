@@ -18,6 +18,8 @@ pub struct Destination {
     pub protocol: Protocol,
     /// The proxy, if the connection goes through one.
     pub through: Option<SocketAddr>,
+    /// True if that is a SOCKS proxy.
+    pub is_socks: bool,
 }
 
 /// A host, by name or by address.
@@ -36,11 +38,17 @@ impl Destination {
     pub fn of(connection: &Connection) -> Destination {
         let protocol = connection.protocol;
         if let Some((host, port)) = &connection.destination {
+            let host = match (host.parse(), connection.destination_names.first()) {
+                (Err(_), _) => Host::Named(host.as_str().into()),
+                (Ok(_), Some(name)) => Host::Named(Arc::clone(&name.name)),
+                (Ok(address), None) => Host::Address(address),
+            };
             return Destination {
-                host: Host::Named(host.as_str().into()),
+                host,
                 port: *port,
                 protocol,
                 through: connection.remote,
+                is_socks: connection.is_socks,
             };
         }
         let best = connection.names.first();
@@ -54,6 +62,7 @@ impl Destination {
             port: connection.remote.map_or(0, |remote| remote.port()),
             protocol,
             through: None,
+            is_socks: false,
         }
     }
 

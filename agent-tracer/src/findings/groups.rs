@@ -5,9 +5,9 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use crate::model::{Connection, Model, ProcessIndex};
+use crate::model::{Connection, Model, Name, ProcessIndex};
 
-use super::destination::Destination;
+use super::destination::{Destination, Host};
 
 /// The key by which connections are summed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct ConnectionGroup {
     pub remotes: Vec<SocketAddr>,
     /// Their owners, in the same order.
     pub owners: Vec<ProcessIndex>,
+    /// All names of their destinations, in the order in which they first came.
+    pub names: Vec<Name>,
     /// The values of the lists above.
     seen: Seen,
     /// Number of connections.
@@ -46,13 +48,17 @@ struct Seen {
     destinations: HashSet<Destination>,
     remotes: HashSet<SocketAddr>,
     owners: HashSet<ProcessIndex>,
+    names: HashSet<Name>,
 }
 
-/// Sums up connections.
+/// Sums up connections. Inbound ones have no destination: by destination they are left out.
 pub fn groups<'a>(by: By, wanted: impl Iterator<Item = &'a Connection>) -> Vec<ConnectionGroup> {
     let mut places: HashMap<(Option<Destination>, Option<ProcessIndex>), usize> = HashMap::new();
     let mut groups: Vec<ConnectionGroup> = Vec::new();
     for connection in wanted {
+        if by == By::Destination && connection.is_inbound {
+            continue;
+        }
         let key = match by {
             By::Destination => (Some(Destination::of(connection)), None),
             By::Process => (None, Some(connection.owner)),
@@ -64,6 +70,7 @@ pub fn groups<'a>(by: By, wanted: impl Iterator<Item = &'a Connection>) -> Vec<C
                 destinations: Vec::new(),
                 remotes: Vec::new(),
                 owners: Vec::new(),
+                names: Vec::new(),
                 seen: Seen::default(),
                 count: 0,
                 outcomes: BTreeMap::new(),
@@ -90,6 +97,15 @@ impl ConnectionGroup {
         if self.seen.owners.insert(connection.owner) {
             self.owners.push(connection.owner);
         }
+        let names = match connection.destination {
+            Some(_) => &connection.destination_names,
+            None => &connection.names,
+        };
+        for name in names {
+            if self.seen.names.insert(name.clone()) {
+                self.names.push(name.clone());
+            }
+        }
         self.count += 1;
         *self.outcomes.entry(connection.state.name()).or_default() += 1;
         if let Some((sent, received)) = connection.bytes {
@@ -107,6 +123,17 @@ impl ConnectionGroup {
     pub fn label(&self) -> String {
         let first = self.destinations.first();
         first.map_or_else(String::new, Destination::label)
+    }
+
+    /// Names of its first destination other than the one in its label, each once: the address was
+    /// looked up by several, or the sources disagree.
+    pub fn other_names(&self) -> Vec<&str> {
+        let label = match self.destinations.first().map(|first| &first.host) {
+            Some(Host::Named(name)) => &**name,
+            Some(Host::Address(_) | Host::Unknown) | None => "",
+        };
+        let names = self.names.iter().map(|name| &*name.name);
+        distinct(names.filter(|name| *name != label))
     }
 
     /// Returns the trees of its owners, each once.

@@ -8,7 +8,7 @@ use crate::model::{Model, NameLookup, SYSTEM};
 pub fn failed_lookups(model: &Model) -> Vec<&NameLookup> {
     let mut seen = HashSet::new();
     let failed = model.lookups().filter(|lookup| {
-        let tree = lookup.asker.map(|asker| &*model.process(asker).tree);
+        let tree = lookup.party().map(|asker| &*model.process(asker).tree);
         lookup.has_failed() && tree.is_some_and(|tree| tree != SYSTEM)
     });
     let distinct = failed.filter(|lookup| seen.insert((&*lookup.question, &*lookup.rcode)));

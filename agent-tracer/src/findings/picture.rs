@@ -2,7 +2,9 @@
 
 use super::still_running;
 use crate::{
-    model::{Connection, Listener, Model, NameLookup, Process, ProcessIndex, UnitTransition},
+    model::{
+        Connection, FailedExec, Listener, Model, NameLookup, Process, ProcessIndex, UnitTransition,
+    },
     select::{Filter, Marks, Selection},
 };
 
@@ -63,6 +65,33 @@ impl<'a> Picture<'a> {
     pub fn failed_lookups(&self) -> impl Iterator<Item = &'a NameLookup> {
         let lookups = self.lookups.iter().copied();
         lookups.filter(|lookup| lookup.has_failed())
+    }
+
+    /// Lists the execs that are shown and failed for good. Without a filter, those of the
+    /// background are left out.
+    pub fn failed_execs(&self, model: &'a Model) -> impl Iterator<Item = &'a FailedExec> {
+        let failed = model.failed_execs().filter(|failed| !failed.was_found);
+        failed.filter(|failed| self.concerns(model, failed.process))
+    }
+
+    /// Lists the processes that are shown and whose last exec gained privilege. Without a filter,
+    /// those of the background are left out.
+    pub fn gains(&self, model: &'a Model) -> impl Iterator<Item = (ProcessIndex, &'a Process)> {
+        let gained = model
+            .processes()
+            .filter(|(_, process)| process.gain.is_some());
+        gained.filter(|(index, _)| self.concerns(model, *index))
+    }
+
+    /// Lists the inbound connections that are shown.
+    pub fn inbound(&self) -> impl Iterator<Item = &'a Connection> {
+        let connections = self.connections.iter().copied();
+        connections.filter(|connection| connection.is_inbound)
+    }
+
+    fn concerns(&self, model: &Model, index: ProcessIndex) -> bool {
+        let is_background = model.is_background(&model.process(index).tree);
+        self.shows(index) && !(self.is_everything && is_background)
     }
 
     /// Lists the processes that are shown, were started by a recorded tree and still run.

@@ -20,7 +20,8 @@ pub struct Reached<'a> {
 pub fn reached(model: &Model) -> HashMap<&str, Vec<Reached<'_>>> {
     let mut trees: HashMap<&str, Vec<Reached<'_>>> = HashMap::new();
     let mut places = HashMap::new();
-    for connection in model.connections() {
+    let outbound = model.connections().iter();
+    for connection in outbound.filter(|connection| !connection.is_inbound) {
         let tree = &*model.process(connection.owner).tree;
         let destination = Destination::of(connection);
         let tags = connection.remote.map(|remote| model.tags(remote.ip()));

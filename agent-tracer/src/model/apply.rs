@@ -2,8 +2,8 @@
 
 use super::{CommandEnd, Model, ProcessIndex, attribution, download::Moment, ledger::Truncation};
 use crate::event::{
-    Cgroup, CommandEnded, EndReason, Event, EventKind, Exec, Exit, FileEvent, Protocol, Snapshot,
-    SocketState, Sockets,
+    Cgroup, CommandEnded, EndReason, Event, EventKind, Exec, Exit, FileEvent, Held, Inbound,
+    Lineage, Protocol, Snapshot, SocketState, Sockets,
 };
 
 impl Model {
@@ -15,16 +15,47 @@ impl Model {
             EventKind::Fork(fork) => {
                 let first_ns = self.timeline.first_ns();
                 self.processes.fork(event, fork, first_ns, &mut self.ledger);
+                if let Some(child) = self.processes.find(event.process) {
+                    self.asks.fork(child, boot_ns, &mut self.processes);
+                }
             }
             EventKind::Exec(exec) => self.exec(event, exec),
             EventKind::Exit(exit) => {
-                let index = self.known(event);
+                let index = self.known_with(event, exit.lineage.as_ref());
                 self.processes.end(index, boot_ns, *exit);
             }
             EventKind::Rename(rename) => {
-                let index = self.known(event);
+                let index = self.known_with(event, rename.lineage.as_ref());
                 self.processes.rename(index, rename, &mut self.ledger);
             }
+            EventKind::UserChanged(changed) => {
+                let index = self.known(event);
+                self.processes[index].real_user = Some(changed.real_user);
+            }
+            EventKind::ExecFailed(failed) => {
+                let index = self.known(event);
+                self.failures.add(index, boot_ns, failed);
+            }
+            EventKind::SocketOpened(opened) => {
+                let index = self.known(event);
+                self.sockets.opened(index, opened);
+            }
+            EventKind::Inbound(inbound) => {
+                let owner = (event.process.pid != 0).then(|| self.known(event));
+                let owner = owner.or_else(|| self.accepting(inbound));
+                self.connections.inbound(inbound, owner, boot_ns);
+            }
+            EventKind::UnixConnect(connect) => {
+                let index = self.known(event);
+                let peer = self.processes.latest(connect.peer_pid);
+                self.sockets.unix(index, peer, boot_ns, connect);
+                if let Some(daemon) = peer.filter(|daemon| *daemon != index) {
+                    let path = connect.path.as_slice().into();
+                    self.asks
+                        .note(index, daemon, path, boot_ns, &self.processes);
+                }
+            }
+            EventKind::Held(held) => self.held(held),
             EventKind::Cgroup(cgroup) => self.cgroup(event, cgroup),
             EventKind::Connect(connect) => {
                 let owner = self.known(event);
@@ -38,7 +69,8 @@ impl Model {
             EventKind::ConnectFailed(failed) => self.connections.connect_failed(failed, boot_ns),
             EventKind::Shutdown(shutdown) => self.connections.shutdown(shutdown),
             EventKind::Close(close) => {
-                if !self.connections.close(close, boot_ns) {
+                let closer = (event.process.pid != 0).then(|| self.known(event));
+                if !self.connections.close(close, closer, boot_ns) {
                     self.listeners.close(close, boot_ns);
                 }
             }
@@ -80,7 +112,9 @@ impl Model {
             }
             EventKind::Dns(dns) => {
                 let asker = self.processes.find(event.process);
-                self.names.dns(dns, asker, boot_ns);
+                let client =
+                    asker.and_then(|asker| self.asks.client_of(asker, boot_ns, &self.processes));
+                self.names.dns(dns, asker, client, boot_ns);
             }
             EventKind::TlsHello(hello) => self.connections.tls_hello(hello, &self.names),
             EventKind::HttpRequest(request) => self.connections.http_request(request, &self.names),
@@ -99,11 +133,43 @@ impl Model {
         }
     }
 
-    /// Returns the process of an event, which is made up where it was unknown.
+    /// Returns the process of an event, which is made up where it was unknown. A change of its user
+    /// may match other rules.
     fn known(&mut self, event: &Event) -> ProcessIndex {
         let first_ns = self.timeline.first_ns();
-        self.processes
-            .known(event.process, event.user, first_ns, &mut self.ledger)
+        let (index, has_changed) =
+            self.processes
+                .known(event.process, event.user, first_ns, &mut self.ledger);
+        // An exec changes program and user at once, and is attributed by both.
+        if has_changed && !matches!(event.kind, EventKind::Exec(_)) {
+            self.attribution.attribute(index, &mut self.processes);
+        }
+        index
+    }
+
+    /// Does the same for an event that has the lineage of its process.
+    fn known_with(&mut self, event: &Event, lineage: Option<&Lineage>) -> ProcessIndex {
+        let index = self.known(event);
+        if let Some(lineage) = lineage {
+            self.processes.note_lineage(index, lineage);
+        }
+        index
+    }
+
+    /// Finds the process that holds the listener of an inbound connection.
+    fn accepting(&self, inbound: &Inbound) -> Option<ProcessIndex> {
+        let local = inbound.local()?;
+        let namespace = inbound.network_namespace;
+        let listener = self
+            .listeners
+            .accepting(inbound.protocol(), local, namespace)?;
+        Some(listener.holder())
+    }
+
+    fn held(&mut self, held: &Held) {
+        let holders = held.holders.iter();
+        let holders = holders.filter_map(|pid| self.processes.latest(*pid));
+        self.listeners.held(held.connection, holders.collect());
     }
 
     fn snapshot(&mut self, snapshot: &Snapshot) {
@@ -114,10 +180,12 @@ impl Model {
     }
 
     fn exec(&mut self, event: &Event, exec: &Exec) {
-        let index = self.known(event);
+        let index = self.known_with(event, exec.lineage.as_deref());
         let boot_ns = event.boot_ns;
+        self.failures.found(index, exec);
         self.downloads.note_former_program(index, &self.processes);
         self.processes.exec(index, boot_ns, exec, &mut self.ledger);
+        self.unusual.note(index, &self.processes[index], exec);
         if let Some(writer) = self.schedule.writer_of_job(index, exec, &self.processes) {
             self.units
                 .start_job(index, writer.clone(), boot_ns, &mut self.processes);
@@ -182,7 +250,7 @@ impl Model {
     fn command_ended(&mut self, boot_ns: u64, ended: &CommandEnded) {
         let status = ended.status_known.then_some(ended.status);
         if let (Some(index), Some(status)) = (self.timeline.command(), status) {
-            self.processes.end(index, boot_ns, Exit { status });
+            self.processes.end(index, boot_ns, Exit::of(status));
         }
         self.timeline.end_command(CommandEnd { boot_ns, status });
     }

@@ -53,6 +53,9 @@ impl Attribution {
             process.tree = found.tree.into();
             process.because = because;
             process.doubt = doubt;
+        } else if let Because::Rule(rule) = &process.because {
+            // The tree is for life, as that of a daemon which only a wrapper's name gave away.
+            process.because = Because::FormerRule(Arc::clone(rule));
         }
     }
 

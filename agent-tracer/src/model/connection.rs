@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::{Name, NameSource, ProcessIndex, naming::Names, numbered::Numbered};
 use crate::event::{
-    Close, Connect, ConnectFailed, Counted, Established, HttpRequest, Protocol, Shutdown,
+    Close, Connect, ConnectFailed, Counted, Established, HttpRequest, Inbound, Protocol, Shutdown,
     SnapshotSocket, SocketState, TlsHello,
 };
 
@@ -98,6 +98,14 @@ pub struct Connection {
     pub names: Vec<Name>,
     /// The host and port that the remote end, a proxy, was asked for.
     pub destination: Option<(String, u16)>,
+    /// Names of that host, where it is an address or the connection inside names it.
+    pub destination_names: Vec<Name>,
+    /// True if the remote end is a SOCKS proxy.
+    pub is_socks: bool,
+    /// True if the remote end asked for it.
+    pub is_inbound: bool,
+    /// Inode number of its network namespace; 0 if unknown.
+    pub network_namespace: u32,
 }
 
 impl Connection {
@@ -125,20 +133,28 @@ impl Connection {
             never_sent: false,
             names: Vec::new(),
             destination: None,
+            destination_names: Vec::new(),
+            is_socks: false,
+            is_inbound: false,
+            network_namespace: 0,
         }
     }
 
+    /// Adds a name of the remote end or, behind a request to a proxy, of the host asked for.
     fn is_called(&mut self, name: Name) {
-        if self.names.contains(&name) {
+        let names = match self.destination {
+            Some(_) => &mut self.destination_names,
+            None => &mut self.names,
+        };
+        if names.contains(&name) {
             return;
         }
         // The client's word about this very connection is more certain than its lookups.
-        let place = self
-            .names
+        let place = names
             .iter()
             .position(|known| known.source > name.source)
-            .unwrap_or(self.names.len());
-        self.names.insert(place, name);
+            .unwrap_or(names.len());
+        names.insert(place, name);
     }
 }
 
@@ -146,6 +162,8 @@ impl Connection {
 #[derive(Default)]
 pub(super) struct Connections {
     all: Numbered<Connection>,
+    /// Inbound connections whose listener is unknown.
+    without_owner: u64,
 }
 
 impl Connections {
@@ -170,6 +188,7 @@ impl Connections {
             local: connect.local(),
             remote,
             protocol: connect.protocol(),
+            network_namespace: connect.network_namespace,
             names: remote
                 .map(|remote| names.of(remote.ip(), owner))
                 .unwrap_or_default(),
@@ -179,6 +198,24 @@ impl Connections {
             connection.state = State::Open;
         }
         self.add(connection);
+    }
+
+    /// Adds a connection that a listener got, or a stranger to a bound UDP socket.
+    pub(super) fn inbound(&mut self, inbound: &Inbound, owner: Option<ProcessIndex>, boot_ns: u64) {
+        let Some(owner) = owner else {
+            self.without_owner += 1;
+            return;
+        };
+        self.add(Connection {
+            local: inbound.local(),
+            remote: inbound.remote(),
+            protocol: inbound.protocol(),
+            state: State::Open,
+            established_ns: Some(boot_ns),
+            is_inbound: true,
+            network_namespace: inbound.network_namespace,
+            ..Connection::new(inbound.connection, owner, boot_ns)
+        });
     }
 
     /// Adds a pre-existing connection.
@@ -233,16 +270,25 @@ impl Connections {
     }
 
     /// Closes a connection. Returns `false` for the number of a listener.
-    pub(super) fn close(&mut self, close: &Close, boot_ns: u64) -> bool {
+    pub(super) fn close(
+        &mut self,
+        close: &Close,
+        closer: Option<ProcessIndex>,
+        boot_ns: u64,
+    ) -> bool {
         let Some(connection) = self.all.get_mut(close.connection) else {
             return false;
         };
+        if let Some(closer) = closer.filter(|_| connection.is_inbound) {
+            // A listener's holder may give a connection to a child, which closes it.
+            connection.owner = closer;
+        }
         connection.state = State::Closed;
         connection.error = close.error;
         connection.ended_ns = Some(boot_ns);
         match connection.protocol {
             // Its first datagram announces it: without one, it was not counted.
-            Protocol::Udp if close.datagrams_sent == 0 => return true,
+            Protocol::Udp if close.datagrams_sent == 0 && !connection.is_inbound => return true,
             Protocol::Udp => {
                 connection.datagrams = Some((close.datagrams_sent, close.datagrams_received));
             }
@@ -273,7 +319,13 @@ impl Connections {
             self.name_by_client(request.connection, host, NameSource::HttpHost, names);
         } else if let Some(connection) = self.all.get_mut(request.connection) {
             let port = u16::try_from(request.destination_port).unwrap_or(0);
-            connection.destination = Some((request.destination_host.clone(), port));
+            let host = request.destination_host.clone();
+            connection.destination_names = match host.parse() {
+                Ok(address) => names.of(address, connection.owner),
+                Err(_) => Vec::new(),
+            };
+            connection.is_socks |= !request.socks.is_empty();
+            connection.destination = Some((host, port));
         }
     }
 
@@ -283,11 +335,12 @@ impl Connections {
         let Some(connection) = self.all.get_mut(id) else {
             return;
         };
-        if host.is_empty() || host.parse::<IpAddr>().is_ok() {
+        let is_address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+        if host.is_empty() || is_address {
             return;
         }
         let is_in_hosts = |remote: SocketAddr| names.is_in_hosts(remote.ip(), host);
-        if connection.remote.is_some_and(is_in_hosts) {
+        if connection.destination.is_none() && connection.remote.is_some_and(is_in_hosts) {
             // Then the client meant this one of the names there.
             for known in &mut connection.names {
                 if known.source == NameSource::Hosts {

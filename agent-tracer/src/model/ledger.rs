@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::ProcessIndex;
 use crate::event::Subject;
 
 /// Kernel log lines kept word for word.
@@ -49,7 +50,7 @@ pub enum Missing<'a> {
     /// A missing or partial comparison.
     NotCompared(&'a NotCompared),
     /// Processes that appeared without a fork.
-    UnseenForks(u64),
+    UnseenForks(&'a [ProcessIndex]),
     /// Lines of the kernel programs' log, and the first of them.
     KernelLog(u64, &'a [String]),
     /// A damaged part of the file, in words.
@@ -63,7 +64,7 @@ pub enum Missing<'a> {
 pub struct Ledger {
     lost: BTreeMap<String, u64>,
     truncated: BTreeMap<Truncation, u64>,
-    unseen_forks: u64,
+    unseen_forks: Vec<ProcessIndex>,
     log_lines: u64,
     log: Vec<String>,
     gaps: Vec<String>,
@@ -97,8 +98,8 @@ impl Ledger {
         *self.truncated.entry(what).or_default() += 1;
     }
 
-    pub(super) fn unseen_fork(&mut self) {
-        self.unseen_forks += 1;
+    pub(super) fn unseen_fork(&mut self, process: ProcessIndex) {
+        self.unseen_forks.push(process);
     }
 
     pub(super) fn log(&mut self, line: &str) {
@@ -172,8 +173,8 @@ impl Ledger {
         let truncated = self.truncated.iter();
         missing.extend(truncated.map(|(what, count)| Missing::Truncated(*what, *count)));
         missing.extend(self.not_compared.iter().map(Missing::NotCompared));
-        if self.unseen_forks > 0 {
-            missing.push(Missing::UnseenForks(self.unseen_forks));
+        if !self.unseen_forks.is_empty() {
+            missing.push(Missing::UnseenForks(&self.unseen_forks));
         }
         if self.log_lines > 0 {
             missing.push(Missing::KernelLog(self.log_lines, &self.log));

@@ -13,6 +13,10 @@ pub struct Listener {
     pub id: u64,
     /// The process that called listen(2) or bind(2).
     pub owner: ProcessIndex,
+    /// Processes that held it at the end of the recording, as the kernel had it.
+    pub holders: Vec<ProcessIndex>,
+    /// Inode number of its network namespace; 0 if unknown.
+    pub network_namespace: u32,
     /// Its protocol.
     pub protocol: Protocol,
     /// The local end.
@@ -54,6 +58,8 @@ impl Listener {
             position: 0,
             id,
             owner,
+            holders: Vec::new(),
+            network_namespace: 0,
             protocol: Protocol::Tcp,
             local: None,
             any_port: false,
@@ -62,6 +68,11 @@ impl Listener {
             ended_ns: None,
             traffic: None,
         }
+    }
+
+    /// Returns the process that holds it, as far as known.
+    pub fn holder(&self) -> ProcessIndex {
+        self.holders.first().copied().unwrap_or(self.owner)
     }
 
     /// Checks whether it is only a client's end: a UDP socket on any port, without traffic from
@@ -108,8 +119,47 @@ impl Listeners {
             protocol,
             local: listen.local(),
             any_port: listen.any_port,
+            network_namespace: listen.network_namespace,
             ..Listener::new(listen.connection, owner, boot_ns)
         });
+    }
+
+    /// Finds the open listener that gets what arrives at a local end: the one of that address goes
+    /// before one of all addresses.
+    pub(super) fn accepting(
+        &self,
+        protocol: Protocol,
+        local: SocketAddr,
+        namespace: u32,
+    ) -> Option<&Listener> {
+        let mut wildcard = None;
+        for listener in self.all.as_slice().iter().rev() {
+            let Some(end) = listener.local else { continue };
+            let is_there = listener.network_namespace == 0
+                || namespace == 0
+                || listener.network_namespace == namespace;
+            if listener.ended_ns.is_some()
+                || listener.protocol != protocol
+                || end.port() != local.port()
+                || !is_there
+            {
+                continue;
+            }
+            if end.ip() == local.ip() {
+                return Some(listener);
+            }
+            if end.ip().is_unspecified() {
+                wildcard = wildcard.or(Some(listener));
+            }
+        }
+        wildcard
+    }
+
+    /// Sets the processes that hold a listener at the end.
+    pub(super) fn held(&mut self, id: u64, holders: Vec<ProcessIndex>) {
+        if let Some(listener) = self.all.get_mut(id) {
+            listener.holders = holders;
+        }
     }
 
     /// Adds a pre-existing listener.

@@ -5,21 +5,25 @@
 //! hash map, so the same events always give the same answers.
 
 mod apply;
+mod ask;
 mod attribution;
 mod change;
 mod command_lines;
 mod connection;
 mod download;
+mod failure;
 mod identity;
 mod ledger;
 mod listener;
 mod naming;
 mod numbered;
+mod place;
 mod pool;
 mod process;
 mod processes;
 mod request;
 mod schedule;
+mod socket;
 mod timeline;
 mod units;
 
@@ -29,13 +33,16 @@ pub use change::{FileAuthors, Homes};
 pub use command_lines::CommandLines;
 pub use connection::{Connection, State};
 pub use download::Download;
+pub use failure::FailedExec;
 pub use identity::Doubt;
 pub use ledger::{Caveat, Ledger, Missing, NotCompared, Truncation};
 pub use listener::{Listener, Traffic};
 pub use naming::{Name, NameLookup, NameSource};
-pub use process::{Because, Origin, Process, ProcessIndex};
+pub use place::{UnusualPlace, UnusualProgram};
+pub use process::{Because, Gain, Origin, Process, ProcessIndex};
 pub use request::Request;
 pub use schedule::{Writer, job_digest};
+pub use socket::{OtherSocket, UnixRequest};
 pub use units::{Activation, Cause, UnitTransition};
 
 use crate::{
@@ -72,6 +79,10 @@ pub struct Model {
     tags: BTreeMap<IpAddr, Vec<AddressTag>>,
     changes: change::Changes,
     downloads: download::Downloads,
+    asks: ask::Asks,
+    unusual: place::UnusualPrograms,
+    failures: failure::Failures,
+    sockets: socket::OtherSockets,
     ledger: Ledger,
 }
 
@@ -100,6 +111,10 @@ impl Model {
             tags: BTreeMap::new(),
             changes: change::Changes::default(),
             downloads: download::Downloads::default(),
+            asks: ask::Asks::default(),
+            unusual: place::UnusualPrograms::default(),
+            failures: failure::Failures::default(),
+            sockets: socket::OtherSockets::default(),
             ledger: Ledger::default(),
         }
     }
@@ -204,6 +219,38 @@ impl Model {
     /// Returns the listener with a number.
     pub fn listener(&self, id: u64) -> Option<&Listener> {
         self.listeners.get(id)
+    }
+
+    /// True if nothing is missing that can concern these trees; of all trees if there are none. A
+    /// process without a fork concerns its own tree, or any tree if its parent is unknown.
+    pub fn is_complete_for(&self, trees: &[String]) -> bool {
+        self.ledger.missing().iter().all(|missing| match missing {
+            Missing::UnseenForks(processes) if !trees.is_empty() => processes.iter().all(|index| {
+                let process = self.process(*index);
+                process.parent.is_some() && !trees.iter().any(|tree| **tree == *process.tree)
+            }),
+            _ => false,
+        })
+    }
+
+    /// Returns the programs that were executed from unusual places.
+    pub fn unusual_programs(&self) -> impl Iterator<Item = &UnusualProgram> {
+        self.unusual.iter()
+    }
+
+    /// Returns the execs that failed, equal ones of a process once.
+    pub fn failed_execs(&self) -> impl Iterator<Item = &FailedExec> {
+        self.failures.iter()
+    }
+
+    /// Returns the sockets besides TCP and UDP, equal ones of a process once.
+    pub fn other_sockets(&self) -> impl Iterator<Item = OtherSocket> {
+        self.sockets.others()
+    }
+
+    /// Returns the requests over AF_UNIX, equal ones of a process once.
+    pub fn unix_requests(&self) -> impl Iterator<Item = &UnixRequest> {
+        self.sockets.requests()
     }
 
     /// Iterates over all lookups of names, in the order of their first answers.

@@ -13,7 +13,7 @@ use super::ProcessIndex;
 use crate::event::{Dns, Hosts};
 
 /// Sources of a remote end's name, the most certain first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum NameSource {
     /// The TLS ClientHello of this connection.
     Sni,
@@ -41,7 +41,7 @@ impl NameSource {
 }
 
 /// A name with its source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Name {
     /// The name as sent, in lower case.
     pub name: Arc<str>,
@@ -49,17 +49,17 @@ pub struct Name {
     pub source: NameSource,
 }
 
-/// Limit of lookups kept for one address: hosts of a content network share hundreds of names.
+/// Limit of lookups kept for one address, and so of names for a connection: hosts of a content
+/// network share hundreds.
 const LOOKUPS: usize = 32;
-
-/// Limit of names of one source for a connection.
-const NAMES: usize = 4;
 
 /// A process's lookups of one name with one outcome.
 #[derive(Clone, Debug)]
 pub struct NameLookup {
     /// The process that asked, if known.
     pub asker: Option<ProcessIndex>,
+    /// The process that had asked the asker over AF_UNIX shortly before; inferred.
+    pub client: Option<ProcessIndex>,
     /// The name.
     pub question: Arc<str>,
     /// The type of record.
@@ -75,6 +75,11 @@ pub struct NameLookup {
 }
 
 impl NameLookup {
+    /// Returns the client, or else the process that asked.
+    pub fn party(&self) -> Option<ProcessIndex> {
+        self.client.or(self.asker)
+    }
+
     /// Checks whether the name does not exist, or no server could answer.
     pub fn has_failed(&self) -> bool {
         *self.rcode != *"NOERROR"
@@ -82,7 +87,12 @@ impl NameLookup {
 }
 
 /// A process, its question, and the outcome.
-type Outcome = (Option<ProcessIndex>, Arc<str>, Arc<str>, Arc<str>);
+type Outcome = (
+    (Option<ProcessIndex>, Option<ProcessIndex>),
+    Arc<str>,
+    Arc<str>,
+    Arc<str>,
+);
 
 /// The lookups so far.
 #[derive(Default)]
@@ -133,30 +143,49 @@ impl Names {
     }
 
     /// Adds the answer to a lookup of a process, if that is known.
-    pub(super) fn dns(&mut self, dns: &Dns, asker: Option<ProcessIndex>, boot_ns: u64) {
+    pub(super) fn dns(
+        &mut self,
+        dns: &Dns,
+        asker: Option<ProcessIndex>,
+        client: Option<ProcessIndex>,
+        boot_ns: u64,
+    ) {
         let name: Arc<str> = dns.question.as_str().into();
         let (kind, rcode) = (dns.kind.as_str().into(), dns.rcode.as_str().into());
-        let outcome = (asker, Arc::clone(&name), kind, rcode);
+        let outcome = ((asker, client), Arc::clone(&name), kind, rcode);
         let lookup = self.all.entry(outcome);
-        let lookup = lookup.or_insert_with_key(|(asker, question, kind, rcode)| NameLookup {
-            asker: *asker,
-            question: Arc::clone(question),
-            kind: Arc::clone(kind),
-            rcode: Arc::clone(rcode),
-            addresses: dns.leads_to().collect(),
-            first_ns: boot_ns,
-            count: 0,
-        });
+        let lookup =
+            lookup.or_insert_with_key(|((asker, client), question, kind, rcode)| NameLookup {
+                asker: *asker,
+                client: *client,
+                question: Arc::clone(question),
+                kind: Arc::clone(kind),
+                rcode: Arc::clone(rcode),
+                addresses: dns
+                    .leads_to()
+                    .chain(dns.services().map(|(_, address)| address))
+                    .collect(),
+                first_ns: boot_ns,
+                count: 0,
+            });
         lookup.count += 1;
         for address in dns.leads_to() {
-            let lookups = self.lookups.entry(address).or_default();
-            lookups.retain(|known| known.name != name || known.asker != asker);
-            lookups.push_front(Resolved {
-                name: Arc::clone(&name),
-                asker,
-            });
-            lookups.truncate(LOOKUPS);
+            self.leads(&name, address, asker);
         }
+        // A service is not a host, and its hosts have names of their own.
+        for (host, address) in dns.services() {
+            self.leads(&host.into(), address, asker);
+        }
+    }
+
+    fn leads(&mut self, name: &Arc<str>, address: IpAddr, asker: Option<ProcessIndex>) {
+        let lookups = self.lookups.entry(address).or_default();
+        lookups.retain(|known| known.name != *name || known.asker != asker);
+        lookups.push_front(Resolved {
+            name: Arc::clone(name),
+            asker,
+        });
+        lookups.truncate(LOOKUPS);
     }
 
     /// Returns all lookups, in the order of their first answers.
@@ -180,7 +209,7 @@ impl Names {
 fn distinct<'a>(names: impl Iterator<Item = &'a Arc<str>>) -> Vec<Arc<str>> {
     let mut distinct: Vec<Arc<str>> = Vec::new();
     for name in names {
-        if !distinct.contains(name) && distinct.len() < NAMES {
+        if !distinct.contains(name) {
             distinct.push(Arc::clone(name));
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Doubt, SYSTEM, pool::Pool, units::ActivationIndex};
-use crate::event::{Exit, Identity, ProcessId};
+use crate::event::{Exit, Identity, Lineage, ProcessId};
 
 /// Limit of names kept for the threads of one process, at some 16 KiB. Names that come with an exec
 /// are always kept.
@@ -47,12 +47,38 @@ pub enum Because {
     Attached,
     /// It is pre-existing, and no rule matches.
     RanBefore,
-    /// systemd started it; see [`Model::activation`].
+    /// systemd started it; see [`super::Model::activation`].
     Unit,
-    /// cron started it; see [`Model::activation`].
+    /// cron started it; see [`super::Model::activation`].
     Job,
+    /// Its parent, a daemon, was asked over AF_UNIX shortly before the fork; inferred.
+    Asked {
+        /// Name of the process that asked, at that time.
+        asker: Arc<[u8]>,
+        /// Its process id.
+        pid: u32,
+        /// Name of the socket.
+        path: Arc<[u8]>,
+    },
     /// Its fork is missing.
     ForkUnseen,
+    /// Its fork was not seen, but a later event named its parent: name and pid.
+    ParentSeenLater(Arc<[u8]>, u32),
+    /// A rule matched that no longer does; which, in words.
+    FormerRule(Arc<str>),
+}
+
+/// Privilege that an exec gained from its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gain {
+    /// Real user of the caller.
+    pub from: u32,
+    /// Effective user under the new program.
+    pub to: u32,
+    /// Capabilities from the file (`security.capability`), as a set of bits; 0 for setuid.
+    pub capabilities: u64,
+    /// Executable of the same process before the exec.
+    pub caller: Arc<[u8]>,
 }
 
 impl Because {
@@ -85,6 +111,12 @@ pub struct Process {
     pub cwd: Arc<[u8]>,
     /// Effective user id.
     pub user: u32,
+    /// Real user id, where an event has it.
+    pub real_user: Option<u32>,
+    /// Login user id (`/proc/PID/loginuid`), where one is set and an event has it.
+    pub login_user: Option<u32>,
+    /// Privilege that the last exec gained.
+    pub gain: Option<Gain>,
     /// User ids it had before.
     pub former_users: Vec<u32>,
     /// Path of its cgroup, in the hierarchy of units; empty if unknown.
@@ -130,6 +162,9 @@ impl Process {
             argv: Arc::default(),
             cwd: Arc::default(),
             user,
+            real_user: None,
+            login_user: None,
+            gain: None,
             former_users: Vec::new(),
             cgroup: Arc::default(),
             unit: None,
@@ -166,7 +201,7 @@ impl Process {
 
     /// True if a rule put it into its tree.
     pub(super) fn is_ruled(&self) -> bool {
-        matches!(self.because, Because::Rule(_))
+        matches!(self.because, Because::Rule(_) | Because::FormerRule(_))
     }
 
     /// True if it ran at the end of the recording.
@@ -217,15 +252,27 @@ impl Process {
         is_other
     }
 
-    /// Sets the user, and keeps the former one.
-    pub(super) fn set_user(&mut self, user: u32) {
+    /// Sets the user, and keeps the former one. Returns `true` if it is another one.
+    pub(super) fn set_user(&mut self, user: u32) -> bool {
         if self.user == user {
-            return;
+            return false;
         }
         if !self.former_users.contains(&self.user) {
             self.former_users.push(self.user);
         }
         self.user = user;
+        true
+    }
+
+    /// Notes the users that an event has.
+    pub(super) fn note_users(&mut self, lineage: &Lineage) {
+        self.real_user = Some(lineage.real_user);
+        self.login_user = lineage.login_user.or(self.login_user);
+    }
+
+    /// True if its fork was not seen, and nothing else has named its parent.
+    pub(super) fn lacks_parent(&self) -> bool {
+        self.origin == Origin::Unseen && self.parent.is_none()
     }
 }
 

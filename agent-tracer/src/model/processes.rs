@@ -11,9 +11,11 @@ use super::{
     Because, Ledger, Origin, Process, ProcessIndex,
     ledger::Truncation,
     pool::Pool,
-    process::{NAMES_LIMIT, rounded, unit_of},
+    process::{Gain, NAMES_LIMIT, rounded, unit_of},
 };
-use crate::event::{Event, Exec, Exit, Fork, ProcessId, Rename, Snapshot, SnapshotProcess};
+use crate::event::{
+    Event, Exec, Exit, Fork, Lineage, ProcessId, Rename, Snapshot, SnapshotProcess,
+};
 
 /// Positions of processes in a row.
 pub(super) type Indices = iter::Map<Range<usize>, fn(usize) -> ProcessIndex>;
@@ -110,28 +112,61 @@ impl Processes {
         iter::successors(self[index].parent, |above| self[*above].parent)
     }
 
-    /// Returns the process of an event, which is made up where it was unknown.
+    /// Returns the process of an event, which is made up where it was unknown. Also returns `true`
+    /// if it has another user than before.
     pub(super) fn known(
         &mut self,
         id: ProcessId,
         user: u32,
         first_ns: u64,
         ledger: &mut Ledger,
-    ) -> ProcessIndex {
+    ) -> (ProcessIndex, bool) {
         let Some(index) = self.find(id) else {
             let mut process = Process::new(id, user);
             // Hooks are live before the first event is written. A process that started before
             // that and is not in the snapshot ended while it was taken: no fork is missing.
-            if id.start_ns < first_ns {
+            let is_old = id.start_ns < first_ns;
+            if is_old {
                 process.because = Because::RanBefore;
-            } else {
-                ledger.unseen_fork();
             }
-            return self.add(process);
+            let index = self.add(process);
+            if !is_old {
+                ledger.unseen_fork(index);
+            }
+            return (index, false);
         };
         self.by_id.entry(id).or_insert(index);
-        self[index].set_user(user);
-        index
+        let has_changed = self[index].set_user(user);
+        (index, has_changed)
+    }
+
+    /// Notes users and, where its fork was not seen, the parent that an event names.
+    pub(super) fn note_lineage(&mut self, index: ProcessIndex, lineage: &Lineage) {
+        self[index].note_users(lineage);
+        if !self[index].lacks_parent() {
+            return;
+        }
+        self[index].parent_pid = lineage.parent_pid;
+        let parent = self.find(ProcessId {
+            pid: lineage.parent_pid,
+            start_ns: lineage.parent_start_ns,
+        });
+        let Some(parent) = parent else { return };
+        if parent == index || self.ancestors(parent).any(|above| above == index) {
+            return;
+        }
+        let above = self[parent].clone();
+        let process = &mut self[index];
+        let is_open = matches!(process.because, Because::ForkUnseen);
+        process.parent = Some(parent);
+        if is_open {
+            // Until its first exec it is a copy of its parent.
+            if process.execs == 0 {
+                process.inherit(parent, &above);
+            }
+            process.tree = Arc::clone(&above.tree);
+            process.because = Because::ParentSeenLater(above.comm, above.id.pid);
+        }
     }
 
     /// Adds the processes of a snapshot, and returns their positions.
@@ -174,6 +209,8 @@ impl Processes {
             cgroup: self.pool.bytes(&seen.cgroup),
             because: Because::RanBefore,
             identity: seen.identity.map(|identity| self.pool.identity(identity)),
+            real_user: seen.real_user,
+            login_user: seen.login_user,
             ..Process::new(id, seen.user)
         };
         process.add_program_names(&mut self.pool);
@@ -187,7 +224,7 @@ impl Processes {
             start_ns: fork.parent_start_ns,
         };
         let parent =
-            (parent_id.pid != 0).then(|| self.known(parent_id, event.user, first_ns, ledger));
+            (parent_id.pid != 0).then(|| self.known(parent_id, event.user, first_ns, ledger).0);
         let mut process = Process {
             origin: Origin::Fork,
             comm: self.pool.bytes(&fork.comm),
@@ -236,6 +273,7 @@ impl Processes {
         ledger: &mut Ledger,
     ) {
         let process = &mut self.list[index.position()];
+        process.gain = gain(process, exec);
         process.comm = self.pool.bytes(&exec.comm);
         process.exe = self.pool.bytes(match exec.exe.is_empty() {
             true => &exec.filename,
@@ -244,7 +282,8 @@ impl Processes {
         process.filename = self.pool.bytes(&exec.filename);
         process.argv = self.pool.arguments(&exec.argv);
         process.cwd = self.pool.bytes(&exec.cwd);
-        let identity = exec.identity.map(|identity| self.pool.identity(identity));
+        let identity = exec.identity.as_deref();
+        let identity = identity.map(|identity| self.pool.identity(*identity));
         process.identify(identity);
         process.execs += 1;
         process.executed_ns = boot_ns;
@@ -281,6 +320,21 @@ impl Processes {
         self.list.push(process);
         index
     }
+}
+
+/// Finds the privilege that an exec gains, while the process still has its former program.
+fn gain(process: &Process, exec: &Exec) -> Option<Gain> {
+    const SET_USER: u32 = 0o4000;
+    let (lineage, file) = (exec.lineage.as_ref()?, exec.identity.as_ref()?);
+    let from = lineage.real_user;
+    let is_set_user = file.mode & SET_USER != 0 && file.owner == process.user;
+    let has_gained = is_set_user && from != process.user || exec.capabilities != 0 && from != 0;
+    has_gained.then(|| Gain {
+        from,
+        to: process.user,
+        capabilities: if is_set_user { 0 } else { exec.capabilities },
+        caller: Arc::clone(&process.exe),
+    })
 }
 
 fn index_at(position: usize) -> ProcessIndex {

@@ -40,7 +40,8 @@ impl Session {
             ledger.unmasked();
         }
         for entry in &header.plan {
-            if entry.hook.is_empty() {
+            // A fact that is optional has a caveat in place of its hook.
+            if entry.hook.is_empty() && entry.caveat.is_empty() {
                 ledger.missing_fact(&entry.fact);
             }
             if !entry.caveat.is_empty() {

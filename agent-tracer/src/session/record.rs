@@ -26,7 +26,7 @@ use super::Session;
 use crate::{
     capture::{
         self, Capture, CaptureError, Files, Inherited, Launch, LaunchError, Login, NotFollowed,
-        PackedInventory, Roots, UserLookup, boot_now,
+        PackedInventory, Roots, UserLookup, Wishes, boot_now,
     },
     event::{EndReason, Event, EventKind},
     model::Model,
@@ -79,6 +79,8 @@ pub struct Recording {
     pub roots: Roots,
     /// True to compare the machine before and after.
     pub compare: bool,
+    /// Facts that cost too much to be recorded without a wish.
+    pub wishes: Wishes,
     /// Masks secrets.
     pub redactor: Redactor,
 }
@@ -172,7 +174,7 @@ impl Recording {
             .compare
             .then(|| inventory::take_files(observer, &self.roots));
         let inventory = self.compare.then(|| inventory::take(observer));
-        let capture = Capture::start()?;
+        let capture = Capture::start(self.wishes)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -44,6 +44,7 @@ fn exit(number: u64) -> Event {
         start_ns: 1_000_000 + number % 3,
     };
     let kind = EventKind::Exit(Exit {
+        lineage: None,
         status: number as u32,
     });
     Event {

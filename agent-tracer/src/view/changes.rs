@@ -113,7 +113,7 @@ fn author(model: &Model, change: &Change<'_>) -> String {
 pub(super) fn by(model: &Model, kind: Kind, author: Option<(ProcessIndex, bool)>) -> String {
     let Some((author, is_inferred)) = author else {
         return match kind {
-            Kind::Process | Kind::Listener | Kind::Destination => String::new(),
+            Kind::Process | Kind::Program | Kind::Listener | Kind::Destination => String::new(),
             _ => "author unknown".to_owned(),
         };
     };

@@ -21,7 +21,7 @@ use super::{
 };
 
 /// A connection at the end of a trace.
-pub(super) static CONNECTION: [Field<Connection>; 24] = [
+pub(super) static CONNECTION: [Field<Connection>; 26] = [
     Field::<Connection>::new(
         "process",
         "owner of the connection",
@@ -49,6 +49,7 @@ pub(super) static CONNECTION: [Field<Connection>; 24] = [
         let owner = context.model.process(connection.owner);
         Value::text(because(context.model, owner))
     }),
+    DIRECTION,
     Field::<Connection>::new("protocol", "tcp or udp", protocol),
     Field::<Connection>::new("local", "local address and port", local)
         .column(4, "LOCAL", |_, connection| match connection.local {
@@ -59,9 +60,13 @@ pub(super) static CONNECTION: [Field<Connection>; 24] = [
     Field::<Connection>::new("remote", "remote address and port", remote).column(
         5,
         "REMOTE",
-        |_, connection| remote_end(connection),
+        |_, connection| match connection.is_inbound {
+            true => format!("← {}", remote_end(connection)),
+            false => remote_end(connection),
+        },
     ),
     PROXY,
+    PROXY_PROTOCOL,
     DESTINATION,
     NAMES
         .column(6, "NAME", |context, connection| {
@@ -151,12 +156,13 @@ pub(super) static CONNECTION: [Field<Connection>; 24] = [
 ];
 
 /// A connection where an event or a download names one.
-pub(super) static CONNECTION_END: [Field<Connection>; 12] = [
+pub(super) static CONNECTION_END: [Field<Connection>; 14] = [
     Field::<Connection>::new(
         "id",
         "number of the connection in the trace",
         |_, connection| Value::Number(connection.id),
     ),
+    DIRECTION,
     Field::<Connection>::new("protocol", "tcp or udp", protocol),
     Field::<Connection>::new("family", "ipv4, ipv6 or unknown", |_, connection| {
         Value::text(family(connection.remote))
@@ -164,6 +170,7 @@ pub(super) static CONNECTION_END: [Field<Connection>; 12] = [
     Field::<Connection>::new("local", "local address and port", local),
     Field::<Connection>::new("remote", "remote address and port", remote),
     PROXY,
+    PROXY_PROTOCOL,
     DESTINATION,
     NAMES,
     PROXY_NAMES,
@@ -172,17 +179,37 @@ pub(super) static CONNECTION_END: [Field<Connection>; 12] = [
     NOTE,
 ];
 
+const DIRECTION: Field<Connection> = Field::<Connection>::new(
+    "direction",
+    "inbound: the remote end connected, or sent first; else left out",
+    |_, connection| match connection.is_inbound {
+        true => Value::text("inbound"),
+        false => Value::Nothing,
+    },
+);
+
 const PROXY: Field<Connection> = Field::<Connection>::new(
     "proxy",
     "true: the remote end is a proxy for the destination",
     |_, connection| Value::flag_if(connection.destination.is_some(), true),
 );
 
+const PROXY_PROTOCOL: Field<Connection> =
+    Field::<Connection>::new("proxy_protocol", "http or socks", |_, connection| {
+        let proxied = connection.destination.as_ref();
+        Value::written(proxied.map(|_| proxy_protocol_name(connection.is_socks)))
+    });
+
+/// The protocol that a proxy is asked in.
+pub(super) fn proxy_protocol_name(is_socks: bool) -> &'static str {
+    if is_socks { "socks" } else { "http" }
+}
+
 const DESTINATION: Field<Connection> = Field::<Connection>::new(
     "destination",
     "host and port that the proxy was asked for",
     |_, connection| match &connection.destination {
-        Some((host, port)) => Value::text(format!("{host}:{port}")),
+        Some((host, port)) => Value::text(naming::host_and_port(host, *port)),
         None => Value::Nothing,
     },
 );
@@ -191,7 +218,11 @@ const NAMES: Field<Connection> = Field::<Connection>::new(
     "names",
     "host names of the destination, each with its source",
     |context, connection| match &connection.destination {
-        Some((host, _)) => Value::Nested(Nested::Requested([RequestedHost::new(host)])),
+        Some((host, _)) => Value::Nested(Nested::Requested(RequestedHost::list(
+            host,
+            connection.is_socks,
+            &connection.destination_names,
+        ))),
         None if connection.names.is_empty() => Value::Nothing,
         None => named(context, &connection.names),
     },
@@ -216,7 +247,7 @@ static NAME: [Field<Name>; 2] = [
     }),
 ];
 
-fn named<'a>(context: Context<'a>, names: &'a [Name]) -> Value<'a> {
+pub(super) fn named<'a>(context: Context<'a>, names: &'a [Name]) -> Value<'a> {
     let names = names.iter();
     let names = names.map(|name| Object::new(context, &NAME, name));
     Value::Nested(Nested::Names(names.collect()))
@@ -357,11 +388,19 @@ pub(super) fn outcome(connection: &Connection) -> String {
 /// Names the remote end, or, for a proxy, the requested host.
 pub(super) fn called(connection: &Connection, with_sources: bool) -> Option<String> {
     match &connection.destination {
-        Some((host, port)) => Some(format!(
-            "{}:{port} by this proxy",
-            escape::text(host.as_bytes())
-        )),
-        None => naming::names(connection, with_sources),
+        Some((host, port)) => {
+            let to = escape::text(naming::host_and_port(host, *port).as_bytes());
+            let others = connection.destination_names.iter();
+            let others: Vec<Name> = others
+                .filter(|name| *name.name != **host)
+                .cloned()
+                .collect();
+            let names = naming::names(&others, with_sources);
+            let called = names.map(|names| format!(", {names},")).unwrap_or_default();
+            let form = if connection.is_socks { " (SOCKS)" } else { "" };
+            Some(format!("{to}{called} by this proxy{form}"))
+        }
+        None => naming::names(&connection.names, with_sources),
     }
 }
 

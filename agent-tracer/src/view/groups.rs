@@ -58,11 +58,11 @@ fn amount(group: &ConnectionGroup) -> String {
 }
 
 /// Connections by destination.
-pub(super) static DESTINATION: [Field<ConnectionGroup>; 15] = [
+pub(super) static DESTINATION: [Field<ConnectionGroup>; 17] = [
     Field::<ConnectionGroup>::shown_only("destination", "host and port").text_column(
         0,
         "DESTINATION",
-        |_, group| group.destinations.first().map_or_else(String::new, written),
+        |_, group| labelled(group),
     ),
     Field::<ConnectionGroup>::new("host", "name of the host, where it has one", host)
         .html_column(0, "HOST", |_, group| {
@@ -70,6 +70,11 @@ pub(super) static DESTINATION: [Field<ConnectionGroup>; 15] = [
         })
         .layout(Layout::Long)
         .subject(),
+    Field::<ConnectionGroup>::new(
+        "names",
+        "all names of the host, each with its source",
+        names,
+    ),
     Field::<ConnectionGroup>::new("port", "port", port)
         .html_column(1, "PORT", |_, group| {
             first(group).map_or_else(String::new, |first| first.port.to_string())
@@ -81,6 +86,7 @@ pub(super) static DESTINATION: [Field<ConnectionGroup>; 15] = [
         |_, group| first(group).map_or_else(String::new, |first| first.protocol.name().to_owned()),
     ),
     Field::<ConnectionGroup>::new("proxy", "proxy that it is reached through", proxy),
+    Field::<ConnectionGroup>::new("proxy_protocol", "http or socks", proxy_protocol),
     Field::<ConnectionGroup>::new("addresses", "addresses of the host", addresses_of)
         .text_column(1, "ADDRESSES", |_, group| addresses(group, ADDRESSES))
         .html_column(3, "ADDRESSES", |_, group| addresses(group, HTML_ADDRESSES))
@@ -213,6 +219,35 @@ pub(super) fn host<'a>(_: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> 
     }
 }
 
+fn names<'a>(context: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> {
+    match group.names.is_empty() {
+        true => Value::Nothing,
+        false => connections::named(context, &group.names),
+    }
+}
+
+/// Names shown beside the first one; the rest is a number.
+const OTHER_NAMES: usize = 3;
+
+/// `api.example:443, also cdn.example`
+pub(super) fn labelled(group: &ConnectionGroup) -> String {
+    let label = group.destinations.first().map_or_else(String::new, written);
+    let all = group.other_names();
+    if all.is_empty() {
+        return label;
+    }
+    let shown: Vec<String> = all
+        .iter()
+        .take(OTHER_NAMES)
+        .map(|name| escape::text(name.as_bytes()))
+        .collect();
+    let rest = match all.len().saturating_sub(OTHER_NAMES) {
+        0 => String::new(),
+        rest => format!(" and {rest} more"),
+    };
+    format!("{label}, also {}{rest}", shown.join(", "))
+}
+
 pub(super) fn port<'a>(_: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> {
     Value::number(group.destinations.first().map(|first| first.port.into()))
 }
@@ -228,6 +263,12 @@ pub(super) fn protocol<'a>(_: Context<'a>, group: &'a ConnectionGroup) -> Value<
 
 pub(super) fn proxy<'a>(_: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> {
     Value::written(group.destinations.first().and_then(|first| first.through))
+}
+
+fn proxy_protocol<'a>(_: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> {
+    let first = group.destinations.first();
+    let proxied = first.filter(|first| first.through.is_some());
+    Value::written(proxied.map(|first| connections::proxy_protocol_name(first.is_socks)))
 }
 
 pub(super) fn addresses_of<'a>(_: Context<'a>, group: &'a ConnectionGroup) -> Value<'a> {
@@ -296,7 +337,8 @@ pub(super) fn addresses(group: &ConnectionGroup, limit: usize) -> String {
         Host::Address(_) | Host::Unknown => vec!["-".to_owned()],
     };
     if let Some(proxy) = destination.through {
-        shown = vec![format!("through {proxy}")];
+        let form = if destination.is_socks { " (SOCKS)" } else { "" };
+        shown = vec![format!("through {proxy}{form}")];
     }
     shown.join(", ")
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::{
-    event::{Event, EventKind, Exec, Exit, Unit},
+    event::{Event, EventKind, Exec, Exit, Unit, UserChanged},
     model::{Connection, Listener, Model},
     trace::Gap,
 };
@@ -11,7 +11,7 @@ use crate::{
 use super::{
     errno_name, escape, naming,
     page::{Emphasis, Page, bytes, duration, pad},
-    process, signal_name,
+    privilege, process, signal_name, socket,
 };
 
 /// Writes an event, right after the model has applied it.
@@ -70,6 +70,7 @@ pub fn gap_text(gap: &Gap) -> String {
 fn emphasis(kind: &EventKind) -> Emphasis {
     match kind {
         EventKind::ConnectFailed(_)
+        | EventKind::ExecFailed(_)
         | EventKind::Lost(_)
         | EventKind::KernelLog(_)
         | EventKind::Unreadable(_) => Emphasis::Bad,
@@ -78,6 +79,11 @@ fn emphasis(kind: &EventKind) -> Emphasis {
         | EventKind::Exec(_)
         | EventKind::Exit(_)
         | EventKind::Rename(_)
+        | EventKind::UserChanged(_)
+        | EventKind::SocketOpened(_)
+        | EventKind::Inbound(_)
+        | EventKind::UnixConnect(_)
+        | EventKind::Held(_)
         | EventKind::Cgroup(_)
         | EventKind::Connect(_)
         | EventKind::Established(_)
@@ -106,6 +112,21 @@ fn emphasis(kind: &EventKind) -> Emphasis {
     }
 }
 
+/// Shows the new effective user, and the real one where it differs.
+fn user_change(model: &Model, user: u32, changed: &UserChanged) -> String {
+    let name = |user| process::user(model, user);
+    let real = match changed.real_user == user {
+        true => String::new(),
+        false => format!(" (real user {})", name(changed.real_user)),
+    };
+    let at_end = if changed.at_end {
+        ", seen at the end"
+    } else {
+        ""
+    };
+    format!("is {}{real}{at_end} now", name(user))
+}
+
 fn detail(page: &Page, model: &Model, event: &Event) -> String {
     match &event.kind {
         EventKind::Fork(fork) if fork.parent_pid == 0 => {
@@ -122,7 +143,13 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
                 fork.parent_pid
             )
         }
-        EventKind::Exec(exec) => program(exec),
+        EventKind::Exec(exec) => {
+            let process = model.find(event.process).map(|index| model.process(index));
+            match process.and_then(|process| process.gain.as_ref()) {
+                Some(gain) => format!("{}; {}", program(exec), privilege::described(model, gain)),
+                None => program(exec),
+            }
+        }
         EventKind::Exit(exit) => status(*exit),
         EventKind::Rename(rename) => {
             let thread = if rename.tid == event.process.pid {
@@ -213,13 +240,30 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
         EventKind::Snapshot(snapshot) => {
             format!("{} processes ran before", snapshot.processes.len())
         }
+        EventKind::ExecFailed(failed) => format!(
+            "{}: {} ({})",
+            escape::text(&failed.filename),
+            escape::arguments(&failed.argv),
+            errno_name(failed.error)
+        ),
+        EventKind::SocketOpened(opened) => {
+            socket::kind(opened.family, opened.form, opened.protocol)
+        }
+        EventKind::Inbound(inbound) => ends(page, model.connection(inbound.connection)),
+        EventKind::UnixConnect(connect) => {
+            let peer = match connect.peer_pid {
+                0 => String::new(),
+                pid => format!(" of [{pid}]"),
+            };
+            format!("{}{peer}", escape::text(&connect.path))
+        }
+        EventKind::Held(held) => format!("by {:?}", held.holders),
+        EventKind::UserChanged(changed) => user_change(model, event.user, changed),
         EventKind::UserNamed(named) => {
             format!("{} is {}", named.user, escape::text(&named.name))
         }
         EventKind::CommandStarted(_) => String::new(),
-        EventKind::CommandEnded(ended) if ended.status_known => status(Exit {
-            status: ended.status,
-        }),
+        EventKind::CommandEnded(ended) if ended.status_known => status(Exit::of(ended.status)),
         EventKind::CommandEnded(_) => "status unknown".to_owned(),
         EventKind::Units(units) => format!("{} units were loaded before", units.units.len()),
         EventKind::Unit(unit) => {

@@ -15,15 +15,32 @@ use super::{
 };
 
 /// A listener at the end of a trace.
-pub(super) static LISTENER: [Field<Listener>; 14] = [
-    Field::<Listener>::new("process", "owner of the listener", |context, listener| {
+pub(super) static LISTENER: [Field<Listener>; 15] = [
+    Field::<Listener>::new("process", "process that bound it", |context, listener| {
         Value::process(context, Some(listener.owner))
     })
     .process()
     .column(2, "PROCESS", |context, listener| {
-        let owner = context.model.process(listener.owner);
-        format!("{} [{}]", name(owner), owner.id.pid)
+        let called = |index| {
+            let process = context.model.process(index);
+            format!("{} [{}]", name(process), process.id.pid)
+        };
+        let owner = called(listener.owner);
+        match listener.holders.as_slice() {
+            [] => owner,
+            [holder] => format!("{}, bound by {owner}", called(*holder)),
+            [holder, others @ ..] => format!(
+                "{} and {} more, bound by {owner}",
+                called(*holder),
+                others.len()
+            ),
+        }
     }),
+    Field::<Listener>::new(
+        "held_by",
+        "processes that hold it at the end, where not that one alone",
+        |context, listener| Value::processes(context, listener.holders.iter().copied()),
+    ),
     Field::<Listener>::shown_only("user", "user of the owner")
         .column(3, "USER", |context, listener| {
             let owner = context.model.process(listener.owner);

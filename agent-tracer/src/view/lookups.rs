@@ -11,7 +11,7 @@ use super::{
 };
 
 /// A lookup of a host name, with its outcome.
-pub(super) static LOOKUP: [Field<NameLookup>; 8] = [
+pub(super) static LOOKUP: [Field<NameLookup>; 9] = [
     Field::<NameLookup>::new(
         "process",
         "process that asked, if known",
@@ -20,17 +20,32 @@ pub(super) static LOOKUP: [Field<NameLookup>; 8] = [
     .process()
     .column(2, "PROCESS", |context, lookup| match lookup.asker {
         Some(asker) => {
-            let asker = context.model.process(asker);
-            format!("{} [{}]", name(asker), asker.id.pid)
+            let called = |index| {
+                let process = context.model.process(index);
+                format!("{} [{}]", name(process), process.id.pid)
+            };
+            match lookup.client {
+                Some(client) => format!("{} for {} (inferred)", called(asker), called(client)),
+                None => called(asker),
+            }
         }
         None => EMPTY.to_owned(),
     }),
-    Field::<NameLookup>::new("tree", "tree of that process", |context, lookup| {
-        lookup.asker.map_or(Value::Nothing, |asker| {
-            Value::text(&*context.model.process(asker).tree)
-        })
-    })
-    .column(1, "TREE", |context, lookup| match lookup.asker {
+    Field::<NameLookup>::new(
+        "client",
+        "process that had asked it over AF_UNIX; inferred",
+        |context, lookup| Value::process(context, lookup.client),
+    ),
+    Field::<NameLookup>::new(
+        "tree",
+        "tree of the client, or of the process",
+        |context, lookup| {
+            lookup.party().map_or(Value::Nothing, |asker| {
+                Value::text(&*context.model.process(asker).tree)
+            })
+        },
+    )
+    .column(1, "TREE", |context, lookup| match lookup.party() {
         Some(asker) => escape::text(context.model.process(asker).tree.as_bytes()),
         None => EMPTY.to_owned(),
     }),

@@ -1,19 +1,24 @@
 //! Describes missing and uncertain parts of a recording.
 
-use crate::model::{Caveat, Ledger, Missing, NotCompared, Truncation};
+use std::collections::BTreeMap;
+
+use crate::model::{
+    Caveat, Ledger, Missing, Model, NotCompared, Process, ProcessIndex, Truncation,
+};
+
+/// Processes that are named at most, of each tree.
+const NAMED: usize = 5;
 
 /// Describes missing parts, one sentence each; not escaped.
-pub(super) fn missing(ledger: &Ledger) -> Vec<String> {
-    let missing = ledger.missing().into_iter();
+pub(super) fn missing(model: &Model) -> Vec<String> {
+    let missing = model.ledger().missing().into_iter();
     missing
         .map(|missing| match missing {
             Missing::Fact(fact) => format!("not recorded at all: {fact}"),
             Missing::Lost(what, count) => format!("lost: {count} × {what}"),
             Missing::Truncated(what, count) => truncated(what, count),
             Missing::NotCompared(what) => not_compared(what),
-            Missing::UnseenForks(count) => {
-                format!("processes that appeared without a fork: {count}")
-            }
+            Missing::UnseenForks(processes) => unseen_forks(model, processes),
             Missing::KernelLog(count, lines) => format!(
                 "problems that the kernel programs reported: {count}: {}",
                 lines.join("; ")
@@ -35,6 +40,38 @@ pub(super) fn not_certain(ledger: &Ledger) -> Vec<String> {
             Caveat::NotCompared(what) => not_compared(what),
         })
         .collect()
+}
+
+/// Names processes without a fork, by tree.
+fn unseen_forks(model: &Model, processes: &[ProcessIndex]) -> String {
+    let mut by_tree: BTreeMap<&str, Vec<&Process>> = BTreeMap::new();
+    for index in processes {
+        let process = model.process(*index);
+        by_tree.entry(&process.tree).or_default().push(process);
+    }
+    let trees = by_tree.iter().map(|(tree, processes)| {
+        let named = processes.iter().take(NAMED).map(|process| {
+            let parent = if process.parent.is_some() {
+                ""
+            } else {
+                ", of an unknown parent"
+            };
+            let name = String::from_utf8_lossy(&process.comm);
+            format!("{name} [{}{parent}]", process.id.pid)
+        });
+        let named: Vec<String> = named.collect();
+        let more = match processes.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("{tree}: {}{more}", named.join(", "))
+    });
+    let trees: Vec<String> = trees.collect();
+    format!(
+        "processes that appeared without a fork: {}, in tree {}",
+        processes.len(),
+        trees.join("; in tree ")
+    )
 }
 
 fn truncated(what: Truncation, count: u64) -> String {

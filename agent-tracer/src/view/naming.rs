@@ -1,10 +1,10 @@
 //! Writes names of hosts: lookups, names that clients send, and names of remote ends.
 
-use std::sync::Arc;
+use std::{net::Ipv6Addr, sync::Arc};
 
 use crate::{
     event::{Dns, HttpRequest, TlsHello},
-    model::{Connection, NameSource},
+    model::{Name, NameSource},
 };
 
 use super::escape;
@@ -18,6 +18,7 @@ pub(super) fn dns(dns: &Dns) -> String {
     let answers: Vec<String> = dns
         .answers
         .iter()
+        .chain(&dns.additional)
         .map(|answer| plain(&answer.data))
         .collect();
     let answers = match (answers.is_empty(), dns.truncated) {
@@ -49,11 +50,13 @@ pub(super) fn hello(hello: &TlsHello) -> String {
 pub(super) fn request(request: &HttpRequest) -> String {
     let method = plain(&request.method);
     if !request.destination_host.is_empty() {
-        let host = plain(&request.destination_host);
-        return format!(
-            "{method} to {host}:{} through a proxy",
-            request.destination_port
-        );
+        let port = u16::try_from(request.destination_port).unwrap_or_default();
+        let to = plain(&host_and_port(&request.destination_host, port));
+        let form = match request.socks.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", plain(&request.socks.to_uppercase())),
+        };
+        return format!("{method} to {to} through a proxy{form}");
     }
     format!(
         "{method} {}{}",
@@ -66,20 +69,23 @@ fn plain(text: &str) -> String {
     escape::text(text.as_bytes())
 }
 
-/// Returns the most certain name.
-fn best(connection: &Connection) -> Option<Arc<str>> {
-    connection.names.first().map(|name| Arc::clone(&name.name))
+/// `api.example:443`, `[2001:db8::1]:443`; not escaped.
+pub(super) fn host_and_port(host: &str, port: u16) -> String {
+    match host.parse::<Ipv6Addr>() {
+        Ok(address) => format!("[{address}]:{port}"),
+        Err(_) => format!("{host}:{port}"),
+    }
 }
 
 /// Writes the names of the remote end with their sources: `api.example (TLS, DNS)`, or, if they
 /// differ, `cdn.example (TLS) ≠ api.example (DNS)`. Without sources, only the most certain name.
-pub(super) fn names(connection: &Connection, with_sources: bool) -> Option<String> {
-    let best = best(connection)?;
+pub(super) fn names(names: &[Name], with_sources: bool) -> Option<String> {
+    let best = names.first()?;
     if !with_sources {
-        return Some(plain(&best));
+        return Some(plain(&best.name));
     }
     let mut distinct: Vec<(&Arc<str>, Vec<NameSource>)> = Vec::new();
-    for name in &connection.names {
+    for name in names {
         match distinct.iter_mut().find(|(known, _)| **known == name.name) {
             Some((_, sources)) => sources.push(name.source),
             None => distinct.push((&name.name, vec![name.source])),

@@ -54,6 +54,16 @@ pub(super) fn reason(model: &Model, process: &Process) -> String {
         Because::Command => "the recorded command".to_owned(),
         Because::Attached => "followed on request".to_owned(),
         Because::RanBefore => "ran before the recording".to_owned(),
+        Because::Asked { asker, pid, path } => format!(
+            "its parent was asked by {} [{pid}] over {} (inferred)",
+            escape::text(asker),
+            escape::text(path)
+        ),
+        Because::ParentSeenLater(name, pid) => format!(
+            "child of {} [{pid}], its fork was not seen",
+            escape::text(name)
+        ),
+        Because::FormerRule(rule) => format!("was {}", escape::text(rule.as_bytes())),
         Because::ForkUnseen => "its fork was not seen".to_owned(),
         Because::Unit | Because::Job => String::new(),
     }

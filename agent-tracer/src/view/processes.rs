@@ -14,7 +14,7 @@ use super::{
 use crate::model::{Model, Process};
 
 /// A process wherever a row or an event names one.
-pub(super) static PROCESS: [Field<Process>; 15] = [
+pub(super) static PROCESS: [Field<Process>; 17] = [
     Field::<Process>::new("pid", "process id", |_, process| {
         Value::Number(process.id.pid.into())
     }),
@@ -44,6 +44,14 @@ pub(super) static PROCESS: [Field<Process>; 15] = [
     Field::<Process>::new("user", "name of that user", |context, process| {
         user_name(context.model, process)
     }),
+    Field::<Process>::new("real_uid", "real user id, where known", |_, process| {
+        Value::number(process.real_user.map(u64::from))
+    }),
+    Field::<Process>::new(
+        "login_uid",
+        "user id of the login, where set",
+        |_, process| Value::number(process.login_user.map(u64::from)),
+    ),
     root(),
     mount_namespace(),
     exe_namespace(),

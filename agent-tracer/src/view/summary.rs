@@ -168,7 +168,7 @@ fn limited(texts: impl ExactSizeIterator<Item = String>) -> String {
 /// Describes the end of the command: `ended with 0 after 1.4s`. None if it has not ended.
 pub(super) fn outcome(model: &Model) -> Option<String> {
     let end = model.command_end()?;
-    let how = match end.status.map(|status| Exit { status }) {
+    let how = match end.status.map(Exit::of) {
         Some(exit) => match exit.signal() {
             Some(signal) => format!("was killed by {}", signal_name(signal)),
             None => format!("ended with {}", exit.code()),
@@ -196,7 +196,7 @@ pub(super) fn doubt(model: &Model) -> &'static str {
 
 /// Lists missing and uncertain parts, or says that the trace is complete.
 pub fn completeness(page: &Page, model: &Model) -> Vec<String> {
-    let entries = missing(model.ledger());
+    let entries = missing(model);
     let notes: Vec<String> = caveats(model)
         .iter()
         .flat_map(|caveat| page.wrap(caveat, 4))
@@ -274,6 +274,7 @@ pub fn caveats(model: &Model) -> Vec<String> {
     caveats
         .iter()
         .map(|caveat| format!("not certain: {}", escape::text(caveat.as_bytes())))
+        .chain(super::socket::unrecorded(model))
         .chain(unmasked(model).map(str::to_owned))
         .collect()
 }

@@ -65,6 +65,16 @@ pub fn tree(
     lines
 }
 
+/// Columns that lineage may take at least, on a narrow page; deeper processes have a number in
+/// place of an indentation.
+const DEEPEST: usize = 24;
+
+/// Columns that lineage may take where the width is unlimited: the depth is a hostile program's.
+const WIDEST: usize = 120;
+
+/// Columns of a generation.
+const STEP: usize = 3;
+
 /// Writes a root with its descendants; iterative, since a hostile program decides how deep they
 /// are.
 fn write(
@@ -74,10 +84,13 @@ fn write(
     root: ProcessIndex,
     lines: &mut Vec<String>,
 ) {
-    /// Columns that lineage may take: deeper processes stay at this indentation.
-    const DEEPEST: usize = 24;
-    let mut stack = vec![(root, String::new(), String::new())];
-    while let Some((index, first, rest)) = stack.pop() {
+    let deepest = match page.width {
+        Some(width) => (width / 3).max(DEEPEST),
+        None => WIDEST,
+    };
+    let shown_depth = deepest.div_ceil(STEP);
+    let mut stack = vec![(root, String::new(), String::new(), 0)];
+    while let Some((index, first, rest, depth)) = stack.pop() {
         let process = model.process(index);
         lines.push(line(page, model, process, &first));
         let children = forest.children(index, process);
@@ -87,11 +100,13 @@ fn write(
                 true => ("└─ ", "   "),
                 false => ("├─ ", "│  "),
             };
-            let base = match columns(&rest) >= DEEPEST {
-                true => &rest[..rest.len() - last_width(&rest)],
-                false => &rest,
+            let depth = depth + 1;
+            // Deeper ones show their depth in place of an indentation.
+            let (first, rest) = match columns(&rest) >= deepest {
+                true => (format!("{rest}+{} ", depth - shown_depth), rest.clone()),
+                false => (format!("{rest}{branch}"), format!("{rest}{below}")),
             };
-            stack.push((*child, format!("{base}{branch}"), format!("{base}{below}")));
+            stack.push((*child, first, rest, depth));
         }
     }
 }
@@ -126,9 +141,4 @@ fn line(page: &Page, model: &Model, process: &Process, indent: &str) -> String {
         pad(&label, NAME_COLUMNS.0),
         page.emphasise(Emphasis::Faint, &started),
     ))
-}
-
-/// Bytes of the last three columns of an indentation.
-fn last_width(indent: &str) -> usize {
-    indent.chars().rev().take(3).map(char::len_utf8).sum()
 }

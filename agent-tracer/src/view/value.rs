@@ -48,6 +48,20 @@ pub(super) enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// Returns processes, where there are any.
+    pub(super) fn processes(
+        context: Context<'a>,
+        indices: impl Iterator<Item = ProcessIndex>,
+    ) -> Value<'a> {
+        let all: Vec<Object<'a, Process>> = indices
+            .map(|index| Object::new(context, &PROCESS, context.model.process(index)))
+            .collect();
+        match all.is_empty() {
+            true => Value::Nothing,
+            false => Value::Processes(all),
+        }
+    }
+
     /// Returns a text, also an empty one.
     pub(super) fn text(text: impl Into<Cow<'a, str>>) -> Value<'a> {
         Value::Text(text.into())

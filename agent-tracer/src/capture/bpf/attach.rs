@@ -96,7 +96,8 @@ fn try_attach(program: &mut Program, name: &str, targets: &Targets) -> Result<()
             program.attach(tracepoint).map(|_| ()).map_err(said)
         }
         Program::FEntry(program) => program.attach().map(|_| ()).map_err(said),
-        Program::KProbe(program) => program.attach("tcp_connect", 0).map(|_| ()).map_err(said),
+        Program::TracePoint(program) => program.attach("syscalls", name).map(|_| ()).map_err(said),
+        Program::KProbe(program) => program.attach(function(name), 0).map(|_| ()).map_err(said),
         Program::CgroupSockAddr(program) => {
             let cgroup = cgroup()?;
             allowing_others(|mode| program.attach(cgroup, mode).map(drop)).map_err(said)
@@ -113,6 +114,18 @@ fn try_attach(program: &mut Program, name: &str, targets: &Targets) -> Result<()
             allowing_others(|mode| program.attach(cgroup, direction, mode).map(drop)).map_err(said)
         }
         _ => Err("the kind of the program is unknown".to_owned()),
+    }
+}
+
+/// Returns the function that a probe is for. The system calls have a prefix by architecture.
+fn function(program: &str) -> &str {
+    let name = program
+        .strip_prefix("kprobe_")
+        .or_else(|| program.strip_prefix("kretprobe_"));
+    match name.unwrap_or(program) {
+        "execve" => "__x64_sys_execve",
+        "execveat" => "__x64_sys_execveat",
+        name => name,
     }
 }
 
@@ -134,6 +147,7 @@ pub(super) fn load_program(program: &mut Program, targets: &Targets) -> Result<(
         ),
         Program::RawTracePoint(program) => program.load(),
         Program::KProbe(program) => program.load(),
+        Program::TracePoint(program) => program.load(),
         Program::CgroupSockAddr(program) => program.load(),
         Program::CgroupSock(program) => program.load(),
         Program::CgroupSkb(program) => program.load(),

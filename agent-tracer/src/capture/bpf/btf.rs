@@ -5,7 +5,7 @@ mod table;
 
 use std::{fs, io::ErrorKind};
 
-use agent_tracer_ebpf::Settings;
+use agent_tracer_ebpf::{NO_OFFSET, Settings};
 
 use table::Table;
 
@@ -60,7 +60,13 @@ pub fn read() -> Result<Fields, BtfError> {
         task_mm: search.offset("task_struct", "mm"),
         task_fs: search.offset("task_struct", "fs"),
         task_thread_pid: search.offset("task_struct", "thread_pid"),
+        task_real_parent: search.offset("task_struct", "real_parent"),
+        // Absent without CONFIG_AUDIT, where no login is recorded either.
+        task_login_user: types.offset("task_struct", "loginuid").unwrap_or(NO_OFFSET),
         cred_euid: search.offset("cred", "euid"),
+        cred_uid: search.offset("cred", "uid"),
+        cred_permitted: search.offset("cred", "cap_permitted"),
+        cred_ambient: search.offset("cred", "cap_ambient"),
         signal_live: search.offset("signal_struct", "live"),
         signal_flags: search.offset("signal_struct", "flags"),
         signal_group_exit_code: search.offset("signal_struct", "group_exit_code"),
@@ -99,6 +105,11 @@ pub fn read() -> Result<Fields, BtfError> {
         inode_superblock: search.offset("inode", "i_sb"),
         inode_user: search.offset("inode", "i_uid"),
         inode_group: search.offset("inode", "i_gid"),
+        // In an anonymous union.
+        inode_links: types
+            .offset("inode", "i_nlink")
+            .or_else(|| types.offset("inode", "__i_nlink"))
+            .unwrap_or(NO_OFFSET),
         inode_mode: search.offset("inode", "i_mode"),
         superblock_device: search.offset("super_block", "s_dev"),
         dentry_inode: search.offset("dentry", "d_inode"),
@@ -111,6 +122,15 @@ pub fn read() -> Result<Fields, BtfError> {
         user_namespace_inum: search.offset("user_namespace", "ns.inum"),
         user_namespace_ranges: search.offset("user_namespace", "uid_map.extent"),
         user_namespace_range_count: search.offset("user_namespace", "uid_map.nr_extents"),
+        sock_network: search.offset("sock", "__sk_common.skc_net.net"),
+        network_namespace_inum: search.offset("net", "ns.inum"),
+        sock_socket: search.offset("sock", "sk_socket"),
+        sock_peer_pid: search.offset("sock", "sk_peer_pid"),
+        socket_alloc_inode: search.offset("socket_alloc", "vfs_inode"),
+        unix_sock_peer: search.offset("unix_sock", "peer"),
+        unix_sock_address: search.offset("unix_sock", "addr"),
+        unix_address_length: search.offset("unix_address", "len"),
+        unix_address_name: search.offset("unix_address", "name"),
         sock_family: search.offset("sock", "__sk_common.skc_family"),
         sock_remote_port: search.offset("sock", "__sk_common.skc_dport"),
         sock_local_port: search.offset("inet_sock", "inet_sport"),

@@ -14,6 +14,26 @@ pub enum Hook {
     SchedProcessExit,
     /// Raw tracepoint.
     TaskRename,
+    /// Entry of the function, through a breakpoint.
+    KprobeCommitCreds,
+    /// Entry and return of the system calls, through breakpoints.
+    KprobeExecve,
+    /// Tracepoints of the system calls. They slow every system call of the machine.
+    SyscallExecve,
+    /// cgroup program `sock_create`.
+    CgroupSockCreate,
+    /// Entry of the function, through a breakpoint.
+    KprobeSocketCreate,
+    /// Raw tracepoint, since Linux 6.14.
+    CapCapable,
+    /// Raw tracepoint, since Linux 6.3.
+    SockSendLength,
+    /// Entry of the function, through a breakpoint.
+    KprobeUnixConnect,
+    /// No eBPF program: /proc at the end of the recording.
+    ProcAtEnd,
+    /// No eBPF program: the process events connector, over netlink.
+    ProcessConnector,
     /// Raw tracepoint.
     CgroupAttachTask,
     /// Entry of the function, through a BPF trampoline.
@@ -52,6 +72,16 @@ impl Hook {
             Hook::SchedProcessExec => "sched_process_exec",
             Hook::SchedProcessExit => "sched_process_exit",
             Hook::TaskRename => "task_rename",
+            Hook::KprobeCommitCreds => "kprobe_commit_creds",
+            Hook::ProcessConnector => "process_connector",
+            Hook::KprobeExecve => "kprobe_execve",
+            Hook::SyscallExecve => "syscall_execve",
+            Hook::CgroupSockCreate => "cgroup_sock_create",
+            Hook::KprobeSocketCreate => "kprobe_socket_create",
+            Hook::CapCapable => "cap_capable",
+            Hook::SockSendLength => "sock_send_length",
+            Hook::KprobeUnixConnect => "kprobe_unix_connect",
+            Hook::ProcAtEnd => "proc_at_end",
             Hook::CgroupAttachTask => "cgroup_attach_task",
             Hook::FentryTcpConnect => "fentry_tcp_connect",
             Hook::KprobeTcpConnect => "kprobe_tcp_connect",
@@ -70,6 +100,24 @@ impl Hook {
             Hook::SchedProcessExec => &["sched_process_exec"],
             Hook::SchedProcessExit => &["sched_process_exit"],
             Hook::TaskRename => &["task_rename"],
+            Hook::KprobeCommitCreds => &["kprobe_commit_creds"],
+            Hook::KprobeExecve => &[
+                "kretprobe_execve",
+                "kretprobe_execveat",
+                "kprobe_execve",
+                "kprobe_execveat",
+            ],
+            Hook::SyscallExecve => &[
+                "sys_exit_execve",
+                "sys_exit_execveat",
+                "sys_enter_execve",
+                "sys_enter_execveat",
+            ],
+            Hook::CgroupSockCreate => &["cgroup_sock_create"],
+            Hook::KprobeSocketCreate => &["kprobe_security_socket_create"],
+            Hook::CapCapable => &["cap_capable"],
+            Hook::SockSendLength => &["sock_send_length"],
+            Hook::KprobeUnixConnect => &["kprobe_unix_stream_connect"],
             Hook::CgroupAttachTask => &["cgroup_attach_task"],
             Hook::FentryTcpConnect => &["fentry_tcp_connect"],
             Hook::KprobeTcpConnect => &["kprobe_tcp_connect"],
@@ -86,7 +134,12 @@ impl Hook {
                 "cgroup_sock_release",
             ],
             Hook::CgroupPackets => &["cgroup_egress", "cgroup_ingress"],
-            Hook::Fanotify | Hook::Systemd | Hook::SockDiag | Hook::UdpDiag => &[],
+            Hook::Fanotify
+            | Hook::Systemd
+            | Hook::SockDiag
+            | Hook::UdpDiag
+            | Hook::ProcAtEnd
+            | Hook::ProcessConnector => &[],
         }
     }
 
@@ -104,13 +157,28 @@ impl Hook {
                 "needs CONFIG_FUNCTION_TRACER and CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, and a \
                  kernel policy that lets BPF attach to functions"
             }
-            Hook::KprobeTcpConnect => "needs CONFIG_KPROBES",
+            Hook::KprobeTcpConnect
+            | Hook::KprobeCommitCreds
+            | Hook::KprobeExecve
+            | Hook::KprobeSocketCreate
+            | Hook::KprobeUnixConnect => "needs CONFIG_KPROBES",
+            Hook::SyscallExecve => {
+                "needs CONFIG_FTRACE_SYSCALLS, tracefs (`mount -t tracefs none \
+                 /sys/kernel/tracing`) and `tracer record --failed-execs`"
+            }
+            Hook::CapCapable => "needs Linux 6.14 or newer",
+            Hook::SockSendLength => "needs Linux 6.3 or newer",
+            Hook::ProcAtEnd => "needs /proc",
+            Hook::ProcessConnector => {
+                "needs CONFIG_PROC_EVENTS, and the initial PID and network namespaces"
+            }
             Hook::SockDiag => "needs CONFIG_INET_DIAG (`modprobe tcp_diag`)",
             Hook::UdpDiag => "needs CONFIG_INET_UDP_DIAG (`modprobe udp_diag`)",
             Hook::Fanotify => "needs Linux 5.9 or newer with CONFIG_FANOTIFY, and CAP_SYS_ADMIN",
-            Hook::CgroupConnect | Hook::CgroupDatagrams | Hook::CgroupPackets => {
-                "needs CONFIG_CGROUP_BPF and a cgroup2 hierarchy"
-            }
+            Hook::CgroupConnect
+            | Hook::CgroupDatagrams
+            | Hook::CgroupSockCreate
+            | Hook::CgroupPackets => "needs CONFIG_CGROUP_BPF and a cgroup2 hierarchy",
             Hook::FibTableLookup => {
                 "needs CONFIG_BPF_EVENTS and IPv6 in the kernel or its module loaded"
             }
@@ -134,6 +202,16 @@ impl fmt::Display for Hook {
             Hook::SchedProcessExec => "raw_tp sched_process_exec",
             Hook::SchedProcessExit => "raw_tp sched_process_exit",
             Hook::TaskRename => "raw_tp task_rename",
+            Hook::KprobeCommitCreds => "kprobe commit_creds",
+            Hook::ProcessConnector => "netlink process connector",
+            Hook::KprobeExecve => "kprobe execve",
+            Hook::SyscallExecve => "tracepoint sys_exit_execve",
+            Hook::CgroupSockCreate => "cgroup sock_create",
+            Hook::KprobeSocketCreate => "kprobe security_socket_create",
+            Hook::CapCapable => "raw_tp cap_capable",
+            Hook::SockSendLength => "raw_tp sock_send_length",
+            Hook::KprobeUnixConnect => "kprobe unix_stream_connect",
+            Hook::ProcAtEnd => "/proc at the end",
             Hook::CgroupAttachTask => "raw_tp cgroup_attach_task",
             Hook::FentryTcpConnect => "fentry tcp_connect",
             Hook::KprobeTcpConnect => "kprobe tcp_connect",

@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     capture::{
+        connector::{UserChange, UserWatch},
         error::CaptureError,
         heap,
         observe::{boot_now, host_facts},
@@ -48,6 +49,8 @@ pub struct Capture {
     /// Dropping them detaches everything.
     programs: Ebpf,
     targets: Targets,
+    /// Reports changes of user where no program does.
+    users: Option<UserWatch>,
     ring: RingBuf<MapData>,
     /// Pre-existing sockets, by cookie.
     earlier: HashMap<MapData, u64, u8>,
@@ -62,9 +65,24 @@ pub struct Capture {
     live_ns: u64,
 }
 
+/// Facts that cost too much to be recorded without a wish.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wishes {
+    /// Failed execs, also where every system call is slower for it.
+    pub failed_execs: bool,
+}
+
+/// Returns the hooks for a fact that may be used.
+fn wanted(fact: Fact, wishes: Wishes) -> &'static [Hook] {
+    match (fact, wishes.failed_execs) {
+        (Fact::FailedExec, false) => &[Hook::KprobeExecve],
+        _ => fact.hooks(),
+    }
+}
+
 impl Capture {
     /// Attaches the hooks. After its return, each loss of a record is counted.
-    pub fn start() -> Result<Capture, CaptureError> {
+    pub fn start(wishes: Wishes) -> Result<Capture, CaptureError> {
         privileges::check()?;
         let refused = || Kernel::running(host_facts().kernel_release);
         let Fields {
@@ -85,17 +103,27 @@ impl Capture {
 
         let loaded = connect::load(settings, &targets);
         let (mut programs, mut first) = loaded.map_err(|error| refused().without_maps(&error))?;
+        let mut users = None;
         for fact in Fact::HOOKED {
-            let choice = match first.iter().position(|choice| choice.fact == fact) {
+            let mut choice = match first.iter().position(|choice| choice.fact == fact) {
                 Some(position) => first.swap_remove(position),
                 None => {
                     let mut choice = Choice::open(fact);
-                    if fact != Fact::Listen && fact.has_members(&settings) {
-                        attach_first(&mut programs, &mut choice, fact.hooks(), &targets);
+                    // The hook for outcomes reports both.
+                    let is_shared = matches!(fact, Fact::Listen | Fact::Inbound);
+                    if !is_shared && fact.has_members(&settings) {
+                        let hooks = wanted(fact, wishes);
+                        attach_first(&mut programs, &mut choice, hooks, &targets);
                     }
                     choice
                 }
             };
+            if choice.hook.is_none() {
+                match fact {
+                    Fact::Users => users = UserWatch::start_for(&mut choice),
+                    _ => choice.caveat = fact.caveat_without().map(str::to_owned),
+                }
+            }
             if choice.hook.is_none() && fact.is_essential() {
                 return Err(refused().without_hook(&choice));
             }
@@ -111,7 +139,8 @@ impl Capture {
             Some(view) => Assembler::identifying(Box::new(move |exe, seen| view.judge(exe, seen))),
             None => Assembler::default(),
         };
-        let capture = Capture::open(programs, plan, targets, assembler);
+        let capture = Capture::open(programs, plan, targets, assembler)
+            .map(|capture| Capture { users, ..capture });
         heap::trim();
         capture
     }
@@ -146,6 +175,7 @@ impl Capture {
             plan,
             programs,
             targets,
+            users: None,
             ring,
             earlier,
             peers,
@@ -201,6 +231,14 @@ impl Capture {
     /// Returns the hooks in use, and those that failed.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Returns changes of user that no program reported, and the count of overflows.
+    pub fn user_changes(&mut self) -> (Vec<UserChange>, u64) {
+        let Some(users) = &mut self.users else {
+            return (Vec::new(), 0);
+        };
+        (users.changes(), users.take_overflows())
     }
 
     /// Adds the choice for a fact of another source.
@@ -372,7 +410,7 @@ fn share_outcome(plan: &mut Plan) {
         .map(|choice| choice.failures.clone())
         .unwrap_or_default();
     for choice in &mut plan.choices {
-        let shares = choice.fact == Fact::Connect || choice.fact == Fact::Listen;
+        let shares = matches!(choice.fact, Fact::Connect | Fact::Listen | Fact::Inbound);
         if shares && choice.hook.is_none() {
             choice.hook = hook;
             choice.failures.extend(failures.clone());

@@ -111,6 +111,11 @@ fn name(counter: u32) -> Option<&'static str> {
         Some(Kind::Peer) => "first datagram to a peer",
         Some(Kind::Bind) => "bind",
         Some(Kind::Released) => "end of a UDP socket",
+        Some(Kind::ExecFailed) => "failed exec",
+        Some(Kind::SocketOpened) => "socket",
+        Some(Kind::Accept) => "inbound connection",
+        Some(Kind::UnixConnect) => "connection over AF_UNIX",
+        Some(Kind::Credentials) => "change of user",
         Some(Kind::Payload) => "first bytes of a connection, or DNS answer",
         None if counter == LOST_PEERS => "uncounted UDP peer",
         None if counter == LOST_SOCKETS => "untracked connection",
@@ -125,6 +130,8 @@ fn may_be_busy(hook: Hook) -> bool {
         Hook::InetSockSetState => true,
         // A lookup in an interrupt is not on behalf of a process.
         Hook::FibTableLookup => true,
+        // A check in an interrupt is not of a system call.
+        Hook::CapCapable => true,
         _ => false,
     }
 }

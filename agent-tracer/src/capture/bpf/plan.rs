@@ -15,6 +15,8 @@ pub enum Fact {
     Exit,
     /// A thread changed its name.
     Rename,
+    /// A process gets other user ids without an exec.
+    Users,
     /// A process was moved to a cgroup, and so to a unit.
     Cgroup,
     /// A process asked for a TCP connection.
@@ -37,6 +39,16 @@ pub enum Fact {
     Listen,
     /// UDP traffic, with processes and peers.
     Datagrams,
+    /// A call of execve(2) failed.
+    FailedExec,
+    /// A process opened an IP socket besides TCP and UDP.
+    RawSockets,
+    /// A process opened a socket of a family besides IP.
+    OtherSockets,
+    /// A process sent to a named AF_UNIX socket.
+    Unix,
+    /// A listener got a connection.
+    Inbound,
     /// Names of hosts: the first bytes of connections, answers of DNS servers.
     Names,
 }
@@ -44,19 +56,25 @@ pub enum Fact {
 impl Fact {
     /// The facts of eBPF programs, in the order of their hooks: first those that follow processes,
     /// and a call of `connect(2)` before its outcome.
-    pub const HOOKED: [Fact; 12] = [
+    pub const HOOKED: [Fact; 18] = [
         Fact::Fork,
         Fact::Exec,
         Fact::Exit,
         Fact::Rename,
+        Fact::Users,
         Fact::Cgroup,
         Fact::Attempt,
         Fact::Route,
         Fact::Connect,
         Fact::Outcome,
         Fact::Listen,
+        Fact::Inbound,
         Fact::Datagrams,
         Fact::Names,
+        Fact::FailedExec,
+        Fact::RawSockets,
+        Fact::OtherSockets,
+        Fact::Unix,
     ];
 
     /// Names the fact in a word.
@@ -66,6 +84,7 @@ impl Fact {
             Fact::Exec => "exec",
             Fact::Exit => "exit",
             Fact::Rename => "rename",
+            Fact::Users => "users",
             Fact::Cgroup => "cgroup",
             Fact::Connect => "connect",
             Fact::Outcome => "outcome",
@@ -78,6 +97,11 @@ impl Fact {
             Fact::Listen => "listen",
             Fact::Datagrams => "datagrams",
             Fact::Names => "names",
+            Fact::FailedExec => "failed exec",
+            Fact::RawSockets => "raw sockets",
+            Fact::OtherSockets => "other sockets",
+            Fact::Unix => "AF_UNIX",
+            Fact::Inbound => "inbound",
         }
     }
 
@@ -88,6 +112,7 @@ impl Fact {
             Fact::Exec => "exec with arguments, interpreter, working directory",
             Fact::Exit => "exit code or signal",
             Fact::Rename => "process and thread names",
+            Fact::Users => "changes of user without an exec",
             Fact::Cgroup => "cgroups and systemd units of processes",
             Fact::Connect => "TCP connect with its owner",
             Fact::Outcome => "TCP outcome, close, byte counts",
@@ -100,6 +125,11 @@ impl Fact {
             Fact::Listen => "TCP listeners with their owner",
             Fact::Datagrams => "UDP sockets, their peers and datagram counts",
             Fact::Names => "host names: DNS, TLS and HTTP",
+            Fact::FailedExec => "execs that fail, with arguments and error",
+            Fact::RawSockets => "raw, ICMP and SCTP sockets, with their owner",
+            Fact::OtherSockets => "packet sockets and those of other families",
+            Fact::Unix => "connections over AF_UNIX to a name",
+            Fact::Inbound => "TCP connections that listeners get",
         }
     }
 
@@ -108,6 +138,7 @@ impl Fact {
         match self {
             Fact::Fork | Fact::Exec | Fact::Exit => true,
             Fact::Rename
+            | Fact::Users
             | Fact::Cgroup
             | Fact::Connect
             | Fact::Outcome
@@ -119,7 +150,25 @@ impl Fact {
             | Fact::Route
             | Fact::Listen
             | Fact::Datagrams
+            | Fact::FailedExec
+            | Fact::RawSockets
+            | Fact::OtherSockets
+            | Fact::Unix
+            | Fact::Inbound
             | Fact::Names => false,
+        }
+    }
+
+    /// Says what a recording without the fact does not see, if it is complete all the same.
+    pub fn caveat_without(self) -> Option<&'static str> {
+        match self {
+            Fact::FailedExec => Some(
+                "execs that fail are not seen; --failed-execs records them, and slows system calls",
+            ),
+            Fact::RawSockets => Some("raw, ICMP and SCTP sockets are not seen"),
+            Fact::OtherSockets => Some("packet sockets and those of other families are not seen"),
+            Fact::Unix => Some("connections over AF_UNIX are not seen"),
+            _ => None,
         }
     }
 
@@ -130,13 +179,18 @@ impl Fact {
             Fact::Exec => &[Hook::SchedProcessExec],
             Fact::Exit => &[Hook::SchedProcessExit],
             Fact::Rename => &[Hook::TaskRename],
+            Fact::Users => &[Hook::KprobeCommitCreds],
             Fact::Cgroup => &[Hook::CgroupAttachTask],
             Fact::Connect => &[
                 Hook::FentryTcpConnect,
                 Hook::KprobeTcpConnect,
                 Hook::InetSockSetState,
             ],
-            Fact::Outcome | Fact::Listen => &[Hook::InetSockSetState],
+            Fact::Outcome | Fact::Listen | Fact::Inbound => &[Hook::InetSockSetState],
+            Fact::FailedExec => &[Hook::KprobeExecve, Hook::SyscallExecve],
+            Fact::RawSockets => &[Hook::CgroupSockCreate],
+            Fact::OtherSockets => &[Hook::KprobeSocketCreate, Hook::CapCapable],
+            Fact::Unix => &[Hook::SockSendLength, Hook::KprobeUnixConnect],
             Fact::Attempt => &[Hook::CgroupConnect],
             Fact::Route => &[Hook::FibTableLookup],
             Fact::Datagrams => &[Hook::CgroupDatagrams],
@@ -164,7 +218,20 @@ impl Fact {
             | Fact::Earlier
             | Fact::EarlierDatagrams
             | Fact::Attempt
+            | Fact::FailedExec
+            | Fact::RawSockets
+            | Fact::OtherSockets
             | Fact::Datagrams => &[],
+            Fact::Unix => &[
+                settings.sock_family,
+                settings.unix_sock_peer,
+                settings.unix_sock_address,
+                settings.unix_address_length,
+                settings.unix_address_name,
+                settings.sock_socket,
+                settings.socket_alloc_inode,
+                settings.inode_number,
+            ],
             Fact::Route => &[
                 settings.fib6_result_type,
                 settings.flowi4_destination,
@@ -183,6 +250,7 @@ impl Fact {
                 settings.signal_live,
                 settings.task_exit_code,
             ],
+            Fact::Users => &[settings.task_cred, settings.cred_uid, settings.cred_euid],
             Fact::Rename => &[settings.task_mm, settings.mm_arg_end],
             Fact::Cgroup => &[
                 settings.cgroup_node,
@@ -192,7 +260,7 @@ impl Fact {
                 settings.cgroup_root_hierarchy_id,
                 settings.cgroup_root_name,
             ],
-            Fact::Connect | Fact::Outcome | Fact::Listen => &[
+            Fact::Connect | Fact::Outcome | Fact::Listen | Fact::Inbound => &[
                 settings.sock_family,
                 settings.sock_remote_port,
                 settings.sock_remote_v4,
@@ -252,6 +320,24 @@ impl Choice {
                 failures: vec![HookFailure { hook, error }],
                 caveat: None,
             },
+        }
+    }
+
+    /// Notes the outcome of a source that stands in for the hooks that failed.
+    pub(in crate::capture) fn fall_back<T>(
+        &mut self,
+        hook: Hook,
+        started: Result<T, String>,
+    ) -> Option<T> {
+        match started {
+            Ok(started) => {
+                self.hook = Some(hook);
+                Some(started)
+            }
+            Err(error) => {
+                self.failures.push(HookFailure { hook, error });
+                None
+            }
         }
     }
 

@@ -1,10 +1,10 @@
 //! Recognizes the first message of a client, in any segments: a TLS hello, the head of an HTTP/1
-//! request, or another protocol. It never guesses: a doubtful message is another protocol, and a
-//! partial one names nothing.
+//! request, a request to a SOCKS proxy, or another protocol. It never guesses: a doubtful message
+//! is another protocol, and a partial one names nothing.
 
 use std::ops::Range;
 
-use super::{http, tls};
+use super::{http, socks, tls};
 
 /// Limit of bytes kept of a stream. A hello with a post-quantum key share has less than 2 KiB, with
 /// a session ticket full of certificates 6. Servers commonly accept heads of 8.
@@ -21,6 +21,8 @@ pub enum ClientMessage {
     Hello(tls::Hello),
     /// The head of an HTTP/1 request.
     Request(http::Request),
+    /// A request to a SOCKS proxy. Another first message follows it.
+    Socks(socks::SocksRequest),
 }
 
 /// The state of a message in the bytes so far.
@@ -30,7 +32,8 @@ pub enum Reading {
     NeedsMore,
     /// A complete message.
     Is(ClientMessage),
-    /// It begins as a `TLS hello` or an `HTTP request`, but breaks the rules or ends too early.
+    /// It begins as a `TLS hello`, an `HTTP request` or a `SOCKS request`, but breaks the rules or
+    /// ends too early.
     Malformed(&'static str),
     /// Another protocol, such as HTTP/2 without TLS, or any protocol where the server speaks first.
     SomethingElse,
@@ -53,7 +56,11 @@ pub(super) enum Progress<T> {
 /// Reads all bytes so far of a client's stream; `is_all` says that no more will follow.
 #[must_use]
 pub fn read_client_message(bytes: &[u8], is_all: bool) -> Reading {
-    // No token of HTTP begins with a control character, so never both.
+    // No token of HTTP begins with a control character, so never two of them.
+    if matches!(bytes, [4 | 5, ..]) {
+        let request = socks::read(bytes);
+        return conclude("SOCKS request", request, ClientMessage::Socks, is_all);
+    }
     match tls::read(bytes) {
         Progress::Other => conclude(
             "HTTP request",
@@ -67,7 +74,7 @@ pub fn read_client_message(bytes: &[u8], is_all: bool) -> Reading {
     }
 }
 
-fn conclude<T>(
+pub(super) fn conclude<T>(
     what: &'static str,
     progress: Progress<T>,
     message: impl FnOnce(T) -> ClientMessage,

@@ -1,6 +1,6 @@
 //! Parses answers of DNS: the name asked for, and its addresses. It resolves nothing, and believes
-//! only records that the question leads to. Of the additional records it uses the upper bits of the
-//! response code alone.
+//! only records that the question leads to. Of the additional records it uses the addresses of
+//! services (SRV) and the upper bits of the response code.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -46,6 +46,8 @@ pub struct Response {
     pub truncated: bool,
     /// The answers, in order, of the internet's class alone.
     pub answers: Vec<Answer>,
+    /// The addresses of the targets of SRV answers, from the additional section.
+    pub additional: Vec<Answer>,
 }
 
 /// One record.
@@ -66,8 +68,15 @@ pub struct Answer {
 pub enum Data {
     /// An address: A, AAAA.
     Address(IpAddr),
-    /// A name: CNAME, DNAME, PTR, NS, MX, SRV.
+    /// A name: CNAME, DNAME, PTR, NS, MX.
     Name(String),
+    /// The host and port of a service: SRV.
+    Service {
+        /// The host; `.` where there is none.
+        target: String,
+        /// The port.
+        port: u16,
+    },
     /// The way to a service: HTTPS, SVCB.
     Hints {
         /// The name of the provider, often the record's own; `.` where there is none.
@@ -125,14 +134,35 @@ pub fn read_answer(message: &[u8]) -> Result<Option<Response>, Malformed> {
             Err(_) => return Err(Malformed::Part("answers")),
         }
     }
-    Ok(Some(Response {
+    let mut response = Response {
         question: name(question.qname()),
         kind: question.qtype().to_string(),
         // With the upper bits of EDNS, where they are.
         rcode: message.opt_rcode().to_string(),
         truncated: header.tc(),
         answers,
-    }))
+        additional: Vec::new(),
+    };
+    response.additional = addresses_of_services(message, &response);
+    Ok(Some(response))
+}
+
+/// Reads the additional addresses of services, up to a record that is damaged or one too many: the
+/// answer is valid without them.
+fn addresses_of_services(message: Message<&[u8]>, response: &Response) -> Vec<Answer> {
+    let services = response.services();
+    if services.is_empty() {
+        return Vec::new();
+    }
+    let records = message.additional().into_iter().flatten();
+    records
+        .take(ANSWER_LIMIT)
+        .map_while(|record| read_record(&record.ok()?).ok())
+        .flatten()
+        .filter(|record| {
+            matches!(record.data, Data::Address(_)) && services.contains(record.name.as_str())
+        })
+        .collect()
 }
 
 /// Returns the first complete message of a TCP stream, without its two bytes of length (RFC 1035
@@ -157,12 +187,25 @@ impl Response {
             match &answer.data {
                 Data::Address(address) => found.push(*address),
                 Data::Hints { addresses, .. } => found.extend(addresses),
-                Data::Name(_) | Data::Other(_) => {}
+                Data::Name(_) | Data::Service { .. } | Data::Other(_) => {}
             }
         }
         let mut seen = HashSet::new();
         found.retain(|address| seen.insert(*address));
         found.into_iter()
+    }
+
+    /// Returns the hosts of the services that were asked for.
+    fn services(&self) -> HashSet<&str> {
+        let names = self.names();
+        let is_asked_for = |answer: &&Answer| names.contains(&answer.name.as_str());
+        let answers = self.answers.iter().filter(is_asked_for);
+        answers
+            .filter_map(|answer| match &answer.data {
+                Data::Service { target, .. } => Some(target.as_str()),
+                Data::Name(_) | Data::Hints { .. } | Data::Address(_) | Data::Other(_) => None,
+            })
+            .collect()
     }
 
     /// Returns the question's name and its aliases. A circular alias adds nothing.
@@ -181,7 +224,11 @@ impl Response {
                 match &answer.data {
                     Data::Name(target) if answer.kind == "CNAME" => next.push_back(target),
                     Data::Hints { target, .. } if target != "." => next.push_back(target),
-                    Data::Name(_) | Data::Hints { .. } | Data::Address(_) | Data::Other(_) => {}
+                    Data::Name(_)
+                    | Data::Service { .. }
+                    | Data::Hints { .. }
+                    | Data::Address(_)
+                    | Data::Other(_) => {}
                 }
             }
         }
@@ -205,7 +252,13 @@ fn read_record(record: &Record<'_>) -> Result<Option<Answer>, ParseError> {
         Rtype::PTR => Data::Name(name(data::<Ptr<_>>(record)?.ptrdname())),
         Rtype::NS => Data::Name(name(data::<Ns<_>>(record)?.nsdname())),
         Rtype::MX => Data::Name(name(data::<Mx<_>>(record)?.exchange())),
-        Rtype::SRV => Data::Name(name(data::<Srv<_>>(record)?.target())),
+        Rtype::SRV => {
+            let service = data::<Srv<_>>(record)?;
+            Data::Service {
+                target: name(service.target()),
+                port: service.port(),
+            }
+        }
         Rtype::HTTPS => hints(&owner, &data::<Https<_, _>>(record)?)?,
         Rtype::SVCB => hints(&owner, &data::<Svcb<_, _>>(record)?)?,
         Rtype { .. } => Data::Other(usize::from(record.rdlen())),

@@ -83,7 +83,8 @@ impl fmt::Display for Authority {
     }
 }
 
-fn address_or_name(host: &[u8]) -> Option<String> {
+/// Returns a host name as [`name`] does, or an IPv4 address.
+pub(super) fn address_or_name(host: &[u8]) -> Option<String> {
     let literal: Option<Ipv4Addr> = str::from_utf8(host).ok().and_then(|text| text.parse().ok());
     literal
         .map(|address| address.to_string())

@@ -93,15 +93,31 @@ pub(super) fn read(stream: &[u8]) -> Progress<Hello> {
         };
         message.extend_from_slice(fragment);
         rest = after;
-        if let [CLIENT_HELLO, high, middle, low, body @ ..] = message.as_slice() {
+        match read_handshake(&message) {
+            Progress::Perhaps | Progress::Begun => {}
+            progress @ (Progress::Other | Progress::Broken | Progress::Whole(_)) => {
+                return progress;
+            }
+        }
+    }
+}
+
+/// Reads the hello at the start of a handshake without records, as QUIC carries it.
+pub(super) fn read_handshake(message: &[u8]) -> Progress<Hello> {
+    match message {
+        [] => Progress::Perhaps,
+        [CLIENT_HELLO, high, middle, low, body @ ..] => {
             let length = usize::from(*high) << 16 | usize::from(*middle) << 8 | usize::from(*low);
             if length > HELLO_LIMIT {
                 return Progress::Broken;
             }
-            if let Some(body) = body.get(..length) {
-                return hello(body).map_or(Progress::Broken, Progress::Whole);
+            match body.get(..length) {
+                Some(body) => hello(body).map_or(Progress::Broken, Progress::Whole),
+                None => Progress::Begun,
             }
         }
+        [CLIENT_HELLO, ..] => Progress::Begun,
+        [..] => Progress::Other,
     }
 }
 

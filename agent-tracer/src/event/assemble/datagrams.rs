@@ -30,6 +30,9 @@ struct Known {
 /// The limit of the kernel side, too.
 const LIMIT: usize = PEER_LIMIT as usize;
 
+/// Limit of peers that a datagram is looked up among: a socket can have all of them.
+const LAST_PEERS: usize = 64;
+
 impl Datagrams {
     /// Adds a peer of a socket; without one, the bound end. Past the limit, it drops the oldest and
     /// returns that peer's traffic.
@@ -63,11 +66,24 @@ impl Datagrams {
         self.peers.insert(owned.connection, Known { key, owned });
     }
 
-    /// Returns the owner of the socket that an answer came to: that of its last peer, who was
-    /// asked.
+    /// Returns the owner of a socket: that of its last peer.
     pub(super) fn owner(&self, cookie: u64) -> Option<Owned> {
         let last = self.by_cookie.get(&cookie)?.last()?;
         Some(self.peers.get(last)?.owned)
+    }
+
+    /// Returns the owner of a datagram: that of the peer, if it is one of the socket's last ones,
+    /// else that of the last peer.
+    pub(super) fn owner_of_datagram(&self, peer: &PeerKey) -> Option<Owned> {
+        let numbers = self.by_cookie.get(&peer.cookie)?.iter().rev();
+        let exact = numbers
+            .take(LAST_PEERS)
+            .filter_map(|number| self.peers.get(number))
+            .find(|known| known.key == *peer);
+        match exact {
+            Some(known) => Some(known.owned),
+            None => self.owner(peer.cookie),
+        }
     }
 
     /// Releases a closed socket. Returns one close for each of its peers.

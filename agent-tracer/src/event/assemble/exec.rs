@@ -3,7 +3,7 @@
 use agent_tracer_ebpf as wire;
 
 use super::{Assembler, fields::Fields, path};
-use crate::event::{Exec, Identity, View};
+use crate::event::{Exec, ExecFailed, Identity, View};
 
 /// Facts of the kernel about an executable and the view that its path belongs to.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,7 @@ fn seen(record: &wire::Identity, user: u32) -> Seen {
             owner: record.user,
             group: record.group,
             mode: u32::from(record.mode),
+            is_unlinked: record.unlinked != 0,
             view: View::Unknown.into(),
             inner_user: position.and_then(|position| record.inner.checked_add(position)),
             ..Identity::default()
@@ -48,6 +49,23 @@ fn seen(record: &wire::Identity, user: u32) -> Seen {
         file_namespace: record.file_namespace,
         user_namespace: record.user_namespace,
     }
+}
+
+/// Decodes a call that failed, after its header.
+pub(super) fn failed(fields: &mut Fields<'_>) -> Option<ExecFailed> {
+    let error = fields.u32()?;
+    let filename = usize::from(fields.u16()?);
+    let argv = usize::from(fields.u16()?);
+    let truncated = fields.u32()? != 0;
+    fields.u32()?;
+    let filename = fields.bytes(filename)?;
+    let argv = split_arguments(fields.bytes(argv)?);
+    Some(ExecFailed {
+        filename: filename.strip_suffix(b"\0").unwrap_or(filename).to_vec(),
+        argv,
+        truncated,
+        error,
+    })
 }
 
 impl Assembler {
@@ -65,6 +83,8 @@ impl Assembler {
         let directory = usize::from(fields.u16()?);
         let inline = usize::from(fields.u16()?);
         fields.bytes(6)?;
+        let capabilities = fields.u64()?;
+        let lineage = fields.lineage()?;
         let comm = fields.comm()?;
         let identity = fields.identity()?;
         let filename = fields.bytes(filename)?.to_vec();
@@ -93,7 +113,9 @@ impl Assembler {
         let identify = self.identify.as_ref();
         let identity = identify.map(|identify| identify(&exe, &seen(&identity, user)));
         Some(Exec {
-            identity,
+            identity: identity.map(Box::new),
+            lineage: Some(Box::new(lineage)),
+            capabilities,
             filename,
             interpreter,
             exe,

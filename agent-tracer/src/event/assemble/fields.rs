@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use agent_tracer_ebpf as wire;
 
-use crate::event::{Connect, Listen, Protocol, connection::endpoint};
+use crate::event::{Connect, Inbound, Lineage, Listen, Protocol, connection::endpoint};
 
 /// Reads integers of host byte order one after the other.
 pub(super) struct Fields<'a> {
@@ -17,6 +17,7 @@ pub(super) struct Ends {
     pub(super) local_port: u32,
     pub(super) remote: Vec<u8>,
     pub(super) remote_port: u32,
+    pub(super) namespace: u32,
 }
 
 impl Ends {
@@ -28,6 +29,19 @@ impl Ends {
             remote_address: self.remote.clone(),
             remote_port: self.remote_port,
             protocol: protocol.into(),
+            network_namespace: self.namespace,
+        }
+    }
+
+    pub(super) fn inbound(&self, connection: u64, protocol: Protocol) -> Inbound {
+        Inbound {
+            connection,
+            local_address: self.local.clone(),
+            local_port: self.local_port,
+            remote_address: self.remote.clone(),
+            remote_port: self.remote_port,
+            protocol: protocol.into(),
+            network_namespace: self.namespace,
         }
     }
 
@@ -41,6 +55,7 @@ impl Ends {
             local_address: self.local,
             local_port: self.local_port,
             any_port: false,
+            network_namespace: self.namespace,
         }
     }
 }
@@ -105,9 +120,23 @@ impl<'a> Fields<'a> {
             outer: self.u32()?,
             count: self.u32()?,
             mode: self.u16()?,
-            padding: self.u16()?,
+            unlinked: self.u16()?,
         };
         Some(identity)
+    }
+
+    pub(super) fn lineage(&mut self) -> Option<Lineage> {
+        let parent_start_ns = self.u64()?;
+        let parent_pid = self.u32()?;
+        let real_user = self.u32()?;
+        let login_user = self.u32()?;
+        self.u32()?;
+        Some(Lineage {
+            parent_pid,
+            parent_start_ns,
+            real_user,
+            login_user: (login_user != wire::NO_USER).then_some(login_user),
+        })
     }
 
     pub(super) fn comm(&mut self) -> Option<Vec<u8>> {
@@ -127,12 +156,15 @@ impl<'a> Fields<'a> {
         self.u16()?;
         let local = self.bytes(16)?;
         let remote = self.bytes(16)?;
+        let namespace = self.u32()?;
+        self.u32()?;
         let used = if family == AF_INET { 4 } else { 16 };
         Some(Ends {
             local: local[..used].to_vec(),
             local_port,
             remote: remote[..used].to_vec(),
             remote_port,
+            namespace,
         })
     }
 }

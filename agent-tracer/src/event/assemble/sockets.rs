@@ -141,6 +141,15 @@ impl Sockets {
             (cookie, TCP_CLOSE) => self.earlier.remove(&cookie),
             (cookie, _) => self.earlier.get(&cookie).copied(),
         }?;
+        let owned = match change.closer {
+            // Inbound: the listener's holder may have given it to another process.
+            Some((process, user)) => Owned {
+                process,
+                user,
+                ..owned
+            },
+            None => owned,
+        };
         Some(owned.event(change.boot_ns, change.kind(owned.connection)))
     }
 }
@@ -148,6 +157,8 @@ impl Sockets {
 /// A change of a socket's state.
 pub(super) struct Change {
     boot_ns: u64,
+    /// Of an inbound connection: the process that closed it, and its user.
+    closer: Option<(ProcessId, u32)>,
     socket: u64,
     cookie: u64,
     bytes_sent: u64,
@@ -159,9 +170,15 @@ pub(super) struct Change {
 }
 
 impl Change {
-    pub(super) fn read(boot_ns: u64, fields: &mut Fields<'_>) -> Option<Change> {
+    pub(super) fn read(
+        boot_ns: u64,
+        process: ProcessId,
+        user: u32,
+        fields: &mut Fields<'_>,
+    ) -> Option<Change> {
         Some(Change {
             boot_ns,
+            closer: (process.pid != 0).then_some((process, user)),
             socket: fields.u64()?,
             cookie: fields.u64()?,
             bytes_sent: fields.u64()?,

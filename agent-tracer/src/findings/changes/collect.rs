@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     event::{Difference, Subject},
-    model::{Connection, Model},
+    model::{Connection, Model, UnusualPlace},
 };
 
 use super::{
@@ -27,6 +27,7 @@ pub fn changes<'a>(
 ) -> Vec<Change<'a>> {
     let mut changes = services::collect(model);
     changes.extend(processes(model));
+    changes.extend(programs(model));
     changes.extend(listeners(model));
     changes.extend(destinations(model, connections));
     changes.extend(downloads(model));
@@ -98,6 +99,29 @@ fn processes(model: &Model) -> Vec<Change<'_>> {
     .collect()
 }
 
+fn programs(model: &Model) -> Vec<Change<'_>> {
+    let recorded = model.unusual_programs().filter(|program| {
+        let tree = &model.process(program.process).tree;
+        !model.is_background(tree)
+    });
+    recorded
+        .map(|program| Change {
+            author: Some(program.process),
+            attention: Some(match program.place {
+                UnusualPlace::Memory => Reason::Memory,
+                UnusualPlace::Unlinked => Reason::Unlinked,
+                UnusualPlace::Temporary => Reason::Temporary,
+            }),
+            ..Change::new(
+                Kind::Program,
+                Action::New,
+                program.path.to_vec(),
+                Facts::Process,
+            )
+        })
+        .collect()
+}
+
 fn listeners(model: &Model) -> Vec<Change<'_>> {
     let left = model.listeners().iter().filter(|listener| {
         listener.ended_ns.is_none() && !listener.is_pre_existing && !listener.is_of_client()
@@ -106,8 +130,13 @@ fn listeners(model: &Model) -> Vec<Change<'_>> {
         let local = listener
             .local
             .map_or_else(|| "?".to_owned(), |local| local.to_string());
+        let is_wide = listener
+            .local
+            .is_some_and(|local| local.ip().is_unspecified());
+        let is_recorded = !model.is_background(&model.process(listener.owner).tree);
         Change {
-            author: Some(listener.owner),
+            author: Some(listener.holder()),
+            attention: (is_wide && is_recorded).then_some(Reason::AllInterfaces),
             ..Change::new(
                 Kind::Listener,
                 Action::New,

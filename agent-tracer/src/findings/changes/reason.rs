@@ -25,6 +25,14 @@ pub enum Reason {
     CapabilitiesWritten,
     /// Every user may write to it.
     WorldWritable,
+    /// It was executed from a file in memory.
+    Memory,
+    /// It was executed from a file without a name.
+    Unlinked,
+    /// root executed it from a directory that every user can write to.
+    Temporary,
+    /// It listens on all interfaces.
+    AllInterfaces,
     /// It was downloaded and executed.
     Executed,
     /// A user has the rights of root.
@@ -57,6 +65,10 @@ impl Reason {
             | Reason::SetuidWritten
             | Reason::SetgidWritten
             | Reason::CapabilitiesWritten
+            | Reason::Memory
+            | Reason::Unlinked
+            | Reason::Temporary
+            | Reason::AllInterfaces
             | Reason::Executed
             | Reason::Root
             | Reason::Kernel

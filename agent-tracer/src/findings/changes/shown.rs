@@ -58,6 +58,7 @@ fn is_wanted(selection: &Selection, change: &Change<'_>, parties: &[ProcessIndex
         Kind::Destination => true,
         Kind::Service
         | Kind::Process
+        | Kind::Program
         | Kind::Listener
         | Kind::Download
         | Kind::User

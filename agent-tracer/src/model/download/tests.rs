@@ -64,7 +64,7 @@ impl Story {
     }
 
     fn ends(self, pid: u32) -> Story {
-        self.add(pid, EventKind::Exit(Exit { status: 0 }))
+        self.add(pid, EventKind::Exit(Exit::of(0)))
     }
 
     fn connects(mut self, pid: u32, port: u32) -> Story {

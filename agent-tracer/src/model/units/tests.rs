@@ -276,7 +276,7 @@ mod reported {
     }
 
     fn exits(pid: u32) -> Event {
-        event(pid, EventKind::Exit(Exit { status: 0 }))
+        event(pid, EventKind::Exit(Exit::of(0)))
     }
 
     #[test]

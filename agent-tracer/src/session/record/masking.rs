@@ -13,7 +13,7 @@ impl Recorder<'_> {
         match kind {
             EventKind::Dns(dns) => {
                 self.mask_text(&mut dns.question);
-                for answer in &mut dns.answers {
+                for answer in dns.answers.iter_mut().chain(&mut dns.additional) {
                     self.mask_text(&mut answer.name);
                     self.mask_text(&mut answer.data);
                 }
@@ -69,6 +69,13 @@ impl Recorder<'_> {
                     self.redactor.bytes(text);
                 }
             }
+            EventKind::ExecFailed(failed) => {
+                self.redactor.argv(&mut failed.argv);
+                self.redactor.bytes(&mut failed.filename);
+            }
+            EventKind::UnixConnect(connect) => {
+                self.redactor.bytes(&mut connect.path);
+            }
             EventKind::Snapshot(snapshot) => {
                 let carriers = carriers(snapshot, std::process::id());
                 for process in &mut snapshot.processes {
@@ -121,6 +128,10 @@ impl Recorder<'_> {
             | EventKind::ConnectFailed(_)
             | EventKind::Close(_)
             | EventKind::UserNamed(_)
+            | EventKind::UserChanged(_)
+            | EventKind::SocketOpened(_)
+            | EventKind::Inbound(_)
+            | EventKind::Held(_)
             | EventKind::CommandStarted(_)
             | EventKind::CommandEnded(_)
             | EventKind::Lost(_)

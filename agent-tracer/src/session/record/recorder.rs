@@ -25,7 +25,7 @@ use crate::{
         AddressTag, AddressTagged, CommandEnded, CommandStarted, Decoded, End, Event, EventKind,
         Exit, Lost, ProcessId, SnapshotSocket, UserNamed,
     },
-    model::Model,
+    model::{Listener, Model},
     names::{Match, Tags},
     redact::Redactor,
     session::Session,
@@ -81,6 +81,7 @@ impl Recorder<'_> {
     /// Commits the names of an event's users, ahead of the first event with each user.
     fn name_users(&mut self, event: &Event) {
         let mut seen = vec![(event.user, event.process.pid)];
+        seen.extend(other_users(event).map(|user| (user, event.process.pid)));
         if let EventKind::Snapshot(snapshot) = &event.kind {
             seen = snapshot
                 .processes
@@ -102,6 +103,8 @@ impl Recorder<'_> {
     fn tag_addresses(&mut self, event: &Event) {
         let remotes: Vec<SocketAddr> = if let EventKind::Connect(connect) = &event.kind {
             connect.remote().into_iter().collect()
+        } else if let EventKind::Inbound(inbound) = &event.kind {
+            inbound.remote().into_iter().collect()
         } else if let EventKind::Sockets(sockets) = &event.kind {
             let all = sockets.sockets.iter();
             all.filter_map(SnapshotSocket::remote).collect()
@@ -157,7 +160,7 @@ impl Recorder<'_> {
     fn take_from_kernel(&mut self, event: Event) {
         // systemd reports a job between the request for it and the fork for it.
         self.take_units(event.boot_ns);
-        if let Some(named) = self.sniffer.ended(&event) {
+        for named in self.sniffer.ended(&event) {
             self.take(named);
         }
         self.take(event);
@@ -209,6 +212,46 @@ impl Recorder<'_> {
             }
         }
         self.note_lost("file event queue overflow", overflows);
+    }
+
+    /// Takes changes of user that no program reports. Earlier events of the kernel come first.
+    pub(super) fn take_users(&mut self) {
+        let (changes, overflows) = self.capture.user_changes();
+        if !changes.is_empty() {
+            self.drain_all();
+        }
+        for change in changes {
+            if let Some(event) = sources::user_change(change, &self.session.model) {
+                self.take(event);
+            }
+        }
+        self.note_lost("change of user", overflows);
+    }
+
+    /// Takes the holders of listeners: a daemon binds, forks, and its parent exits.
+    fn take_listener_holders(&mut self) {
+        let is_new = |listener: &Listener| listener.ended_ns.is_none() && !listener.is_pre_existing;
+        if !self.session.model.listeners().iter().any(is_new) {
+            return;
+        }
+        let (found, _) = capture::earlier_sockets();
+        for event in sources::holders(&found, &self.session.model) {
+            self.take(event);
+        }
+    }
+
+    /// Takes the users of processes that go on, which may have changed without a report.
+    fn take_last_users(&mut self) {
+        let model = &self.session.model;
+        let running = model
+            .processes()
+            .filter(|(_, process)| process.is_running());
+        let changed: Vec<Event> = running
+            .filter_map(|(_, process)| sources::last_user(process))
+            .collect();
+        for event in changed {
+            self.take(event);
+        }
     }
 
     /// Takes the pre-existing connections.
@@ -331,6 +374,9 @@ impl Recorder<'_> {
         self.take_files();
         self.take_hosts();
         self.drain_all();
+        self.take_users();
+        self.take_last_users();
+        self.take_listener_holders();
         self.take_units(u64::MAX);
         self.flush_capture();
         self.report_losses();
@@ -371,6 +417,24 @@ impl Recorder<'_> {
             Err(failure) => (Err(failure), Vec::new()),
         }
     }
+}
+
+/// Returns the users of an event besides the effective one.
+fn other_users(event: &Event) -> impl Iterator<Item = u32> {
+    let (real, login) = match &event.kind {
+        EventKind::UserChanged(changed) => (Some(changed.real_user), None),
+        EventKind::Exec(exec) => {
+            let lineage = exec.lineage.as_deref();
+            (
+                lineage.map(|lineage| lineage.real_user),
+                lineage.and_then(|lineage| lineage.login_user),
+            )
+        }
+        _ => (None, None),
+    };
+    let user = event.user;
+    let others = real.into_iter().chain(login);
+    others.filter(move |other| *other != user)
 }
 
 fn address_tag(found: Match<'_>) -> AddressTag {

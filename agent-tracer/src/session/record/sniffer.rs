@@ -9,9 +9,10 @@ use std::{
 use super::sources::octets;
 use crate::{
     capture::sniff::{
-        ClientMessage, Reading, Reassembly,
-        dns::{self, Data, Response},
+        ClientMessage, Reading, Reassembly, SocksRequest,
+        dns::{self, Answer, Data, Response},
         http::Request,
+        quic::Opening,
         read_client_message,
         tls::{Hello, ServerName},
     },
@@ -22,7 +23,10 @@ use crate::{
 /// many.
 const STREAMS: usize = 32 * 1024;
 
-/// Longest DNS message over UDP that is put together from parts.
+/// Limit of tracked QUIC clients. The oldest is dropped.
+const OPENINGS: usize = 1024;
+
+/// Longest datagram that is put together from parts.
 const DATAGRAM: usize = 4096;
 
 /// Limit of sockets with an incomplete datagram.
@@ -37,13 +41,53 @@ pub(super) struct Sniffer {
     received: BTreeMap<u64, Answers>,
     /// Incomplete datagrams.
     parts: HashMap<u64, Vec<u8>>,
+    /// QUIC clients, by the number of the connection.
+    openings: BTreeMap<u64, QuicClient>,
+}
+
+struct QuicClient {
+    opening: Opening,
+    owner: Owner,
+    /// The last event, to report a repetition once: after a Retry, a client begins again.
+    reported: Option<EventKind>,
 }
 
 enum Sent {
     /// Undecided so far.
-    Pending(Reassembly, Owner),
+    Pending(Pending),
     /// Reported already; further bytes are repetitions.
     Done,
+}
+
+struct Pending {
+    stream: Reassembly,
+    owner: Owner,
+    /// Count of bytes before the connection inside: requests to SOCKS proxies.
+    read: usize,
+}
+
+impl Pending {
+    fn new(owner: Owner) -> Pending {
+        Pending {
+            stream: Reassembly::default(),
+            owner,
+            read: 0,
+        }
+    }
+
+    /// Reads the next message: that behind a request to a proxy is of the connection inside.
+    fn next(&mut self, is_all: bool) -> Reading {
+        let bytes = self
+            .stream
+            .contiguous()
+            .get(self.read..)
+            .unwrap_or_default();
+        let reading = read_client_message(bytes, is_all || self.stream.is_full());
+        if let Reading::Is(ClientMessage::Socks(request)) = &reading {
+            self.read += request.end;
+        }
+        reading
+    }
 }
 
 #[derive(Default)]
@@ -67,50 +111,50 @@ impl Sniffer {
             (true, _) => self.datagram(payload),
             // A server's bytes, or a connection without a known beginning.
             (false, _) if payload.connection == 0 => Vec::new(),
-            (false, true) => self.sent(&payload).into_iter().collect(),
+            (false, true) => self.sent(&payload),
             (false, false) => self.received(&payload),
         }
     }
 
-    /// Handles a possible end of a connection, and returns the event that only the end decides.
-    pub(super) fn ended(&mut self, event: &Event) -> Option<Event> {
+    /// Handles a possible end of a connection, and returns the events that only the end decides.
+    pub(super) fn ended(&mut self, event: &Event) -> Vec<Event> {
         let connection = match &event.kind {
             EventKind::Close(close) => close.connection,
             EventKind::ConnectFailed(failed) => failed.connection,
-            _ => return None,
+            _ => return Vec::new(),
         };
         self.received.remove(&connection);
         self.parts.remove(&connection);
-        let Sent::Pending(stream, owner) = self.sent.remove(&connection)? else {
-            return None;
+        if let Some(client) = self.openings.remove(&connection) {
+            let kind = event_kind(connection, client.opening.read(true));
+            let event = kind.map(|kind| client.owner.event(event.boot_ns, kind));
+            return event.into_iter().collect();
+        }
+        let Some(Sent::Pending(mut pending)) = self.sent.remove(&connection) else {
+            return Vec::new();
         };
-        let kind = event_kind(connection, read_client_message(stream.contiguous(), true))?;
-        Some(owner.event(event.boot_ns, kind))
+        messages(&mut pending, connection, event.boot_ns, true).0
     }
 
-    fn sent(&mut self, payload: &Payload) -> Option<Event> {
+    fn sent(&mut self, payload: &Payload) -> Vec<Event> {
         let connection = payload.connection;
         let owner = Owner::of(payload);
         let sent = self
             .sent
             .entry(connection)
-            .or_insert_with(|| Sent::Pending(Reassembly::default(), owner));
-        let Sent::Pending(stream, _) = sent else {
-            return None;
+            .or_insert_with(|| Sent::Pending(Pending::new(owner)));
+        let Sent::Pending(pending) = sent else {
+            return Vec::new();
         };
-        stream.add(payload.offset, &payload.bytes);
-        let reading = read_client_message(stream.contiguous(), stream.is_full());
-        let kind = match reading {
-            Reading::NeedsMore => None,
-            Reading::Is(_) | Reading::Malformed(_) | Reading::SomethingElse => {
-                *sent = Sent::Done;
-                event_kind(connection, reading)
-            }
-        };
+        pending.stream.add(payload.offset, &payload.bytes);
+        let (events, needs_more) = messages(pending, connection, payload.boot_ns, false);
+        if !needs_more {
+            *sent = Sent::Done;
+        }
         if self.sent.len() > STREAMS {
             self.sent.pop_first();
         }
-        kind.map(|kind| owner.event(payload.boot_ns, kind))
+        events
     }
 
     fn received(&mut self, payload: &Payload) -> Vec<Event> {
@@ -132,10 +176,10 @@ impl Sniffer {
         events
     }
 
-    fn datagram(&mut self, payload: Payload) -> Vec<Event> {
+    fn datagram(&mut self, mut payload: Payload) -> Vec<Event> {
         let connection = payload.connection;
         if payload.offset == 0 && payload.is_last {
-            return answer(&payload, &payload.bytes).into_iter().collect();
+            return self.whole_datagram(&payload);
         }
         let mut whole = self.parts.remove(&connection).unwrap_or_default();
         if payload.offset == 0 {
@@ -146,12 +190,69 @@ impl Sniffer {
         }
         whole.extend_from_slice(&payload.bytes);
         if payload.is_last {
-            return answer(&payload, &whole).into_iter().collect();
+            payload.bytes = whole;
+            return self.whole_datagram(&payload);
         }
         if self.parts.len() < PARTS {
             self.parts.insert(connection, whole);
         }
         Vec::new()
+    }
+
+    fn whole_datagram(&mut self, payload: &Payload) -> Vec<Event> {
+        match payload.is_sent {
+            true => self.opening(payload).into_iter().collect(),
+            false => answer(payload, &payload.bytes).into_iter().collect(),
+        }
+    }
+
+    /// Adds a datagram of a QUIC client. After a hello, another opening may begin.
+    fn opening(&mut self, payload: &Payload) -> Option<Event> {
+        let connection = payload.connection;
+        if connection == 0 {
+            return None;
+        }
+        let client = self
+            .openings
+            .entry(connection)
+            .or_insert_with(|| QuicClient {
+                opening: Opening::default(),
+                owner: Owner::of(payload),
+                reported: None,
+            });
+        client.opening.add(&payload.bytes);
+        let reading = client.opening.read(false);
+        if matches!(reading, Reading::NeedsMore) {
+            if self.openings.len() > OPENINGS {
+                self.openings.pop_first();
+            }
+            return None;
+        }
+        client.opening = Opening::default();
+        let kind = event_kind(connection, reading)
+            .filter(|kind| client.reported.as_ref() != Some(kind))?;
+        client.reported = Some(kind.clone());
+        Some(client.owner.event(payload.boot_ns, kind))
+    }
+}
+
+/// Reads the messages that are complete. Returns their events, and true if more bytes are needed.
+fn messages(
+    pending: &mut Pending,
+    connection: u64,
+    boot_ns: u64,
+    is_all: bool,
+) -> (Vec<Event>, bool) {
+    let mut events = Vec::new();
+    loop {
+        let reading = pending.next(is_all);
+        let is_inside_next = matches!(reading, Reading::Is(ClientMessage::Socks(_)));
+        let needs_more = matches!(reading, Reading::NeedsMore);
+        let kind = event_kind(connection, reading);
+        events.extend(kind.map(|kind| pending.owner.event(boot_ns, kind)));
+        if !is_inside_next {
+            return (events, needs_more);
+        }
     }
 }
 
@@ -177,6 +278,7 @@ fn event_kind(connection: u64, reading: Reading) -> Option<EventKind> {
     match reading {
         Reading::Is(ClientMessage::Hello(hello)) => Some(tls_hello(connection, hello)),
         Reading::Is(ClientMessage::Request(request)) => Some(http_request(connection, request)),
+        Reading::Is(ClientMessage::Socks(request)) => Some(socks_request(connection, request)),
         Reading::Malformed(what) => Some(EventKind::Unreadable(Unreadable {
             connection,
             what: what.to_owned(),
@@ -205,6 +307,23 @@ fn http_request(connection: u64, request: Request) -> EventKind {
         target: request.target,
         destination_host,
         destination_port: destination_port.into(),
+        ..HttpRequest::default()
+    })
+}
+
+fn socks_request(connection: u64, request: SocksRequest) -> EventKind {
+    let host = match request.host.contains(':') {
+        true => format!("[{}]:{}", request.host, request.port),
+        false => format!("{}:{}", request.host, request.port),
+    };
+    EventKind::HttpRequest(HttpRequest {
+        connection,
+        method: "CONNECT".to_owned(),
+        target: host.clone(),
+        host,
+        destination_host: request.host,
+        destination_port: request.port.into(),
+        socks: request.version.to_owned(),
     })
 }
 
@@ -223,23 +342,25 @@ fn answer(payload: &Payload, message: &[u8]) -> Option<Event> {
 
 fn event_of(connection: u64, response: Response) -> Dns {
     let addresses: Vec<IpAddr> = response.addresses().collect();
+    let additional = response.additional.into_iter().map(stored).collect();
     Dns {
         connection,
         question: response.question,
         kind: response.kind,
         rcode: response.rcode,
-        answers: response
-            .answers
-            .into_iter()
-            .map(|answer| DnsAnswer {
-                name: answer.name,
-                kind: answer.kind,
-                data: data_text(answer.data),
-                ttl: answer.ttl,
-            })
-            .collect(),
+        answers: response.answers.into_iter().map(stored).collect(),
         addresses: addresses.into_iter().map(octets).collect(),
         truncated: response.truncated,
+        additional,
+    }
+}
+
+fn stored(answer: Answer) -> DnsAnswer {
+    DnsAnswer {
+        name: answer.name,
+        kind: answer.kind,
+        data: data_text(answer.data),
+        ttl: answer.ttl,
     }
 }
 
@@ -247,6 +368,7 @@ fn data_text(data: Data) -> String {
     match data {
         Data::Address(address) => address.to_string(),
         Data::Name(name) => name,
+        Data::Service { target, port } => format!("{target}:{port}"),
         Data::Hints {
             target,
             addresses,
@@ -262,3 +384,6 @@ fn data_text(data: Data) -> String {
         Data::Other(length) => format!("{length} bytes"),
     }
 }
+
+#[cfg(test)]
+mod tests;

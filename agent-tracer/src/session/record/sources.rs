@@ -6,13 +6,13 @@ use std::net::IpAddr;
 use crate::{
     capture::{
         self, Capture, Choice, Fact, FileChange, FileWatch, FoundSocket, Hook, HostsFile, Roots,
-        UnitWatch, boot_now,
+        UnitWatch, UserChange, boot_now,
     },
     event::{
-        Event, EventKind, FileEvent, ProcessId, Protocol, SnapshotSocket, SocketState, Sockets,
-        Units,
+        Event, EventKind, FileEvent, Held, ProcessId, Protocol, SnapshotSocket, SocketState,
+        Sockets, Units, UserChanged,
     },
-    model::{Model, job_digest},
+    model::{Model, Process, job_digest},
     redact::Redactor,
 };
 
@@ -101,6 +101,59 @@ pub(super) fn file(change: FileChange, model: &Model, redactor: &mut Redactor) -
         user: writer.map_or(0, |writer| writer.user),
         kind: EventKind::File(file),
     })
+}
+
+/// Turns a change of user into an event, after the model has all earlier events of the process.
+pub(super) fn user_change(change: UserChange, model: &Model) -> Option<Event> {
+    let process = model.process(model.latest(change.pid)?);
+    let is_news = process.user != change.user || process.real_user != Some(change.real_user);
+    is_news.then_some(Event {
+        boot_ns: change.boot_ns,
+        process: process.id,
+        user: change.user,
+        kind: EventKind::UserChanged(UserChanged {
+            real_user: change.real_user,
+            at_end: false,
+        }),
+    })
+}
+
+/// Compares the user of a process with /proc, at the end.
+pub(super) fn last_user(process: &Process) -> Option<Event> {
+    let (real_user, user) = capture::users_of(process.id.pid, process.id.start_ns)?;
+    let is_news = user != process.user || process.real_user.is_some_and(|known| known != real_user);
+    is_news.then(|| Event {
+        boot_ns: boot_now(),
+        process: process.id,
+        user,
+        kind: EventKind::UserChanged(UserChanged {
+            real_user,
+            at_end: true,
+        }),
+    })
+}
+
+/// Finds the listeners that are held by others than the process that made them.
+pub(super) fn holders(found: &[FoundSocket], model: &Model) -> Vec<Event> {
+    let open = model.listeners().iter();
+    let open = open.filter(|listener| listener.ended_ns.is_none());
+    open.filter_map(|listener| {
+        let socket = found.iter().find(|socket| {
+            socket.state == SocketState::Listening
+                && socket.protocol == listener.protocol
+                && Some(socket.local) == listener.local
+        })?;
+        let owner = model.process(listener.owner).id.pid;
+        let is_news = !socket.holders.is_empty() && socket.holders != [owner];
+        is_news.then(|| {
+            let held = Held {
+                connection: listener.id,
+                holders: socket.holders.clone(),
+            };
+            Event::of_recording(boot_now(), EventKind::Held(held))
+        })
+    })
+    .collect()
 }
 
 /// Encodes an address for events.

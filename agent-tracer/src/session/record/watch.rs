@@ -266,6 +266,7 @@ impl Recorder<'_> {
         let now_ns = capture::boot_now();
         let is_behind = self.drain(AT_ONCE).is_some();
         self.take_files();
+        self.take_users();
         if !is_behind {
             self.take_units(now_ns);
         }

@@ -260,6 +260,36 @@ pub(super) fn kind() -> impl Strategy<Value = EventKind> {
                 homes_left_out: number.into(),
                 ..FilesCompared::default()
             }),
+            32 => EventKind::UserChanged(UserChanged {
+                real_user: number,
+                at_end: flag,
+            }),
+            33 => EventKind::ExecFailed(ExecFailed {
+                filename: one,
+                argv: list,
+                truncated: flag,
+                error: port,
+            }),
+            34 => EventKind::SocketOpened(SocketOpened {
+                family: number,
+                form: port,
+                protocol: number,
+            }),
+            35 => EventKind::Inbound(Inbound {
+                connection: long,
+                local_address: one,
+                remote_address: two,
+                remote_port: port,
+                ..Inbound::default()
+            }),
+            36 => EventKind::UnixConnect(UnixConnect {
+                path: one,
+                peer_pid: number,
+            }),
+            37 => EventKind::Held(Held {
+                connection: long,
+                holders: vec![number, port],
+            }),
             _ => EventKind::Shutdown(Shutdown {
                 connection: long,
                 bytes_sent: other,

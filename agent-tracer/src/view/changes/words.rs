@@ -16,6 +16,7 @@ pub(super) fn heading(kind: Kind) -> &'static str {
     match kind {
         Kind::Service => "services",
         Kind::Process => "processes still running",
+        Kind::Program => "programs from unusual places",
         Kind::Listener => "listeners",
         Kind::Destination => "outbound destinations",
         Kind::Download => "downloaded and executed",
@@ -44,6 +45,10 @@ pub(in crate::view) fn reason(reason: &Reason) -> Cow<'_, str> {
         Reason::SetgidWritten => "setgid, touched or written",
         Reason::CapabilitiesWritten => "has capabilities, touched or written",
         Reason::WorldWritable => "world-writable",
+        Reason::Memory => "executed from memory",
+        Reason::Unlinked => "executed from a file without a name",
+        Reason::Temporary => "executed by root from a temporary directory",
+        Reason::AllInterfaces => "listens on all interfaces",
         Reason::Executed => "downloaded and executed",
         Reason::Root => "has user id 0",
         Reason::Kernel => "setting of the kernel",

@@ -13,6 +13,7 @@ use crate::{
         Clock, Context,
         field::{Documented, Entries, Field, documented, refs},
         page::Page,
+        privilege,
         value::Value,
     },
 };
@@ -40,7 +41,7 @@ struct Numbered<'e> {
 }
 
 /// Declares the fields of every event.
-fn head<'e>() -> [Field<Numbered<'e>>; 7] {
+fn head<'e>() -> [Field<Numbered<'e>>; 8] {
     [
         Field::<Numbered<'e>>::new("seq", "number of the event in the trace", |_, row| {
             Value::Number(row.sequence)
@@ -73,6 +74,20 @@ fn head<'e>() -> [Field<Numbered<'e>>; 7] {
             let is_fork = matches!(row.event.kind, EventKind::Fork(_));
             Value::process(context, subject.filter(|_| is_fork))
         }),
+        Field::<Numbered<'e>>::new(
+            "privilege",
+            "exec: privilege that the file gave",
+            |context, row| {
+                let subject = context.model.find(row.event.process);
+                let is_exec = matches!(row.event.kind, EventKind::Exec(_));
+                let process = subject.filter(|_| is_exec);
+                let process = process.map(|index| context.model.process(index));
+                match process.and_then(|process| process.gain.as_ref()) {
+                    Some(gain) => privilege::value(context, gain),
+                    None => Value::Nothing,
+                }
+            },
+        ),
         Field::<Numbered<'e>>::new(
             "tid",
             "rename: id of the thread, if not the main thread",
@@ -114,6 +129,8 @@ fields_of_kinds! {
     Exit: process::EXIT;
     Rename: process::RENAME;
     Cgroup: process::CGROUP;
+    UserChanged: process::USER_CHANGED;
+    ExecFailed: process::EXEC_FAILED;
     Connect: connection::CONNECT;
     Established: connection::ESTABLISHED;
     ConnectFailed: connection::CONNECT_FAILED;
@@ -122,6 +139,10 @@ fields_of_kinds! {
     Listen: connection::LISTEN;
     Bind: connection::LISTEN;
     Counted: connection::COUNTED;
+    Inbound: connection::INBOUND;
+    SocketOpened: connection::SOCKET_OPENED;
+    UnixConnect: connection::UNIX_CONNECT;
+    Held: connection::HELD;
     Sockets: connection::SOCKETS;
     Dns: naming::DNS;
     TlsHello: naming::TLS_HELLO;

@@ -79,7 +79,7 @@ fn fields<'r>() -> [Field<Recording<'r>>; 12] {
         Field::<Recording<'r>>::new(
             "missing",
             "missing parts, one sentence each",
-            |context, _| Value::Texts(missing(context.model.ledger())),
+            |context, _| Value::Texts(missing(context.model)),
         ),
         Field::<Recording<'r>>::new(
             "not_certain",

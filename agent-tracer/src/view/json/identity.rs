@@ -15,7 +15,7 @@ pub(in crate::view) trait HasIdentity {
 
 impl HasIdentity for Exec {
     fn identity(&self) -> Option<&Identity> {
-        self.identity.as_ref()
+        self.identity.as_deref()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
         SnapshotProcess,
     },
     findings::Within,
-    model::{Connection, Listener, Name, Request},
+    model::{Connection, Gain, Listener, Name, Request},
     view::{
         changes::words,
         field::{Field, Object},
@@ -24,8 +24,8 @@ use crate::{
 pub(in crate::view) enum Nested<'a> {
     /// Names of hosts with their sources.
     Names(Vec<Object<'a, Name>>),
-    /// The host that a proxy was asked for, as such a list.
-    Requested([RequestedHost<'a>; 1]),
+    /// The host that a proxy was asked for, with its other names, as such a list.
+    Requested(Vec<RequestedHost<'a>>),
     /// Service tags.
     Tags(Vec<Object<'a, AddressTag>>),
     /// A connection.
@@ -44,6 +44,8 @@ pub(in crate::view) enum Nested<'a> {
     State(Object<'a, FileState>),
     /// A request to systemd.
     Request(Object<'a, Request>),
+    /// Privilege that an exec gained.
+    Gain(Object<'a, Gain>),
     /// Processes that ran before.
     SnapshotProcesses(Vec<Object<'a, SnapshotProcess>>),
     /// Records of a DNS answer.
@@ -58,7 +60,7 @@ pub(in crate::view) enum Nested<'a> {
     Files(Vec<Object<'a, FileDifference>>),
 }
 
-/// A host that a proxy was asked for, with the source of its name.
+/// A name of a host that a proxy was asked for, with its source.
 #[derive(Serialize)]
 pub(in crate::view) struct RequestedHost<'a> {
     name: &'a str,
@@ -66,11 +68,19 @@ pub(in crate::view) struct RequestedHost<'a> {
 }
 
 impl<'a> RequestedHost<'a> {
-    pub(in crate::view) fn new(name: &'a str) -> RequestedHost<'a> {
-        RequestedHost {
-            name,
-            source: "connect",
-        }
+    /// Lists the host of a request to a proxy, then its other names.
+    pub(in crate::view) fn list(
+        host: &'a str,
+        is_socks: bool,
+        names: &'a [Name],
+    ) -> Vec<RequestedHost<'a>> {
+        let source = if is_socks { "socks" } else { "connect" };
+        let first = RequestedHost { name: host, source };
+        let others = names.iter().map(|name| RequestedHost {
+            name: &name.name,
+            source: name.source.name(),
+        });
+        [first].into_iter().chain(others).collect()
     }
 }
 

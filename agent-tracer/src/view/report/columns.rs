@@ -1,11 +1,12 @@
 //! Declares the columns of tables that only a report has.
 
 use crate::{
-    model::{Process, UnitTransition},
+    model::{FailedExec, Process, UnitTransition},
     trace::PlanEntry,
     view::{
-        escape,
+        errno_name, escape,
         field::Field,
+        privilege,
         process::{called, program},
         table::Layout,
         user_of,
@@ -60,6 +61,51 @@ pub(super) static RUNNING: [Field<Process>; 4] = [
             shorten(program(process), COMMAND_LINE.1)
         })
         .layout(Layout::Long),
+];
+
+/// An exec that failed.
+pub(super) static FAILED_EXEC: [Field<FailedExec>; 5] = [
+    Field::<FailedExec>::cell(0, "TIME", |context, failed| {
+        context.page.time(failed.first_ns)
+    })
+    .layout(Layout::Number),
+    Field::<FailedExec>::cell(1, "PROCESS", |context, failed| {
+        called(context.model.process(failed.process))
+    })
+    .subject(),
+    Field::<FailedExec>::cell(2, "ERROR", |_, failed| {
+        errno_name(failed.error).into_owned()
+    }),
+    Field::<FailedExec>::cell(3, "CALLS", |_, failed| failed.calls.to_string())
+        .layout(Layout::Number),
+    Field::<FailedExec>::cell(4, "PROGRAM", |_, failed| {
+        let arguments = failed.argv.get(1..).unwrap_or_default();
+        let program = escape::text(&failed.filename);
+        shorten(
+            format!("{program} {}", escape::arguments(arguments))
+                .trim_end()
+                .to_owned(),
+            COMMAND_LINE.1,
+        )
+    })
+    .layout(Layout::Long),
+];
+
+/// A process whose last exec gained privilege.
+pub(super) static GAINED: [Field<Process>; 4] = [
+    Field::<Process>::cell(0, "PROCESS", |_, process| called(process)).subject(),
+    Field::<Process>::cell(1, "TREE", |_, process| {
+        escape::text(process.tree.as_bytes())
+    }),
+    Field::<Process>::cell(2, "PROGRAM", |_, process| escape::text(&process.exe))
+        .layout(Layout::Long),
+    Field::<Process>::cell(3, "GAIN", |context, process| {
+        let gain = process.gain.as_ref();
+        gain.map_or_else(String::new, |gain| {
+            privilege::described(context.model, gain)
+        })
+    })
+    .layout(Layout::Long),
 ];
 
 /// The start or the end of a unit.

@@ -18,7 +18,7 @@ use crate::{
 
 use super::{
     Report,
-    columns::{self, ENTRY, HOOK, RUNNING, UNIT},
+    columns::{self, ENTRY, FAILED_EXEC, GAINED, HOOK, RUNNING, UNIT},
     dataset::Dataset,
     inline::{Inline, policy},
     overview::{Overview, overview},
@@ -116,7 +116,10 @@ pub(super) fn write(report: &Report<'_>, output: &mut dyn io::Write) -> io::Resu
         style: STYLE,
         script: SCRIPT,
         name: &report.name,
-        missing: missing(ledger).iter().map(|entry| plain(entry)).collect(),
+        missing: missing(report.model)
+            .iter()
+            .map(|entry| plain(entry))
+            .collect(),
         remarks,
         hooks: tables.hooks(),
         attention: tables.attention(),
@@ -176,6 +179,24 @@ impl Tables<'_> {
                 "Units",
                 "Units that systemd started and stopped. Requests are inferred, and marked so.",
                 self.units(),
+            ),
+            Section::of(
+                "inbound",
+                "Inbound connections",
+                "Connections that listeners got, and first datagrams of strangers.",
+                self.inbound(),
+            ),
+            Section::of(
+                "gained",
+                "Programs that gained privilege",
+                "Programs that ran as another user, or with capabilities, because of their file.",
+                self.gained(),
+            ),
+            Section::of(
+                "failed",
+                "Execs that failed",
+                "Calls of execve(2) that failed, without searches that found the program.",
+                self.failed(),
             ),
             Section::of(
                 "lookups",
@@ -242,6 +263,34 @@ impl Tables<'_> {
             &UNIT,
             rows,
         )
+    }
+
+    fn inbound(self) -> Table {
+        let inbound = self.report.shown.inbound();
+        let rows = inbound.map(|one| Placed::new(one, self.data.rows([one.owner])));
+        Table::new(
+            self.context,
+            "Inbound connections",
+            &crate::view::connections::CONNECTION,
+            rows,
+        )
+    }
+
+    fn gained(self) -> Table {
+        let gained = self.report.shown.gains(self.report.model);
+        let rows = gained.map(|(index, process)| Placed::new(process, self.data.rows([index])));
+        Table::new(
+            self.context,
+            "Programs that gained privilege",
+            &GAINED,
+            rows,
+        )
+    }
+
+    fn failed(self) -> Table {
+        let failed = self.report.shown.failed_execs(self.report.model);
+        let rows = failed.map(|one| Placed::new(one, self.data.rows([one.process])));
+        Table::new(self.context, "Execs that failed", &FAILED_EXEC, rows)
     }
 
     fn lookups(self) -> Table {

@@ -137,6 +137,7 @@ impl Texts<'_> {
             };
             apply(pid, EventKind::TlsHello(hello));
             let listen = Listen {
+                network_namespace: 0,
                 connection: u64::from(pid) + 1,
                 local_address: vec![0; 4],
                 local_port: pid,
@@ -144,7 +145,7 @@ impl Texts<'_> {
             };
             apply(pid, EventKind::Listen(listen));
         }
-        apply(10, EventKind::Exit(Exit { status: 0 }));
+        apply(10, EventKind::Exit(Exit::of(0)));
         let what = self.get(40);
         apply(0, EventKind::Lost(Lost { what, count: 1 }));
         model.ledger_mut().caveat(&self.get(41));

@@ -3,7 +3,9 @@
 use crate::{
     findings::By,
     view::{
-        completeness, escape,
+        completeness,
+        connections::CONNECTION,
+        escape,
         field::{self, Context, refs},
         groups,
         listeners::LISTENER,
@@ -15,7 +17,7 @@ use crate::{
 
 use super::{
     Report, changes,
-    columns::{HOOK, RUNNING, UNIT},
+    columns::{FAILED_EXEC, GAINED, HOOK, RUNNING, UNIT},
     overview::{Overview, overview},
 };
 
@@ -59,6 +61,23 @@ pub(super) fn lines(report: &Report<'_>, page: &Page) -> Vec<String> {
     );
     let all = report.shown.listeners.iter().copied();
     add("Listeners", field::lines(context, &refs(&LISTENER), all));
+    add(
+        "Inbound connections",
+        field::lines(context, &refs(&CONNECTION), report.shown.inbound()),
+    );
+    let gained = report.shown.gains(model).map(|(_, process)| process);
+    add(
+        "Programs that gained privilege",
+        field::lines(context, &refs(&GAINED), gained),
+    );
+    add(
+        "Execs that failed",
+        field::lines(
+            context,
+            &refs(&FAILED_EXEC),
+            report.shown.failed_execs(model),
+        ),
+    );
     let failed = report.shown.failed_lookups();
     add(
         "Lookups that failed",

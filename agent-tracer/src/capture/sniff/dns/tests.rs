@@ -248,7 +248,13 @@ fn every_kind_of_record() {
     let of = |name: &str| Data::Name(name.to_owned());
     let expected = [
         ("MX", of("mail.example")),
-        ("SRV", of("srv.example")),
+        (
+            "SRV",
+            Data::Service {
+                target: "srv.example".to_owned(),
+                port: 80,
+            },
+        ),
         ("PTR", of("ptr.example")),
         ("DNAME", of("dname.example")),
         ("TXT", Data::Other(5)),
@@ -386,4 +392,62 @@ fn messages_of_a_stream() {
     for end in 0..2 + bytes(CHAIN).len() {
         assert_eq!(first_message(&stream[..end]), None);
     }
+}
+
+/// A service's record: no priority and weight, this port and host.
+fn service(owner: &str, port: u16, target: &str) -> Vec<u8> {
+    let data = [&[0, 0, 0, 0][..], &port.to_be_bytes(), &labels(target)].concat();
+    record(&labels(owner), 33, &data)
+}
+
+#[test]
+fn a_service_has_a_host_a_port_and_addresses() {
+    const QUESTION: &str = "_ldap._tcp.a.example";
+    let mut bytes = message(
+        ANSWERED,
+        &labels(QUESTION),
+        33,
+        &[
+            service(QUESTION, 389, "dc1.a.example"),
+            service("_kerberos._tcp.a.example", 88, "kdc.a.example"),
+        ],
+    );
+    let additional = [
+        address("dc1.a.example", 1),
+        // Of no host that was asked for.
+        address("kdc.a.example", 2),
+        address("other.example", 3),
+        record(&labels("dc1.a.example"), 28, &[0xfd; 16]),
+    ];
+    bytes[11] = 4;
+    bytes.extend(additional.concat());
+    let whole = response(&bytes);
+    assert_eq!(
+        whole.answers[0].data,
+        Data::Service {
+            target: "dc1.a.example".into(),
+            port: 389
+        }
+    );
+    let found: Vec<(&str, &Data)> = whole
+        .additional
+        .iter()
+        .map(|record| (record.name.as_str(), &record.data))
+        .collect();
+    let v6 = Data::Address(Ipv6Addr::from([0xfd; 16]).into());
+    assert_eq!(
+        found,
+        [
+            (
+                "dc1.a.example",
+                &Data::Address(Ipv4Addr::new(192, 0, 2, 1).into())
+            ),
+            ("dc1.a.example", &v6),
+        ]
+    );
+    // The name of a service is not that of a host.
+    assert_eq!(whole.addresses().count(), 0);
+    // Damage among the additional records leaves the answers valid.
+    bytes.truncate(bytes.len() - 20);
+    assert_eq!(response(&bytes).additional.len(), 1);
 }

@@ -2,7 +2,8 @@
 
 use crate::{
     event::{
-        Close, Connect, ConnectFailed, Counted, Established, Listen, Protocol, Shutdown, Sockets,
+        Close, Connect, ConnectFailed, Counted, Established, Held, Inbound, Listen, Protocol,
+        Shutdown, SocketOpened, Sockets, UnixConnect,
     },
     view::{
         Context,
@@ -11,6 +12,7 @@ use crate::{
         field::{Field, Object, Unit},
         json::Nested,
         listeners::LISTENER_END,
+        socket,
         value::Value,
     },
 };
@@ -96,6 +98,62 @@ pub(super) static LISTEN: [Field<Listen>; 1] = [Field::<Listen>::new(
     "the listener",
     |context, listen| listener(context, listen.connection),
 )];
+
+pub(super) static INBOUND: [Field<Inbound>; 1] = [Field::<Inbound>::new(
+    CONNECTION,
+    "the connection",
+    |context, inbound| connection(context, inbound.connection),
+)];
+
+pub(super) static SOCKET_OPENED: [Field<SocketOpened>; 4] = [
+    Field::<SocketOpened>::new("kind", "raw icmp, packet, sctp …", |_, opened| {
+        Value::text(socket::kind(opened.family, opened.form, opened.protocol))
+    }),
+    Field::<SocketOpened>::new(
+        "family",
+        "address family, as socket(2) takes it",
+        |_, opened| Value::Number(opened.family.into()),
+    ),
+    Field::<SocketOpened>::new("type", "type, as socket(2) takes it", |_, opened| {
+        Value::Number(opened.form.into())
+    }),
+    Field::<SocketOpened>::new(
+        "protocol",
+        "protocol, as socket(2) takes it",
+        |_, opened| Value::Number(opened.protocol.into()),
+    ),
+];
+
+pub(super) static UNIX_CONNECT: [Field<UnixConnect>; 2] = [
+    Field::<UnixConnect>::new(
+        "path",
+        "name of the socket; an abstract one begins with a NUL",
+        |_, connect| Value::bytes(&connect.path),
+    ),
+    Field::<UnixConnect>::new(
+        "peer_pid",
+        "process that called listen(2), where known",
+        |_, connect| {
+            let pid = u64::from(connect.peer_pid);
+            Value::number((pid != 0).then_some(pid))
+        },
+    ),
+];
+
+pub(super) static HELD: [Field<Held>; 2] = [
+    Field::<Held>::new(CONNECTION, "the listener", |context, held| {
+        listener(context, held.connection)
+    }),
+    Field::<Held>::new(
+        "held_by",
+        "processes that hold it at the end",
+        |context, held| {
+            let holders = held.holders.iter();
+            let holders = holders.filter_map(|pid| context.model.latest(*pid));
+            Value::processes(context, holders)
+        },
+    ),
+];
 
 pub(super) static COUNTED: [Field<Counted>; 5] = [
     Field::<Counted>::new(CONNECTION, ENDS, |context, counted| {

@@ -7,6 +7,7 @@ use crate::{
         connections::TAG_ROW,
         field::{Field, Object},
         json::Nested,
+        naming::host_and_port,
         value::Value,
     },
 };
@@ -14,7 +15,7 @@ use crate::{
 const CONNECTION: &str = "connection";
 const MEANING: &str = "the connection, where known";
 
-pub(super) static DNS: [Field<Dns>; 7] = [
+pub(super) static DNS: [Field<Dns>; 8] = [
     Field::<Dns>::new(CONNECTION, MEANING, |context, dns| {
         connection(context, dns.connection)
     }),
@@ -35,6 +36,18 @@ pub(super) static DNS: [Field<Dns>; 7] = [
             let all = dns.answers.iter();
             let all = all.map(|answer| Object::new(context, &ANSWER, answer));
             Value::Nested(Nested::Answers(all.collect()))
+        },
+    ),
+    Field::<Dns>::new(
+        "additional",
+        "additional records, likewise",
+        |context, dns| match dns.additional.is_empty() {
+            true => Value::Nothing,
+            false => {
+                let all = dns.additional.iter();
+                let all = all.map(|answer| Object::new(context, &ANSWER, answer));
+                Value::Nested(Nested::Answers(all.collect()))
+            }
         },
     ),
     Field::<Dns>::new("addresses", "addresses of the question", |_, dns| {
@@ -82,7 +95,7 @@ pub(super) static TLS_HELLO: [Field<TlsHello>; 5] = [
     ),
 ];
 
-pub(super) static HTTP_REQUEST: [Field<HttpRequest>; 5] = [
+pub(super) static HTTP_REQUEST: [Field<HttpRequest>; 6] = [
     Field::<HttpRequest>::new(CONNECTION, MEANING, |context, request| {
         connection(context, request.connection)
     }),
@@ -100,8 +113,16 @@ pub(super) static HTTP_REQUEST: [Field<HttpRequest>; 5] = [
         "host and port that a proxy was asked for",
         |_, request| match request.destination_host.as_str() {
             "" => Value::Nothing,
-            host => Value::text(format!("{host}:{}", request.destination_port)),
+            host => {
+                let port = u16::try_from(request.destination_port).unwrap_or_default();
+                Value::text(host_and_port(host, port))
+            }
         },
+    ),
+    Field::<HttpRequest>::new(
+        "socks",
+        "socks4, socks4a or socks5, if that is the protocol of the request",
+        |_, request| Value::text_if_any(&request.socks),
     ),
 ];
 

@@ -1,8 +1,9 @@
 //! Declares the fields of events of processes.
 
 use crate::{
-    event::{Cgroup, Exec, Exit, Rename, Snapshot, SnapshotProcess},
+    event::{Cgroup, Exec, ExecFailed, Exit, Rename, Snapshot, SnapshotProcess, UserChanged},
     view::{
+        errno_name,
         field::{Field, Object},
         json::{
             Nested, exe_device, exe_group, exe_inode, exe_mode, exe_namespace, exe_owner,
@@ -39,6 +40,34 @@ pub(super) static EXEC: [Field<Exec>; 11] = [
     exe_owner(),
     exe_group(),
     exe_mode(),
+];
+
+pub(super) static EXEC_FAILED: [Field<ExecFailed>; 4] = [
+    Field::<ExecFailed>::new("filename", "path given to execve(2)", |_, failed| {
+        Value::bytes(&failed.filename)
+    }),
+    Field::<ExecFailed>::new("argv", "command line", |_, failed| {
+        Value::Words(&failed.argv)
+    }),
+    Field::<ExecFailed>::new(
+        "truncated",
+        "true if the command line was cut",
+        |_, failed| Value::Flag(failed.truncated),
+    ),
+    Field::<ExecFailed>::new("error", "error of the kernel", |_, failed| {
+        Value::text(errno_name(failed.error))
+    }),
+];
+
+pub(super) static USER_CHANGED: [Field<UserChanged>; 2] = [
+    Field::<UserChanged>::new("real_uid", "new real user id", |_, changed| {
+        Value::Number(changed.real_user.into())
+    }),
+    Field::<UserChanged>::new(
+        "at_end",
+        "true: found at the end of the recording, at an unknown time",
+        |_, changed| Value::flag_if(changed.at_end, true),
+    ),
 ];
 
 pub(super) static EXIT: [Field<Exit>; 2] = [

@@ -17,7 +17,7 @@ pub(super) static COMMAND_ENDED: [Field<CommandEnded>; 2] = [
 
 fn exit(ended: &CommandEnded) -> Option<Exit> {
     let status = ended.status;
-    ended.status_known.then_some(Exit { status })
+    ended.status_known.then(|| Exit::of(status))
 }
 
 pub(super) static UNIT_FOLLOWED: [Field<UnitFollowed>; 1] = [Field::<UnitFollowed>::new(

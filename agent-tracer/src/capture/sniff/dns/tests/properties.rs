@@ -97,7 +97,7 @@ proptest! {
                             names.push(target.clone());
                             addresses.extend(hints);
                         }
-                        Data::Other(_) => {}
+                        Data::Service { .. } | Data::Other(_) => {}
                     }
                 }
             }

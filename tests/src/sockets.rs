@@ -1,0 +1,59 @@
+//! Tests sockets besides TCP and UDP, and daemons that are asked over AF_UNIX.
+
+use crate::harness::{Recording, Test, live, words};
+
+pub(crate) fn tests() -> Vec<Test> {
+    vec![
+        live!(sockets_without_recorded_traffic_are_named).needs("/usr/bin/python3"),
+        live!(a_child_of_an_asked_daemon_is_linked_to_the_asker).needs("/usr/bin/python3"),
+    ]
+}
+
+fn sockets_without_recorded_traffic_are_named() {
+    let script = "import socket as s\n\
+        s.socket(2, 3, 1); s.socket(2, 3, 6); s.socket(2, 2, 1) if 0 else None\n\
+        s.socket(17, 2, 0x800); s.socket(2, 1); s.socket(2, 2); s.socket(1, 1)\n";
+    let trace = Recording::of(words(["/usr/bin/python3", "-c", script]))
+        .option(["--no-changes"])
+        .run()
+        .trace();
+    let opened = trace.of_command("socket_opened");
+    let kinds: Vec<&str> = opened.iter().map(|event| event.text("kind")).collect();
+    assert_eq!(kinds, ["raw icmp", "raw tcp", "packet"]);
+    let report = trace.read("report", ["--tree", "command"]).success();
+    let said = "opened sockets whose traffic is not recorded: raw icmp, raw tcp, packet";
+    assert!(report.text().contains(said), "{}", report.text());
+}
+
+fn a_child_of_an_asked_daemon_is_linked_to_the_asker() {
+    let place = tempfile::tempdir().expect("a directory");
+    let path = place.path().join("d.sock");
+    let path = path.to_str().expect("a plain path");
+    let daemon = r#"
+import os, socket, sys
+s = socket.socket(1); s.bind(sys.argv[1]); s.listen(5); s.settimeout(20)
+c, _ = s.accept(); c.recv(99)
+child = os.fork()
+if child == 0: os.setsid(); os.execl("/bin/sleep", "sleep", "0.1")
+c.send(b"started"); os.waitpid(child, 0)
+"#;
+    let mut daemon = std::process::Command::new("/usr/bin/python3")
+        .args(["-c", daemon, path])
+        .spawn()
+        .expect("the daemon starts");
+    let client = "import socket, sys, time\ns = socket.socket(1)\n\
+        for i in range(500):\n    try: s.connect(sys.argv[1]); break\n    \
+        except OSError: time.sleep(.02)\n\
+        s.send(b'run'); s.recv(9)\n";
+    let trace = Recording::of(words(["/usr/bin/python3", "-c", client, path]))
+        .option(["--no-changes"])
+        .lingers(300)
+        .run()
+        .trace();
+    daemon.wait().expect("the daemon ends");
+    let lives = trace.processes(["--process", "sleep", "--tree", "command"]);
+    assert_eq!(lives.len(), 1, "{lives:#?}");
+    let because = lives[0]["because"].as_str().unwrap_or_default();
+    assert!(because.contains("(inferred)"), "{because}");
+    assert!(because.contains("d.sock"), "{because}");
+}
