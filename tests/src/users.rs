@@ -5,18 +5,14 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use serde_json::Value;
 
-use crate::harness::{Recording, Test, Trace, live, words};
+use crate::harness::{Recording, Test, Trace, act, live, words};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
-        live!(a_daemon_that_drops_root_is_of_its_new_user).needs("/usr/bin/python3"),
-        live!(a_change_without_a_report_is_seen_at_the_end).needs("/usr/bin/python3"),
-        live!(a_rule_for_a_user_follows_the_change)
-            .needs("/usr/bin/python3")
-            .alone(),
-        live!(a_setuid_program_gains_privilege)
-            .needs("setpriv")
-            .needs("/usr/bin/python3"),
+        live!(a_daemon_that_drops_root_is_of_its_new_user),
+        live!(a_change_without_a_report_is_seen_at_the_end),
+        live!(a_rule_for_a_user_follows_the_change).alone(),
+        live!(a_setuid_program_gains_privilege).needs("setpriv"),
         live!(a_file_with_capabilities_gains_privilege)
             .needs("setpriv")
             .needs("setcap"),
@@ -24,22 +20,14 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// A daemon that forks, drops root and waits.
-const DAEMON: &str = r#"
-import os, time
-if os.fork() == 0:
-    os.setsid(); os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setuid(65534)
-    time.sleep(1); os._exit(0)
-time.sleep(.2)
-"#;
-
-fn python(script: &str) -> Recording {
-    Recording::of(words(["/usr/bin/python3", "-c", script])).option(["--no-changes"])
+/// Records a daemon that forks, drops root and waits.
+fn daemon() -> Recording {
+    Recording::of(act(["drops-root", "65534", "65534"])).option(["--no-changes"])
 }
 
 #[track_caller]
 fn is_of_both(trace: &Trace) {
-    let lives = trace.processes(["--user", "nobody", "--tree", "command"]);
+    let lives = trace.processes(["--user", "65534", "--tree", "command"]);
     assert_eq!(lives.len(), 1, "{lives:#?}");
     assert_eq!(lives[0]["uid"], 65534);
     assert_eq!(lives[0]["real_uid"], 65534);
@@ -47,7 +35,7 @@ fn is_of_both(trace: &Trace) {
 }
 
 fn a_daemon_that_drops_root_is_of_its_new_user() {
-    let trace = python(DAEMON).lingers(300).run().trace();
+    let trace = daemon().lingers(300).run().trace();
     is_of_both(&trace);
     let changes = trace.of_command("user_changed");
     assert!(!changes.is_empty());
@@ -56,7 +44,7 @@ fn a_daemon_that_drops_root_is_of_its_new_user() {
 
 fn a_change_without_a_report_is_seen_at_the_end() {
     let without = "kprobe_commit_creds,process_connector";
-    let trace = python(DAEMON)
+    let trace = daemon()
         .environment("TRACER_WITHOUT_HOOKS", without)
         .lingers(300)
         .run()
@@ -72,11 +60,11 @@ fn a_rule_for_a_user_follows_the_change() {
     let rules = place.path().join("rules.toml");
     fs::write(
         &rules,
-        "[[tree]]\nname = 'it'\n[[tree.match]]\nexe = '/usr/bin/python3*'\nuser = 'nobody'\n",
+        "[[tree]]\nname = 'it'\n[[tree.match]]\nuser = 'nobody'\n",
     )
     .expect("rules");
     let rules = rules.to_str().expect("a plain path");
-    let recording = python(DAEMON).option(["--rules", rules]);
+    let recording = daemon().option(["--rules", rules]);
     let trace = recording.lingers(300).run().trace();
     let mut lives = trace.processes(["--tree", "it"]);
     // Daemons of other tests ran before.
@@ -102,7 +90,7 @@ fn a_setuid_program_gains_privilege() {
     let lines = trace.read("replay", ["--event", "exec"]).success();
     let shown = lines.text().contains("nobody → root (setuid)");
     assert!(shown, "{}", lines.text());
-    let found = trace.processes(["--user", "nobody", "--tree", "command"]);
+    let found = trace.processes(["--user", "65534", "--tree", "command"]);
     assert!(!found.is_empty(), "--user finds who called");
 }
 

@@ -64,6 +64,31 @@ pub(super) fn as_user(words: &[OsString]) -> ExitCode {
     become_program(words.get(2..).expect("a program"))
 }
 
+/// `UID GID`: a child gives up root without an exec, and waits a second.
+pub(super) fn drops_root(words: &[OsString]) -> ExitCode {
+    // SAFETY: this process has one thread.
+    if let ForkResult::Child = unsafe { fork() }.expect("a fork") {
+        setsid().expect("a session");
+        let group = Gid::from_raw(number(words.get(1)));
+        setgroups(&[]).expect("no groups");
+        setgid(group).expect("the group");
+        setuid(Uid::from_raw(number(words.first()))).expect("the user");
+        thread::sleep(Duration::from_secs(1));
+        return ExitCode::SUCCESS;
+    }
+    thread::sleep(Duration::from_millis(200));
+    ExitCode::SUCCESS
+}
+
+/// `PATH…`: calls execve(2) for each path, all of which have to fail.
+pub(super) fn failed_execs(words: &[OsString]) -> ExitCode {
+    for path in words {
+        // It returns only if it fails.
+        let _error = Command::new(path).args(["--import", "key"]).exec();
+    }
+    ExitCode::SUCCESS
+}
+
 /// Runs two programs in a row that get the same process id. Only for its own PID namespace: it
 /// skips ids.
 pub(super) fn reused_pid() -> ExitCode {

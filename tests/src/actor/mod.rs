@@ -31,6 +31,8 @@ pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
         Some("fan-out") => lineage::fan_out(rest),
         Some("orphan") => lineage::orphan(rest),
         Some("as-user") => lineage::as_user(rest),
+        Some("drops-root") => lineage::drops_root(rest),
+        Some("failed-execs") => lineage::failed_execs(rest),
         Some("born-into") => lineage::born_into(rest),
         Some("reused-pid") => lineage::reused_pid(),
         Some("exec-in-thread") => thread::exec(rest),
