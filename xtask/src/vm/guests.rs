@@ -21,8 +21,8 @@ const QUIET: &str = "systemd.show_status=0";
 /// Modules whose results another kernel can change: hooks, the verifier, starts of processes, and
 /// sockets of each protocol. Output, filters and refusals are the same everywhere. Sandboxes on the
 /// host test the layouts of cgroups.
-const KERNEL: &str = "exec,users,failures,process,cgroup,schedule,connect,hooks,matrix,udp,listening,\
-launch,doctor,lockdown";
+const KERNEL: &str = "exec,users,failures,process,cgroup,schedule,connect,hooks,matrix,udp,\
+listening,launch,doctor,lockdown";
 /// The same modules, and some of the others, on one of the kernels.
 const SPREAD: &str = "exec,users,failures,process,cgroup,schedule,connect,hooks,matrix,udp,\
 listening,launch,doctor,lockdown,record,others,bad_input";
