@@ -54,7 +54,9 @@ impl Count {
     fn of(trace: &Trace) -> Count {
         let mut seen = BTreeMap::new();
         for event in &trace.events {
-            if event.tree() == "command" {
+            // The same connections from their other side.
+            let is_inbound = event.0["connection"]["direction"] == "inbound";
+            if event.tree() == "command" && !is_inbound {
                 *seen.entry(event.kind().to_owned()).or_default() += 1;
             }
         }
@@ -105,12 +107,11 @@ fn a_storm_of_connections_is_whole() {
     // A kernel may skip the tracepoint for a change of state in an interrupt. The next change
     // reveals it, and it is counted.
     let lost = count.lost.get("connection outcome").copied();
-    let ends = count.seen("close") + count.seen("connect_failed");
-    let listeners = count.seen("listen");
-    assert_eq!(
-        ends as u64 + lost.unwrap_or_default(),
-        (connections + listeners) as u64
-    );
+    let ends = (count.seen("close") + count.seen("connect_failed")) as u64;
+    let wanted = (connections + count.seen("listen")) as u64;
+    // Those of inbound connections count as well, so there can be more losses than missing ends.
+    assert!(ends <= wanted, "{ends} ends of {wanted}");
+    assert!(ends + lost.unwrap_or_default() >= wanted, "{ends} ends of {wanted}, {lost:?} lost");
 }
 
 fn a_stopped_recorder_loses_nothing() {
