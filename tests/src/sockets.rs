@@ -5,6 +5,9 @@ use crate::harness::{Recording, Test, live, words};
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         live!(sockets_without_recorded_traffic_are_named).needs("/usr/bin/python3"),
+        live!(network_namespaces_are_kept_apart)
+            .needs("unshare")
+            .needs("/usr/bin/python3"),
         live!(a_child_of_an_asked_daemon_is_linked_to_the_asker).needs("/usr/bin/python3"),
     ]
 }
@@ -23,6 +26,24 @@ fn sockets_without_recorded_traffic_are_named() {
     let report = trace.read("report", ["--tree", "command"]).success();
     let said = "opened sockets whose traffic is not recorded: raw icmp, raw tcp, packet";
     assert!(report.text().contains(said), "{}", report.text());
+}
+
+fn network_namespaces_are_kept_apart() {
+    let dial = "import socket\ntry: socket.create_connection((\"127.0.0.1\", 9), 1)\n\
+        except OSError: pass\n";
+    let script = "/usr/bin/python3 -c \"$1\"; exec unshare -n /usr/bin/python3 -c \"$1\"";
+    let trace = Recording::of(words(["sh", "-c", script, "sh", dial]))
+        .option(["--no-changes"])
+        .run()
+        .trace();
+    let rows = trace.connections(["--tree", "command"]);
+    let [own, foreign] = rows.as_slice() else {
+        panic!("{rows:#?}");
+    };
+    assert!(own["network_namespace"].is_null(), "{own}");
+    assert!(foreign["network_namespace"].is_u64(), "{foreign}");
+    let groups = trace.connections(["--tree", "command", "--by", "destination"]);
+    assert_eq!(groups.len(), 2, "{groups:#?}");
 }
 
 fn a_child_of_an_asked_daemon_is_linked_to_the_asker() {

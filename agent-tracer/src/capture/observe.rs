@@ -33,6 +33,8 @@ pub struct HostFacts {
     pub cpus: u32,
     /// Inode number of the recorder's PID namespace.
     pub pid_namespace: u64,
+    /// Inode number of the recorder's network namespace.
+    pub network_namespace: u32,
 }
 
 /// Reads the facts.
@@ -57,6 +59,8 @@ pub fn host_facts() -> HostFacts {
         cpus: std::thread::available_parallelism()
             .map_or(0, |count| u32::try_from(count.get()).unwrap_or(u32::MAX)),
         pid_namespace: fs::metadata("/proc/self/ns/pid").map_or(0, |meta| meta.ino()),
+        network_namespace: fs::metadata("/proc/self/ns/net")
+            .map_or(0, |meta| u32::try_from(meta.ino()).unwrap_or(0)),
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Destination {
     pub through: Option<SocketAddr>,
     /// True if that is a SOCKS proxy.
     pub is_socks: bool,
+    /// Inode number of the network namespace; 0 for the recorder's, and if unknown.
+    pub network_namespace: u32,
 }
 
 /// A host, by name or by address.
@@ -49,6 +51,7 @@ impl Destination {
                 protocol,
                 through: connection.remote,
                 is_socks: connection.is_socks,
+                network_namespace: connection.network_namespace,
             };
         }
         let best = connection.names.first();
@@ -63,6 +66,7 @@ impl Destination {
             protocol,
             through: None,
             is_socks: false,
+            network_namespace: connection.network_namespace,
         }
     }
 
@@ -72,6 +76,7 @@ impl Destination {
             host,
             port,
             protocol,
+            network_namespace,
             ..
         } = self;
         let mut text = match host {
@@ -81,6 +86,9 @@ impl Destination {
         };
         if *protocol == Protocol::Udp {
             text.push_str("/udp");
+        }
+        if *network_namespace != 0 {
+            text.push_str(&format!(" in network namespace {network_namespace}"));
         }
         text
     }

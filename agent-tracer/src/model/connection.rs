@@ -104,7 +104,7 @@ pub struct Connection {
     pub is_socks: bool,
     /// True if the remote end asked for it.
     pub is_inbound: bool,
-    /// Inode number of its network namespace; 0 if unknown.
+    /// Inode number of its network namespace; 0 for the recorder's, and if unknown.
     pub network_namespace: u32,
 }
 
@@ -164,6 +164,8 @@ pub(super) struct Connections {
     all: Numbered<Connection>,
     /// Inbound connections whose listener is unknown.
     without_owner: u64,
+    /// Inode number of the recorder's network namespace.
+    own_namespace: u32,
 }
 
 impl Connections {
@@ -234,7 +236,14 @@ impl Connections {
         });
     }
 
+    pub(super) fn set_network_namespace(&mut self, inode: u32) {
+        self.own_namespace = inode;
+    }
+
     fn add(&mut self, mut connection: Connection) {
+        if connection.network_namespace == self.own_namespace {
+            connection.network_namespace = 0;
+        }
         connection.position = self.all.next();
         self.all.push(connection.id, connection);
     }

@@ -15,7 +15,7 @@ pub struct Listener {
     pub owner: ProcessIndex,
     /// Processes that held it at the end of the recording, as the kernel had it.
     pub holders: Vec<ProcessIndex>,
-    /// Inode number of its network namespace; 0 if unknown.
+    /// Inode number of its network namespace; 0 for the recorder's, and if unknown.
     pub network_namespace: u32,
     /// Its protocol.
     pub protocol: Protocol,
@@ -97,6 +97,8 @@ impl Listener {
 #[derive(Default)]
 pub(super) struct Listeners {
     all: Numbered<Listener>,
+    /// Inode number of the recorder's network namespace.
+    own_namespace: u32,
 }
 
 impl Listeners {
@@ -135,9 +137,7 @@ impl Listeners {
         let mut wildcard = None;
         for listener in self.all.as_slice().iter().rev() {
             let Some(end) = listener.local else { continue };
-            let is_there = listener.network_namespace == 0
-                || namespace == 0
-                || listener.network_namespace == namespace;
+            let is_there = listener.network_namespace == self.foreign(namespace);
             if listener.ended_ns.is_some()
                 || listener.protocol != protocol
                 || end.port() != local.port()
@@ -172,7 +172,20 @@ impl Listeners {
         });
     }
 
+    pub(super) fn set_network_namespace(&mut self, inode: u32) {
+        self.own_namespace = inode;
+    }
+
+    /// Returns 0 for the recorder's own network namespace.
+    fn foreign(&self, namespace: u32) -> u32 {
+        match namespace == self.own_namespace {
+            true => 0,
+            false => namespace,
+        }
+    }
+
     fn add(&mut self, mut listener: Listener) {
+        listener.network_namespace = self.foreign(listener.network_namespace);
         listener.position = self.all.next();
         self.all.push(listener.id, listener);
     }

@@ -135,6 +135,12 @@ impl Model {
         self.processes.set_recorder(pid);
     }
 
+    /// Sets the network namespace of the recorder. Connections and listeners name others only.
+    pub fn set_network_namespace(&mut self, inode: u32) {
+        self.connections.set_network_namespace(inode);
+        self.listeners.set_network_namespace(inode);
+    }
+
     /// Returns the rules of attribution.
     pub fn rules(&self) -> &RuleSet {
         self.attribution.rules()

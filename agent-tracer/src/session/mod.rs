@@ -35,6 +35,7 @@ impl Session {
             host: header.hostname.clone(),
         });
         model.set_recorder(header.recorder_pid);
+        model.set_network_namespace(header.network_namespace);
         let ledger = model.ledger_mut();
         if header.unredacted {
             ledger.unmasked();

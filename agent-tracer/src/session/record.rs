@@ -304,6 +304,7 @@ impl Recording {
             rules: rules.collect(),
             recorder_pid: std::process::id(),
             pid_namespace: host.pid_namespace,
+            network_namespace: host.network_namespace,
             cpus: host.cpus,
             ring_bytes: u64::from(capture::ring_bytes()),
             tag_lists: tag_lists.collect(),

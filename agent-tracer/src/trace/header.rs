@@ -64,6 +64,9 @@ pub struct Header {
     /// The lists of tags for addresses.
     #[prost(message, repeated, tag = "18")]
     pub tag_lists: Vec<TagList>,
+    /// Inode number of the recorder's network namespace. Older traces lack it.
+    #[prost(uint32, tag = "19")]
+    pub network_namespace: u32,
     /// True if secrets are unmasked. Older traces lack the field, and masked them.
     #[prost(bool, tag = "30")]
     pub unredacted: bool,

@@ -21,7 +21,7 @@ use super::{
 };
 
 /// A connection at the end of a trace.
-pub(super) static CONNECTION: [Field<Connection>; 26] = [
+pub(super) static CONNECTION: [Field<Connection>; 27] = [
     Field::<Connection>::new(
         "process",
         "owner of the connection",
@@ -65,6 +65,7 @@ pub(super) static CONNECTION: [Field<Connection>; 26] = [
             false => remote_end(connection),
         },
     ),
+    NETWORK_NAMESPACE,
     PROXY,
     PROXY_PROTOCOL,
     DESTINATION,
@@ -185,6 +186,15 @@ const DIRECTION: Field<Connection> = Field::<Connection>::new(
     |_, connection| match connection.is_inbound {
         true => Value::text("inbound"),
         false => Value::Nothing,
+    },
+);
+
+const NETWORK_NAMESPACE: Field<Connection> = Field::<Connection>::new(
+    "network_namespace",
+    "network namespace, where not that of the recorder",
+    |_, connection| {
+        let inode = u64::from(connection.network_namespace);
+        Value::number((inode != 0).then_some(inode))
     },
 );
 

@@ -58,7 +58,7 @@ fn amount(group: &ConnectionGroup) -> String {
 }
 
 /// Connections by destination.
-pub(super) static DESTINATION: [Field<ConnectionGroup>; 17] = [
+pub(super) static DESTINATION: [Field<ConnectionGroup>; 18] = [
     Field::<ConnectionGroup>::shown_only("destination", "host and port").text_column(
         0,
         "DESTINATION",
@@ -86,6 +86,14 @@ pub(super) static DESTINATION: [Field<ConnectionGroup>; 17] = [
         |_, group| first(group).map_or_else(String::new, |first| first.protocol.name().to_owned()),
     ),
     Field::<ConnectionGroup>::new("proxy", "proxy that it is reached through", proxy),
+    Field::<ConnectionGroup>::new(
+        "network_namespace",
+        "network namespace, where not that of the recorder",
+        |_, group| {
+            let inode = first(group).map_or(0, |first| u64::from(first.network_namespace));
+            Value::number((inode != 0).then_some(inode))
+        },
+    ),
     Field::<ConnectionGroup>::new("proxy_protocol", "http or socks", proxy_protocol),
     Field::<ConnectionGroup>::new("addresses", "addresses of the host", addresses_of)
         .text_column(1, "ADDRESSES", |_, group| addresses(group, ADDRESSES))

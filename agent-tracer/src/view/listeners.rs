@@ -15,7 +15,7 @@ use super::{
 };
 
 /// A listener at the end of a trace.
-pub(super) static LISTENER: [Field<Listener>; 15] = [
+pub(super) static LISTENER: [Field<Listener>; 16] = [
     Field::<Listener>::new("process", "process that bound it", |context, listener| {
         Value::process(context, Some(listener.owner))
     })
@@ -67,6 +67,14 @@ pub(super) static LISTENER: [Field<Listener>; 15] = [
             format!("{local}/{}", listener.protocol.name())
         })
         .subject(),
+    Field::<Listener>::new(
+        "network_namespace",
+        "network namespace, where not that of the recorder",
+        |_, listener| {
+            let inode = u64::from(listener.network_namespace);
+            Value::number((inode != 0).then_some(inode))
+        },
+    ),
     Field::<Listener>::new("state", "listening or closed", |_, listener| {
         Value::text(listener.state())
     })
