@@ -7,6 +7,7 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(sockets_without_recorded_traffic_are_named).needs("/usr/bin/python3"),
         live!(network_namespaces_are_kept_apart)
             .needs("unshare")
+            .needs("ip")
             .needs("/usr/bin/python3"),
         live!(a_child_of_an_asked_daemon_is_linked_to_the_asker).needs("/usr/bin/python3"),
     ]
@@ -31,7 +32,8 @@ fn sockets_without_recorded_traffic_are_named() {
 fn network_namespaces_are_kept_apart() {
     let dial = "import socket\ntry: socket.create_connection((\"127.0.0.1\", 9), 1)\n\
         except OSError: pass\n";
-    let script = "/usr/bin/python3 -c \"$1\"; exec unshare -n /usr/bin/python3 -c \"$1\"";
+    let script = "/usr/bin/python3 -c \"$1\"; exec unshare -n sh -c '\
+        ip link set lo up; exec /usr/bin/python3 -c \"$1\"' sh \"$1\"";
     let trace = Recording::of(words(["sh", "-c", script, "sh", dial]))
         .option(["--no-changes"])
         .run()

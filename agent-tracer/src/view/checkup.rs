@@ -200,6 +200,7 @@ fn choice_json(choice: &Choice) -> Value {
         "fact": choice.fact.name(),
         "hook": choice.hook.map(|hook| hook.to_string()),
         "reason": choice.reason(),
+        "caveat": choice.caveat,
         "failures": failures,
     })
 }

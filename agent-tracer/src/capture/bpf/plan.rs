@@ -361,7 +361,10 @@ impl Choice {
                 };
                 format!("{} not available here{caveat}", failed.join(" and "))
             }
-            (None, _) => "no hook works here: this fact will be missing".to_owned(),
+            (None, _) => match &self.caveat {
+                Some(caveat) => caveat.clone(),
+                None => "no hook works here: this fact will be missing".to_owned(),
+            },
         }
     }
 }

@@ -111,7 +111,10 @@ fn a_storm_of_connections_is_whole() {
     let wanted = (connections + count.seen("listen")) as u64;
     // Those of inbound connections count as well, so there can be more losses than missing ends.
     assert!(ends <= wanted, "{ends} ends of {wanted}");
-    assert!(ends + lost.unwrap_or_default() >= wanted, "{ends} ends of {wanted}, {lost:?} lost");
+    assert!(
+        ends + lost.unwrap_or_default() >= wanted,
+        "{ends} ends of {wanted}, {lost:?} lost"
+    );
 }
 
 fn a_stopped_recorder_loses_nothing() {
