@@ -1,5 +1,7 @@
 //! Tests sockets besides TCP and UDP, and daemons that are asked over AF_UNIX.
 
+use std::fs;
+
 use crate::harness::{Recording, Test, live, words};
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -9,6 +11,11 @@ pub(crate) fn tests() -> Vec<Test> {
             .needs("unshare")
             .needs("ip")
             .needs("/usr/bin/python3"),
+        live!(a_container_is_linked_to_its_installer)
+            .needs("containerd")
+            .needs("ctr")
+            .needs("runc")
+            .needs_file("/bin/busybox", "there is no static busybox"),
         live!(a_child_of_an_asked_daemon_is_linked_to_the_asker).needs("/usr/bin/python3"),
     ]
 }
@@ -79,4 +86,41 @@ c.send(b"started"); os.waitpid(child, 0)
     let because = lives[0]["because"].as_str().unwrap_or_default();
     assert!(because.contains("(inferred)"), "{because}");
     assert!(because.contains("d.sock"), "{because}");
+}
+
+/// Runs a container by a daemon that ran before: ctr asks containerd, which starts shim and runc.
+fn a_container_is_linked_to_its_installer() {
+    let place = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| place.path().join(name).to_str().expect("plain").to_owned();
+    let (root, socket) = (path("rootfs"), path("c.sock"));
+    fs::create_dir_all(path("rootfs/bin")).expect("a root directory");
+    fs::copy("/bin/busybox", path("rootfs/bin/busybox")).expect("its program");
+    let settings = format!(
+        "version = 2\nroot = '{}'\nstate = '{}'\n\
+         disabled_plugins = ['io.containerd.grpc.v1.cri']\n[grpc]\naddress = '{socket}'\n",
+        path("root"),
+        path("state"),
+    );
+    fs::write(path("settings.toml"), settings).expect("its settings");
+    let mut daemon = std::process::Command::new("containerd")
+        .args(["--config", &path("settings.toml")])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("containerd starts");
+    let client = "for i in $(seq 100); do [ -S \"$1\" ] && break; sleep 0.1; done; sleep 0.5\n\
+        ctr -a \"$1\" run --rm --rootfs \"$2\" \"$3\" /bin/busybox sleep 0.1";
+    let id = format!("test-{}", std::process::id());
+    let trace = Recording::of(words(["sh", "-c", client, "sh", &socket, &root, &id]))
+        .option(["--no-changes"])
+        .lingers(500)
+        .run()
+        .trace();
+    daemon.kill().expect("containerd ends");
+    daemon.wait().expect("containerd has ended");
+    let lives = trace.processes(["--tree", "command", "--process", "busybox"]);
+    assert_eq!(lives.len(), 1, "{lives:#?}");
+    assert_eq!(lives[0]["root"], "another", "{lives:#?}");
+    let shims = trace.processes(["--tree", "command", "--process", "containerd-shim"]);
+    let because = shims[0]["because"].as_str().unwrap_or_default();
+    assert!(because.contains("c.sock (inferred)"), "{because}");
 }
