@@ -170,6 +170,9 @@ impl Model {
         let holders = held.holders.iter();
         let holders = holders.filter_map(|pid| self.processes.latest(*pid));
         self.listeners.held(held.connection, holders.collect());
+        if let Some(listener) = self.listeners.get(held.connection) {
+            self.connections.hand_over(listener);
+        }
     }
 
     fn snapshot(&mut self, snapshot: &Snapshot) {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Name, NameSource, ProcessIndex, naming::Names, numbered::Numbered};
+use super::{Listener, Name, NameSource, ProcessIndex, naming::Names, numbered::Numbered};
 use crate::event::{
     Close, Connect, ConnectFailed, Counted, Established, HttpRequest, Inbound, Protocol, Shutdown,
     SnapshotSocket, SocketState, TlsHello,
@@ -218,6 +218,24 @@ impl Connections {
             network_namespace: inbound.network_namespace,
             ..Connection::new(inbound.connection, owner, boot_ns)
         });
+    }
+
+    /// Gives open inbound connections of a listener to the process that holds it.
+    pub(super) fn hand_over(&mut self, listener: &Listener) {
+        let Some(local) = listener.local else { return };
+        for connection in self.all.iter_mut() {
+            let is_at_listener = connection
+                .local
+                .is_some_and(|end| end.port() == local.port());
+            if connection.is_inbound
+                && connection.state == State::Open
+                && connection.owner == listener.owner
+                && connection.protocol == listener.protocol
+                && is_at_listener
+            {
+                connection.owner = listener.holder();
+            }
+        }
     }
 
     /// Adds a pre-existing connection.

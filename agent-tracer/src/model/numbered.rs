@@ -37,6 +37,11 @@ impl<T> Numbered<T> {
         self.list.get(*self.positions.get(&number)?)
     }
 
+    /// Iterates over all entries, to change them.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.list.iter_mut()
+    }
+
     pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut T> {
         self.list.get_mut(*self.positions.get(&number)?)
     }

@@ -41,9 +41,9 @@ pub(super) static LISTENER: [Field<Listener>; 16] = [
         "processes that hold it at the end, where not that one alone",
         |context, listener| Value::processes(context, listener.holders.iter().copied()),
     ),
-    Field::<Listener>::shown_only("user", "user of the owner")
+    Field::<Listener>::shown_only("user", "user of the holder")
         .column(3, "USER", |context, listener| {
-            let owner = context.model.process(listener.owner);
+            let owner = context.model.process(listener.holder());
             user_of(context.model, owner)
         })
         .leave_out(4),
