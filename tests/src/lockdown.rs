@@ -42,7 +42,7 @@ fn lockdown_is_reported() {
         Vec::new(),
         act(["within", "hide", "/sys/kernel/security", "--"]),
     ] {
-        refused_by_doctor(&launcher, &[REMEDY, "reading"]);
+        refused_by_doctor(&launcher, &[REMEDY, "kernel memory"]);
         let refused = Recording::of(words(["true"])).through(launcher).run();
         says(&refused.ended, 125, &["confidentiality", REMEDY]);
         assert!(!refused.file.exists());

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use serde_json::Value;
 
-use crate::harness::{Recording, Test, Trace, act, live, words};
+use crate::harness::{Recording, Test, Trace, act, live, slowness, words};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
@@ -22,7 +22,9 @@ pub(crate) fn tests() -> Vec<Test> {
 
 /// Records a daemon that forks, drops root and waits.
 fn daemon() -> Recording {
-    Recording::of(act(["drops-root", "65534", "65534"])).option(["--no-changes"])
+    // Longer than a slow machine takes to end the recording.
+    let seconds = (2 * slowness()).to_string();
+    Recording::of(act(["drops-root", "65534", "65534", &seconds])).option(["--no-changes"])
 }
 
 #[track_caller]

@@ -64,7 +64,7 @@ pub(super) fn as_user(words: &[OsString]) -> ExitCode {
     become_program(words.get(2..).expect("a program"))
 }
 
-/// `UID GID`: a child gives up root without an exec, and waits a second.
+/// `UID GID SECONDS`: a child gives up root without an exec, and waits.
 pub(super) fn drops_root(words: &[OsString]) -> ExitCode {
     // SAFETY: this process has one thread.
     if let ForkResult::Child = unsafe { fork() }.expect("a fork") {
@@ -73,7 +73,7 @@ pub(super) fn drops_root(words: &[OsString]) -> ExitCode {
         setgroups(&[]).expect("no groups");
         setgid(group).expect("the group");
         setuid(Uid::from_raw(number(words.first()))).expect("the user");
-        thread::sleep(Duration::from_secs(1));
+        thread::sleep(Duration::from_secs(number(words.get(2))));
         return ExitCode::SUCCESS;
     }
     thread::sleep(Duration::from_millis(200));
