@@ -367,9 +367,13 @@ pub(super) struct Entries<'a> {
 impl<'a> Entries<'a> {
     /// Adds the values of a row.
     pub(super) fn add<R>(&mut self, context: Context<'a>, fields: &[Field<R>], row: &'a R) {
+        self.entries.reserve(fields.len());
         for field in fields {
             self.has_host |= field.is_host();
-            self.entries.push((field.name, field.value(context, row)));
+            match field.value(context, row) {
+                Value::Nothing => {}
+                value => self.entries.push((field.name, value)),
+            }
         }
     }
 }
