@@ -88,7 +88,7 @@ impl Destination {
             text.push_str("/udp");
         }
         if *network_namespace != 0 {
-            text.push_str(&format!(" in network namespace {network_namespace}"));
+            text.push_str(&format!(" (netns {network_namespace})"));
         }
         text
     }
