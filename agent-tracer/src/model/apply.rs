@@ -41,15 +41,18 @@ impl Model {
                 self.sockets.opened(index, opened);
             }
             EventKind::Inbound(inbound) => {
-                let owner = (event.process.pid != 0).then(|| self.known(event));
+                // The event has the user of the time of the bind.
+                let owner = self.processes.find(event.process);
                 let owner = owner.or_else(|| self.accepting(inbound));
+                if owner.is_none() {
+                    self.ledger.unknown_listener();
+                }
                 self.connections.inbound(inbound, owner, boot_ns);
             }
             EventKind::UnixConnect(connect) => {
                 let index = self.known(event);
-                let peer = self.processes.latest(connect.peer_pid);
-                self.sockets.unix(index, peer, boot_ns, connect);
-                if let Some(daemon) = peer.filter(|daemon| *daemon != index) {
+                let daemon = self.asks.daemon(connect.peer_pid, &self.processes);
+                if let Some(daemon) = daemon.filter(|daemon| *daemon != index) {
                     let path = connect.path.as_slice().into();
                     self.asks
                         .note(index, daemon, path, boot_ns, &self.processes);
@@ -69,7 +72,8 @@ impl Model {
             EventKind::ConnectFailed(failed) => self.connections.connect_failed(failed, boot_ns),
             EventKind::Shutdown(shutdown) => self.connections.shutdown(shutdown),
             EventKind::Close(close) => {
-                let closer = (event.process.pid != 0).then(|| self.known(event));
+                // Of an outbound connection the event has the user of the time of the connect.
+                let closer = self.processes.find(event.process);
                 if !self.connections.close(close, closer, boot_ns) {
                     self.listeners.close(close, boot_ns);
                 }
@@ -256,5 +260,67 @@ impl Model {
             self.processes.end(index, boot_ns, Exit::of(status));
         }
         self.timeline.end_command(CommandEnd { boot_ns, status });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::{Close, Connect, Fork, Inbound, ProcessId, UserChanged},
+        rules::RuleSet,
+    };
+
+    const DAEMON: ProcessId = ProcessId {
+        pid: 7,
+        start_ns: 20,
+    };
+
+    fn apply(model: &mut Model, user: u32, kind: EventKind) {
+        model.apply(&Event {
+            boot_ns: 30,
+            process: DAEMON,
+            user,
+            kind,
+        });
+    }
+
+    #[test]
+    fn a_close_has_the_user_of_the_connect_and_changes_none() {
+        let mut model = Model::new(RuleSet::default());
+        apply(&mut model, 0, EventKind::Fork(Fork::default()));
+        let connect = Connect {
+            connection: 1,
+            ..Connect::default()
+        };
+        apply(&mut model, 0, EventKind::Connect(connect));
+        let changed = UserChanged {
+            real_user: 65534,
+            at_end: false,
+        };
+        apply(&mut model, 65534, EventKind::UserChanged(changed));
+        let close = Close {
+            connection: 1,
+            ..Close::default()
+        };
+        apply(&mut model, 0, EventKind::Close(close));
+        let inbound = Inbound {
+            connection: 2,
+            ..Inbound::default()
+        };
+        apply(&mut model, 0, EventKind::Inbound(inbound));
+        let daemon = model.find(DAEMON).map(|index| model.process(index));
+        assert_eq!(daemon.map(|daemon| daemon.user), Some(65534));
+    }
+
+    #[test]
+    fn an_inbound_connection_of_an_unknown_listener_is_counted() {
+        let mut model = Model::new(RuleSet::default());
+        model.apply(&Event::of_recording(
+            1,
+            EventKind::Inbound(Inbound::default()),
+        ));
+        assert_eq!(model.connections().len(), 0);
+        assert_eq!(model.ledger().unknown_listeners(), 1);
     }
 }

@@ -28,9 +28,26 @@ struct Ask {
 #[derive(Default)]
 pub(super) struct Asks {
     by_daemon: HashMap<ProcessIndex, VecDeque<Ask>>,
+    /// Daemons by process id, as found: the last process with a number is searched for.
+    daemons: HashMap<u32, ProcessIndex>,
 }
 
 impl Asks {
+    /// Finds the daemon with a process id; 0 is none.
+    pub(super) fn daemon(&mut self, pid: u32, processes: &Processes) -> Option<ProcessIndex> {
+        if pid == 0 {
+            return None;
+        }
+        if let Some(known) = self.daemons.get(&pid)
+            && processes[*known].is_running()
+        {
+            return Some(*known);
+        }
+        let found = processes.latest(pid)?;
+        self.daemons.insert(pid, found);
+        Some(found)
+    }
+
     /// Notes a request.
     pub(super) fn note(
         &mut self,

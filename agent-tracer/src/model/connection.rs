@@ -162,8 +162,6 @@ impl Connection {
 #[derive(Default)]
 pub(super) struct Connections {
     all: Numbered<Connection>,
-    /// Inbound connections whose listener is unknown.
-    without_owner: u64,
     /// Inode number of the recorder's network namespace.
     own_namespace: u32,
 }
@@ -204,10 +202,7 @@ impl Connections {
 
     /// Adds a connection that a listener got, or a stranger to a bound UDP socket.
     pub(super) fn inbound(&mut self, inbound: &Inbound, owner: Option<ProcessIndex>, boot_ns: u64) {
-        let Some(owner) = owner else {
-            self.without_owner += 1;
-            return;
-        };
+        let Some(owner) = owner else { return };
         self.add(Connection {
             local: inbound.local(),
             remote: inbound.remote(),

@@ -74,6 +74,7 @@ pub struct Ledger {
     caveats: Vec<Caveat>,
     is_unmasked: bool,
     unreadable: BTreeMap<String, u64>,
+    unknown_listeners: u64,
 }
 
 impl Ledger {
@@ -81,6 +82,16 @@ impl Ledger {
         let lost = self.lost.entry(what.to_owned()).or_default();
         // A forged count must not come out as a small one.
         *lost = lost.saturating_add(count);
+    }
+
+    /// Counts an inbound connection that is left out: its listener is unknown.
+    pub(super) fn unknown_listener(&mut self) {
+        self.unknown_listeners += 1;
+    }
+
+    /// Returns the count of inbound connections whose listener is unknown.
+    pub fn unknown_listeners(&self) -> u64 {
+        self.unknown_listeners
     }
 
     pub(super) fn unreadable(&mut self, what: &str) {

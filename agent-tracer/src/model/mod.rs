@@ -42,7 +42,7 @@ pub use place::{UnusualPlace, UnusualProgram};
 pub use process::{Because, Gain, Origin, Process, ProcessIndex};
 pub use request::Request;
 pub use schedule::{Writer, job_digest};
-pub use socket::{OtherSocket, UnixRequest};
+pub use socket::OtherSocket;
 pub use units::{Activation, Cause, UnitTransition};
 
 use crate::{
@@ -252,11 +252,6 @@ impl Model {
     /// Returns the sockets besides TCP and UDP, equal ones of a process once.
     pub fn other_sockets(&self) -> impl Iterator<Item = OtherSocket> {
         self.sockets.others()
-    }
-
-    /// Returns the requests over AF_UNIX, equal ones of a process once.
-    pub fn unix_requests(&self) -> impl Iterator<Item = &UnixRequest> {
-        self.sockets.requests()
     }
 
     /// Iterates over all lookups of names, in the order of their first answers.

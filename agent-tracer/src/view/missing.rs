@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{
-    Caveat, Ledger, Missing, Model, NotCompared, Process, ProcessIndex, Truncation,
-};
+use super::socket;
+use crate::model::{Caveat, Missing, Model, NotCompared, Process, ProcessIndex, Truncation};
 
 /// Processes that are named at most, of each tree.
 const NAMED: usize = 5;
@@ -32,13 +31,16 @@ pub(super) fn missing(model: &Model) -> Vec<String> {
 }
 
 /// Describes uncertain parts, one sentence each; not escaped.
-pub(super) fn not_certain(ledger: &Ledger) -> Vec<String> {
+pub(super) fn not_certain(model: &Model) -> Vec<String> {
+    let ledger = model.ledger();
     let caveats = ledger.caveats().iter();
     caveats
         .map(|caveat| match caveat {
             Caveat::Hook(words) => words.clone(),
             Caveat::NotCompared(what) => not_compared(what),
         })
+        .chain(socket::unrecorded(model))
+        .chain(unknown_listeners(ledger.unknown_listeners()))
         .collect()
 }
 
@@ -72,6 +74,10 @@ fn unseen_forks(model: &Model, processes: &[ProcessIndex]) -> String {
         processes.len(),
         trees.join("; in tree ")
     )
+}
+
+fn unknown_listeners(count: u64) -> Option<String> {
+    (count > 0).then(|| format!("{count} inbound connections are left out: unknown listener"))
 }
 
 fn truncated(what: Truncation, count: u64) -> String {

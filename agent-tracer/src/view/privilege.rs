@@ -111,7 +111,7 @@ pub(super) fn value<'a>(context: Context<'a>, gain: &'a Gain) -> Value<'a> {
     Value::Nested(Nested::Gain(Object::new(context, &GAIN, gain)))
 }
 
-/// Lists the gains of all execs that are still the last of their process; not escaped.
+/// Says who gained what, and by which program; escaped.
 pub(super) fn described(model: &Model, gain: &Gain) -> String {
     format!("{}, by {}", gained(model, gain), escape::text(&gain.caller))
 }

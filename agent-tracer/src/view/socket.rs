@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{escape, process};
 use crate::model::Model;
 
 /// Processes that are named at most.
 const NAMED: usize = 10;
 
-/// Says which recorded processes opened sockets whose traffic is not recorded.
+/// Says which recorded processes opened sockets whose traffic is not recorded; not escaped.
 pub(super) fn unrecorded(model: &Model) -> Vec<String> {
     let mut by_process: BTreeMap<_, Vec<String>> = BTreeMap::new();
     for socket in model.other_sockets() {
@@ -22,9 +21,9 @@ pub(super) fn unrecorded(model: &Model) -> Vec<String> {
         let process = model.process(*index);
         format!(
             "{} [{}] opened sockets whose traffic is not recorded: {}",
-            process::name(process),
+            String::from_utf8_lossy(&process.comm),
             process.id.pid,
-            escape::text(kinds.join(", ").as_bytes())
+            kinds.join(", ")
         )
     });
     let rest = (more > 0).then(|| format!("{more} more processes opened such sockets"));

@@ -270,11 +270,10 @@ pub fn why_not_compared(model: &Model) -> Option<String> {
 
 /// Lists uncertain parts, one sentence each, and unmasked secrets.
 pub fn caveats(model: &Model) -> Vec<String> {
-    let caveats = not_certain(model.ledger());
+    let caveats = not_certain(model);
     caveats
         .iter()
         .map(|caveat| format!("not certain: {}", escape::text(caveat.as_bytes())))
-        .chain(super::socket::unrecorded(model))
         .chain(unmasked(model).map(str::to_owned))
         .collect()
 }

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     capture::{
-        self, Capture, Files, Launch, LaunchError, Launched, PackedInventory, Roots, UserLookup,
-        boot_now,
+        self, Capture, Files, Hook, Launch, LaunchError, Launched, PackedInventory, Roots,
+        UserLookup, boot_now,
     },
     event::{
         AddressTag, AddressTagged, CommandEnded, CommandStarted, Decoded, End, Event, EventKind,
@@ -242,6 +242,10 @@ impl Recorder<'_> {
 
     /// Takes the users of processes that go on, which may have changed without a report.
     fn take_last_users(&mut self) {
+        let mut choices = self.capture.plan().choices.iter();
+        if !choices.any(|choice| choice.hook == Some(Hook::ProcAtEnd)) {
+            return;
+        }
         let model = &self.session.model;
         let running = model
             .processes()

@@ -84,7 +84,7 @@ fn fields<'r>() -> [Field<Recording<'r>>; 12] {
         Field::<Recording<'r>>::new(
             "not_certain",
             "uncertain parts, one sentence each",
-            |context, _| Value::Texts(not_certain(context.model.ledger())),
+            |context, _| Value::Texts(not_certain(context.model)),
         ),
     ]
 }
