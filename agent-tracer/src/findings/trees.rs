@@ -40,7 +40,9 @@ pub fn trees<'a>(model: &'a Model, picture: &Picture<'_>) -> Vec<Tree<'a>> {
         let name = &model.process(connection.owner).tree;
         let tree = by_name.entry(name).or_default();
         tree.connections += 1;
-        tree.destinations.insert(Destination::of(connection));
+        if !connection.is_inbound {
+            tree.destinations.insert(Destination::of(connection));
+        }
     }
     let known = model.trees().into_iter();
     known
