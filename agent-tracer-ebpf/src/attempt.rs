@@ -1,7 +1,7 @@
 //! Emits calls of `connect(2)` before a packet is sent, and the answers of the routing table to
 //! them. The SYN that may follow is the subject of `connect`. For UDP it notes the peer.
 
-use agent_tracer_ebpf::{Attempt, Endpoints, Kind, NO_OFFSET, Route};
+use agent_tracer_ebpf::{Attempt, Endpoints, Kind, NO_OFFSET, PeerCount, Route};
 use aya_ebpf::{
     EbpfContext,
     bindings::bpf_sock_addr,
@@ -48,7 +48,7 @@ pub fn cgroup_connect6(context: SockAddrContext) -> i32 {
 pub fn cgroup_sendmsg4(context: SockAddrContext) -> i32 {
     let remote = remote_v4(&context);
     is_over();
-    emit::count_failure(Kind::Peer, datagram::note(cookie(&context), &remote));
+    emit::count_failure(Kind::Peer, note_peer(&context, &remote));
     GO_ON
 }
 
@@ -57,7 +57,7 @@ pub fn cgroup_sendmsg4(context: SockAddrContext) -> i32 {
 pub fn cgroup_sendmsg6(context: SockAddrContext) -> i32 {
     let remote = remote_v6(&context);
     is_over();
-    emit::count_failure(Kind::Peer, datagram::note(cookie(&context), &remote));
+    emit::count_failure(Kind::Peer, note_peer(&context, &remote));
     GO_ON
 }
 
@@ -157,7 +157,7 @@ fn try_connect(context: &SockAddrContext, remote: Endpoints) -> Result<(), i32> 
     let protocol = unsafe { (*context.sock_addr).protocol };
     if protocol == IPPROTO_UDP {
         is_over();
-        return datagram::note(cookie(context), &remote);
+        return datagram::note(cookie(context), &remote, PeerCount::CONNECTED);
     }
     if protocol != IPPROTO_TCP {
         return Ok(());
@@ -181,7 +181,17 @@ fn try_connect(context: &SockAddrContext, remote: Endpoints) -> Result<(), i32> 
 #[inline(always)]
 pub fn is_over() {
     // SAFETY: takes no arguments.
-    let _ = ATTEMPTS.remove(unsafe { bpf_get_current_pid_tgid() });
+    let thread = unsafe { bpf_get_current_pid_tgid() };
+    // A look takes no lock, and most datagrams follow no attempt.
+    // SAFETY: the value is not looked at.
+    if unsafe { ATTEMPTS.get(thread) }.is_some() {
+        let _ = ATTEMPTS.remove(thread);
+    }
+}
+
+#[inline(always)]
+fn note_peer(context: &SockAddrContext, remote: &Endpoints) -> Result<(), i32> {
+    datagram::note(cookie(context), remote, PeerCount::NEW)
 }
 
 #[inline(always)]

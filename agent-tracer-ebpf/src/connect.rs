@@ -13,8 +13,8 @@ use aya_ebpf::{
 use crate::{
     datagram::without_process,
     emit,
-    kernel::{OUTSIDE, Object},
-    maps::{ACCEPTED, ATTEMPTS, EARLIER_SOCKETS, SOCKETS, setting},
+    kernel::{OUTSIDE, Object, Start},
+    maps::{ATTEMPTS, Change, EARLIER_SOCKETS, Known, LAST_CHANGE, SOCKETS, setting},
     task,
 };
 
@@ -29,11 +29,38 @@ const TCP_CLOSE: u32 = 7;
 const TCP_LAST_ACK: u32 = 9;
 const TCP_LISTEN: u32 = 10;
 
+/// Words of `struct sock_common`, with which every socket begins.
+const SOCK_COMMON_WORDS: usize = 17;
+
 const BPF_NOEXIST: u64 = 1;
 const EEXIST: i32 = -17;
 
 /// No state: no state of the socket was emitted yet.
 const NEW: u32 = 0;
+
+const NO_PROCESS: Header = Header {
+    boot_ns: 0,
+    start_ns: 0,
+    kind: 0,
+    pid: 0,
+    tid: 0,
+    user: 0,
+};
+
+/// A connection that a process asked for, or a listener. A static, since the compiler fills a
+/// value on the stack byte by byte.
+static OUTBOUND: Known = Known {
+    state: NEW,
+    is_inbound: 0,
+    closer: NO_PROCESS,
+};
+
+/// A connection that a listener got.
+static INBOUND: Known = Known {
+    state: NEW,
+    is_inbound: 1,
+    closer: NO_PROCESS,
+};
 
 /// An earlier state was lost: under load, some kernels skip tracepoints in interrupts.
 const MISSED: i32 = -3;
@@ -62,14 +89,23 @@ pub fn kprobe_tcp_connect(context: ProbeContext) -> u32 {
 #[raw_tracepoint(tracepoint = "inet_sock_set_state")]
 pub fn inet_sock_set_state(context: RawTracePointContext) -> i32 {
     let socket = Object(context.arg::<u64>(0));
-    match context.arg::<u32>(2) {
+    let (from, to) = (context.arg::<u32>(1), context.arg::<u32>(2));
+    match to {
         // `connect(2)` sets this state in the context of the process that called it.
         TCP_SYN_SENT if setting!(connect_is_hooked) == 0 => {
             emit::count_failure(Kind::Connect, try_connect(&context, socket));
         }
         // `listen(2)` does so in the context of the process that called it.
         TCP_LISTEN => emit::count_failure(Kind::Listen, try_listen(&context, socket)),
-        to => state(socket, context.arg::<u32>(1), to),
+        _ if is_followed(to) => {
+            state(socket, from, to);
+            if let Some(last) = LAST_CHANGE.get_ptr_mut(0) {
+                let socket = socket.0;
+                // SAFETY: a per-CPU value; see below for an interrupt in between.
+                unsafe { *last = Change { socket, from, to } };
+            }
+        }
+        _ => {}
     }
     0
 }
@@ -80,26 +116,42 @@ pub fn inet_sock_set_state(context: RawTracePointContext) -> i32 {
 #[raw_tracepoint(tracepoint = "inet_sock_set_state")]
 pub fn inet_sock_set_state_in_interrupt(context: RawTracePointContext) -> i32 {
     let socket = Object(context.arg::<u64>(0));
-    state(socket, context.arg::<u32>(1), context.arg::<u32>(2));
+    let (from, to) = (context.arg::<u32>(1), context.arg::<u32>(2));
+    if !is_followed(to) {
+        return 0;
+    }
+    if let Some(last) = LAST_CHANGE.get_ptr_mut(0) {
+        // SAFETY: a per-CPU value. An interrupt after the first program replaces the note, and
+        // this change is looked up again, which emits nothing.
+        let last = unsafe { &mut *last };
+        let is_done = last.socket == socket.0 && last.from == from && last.to == to;
+        last.socket = 0;
+        if is_done {
+            return 0;
+        }
+    }
+    state(socket, from, to);
     0
+}
+
+/// Returns true for states that are emitted: an answer, the two ways to send a FIN, and the end. A
+/// socket gets through SYN_RECV when both ends ask at the same time.
+#[inline(always)]
+fn is_followed(to: u32) -> bool {
+    matches!(
+        to,
+        TCP_SYN_RECV | TCP_ESTABLISHED | TCP_FIN_WAIT1 | TCP_LAST_ACK | TCP_CLOSE
+    )
 }
 
 #[inline(always)]
 fn state(socket: Object, from: u32, to: u32) {
-    match to {
-        TCP_ESTABLISHED if from == TCP_SYN_RECV => {
-            // SAFETY: the value is not looked at.
-            if unsafe { SOCKETS.get(socket.0) }.is_none() {
-                emit::count_failure(Kind::Accept, try_accept(socket));
-                return;
-            }
+    if to == TCP_ESTABLISHED && from == TCP_SYN_RECV {
+        match SOCKETS.insert(socket.0, INBOUND, BPF_NOEXIST) {
+            Ok(()) => return emit::count_failure(Kind::Accept, try_accept(socket)),
+            Err(EEXIST) => {}
+            Err(_) => return emit::lost(LOST_SOCKETS),
         }
-        // Through SYN_RECV when both ends ask at the same time; sockets that were asked only are
-        // not in the table.
-        TCP_SYN_RECV | TCP_ESTABLISHED => {}
-        // The two ways to send a FIN, and the end.
-        TCP_FIN_WAIT1 | TCP_LAST_ACK | TCP_CLOSE => {}
-        _ => return,
     }
     emit::count_failure(Kind::SocketState, try_state(socket, from, to));
 }
@@ -115,13 +167,12 @@ fn try_connect<C: EbpfContext>(context: &C, socket: Object) -> Result<(), i32> {
         // The state changes before a port is chosen; what is there is left of an earlier attempt.
         endpoints.local_port = 0;
     }
-    forget_accepted(socket);
     // SAFETY: the value is not looked at.
     if unsafe { SOCKETS.get(socket.0) }.is_some() {
         // The end of the previous connection was not emitted.
         emit::lost(Kind::SocketState as u32);
     }
-    if SOCKETS.insert(socket.0, NEW as u8, 0).is_err() {
+    if SOCKETS.insert(socket.0, OUTBOUND, 0).is_err() {
         emit::lost(LOST_SOCKETS);
         aya_log_ebpf::warn!(context, "connect: the table of sockets is full");
     }
@@ -142,13 +193,17 @@ fn try_listen<C: EbpfContext>(context: &C, socket: Object) -> Result<(), i32> {
     if socket.read::<u16>(setting!(sock_protocol))? != IPPROTO_TCP {
         return Ok(());
     }
-    forget_accepted(socket);
+    // SAFETY: a value of the map, and the socket is locked.
+    if unsafe { SOCKETS.get(socket.0) }.is_some_and(|known| known.is_inbound != 0) {
+        // The end of the previous connection was not emitted.
+        emit::lost(Kind::SocketState as u32);
+    }
     let record = Listen {
         header: task::header(Kind::Listen, task::current())?,
         socket: socket.0,
         endpoints: endpoints(socket)?,
     };
-    if SOCKETS.insert(socket.0, NEW as u8, 0).is_err() {
+    if SOCKETS.insert(socket.0, OUTBOUND, 0).is_err() {
         emit::lost(LOST_SOCKETS);
         aya_log_ebpf::warn!(context, "listen: the table of sockets is full");
     }
@@ -156,22 +211,11 @@ fn try_listen<C: EbpfContext>(context: &C, socket: Object) -> Result<(), i32> {
     Ok(())
 }
 
-/// Notes a connection of a listener. Of the two programs on the hook, the first one emits it.
+/// Emits a connection of a listener.
 #[inline(always)]
 fn try_accept(socket: Object) -> Result<(), i32> {
-    let header = without_process(Kind::Accept);
-    let mut none = header;
-    none.boot_ns = 0;
-    match ACCEPTED.insert(socket.0, none, BPF_NOEXIST) {
-        Ok(()) => {}
-        Err(EEXIST) => return Ok(()),
-        Err(_) => {
-            emit::lost(LOST_SOCKETS);
-            return Ok(());
-        }
-    }
     let record = Accept {
-        header,
+        header: without_process(Kind::Accept),
         socket: socket.0,
         endpoints: endpoints(socket)?,
     };
@@ -179,88 +223,84 @@ fn try_accept(socket: Object) -> Result<(), i32> {
     Ok(())
 }
 
-/// Drops an inbound connection whose end was lost: its address is that of another socket by now.
 #[inline(always)]
-fn forget_accepted(socket: Object) {
-    // SAFETY: the value is not looked at.
-    if unsafe { ACCEPTED.get(socket.0) }.is_some() {
-        let _ = ACCEPTED.remove(socket.0);
-        emit::lost(Kind::SocketState as u32);
+fn try_state(socket: Object, from: u32, to: u32) -> Result<(), i32> {
+    if let Some(known) = SOCKETS.get_ptr_mut(socket.0) {
+        // SAFETY: a value of the map; each change of a socket's state happens under its lock.
+        let known = unsafe { &mut *known };
+        return if known.is_inbound == 0 {
+            outbound_state(socket, known, from, to)
+        } else {
+            inbound_state(socket, known, from, to)
+        };
     }
+    let cookie = socket.word(setting!(sock_cookie));
+    if cookie == 0 {
+        return Ok(());
+    }
+    let Some(last) = EARLIER_SOCKETS.get_ptr_mut(cookie) else {
+        return Ok(());
+    };
+    // SAFETY: as above.
+    let before = u32::from(unsafe { core::ptr::replace(last, to as u8) });
+    if before == to || to == TCP_SYN_RECV {
+        return Ok(());
+    }
+    if to == TCP_CLOSE {
+        let _ = EARLIER_SOCKETS.remove(cookie);
+    }
+    let header = without_process(Kind::SocketState);
+    send_state(header, socket, 0, cookie, from, to)
 }
 
 /// Follows a connection of a listener. The process that closes it is its owner.
 #[inline(always)]
-fn accepted_state(socket: Object, closer: *mut Header, from: u32, to: u32) -> Result<(), i32> {
+fn inbound_state(socket: Object, known: &mut Known, from: u32, to: u32) -> Result<(), i32> {
     if from == TCP_LISTEN {
         // Its end was lost, and this is another connection.
-        let _ = ACCEPTED.remove(socket.0);
+        let _ = SOCKETS.remove(socket.0);
         return Err(MISSED);
     }
     if to != TCP_CLOSE {
         // close(2) and shutdown(2) send the FIN, in the context of the process that calls.
-        if let Ok(header) = task::header(Kind::SocketState, task::current()) {
-            // SAFETY: a value of the map; the socket is locked.
-            unsafe { *closer = header };
+        if to != TCP_ESTABLISHED
+            && let Ok(header) = task::header(Kind::SocketState, task::current())
+        {
+            known.closer = header;
         }
         return Ok(());
     }
-    // SAFETY: as above.
-    let mut header = unsafe { *closer };
+    let mut header = known.closer;
+    header.kind = Kind::SocketState as u32;
     // SAFETY: takes no arguments.
     header.boot_ns = unsafe { bpf_ktime_get_boot_ns() };
-    let _ = ACCEPTED.remove(socket.0);
+    let _ = SOCKETS.remove(socket.0);
     send_state(header, socket, socket.0, 0, from, to)
 }
 
 #[inline(always)]
-fn try_state(socket: Object, from: u32, to: u32) -> Result<(), i32> {
-    if let Some(closer) = ACCEPTED.get_ptr_mut(socket.0) {
-        return accepted_state(socket, closer, from, to);
-    }
-    let (mut address, mut cookie) = (socket.0, 0);
-    let mut last = SOCKETS.get_ptr_mut(socket.0);
-    if last.is_none() {
-        address = 0;
-        cookie = socket.word(setting!(sock_cookie));
-        if cookie != 0 {
-            last = EARLIER_SOCKETS.get_ptr_mut(cookie);
-        }
-    }
-    let Some(last) = last else { return Ok(()) };
-    // SAFETY: a value of the map; each change of a socket's state happens under its lock.
-    let before = u32::from(unsafe { core::ptr::replace(last, to as u8) });
+fn outbound_state(socket: Object, known: &mut Known, from: u32, to: u32) -> Result<(), i32> {
+    let before = core::mem::replace(&mut known.state, to);
     if before == to {
         return Ok(());
     }
-    if cookie == 0 {
-        if from == TCP_LISTEN && to == TCP_SYN_RECV {
-            // Its end was not emitted, and it now is another connection, which a peer asked for.
-            let _ = SOCKETS.remove(address);
-            return Err(MISSED);
-        }
-        if before == NEW && from != TCP_SYN_SENT && from != TCP_LISTEN {
-            // The answer to its SYN was not emitted.
-            emit::lost(Kind::SocketState as u32);
-        }
+    if from == TCP_LISTEN && to == TCP_SYN_RECV {
+        // Its end was not emitted, and it now is another connection, which a peer asked for.
+        let _ = SOCKETS.remove(socket.0);
+        return Err(MISSED);
+    }
+    if before == NEW && from != TCP_SYN_SENT && from != TCP_LISTEN {
+        // The answer to its SYN was not emitted.
+        emit::lost(Kind::SocketState as u32);
     }
     if to == TCP_SYN_RECV {
         return Ok(());
     }
     if to == TCP_CLOSE {
-        let _ = match cookie {
-            0 => SOCKETS.remove(address),
-            cookie => EARLIER_SOCKETS.remove(cookie),
-        };
+        let _ = SOCKETS.remove(socket.0);
     }
-    send_state(
-        without_process(Kind::SocketState),
-        socket,
-        address,
-        cookie,
-        from,
-        to,
-    )
+    let header = without_process(Kind::SocketState);
+    send_state(header, socket, socket.0, 0, from, to)
 }
 
 #[inline(always)]
@@ -272,53 +312,79 @@ fn send_state(
     from: u32,
     to: u32,
 ) -> Result<(), i32> {
-    let sent: u64 = socket.read(setting!(tcp_bytes_sent)).unwrap_or(0);
-    let again: u64 = socket.read(setting!(tcp_bytes_retransmitted)).unwrap_or(0);
-    let flags: u64 = socket.read(setting!(sock_flags)).unwrap_or(0);
-    // The kernel counts the peer's FIN as a byte.
-    let fin = u64::from(flags & PEER_IS_DONE != 0);
-    let received: u64 = socket.read(setting!(tcp_bytes_received)).unwrap_or(0);
+    // The ends matter until the connection is established, the amounts from then on.
+    let (amounts, ends) = match from {
+        _ if to == TCP_ESTABLISHED => (Amounts::default(), endpoints(socket)?),
+        TCP_SYN_SENT | TCP_SYN_RECV => (Amounts::default(), endpoints(socket)?),
+        _ => (amounts(socket), Endpoints::UNKNOWN),
+    };
     let record = SocketState {
         header,
         socket: address,
         cookie,
-        bytes_sent: sent.saturating_sub(again),
-        bytes_received: received.saturating_sub(fin),
-        error: socket.read(setting!(sock_error))?,
+        bytes_sent: amounts.sent,
+        bytes_received: amounts.received,
+        error: socket.number(setting!(sock_error)),
         from: from as u16,
         to: to as u16,
-        endpoints: endpoints(socket)?,
+        endpoints: ends,
     };
     emit::record(Kind::SocketState, &record);
     Ok(())
 }
 
+/// Payload bytes of a connection.
+#[derive(Default)]
+struct Amounts {
+    sent: u64,
+    received: u64,
+}
+
+#[inline(always)]
+fn amounts(socket: Object) -> Amounts {
+    let sent = socket.word(setting!(tcp_bytes_sent));
+    let again = socket.word(setting!(tcp_bytes_retransmitted));
+    // The kernel counts the peer's FIN as a byte.
+    let fin = u64::from(socket.word(setting!(sock_flags)) & PEER_IS_DONE != 0);
+    let received = socket.word(setting!(tcp_bytes_received));
+    Amounts {
+        sent: sent.saturating_sub(again),
+        received: received.saturating_sub(fin),
+    }
+}
+
+/// Reads both ends. Most fields are in `struct sock_common`, which one call reads.
 #[inline(always)]
 fn endpoints(socket: Object) -> Result<Endpoints, i32> {
-    let family: u16 = socket.read(setting!(sock_family))?;
+    let common: Start<SOCK_COMMON_WORDS> = socket.start();
+    let family: u16 = common.read(setting!(sock_family));
     let mut endpoints = Endpoints {
         family,
-        local_port: u16::from_be(socket.read(setting!(sock_local_port))?),
-        remote_port: u16::from_be(socket.read(setting!(sock_remote_port))?),
-        padding: 0,
-        local: [0; 16],
-        remote: [0; 16],
-        namespace: Object(socket.word(setting!(sock_network)))
+        local_port: u16::from_be(socket.number(setting!(sock_local_port)) as u16),
+        remote_port: u16::from_be(common.read(setting!(sock_remote_port))),
+        namespace: Object(common.read(setting!(sock_network)))
             .number(setting!(network_namespace_inum)),
-        padding_end: 0,
+        ..Endpoints::UNKNOWN
     };
     match family {
         AF_INET => {
-            let local: [u8; 4] = socket.read(setting!(sock_local_v4))?;
-            let remote: [u8; 4] = socket.read(setting!(sock_remote_v4))?;
-            endpoints.local[..4].copy_from_slice(&local);
-            endpoints.remote[..4].copy_from_slice(&remote);
+            let local = socket.number(setting!(sock_local_v4));
+            let remote: u32 = common.read(setting!(sock_remote_v4));
+            endpoints.local[..4].copy_from_slice(&local.to_ne_bytes());
+            endpoints.remote[..4].copy_from_slice(&remote.to_ne_bytes());
         }
         AF_INET6 => {
-            endpoints.local = socket.read(setting!(sock_local_v6))?;
-            endpoints.remote = socket.read(setting!(sock_remote_v6))?;
+            endpoints.local = address(common.read(setting!(sock_local_v6)));
+            endpoints.remote = address(common.read(setting!(sock_remote_v6)));
         }
         _ => return Err(OUTSIDE),
     }
     Ok(endpoints)
+}
+
+/// Returns the bytes of an IPv6 address, of which the kernel makes words.
+#[inline(always)]
+fn address(words: [u32; 4]) -> [u8; 16] {
+    // SAFETY: both are sixteen bytes without padding.
+    unsafe { core::mem::transmute::<[u32; 4], [u8; 16]>(words) }
 }

@@ -14,7 +14,7 @@ use aya_ebpf::{
 use crate::{
     attempt::{self, AF_INET, AF_INET6, GO_ON},
     emit,
-    maps::UDP_PEERS,
+    maps::{ASKED_PEERS, UDP_PEERS},
     task,
 };
 
@@ -87,13 +87,16 @@ fn try_bind(context: &SockContext, family: u16, local: [u8; 16]) -> Result<(), i
     }
     let header = task::header(Kind::Bind, task::current())?;
     let cookie = cookie(context);
-    let own = UDP_PEERS.get_ptr_mut(bound(cookie));
-    // SAFETY: the value stays where it is while the program runs.
-    let any_port = own.is_some_and(|own| unsafe { (*own).state } == PeerCount::ANY_PORT);
-    match own {
-        // SAFETY: as above.
-        Some(own) => unsafe { (*own).state = PeerCount::EMITTED },
-        None => remember(&bound(cookie), header, PeerCount::EMITTED),
+    let own = bound(cookie);
+    // SAFETY: the value is not looked at.
+    let any_port = unsafe { ASKED_PEERS.get(own) }.is_some();
+    if any_port {
+        let _ = ASKED_PEERS.remove(own);
+    }
+    if let Err(error) = UDP_PEERS.insert(own, count(header, PeerCount::EMITTED), BPF_NOEXIST)
+        && error != EEXIST
+    {
+        emit::lost(LOST_PEERS);
     }
     let record = Bind {
         header,
@@ -105,7 +108,7 @@ fn try_bind(context: &SockContext, family: u16, local: [u8; 16]) -> Result<(), i
             padding: 0,
             local,
             remote: [0; 16],
-            namespace: 0,
+            namespace: task::network_namespace(task::current()),
             padding_end: 0,
         },
         any_port: u32::from(any_port),
@@ -130,7 +133,7 @@ fn note_any_port(context: &SockAddrContext) -> Result<(), i32> {
         // SAFETY: as above.
         let cookie = unsafe { bpf_get_socket_cookie(context.as_ptr()) };
         let header = task::header(Kind::Bind, task::current())?;
-        remember(&bound(cookie), header, PeerCount::ANY_PORT);
+        let _ = ASKED_PEERS.insert(bound(cookie), count(header, PeerCount::ANY_PORT), 0);
     }
     Ok(())
 }
@@ -142,9 +145,10 @@ fn cookie(context: &SockContext) -> u64 {
 }
 
 /// Notes that the current process may send to `remote`. The record waits for the first datagram:
-/// the C library connects sockets to all known addresses, only to find their routes.
+/// the C library connects sockets to all known addresses, only to find their routes. `state` is
+/// that of a peer without a datagram.
 #[inline(always)]
-pub fn note(cookie: u64, remote: &Endpoints) -> Result<(), i32> {
+pub fn note(cookie: u64, remote: &Endpoints, state: u64) -> Result<(), i32> {
     if remote.remote_port == 0 {
         return Ok(());
     }
@@ -152,7 +156,7 @@ pub fn note(cookie: u64, remote: &Endpoints) -> Result<(), i32> {
     // SAFETY: the value is not looked at.
     if unsafe { UDP_PEERS.get(key) }.is_none() {
         let header = task::header(Kind::Peer, task::current())?;
-        remember(&key, header, PeerCount::NEW);
+        let _ = ASKED_PEERS.insert(key, count(header, state), 0);
     }
     Ok(())
 }
@@ -191,20 +195,17 @@ pub fn key(cookie: u64, address: [u8; 16], port: u16) -> PeerKey {
     }
 }
 
+/// Returns a peer of the current process without traffic.
 #[inline(always)]
-fn remember(key: &PeerKey, header: Header, state: u64) {
-    let count = PeerCount {
+fn count(header: Header, state: u64) -> PeerCount {
+    PeerCount {
         header,
         sent: 0,
         sent_bytes: 0,
         received: 0,
         received_bytes: 0,
         state,
-    };
-    if let Err(error) = UDP_PEERS.insert(key, count, BPF_NOEXIST)
-        && error != EEXIST
-    {
-        emit::lost(LOST_PEERS);
+        namespace: u64::from(task::network_namespace(task::current())),
     }
 }
 
@@ -212,7 +213,9 @@ fn remember(key: &PeerKey, header: Header, state: u64) {
 /// to strangers count for the socket that they wrote to, and are no first datagrams.
 #[inline(always)]
 pub fn sent(key: PeerKey, endpoints: &Endpoints, count: u64, bytes: u64) -> Option<u64> {
-    let peer = UDP_PEERS.get_ptr_mut(key)?;
+    let Some(peer) = UDP_PEERS.get_ptr_mut(key) else {
+        return first_sent(key, endpoints, count, bytes);
+    };
     // SAFETY: the value stays where it is while the program runs.
     let (state, before) = unsafe { ((*peer).state, (*peer).sent) };
     if state == PeerCount::STRANGER {
@@ -225,23 +228,49 @@ pub fn sent(key: PeerKey, endpoints: &Endpoints, count: u64, bytes: u64) -> Opti
         return Some(u64::MAX);
     }
     // SAFETY: as above.
-    unsafe {
-        out(peer, count, bytes);
-        if state == PeerCount::NEW {
-            (*peer).state = PeerCount::EMITTED;
-            let mut header = (*peer).header;
-            header.boot_ns = bpf_ktime_get_boot_ns();
-            let record = Peer {
-                header,
-                cookie: key.cookie,
-                endpoints: *endpoints,
-                inbound: 0,
-                padding: 0,
-            };
-            emit::record(Kind::Peer, &record);
-        }
-    }
+    unsafe { out(peer, count, bytes) };
     Some(before)
+}
+
+/// Counts and emits the first datagrams to a peer that a process asked for.
+#[inline(always)]
+fn first_sent(key: PeerKey, endpoints: &Endpoints, count: u64, bytes: u64) -> Option<u64> {
+    // SAFETY: the value is copied at once.
+    let mut first = *unsafe { ASKED_PEERS.get(key) }?;
+    let state = first.state;
+    first.state = PeerCount::EMITTED;
+    first.sent = count;
+    first.sent_bytes = bytes;
+    match UDP_PEERS.insert(key, first, BPF_NOEXIST) {
+        Ok(()) => {}
+        Err(EEXIST) => {
+            // Another CPU was faster.
+            let peer = UDP_PEERS.get_ptr_mut(key)?;
+            // SAFETY: the value stays where it is while the program runs.
+            unsafe { out(peer, count, bytes) };
+            return Some(count);
+        }
+        Err(_) => emit::lost(LOST_PEERS),
+    }
+    let mut header = first.header;
+    // SAFETY: takes no arguments.
+    header.boot_ns = unsafe { bpf_ktime_get_boot_ns() };
+    let record = Peer {
+        header,
+        cookie: key.cookie,
+        endpoints: Endpoints {
+            namespace: first.namespace as u32,
+            ..*endpoints
+        },
+        inbound: 0,
+        connected: u32::from(state == PeerCount::CONNECTED),
+    };
+    // A peer without its record would stay in the map; the next datagram tries again.
+    let _ = match emit::record(Kind::Peer, &record) {
+        true => ASKED_PEERS.remove(key),
+        false => UDP_PEERS.remove(key),
+    };
+    Some(0)
 }
 
 /// Counts datagrams that arrive: for the peer that they come from and, if that is a stranger, for
@@ -261,9 +290,9 @@ pub fn received(key: PeerKey, endpoints: &Endpoints, count: u64, bytes: u64) {
         return;
     };
     // SAFETY: as above.
-    let header = unsafe {
+    let (header, namespace) = unsafe {
         back(own, count, bytes);
-        (*own).header
+        ((*own).header, (*own).namespace)
     };
     if peer.is_some() {
         return;
@@ -275,6 +304,7 @@ pub fn received(key: PeerKey, endpoints: &Endpoints, count: u64, bytes: u64) {
         received: count,
         received_bytes: bytes,
         state: PeerCount::STRANGER,
+        namespace,
     };
     match UDP_PEERS.insert(key, first, BPF_NOEXIST) {
         Ok(()) => {}
@@ -292,11 +322,16 @@ pub fn received(key: PeerKey, endpoints: &Endpoints, count: u64, bytes: u64) {
     let record = Peer {
         header,
         cookie: key.cookie,
-        endpoints: *endpoints,
+        endpoints: Endpoints {
+            namespace: namespace as u32,
+            ..*endpoints
+        },
         inbound: 1,
-        padding: 0,
+        connected: 0,
     };
-    emit::minor_record(Kind::Peer, &record);
+    if !emit::minor_record(Kind::Peer, &record) {
+        let _ = UDP_PEERS.remove(key);
+    }
 }
 
 /// Returns the key of a socket's bound end.

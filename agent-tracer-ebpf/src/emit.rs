@@ -23,23 +23,25 @@ pub fn wakeup() -> u64 {
     }
 }
 
-/// Submits a record of fixed size.
+/// Submits a record of fixed size. Returns false if it is lost.
 #[inline(always)]
-pub fn record<T>(kind: Kind, record: &T) {
-    if EVENTS.output::<T>(record, wakeup()).is_err() {
+pub fn record<T>(kind: Kind, record: &T) -> bool {
+    let is_lost = EVENTS.output::<T>(record, wakeup()).is_err();
+    if is_lost {
         lost(kind as u32);
     }
+    !is_lost
 }
 
 /// Submits a record of a kind that any user can cause in millions, unless the buffer is half full:
-/// the rest is for forks, execs, exits and connections.
+/// the rest is for forks, execs, exits and connections. Returns false if it is lost.
 #[inline(always)]
-pub fn minor_record<T>(kind: Kind, record: &T) {
+pub fn minor_record<T>(kind: Kind, record: &T) -> bool {
     if EVENTS.query(BPF_RB_AVAIL_DATA) > u64::from(RING_BYTES) / 2 {
         lost(kind as u32);
-    } else {
-        self::record(kind, record);
+        return false;
     }
+    self::record(kind, record)
 }
 
 /// Submits `length` bytes that begin at `start`; the caller has bounded the length.

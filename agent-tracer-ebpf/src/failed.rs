@@ -10,15 +10,10 @@ use aya_ebpf::{
 
 use crate::{
     emit,
-    kernel::Object,
     maps::{EXEC_CALLS, ExecCall, FAILED_SCRATCH, FailedScratch},
+    registers::Registers,
     task,
 };
-
-/// Places of arguments in the x86_64 `struct pt_regs`.
-const SECOND: u32 = 104;
-const FIRST: u32 = 112;
-const THIRD: u32 = 96;
 
 /// Arguments that are read at most.
 const ARGUMENTS: u64 = 64;
@@ -29,16 +24,16 @@ const ARGUMENT: u32 = 512;
 /// `prototype: long __x64_sys_execve(const struct pt_regs *regs)`
 #[kprobe]
 pub fn kprobe_execve(context: ProbeContext) -> u32 {
-    let registers = Object(context.arg::<u64>(0).unwrap_or(0));
-    begin(registers.word(FIRST), registers.word(SECOND));
+    let registers = Registers::at(context.arg::<u64>(0).unwrap_or(0));
+    begin(registers.argument::<0>(), registers.argument::<1>());
     0
 }
 
 /// `prototype: long __x64_sys_execveat(const struct pt_regs *regs)`
 #[kprobe]
 pub fn kprobe_execveat(context: ProbeContext) -> u32 {
-    let registers = Object(context.arg::<u64>(0).unwrap_or(0));
-    begin(registers.word(SECOND), registers.word(THIRD));
+    let registers = Registers::at(context.arg::<u64>(0).unwrap_or(0));
+    begin(registers.argument::<1>(), registers.argument::<2>());
     0
 }
 

@@ -22,6 +22,10 @@ pub struct Identity {
     pub mount_namespace: u32,
     /// Inode number of the user namespace of the process.
     pub user_namespace: u32,
+    /// Inode number of the PID namespace of the process.
+    pub pid_namespace: u32,
+    /// Inode number of its network namespace.
+    pub network_namespace: u32,
     /// Count of the ranges of user ids in that namespace.
     pub ranges: u32,
     /// First user id of the first range, as the namespace sees it.
@@ -36,4 +40,4 @@ pub struct Identity {
     pub unlinked: u16,
 }
 
-const _: () = assert!(size_of::<Identity>() == 64);
+const _: () = assert!(size_of::<Identity>() == 72);

@@ -1,6 +1,8 @@
 //! Reads of kernel memory at offsets that the loader found in BTF.
 
 use agent_tracer_ebpf::NO_OFFSET;
+use core::mem::MaybeUninit;
+
 use aya_ebpf::helpers::{
     bpf_probe_read_kernel, generated::bpf_probe_read_kernel as bpf_probe_read_kernel_raw,
 };
@@ -75,5 +77,35 @@ impl Object {
     #[inline(always)]
     pub fn inner(self, offset: u32) -> Object {
         Object(self.0 + u64::from(offset))
+    }
+
+    /// Reads the first `WORDS` words of the object at once; zeros if that fails.
+    #[inline(always)]
+    pub fn start<const WORDS: usize>(self) -> Start<WORDS> {
+        let mut words = MaybeUninit::<[u64; WORDS]>::uninit();
+        // SAFETY: the helper checks the address, and writes all of the words or zeros.
+        unsafe {
+            bpf_probe_read_kernel_raw(
+                words.as_mut_ptr().cast(),
+                size_of::<[u64; WORDS]>() as u32,
+                self.0 as *const _,
+            );
+            Start(words.assume_init())
+        }
+    }
+}
+
+/// The first words of an object.
+pub struct Start<const WORDS: usize>([u64; WORDS]);
+
+impl<const WORDS: usize> Start<WORDS> {
+    /// Returns the field at `offset`, which the kernel aligns as its type wants. The last one
+    /// stands for a field behind the end: a branch would cost older verifiers.
+    #[inline(always)]
+    pub fn read<T: Copy>(&self, offset: u32) -> T {
+        let last = size_of::<[u64; WORDS]>() - size_of::<T>();
+        let offset = (offset as usize).min(last);
+        // SAFETY: the field is inside of the words.
+        unsafe { self.0.as_ptr().cast::<u8>().add(offset).cast::<T>().read() }
     }
 }

@@ -370,6 +370,20 @@ pub struct Endpoints {
     pub padding_end: u32,
 }
 
+impl Endpoints {
+    /// Ends that are not read.
+    pub const UNKNOWN: Endpoints = Endpoints {
+        family: 0,
+        local_port: 0,
+        remote_port: 0,
+        padding: 0,
+        local: [0; 16],
+        remote: [0; 16],
+        namespace: 0,
+        padding_end: 0,
+    };
+}
+
 /// A process asked for a TCP connection: `tcp_connect`, or `inet_sock_set_state` to SYN_SENT.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -424,8 +438,8 @@ pub struct Listen {
     pub endpoints: Endpoints,
 }
 
-/// Bytes of a connection: the first of a client, or an answer of a DNS server. `cgroup_skb`, under
-/// any current task. The bytes follow; the record may be longer than they are.
+/// Bytes of a connection: the first of a client, or an answer of a DNS or HTTP server.
+/// `cgroup_skb`, under any current task. The bytes follow; the record may be longer than they are.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Payload {
@@ -454,6 +468,8 @@ impl Payload {
     pub const DATAGRAM: u32 = 2;
     /// The last bytes of the datagram.
     pub const LAST: u32 = 4;
+    /// The first answer to a client that may be one of HTTP.
+    pub const ANSWER: u32 = 8;
 }
 
 /// A socket of a [`Connect`], or one that the loader named, changed its state: raw tracepoint
@@ -468,6 +484,7 @@ pub struct SocketState {
     /// `sk_cookie` of a pre-existing one, else 0.
     pub cookie: u64,
     /// Payload bytes handed to the network, without retransmissions (`bytes_sent - bytes_retrans`).
+    /// Amounts are read once a connection was established, and are 0 before.
     pub bytes_sent: u64,
     /// Payload bytes received in order (`tcp_sock.bytes_received`, without the FIN).
     pub bytes_received: u64,
@@ -477,7 +494,7 @@ pub struct SocketState {
     pub from: u16,
     /// State after: `TCP_ESTABLISHED` is 1, `TCP_FIN_WAIT1` 4, `TCP_CLOSE` 7, `TCP_LAST_ACK` 9.
     pub to: u16,
-    /// Both ends.
+    /// Both ends, until the connection was established; unknown afterwards.
     pub endpoints: Endpoints,
 }
 
@@ -504,7 +521,7 @@ const _: () = {
     assert!(size_of::<Released>() == 40);
     assert!(size_of::<Payload>() == 80);
     assert!(size_of::<PeerKey>() == 32);
-    assert!(size_of::<PeerCount>() == 72);
+    assert!(size_of::<PeerCount>() == 80);
     assert!(size_of::<SocketState>() == 120);
     assert!(size_of::<Exec>() + size_of::<Identity>() + EXEC_PAYLOAD <= 32 * 1024);
 };

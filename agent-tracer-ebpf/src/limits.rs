@@ -25,13 +25,22 @@ pub const EXEC_PAYLOAD: usize = 4 * PATH_LIMIT + ARGV_INLINE;
 /// which is seconds of the fastest storm two cores can make.
 pub const RING_BYTES: u32 = 8 * 1024 * 1024;
 
-/// Sockets that can be between connect and close at the same time: 32,768 entries of
-/// about 64 bytes are 2 MiB of kernel memory.
-pub const SOCKET_LIMIT: u32 = 32 * 1024;
+/// Sockets that can be between connect and close at the same time, in both directions: 65,536
+/// entries of about 100 bytes are 6.5 MiB of kernel memory.
+pub const SOCKET_LIMIT: u32 = 64 * 1024;
 
-/// Limit of UDP peers that are counted at a time: 16,384 entries of about 160 bytes are 2.5 MiB of
-/// kernel memory. A new peer replaces the one that was silent for longest.
-pub const PEER_LIMIT: u32 = 16 * 1024;
+/// Pre-existing sockets that can be followed: 32,768 entries of about 64 bytes are 2 MiB of kernel
+/// memory.
+pub const EARLIER_LIMIT: u32 = 32 * 1024;
+
+/// Limit of UDP peers that are counted at a time. An entry of about 160 bytes is made when needed:
+/// 2.5 MiB of kernel memory for 16,384 peers, 40 MiB at most. The recorder removes those that are
+/// silent, and the entries of closed sockets.
+pub const PEER_LIMIT: u32 = 256 * 1024;
+
+/// UDP peers that were asked for and wait for a first datagram: 16,384 entries of about 160 bytes
+/// are 2.5 MiB of kernel memory. A new one replaces the oldest.
+pub const ASKED_LIMIT: u32 = 16 * 1024;
 
 /// Threads that can be inside of `connect(2)` at the same time: 8,192 entries of about 64 bytes.
 pub const ATTEMPT_LIMIT: u32 = 8 * 1024;
@@ -45,8 +54,12 @@ pub const OPENING_LIMIT: u32 = 8 * 1024;
 /// and so cost no look at the map. A reply with a name, which is rare, hides the connection inside.
 pub const SOCKS_ANSWERS: u64 = 2 + 2 + 4 + 16 + 2;
 
-/// SOCKS clients that are remembered as such: 4,096 entries of about 64 bytes.
-pub const SOCKS_LIMIT: u32 = 4 * 1024;
+/// Bytes of an HTTP server's first answer that are emitted: "HTTP/1.1 404", also where a "100
+/// Continue", whose 25 bytes say nothing of the outcome, goes before it.
+pub const HTTP_ANSWER: u64 = 25 + 15;
+
+/// Clients of SOCKS or HTTP that are remembered as such: 8,192 entries of about 64 bytes.
+pub const CLIENT_LIMIT: u32 = 8 * 1024;
 
 /// Datagrams to a peer that are looked at for the first packets of QUIC. A ClientHello with
 /// post-quantum key shares takes two.

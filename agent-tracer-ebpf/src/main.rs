@@ -29,6 +29,8 @@ mod path;
 mod payload;
 mod program;
 #[cfg(target_arch = "bpf")]
+mod registers;
+#[cfg(target_arch = "bpf")]
 mod socket;
 #[cfg(target_arch = "bpf")]
 mod task;

@@ -1,9 +1,9 @@
 //! Maps that the programs share with the loader: ring buffer, counters, tables and scratch space.
 
 use agent_tracer_ebpf::{
-    ATTEMPT_LIMIT, CALL_LIMIT, Cgroup, EXEC_PAYLOAD, Exec, ExecFailed, FAILED_PAYLOAD, Header,
-    Identity, LOSS_COUNTERS, PATH_LIMIT, PEER_LIMIT, PeerCount, PeerKey, RING_BYTES, SOCKET_LIMIT,
-    SOCKS_LIMIT, Settings, UNIX_LIMIT,
+    ASKED_LIMIT, ATTEMPT_LIMIT, CALL_LIMIT, CLIENT_LIMIT, Cgroup, EARLIER_LIMIT, EXEC_PAYLOAD,
+    Exec, ExecFailed, FAILED_PAYLOAD, Header, Identity, LOSS_COUNTERS, PATH_LIMIT, PEER_LIMIT,
+    PeerCount, PeerKey, RING_BYTES, SOCKET_LIMIT, Settings, UNIX_LIMIT,
 };
 use aya_ebpf::{
     macros::map,
@@ -18,24 +18,44 @@ pub static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
 #[map]
 pub static LOSSES: PerCpuArray<u64> = PerCpuArray::with_max_entries(LOSS_COUNTERS, 0);
 
-/// Sockets between connect and close, each with the last state that was emitted. State changes of
-/// other sockets are ignored.
+/// Facts about a socket between connect and close.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Known {
+    /// The last state that was emitted.
+    pub state: u32,
+    /// 1 for a connection that a listener got, else 0.
+    pub is_inbound: u32,
+    /// Of such a connection the process that closes it; zeros before.
+    pub closer: Header,
+}
+
+/// Sockets between connect and close, by address. State changes of other sockets are ignored. One
+/// table for both directions: each lookup misses the cache.
 #[map]
-pub static SOCKETS: HashMap<u64, u8> = HashMap::with_max_entries(SOCKET_LIMIT, 0);
+pub static SOCKETS: HashMap<u64, Known> = HashMap::with_max_entries(SOCKET_LIMIT, 0);
 
 /// Pre-existing sockets by cookie (`sk_cookie`), since their kernel addresses are unknown. The
-/// loader adds them, with a state of 0. About 64 bytes each, as above.
+/// loader adds them, with a state of 0.
 #[map]
-pub static EARLIER_SOCKETS: HashMap<u64, u8> = HashMap::with_max_entries(SOCKET_LIMIT, 0);
+pub static EARLIER_SOCKETS: HashMap<u64, u8> = HashMap::with_max_entries(EARLIER_LIMIT, 0);
 
-/// Connections that listeners got, until they close. The value is the header of the process that
-/// closes, which is zero before.
-#[map]
-pub static ACCEPTED: HashMap<u64, Header> = HashMap::with_max_entries(SOCKET_LIMIT, 0);
+/// The change of state that the first program on the hook has seen to its end. The second program
+/// skips it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Change {
+    pub socket: u64,
+    pub from: u32,
+    pub to: u32,
+}
 
-/// TCP sockets whose first byte is a version of SOCKS, by cookie.
 #[map]
-pub static SOCKS_CLIENTS: LruHashMap<u64, u8> = LruHashMap::with_max_entries(SOCKS_LIMIT, 0);
+pub static LAST_CHANGE: PerCpuArray<Change> = PerCpuArray::with_max_entries(1, 0);
+
+/// TCP sockets whose first byte is of SOCKS or HTTP, by cookie, with that byte.
+#[map]
+pub static CLIENTS: LruHashMap<u64, u8> = LruHashMap::with_max_entries(CLIENT_LIMIT, 0);
 
 /// AF_UNIX sockets by inode number, with the time of the last send that was emitted.
 #[map]
@@ -80,9 +100,20 @@ pub struct Asked {
 #[map]
 pub static ATTEMPTS: HashMap<u64, Asked> = HashMap::with_max_entries(ATTEMPT_LIMIT, 0);
 
-/// Peers of UDP sockets. The loader reads the counts and removes entries of closed sockets.
+/// Allocates an entry when it is made, not all of them at the start.
+const BPF_F_NO_PREALLOC: u32 = 1;
+
+/// Peers of UDP sockets with their traffic. The loader reads the counts, and removes entries of
+/// closed sockets and of silent peers. No entry replaces another, so no count is lost silently.
 #[map]
-pub static UDP_PEERS: LruHashMap<PeerKey, PeerCount> = LruHashMap::with_max_entries(PEER_LIMIT, 0);
+pub static UDP_PEERS: HashMap<PeerKey, PeerCount> =
+    HashMap::with_max_entries(PEER_LIMIT, BPF_F_NO_PREALLOC);
+
+/// Peers without a datagram so far, and sockets in the middle of a bind to any port. Most of them
+/// never get one, and nothing removes those: the C library only looks for routes.
+#[map]
+pub static ASKED_PEERS: LruHashMap<PeerKey, PeerCount> =
+    LruHashMap::with_max_entries(ASKED_LIMIT, 0);
 
 /// An exec record in the making; it is too big for the 512 bytes of stack. Only the exec
 /// program uses it, and the kernel never runs that one twice at a time on one CPU.

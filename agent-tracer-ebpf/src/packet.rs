@@ -1,8 +1,10 @@
-//! Emits the first bytes of TCP clients, the first packets of QUIC clients and the answers of DNS
-//! servers, and counts UDP datagrams. For all other packets it only reads their socket.
+//! Emits the first bytes of TCP clients and of answers to HTTP clients, the first packets of QUIC
+//! clients and the answers of DNS servers, and counts UDP datagrams. For all other packets it only
+//! reads their socket.
 
 use agent_tracer_ebpf::{
-    DNS_PORT, Endpoints, OPENING_LIMIT, Payload, PeerKey, QUIC_DATAGRAMS, SOCKS_ANSWERS,
+    DNS_PORT, Endpoints, HTTP_ANSWER, OPENING_LIMIT, Payload, PeerKey, QUIC_DATAGRAMS,
+    SOCKS_ANSWERS,
 };
 use aya_ebpf::{
     EbpfContext,
@@ -17,7 +19,7 @@ use aya_ebpf::{
 use crate::{
     attempt::{AF_INET, AF_INET6, GO_ON},
     datagram,
-    maps::SOCKS_CLIENTS,
+    maps::CLIENTS,
     payload,
 };
 
@@ -92,8 +94,7 @@ fn leaves(context: &SkBuffContext) -> Option<()> {
         return None;
     }
     // A SOCKS server answers before its client names a host.
-    // SAFETY: the value is not looked at.
-    if received != 0 && unsafe { SOCKS_CLIENTS.get(cookie(context)) }.is_none() {
+    if received != 0 && !matches!(first_byte(context), Some(4 | 5)) {
         return None;
     }
     let packet = Packet::read(context)?;
@@ -107,9 +108,9 @@ fn leaves(context: &SkBuffContext) -> Option<()> {
     }
     if offset == 0 {
         let [first]: [u8; 1] = load(context, segment.begins)?;
-        if matches!(first, 4 | 5) {
-            // Without the entry, the host goes unread.
-            let _ = SOCKS_CLIENTS.insert(cookie(context), 1, 0);
+        if matches!(first, 4 | 5 | b'A'..=b'Z') {
+            // Without the entry, the host or the answer goes unread.
+            let _ = CLIENTS.insert(cookie(context), first, 0);
         }
     }
     let length = segment.length.min(OPENING_LIMIT);
@@ -132,7 +133,7 @@ fn arrives(context: &SkBuffContext) -> Option<()> {
     if protocol == IPPROTO_UDP {
         return datagrams_arrive(context);
     }
-    if protocol != IPPROTO_TCP || remote_port != DNS_PORT.to_be() {
+    if protocol != IPPROTO_TCP {
         return None;
     }
     // SAFETY: as above.
@@ -142,6 +143,13 @@ fn arrives(context: &SkBuffContext) -> Option<()> {
     }
     // SAFETY: as above.
     let (received, expected) = unsafe { ((*tcp).bytes_received, (*tcp).rcv_nxt) };
+    if remote_port != DNS_PORT.to_be() {
+        // Bulk transfers end here, as above.
+        if received >= HTTP_ANSWER || !matches!(first_byte(context), Some(b'A'..=b'Z')) {
+            return None;
+        }
+        return answer(context, received, expected);
+    }
     let packet = Packet::read(context)?;
     let segment = Segment::read(context, &packet)?;
     let offset = received + u64::from(segment.sequence.wrapping_sub(expected));
@@ -160,10 +168,36 @@ fn arrives(context: &SkBuffContext) -> Option<()> {
     Some(())
 }
 
+/// Emits what a packet has of the first bytes that a client received.
+#[inline(always)]
+fn answer(context: &SkBuffContext, received: u64, expected: u32) -> Option<()> {
+    let packet = Packet::read(context)?;
+    let segment = Segment::read(context, &packet)?;
+    // A repeated byte lies before `rcv_nxt`, so its offset wraps and is out of range.
+    let offset = received + u64::from(segment.sequence.wrapping_sub(expected));
+    if offset >= HTTP_ANSWER {
+        return None;
+    }
+    payload::send_small(
+        context,
+        segment.begins,
+        segment.length.min(HTTP_ANSWER as u32),
+        offset,
+        Payload::ANSWER,
+    );
+    Some(())
+}
+
+/// Returns the first byte of a client's stream where it is of SOCKS or HTTP.
+#[inline(always)]
+fn first_byte(context: &SkBuffContext) -> Option<u8> {
+    // SAFETY: the value is one byte, and is copied.
+    unsafe { CLIENTS.get(cookie(context)) }.copied()
+}
+
 #[inline(always)]
 fn datagrams_leave(context: &SkBuffContext, socket: *mut bpf_sock) -> Option<()> {
-    let packet = Packet::read(context)?;
-    let (source, destination) = ports(context, &packet)?;
+    let (packet, [source, destination]) = datagram(context)?;
     let (count, bytes) = amount(context, &packet);
     let endpoints = Endpoints {
         family: packet.family,
@@ -232,8 +266,7 @@ fn first_datagrams(
 
 #[inline(always)]
 fn datagrams_arrive(context: &SkBuffContext) -> Option<()> {
-    let packet = Packet::read(context)?;
-    let (source, destination) = ports(context, &packet)?;
+    let (packet, [source, destination]) = datagram(context)?;
     let (count, bytes) = amount(context, &packet);
     let endpoints = Endpoints {
         family: packet.family,
@@ -277,14 +310,35 @@ fn cookie(context: &SkBuffContext) -> u64 {
     unsafe { bpf_get_socket_cookie(context.as_ptr()) }
 }
 
-/// Returns source and destination.
+/// Reads the headers of a datagram. Returns the ports of source and destination, too.
 #[inline(always)]
-fn ports(context: &SkBuffContext, packet: &Packet) -> Option<(u16, u16)> {
-    let ports: [u8; 4] = load(context, packet.end)?;
-    Some((
-        u16::from_be_bytes([ports[0], ports[1]]),
-        u16::from_be_bytes([ports[2], ports[3]]),
-    ))
+fn datagram(context: &SkBuffContext) -> Option<(Packet, [u16; 2])> {
+    // One read has both headers, unless there are options. Each read is a call of the kernel.
+    let words: [u32; 7] = load(context, 0)?;
+    if words[0].to_ne_bytes()[0] == 0x45 {
+        let packet = Packet {
+            family: AF_INET,
+            end: 20,
+            source: v4(words[3]),
+            destination: v4(words[4]),
+        };
+        return Some((packet, ports(words[5])));
+    }
+    let packet = Packet::read(context)?;
+    let [word] = load(context, packet.end)?;
+    Some((packet, ports(word)))
+}
+
+/// Returns an IPv4 address, as it is in a packet, in the first bytes of a longer one.
+#[inline(always)]
+fn v4(word: u32) -> [u8; 16] {
+    u128::from(u32::from_le(word)).to_le_bytes()
+}
+
+#[inline(always)]
+fn ports(word: u32) -> [u16; 2] {
+    let [a, b, c, d] = word.to_ne_bytes();
+    [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])]
 }
 
 /// Facts from the IP header. Packets with extension headers are not parsed.
@@ -352,16 +406,29 @@ impl Segment {
     }
 }
 
+/// A number of which every bit pattern is a value.
+trait Number: Copy {
+    const ZERO: Self;
+}
+
+impl Number for u8 {
+    const ZERO: u8 = 0;
+}
+
+impl Number for u32 {
+    const ZERO: u32 = 0;
+}
+
 #[inline(always)]
-fn load<const N: usize>(context: &SkBuffContext, offset: u32) -> Option<[u8; N]> {
-    let mut bytes = [0_u8; N];
+fn load<T: Number, const N: usize>(context: &SkBuffContext, offset: u32) -> Option<[T; N]> {
+    let mut bytes = [T::ZERO; N];
     // SAFETY: the helper writes all of the bytes or returns an error.
     let answer = unsafe {
         bpf_skb_load_bytes(
             context.as_ptr().cast(),
             offset,
             bytes.as_mut_ptr().cast(),
-            N as u32,
+            size_of::<[T; N]>() as u32,
         )
     };
     (answer == 0).then_some(bytes)

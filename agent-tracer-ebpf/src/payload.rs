@@ -55,6 +55,12 @@ pub fn send(
     }
 }
 
+/// Emits `length` bytes of a TCP packet, at least one, in one record.
+#[inline(always)]
+pub fn send_small(context: &SkBuffContext, from: u32, length: u32, offset: u64, flags: u32) {
+    chunk::<PAYLOAD_SMALL>(context, from, length, offset, flags, &OWN_PEER);
+}
+
 const _: () = assert!(PAYLOAD_SMALL.is_power_of_two() && PAYLOAD_CHUNK.is_power_of_two());
 
 /// Writes directly into the ring buffer. Programs for packets interrupt one another on one CPU, so

@@ -16,8 +16,8 @@ pub struct Peer {
     pub endpoints: Endpoints,
     /// 1 where the peer wrote first, to a bound socket.
     pub inbound: u32,
-    /// Always 0.
-    pub padding: u32,
+    /// 1 where the socket was connected to the peer.
+    pub connected: u32,
 }
 
 /// A process bound a UDP socket: cgroup `post_bind4` and `post_bind6`. The map `UDP_PEERS` counts
@@ -47,7 +47,7 @@ pub struct Released {
     pub cookie: u64,
 }
 
-/// Key of the map `UDP_PEERS`.
+/// Key of the maps `UDP_PEERS` and `ASKED_PEERS`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(C)]
 pub struct PeerKey {
@@ -76,7 +76,7 @@ impl PeerKey {
     }
 }
 
-/// Value of the map `UDP_PEERS`: the process and its traffic.
+/// Value of both maps: the process and its traffic.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct PeerCount {
@@ -92,21 +92,25 @@ pub struct PeerCount {
     pub received_bytes: u64,
     /// [`PeerCount::NEW`] and the others.
     pub state: u64,
+    /// Inode number of the network namespace of the process; 0 if unknown.
+    pub namespace: u64,
 }
 
 impl PeerCount {
-    /// Nothing was sent so far.
+    /// Nothing was sent so far; only in `ASKED_PEERS`.
     pub const NEW: u64 = 0;
     /// A [`Peer`] or [`Bind`] record was sent.
     pub const EMITTED: u64 = 1;
     /// It wrote first, to a bound socket. Datagrams to it are answers, and count for the socket.
     pub const STRANGER: u64 = 2;
-    /// A socket that is about to be bound to any port.
+    /// A socket that is about to be bound to any port; only in `ASKED_PEERS`.
     pub const ANY_PORT: u64 = 3;
+    /// As [`PeerCount::NEW`], of a socket that was connected to the peer.
+    pub const CONNECTED: u64 = 4;
 
     /// A peer of a pre-existing socket as words, for the loader.
     pub const EMITTED_WORDS: [u64; size_of::<PeerCount>() / 8] =
-        [0, 0, 0, 0, 0, 0, 0, 0, PeerCount::EMITTED];
+        [0, 0, 0, 0, 0, 0, 0, 0, PeerCount::EMITTED, 0];
 }
 
 /// The counts of a [`PeerCount`], for the loader.
@@ -125,7 +129,7 @@ pub struct Traffic {
 impl Traffic {
     /// Extracts the counts from a [`PeerCount`] in words.
     pub fn from_words(words: [u64; size_of::<PeerCount>() / 8]) -> Traffic {
-        let [_, _, _, _, sent, sent_bytes, received, received_bytes, _] = words;
+        let [_, _, _, _, sent, sent_bytes, received, received_bytes, ..] = words;
         Traffic {
             sent,
             sent_bytes,

@@ -2,7 +2,7 @@
 
 use agent_tracer_ebpf::{Identity, NO_OFFSET};
 
-use crate::{kernel::Object, maps::setting};
+use crate::{kernel::Object, maps::setting, task::network_namespace};
 
 /// Reads the identity. No read has a branch, which would cost an older verifier much.
 #[inline(always)]
@@ -30,6 +30,8 @@ pub fn identify(task: Object, fs: Object, file: Object) -> Identity {
         file_namespace: file_namespace.number(setting!(mount_namespace_inum)),
         mount_namespace: namespace.number(setting!(mount_namespace_inum)),
         user_namespace: users.number(setting!(user_namespace_inum)),
+        pid_namespace: pid_namespace(task),
+        network_namespace: network_namespace(task),
         ranges: users.number(setting!(user_namespace_range_count)),
         inner: range.number(0),
         outer: range.number(4),
@@ -37,6 +39,16 @@ pub fn identify(task: Object, fs: Object, file: Object) -> Identity {
         mode: inode.number(setting!(inode_mode)) as u16,
         unlinked: unlinked(inode),
     }
+}
+
+/// Returns the inode number of the innermost PID namespace of a process.
+#[inline(always)]
+fn pid_namespace(task: Object) -> u32 {
+    let pid = Object(task.word(setting!(task_thread_pid)));
+    let level = pid.number(setting!(pid_level));
+    let numbers = u64::from(setting!(pid_numbers)) + u64::from(level * setting!(upid_size));
+    let number = Object(pid.0.wrapping_add(numbers));
+    Object(number.word(setting!(upid_ns))).number(setting!(pid_namespace_inum))
 }
 
 /// Returns 1 if no name of a file is left.

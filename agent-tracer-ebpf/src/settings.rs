@@ -80,6 +80,7 @@ pub struct Settings {
     pub mount_namespace_inum: u32,
     pub task_nsproxy: u32,
     pub nsproxy_mount_namespace: u32,
+    pub nsproxy_network_namespace: u32,
     pub cred_user_namespace: u32,
     pub user_namespace_inum: u32,
     pub user_namespace_ranges: u32,

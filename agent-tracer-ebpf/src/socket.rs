@@ -14,6 +14,7 @@ use crate::{
     emit,
     kernel::{OUTSIDE, Object},
     maps::{UNIX_SOCKETS, setting},
+    registers::{Registers, SYS_SOCKET},
     task,
 };
 
@@ -21,13 +22,6 @@ const AF_UNIX: u32 = 1;
 const AF_NETLINK: u32 = 16;
 const SOCK_RAW: u32 = 3;
 const CAP_NET_RAW: u32 = 13;
-
-/// Number of socket(2) on x86_64, and places in its `struct pt_regs`.
-const SYS_SOCKET: u64 = 41;
-const CALL: u32 = 120;
-const FIRST: u32 = 112;
-const SECOND: u32 = 104;
-const THIRD: u32 = 96;
 
 /// Time after a send in which others of the same socket are not emitted, in nanoseconds.
 const PAUSE: u64 = 200_000_000;
@@ -69,10 +63,11 @@ pub fn cap_capable(context: RawTracePointContext) -> i32 {
     }
     // SAFETY: take no arguments, and the current task.
     let registers = unsafe { bpf_task_pt_regs(bpf_get_current_task_btf()) };
-    let registers = Object(registers as u64);
-    let family = registers.word(FIRST) as u32;
-    if registers.word(CALL) == SYS_SOCKET && !is_elsewhere(family) {
-        let (form, protocol) = (registers.word(SECOND) as u32, registers.word(THIRD) as u32);
+    let registers = Registers::at(registers as u64);
+    let family = registers.argument::<0>() as u32;
+    if registers.call() == SYS_SOCKET && !is_elsewhere(family) {
+        let form = registers.argument::<1>() as u32;
+        let protocol = registers.argument::<2>() as u32;
         emit::count_failure(Kind::SocketOpened, opened(family, form & TYPE, protocol));
     }
     0

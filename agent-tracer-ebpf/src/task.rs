@@ -122,6 +122,15 @@ fn try_rename(task: Object, to: Object) -> Result<(), i32> {
     Ok(())
 }
 
+/// Returns the inode number of a task's network namespace; 0 if unknown. Its sockets are there,
+/// unless it has moved since.
+#[inline(always)]
+pub fn network_namespace(task: Object) -> u32 {
+    let namespaces = Object(task.word(setting!(task_nsproxy)));
+    let network = Object(namespaces.word(setting!(nsproxy_network_namespace)));
+    network.number(setting!(network_namespace_inum))
+}
+
 /// `prototype: int commit_creds(struct cred *new)`
 #[kprobe]
 pub fn kprobe_commit_creds(context: ProbeContext) -> u32 {

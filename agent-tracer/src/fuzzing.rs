@@ -16,11 +16,12 @@ use crate::{
     event::Event,
     findings::{self, By},
     model::Model,
+    policy::{self, Outcome, Policy},
     redact::Redactor,
     rules::RuleSet,
     session,
     trace::fuzzing as stored,
-    view::{self, Clock, Form, List, Page},
+    view::{self, Clock, Form, List, Page, TreeStyle},
 };
 
 /// A parser under test.
@@ -31,6 +32,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("trace", trace),
     ("event", event),
     ("rules", rules),
+    ("policy", policy),
     ("argv", argv),
     #[cfg(feature = "capture")]
     ("wire", wire),
@@ -102,7 +104,12 @@ fn draw(clock: &Clock, model: &Model) {
             model,
         };
         // The sink refuses nothing.
-        let _ = list.processes(&|_| true, true, &mut |_| Ok(()));
+        let style = TreeStyle {
+            with_system: true,
+            folded: true,
+            times: true,
+        };
+        let _ = list.processes(&|_| true, style, &mut |_| Ok(()));
         let _ = list.connections(model.connections().iter(), &mut |_| Ok(()));
         let _ = list.groups(By::Destination, &groups, &mut |_| Ok(()));
         let _ = list.listeners(model.listeners().iter(), &mut |_| Ok(()));
@@ -119,6 +126,40 @@ pub fn rules(bytes: &[u8]) {
             let _ = error.to_string();
         }
     }
+}
+
+/// Reads a policy, checks nothing against it, and writes the verdict in every form.
+///
+/// # Panics
+///
+/// A rule or an error has no place in the text, or an empty recording conforms.
+pub fn policy(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let policy = match Policy::parse("fuzz", text) {
+        Ok(policy) => policy,
+        Err(error) => {
+            let lines = text.split('\n').count();
+            assert!((1..=lines).contains(&error.line), "line of {error}");
+            let line = text.split('\n').nth(error.line - 1).unwrap_or_default();
+            // An error may be at the end of a line.
+            let columns = line.chars().count() + 1;
+            assert!((1..=columns).contains(&error.column), "column of {error}");
+            return;
+        }
+    };
+    let lines = text.split('\n').count();
+    for rule in policy.allow.iter().chain(&policy.deny) {
+        assert!((1..=lines).contains(&rule.line), "line of a rule");
+    }
+    let verdict = policy::check(&policy, &[], None);
+    assert_eq!(verdict.outcome, Outcome::Incomplete, "nothing conforms");
+    view::verdict_text(&page(Clock::default()), &verdict, "accept");
+    view::verdict_jsonl(&verdict);
+    view::github(&verdict, "accept");
+    view::verdict_sarif(&verdict, "0");
+    let _ = view::verdict_junit(&verdict);
 }
 
 /// Masks a command line, whose arguments end with NUL.

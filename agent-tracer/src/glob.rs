@@ -83,6 +83,14 @@ impl Glob {
         }
     }
 
+    /// Returns the text that every match begins with; may be empty.
+    pub fn beginning(&self) -> &[u8] {
+        match self.tokens.first() {
+            Some(Token::Literal(text)) => text,
+            Some(_) | None => &[],
+        }
+    }
+
     /// Counts the characters that stand for themselves.
     pub fn literals(&self) -> usize {
         self.tokens

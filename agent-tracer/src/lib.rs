@@ -12,6 +12,7 @@ pub mod glob;
 pub mod memory;
 pub mod model;
 pub mod names;
+pub mod policy;
 pub mod redact;
 pub mod rules;
 pub mod select;

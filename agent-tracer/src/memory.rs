@@ -5,6 +5,7 @@
 //! which bounds the decoder, the model and every view together.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::sync::OnceLock;
@@ -19,14 +20,17 @@ const PER_BYTE: usize = 64;
 /// Exit status for a refused trace, the same as for a damaged one.
 const REFUSED: i32 = 3;
 
-/// Bytes to allocate between two checks of the resident memory.
+/// Bytes for a thread to allocate between two checks of the resident memory.
 const STEP: usize = 4 << 20;
 
 /// Limit of resident bytes; `usize::MAX` unless a trace is read.
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 
-/// Bytes allocated since the last check, without regard to freed ones.
-static SINCE: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    /// Bytes that the thread allocated since its last check, without regard to freed ones. Threads
+    /// share no count, since each would wait for the others at every allocation.
+    static SINCE: Cell<usize> = const { Cell::new(0) };
+}
 
 /// Name of the trace in the refusal.
 static SUBJECT: OnceLock<String> = OnceLock::new();
@@ -53,13 +57,18 @@ pub fn bound(name: &str, length: u64) {
     }
 }
 
-/// Counts an allocation, and checks the resident memory after every [`STEP`] bytes.
+/// Counts an allocation, and checks the resident memory after every [`STEP`] bytes of a thread.
 fn count(bytes: usize) {
     if LIMIT.load(Ordering::Relaxed) == usize::MAX {
         return;
     }
-    let since = SINCE.fetch_add(bytes, Ordering::Relaxed);
-    if since.saturating_add(bytes) >= STEP {
+    // A cell without a destructor lives as long as its thread.
+    let since = SINCE.try_with(|since| {
+        let sum = since.get().saturating_add(bytes);
+        since.set(if sum >= STEP { 0 } else { sum });
+        sum
+    });
+    if since.is_ok_and(|since| since >= STEP) {
         check(bytes);
     }
 }
@@ -67,7 +76,6 @@ fn count(bytes: usize) {
 /// Ends the process if its present and coming resident memory exceeds the limit.
 #[cold]
 fn check(bytes: usize) {
-    SINCE.store(0, Ordering::Relaxed);
     // Small pieces are resident by the next check; a large one may be filled before it.
     let coming = if bytes >= STEP { bytes } else { STEP };
     let limit = LIMIT.load(Ordering::Relaxed);

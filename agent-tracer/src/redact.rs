@@ -20,6 +20,7 @@ mod url;
 mod usage;
 mod value;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -59,6 +60,15 @@ impl Default for Redactor {
     fn default() -> Self {
         Self::with(SecretRules::built_in(), &[])
     }
+}
+
+/// The place of a masked secret in a command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MaskedAt {
+    /// The number of the secret.
+    pub secret: u32,
+    /// The index of the element.
+    pub index: usize,
 }
 
 /// The places where a masked value is masked again.
@@ -131,10 +141,15 @@ impl Redactor {
     /// Masks the secrets of a command line in place. Returns true if it masked any. Number and
     /// order of the elements stay.
     pub fn argv(&mut self, argv: &mut [Vec<u8>]) -> bool {
+        !self.places(argv).is_empty()
+    }
+
+    /// Masks a command line like [`Redactor::argv`], and lists the places where it did.
+    pub fn places(&mut self, argv: &mut [Vec<u8>]) -> BTreeSet<MaskedAt> {
+        let mut places = BTreeSet::new();
         if self.is_off {
-            return false;
+            return places;
         }
-        let mut any = false;
         for _ in 0..ROUNDS {
             let mut changed = false;
             let found = option::find(argv, &self.rules);
@@ -157,18 +172,23 @@ impl Redactor {
                     at += 1;
                     at <= known || !found.plain.contains(&(index, find.at.clone()))
                 });
-                changed |= self.mask(element, here);
+                let numbers = self.mask(element, here);
+                changed |= !numbers.is_empty();
+                let numbers = numbers.into_iter();
+                places.extend(numbers.map(|secret| MaskedAt { secret, index }));
             }
             // This comes last: a secret may recur before the element where a rule finds it.
-            for element in argv.iter_mut() {
-                changed |= self.recall(element);
+            for (index, element) in argv.iter_mut().enumerate() {
+                let numbers = self.recall(element);
+                changed |= !numbers.is_empty();
+                let numbers = numbers.into_iter();
+                places.extend(numbers.map(|secret| MaskedAt { secret, index }));
             }
             if !changed {
                 break;
             }
-            any = true;
         }
-        any
+        places
     }
 
     /// Masks remembered values and patterns in any other byte string, such as a path or a log.
@@ -189,7 +209,7 @@ impl Redactor {
             pattern::find(text, pattern::Extent::Text, &mut finds);
             let masked = self.mask(text, finds);
             let recalled = self.recall(text);
-            if !masked && !recalled {
+            if masked.is_empty() && recalled.is_empty() {
                 break;
             }
             any = true;
@@ -203,10 +223,10 @@ impl Redactor {
         self.memory.count()
     }
 
-    /// Remembers and masks the secrets that rules found.
-    fn mask(&mut self, text: &mut Vec<u8>, mut finds: Vec<Find>) -> bool {
+    /// Remembers and masks the secrets that rules found, and returns their numbers.
+    fn mask(&mut self, text: &mut Vec<u8>, mut finds: Vec<Find>) -> Vec<u32> {
         if finds.is_empty() {
-            return false;
+            return Vec::new();
         }
         finds.sort_by_key(|find| (find.at.start, std::cmp::Reverse(find.at.end)));
         let marks = marks(text);
@@ -240,14 +260,15 @@ impl Redactor {
                 }
             }
         }
-        replace(text, &pieces)
+        replace(text, &pieces);
+        pieces.into_iter().map(|(_, number)| number).collect()
     }
 
-    /// Masks remembered values.
-    fn recall(&mut self, text: &mut Vec<u8>) -> bool {
+    /// Masks remembered values, and returns their numbers.
+    fn recall(&mut self, text: &mut Vec<u8>) -> Vec<u32> {
         let hits = self.memory.recall(text);
         if hits.is_empty() {
-            return false;
+            return Vec::new();
         }
         let marks = marks(text);
         let mut pieces: Vec<(Range<usize>, u32)> = Vec::new();
@@ -271,7 +292,8 @@ impl Redactor {
                 }
             }
         }
-        replace(text, &pieces)
+        replace(text, &pieces);
+        pieces.into_iter().map(|(_, number)| number).collect()
     }
 }
 

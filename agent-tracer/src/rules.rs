@@ -33,6 +33,9 @@
 //! [[attention]]
 //! path = "/etc/sudoers.d/*"
 //! reason = "who may become root"
+//!
+//! [[harmless]]
+//! path = "/**/*.dpkg-new"
 //! ```
 //!
 //! **The most specific matcher wins.** These criteria decide, in order:
@@ -48,14 +51,21 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, fmt::Write as _, sync::LazyLock};
+use std::{
+    collections::HashMap,
+    fmt::Write as _,
+    sync::{Arc, LazyLock},
+};
 
+use foldhash::fast::RandomState;
 use indexmap::IndexSet;
 
 pub use crate::glob::{Glob, Scope};
 pub use error::RuleError;
+pub(crate) use error::{RuleFile, expected, quoted};
 pub use parse::AttentionRule;
 use parse::Matcher;
+pub(crate) use parse::fields;
 
 /// Limit of matchers in all files together. For the largest globs, the limit of 1 MiB a file is
 /// reached first.
@@ -67,12 +77,16 @@ const BUILT_IN: [(&str, &str); 1] =
 
 /// The built-in rules for attention. They are not among the sources of a set: older versions read
 /// the sources in a trace, and do not know these rules.
-static ATTENTION: LazyLock<Vec<AttentionRule>> = LazyLock::new(|| {
+static ATTENTION: LazyLock<Attention> = LazyLock::new(|| {
     let name = "attention";
     let text = include_str!("../rules/attention.toml");
     // Cannot fail: a test reads this very file.
     let parsed = parse::file(error::RuleFile { name, text }, MATCHER_LIMIT);
-    parsed.map_or_else(|_| Vec::new(), |parsed| parsed.attention)
+    let parsed = parsed.unwrap_or_default();
+    Attention {
+        rules: parsed.attention,
+        harmless: parsed.harmless,
+    }
 });
 
 /// The rules in force, from any number of files.
@@ -82,13 +96,20 @@ pub struct RuleSet {
     trees: Vec<Tree>,
     rules: Vec<Rule>,
     /// Rules for exactly one executable, file name or unit. Each rule is in one map or in `others`.
-    by_exe: HashMap<Box<[u8]>, Vec<u32>>,
-    by_filename: HashMap<Box<[u8]>, Vec<u32>>,
-    by_unit: HashMap<Box<[u8]>, Vec<u32>>,
+    by_exe: HashMap<Box<[u8]>, Vec<u32>, RandomState>,
+    by_filename: HashMap<Box<[u8]>, Vec<u32>, RandomState>,
+    by_unit: HashMap<Box<[u8]>, Vec<u32>, RandomState>,
     /// Rules to compare with every process.
     others: Vec<u32>,
     /// A user's rules for attention.
-    attention: Vec<AttentionRule>,
+    attention: Attention,
+}
+
+/// Rules for attention, and paths that deserve none.
+#[derive(Clone, Debug, Default)]
+struct Attention {
+    rules: Vec<AttentionRule>,
+    harmless: Vec<Glob>,
 }
 
 #[derive(Clone, Debug)]
@@ -165,9 +186,10 @@ impl RuleSet {
             name: source_name,
             text,
         };
-        let room = MATCHER_LIMIT.saturating_sub(self.rules.len() + self.attention.len());
+        let room = MATCHER_LIMIT.saturating_sub(self.rules.len() + self.attention.rules.len());
         let parsed = parse::file(file, room)?;
-        self.attention.extend(parsed.attention);
+        self.attention.rules.extend(parsed.attention);
+        self.attention.harmless.extend(parsed.harmless);
         let source = self.sources.len();
         self.sources.push((source_name.to_owned(), text.to_owned()));
         for parse::Tree {
@@ -196,9 +218,17 @@ impl RuleSet {
             .map(|(name, text)| (name.as_str(), text.as_str()))
     }
 
-    /// Iterates over the rules for attention: a user's, then the built-in ones.
-    pub fn attention(&self) -> impl Iterator<Item = &AttentionRule> {
-        self.attention.iter().chain(ATTENTION.iter())
+    /// Returns the reason for attention of the first of these paths with one. A user's rules
+    /// precede the built-in ones.
+    pub fn reason(&self, paths: &[&[u8]]) -> Option<&Arc<str>> {
+        let all = [&self.attention, &*ATTENTION];
+        let mut harmless = all.into_iter().flat_map(|it| &it.harmless);
+        if harmless.any(|glob| paths.iter().any(|path| glob.matches(path))) {
+            return None;
+        }
+        let mut rules = all.into_iter().flat_map(|it| &it.rules);
+        let rule = rules.find(|rule| paths.iter().any(|path| rule.path.matches(path)))?;
+        Some(&rule.reason)
     }
 
     /// Iterates over the names of all trees, each once, in the order of first appearance.

@@ -4,21 +4,24 @@
 //! and the last tree. So the whole trace is read once before the first event is shown. Other
 //! conditions are on single events; a process or connection is selected with one of its events.
 
-use std::{
-    collections::HashSet,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+mod marks;
+mod remote;
+mod unknown;
 
-use ipnet::IpNet;
+use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     event::{Event, EventKind},
     model::{
         Connection, Download, Listener, Model, NameLookup, Process, ProcessIndex, UnitTransition,
     },
-    rules::{Glob, Scope},
+    rules::Glob,
 };
+
+pub use marks::{LastEvents, Marks};
+use marks::{is_marked, parent_at_fork};
+pub use remote::Remote;
+pub use unknown::{Named, Unknown};
 
 /// Part of a recording of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,76 +30,6 @@ pub enum Phase {
     Command,
     /// After its end.
     After,
-}
-
-/// Remote ends of a condition.
-#[derive(Clone, Debug)]
-pub enum Remote {
-    /// Addresses of a network; a single address is one too.
-    Network(IpNet),
-    /// Matches of a glob: ADDRESS, ADDRESS:PORT, a service tag, or a host with or without port.
-    Written(Glob),
-}
-
-impl Remote {
-    /// Reads a network, an address, or a glob.
-    ///
-    /// # Errors
-    ///
-    /// The glob is malformed.
-    pub fn parse(text: &str) -> Result<Remote, String> {
-        if let Ok(network) = text.parse::<IpNet>() {
-            return Ok(Remote::Network(network));
-        }
-        if let Ok(address) = text.parse::<IpAddr>() {
-            return Ok(Remote::Network(IpNet::from(address.to_canonical())));
-        }
-        if text.contains('/') {
-            return Err("not a network: write it like 10.0.0.0/8 or fd00::/8".to_owned());
-        }
-        Glob::new(text, Scope::Text).map(Remote::Written)
-    }
-
-    fn matches(&self, model: &Model, connection: &Connection) -> bool {
-        match self {
-            Remote::Network(network) => {
-                let destination = connection.destination.iter();
-                // Behind a proxy, where it was asked for an address.
-                let asked_for = destination.filter_map(|(host, _)| host.parse().ok());
-                let remote = connection.remote.iter().map(SocketAddr::ip);
-                remote
-                    .chain(asked_for)
-                    .any(|address: IpAddr| network.contains(&address))
-            }
-            Remote::Written(glob) => {
-                let remote = connection
-                    .remote
-                    .is_some_and(|remote| is_written(glob, model, remote));
-                let port = connection.remote.map_or(0, |remote| remote.port());
-                let names = connection.names.iter().map(|name| (&*name.name, port));
-                let destination = connection.destination.iter();
-                let destination = destination.flat_map(|(host, port)| {
-                    let names = connection.destination_names.iter();
-                    let names = names.map(|name| (&*name.name, *port));
-                    names.chain([(host.as_str(), *port)])
-                });
-                remote
-                    || names.chain(destination).any(|(host, port)| {
-                        glob.matches(host.as_bytes())
-                            || glob.matches(format!("{host}:{port}").as_bytes())
-                    })
-            }
-        }
-    }
-}
-
-fn is_written(glob: &Glob, model: &Model, remote: SocketAddr) -> bool {
-    glob.matches(remote.to_string().as_bytes())
-        || glob.matches(remote.ip().to_string().as_bytes())
-        || model
-            .tags(remote.ip())
-            .iter()
-            .any(|tag| glob.matches(tag.name.as_bytes()))
 }
 
 /// The conditions of a filter. All conditions must hold; one value of each is enough.
@@ -122,16 +55,44 @@ pub struct Filter {
     pub until_ns: Option<u64>,
     /// Part of the recording.
     pub phase: Option<Phase>,
+    /// Trees whose processes are left out. Neither this nor the next condition selects anything.
+    pub not_tree: Vec<String>,
+    /// True if connections to DNS servers are left out.
+    pub no_resolvers: bool,
+}
+
+/// Ports of DNS servers: plain, and over TLS (RFC 7858).
+const RESOLVER_PORTS: [u16; 2] = [53, 853];
+
+fn is_to_resolver(connection: &Connection) -> bool {
+    let port = connection.remote.map_or(0, |remote| remote.port());
+    !connection.is_inbound && RESOLVER_PORTS.contains(&port)
 }
 
 impl Filter {
     /// Returns true if there is no condition.
     pub fn is_empty(&self) -> bool {
-        !self.asks_for_processes() && !self.asks_for_events()
+        self.selects_nothing() && self.not_tree.is_empty() && !self.no_resolvers
     }
 
-    /// Returns true if the whole trace must be read before the first event can be judged.
-    pub fn asks_for_processes(&self) -> bool {
+    /// Returns true if every condition only leaves something out.
+    fn selects_nothing(&self) -> bool {
+        !self.names_processes() && !self.asks_for_events()
+    }
+
+    /// Returns true if there is a condition on processes.
+    fn asks_for_processes(&self) -> bool {
+        self.names_processes() || !self.not_tree.is_empty()
+    }
+
+    /// Returns true if the whole trace must be read before the first event can be judged. A process
+    /// id alone needs no more than the event.
+    pub fn asks_for_lives(&self) -> bool {
+        let others = self.process.is_empty() && self.tree.is_empty() && self.user.is_empty();
+        !(others && self.not_tree.is_empty()) || (self.descendants && !self.pid.is_empty())
+    }
+
+    fn names_processes(&self) -> bool {
         !(self.process.is_empty()
             && self.tree.is_empty()
             && self.pid.is_empty()
@@ -157,6 +118,7 @@ impl Filter {
                 .phase
                 .is_none_or(|phase| phase_of(model) == Some(phase))
             && (self.remote.is_empty() || self.wants_remote(model, &event.kind))
+            && !(self.no_resolvers && is_of_resolvers(model, &event.kind))
     }
 
     fn wants_remote(&self, model: &Model, kind: &EventKind) -> bool {
@@ -166,11 +128,13 @@ impl Filter {
     }
 
     fn wants_remote_of(&self, model: &Model, connection: &Connection) -> bool {
-        self.remote.is_empty()
-            || self
-                .remote
-                .iter()
-                .any(|wanted| wanted.matches(model, connection))
+        let is_remote = |wanted: &Remote| wanted.matches(model, connection);
+        (self.remote.is_empty() || self.remote.iter().any(is_remote))
+            && !(self.no_resolvers && is_to_resolver(connection))
+    }
+
+    fn leaves_out(&self, process: &Process) -> bool {
+        self.not_tree.iter().any(|tree| **tree == *process.tree)
     }
 
     fn wants_process(&self, model: &Model, process: &Process) -> bool {
@@ -198,61 +162,19 @@ impl Filter {
     }
 }
 
+/// Returns true if all connections of an event lead to DNS servers.
+fn is_of_resolvers(model: &Model, kind: &EventKind) -> bool {
+    let connections = kind.connections().filter_map(|id| model.connection(id));
+    let mut connections = connections.peekable();
+    connections.peek().is_some() && connections.all(is_to_resolver)
+}
+
 fn phase_of(model: &Model) -> Option<Phase> {
     match (model.command(), model.command_end()) {
         (_, Some(_)) => Some(Phase::After),
         (Some(_), None) => Some(Phase::Command),
         (None, None) => None,
     }
-}
-
-/// Marks the owners of matching events while a trace is read.
-#[derive(Debug, Default)]
-pub struct Marks {
-    processes: Vec<bool>,
-    connections: Vec<bool>,
-    listeners: Vec<bool>,
-    unit_transitions: Vec<bool>,
-}
-
-impl Marks {
-    /// Notes an event that was just applied to the model.
-    pub fn note(&mut self, filter: &Filter, model: &Model, start_ns: u64, event: &Event) {
-        if !filter.asks_for_events() {
-            return;
-        }
-        let is_wanted = filter.wants_event(model, start_ns, event);
-        // The entries that this event added.
-        self.unit_transitions
-            .resize(model.unit_transitions().len(), is_wanted);
-        if !is_wanted {
-            return;
-        }
-        if let Some(index) = model.find(event.process) {
-            mark(&mut self.processes, index.position());
-        }
-        for listener in event.kind.connections().filter_map(|id| model.listener(id)) {
-            mark(&mut self.listeners, listener.position());
-        }
-        for connection in event
-            .kind
-            .connections()
-            .filter_map(|id| model.connection(id))
-        {
-            // Only some of the connections of an event may be selected.
-            if filter.wants_remote_of(model, connection) {
-                mark(&mut self.connections, connection.position());
-                mark(&mut self.processes, connection.owner.position());
-            }
-        }
-    }
-}
-
-fn mark(marks: &mut Vec<bool>, position: usize) {
-    if marks.len() <= position {
-        marks.resize(position + 1, false);
-    }
-    marks[position] = true;
 }
 
 /// The part of a trace that a filter selects.
@@ -263,6 +185,8 @@ pub struct Selection {
     processes: Option<Vec<bool>>,
     /// Units of the selected processes; empty if all are selected.
     units: HashSet<Arc<[u8]>>,
+    /// Likewise, units of the others.
+    other_units: HashSet<Arc<[u8]>>,
 }
 
 impl Selection {
@@ -276,20 +200,38 @@ impl Selection {
             if filter.descendants {
                 add_descendants(model, &mut wanted);
             }
+            for (wanted, (_, process)) in wanted.iter_mut().zip(model.processes()) {
+                *wanted &= !filter.leaves_out(process);
+            }
             wanted
         });
-        let mut units = HashSet::new();
+        let (mut units, mut other_units) = (HashSet::new(), HashSet::new());
         if let Some(wanted) = &processes {
-            let of_wanted = model
-                .processes()
-                .filter(|(index, _)| is_marked(wanted, index.position()));
-            units.extend(of_wanted.filter_map(|(_, process)| process.unit.clone()));
+            for (index, process) in model.processes() {
+                let units = match is_marked(wanted, index.position()) {
+                    true => &mut units,
+                    false => &mut other_units,
+                };
+                units.extend(process.unit.clone());
+            }
         }
         Selection {
             filter,
             marks,
             processes,
             units,
+            other_units,
+        }
+    }
+
+    /// Applies a filter that asks for no lives of processes, before any event is read.
+    pub fn of_events(filter: Filter) -> Selection {
+        Selection {
+            filter,
+            marks: Marks::default(),
+            processes: None,
+            units: HashSet::new(),
+            other_units: HashSet::new(),
         }
     }
 
@@ -298,16 +240,33 @@ impl Selection {
         if !self.filter.wants_event(model, start_ns, event) {
             return false;
         }
-        if self.processes.is_none() {
+        if !self.filter.asks_for_processes() {
             return true;
         }
         let Some(index) = model.find(event.process) else {
-            return false;
+            return !self.asks_for_processes();
         };
-        let is_fork = matches!(event.kind, EventKind::Fork(_));
-        let parent = model.process(index).parent.filter(|_| is_fork);
-        self.is_of_wanted_process(index)
-            || parent.is_some_and(|parent| self.is_of_wanted_process(parent))
+        let is_wanted = |index: ProcessIndex| match &self.processes {
+            Some(wanted) => is_marked(wanted, index.position()),
+            None => self.filter.pid.contains(&model.process(index).id.pid),
+        };
+        is_wanted(index) || parent_at_fork(model, index, event).is_some_and(is_wanted)
+    }
+
+    /// Returns the number of the last event that is shown; 0 if none is.
+    pub fn last_shown(&self, last: &LastEvents) -> u64 {
+        let is_wanted = |position: usize| match &self.processes {
+            Some(wanted) => is_marked(wanted, position),
+            None => true,
+        };
+        let numbers = last.by_process.iter().enumerate();
+        let of_wanted = numbers.filter(|(position, _)| is_wanted(*position));
+        let of_wanted = of_wanted.map(|(_, number)| *number).max();
+        let without = match self.asks_for_processes() {
+            true => 0,
+            false => last.without_process,
+        };
+        of_wanted.unwrap_or(0).max(without)
     }
 
     /// Returns true if a process is shown.
@@ -319,7 +278,9 @@ impl Selection {
 
     /// Returns true if a connection is shown.
     pub fn shows_connection(&self, connection: &Connection) -> bool {
-        self.is_of_wanted_process(connection.owner)
+        let mut parties = connection.holders.iter().chain([&connection.owner]);
+        parties.any(|index| self.is_of_wanted_process(*index))
+            && !(self.filter.no_resolvers && is_to_resolver(connection))
             && (!self.filter.asks_for_events()
                 || is_marked(&self.marks.connections, connection.position()))
     }
@@ -340,8 +301,7 @@ impl Selection {
     /// Returns true if a download is shown: a selected process wrote, carried or executed it. With
     /// a condition on remote ends, it came from one of them.
     pub fn shows_download(&self, download: &Download) -> bool {
-        let parties = [download.writer, download.runner];
-        let mut parties = parties.into_iter().chain(download.carrier);
+        let mut parties = download.parties();
         if self.filter.remote.is_empty() {
             return parties.any(|index| self.shows_process(index));
         }
@@ -355,7 +315,7 @@ impl Selection {
         let mut parties = lookup.asker.into_iter().chain(lookup.client).peekable();
         match parties.peek() {
             Some(_) => parties.any(|party| self.shows_process(party)),
-            None => self.is_everything(),
+            None => self.selects_nothing(),
         }
     }
 
@@ -365,6 +325,7 @@ impl Selection {
         let request = transition.request.as_ref();
         let is_of_wanted = self.processes.is_none()
             || self.units.contains(&transition.unit)
+            || !self.asks_for_processes() && !self.other_units.contains(&transition.unit)
             || request.is_some_and(|request| self.is_of_wanted_process(request.by));
         is_of_wanted
             && (!self.filter.asks_for_events() || is_marked(&self.marks.unit_transitions, position))
@@ -380,9 +341,14 @@ impl Selection {
         self.filter.is_empty()
     }
 
-    /// Returns true if there is a condition on processes.
+    /// Returns true if every condition only leaves something out.
+    pub fn selects_nothing(&self) -> bool {
+        self.filter.selects_nothing()
+    }
+
+    /// Returns true if there is a condition that selects processes.
     pub fn asks_for_processes(&self) -> bool {
-        self.processes.is_some()
+        self.filter.names_processes()
     }
 
     fn is_of_wanted_process(&self, index: ProcessIndex) -> bool {
@@ -390,10 +356,6 @@ impl Selection {
             .as_ref()
             .is_none_or(|wanted| is_marked(wanted, index.position()))
     }
-}
-
-fn is_marked(marks: &[bool], position: usize) -> bool {
-    marks.get(position).copied().unwrap_or(false)
 }
 
 /// Adds the descendants of selected processes. One pass is not enough: a snapshot is sorted by

@@ -146,6 +146,12 @@ fn a_unit_that_systemd_starts_is_named() {
 /// only process: a moment.
 fn a_container_is_named_by_its_cgroup() {
     let id = format!("{:064x}", std::process::id());
+    // As CRI-O leaves it: the one manager whose files are below a directory for each container.
+    let file = Path::new("/run/containers/storage/overlay-containers").join(&id);
+    fs::create_dir_all(file.join("userdata")).expect("a directory of a container manager");
+    let name = r#"{"annotations":{"io.kubernetes.container.name":"web",
+        "io.kubernetes.cri-o.ImageName":"registry.test/\u001b[7mweb:1"}}"#;
+    fs::write(file.join("userdata/config.json"), name).expect("its file");
     for name in [id.clone(), format!("docker-{id}.scope")] {
         let script = "
             mkdir \"$1\"
@@ -157,9 +163,22 @@ fn a_container_is_named_by_its_cgroup() {
         let lives = trace.processes(["--process", "true", "--tree", "command"]);
         assert_eq!(lives.len(), 1, "{lives:?}");
         assert_eq!(lives[0]["container"], id[..12], "{lives:?}");
+        let because = lives[0]["because"].as_str().unwrap_or_default();
+        assert!(
+            because.contains("; in container web (registry.test"),
+            "{because}"
+        );
+        assert_eq!(lives[0]["container_name"], "web", "{lives:?}");
+        let image = "registry.test/\u{1b}[7mweb:1";
+        assert_eq!(lives[0]["container_image"], image, "{lives:?}");
+        let text = trace
+            .read("replay", ["--event", "container_named"])
+            .success();
+        assert!(text.text().contains("web:1") && !text.text().contains('\u{1b}'));
         let cgroup = lives[0]["cgroup"].as_str().unwrap_or_default();
         assert!(cgroup.ends_with(&name), "{lives:?}");
         let unit = lives[0]["unit"].as_str();
         assert_eq!(unit.is_some(), name.ends_with(".scope"), "{lives:?}");
     }
+    fs::remove_dir_all(file).expect("its directory");
 }

@@ -7,12 +7,13 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
-use crate::harness::{Test, run, tracer};
+use crate::harness::{Test, on_terminal, run, tracer};
 
 /// A view, the end of the name of the file that has it, and the arguments that make it.
-const VIEWS: [(&str, &[&str]); 22] = [
+const VIEWS: [(&str, &[&str]); 26] = [
     ("replay.txt", &["replay"]),
     (
         "absolute.txt",
@@ -20,6 +21,16 @@ const VIEWS: [(&str, &[&str]); 22] = [
     ),
     ("jsonl", &["replay", "--format", "jsonl"]),
     ("tree.txt", &["tree"]),
+    ("tree.80.txt", &["tree", "--fold", "--times"]),
+    (
+        "destinations.80.txt",
+        &["connections", "--by", "destination"],
+    ),
+    (
+        "destinations.200.txt",
+        &["connections", "--by", "destination"],
+    ),
+    ("connections.80.txt", &["connections", "--no-resolvers"]),
     ("report.txt", &["report"]),
     ("tree.jsonl", &["tree", "--format", "jsonl"]),
     ("connections.txt", &["connections"]),
@@ -52,14 +63,25 @@ const VIEWS: [(&str, &[&str]); 22] = [
     ("tree.csv", &["tree", "--format", "csv"]),
     (
         "header.jsonl",
-        &["changes", "--header", "--tree", "none", "--format", "jsonl"],
+        &[
+            "changes",
+            "--header",
+            "--pid",
+            "4294967295",
+            "--format",
+            "jsonl",
+        ],
     ),
     ("remote.txt", &["changes", "--remote", "mirror.example"]),
     ("process.txt", &["changes", "--process", "wget"]),
 ];
 
 /// Views of data in newer traces only.
-const NEW_VIEWS: [&str; 13] = [
+const NEW_VIEWS: [&str; 17] = [
+    "tree.80.txt",
+    "destinations.80.txt",
+    "destinations.200.txt",
+    "connections.80.txt",
     "listening.txt",
     "lookups.txt",
     "names.jsonl",
@@ -81,6 +103,7 @@ const SHORT_VIEWS: [(&str, &[&str]); 6] = [
         "oms-install",
         &[
             "tree.txt",
+            "tree.80.txt",
             "report.txt",
             "connections.txt",
             "destinations.txt",
@@ -90,6 +113,9 @@ const SHORT_VIEWS: [(&str, &[&str]); 6] = [
     (
         "oms-names",
         &[
+            "destinations.80.txt",
+            "destinations.200.txt",
+            "connections.80.txt",
             "report.txt",
             "connections.txt",
             "destinations.txt",
@@ -163,6 +189,30 @@ pub(crate) fn directory() -> PathBuf {
     }
 }
 
+/// Returns the columns of the terminal of a view, which its name has.
+fn columns(view: &str) -> Option<u16> {
+    view.strip_suffix(".txt")?.rsplit('.').next()?.parse().ok()
+}
+
+/// Returns what a command says, on a terminal or in a pipe.
+fn said(command: &mut Command, columns: Option<u16>) -> String {
+    let (code, text) = match columns {
+        Some(columns) => {
+            command.env("NO_COLOR", "1").env("TERM", "xterm");
+            let (code, text) = on_terminal(command, columns);
+            (code, text.replace("\r\n", "\n"))
+        }
+        None => {
+            let answer = run(command);
+            (
+                answer.code,
+                format!("{}{}", answer.text(), answer.messages()),
+            )
+        }
+    };
+    format!("{text}exit status {}\n", code.unwrap_or(-1))
+}
+
 fn compare(trace: &Path) {
     let name = trace.file_stem().unwrap_or_default().display().to_string();
     for (end, arguments) in VIEWS {
@@ -182,13 +232,7 @@ fn compare(trace: &Path) {
             .arg(verb)
             .arg(trace.file_name().unwrap_or_default())
             .args(options);
-        let answer = run(&mut command);
-        let said = format!(
-            "{}{}exit status {}\n",
-            answer.text(),
-            answer.messages(),
-            answer.code.unwrap_or(-1)
-        );
+        let said = said(&mut command, columns(end));
         let file = trace.with_extension(end);
         if std::env::var_os("TRACER_TESTS_BLESS").is_some() {
             fs::write(&file, &said).expect("writes what is expected from now on");

@@ -1,11 +1,19 @@
 //! Checks the demo's trace: a replica of an installer whose daemons detach in every way that real
 //! ones do. `cargo xtask test` records it and passes its name.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 
-use crate::harness::{Ended, Test, plain, run, tracer};
+use crate::{
+    harness::{Ended, Test, plain, run, tracer},
+    policy::formats::dropped_rules_are_findings,
+    systemd::truth,
+};
 
 /// Names the trace.
 const TRACE: &str = "TRACER_DEMO_TRACE";
@@ -24,19 +32,38 @@ pub(crate) fn tests() -> Vec<Test> {
         plain!(other_processes_are_not_in_the_commands_tree),
         plain!(the_key_is_masked_everywhere),
         plain!(nothing_is_missing),
+        plain!(every_process_is_what_it_says),
+        plain!(the_agent_survives_its_removal),
+        plain!(it_conforms_to_its_own_policy)
+            .needs("/usr/bin/python3")
+            .needs("jq"),
     ];
     tests.into_iter().map(|test| test.given(TRACE)).collect()
 }
 
+/// The name of the agent, which has the id of its workspace without systemd; cut by the kernel.
+const AGENT: &str = "omsagent-6f1d2c";
+
+fn trace() -> PathBuf {
+    PathBuf::from(std::env::var_os(TRACE).expect("the demo's trace"))
+}
+
 fn read(verb: &str, options: &[&str]) -> Ended {
-    let trace = PathBuf::from(std::env::var_os(TRACE).expect("the demo's trace"));
+    read_of(&trace(), verb, options)
+}
+
+fn read_of(trace: &Path, verb: &str, options: &[&str]) -> Ended {
     run(tracer().arg(verb).arg(trace).args(options)).success()
 }
 
 fn lives(verb: &str, options: &[&str]) -> Vec<Value> {
+    lives_of(&trace(), verb, options)
+}
+
+fn lives_of(trace: &Path, verb: &str, options: &[&str]) -> Vec<Value> {
     let mut all = vec!["--format", "jsonl"];
     all.extend(options);
-    read(verb, &all)
+    read_of(trace, verb, &all)
         .text()
         .lines()
         .map(|line| serde_json::from_str(line).expect("an object"))
@@ -75,7 +102,7 @@ fn every_generation_of_omi_is_in_its_tree() {
         .filter(|life| text(life, "because").starts_with("rule omi of azure-monitor"))
         .filter(|life| text(life, "exe") == "/opt/omi/bin/omiserver")
         .collect();
-    assert_eq!(started.len(), 4, "four generations");
+    assert_eq!(started.len(), 6, "generations");
     for first in started {
         let because = text(first, "because");
         assert!(
@@ -140,7 +167,7 @@ fn omsagent_is_in_its_tree() {
     for pair in all.windows(2) {
         assert_eq!(
             text(&pair[1], "because"),
-            format!("child of omsagent [{}]", pair[0]["pid"])
+            format!("child of {AGENT} [{}]", pair[0]["pid"])
         );
         assert_eq!(pair[1]["parent_start_ns"], pair[0]["start_ns"]);
     }
@@ -152,13 +179,13 @@ fn nothing_else_is_in_these_trees() {
     assert_eq!(
         census("omi"),
         expected([
-            ("omiserver", "root", 12),
-            ("omiengine", "omi", 4),
+            ("omiserver", "root", 18),
+            ("omiengine", "omi", 6),
             ("omiagent", "root", 2),
             ("omiagent", "omsagent", 2),
         ])
     );
-    assert_eq!(census("omsagent"), expected([("omsagent", "omsagent", 3)]));
+    assert_eq!(census("omsagent"), expected([(AGENT, "omsagent", 3)]));
     let mut owners = BTreeMap::new();
     for row in lives("connections", &["--tree", "omsagent", "--tree", "omi"]) {
         let remote = text(&row, "remote").to_owned();
@@ -182,14 +209,14 @@ fn connections_have_owner_tree_and_outcome() {
         assert!(rows.len() >= 3, "{remote}: {rows:?}");
         for row in rows {
             assert_eq!(text(&row, "remote"), remote);
-            assert_eq!(text(&row["process"], "name"), "omsagent");
+            assert_eq!(text(&row["process"], "name"), AGENT);
             assert_eq!(text(&row["process"], "user"), "omsagent");
             assert_eq!(
                 text(&row["process"], "exe"),
                 "/opt/microsoft/omsagent/ruby/bin/ruby"
             );
             assert!(
-                text(&row, "because").starts_with("child of omsagent ["),
+                text(&row, "because").starts_with(&format!("child of {AGENT} [")),
                 "{row}"
             );
             assert_eq!(text(&row, "state"), "closed", "{row}");
@@ -231,7 +258,7 @@ fn changes_of_the_machine() {
         "process omiserver",
         "process omiengine",
         "process omiagent",
-        "process omsagent",
+        &format!("process {AGENT}"),
         "listener 127.0.0.1:25224/udp",
         "listener 0.0.0.0:25324/tcp",
         &format!("destination {WORKSPACE}.oms.opinsights.azure.com:443"),
@@ -240,12 +267,15 @@ fn changes_of_the_machine() {
         "cron /etc/cron.d/OMSConsistencyInvoker",
         "cron /etc/cron.d/omilogrotate",
         "cron /etc/cron.d/omsagent",
-        "file /opt/dsc/",
+        "cron /etc/cron.d/scxagent",
+        "file /etc/sudoers",
+        "file files of package omi",
+        "file files of package omsagent",
+        "file files of package omsconfig",
+        "file files of package scx",
         "file /opt/microsoft/",
-        "file /opt/omi/",
         "file /var/opt/microsoft/",
         "file /var/opt/omi/",
-        "file /etc/pam.d/omi",
     ];
     for expected in expected {
         assert!(
@@ -253,6 +283,11 @@ fn changes_of_the_machine() {
             "{expected}: {reported:#?}"
         );
     }
+    let is_flagged = |row: &Value| {
+        let within = row["within"].to_string() + text(row, "name");
+        within.contains("/etc/pam.d/omi")
+    };
+    assert!(rows.iter().any(is_flagged), "{reported:#?}");
     let agents = reported
         .iter()
         .filter(|row| *row == "process omiagent")
@@ -345,14 +380,17 @@ fn destinations_for_a_firewall() {
         ]
         .map(|(place, name)| (place.to_owned(), name, true))
     );
-    let table = read("connections", &["--by", "process", "--process", "omsagent"]);
+    let table = read(
+        "connections",
+        &["--by", "process", "--process", "omsagent-*"],
+    );
     assert!(table.text().starts_with("PROCESS"), "{}", table.text());
     assert_eq!(table.text().lines().count(), 2, "{}", table.text());
 }
 
 fn the_agent_is_found_under_both_of_its_names() {
     let agent = lives("tree", &["--tree", "omsagent"]);
-    for name in ["ruby", "omsagent"] {
+    for name in ["ruby", "omsagent-*"] {
         let found = lives("tree", &["--process", name]);
         for process in &agent {
             assert!(
@@ -371,7 +409,7 @@ fn the_agent_is_found_under_both_of_its_names() {
     let pid = agent[2]["pid"].to_string();
     let events = |name: &str| read("replay", &["--process", name, "--pid", &pid]).stdout;
     assert!(!events("ruby").is_empty());
-    assert_eq!(events("ruby"), events("omsagent"));
+    assert_eq!(events("ruby"), events("omsagent-*"));
 }
 
 /// cron and an upgrade run at the same time by chance.
@@ -415,5 +453,82 @@ fn nothing_is_missing() {
     let replayed = read("replay", &["--strict"]);
     assert_eq!(replayed.messages(), "");
     let summary = lives("tree", &[]);
-    assert!(summary.len() > 250, "{} processes", summary.len());
+    assert!(summary.len() > 1100, "{} processes", summary.len());
+}
+
+/// Lists the lines of a log that disagree with a trace. Processes that the recording cannot have,
+/// because they ended before it or began after it, are left out.
+fn disagreeing(trace: &Path, log: &str) -> Vec<String> {
+    let log = fs::read_to_string(trace.with_file_name(log)).expect("the log");
+    let all = lives_of(trace, "tree", &[]);
+    // In ticks, like the starts in the log.
+    let tick = |event: &str| {
+        let events = lives_of(trace, "replay", &["--event", event]);
+        events[0]["boot_ns"].as_u64().expect("a time") / 10_000_000
+    };
+    let recorded = tick("snapshot")..tick("end");
+    let lines = truth::parse(&log);
+    assert!(lines.len() > 10, "{log}");
+    let mut wrong = Vec::new();
+    for line in lines {
+        match all.iter().find(|life| line.is(life)) {
+            Some(life) if life["tree"] == *line.tree => {}
+            None if !recorded.contains(&line.start) => {}
+            found => wrong.push(format!("{line:?}: {found:?}")),
+        }
+    }
+    wrong
+}
+
+fn every_process_is_what_it_says() {
+    let wrong = disagreeing(&trace(), "truth");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// start-stop-daemon believes no file of a process id that is not root's, so it ends nothing.
+fn the_agent_survives_its_removal() {
+    let removal = trace().with_file_name("purge.trace");
+    let wrong = disagreeing(&removal, "purge.truth");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let rows = lives_of(&removal, "changes", &[]);
+    let agent = lives("tree", &["--tree", "omsagent"])
+        .pop()
+        .expect("the agent");
+    let left: Vec<(&Value, &str)> = rows
+        .iter()
+        .filter(|row| row["kind"] == "process")
+        .map(|row| (&row["process"]["pid"], text(row, "attention")))
+        .collect();
+    assert_eq!(
+        left,
+        [(&agent["pid"], "runs on after its removal")],
+        "{rows:?}"
+    );
+    let text_of = read_of(&removal, "report", &[]);
+    let text_of = text_of.text();
+    assert!(text_of.contains("runs on after its removal"), "{text_of}");
+    let gone = ["omi", "scx", "omsagent", "omsconfig"].map(|name| {
+        let is_it = |row: &&Value| row["kind"] == "package" && text(row, "name").starts_with(name);
+        let row = rows.iter().find(is_it);
+        let row = row.unwrap_or_else(|| panic!("{name}: {rows:?}"));
+        assert_eq!(text(&row["process"], "name"), "dpkg", "{row}");
+        text(row, "action").to_owned()
+    });
+    assert_eq!(gone, ["gone"; 4]);
+}
+
+/// Drops a host, a file that deserves attention, a listener and a program from the policy.
+fn it_conforms_to_its_own_policy() {
+    dropped_rules_are_findings(
+        &trace(),
+        &[
+            (
+                "\"objects.githubusercontent.com:80\"",
+                "objects.githubusercontent.com:80/tcp",
+            ),
+            ("\"/etc/sudoers\"", "/etc/sudoers (who may become root)"),
+            ("\"0.0.0.0:25324\"", "0.0.0.0:25324/tcp"),
+            ("\"/opt/omi/bin/omicli\"", "/opt/omi/bin/omicli"),
+        ],
+    );
 }

@@ -15,12 +15,15 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(changed_permissions_have_their_author),
         live!(an_executed_download_is_a_chain).needs("python3"),
         live!(downloads_are_followed_through_their_names).needs("python3"),
+        live!(downloads_are_followed_through_links_and_archives)
+            .needs("python3")
+            .needs("tar"),
         live!(files_without_a_network_source_are_not_downloads).needs("python3"),
     ]
 }
 
 /// Records a script in a watched directory of its own, prepared by another script.
-fn record(prepare: &str, script: &str) -> Trace {
+pub(crate) fn record(prepare: &str, script: &str) -> Trace {
     recorded(prepare, script).trace()
 }
 
@@ -39,7 +42,7 @@ fn recorded(prepare: &str, script: &str) -> Recorded {
 }
 
 /// Returns the rows of one kind within the test's directory.
-fn changes(trace: &Trace, kind: &str) -> Vec<Value> {
+pub(crate) fn changes(trace: &Trace, kind: &str) -> Vec<Value> {
     let rows = trace.lives("changes", ["--all"]);
     rows.into_iter()
         .filter(|row| row["kind"] == kind)
@@ -51,7 +54,7 @@ fn changes(trace: &Trace, kind: &str) -> Vec<Value> {
         .collect()
 }
 
-fn text<'a>(row: &'a Value, key: &str) -> &'a str {
+pub(crate) fn text<'a>(row: &'a Value, key: &str) -> &'a str {
     row[key].as_str().unwrap_or_default()
 }
 
@@ -202,7 +205,7 @@ fn changed_permissions_have_their_author() {
 }
 
 /// Serves a script at port 8080 until it is killed.
-const SERVER: &str = "ip link set lo up 2>/dev/null || true; echo 'echo ran' >script
+pub(crate) const SERVER: &str = "ip link set lo up 2>/dev/null || true; echo 'echo ran' >script
      python3 -m http.server --bind 127.0.0.1 8080 >/dev/null 2>&1 & export SERVER=$!; sleep 1";
 
 fn an_executed_download_is_a_chain() {
@@ -252,6 +255,51 @@ os.rename(\"PLACE/a.part\", \"PLACE/a\")
         let carried = format!("brought there by {carrier}");
         assert_eq!(detail.contains(&carried), !carrier.is_empty(), "{detail}");
     }
+}
+
+/// A hard link that is renamed, as package managers of languages place programs, and an archive
+/// that another program unpacks.
+fn downloads_are_followed_through_links_and_archives() {
+    const CONTENT: &str = "d8ecb96e2f3b73959d421f403777145a239248b6ecd24f315da4f64100194727";
+    let fetch = "import sys, urllib.request
+urllib.request.urlretrieve(\"http://127.0.0.1:8080/\" + sys.argv[1], sys.argv[2])";
+    let link = "import os
+os.link(\"got\", \"tmp\")
+os.rename(\"tmp\", \"linked\")";
+    let script = format!(
+        "python3 -c '{fetch}' 'script?token=1' got; python3 -c '{link}'; sh ./linked
+         python3 -c '{fetch}' archive.tar a.tar; mkdir out; tar xf a.tar -C out; sh out/script
+         sleep 1.5; echo more >>out/script; kill $SERVER"
+    );
+    let trace = record(&format!("{SERVER}; tar cf archive.tar script"), &script);
+    let rows = changes(&trace, "download");
+    let reported: Vec<[&str; 5]> = rows
+        .iter()
+        .map(|row| {
+            let keys = ["name", "archive", "urls", "sha256"].map(|key| text(row, key));
+            let [name, archive, urls, sha256] = keys;
+            [name, archive, urls, sha256, text(&row["carrier"], "name")]
+        })
+        .collect();
+    let expected = [
+        [
+            "/opt/linked",
+            "",
+            "http://127.0.0.1:8080/script",
+            CONTENT,
+            "python3",
+        ],
+        [
+            "/opt/out/script",
+            "/opt/a.tar",
+            "http://127.0.0.1:8080/archive.tar",
+            CONTENT,
+            "tar",
+        ],
+    ];
+    assert_eq!(reported, expected);
+    let changed = rows.iter().map(|row| row["changed_since"] == true);
+    assert_eq!(changed.collect::<Vec<_>>(), [false, true]);
 }
 
 fn files_without_a_network_source_are_not_downloads() {

@@ -18,7 +18,9 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(by_time),
         live!(by_phase),
         live!(several_at_once),
+        live!(some_are_left_out),
         live!(a_filter_without_a_match_is_reported),
+        live!(a_name_that_nothing_has_is_an_error),
         live!(an_invalid_filter_is_refused),
     ]
 }
@@ -116,19 +118,15 @@ impl Scene {
 fn by_process() {
     let scene = scene();
     let late = scene.pids("/bin/true late");
-    for name in ["late", "no-such-name"] {
-        assert!(
-            scene.replay(["--process", name]).is_empty(),
-            "{name} is an argument only"
-        );
-    }
+    let of_argument = scene.trace.read("replay", ["--process", "late"]);
+    assert_eq!(of_argument.code, Some(1), "it is an argument only");
     let found = scene.replay(["--process", "true"]);
     assert!(found.is_superset(&scene.about(&late)));
     assert!(found.is_superset(&scene.about(&scene.pids("/bin/true as-nobody"))));
     assert_eq!(found, scene.replay(["--process", "tru?"]));
     assert_eq!(
         found,
-        scene.replay(["--process", "nothing", "--process", "t*e"])
+        scene.replay(["--process", "true", "--process", "t*e"])
     );
     let rows = scene.trace.connections(["--process", "true"]);
     assert!(rows.is_empty(), "{rows:?}");
@@ -143,7 +141,6 @@ fn by_tree() {
         .filter_map(|life| life["pid"].as_u64())
         .collect();
     assert_eq!(scene.replay(["--tree", "command"]), scene.about(&pids));
-    assert!(scene.replay(["--tree", "omi"]).is_empty());
     assert_eq!(scene.trace.connections(["--tree", "command"]).len(), 3);
 }
 
@@ -292,6 +289,47 @@ fn by_phase() {
     assert_eq!(rows.len(), 2, "{rows:?}");
 }
 
+fn some_are_left_out() {
+    let scene = scene();
+    let trace = &scene.trace;
+    // Without the tree of the command, the rest of the machine is left, and what has no process.
+    let others = scene.events(|event| event.tree() != "command");
+    let shown = scene.replay(["--not-tree", "command"]);
+    assert!(shown.is_superset(&others) && shown.len() < trace.events.len());
+    // A fork is of parent and child, as with every filter.
+    let forks = scene.events(|event| event.kind() == "fork");
+    let more: Vec<&u64> = shown.difference(&others).collect();
+    assert!(more.iter().all(|event| forks.contains(event)), "{more:?}");
+    let rows = trace.connections(["--not-tree", "command"]);
+    assert!(rows.iter().all(|row| row["tree"] != "command"), "{rows:?}");
+    let none = scene.replay(["--tree", "command", "--not-tree", "command"]);
+    assert_eq!(none, BTreeSet::new());
+    // Here, all destinations but the resolver stay.
+    let script = "exec 3<>/dev/udp/127.0.0.1/53; echo -n x >&3; \
+        exec 4<>/dev/udp/127.0.0.1/54; echo -n x >&4; true";
+    let trace = crate::harness::record(words(["bash", "-c", script]));
+    let remotes = |options: [&str; 5]| -> Vec<String> {
+        let rows = trace.connections(options);
+        let remotes = rows.iter().map(|row| match &row["remote"] {
+            Value::String(remote) => remote.clone(),
+            _ => row["port"].to_string(),
+        });
+        remotes.collect()
+    };
+    let of_command = |last| ["--tree", "command", "--event", "connect", last];
+    let all = trace.connections(["--tree", "command"]).len();
+    assert_eq!(all, 2);
+    assert_eq!(remotes(of_command("--no-resolvers")), ["127.0.0.1:54"]);
+    let groups = ["--by", "destination", "--tree", "command", "--no-resolvers"];
+    assert_eq!(remotes(groups), ["54"]);
+    let events = trace.lives("replay", ["--tree", "command", "--no-resolvers"]);
+    let to_resolver = |event: &Value| event["connection"]["remote"] == "127.0.0.1:53";
+    assert!(
+        !events.is_empty() && !events.iter().any(to_resolver),
+        "{events:?}"
+    );
+}
+
 fn several_at_once() {
     let scene = scene();
     let found = scene.replay([
@@ -316,7 +354,8 @@ fn a_filter_without_a_match_is_reported() {
         ("tree", "process"),
         ("connections", "connection"),
     ] {
-        let answer = scene.trace.read(verb, ["--tree", "omi"]).success();
+        let options = ["--tree", "command", "--process", "kthreadd"];
+        let answer = scene.trace.read(verb, options).success();
         assert_eq!(answer.text(), "");
         let expected =
             format!("no {what} matches the filters\n        hint: trees of this trace: command, ");
@@ -326,6 +365,34 @@ fn a_filter_without_a_match_is_reported() {
             answer.messages()
         );
     }
+}
+
+fn a_name_that_nothing_has_is_an_error() {
+    let scene = scene();
+    let user = || "no process of this trace ran as that user";
+    for verb in ["replay", "tree", "connections", "changes", "report"] {
+        for (option, says) in [
+            (["--tree", "comand"], "hint: did you mean command? trees of"),
+            (["--tree", "omi"], "hint: trees of this trace: command, "),
+            (["--user", "nobdoy"], "hint: did you mean nobody?"),
+            (["--user", "4294967294"], user()),
+            (["--process", "treu"], "hint: did you mean true?"),
+            (
+                ["--process", "treu*"],
+                "no process of this trace ever had such a name",
+            ),
+        ] {
+            let answer = scene.trace.read(verb, option);
+            assert_eq!(answer.code, Some(1), "{verb} {option:?}");
+            assert_eq!(answer.text(), "");
+            let messages = answer.messages();
+            assert!(messages.contains(says), "{verb} {option:?}: {messages}");
+            let has_hint = messages.contains("did you mean");
+            assert_eq!(has_hint, says.contains("did you mean"), "{messages}");
+        }
+    }
+    let both = ["--process", "true", "--process", "no-such-name"];
+    assert_eq!(scene.trace.read("tree", both).code, Some(1));
 }
 
 fn an_invalid_filter_is_refused() {

@@ -89,8 +89,13 @@ fn keys_are_reported_with_their_author() {
         ["/home/moved/.ssh/authorized_keys", "gone", "mv", log_in],
         ["/home/new/.ssh", "new", "mkdir", ""],
         ["/home/new/.ssh/authorized_keys", "new", "cp", log_in],
+        // Without a user it is not compared, but seen.
+        ["/home/nobodys/.ssh", "new", "mkdir", ""],
+        ["/home/nobodys/.ssh/authorized_keys", "new", "cp", log_in],
         ["/home/will/.ssh", "new", "mkdir", ""],
         ["/home/will/.ssh/authorized_keys", "new", "cp", log_in],
+        // In no .ssh, but changed by the command. /etc is a bind mount from the same file system.
+        ["PLACE/elsewhere/authorized_keys", "new", "sh", log_in],
         ["PLACE/own/alone/.ssh", "new", "mkdir", ""],
         [
             "PLACE/own/alone/.ssh/rc",

@@ -14,6 +14,7 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         on_the_wire(live!(a_peer_of_a_server_is_a_row)),
         on_the_wire(live!(a_child_that_serves_is_the_owner)),
+        on_the_wire(live!(a_reset_ends_an_inbound_connection)),
         live!(a_listener_is_of_the_process_that_holds_it).needs("/usr/bin/python3"),
     ]
 }
@@ -46,12 +47,34 @@ c = socket.socket(); c.connect(("192.0.2.1", 25324)); c.send(b"cmd"); c.recv(99)
 socket.socket(2, 2).sendto(b"x", ("192.0.2.1", 25325)); c.recv(1)
 "#;
 
+/// Waits for the peer's reset.
+const RESET_SERVER: &str = r#"
+import socket, sys
+l = socket.socket(); l.bind(("0.0.0.0", 25324)); l.listen(5)
+open(sys.argv[1], "w").close()
+c, _ = l.accept()
+try: c.recv(99)
+except ConnectionResetError: pass
+"#;
+
+/// Closes with a reset, which no process of the server sends an answer to.
+const RESET_CLIENT: &str = r#"
+import os, socket, struct, sys, time
+while not os.path.exists(sys.argv[1]): time.sleep(.02)
+c = socket.socket(); c.connect(("192.0.2.1", 25324))
+c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)); c.close()
+"#;
+
 fn serve(server: &str) -> Trace {
+    serve_for(server, CLIENT)
+}
+
+fn serve_for(server: &str, client: &str) -> Trace {
     let place = tempfile::tempdir().expect("a directory");
     let ready = place.path().join("ready");
     let ready = ready.to_str().expect("a plain path");
     let wire = Wire::with(&[]);
-    let client = wire.remote(words(["/usr/bin/python3", "-c", CLIENT, ready]));
+    let client = wire.remote(words(["/usr/bin/python3", "-c", client, ready]));
     let mut client = std::process::Command::new(&client[0])
         .args(&client[1..])
         .spawn()
@@ -86,6 +109,16 @@ fn a_peer_of_a_server_is_a_row() {
     assert_eq!(rows[1]["bytes_received"], 1);
     let text = trace.read("connections", ["--tree", "command"]).success();
     assert!(text.text().contains('←'), "{}", text.text());
+}
+
+fn a_reset_ends_an_inbound_connection() {
+    let trace = serve_for(RESET_SERVER, RESET_CLIENT);
+    let rows = inbound(&trace);
+    assert_eq!(rows.len(), 1, "{rows:#?}");
+    assert_eq!(rows[0]["process"]["pid"], trace.command_pid());
+    assert_eq!(rows[0]["local"], "192.0.2.1:25324");
+    assert_eq!(rows[0]["error"], "ECONNRESET", "{}", rows[0]);
+    assert!(rows[0]["duration_ms"].is_number(), "{}", rows[0]);
 }
 
 fn a_child_that_serves_is_the_owner() {

@@ -8,9 +8,11 @@ mod cgroup;
 mod changes;
 mod connect;
 mod corpus;
+mod daemons;
 mod damage;
 mod demo;
 mod doctor;
+mod elsewhere;
 mod exec;
 mod failures;
 mod files;
@@ -24,17 +26,21 @@ mod launch;
 mod listening;
 mod lockdown;
 mod matrix;
+mod mounts;
 mod names;
+mod native;
 mod openings;
 mod others;
 mod output;
 mod package;
+mod policy;
 mod process;
 mod record;
 mod redact;
 mod report;
 mod schedule;
 mod sockets;
+mod statuses;
 mod systemd;
 mod tags;
 mod udp;
@@ -68,6 +74,7 @@ fn main() -> ExitCode {
         changes::tests(),
         schedule::tests(),
         sockets::tests(),
+        statuses::tests(),
         systemd::tests(),
         connect::tests(),
         homes::tests(),
@@ -84,13 +91,18 @@ fn main() -> ExitCode {
         record::tests(),
         output::tests(),
         files::tests(),
+        elsewhere::tests(),
+        mounts::tests(),
         package::tests(),
+        policy::tests(),
         filter::tests(),
         redact::tests(),
         report::tests(),
         tags::tests(),
         names::tests(),
+        native::tests(),
         bad_input::tests(),
+        daemons::tests(),
         damage::tests(),
         doctor::tests(),
         lockdown::tests(),

@@ -13,7 +13,8 @@ use serde_json::Value;
 use crate::harness::{Test, live, words};
 use acts::{Links, acts, watched};
 use changed::Changed;
-use stage::{FIRST, SECOND, Stage, possible, stage};
+use stage::{DAEMONS, FIRST, SECOND, possible, stage};
+pub(crate) use stage::{Stage, bare_stage, clean_stage, is_bare_stage_possible};
 
 pub(crate) fn tests() -> Vec<Test> {
     let on_stage = |test: Test| {
@@ -27,6 +28,10 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         on_stage(live!(an_installed_package_is_reported_file_by_file)),
         on_stage(live!(the_author_is_the_last_writer_in_strace)).needs("strace"),
+        on_stage(live!(six_daemons_are_reported_wherever_their_files_are)),
+        live!(packages_of_two_installers_at_once_are_of_their_own)
+            .needs("apt-get")
+            .prepared(is_bare_stage_possible),
     ]
 }
 
@@ -188,4 +193,131 @@ fn the_author_is_the_last_writer_in_strace() {
     let counts = [count("new"), count("changed"), count("gone")];
     println!("{counts:?} new, changed and gone");
     assert!(counts.iter().all(|count| *count >= 10), "{counts:?}");
+}
+
+/// With the usual roots, so that most files are outside of them.
+fn six_daemons_are_reported_wherever_their_files_are() {
+    let stage = stage();
+    if !stage.is_whole {
+        println!("skipped: the layer cannot be watched as a whole");
+        return;
+    }
+    let mut line = words(["apt-get", "install", "-y", "--no-install-recommends"]);
+    line.extend(DAEMONS.map(OsString::from));
+    let changed = Changed::recorded(&stage, stage.usual_recording(line));
+    let (rows, mut missing) = changed.everywhere(&stage);
+    // An overlay gives a directory another handle when it is first written to, so what is removed
+    // with its directory may have no name.
+    missing.retain(|path| {
+        let parent = path.rsplit_once('/').map_or("/", |(parent, _)| parent);
+        changed.after.contains_key(parent.as_bytes())
+    });
+    assert!(missing.is_empty(), "not reported: {missing:#?}");
+    let outside = rows.values().filter(|row| row["before_unknown"] == true);
+    let outside: Vec<&&Value> = outside.collect();
+    println!(
+        "{} rows, {} outside of the roots",
+        rows.len(),
+        outside.len()
+    );
+    assert!(outside.len() >= 300, "{}", outside.len());
+    most_were_recorded(true, rows.values().copied());
+    for row in &outside {
+        assert_eq!(row["tree"], "command", "{row}");
+        assert!(changed.is_within(&row["process"], "apt-get"), "{row}");
+        assert_eq!(row["before"], Value::Null, "{row}");
+    }
+    // Every file of `dpkg -L` that was not there before.
+    let links = Links::of([&changed.before, &changed.after]);
+    let mut files = 0;
+    let packages = changed.of_kind("package");
+    let packages = packages.filter(|row| row["action"] == "new");
+    for package in packages.map(|row| text(row, "name")) {
+        let listed = stage.call(["dpkg", "-L", package]);
+        let paths = listed.split(|byte| *byte == b'\n');
+        for path in paths.map(|path| links.followed(path)) {
+            let is_file = changed.after.get(&path).is_some_and(|it| it.kind != b'd');
+            if !is_file || changed.before.contains_key(&path) {
+                continue;
+            }
+            files += 1;
+            let row = rows.get(path.as_slice());
+            let row = row.unwrap_or_else(|| panic!("{} is not in it", path.escape_ascii()));
+            if row["kind"] != "service" {
+                assert_eq!(row["process"]["name"], "dpkg", "{row}");
+            }
+        }
+    }
+    println!("{files} files of dpkg -L");
+    assert!(files >= 200, "{files}");
+    for (kind, author) in [("user", "useradd"), ("group", "groupadd")] {
+        let new = changed.of_kind(kind).filter(|row| row["action"] == "new");
+        let wrong: Vec<&Value> = new
+            .filter(|row| text(&row["process"], "name") != author)
+            .collect();
+        assert!(wrong.is_empty(), "not {author}: {wrong:#?}");
+    }
+    // Files with rights of their own, by find(1).
+    let found = stage.call(["find", "/", "-xdev", "-perm", "/6000", "-type", "f"]);
+    for path in found
+        .split(|byte| *byte == b'\n')
+        .filter(|path| !path.is_empty())
+    {
+        if let Some(row) = rows.get(path) {
+            assert!(text(row, "attention").starts_with("set"), "{row}");
+        }
+    }
+}
+
+/// Two installers run at once, and one waits for the other's lock. Each package is that of the dpkg
+/// below its own installer. The packages are in no list of apt, if apt has lists.
+fn packages_of_two_installers_at_once_are_of_their_own() {
+    const SCRIPT: &str = "cd /var/tmp
+        for name in one two; do
+            mkdir -p acme-$name/DEBIAN acme-$name/opt/acme-$name
+            printf '%s\\n' \"Package: acme-$name\" 'Version: 1.0' 'Architecture: all' \\
+                'Maintainer: Acme <a@acme.example>' 'Description: x' >acme-$name/DEBIAN/control
+            printf '#!/bin/sh\\nsleep 0.3\\n' >acme-$name/DEBIAN/postinst
+            chmod 755 acme-$name/DEBIAN/postinst
+            echo x >acme-$name/opt/acme-$name/file
+            dpkg-deb --build acme-$name >/dev/null
+        done
+        for name in one two; do
+            # Not every lock of apt is waited for.
+            for try in 1 2 3 4 5; do
+                apt-get -o DPkg::Lock::Timeout=60 -y install ./acme-$name.deb && break
+                sleep 1
+            done >$name.log 2>&1 &
+        done
+        wait
+        cat one.log two.log >&2
+        dpkg -s acme-one acme-two >/dev/null";
+    let stage = clean_stage();
+    let recording = stage.recording(words(["sh", "-c", SCRIPT]));
+    let recorded = recording.run();
+    let messages = recorded.ended.messages();
+    assert_eq!(recorded.ended.code, Some(0), "{messages}");
+    let trace = recorded.trace();
+    let rows = trace.lives("changes", ["--all"]);
+    for name in ["acme-one", "acme-two"] {
+        let is_it = |row: &&Value| row["kind"] == "package" && row["name"] == format!("{name}:all");
+        let row = rows.iter().find(is_it);
+        let row = row.unwrap_or_else(|| panic!("no {name}"));
+        assert!(was_recorded(row), "{row}");
+        let author = &row["process"];
+        assert_eq!(text(author, "name"), "dpkg", "{row}");
+        let own = format!("./{name}.deb").into_bytes();
+        let is_by_installer = trace.all("exec").any(|event| {
+            let argv = event.argv();
+            argv.first().is_some_and(|word| word == b"apt-get")
+                && argv.contains(&own)
+                && author["ppid"] == event.pid()
+        });
+        assert!(is_by_installer, "{row}");
+        let origin = text(row, "origin");
+        assert!(
+            origin.is_empty() || origin.starts_with("a local file"),
+            "{row}"
+        );
+    }
 }

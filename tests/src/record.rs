@@ -35,6 +35,7 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(a_busy_machine_loses_nothing),
         live!(a_killed_recorder_leaves_its_events),
         live!(the_summary_counts_everything),
+        live!(the_summary_counts_changes_and_names_commands),
         live!(quiet_is_quiet),
         live!(own_rules_name_trees),
     ]
@@ -74,16 +75,16 @@ fn lingering_follows_processes_that_are_left() {
     let daemon: i32 = trace.ended.text().trim().parse().expect("a process id");
     kill(Pid::from_raw(daemon), Signal::SIGTERM).expect("the daemon runs");
     let ended = trace
-        .all("command_ended")
-        .next()
-        .expect("its end")
-        .number("seq");
+        .of_command("exit")
+        .into_iter()
+        .find(|event| event.pid() == trace.command_pid())
+        .expect("its exit");
     let late = trace
         .of_command("exec")
         .into_iter()
         .find(|event| event.argv().len() == 4)
         .expect("what the daemon ran");
-    assert!(late.number("seq") > ended);
+    assert!(late.number("boot_ns") > ended.number("boot_ns"));
     let messages = trace.ended.messages();
     assert!(
         messages.contains("the command has ended; recording"),
@@ -364,6 +365,38 @@ fn the_summary_counts_everything() {
         assert!(messages.contains(expected), "{expected}: {messages}");
     }
     assert_eq!(trace.ended.text(), "", "stdout is the command's");
+}
+
+fn the_summary_counts_changes_and_names_commands() {
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let place = place.path().display();
+    let script = format!(
+        "umask 022; echo x >{place}/one; cp /bin/true {place}/two; chmod 4755 {place}/two
+        perl -MSocket -e 'socket(S, PF_INET, SOCK_STREAM, 0); listen(S, 1); sleep 100' \\
+        >/dev/null 2>&1 & echo $!; sleep 0.5"
+    );
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("it's one.trace");
+    let trace = Recording::of(words(["sh", "-c", &script]))
+        .to(&file)
+        .option(["--watch", &place.to_string()])
+        .run()
+        .trace();
+    let left: i32 = trace.ended.text().trim().parse().expect("a process id");
+    kill(Pid::from_raw(left), Signal::SIGKILL).expect("the listener runs");
+    let messages = trace.ended.messages();
+    let quoted = format!("'{}/it'\\''s one", directory.path().display());
+    for expected in [
+        "left behind: 1 listener, 2 files and directories\n",
+        "look at these first: ",
+        "setuid ",
+        &format!("next:  tracer tree {quoted}.trace'\n"),
+        &format!("       tracer changes {quoted}.trace'\n"),
+        &format!("       tracer report {quoted}.trace' --format html -o {quoted}.html'\n"),
+    ] {
+        assert!(messages.contains(expected), "{expected}: {messages}");
+    }
+    assert!(!messages.contains("tracer connections"), "{messages}");
 }
 
 fn quiet_is_quiet() {

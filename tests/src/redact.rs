@@ -78,6 +78,12 @@ fn a_key_is_masked_also_without_its_option() {
         .and_then(|rest| rest.split('\'').next());
     let mark = mark.unwrap_or_else(|| panic!("{messages}"));
     assert!(mark.starts_with("‹secret "), "{messages}");
+    let place = format!("  {mark}: argument 7 of sh [");
+    assert!(messages.contains(&place), "{place}: {messages}");
+    assert!(
+        messages.contains(", and 7 more command lines"),
+        "{messages}"
+    );
     let trace = recorded.trace();
     let marks = trace
         .of_command("exec")

@@ -24,6 +24,7 @@ pub(crate) fn tests() -> Vec<Test> {
         plain!(filters_are_named_in_a_report),
         plain!(lines_fit_a_terminal_of_any_width),
         plain!(missing_events_are_reported_first),
+        plain!(rows_are_marked_against_another_trace),
     ];
     tests.extend(page::tests());
     match corpus::directory().exists() {
@@ -191,4 +192,45 @@ fn missing_events_are_reported_first() {
     assert!(html("damaged", &[]).contains("Incomplete: what is missing"));
     let strict = run(&mut report("cut", &["--strict"]));
     assert_eq!(strict.code, Some(4));
+}
+
+fn rows_are_marked_against_another_trace() {
+    let other = trace("lookalike");
+    let other = ["--against", other.to_str().expect("a path")];
+    let text = run(&mut report("changed", &other)).success();
+    let text = text.text();
+    // What one of the two could not see comes before all that was found.
+    let blind = text.find("lookalike.trace could not see: comparison of users");
+    let found = text.find("[unknown] setuid: /opt/acme/acmed");
+    assert!(blind.is_some() && blind < found, "{text}");
+    for line in [
+        "\n  new     program /usr/bin/wget by wget [",
+        "\n  gone    program /home/nobody/systemctl by systemctl [",
+        "\n  unknown destination mirror.example:443 by wget [",
+        "\n  MARK     DESTINATION ",
+        "\n  unknown  mirror.example:443 ",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let page = html("changed", &other);
+    for part in [
+        "id=\"against\"",
+        "lookalike.trace could not see: ",
+        "<td>gone</td>",
+        "<tr class=\"mark-unknown\"",
+        "<td class=\"mark\">unknown</td>",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    let same = trace("changed");
+    let same = ["--against", same.to_str().expect("a path")];
+    let text = run(&mut report("changed", &same)).success();
+    assert!(text.text().contains("different: 0, of which unknown: 0;"));
+    assert!(!text.text().contains("[new]"), "{}", text.text());
+    assert!(!html("changed", &[]).contains("class=\"mark"));
+    let damaged = trace("damaged");
+    let damaged = ["--against", damaged.to_str().expect("a path")];
+    assert_eq!(run(&mut report("changed", &damaged)).code, Some(3));
+    let missing = ["--against", "/there/is/none"];
+    assert_eq!(run(&mut report("changed", &missing)).code, Some(1));
 }

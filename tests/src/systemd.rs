@@ -5,7 +5,7 @@
 mod running;
 mod scene;
 mod stage;
-mod truth;
+pub(crate) mod truth;
 
 use std::path::Path;
 
@@ -37,6 +37,7 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(other_spellings_of_requests_are_found),
         live!(requests_for_several_units_are_found),
         live!(requests_through_other_programs_are_found),
+        live!(the_agent_survives_its_removal),
         live!(unit_events_are_reported),
         live!(unit_changes_match_systemd),
     ];
@@ -174,7 +175,7 @@ fn every_process_is_in_its_unit() {
 
 fn every_generation_of_omi_runs_for_its_own_request() {
     let scene = scene();
-    assert_eq!(scene.requests("omid.service").len(), 4, "generations");
+    assert_eq!(scene.requests("omid.service").len(), 6, "generations");
     let mut wrong = Vec::new();
     let mut request = None;
     let mut generations = std::collections::BTreeSet::new();
@@ -193,7 +194,7 @@ fn every_generation_of_omi_runs_for_its_own_request() {
         }
     }
     none(&wrong);
-    assert_eq!(generations.len(), 4);
+    assert_eq!(generations.len(), 6);
     for life in &scene.lives {
         assert!(
             life["tree"] != "omi" || life["unit"] == "omid.service",
@@ -218,6 +219,57 @@ fn omsagent_runs_for_its_request() {
         })
         .collect();
     none(&wrong);
+}
+
+/// Its unit has KillMode=process, and its main process has ended: to stop it ends nothing.
+fn the_agent_survives_its_removal() {
+    let scene = scene();
+    let is_agent = |life: &&Value| life["tree"] == "omsagent" && life["running"] == true;
+    let agent = scene.lives.iter().find(is_agent).expect("the agent");
+    let removal = &scene.removal;
+    let rows = removal.lives("changes", []);
+    let survivors: Vec<(&Value, &Value)> = rows
+        .iter()
+        .filter(|row| row["attention"] == "runs on after its removal")
+        .map(|row| (&row["process"]["pid"], &row["tree"]))
+        .collect();
+    assert_eq!(
+        survivors,
+        [(&agent["pid"], &Value::from("omsagent"))],
+        "{rows:?}"
+    );
+    let messages = removal.ended.messages();
+    assert!(messages.contains("still running: 1\n"), "{messages}");
+    let line = format!("omsagent [{}]", agent["pid"]);
+    let line = messages.lines().find(|text| text.contains(&line));
+    let line = line.unwrap_or_else(|| panic!("{messages}"));
+    assert!(
+        line.contains("(removed) /opt/microsoft/omsagent/ruby/bin/ruby "),
+        "{line}"
+    );
+    let connections = removal.connections(["--tree", "omsagent"]);
+    assert!(!connections.is_empty(), "it goes on");
+    for unit in [
+        "omid.service",
+        &format!("omsagent-{}.service", stage::WORKSPACE),
+    ] {
+        let row = rows
+            .iter()
+            .find(|row| row["kind"] == "service" && row["name"] == unit);
+        let row = row.unwrap_or_else(|| panic!("{unit}: {rows:?}"));
+        assert_eq!(row["action"], "gone", "{row}");
+        assert_eq!(row["tree"], "command", "{row}");
+    }
+    let said = scene
+        .removal_truth
+        .iter()
+        .filter(|line| line.what.ends_with("rm"));
+    let lives = removal.processes(["--tree", "command"]);
+    let missing: Vec<String> = said
+        .filter(|line| !lives.iter().any(|life| line.is(life)))
+        .map(|line| format!("{line:?}"))
+        .collect();
+    none(&missing);
 }
 
 fn pre_existing_processes_are_not_in_the_commands_trees() {

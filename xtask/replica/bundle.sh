@@ -13,12 +13,21 @@ ONBOARD_CONF=/etc/omsagent-onboard.conf
 while [ $# -gt 0 ]; do
     case $1 in
         --upgrade) mode=upgrade ;;
+        --purge) mode=purge ;;
         -w|--id) workspace=$2; shift ;;
         -s|--shared) key=$2; shift ;;
         *) echo "unknown option" >&2; exit 1 ;;
     esac
     shift
 done
+
+# The original reads its settings line by line, with programs of their own for each.
+inspect() {
+    for setting in $(seq 45); do
+        value=$(echo "setting$setting = $setting" | sed -e 's/ *= */=/' | cut -d = -f 2 | tr -d ' ')
+        [ "$value" = "$setting" ] || exit 1
+    done
+}
 
 fail() {
     echo "bundle: $1" >&2
@@ -63,12 +72,22 @@ install_package() {
     dpkg --install --force-unsafe-io "$1.deb" || fail "$1 did not install"
 }
 
+if [ "$mode" = purge ]; then
+    status=0
+    for package in omsconfig omsagent scx omi; do
+        dpkg --purge --force-unsafe-io $package || status=$?
+    done
+    echo "Shell bundle exiting with code $status"
+    exit $status
+fi
+
 echo "Checking host architecture ..."
 hostname >/dev/null
 id -u >/dev/null
 sed -n 's/^ID=//p' /etc/os-release | tr -d '"' >/dev/null
 check_prerequisites
 save_onboarding
+inspect
 # How the original hands a proxy to the unit; here there is none behind it.
 sh -c "echo 'Environment=http_proxy=http://demo-user:demo-password@10.0.0.9:3128' >/dev/null"
 

@@ -44,6 +44,9 @@ pub struct Arguments {
     /// Record with this program instead of building it
     #[arg(long, value_name = "PROGRAM")]
     tracer: Option<PathBuf>,
+    /// Also record the removal, and keep what the processes say about themselves
+    #[arg(long, hide = true, conflicts_with = "no_record")]
+    tests: bool,
     /// Play the replica with this program instead of building it
     #[arg(long, value_name = "PROGRAM")]
     actor: Option<PathBuf>,
@@ -51,6 +54,8 @@ pub struct Arguments {
 
 /// The command line that the installer's user typed.
 const INSTALLER: &str = "onboard_agent.sh";
+/// The script that it downloads to its working directory.
+const BUNDLE: &str = "omsagent-1.13.9-0.universal.x64.sh";
 /// Path of the recorder inside the sandbox.
 const TRACER_INSIDE: &str = "/usr/bin/tracer";
 /// Directory in which the recorder looks for published lists of a cloud; this one has four
@@ -103,6 +108,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         views::check_files(output.path(), &key)?;
         let recorded = output.path().join(trace.file_name().unwrap_or_default());
         fs::rename(&recorded, &trace).context("the recorder left no trace")?;
+        for name in init::FOR_TESTS.iter().filter(|_| arguments.tests) {
+            fs::rename(output.path().join(name), trace.with_file_name(name))
+                .with_context(|| format!("the sandbox left no {name}"))?;
+        }
         views::check_output(tracer, &trace, &key)?;
         if !arguments.quiet {
             views::show(tracer, &trace)?;
@@ -124,6 +133,9 @@ impl Arguments {
         }
         if self.quiet {
             line.push("--quiet".into());
+        }
+        if self.tests {
+            line.push("--tests".into());
         }
         line
     }
@@ -240,6 +252,7 @@ fn perform(
             programs: programs_inside(&replica, programs),
         },
         command: command_inside(programs, trace, key),
+        removal: arguments.tests.then(|| removal_inside(trace)),
         recorded: programs.tracer.is_some(),
         quiet: arguments.quiet,
     };
@@ -258,6 +271,7 @@ fn programs_inside(replica: &Path, programs: &Programs) -> Vec<(PathBuf, PathBuf
     let mut inside = vec![
         (replica.join(INSTALLER), Path::new("/root").join(INSTALLER)),
         (replica.join("service-tags.json"), SERVICE_TAGS.into()),
+        (replica.join("truth.sh"), init::TRUTH_SCRIPT.into()),
     ];
     inside.extend(PLAYED_TOOLS.map(|tool| (programs.actor.clone(), PathBuf::from(tool))));
     inside.extend(
@@ -287,6 +301,14 @@ fn command_inside(programs: &Programs, trace: &Path, key: &WorkspaceKey) -> Vec<
         ]
         .map(OsString::from),
     );
+    command
+}
+
+/// Returns the command line that records the removal of what the installer left.
+fn removal_inside(trace: &Path) -> Vec<OsString> {
+    let mut command: Vec<OsString> = [TRACER_INSIDE, "record", "-o"].map(OsString::from).into();
+    command.push(trace.with_file_name(init::REMOVAL).into());
+    command.extend(["--linger", "1s", "--", "sh", BUNDLE, "--purge"].map(OsString::from));
     command
 }
 

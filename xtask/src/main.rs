@@ -27,6 +27,8 @@ enum Verb {
     Check(check::Arguments),
     #[command(hide = true)]
     Datagrams(bench::DatagramArguments),
+    #[command(hide = true)]
+    Connects(bench::ConnectArguments),
     Demo(demo::Arguments),
     Ebpf(ebpf::Arguments),
     Fuzz(fuzz::Arguments),
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Verb::Bench(arguments) => bench::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Datagrams(arguments) => bench::run_datagrams(&arguments),
+        Verb::Connects(arguments) => bench::run_connects(&arguments),
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
         Verb::Fuzz(arguments) => fuzz::run(&arguments),

@@ -3,6 +3,7 @@
 //! of a systemd in namespaces of its own. A test that this machine cannot run is reported as
 //! skipped. Programs are built as the current user; only the recordings run as root.
 
+mod daemons;
 mod needs;
 mod programs;
 mod sandbox;

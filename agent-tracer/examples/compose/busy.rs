@@ -1,5 +1,6 @@
 //! Composes two hours of a whole machine: services that fork workers, and shells that run small
-//! programs. A tenth of them connect somewhere. Every run yields the same trace.
+//! programs. A tenth of them connect somewhere, and each of them as often as is asked for. Every
+//! run yields the same trace.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -27,8 +28,8 @@ const PROGRAMS: [&str; 12] = [
     "logger",
 ];
 
-/// Emits the life of `processes` processes.
-pub(crate) fn compose(story: &mut Story, processes: u32) {
+/// Emits the life of `processes` processes, each with so many plain connections.
+pub(crate) fn compose(story: &mut Story, processes: u32, connections: u32) {
     for (user, name) in [
         (0, "root"),
         (100, "omi"),
@@ -43,6 +44,7 @@ pub(crate) fn compose(story: &mut Story, processes: u32) {
         start_ns: 10_000_000,
     };
     let init = SnapshotProcess {
+        root_directory: Vec::new(),
         real_user: None,
         login_user: None,
         pid: manager.pid,
@@ -72,7 +74,7 @@ pub(crate) fn compose(story: &mut Story, processes: u32) {
         let is_shell = number.is_multiple_of(5);
         let user = [0, 0, 100, 101, 1000][(bits >> 8) as usize % 5];
         let child = story.fork(if is_shell { service } else { shell }, user, b"sh");
-        run(story, child, user, number, is_shell);
+        run(story, child, user, number, is_shell, connections);
         if is_shell {
             shell = child;
         }
@@ -95,7 +97,14 @@ fn service(story: &mut Story, manager: ProcessId, which: u32) -> ProcessId {
     process
 }
 
-fn run(story: &mut Story, process: ProcessId, user: u32, number: u32, is_shell: bool) {
+fn run(
+    story: &mut Story,
+    process: ProcessId,
+    user: u32,
+    number: u32,
+    is_shell: bool,
+    connections: u32,
+) {
     let bits = spread(number);
     let program = match is_shell {
         true => "sh",
@@ -112,6 +121,10 @@ fn run(story: &mut Story, process: ProcessId, user: u32, number: u32, is_shell: 
     if number % 10 == 4 {
         connect(story, process, user, bits);
     }
+    for which in 0..connections {
+        let remote = address((bits % 400 + which) % 400);
+        converse(story, process, user, remote, |_, _| ());
+    }
     if !is_shell || !bits.is_multiple_of(50) {
         story.now += 2_000_000 + u64::from(bits % 40_000_000);
         let failed = u32::from(bits.is_multiple_of(40)) << 8;
@@ -121,7 +134,7 @@ fn run(story: &mut Story, process: ProcessId, user: u32, number: u32, is_shell: 
 
 fn connect(story: &mut Story, process: ProcessId, user: u32, bits: u32) {
     let host = bits % 400;
-    let octets = [203, 0, (host / 200) as u8, (host % 200) as u8];
+    let remote = address(host);
     let question = format!("host-{host}.region-{}.cloud.example", host % 7);
     let dns = Dns {
         question: question.clone(),
@@ -132,12 +145,29 @@ fn connect(story: &mut Story, process: ProcessId, user: u32, bits: u32) {
             "NOERROR"
         }
         .to_owned(),
-        addresses: vec![octets.to_vec()],
+        addresses: vec![remote.octets().to_vec()],
         ..Dns::default()
     };
     story.emit(process, user, EventKind::Dns(dns));
-    let remote = SocketAddr::from((Ipv4Addr::from(octets), 443));
-    let connection = story.connect(process, user, remote);
+    converse(story, process, user, remote, |story, connection| {
+        let hello = TlsHello {
+            connection,
+            server_name: question,
+            ..TlsHello::default()
+        };
+        story.emit(process, user, EventKind::TlsHello(hello));
+    });
+}
+
+/// Opens a connection, lets the process say something, and closes it.
+fn converse(
+    story: &mut Story,
+    process: ProcessId,
+    user: u32,
+    remote: Ipv4Addr,
+    say: impl FnOnce(&mut Story, u64),
+) {
+    let connection = story.connect(process, user, SocketAddr::from((remote, 443)));
     story.now += 30_000;
     let established = Established {
         connection,
@@ -145,14 +175,13 @@ fn connect(story: &mut Story, process: ProcessId, user: u32, bits: u32) {
         local_port: 40_000,
     };
     story.emit(process, user, EventKind::Established(established));
-    let hello = TlsHello {
-        connection,
-        server_name: question,
-        ..TlsHello::default()
-    };
-    story.emit(process, user, EventKind::TlsHello(hello));
+    say(story, connection);
     story.now += 900_000;
     story.close(process, user, connection);
+}
+
+fn address(host: u32) -> Ipv4Addr {
+    Ipv4Addr::new(203, 0, (host / 200) as u8, (host % 200) as u8)
 }
 
 /// Maps each number to a distinct one, in no visible order.

@@ -190,6 +190,7 @@ fn lists(story: &mut Story) {
             name: name.as_bytes().to_vec(),
             before: value(before),
             after: value(after),
+            origin: None,
         });
         story.of_recording(EventKind::Compared(Compared {
             subject: subject.into(),
@@ -205,6 +206,7 @@ fn lists(story: &mut Story) {
             name: b"acme\xff".to_vec(),
             before: None,
             after: Some(Vec::new()),
+            origin: None,
         }],
         ..Compared::default()
     }));

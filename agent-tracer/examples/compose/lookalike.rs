@@ -15,6 +15,8 @@ const SERVER: &[u8] = b"/opt/omi/bin/omiserver";
 
 /// A file of root that the recorder sees, too.
 const OWN: Identity = Identity {
+    pid_namespace: 0,
+    network_namespace: 0,
     is_unlinked: false,
     device: 259 << 20 | 1,
     inode: 4711,

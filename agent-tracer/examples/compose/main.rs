@@ -6,7 +6,8 @@
 //! - `lookalike`: programs that pose as a daemon.
 //! - `deep`, `circle`, `wide`, `crowd`: forged traces that strain a reader.
 //!
-//! `cargo run --example compose -- KIND FILE [PROCESSES]`; `busy` and `deep` take a number.
+//! `cargo run --example compose -- KIND FILE [PROCESSES]`; `busy` and `deep` take a number,
+//! `busy` also one of connections of each process.
 
 mod busy;
 mod changed;
@@ -24,11 +25,17 @@ fn main() -> ExitCode {
     let number = |word: &OsString| word.to_str()?.parse().ok();
     let done = match &words[..] {
         [kind, file] if kind == "busy" => {
-            Story::write(file, &[], |story| busy::compose(story, 100_000))
+            Story::write(file, &[], |story| busy::compose(story, 100_000, 0))
         }
         [kind, file, count] if kind == "busy" => match number(count) {
-            Some(count) => Story::write(file, &[], |story| busy::compose(story, count)),
+            Some(count) => Story::write(file, &[], |story| busy::compose(story, count, 0)),
             None => Err("how many processes?".into()),
+        },
+        [kind, file, count, each] if kind == "busy" => match (number(count), number(each)) {
+            (Some(count), Some(each)) => {
+                Story::write(file, &[], |story| busy::compose(story, count, each))
+            }
+            _ => Err("how many processes, and connections of each?".into()),
         },
         [kind, file] if kind == "changed" => {
             Story::write(file, &changed::COMMAND, changed::compose)
@@ -49,7 +56,7 @@ fn main() -> ExitCode {
         [kind, file] if kind == "circle" => Story::write(file, &[], forged::circle),
         [kind, file] if kind == "wide" => Story::write(file, &[], forged::wide),
         [kind, file] if kind == "crowd" => Story::write(file, &[], forged::crowd),
-        _ => Err("usage: compose busy|deep FILE [PROCESSES] | \
+        _ => Err("usage: compose busy|deep FILE [PROCESSES [CONNECTIONS]] | \
              compose changed|hostile|lookalike|circle|wide|crowd FILE"
             .into()),
     };

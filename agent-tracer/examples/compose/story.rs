@@ -72,6 +72,7 @@ impl Story {
             connections: 0,
         };
         compose(&mut story);
+        story.writer.nothing_is_missing();
         Ok(story.writer.finish()?.events)
     }
 
@@ -109,6 +110,7 @@ impl Story {
     pub(crate) fn exec(&mut self, process: ProcessId, user: u32, comm: &[u8], argv: &[&[u8]]) {
         let program = argv.first().copied().unwrap_or_default().to_vec();
         let exec = Exec {
+            root_directory: Vec::new(),
             capabilities: 0,
             lineage: None,
             filename: program.clone(),

@@ -4,6 +4,7 @@
 mod accounts;
 mod firewall;
 mod kernel;
+mod origins;
 mod packages;
 mod rpm;
 mod snapshot;
@@ -149,6 +150,15 @@ impl Inventory {
 }
 
 impl PackedInventory {
+    /// Compares it with the present state, and finds the origins of new packages.
+    pub fn compare_now(&self) -> Vec<Compared> {
+        let mut parts = self.unpack().compare(&Inventory::take());
+        let packages = parts.iter_mut();
+        let packages = packages.filter(|part| part.subject() == Subject::DebianPackages);
+        origins::add(packages.flat_map(|part| &mut part.differences));
+        parts
+    }
+
     /// Unpacks the inventory.
     pub fn unpack(&self) -> Inventory {
         let snapshots = self.snapshots.iter();

@@ -6,6 +6,7 @@ mod bpf;
 mod capabilities;
 mod checkup;
 mod connector;
+mod containers;
 mod error;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -28,8 +29,12 @@ pub use bpf::{Batch, Capture, Choice, Fact, Hook, HookFailure, Plan, Wishes, rin
 pub use capabilities::{KEPT, Kept, reduce as reduce_capabilities, with_reserve};
 pub use checkup::Checkup;
 pub use connector::{UserChange, UserWatch};
+pub use containers::container_named;
 pub use error::CaptureError;
-pub use files::{FileChange, FileWatch, Files, Roots, USUAL_ROOTS, writers as writers_of};
+pub use files::{
+    FileChange, FileWatch, Files, OpenedFile, PresentFiles, Roots, USUAL_ROOTS, open_mounts,
+    writers as writers_of,
+};
 pub use heap::limit as limit_heap;
 pub use inherited::Inherited;
 pub use inventory::{Inventory, PackedInventory};
@@ -41,7 +46,7 @@ pub use observe::{
 pub use privileges::{Unprivileged, check as check_privileges};
 pub use proc::HostsFile;
 pub use recorder_view::RecorderView;
-pub use sockets::{FoundSocket, earlier_sockets};
+pub use sockets::{FoundSocket, LiveSockets, earlier_sockets, held_sockets};
 pub use surroundings::check as check_surroundings;
 pub use systemd::{UnitWatch, UnitsError};
 pub use users::{Login, UserLookup, login};

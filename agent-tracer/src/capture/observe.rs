@@ -1,11 +1,7 @@
 //! Reads facts that have no event: pre-existing processes, the host, the clocks. It leaves out
 //! processes that end meanwhile.
 
-use std::{
-    fs,
-    io::Read,
-    os::unix::{ffi::OsStrExt, fs::MetadataExt},
-};
+use std::{fs, os::unix::fs::MetadataExt, thread};
 
 use nix::{
     time::{ClockId, clock_gettime},
@@ -14,8 +10,11 @@ use nix::{
 
 use agent_tracer_ebpf::{ARGV_LIMIT, NO_USER};
 
-use super::recorder_view::RecorderView;
+use super::{proc::process::ProcessDirectory, recorder_view::RecorderView};
 use crate::event::{Snapshot, SnapshotProcess};
+
+/// Processes for which another thread is worth its start.
+const PART: usize = 128;
 
 /// Facts of a trace about its machine.
 pub struct HostFacts {
@@ -95,58 +94,86 @@ pub fn snapshot() -> Snapshot {
         .collect();
     pids.sort_unstable();
     Snapshot {
-        processes: pids
-            .into_iter()
-            .filter_map(|pid| process(pid, view.as_ref()))
-            .collect(),
+        processes: in_parts(&pids, &|pid| process(pid, view.as_ref())),
     }
+}
+
+/// Looks at many processes on several threads. The order stays.
+fn in_parts(
+    pids: &[u32],
+    look: &(impl Fn(u32) -> Option<SnapshotProcess> + Sync),
+) -> Vec<SnapshotProcess> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let part = pids.len().div_ceil(threads).max(PART);
+    let (own, rest) = pids.split_at(part.min(pids.len()));
+    let all = |pids: &[u32]| pids.iter().copied().filter_map(look).collect::<Vec<_>>();
+    thread::scope(|scope| {
+        let parts: Vec<_> = rest
+            .chunks(part)
+            .map(|pids| {
+                let thread = thread::Builder::new().name("tracer".to_owned());
+                (pids, thread.spawn_scoped(scope, move || all(pids)))
+            })
+            .collect();
+        let mut processes = all(own);
+        for (pids, begun) in parts {
+            let seen = begun.ok().and_then(|begun| begun.join().ok());
+            processes.extend(seen.unwrap_or_else(|| all(pids)));
+        }
+        processes
+    })
 }
 
 /// Returns the start of a process, in nanoseconds since boot, to a hundredth of a second.
 pub fn start_of(pid: u32) -> Option<u64> {
-    stat(pid).map(|stat| stat.start_ns)
+    Some(stat(&ProcessDirectory::open(pid)?)?.start_ns)
 }
 
 /// Returns the real and the effective user of a process that started within the hundredth of a
 /// second of `start_ns`.
 pub fn users_of(pid: u32, start_ns: u64) -> Option<(u32, u32)> {
     const TICK: u64 = 10_000_000;
-    let status = fs::read(format!("/proc/{pid}/status")).ok()?;
+    let directory = ProcessDirectory::open(pid)?;
+    let status = directory.read("status").ok()?;
     let users = (
         status_field(&status, b"Uid:", 1)?,
         status_field(&status, b"Uid:", 2)?,
     );
-    // Read afterwards, so both are of one process.
-    let started = start_of(pid)?;
+    let started = stat(&directory)?.start_ns;
     (started / TICK == start_ns / TICK).then_some(users)
 }
 
 /// Returns the login user of a process, if one is set.
-fn login_user(pid: u32) -> Option<u32> {
-    let text = fs::read_to_string(format!("/proc/{pid}/loginuid")).ok()?;
-    text.trim().parse().ok().filter(|user| *user != NO_USER)
+fn login_user(directory: &ProcessDirectory) -> Option<u32> {
+    let text = directory.read("loginuid").ok()?;
+    let user = std::str::from_utf8(&text).ok()?.trim().parse().ok();
+    user.filter(|user| *user != NO_USER)
 }
 
 fn process(pid: u32, view: Option<&RecorderView>) -> Option<SnapshotProcess> {
-    let stat = stat(pid).filter(Stat::is_alive)?;
-    let status = fs::read(format!("/proc/{pid}/status")).ok()?;
-    let (argv, truncated) = arguments(pid);
-    let exe = fs::read_link(format!("/proc/{pid}/exe"))
-        .map(|path| path.as_os_str().as_bytes().to_vec())
-        .unwrap_or_default();
+    let directory = ProcessDirectory::open(pid)?;
+    let stat = stat(&directory).filter(Stat::is_alive)?;
+    let status = directory.read("status").ok()?;
+    let (argv, truncated) = arguments(&directory);
+    let exe = directory.link("exe");
     let user = status_field(&status, b"Uid:", 2).unwrap_or(0);
+    let identified = view.and_then(|view| view.identify(&directory, &exe, user));
+    let root = identified
+        .as_ref()
+        .map(|found| found.root_directory.clone());
     Some(SnapshotProcess {
-        identity: view.and_then(|view| view.identify(pid, &exe, user)),
+        root_directory: root.unwrap_or_default(),
+        identity: identified.map(|found| found.identity),
         pid,
         start_ns: stat.start_ns,
         parent_pid: stat.parent_pid,
         user,
         real_user: status_field(&status, b"Uid:", 1),
-        login_user: login_user(pid),
+        login_user: login_user(&directory),
         comm: stat.comm,
         exe,
         argv,
-        cgroup: cgroup(pid).unwrap_or_default(),
+        cgroup: cgroup(&directory).unwrap_or_default(),
         truncated,
     })
 }
@@ -183,8 +210,9 @@ pub enum NotFollowed {
 /// There is no such process.
 pub fn check_process(pid: u32) -> Result<(), NotFollowed> {
     let missing = || NotFollowed::Missing(pid);
-    let stat = stat(pid).ok_or_else(missing)?;
-    let status = fs::read(format!("/proc/{pid}/status")).map_err(|_| missing())?;
+    let directory = ProcessDirectory::open(pid).ok_or_else(missing)?;
+    let stat = stat(&directory).ok_or_else(missing)?;
+    let status = directory.read("status").map_err(|_| missing())?;
     match status_field(&status, b"Tgid:", 1) {
         Some(process) if process != pid => Err(NotFollowed::Thread {
             thread: pid,
@@ -196,12 +224,8 @@ pub fn check_process(pid: u32) -> Result<(), NotFollowed> {
 }
 
 /// Reads the first 128 KiB of the arguments, in whole arguments. Returns true if there are more.
-fn arguments(pid: u32) -> (Vec<Vec<u8>>, bool) {
-    let mut area = Vec::new();
-    if let Ok(file) = fs::File::open(format!("/proc/{pid}/cmdline")) {
-        // The bytes from before an error are valid.
-        let _ = file.take(ARGV_LIMIT as u64 + 1).read_to_end(&mut area);
-    }
+fn arguments(directory: &ProcessDirectory) -> (Vec<Vec<u8>>, bool) {
+    let mut area = directory.read_some("cmdline", ARGV_LIMIT + 1);
     let truncated = area.len() > ARGV_LIMIT;
     if truncated {
         let whole = area
@@ -228,8 +252,8 @@ struct Stat {
 
 /// Reads `/proc/PID/stat`, see proc(5). The comm may hold anything, even `) R 1`, so the fields
 /// after it are counted from the last parenthesis.
-fn stat(pid: u32) -> Option<Stat> {
-    let line = fs::read(format!("/proc/{pid}/stat")).ok()?;
+fn stat(directory: &ProcessDirectory) -> Option<Stat> {
+    let line = directory.read("stat").ok()?;
     let open = line.iter().position(|byte| *byte == b'(')?;
     let close = line.iter().rposition(|byte| *byte == b')')?;
     let comm = line.get(open + 1..close)?.to_vec();
@@ -275,8 +299,8 @@ fn status_field(status: &[u8], name: &[u8], column: usize) -> Option<u32> {
 
 /// Reads the path of the cgroup that has the units. It is in the unified hierarchy (cgroup2) or, on
 /// hosts with both versions, in systemd's own hierarchy, unless that path is `/`.
-fn cgroup(pid: u32) -> Option<Vec<u8>> {
-    let text = fs::read(format!("/proc/{pid}/cgroup")).ok()?;
+fn cgroup(directory: &ProcessDirectory) -> Option<Vec<u8>> {
+    let text = directory.read("cgroup").ok()?;
     let mut unified = None;
     for line in text.split(|byte| *byte == b'\n') {
         if let Some(path) = line.strip_prefix(b"0::") {

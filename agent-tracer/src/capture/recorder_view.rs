@@ -18,14 +18,16 @@ use rustix::{
     path::Arg,
 };
 
-use super::proc::mounts;
-use crate::event::{Identity, Seen, View};
+use super::proc::{mounts, process::ProcessDirectory};
+use crate::event::{Identified, Identity, Seen, View};
 
 /// The recorder's own view.
 #[derive(Clone, Debug)]
 pub struct RecorderView {
     mount_namespace: u32,
     user_namespace: u32,
+    pid_namespace: u32,
+    network_namespace: u32,
     root_mount: u32,
     root_inode: u64,
     root_device: u32,
@@ -39,16 +41,18 @@ impl RecorderView {
     pub fn of_recorder() -> Option<RecorderView> {
         let root = Found::at("/")?;
         Some(RecorderView {
-            mount_namespace: namespace("self", "mnt")?,
-            user_namespace: namespace("self", "user")?,
+            mount_namespace: own_namespace("mnt")?,
+            user_namespace: own_namespace("user")?,
+            pid_namespace: own_namespace("pid")?,
+            network_namespace: own_namespace("net")?,
             root_mount: u32::try_from(root.mount).ok()?,
             root_inode: root.inode,
             root_device: root.device,
         })
     }
 
-    /// Completes the identity of an exec, as the kernel emitted it.
-    pub fn judge(&self, exe: &[u8], seen: &Seen) -> Identity {
+    /// Completes the identity of an exec, as the kernel emitted it, and reads the root directory.
+    pub fn judge(&self, pid: u32, exe: &[u8], seen: &Seen) -> Identified {
         let is_own = seen.mount_namespace == self.mount_namespace
             && seen.file_namespace == self.mount_namespace
             && seen.root_mount == self.root_mount
@@ -65,19 +69,34 @@ impl RecorderView {
         identity.mount_namespace = other(seen.mount_namespace, self.mount_namespace);
         identity.user_namespace = other(seen.user_namespace, self.user_namespace);
         identity.file_namespace = other(seen.file_namespace, self.mount_namespace);
+        identity.pid_namespace = other(seen.pid_namespace, self.pid_namespace);
+        identity.network_namespace = other(seen.network_namespace, self.network_namespace);
         if identity.user_namespace == 0 {
             identity.inner_user = None;
         }
-        identity
+        let has_own_root = (seen.root_mount, seen.root_inode) == (self.root_mount, self.root_inode);
+        Identified {
+            identity,
+            root_directory: match has_own_root {
+                true => Vec::new(),
+                false => ProcessDirectory::open(pid)
+                    .map_or_else(Vec::new, |process| root_directory(&process)),
+            },
+        }
     }
 
     /// Identifies a running process by /proc; `None` for a kernel thread, or one that is gone.
-    pub fn identify(&self, pid: u32, exe: &[u8], user: u32) -> Option<Identity> {
-        let file = Found::at(&format!("/proc/{pid}/exe"))?;
-        let root = Found::at(&format!("/proc/{pid}/root"))?;
-        let name = pid.to_string();
-        let mount_namespace = namespace(&name, "mnt")?;
-        let user_namespace = namespace(&name, "user")?;
+    pub(super) fn identify(
+        &self,
+        process: &ProcessDirectory,
+        exe: &[u8],
+        user: u32,
+    ) -> Option<Identified> {
+        let found = |name: &str| Found::of(process.as_fd(), name, AtFlags::NO_AUTOMOUNT);
+        let namespace = |name: &str| u32::try_from(found(name)?.inode).ok();
+        let (file, root) = (found("exe")?, found("root")?);
+        let mount_namespace = namespace("ns/mnt")?;
+        let user_namespace = namespace("ns/user")?;
         let is_home = mount_namespace == self.mount_namespace
             && (root.device, root.inode) == (self.root_device, self.root_inode);
         let is_same = seen_at(exe)
@@ -92,11 +111,13 @@ impl RecorderView {
         let user_namespace = other(user_namespace, self.user_namespace);
         let inner_user = match user_namespace {
             0 => None,
-            _ => fs::read_to_string(format!("/proc/{pid}/uid_map"))
+            _ => process
+                .read("uid_map")
                 .ok()
-                .and_then(|map| inner_user(&map, user)),
+                .and_then(|map| inner_user(std::str::from_utf8(&map).ok()?, user)),
         };
-        Some(Identity {
+        let has_own_root = (root.device, root.inode) == (self.root_device, self.root_inode);
+        let identity = Identity {
             device: file.device,
             inode: file.inode,
             owner: file.owner,
@@ -108,6 +129,15 @@ impl RecorderView {
             inner_user,
             file_namespace: 0,
             is_unlinked: false,
+            pid_namespace: other(namespace("ns/pid")?, self.pid_namespace),
+            network_namespace: other(namespace("ns/net")?, self.network_namespace),
+        };
+        Some(Identified {
+            identity,
+            root_directory: match has_own_root {
+                true => Vec::new(),
+                false => root_directory(process),
+            },
         })
     }
 
@@ -117,6 +147,14 @@ impl RecorderView {
             found.inode == inode
                 && (found.device == device || device_of_mount(path) == Some(device))
         })
+    }
+}
+
+/// Reads the root directory of a process; empty where it is a mount of its own, or unreadable.
+fn root_directory(process: &ProcessDirectory) -> Vec<u8> {
+    match process.link("root") {
+        root if root == b"/" => Vec::new(),
+        root => root,
     }
 }
 
@@ -177,8 +215,8 @@ impl Found {
     }
 }
 
-fn namespace(process: &str, kind: &str) -> Option<u32> {
-    let found = Found::at(&format!("/proc/{process}/ns/{kind}"))?;
+fn own_namespace(kind: &str) -> Option<u32> {
+    let found = Found::at(&format!("/proc/self/ns/{kind}"))?;
     u32::try_from(found.inode).ok()
 }
 
@@ -269,7 +307,8 @@ mod tests {
         let view = RecorderView::of_recorder().expect("where it stands");
         let exe = fs::read_link("/proc/self/exe").expect("the executable");
         let exe = exe.as_os_str().as_bytes();
-        let identity = view.identify(std::process::id(), exe, 0).expect("itself");
+        let own = ProcessDirectory::open(std::process::id()).expect("its directory");
+        let identity = view.identify(&own, exe, 0).expect("itself").identity;
         assert_eq!(identity.view(), View::Own);
         assert!(view.sees(exe, identity.device, identity.inode));
         assert!(!view.sees(b"/", identity.device, identity.inode));

@@ -1,8 +1,8 @@
-//! Lists existing sockets by sock_diag(7), with the processes that hold them. Connections accepted
-//! from a listener are left out: they are incoming.
+//! Lists existing sockets by sock_diag(7), with the processes that hold them. At the start,
+//! connections accepted from a listener are left out: they are incoming.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     io,
     net::{IpAddr, SocketAddr},
 };
@@ -13,7 +13,7 @@ use netlink_packet_core::{
 use netlink_packet_sock_diag::{
     SockDiagMessage,
     constants::{AF_INET, AF_INET6, IPPROTO_TCP, IPPROTO_UDP},
-    inet::{ExtensionFlags, InetRequest, InetResponseHeader, SocketId, StateFlags},
+    inet::{ExtensionFlags, InetRequest, InetResponseHeader, SocketId, StateFlags, Timer},
 };
 use netlink_sys::{Socket, SocketAddr as NetlinkAddress, protocols::NETLINK_SOCK_DIAG};
 
@@ -50,7 +50,7 @@ pub fn earlier_sockets() -> (Vec<FoundSocket>, [Choice; 2]) {
     let mut ask = |fact, hook: Hook, protocol| {
         let asked = match hook.is_left_out() {
             true => Err("left out by TRACER_WITHOUT_HOOKS".to_owned()),
-            false => sockets(protocol).map_err(|error| error.to_string()),
+            false => sockets(protocol, false).map_err(|error| error.to_string()),
         };
         let outcome = asked.map(|sockets| found.extend(sockets));
         Choice::watched(fact, hook, outcome)
@@ -64,12 +64,77 @@ pub fn earlier_sockets() -> (Vec<FoundSocket>, [Choice; 2]) {
     (found, choices)
 }
 
-/// Returns the sockets of one protocol that listen or are outgoing, as far as known.
+/// TCP sockets of this network namespace at one time.
+pub struct LiveSockets {
+    cookies: HashSet<u64>,
+    ends: HashSet<(SocketAddr, SocketAddr)>,
+}
+
+impl LiveSockets {
+    /// Asks the kernel; `None` where it does not answer.
+    pub fn ask() -> Option<LiveSockets> {
+        if Hook::SockDiag.is_left_out() {
+            return None;
+        }
+        let mut live = LiveSockets {
+            cookies: HashSet::new(),
+            ends: HashSet::new(),
+        };
+        for family in [AF_INET, AF_INET6] {
+            let all = dump(family, Protocol::Tcp).ok()?;
+            // In TIME_WAIT a socket has its cookie still, but it is closed.
+            let there = all
+                .iter()
+                .filter(|socket| socket.timer != Some(Timer::TimeWait));
+            for socket in there {
+                let found = as_found(socket, Protocol::Tcp, SocketState::Unknown);
+                live.cookies.insert(found.cookie);
+                live.ends.insert((plain(found.local), plain(found.remote)));
+            }
+        }
+        Some(live)
+    }
+
+    /// Returns true if the socket with a cookie is there.
+    pub fn has_cookie(&self, cookie: u64) -> bool {
+        self.cookies.contains(&cookie)
+    }
+
+    /// Returns true if a socket with these ends is there.
+    pub fn has_ends(&self, local: SocketAddr, remote: SocketAddr) -> bool {
+        self.ends.contains(&(plain(local), plain(remote)))
+    }
+}
+
+/// Removes the scope, and unwraps an address of IPv4 in IPv6.
+fn plain(end: SocketAddr) -> SocketAddr {
+    SocketAddr::new(end.ip().to_canonical(), end.port())
+}
+
+/// Returns the held sockets of this network namespace, accepted ones among them.
+pub fn held_sockets() -> Vec<FoundSocket> {
+    let mut found = Vec::new();
+    for (hook, protocol) in [
+        (Hook::SockDiag, Protocol::Tcp),
+        (Hook::UdpDiag, Protocol::Udp),
+    ] {
+        if !hook.is_left_out() {
+            // A kernel that refuses is a choice of the plan since the start.
+            found.extend(sockets(protocol, true).unwrap_or_default());
+        }
+    }
+    name_holders(&mut found);
+    found.retain(|socket| !socket.holders.is_empty());
+    found
+}
+
+/// Returns the sockets of one protocol that listen or are outgoing, as far as known, and on request
+/// the accepted ones.
 ///
 /// # Errors
 ///
 /// The kernel refuses the request.
-fn sockets(protocol: Protocol) -> io::Result<Vec<FoundSocket>> {
+fn sockets(protocol: Protocol, with_accepted: bool) -> io::Result<Vec<FoundSocket>> {
     let mut all = Vec::new();
     for family in [AF_INET, AF_INET6] {
         all.extend(dump(family, protocol)?);
@@ -83,7 +148,9 @@ fn sockets(protocol: Protocol) -> io::Result<Vec<FoundSocket>> {
         .map(|socket| socket.socket_id.source_port)
         .collect();
     let goes_out = |socket: &&InetResponseHeader| {
-        socket.state == TCP_LISTEN || !listening.contains(&socket.socket_id.source_port)
+        with_accepted
+            || socket.state == TCP_LISTEN
+            || !listening.contains(&socket.socket_id.source_port)
     };
     Ok(all.iter().filter(goes_out).filter_map(found).collect())
 }
@@ -91,12 +158,18 @@ fn sockets(protocol: Protocol) -> io::Result<Vec<FoundSocket>> {
 /// Drops closed sockets. A holder may have closed one meanwhile; others wait for their peer without
 /// a holder.
 fn forget_closed(found: &mut Vec<FoundSocket>) {
-    if found.iter().all(|socket| !socket.holders.is_empty()) {
-        return;
-    }
     let mut there = BTreeSet::new();
     for protocol in [Protocol::Tcp, Protocol::Udp] {
         for family in [AF_INET, AF_INET6] {
+            let is_free = |socket: &FoundSocket| {
+                let is_alike =
+                    socket.protocol == protocol && socket.local.is_ipv4() == (family == AF_INET);
+                is_alike && socket.holders.is_empty()
+            };
+            // The kernel goes through a table of all connections, empty or not.
+            if !found.iter().any(is_free) {
+                continue;
+            }
             let held = dump(family, protocol).unwrap_or_default();
             let held = held.into_iter().filter(|socket| socket.inode != 0);
             there.extend(held.map(|socket| u64::from_ne_bytes(socket.socket_id.cookie)));

@@ -43,9 +43,11 @@ Fields of --format jsonl, in this order; fields without a value are left out:
   process      argv
   listener     protocol local
   destination  as of connections --by destination
-  download     writer carrier from (connections as in replay) executions
+  download     writer carrier from (connections as in replay) urls archive sha256
+               changed_since executions
   file, cron   before and after: type mode uid user gid size sha256_begin capabilities target;
-               of several files in one row: count size
+               of several files in one row: count size; before_unknown: outside of the
+               compared directories, seen when a recorded tree changed it
   user         before and after: uid:gid:home:shell
   group        before and after: gid:members
   package      before and after: version, of dpkg also the state
@@ -101,6 +103,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     if let Some(looked_at) = view::looked_at(model) {
         output::note(&looked_at);
+    }
+    if let Some(seen) = view::seen_elsewhere(model) {
+        output::note(&seen);
     }
     if model.ledger().is_complete() {
         for caveat in view::caveats(model) {

@@ -12,7 +12,7 @@ use super::{
     conclude,
     filter::{HeaderOption, Reading},
     nothing_matches,
-    output::{Lines, TableFormat},
+    output::{Lines, TableFormat, note},
     replay::{header_line, read_whole},
 };
 
@@ -24,6 +24,7 @@ Examples:
   tracer connections FILE --tree omsagent --tree omi
   tracer connections FILE --remote '*:443'
   tracer connections FILE --by destination --tree omsagent
+  tracer connections FILE --by destination --no-resolvers --not-tree system
   tracer connections FILE --remote '*.blob.core.windows.net'
   tracer connections FILE --listening
   tracer connections FILE --inbound
@@ -82,6 +83,10 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let sink = &mut |line: &str| lines.line(line);
     let picture = Picture::of(model, &selection);
+    let without_destination = match arguments.by {
+        Some(Key::Destination) => picture.inbound().count(),
+        Some(Key::Process) | None => 0,
+    };
     let (what, has_rows) = if arguments.listening {
         let listeners = picture.listeners.into_iter();
         ("listener", list.listeners(listeners, sink)?)
@@ -98,6 +103,11 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         ("connection", has_rows)
     };
     lines.finish()?;
+    if without_destination > 0 {
+        note(&format!(
+            "tracer: {without_destination} inbound connections left out (see --inbound)"
+        ));
+    }
     if !has_rows {
         nothing_matches(what, model, &selection);
     }

@@ -4,8 +4,12 @@ use std::{path::PathBuf, time::Duration};
 
 use agent_tracer::{
     event::EventKind,
+    model::Model,
     rules::{Glob, Scope},
-    select::{Filter, Phase, Remote},
+    select::{Filter, Named, Phase, Remote, Unknown},
+    session::Replay,
+    trace::Wanted,
+    view,
 };
 use clap::{ValueEnum, builder::PossibleValuesParser};
 use jiff::SignedDuration;
@@ -97,6 +101,12 @@ struct Filters {
     /// Events during the recorded command, or after its end
     #[arg(long, value_enum)]
     phase: Option<PhaseName>,
+    /// Leave out processes of this tree, also where another filter selects them
+    #[arg(long, value_name = "NAME")]
+    not_tree: Vec<String>,
+    /// Leave out connections to DNS servers (ports 53 and 853), and their events
+    #[arg(long)]
+    no_resolvers: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -119,6 +129,8 @@ impl<F: ValueEnum + Send + Sync + 'static> Reading<F> {
             since,
             until,
             phase,
+            not_tree,
+            no_resolvers,
         } = &self.filter;
         let nanoseconds = |duration: &Option<Duration>| {
             duration.map(|duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
@@ -137,6 +149,8 @@ impl<F: ValueEnum + Send + Sync + 'static> Reading<F> {
                 PhaseName::Command => Phase::Command,
                 PhaseName::After => Phase::After,
             }),
+            not_tree: not_tree.clone(),
+            no_resolvers: *no_resolvers,
         }
     }
 
@@ -144,6 +158,68 @@ impl<F: ValueEnum + Send + Sync + 'static> Reading<F> {
     pub(super) fn terminal(&self) -> Terminal {
         Terminal::stdout(self.time)
     }
+}
+
+/// Returns the conditions of a filter that a trace's index can decide.
+pub(super) fn wanted(filter: &Filter) -> Wanted {
+    Wanted {
+        kinds: filter.event.clone(),
+        pids: match filter.descendants {
+            true => Vec::new(),
+            false => filter.pid.clone(),
+        },
+        since_ns: filter.since_ns,
+        until_ns: filter.until_ns,
+    }
+}
+
+/// A name in a filter that nothing in the trace has.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(super) struct UnknownName {
+    message: String,
+    /// True if a part of the trace that cannot be read may have the name.
+    pub(super) is_damaged: bool,
+}
+
+/// Refuses a filter with a name that nothing in the trace has: an empty answer would look like a
+/// fact about the recorded programs.
+pub(super) fn require_known(filter: &Filter, replayed: &Replay) -> Result<(), UnknownName> {
+    match filter.unknown(&replayed.model) {
+        None => Ok(()),
+        Some(unknown) => Err(UnknownName {
+            message: explain(&unknown, &replayed.model),
+            is_damaged: replayed.is_damaged,
+        }),
+    }
+}
+
+fn explain(unknown: &Unknown, model: &Model) -> String {
+    let value = view::argument(unknown.value.as_bytes());
+    let (what, reason) = match unknown.named {
+        Named::Process => ("process", "no process of this trace ever had such a name"),
+        Named::Tree => ("tree", "this trace has no tree of that name"),
+        Named::User => ("user", "no process of this trace ran as that user"),
+    };
+    let nearest = unknown.nearest.as_deref();
+    let meant = nearest.map(|name| {
+        let name = view::argument(name.as_bytes());
+        format!("did you mean {name}?")
+    });
+    let trees = (unknown.named == Named::Tree).then(|| trees(model));
+    let hints: Vec<String> = meant.into_iter().chain(trees).collect();
+    let hint = match hints.is_empty() {
+        true => String::new(),
+        false => format!("\nhint: {}", hints.join(" ")),
+    };
+    format!("cannot find the {what} {value}: {reason}{hint}")
+}
+
+/// Lists the trees of a trace.
+pub(super) fn trees(model: &Model) -> String {
+    let trees = model.trees().into_iter();
+    let trees: Vec<String> = trees.map(|tree| view::text(tree.as_bytes())).collect();
+    format!("trees of this trace: {}", trees.join(", "))
 }
 
 fn name_glob(text: &str) -> Result<Glob, String> {

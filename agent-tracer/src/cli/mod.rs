@@ -3,14 +3,21 @@
 
 mod addresses;
 mod changes;
+mod check;
 mod completions;
 mod connections;
+mod diff;
 #[cfg(feature = "capture")]
 mod doctor;
 mod filter;
+mod firewall;
 mod manual;
+mod observing;
 mod output;
 mod output_file;
+#[cfg(feature = "capture")]
+mod policed;
+mod policy;
 mod progress;
 #[cfg(feature = "capture")]
 mod record;
@@ -19,6 +26,7 @@ mod redaction;
 mod reference;
 mod replay;
 mod report;
+mod stream;
 mod tag_files;
 mod tags;
 mod tree;
@@ -42,6 +50,12 @@ const DAMAGED: u8 = 3;
 /// Exit status of a reader for an incomplete trace, under `--strict`.
 const INCOMPLETE: u8 = 4;
 
+/// Exit status of a check with findings.
+const FINDINGS: u8 = 5;
+
+/// Exit status for a bad policy, as for usage.
+const USAGE: u8 = 2;
+
 /// Exit status of a recorder that failed, which commands rarely have.
 const RECORDER_FAILED: u8 = 125;
 
@@ -62,6 +76,8 @@ Examples:
   tracer changes FILE               changes on the machine, with authors
   tracer replay FILE --process ruby --format jsonl | jq .
   tracer report FILE --format html -o report.html
+  tracer policy new FILE -o tracer-policy.toml
+  tracer check FILE --policy tracer-policy.toml     fails on all that is new
   tracer tags 40.79.194.105         cloud and service of an address
   sudo tracer doctor                capabilities of this kernel")]
 struct Cli {
@@ -78,6 +94,10 @@ enum Verb {
     Connections(connections::Arguments),
     Changes(changes::Arguments),
     Report(report::Arguments),
+    Policy(policy::Arguments),
+    Check(check::Arguments),
+    Diff(diff::Arguments),
+    Firewall(firewall::Arguments),
     Tags(tags::Arguments),
     #[cfg(feature = "capture")]
     Doctor(doctor::Arguments),
@@ -114,6 +134,10 @@ pub fn main() -> ExitCode {
         Verb::Connections(arguments) => connections::run(arguments),
         Verb::Changes(arguments) => changes::run(arguments),
         Verb::Report(arguments) => report::run(&arguments),
+        Verb::Policy(arguments) => policy::run(&arguments),
+        Verb::Check(arguments) => check::run(&arguments),
+        Verb::Diff(arguments) => diff::run(&arguments),
+        Verb::Firewall(arguments) => firewall::run(&arguments),
         Verb::Tags(arguments) => tags::run(&arguments),
         #[cfg(feature = "capture")]
         Verb::Doctor(arguments) => doctor::run(&arguments),
@@ -128,6 +152,13 @@ pub fn main() -> ExitCode {
             complain(&explain(&error));
             if error.is::<replay::Unverified>() {
                 return DAMAGED.into();
+            }
+            let unknown = error.downcast_ref::<filter::UnknownName>();
+            if unknown.is_some_and(|unknown| unknown.is_damaged) {
+                return DAMAGED.into();
+            }
+            if error.is::<observing::BadPolicy>() {
+                return USAGE.into();
             }
             match error.downcast_ref::<ReplayError>() {
                 Some(ReplayError::Open(OpenError::HeaderDamaged { .. })) => DAMAGED.into(),
@@ -185,22 +216,43 @@ fn complain(message: &str) {
     output::note(&format!("tracer: {}", lines.join("\n        ")));
 }
 
+/// Remarks of a reading command at its end, and its exit status.
+struct Conclusion {
+    notes: Vec<String>,
+    code: ExitCode,
+}
+
+impl Conclusion {
+    /// Concludes from a replay.
+    fn of(replay: &Replay, selection: &Selection, strict: bool, time: Time) -> Conclusion {
+        let page = Terminal::stderr(time).page(replay.clock());
+        let notes = match replay.model.ledger().is_complete() {
+            false => view::completeness(&page, &replay.model),
+            true => {
+                let unmasked = view::unmasked(&replay.model);
+                unmasked.into_iter().map(str::to_owned).collect()
+            }
+        };
+        let code = match () {
+            () if replay.is_damaged => DAMAGED.into(),
+            () if strict && !replay.model.is_complete_for(selection.trees()) => INCOMPLETE.into(),
+            () => ExitCode::SUCCESS,
+        };
+        Conclusion { notes, code }
+    }
+
+    /// Reports missing parts, and returns the exit status.
+    fn say(self) -> ExitCode {
+        for line in &self.notes {
+            output::note(line);
+        }
+        self.code
+    }
+}
+
 /// Reports missing parts, and returns the exit status of a reading command.
 fn conclude(replay: &Replay, selection: &Selection, strict: bool, time: Time) -> ExitCode {
-    let page = Terminal::stderr(time).page(replay.clock());
-    let complete = replay.model.ledger().is_complete();
-    if !complete {
-        for line in view::completeness(&page, &replay.model) {
-            output::note(&line);
-        }
-    } else if let Some(line) = view::unmasked(&replay.model) {
-        output::note(line);
-    }
-    match () {
-        () if replay.is_damaged => DAMAGED.into(),
-        () if strict && !replay.model.is_complete_for(selection.trees()) => INCOMPLETE.into(),
-        () => ExitCode::SUCCESS,
-    }
+    Conclusion::of(replay, selection, strict, time).say()
 }
 
 /// Says that nothing matches the filters, with the trees of the trace, or that the trace has none.
@@ -212,13 +264,8 @@ fn nothing_matches(what: &str, model: &Model, selection: &Selection) {
         };
         return output::note(&format!("tracer: this trace has no {what}{unfinished}"));
     }
-    let trees: Vec<String> = model
-        .trees()
-        .into_iter()
-        .map(|tree| view::text(tree.as_bytes()))
-        .collect();
     complain(&format!(
-        "no {what} matches the filters\nhint: trees of this trace: {}",
-        trees.join(", ")
+        "no {what} matches the filters\nhint: {}",
+        filter::trees(model)
     ));
 }

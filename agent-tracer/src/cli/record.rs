@@ -13,9 +13,11 @@ use std::{
 use agent_tracer::{
     capture::{LaunchError, Roots, Wishes, check_privileges, login, with_reserve},
     event::Event,
+    findings::shown_changes,
     model::Model,
     names::Tags,
     rules::RuleSet,
+    select::{Filter, Marks, Selection},
     session::{Mended, Observer, RecordError, Recorded, Recording, Target, TraceFailure},
     trace::{Finished, NewFile, WriteFailure},
     view::{self, Clock, Summary},
@@ -26,6 +28,7 @@ use super::{
     RECORDER_FAILED, complain, explain,
     filter::duration,
     output::{self, Format, Terminal, Time, sudo_caller},
+    policed::Checked,
     redaction,
     tag_files::tag_files,
 };
@@ -53,6 +56,7 @@ Examples:
   sudo tracer record --system --for 1h -o night.trace
   sudo tracer record --pid $(pgrep -o omsagent) --for 10m
   sudo tracer record --unit omid --for 1h -o omid.trace
+  sudo tracer record --policy tracer-policy.toml -- sh install.sh
 
 The command keeps its terminal, stdin, stdout and stderr. Ctrl-C goes to the command; after its
 end, Ctrl-C ends the recording. Values that look like secrets are masked before they are written,
@@ -61,7 +65,9 @@ as ‹secret 1›. Mask further values with:
   tracer record --redact-value-from ./values.txt --secrets ours.toml -- sh x.sh
 
 Exit status: that of the command (128+N if signal N ended it); 125 if tracer itself failed, 126 if
-the command cannot be executed, 127 if it does not exist."
+the command cannot be executed, 127 if it does not exist. With --policy, and if that of the command
+is 0: as of `tracer check`, 5 for findings, 4 if not everything was seen. A bad policy is 125, and
+the command does not start."
 )]
 pub(super) struct Arguments {
     /// Write the trace to this file [default: COMMAND-DATE-TIME.trace]
@@ -97,6 +103,10 @@ pub(super) struct Arguments {
     /// Name addresses by this list of service tags; may be repeated [default: as `tracer tags`]
     #[arg(long, value_name = "FILE")]
     service_tags: Vec<PathBuf>,
+    /// Check the recording against this policy at its end. Findings decide the exit status where
+    /// that of the command is 0
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     #[command(flatten)]
     redaction: redaction::Options,
     /// Also record execs that fail where only tracepoints of system calls report them: every system
@@ -154,6 +164,9 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Some(output) => output.clone(),
         None => default_output(&arguments),
     };
+    // Refused before anything runs.
+    let policy = arguments.policy.as_deref();
+    let policy = policy.map(Checked::read).transpose()?;
     let login = match &arguments.user {
         Some(name) => Some(login(name).map_err(anyhow::Error::msg)?),
         None => None,
@@ -209,7 +222,7 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if let (true, Ok(finished)) = (arguments.digest, &recorded.file) {
         write_digest(finished, &output, arguments.force)?;
     }
-    Ok(match (&recorded.file, recorded.status) {
+    let code = match (&recorded.file, recorded.status) {
         // A trace that is not whole is a failure, even if the command succeeded.
         (Err(_), _) => RECORDER_FAILED.into(),
         (Ok(_), Some(status)) => shell_status(status),
@@ -218,6 +231,21 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
             RECORDER_FAILED.into()
         }
         (Ok(_), None) => ExitCode::SUCCESS,
+    };
+    let (Some(policy), Ok(finished)) = (policy, &recorded.file) else {
+        return Ok(code);
+    };
+    let digest = finished.digest;
+    let is_clean = match recorded.status {
+        Some(status) => status.success(),
+        None => recorded.command.is_empty(),
+    };
+    // The check reads the trace anew, and needs the memory.
+    drop(recorded);
+    let checked = policy.check(&output, digest, arguments.quiet)?;
+    Ok(match is_clean {
+        true => checked,
+        false => code,
     })
 }
 
@@ -334,7 +362,7 @@ impl Observer for Reporter {
 
     fn takes_long(&mut self, what: &str) {
         if !self.quiet {
-            output::note(&format!("tracer: scanning {what} (--no-changes skips it)"));
+            output::note(&format!("tracer: scanning {what}"));
         }
     }
 
@@ -344,11 +372,15 @@ impl Observer for Reporter {
 }
 
 fn summarise(recorded: &Recorded, output: &Path, terminal: Terminal) {
+    let model = &recorded.model;
+    let everything = Selection::new(Filter::default(), Marks::default(), model);
     let summary = Summary {
-        model: &recorded.model,
+        model,
         command: &recorded.command,
         events: recorded.events,
+        changes: &shown_changes(model, &everything, false).shown,
         secrets: recorded.secrets,
+        masked: &recorded.masked,
     };
     for line in summary.lines(&terminal.page(recorded.clock)) {
         output::note(&line);
@@ -357,8 +389,14 @@ fn summarise(recorded: &Recorded, output: &Path, terminal: Terminal) {
     if let Ok(finished) = &recorded.file {
         output::note(&format!("trace: {file} ({})", view::size(finished.bytes)));
         output::note(&format!("sha256: {}", finished.digest));
-        output::note(&format!("next:  tracer tree {file}"));
-        output::note(&format!("       tracer connections {file}"));
+        let verbs = summary.useful_verbs().into_iter();
+        let verbs = verbs.map(|verb| format!("{verb} {file}"));
+        let page = shell_word(&output.with_extension("html"));
+        let report = format!("report {file} --format html -o {page}");
+        for (place, line) in verbs.chain([report]).enumerate() {
+            let label = if place == 0 { "next:" } else { "" };
+            output::note(&format!("{label:<7}tracer {line}"));
+        }
     }
 }
 
@@ -416,5 +454,10 @@ fn write_digest(finished: &Finished, output: &Path, overwrite: bool) -> anyhow::
 
 fn shell_word(path: &Path) -> String {
     use std::os::unix::ffi::OsStrExt;
-    view::argument(path.as_os_str().as_bytes())
+    let name = path.as_os_str().as_bytes();
+    match name.starts_with(b"-") {
+        // It would be an option.
+        true => view::argument(&[b"./", name].concat()),
+        false => view::argument(name),
+    }
 }

@@ -10,21 +10,21 @@ use std::{
 
 use agent_tracer::{
     model::Model,
-    rules::RuleSet,
-    select::{Marks, Selection},
-    session::{Replay, ReplayItem, replay},
+    select::{LastEvents, Marks, Selection},
+    session::{Part, Replay, ReplayItem, replay, replay_part},
     trace::Digest,
-    view::{event_json, event_line, gap_json, gap_line, header_json},
+    view::{Clock, JsonLines, event_line, gap_json, gap_line, header_json},
 };
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 
 use super::{
-    conclude,
-    filter::{HeaderOption, Reading},
+    Conclusion, complain,
+    filter::{HeaderOption, Reading, require_known, wanted},
     nothing_matches,
-    output::{Format, Lines},
+    output::Format,
     progress::Progress,
+    stream::Stream,
 };
 
 /// Show the events of a trace, one per line
@@ -41,8 +41,9 @@ Examples:
 Checksums inside a trace find damage, not forgery. A SHA-256 finds both, if it was kept where the
 recorded command could not change it.
 
-Exit status: 0; 1 if the file cannot be read; 2 for usage; 3 if the trace is damaged, has no end,
-or differs from --verify; 4 if anything is missing from it, with --strict.")]
+Exit status: 0; 1 if the file cannot be read, or nothing in it has a name that a filter asks for; 2
+for usage; 3 if the trace is damaged, has no end, or differs from --verify; 4 if anything is missing
+from it, with --strict.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     header: HeaderOption,
@@ -69,7 +70,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let filter = arguments.reading.filter();
     let header = arguments.header.is_wanted(*format == Format::Jsonl)?;
     let mut first_line = None;
-    let selection = if filter.asks_for_processes() || header {
+    let mut known = None;
+    let wanted = wanted(&filter);
+    let (selection, part) = if filter.asks_for_lives() || header {
         if !std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file()) && file.exists() {
             bail!(
                 "cannot read {} twice, as --header and filters on processes need: it is not a \
@@ -79,46 +82,89 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             );
         }
         let mut progress = Progress::of(file);
-        let whole = replay(file, |_, _, seen| {
-            if let ReplayItem::Event { sequence, .. } = seen {
+        let mut last = LastEvents::default();
+        let whole = replay(file, |model, clock, seen| {
+            if let ReplayItem::Event { sequence, event } = seen {
                 progress.read(sequence);
+                last.note(&filter, model, clock.start_ns, sequence, event);
             }
             Ok(())
         })?;
         first_line = header.then(|| header_line(&whole));
-        Selection::new(filter, Marks::default(), &whole.model)
+        require_known(&filter, &whole)?;
+        let selection = Selection::new(filter, Marks::default(), &whole.model);
+        // Each gap is a line, too.
+        let part = match whole.is_damaged {
+            true => Part::Whole,
+            false => Part::Until(selection.last_shown(&last)),
+        };
+        known = Some(whole);
+        (selection, part)
     } else {
-        Selection::new(filter, Marks::default(), &Model::new(RuleSet::empty()))
+        let part = match *strict || filter.is_empty() {
+            true => Part::Whole,
+            false => Part::Wanted(&wanted),
+        };
+        (Selection::of_events(filter), part)
     };
 
     let terminal = arguments.reading.terminal();
-    let mut lines = Lines::new();
+    let mut lines = Stream::new();
     if let Some(line) = first_line {
-        lines.line(&line)?;
+        lines.line().extend_from_slice(line.as_bytes());
+        lines.end_line()?;
     }
     let mut shown = false;
-    let replayed = replay(file, |model, clock, seen| {
+    let mut jsonl = None;
+    let mut show = |model: &Model, clock: Clock, seen: ReplayItem<'_>| {
         let page = terminal.page(clock);
-        match (seen, format) {
-            (ReplayItem::Event { sequence, event }, format) => {
+        let jsonl =
+            (*format == Format::Jsonl).then(|| jsonl.get_or_insert_with(|| JsonLines::new(clock)));
+        let line = lines.line();
+        match (seen, jsonl) {
+            (ReplayItem::Event { sequence, event }, mut jsonl) => {
+                if let Some(jsonl) = &mut jsonl {
+                    jsonl.note(event);
+                }
                 if !selection.shows_event(model, clock.start_ns, event) {
                     return Ok(());
                 }
                 shown = true;
-                lines.line(&match format {
-                    Format::Text => event_line(&page, model, event),
-                    Format::Jsonl => event_json(&clock, model, sequence, event),
-                })
+                match jsonl {
+                    Some(jsonl) => jsonl.append(model, sequence, event, line),
+                    None => line.extend_from_slice(event_line(&page, model, event).as_bytes()),
+                }
             }
-            (ReplayItem::Gap(gap), Format::Text) => lines.line(&gap_line(&page, gap)),
-            (ReplayItem::Gap(gap), Format::Jsonl) => lines.line(&gap_json(model, gap)),
+            (ReplayItem::Gap(gap), None) => {
+                line.extend_from_slice(gap_line(&page, gap).as_bytes());
+            }
+            (ReplayItem::Gap(gap), Some(_)) => {
+                line.extend_from_slice(gap_json(model, gap).as_bytes());
+            }
         }
-    })?;
+        lines.end_line()
+    };
+    let mut conclusion = None;
+    let replayed = match (known, part) {
+        (Some(whole), Part::Until(0)) => whole,
+        (whole, part) => {
+            // Memory for one model at a time.
+            conclusion = whole.map(|whole| Conclusion::of(&whole, &selection, *strict, *time));
+            replay_part(file, part, &mut show)?
+        }
+    };
     lines.finish()?;
     if !shown && !selection.is_everything() {
-        nothing_matches("event", &replayed.model, &selection);
+        match replayed.is_whole {
+            true => nothing_matches("event", &replayed.model, &selection),
+            false => complain(
+                "no event matches the filters\n\
+                 hint: by the index of this trace, no later event can match",
+            ),
+        }
     }
-    Ok(conclude(&replayed, &selection, *strict, *time))
+    let conclude = || Conclusion::of(&replayed, &selection, *strict, *time);
+    Ok(conclusion.unwrap_or_else(conclude).say())
 }
 
 /// Returns the first line about a recording.
@@ -201,6 +247,7 @@ pub(super) fn read_whole<F: ValueEnum + Send + Sync>(
         }
         Ok(())
     })?;
+    require_known(&filter, &replayed)?;
     let selection = Selection::new(filter, marks, &replayed.model);
     Ok((replayed, selection))
 }

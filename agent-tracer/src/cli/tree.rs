@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use agent_tracer::view::List;
+use agent_tracer::view::{List, TreeStyle};
 
 use super::{
     conclude,
@@ -19,12 +19,22 @@ Examples:
   tracer tree FILE                        all but the tree `system`
   tracer tree FILE --tree omi             one tree
   tracer tree FILE --process 'omi*' --descendants
+  tracer tree FILE --fold --times         shorter, with start and duration on any terminal
   tracer tree FILE --format jsonl | jq 'select(.running) | .name'
 
 A filter on events shows the processes of matching events.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     header: HeaderOption,
+    /// Show siblings with the same name, user and tree as one line, such as `grep ×60` (text only)
+    ///
+    /// Only processes that exited are folded, without children, connections, listeners, gained
+    /// privilege and signals. The duration is that from the first start to the last end.
+    #[arg(long)]
+    fold: bool,
+    /// Show when a process started and how long it lasted, also on a narrow terminal (text only)
+    #[arg(long)]
+    times: bool,
     // Last, since its heading covers all options that follow.
     #[command(flatten)]
     reading: Reading<TableFormat>,
@@ -38,6 +48,11 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         ..
     } = &arguments.reading;
     let header = arguments.header.is_wanted(*format == TableFormat::Jsonl)?;
+    if (arguments.fold || arguments.times) && *format != TableFormat::Text {
+        anyhow::bail!(
+            "cannot fold rows or add times: only text is laid out\nhint: leave out --format"
+        );
+    }
     let (replayed, selection) = read_whole(&arguments.reading)?;
     let model = &replayed.model;
     let page = arguments.reading.terminal().page(replayed.clock());
@@ -51,8 +66,12 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         lines.line(&header_line(&replayed))?;
     }
     let shows = |index| selection.shows_process(index);
-    let all = selection.asks_for_processes();
-    let has_rows = list.processes(&shows, all, &mut |line| lines.line(line))?;
+    let style = TreeStyle {
+        with_system: selection.asks_for_processes(),
+        folded: arguments.fold,
+        times: arguments.times,
+    };
+    let has_rows = list.processes(&shows, style, &mut |line| lines.line(line))?;
     lines.finish()?;
     if !has_rows {
         nothing_matches("process", model, &selection);

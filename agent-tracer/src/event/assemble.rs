@@ -1,24 +1,32 @@
 //! Decodes kernel records into events. It joins the parts of one argv, and gives sockets their
 //! owner. Any bytes yield events, nothing or an error; none make it panic.
 
+mod arguments;
 mod datagrams;
 mod exec;
 mod fields;
+mod paths;
+mod payload;
 mod sockets;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     net::SocketAddr,
 };
 
-use agent_tracer_ebpf::{self as wire, Kind, PeerKey, Traffic};
+use agent_tracer_ebpf::{Kind, PeerKey, Traffic};
 
-pub use self::exec::Seen;
 use self::{
+    arguments::Arguments,
     datagrams::Datagrams,
     exec::Identify,
     fields::Fields,
+    paths::{path, unix_path},
     sockets::{Attempt, Sockets},
+};
+pub use self::{
+    exec::{Identified, Seen},
+    payload::Payload,
 };
 use super::{
     Cgroup, Event, EventKind, Exit, Fork, ProcessId, Rename, SocketOpened, UnixConnect, UserChanged,
@@ -41,29 +49,6 @@ pub enum Decoded {
     Payload(Payload),
 }
 
-/// Unparsed bytes of a connection. No trace contains them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Payload {
-    /// Time of the packet, nanoseconds since boot.
-    pub boot_ns: u64,
-    /// The connection, 0 if unknown.
-    pub connection: u64,
-    /// Its owner; the default if unknown.
-    pub process: ProcessId,
-    /// Effective user id of the owner.
-    pub user: u32,
-    /// True if the owner sent them.
-    pub is_sent: bool,
-    /// True if they are of a datagram, false if of a stream.
-    pub is_datagram: bool,
-    /// Their position in the stream or datagram.
-    pub offset: u64,
-    /// True if they end the datagram.
-    pub is_last: bool,
-    /// The bytes.
-    pub bytes: Vec<u8>,
-}
-
 /// The kernel's table of traffic, by UDP socket and peer.
 pub trait PeerCounts {
     /// Reads the traffic with a peer.
@@ -76,9 +61,7 @@ pub trait PeerCounts {
 /// Decodes records into events. It keeps the parts that wait for others.
 #[derive(Default)]
 pub struct Assembler {
-    /// Parts of argv by thread, until the exec record comes; with the time of the exec, which all
-    /// its parts share.
-    ahead: HashMap<u32, (u64, Vec<u8>)>,
+    arguments: Arguments,
     sockets: Sockets,
     datagrams: Datagrams,
     /// The number of the newest connection.
@@ -150,6 +133,12 @@ impl Assembler {
         owned.connection
     }
 
+    /// Returns the kernel's cookies of TCP sockets without an end so far, by number of the
+    /// connection; 0 where a cookie is not known. Without an entry, another socket has its place.
+    pub fn cookies(&self) -> BTreeMap<u64, u64> {
+        self.sockets.cookies()
+    }
+
     /// Numbers a pre-existing UDP socket, with its peer if it is connected. Returns the key of its
     /// traffic, and its number.
     pub fn adopt_datagrams(
@@ -170,6 +159,12 @@ impl Assembler {
         let expired = self.sockets.attempts_before(before_ns);
         let events = expired.into_iter().flat_map(|attempt| self.fail(attempt));
         events.collect()
+    }
+
+    /// Ends the count of some UDP peers that are silent, where there are thousands. Returns their
+    /// closes; with a later datagram such a peer is another connection.
+    pub fn close_silent(&mut self, boot_ns: u64, counts: &mut dyn PeerCounts) -> Vec<Event> {
+        self.datagrams.close_silent(boot_ns, counts)
     }
 
     /// Returns the traffic of the UDP sockets that are still open, as events.
@@ -237,15 +232,7 @@ impl Assembler {
                 let offset = fields.u32()? as usize;
                 let length = fields.u32()? as usize;
                 let part = fields.bytes(length)?;
-                let (boot_ns, whole) = self.ahead.entry(header.tid).or_default();
-                // Parts of another exec: its record was lost.
-                if *boot_ns != header.boot_ns {
-                    *boot_ns = header.boot_ns;
-                    whole.clear();
-                }
-                if offset == whole.len() && offset + length <= wire::ARGV_LIMIT {
-                    whole.extend_from_slice(part);
-                }
+                self.arguments.add(header.tid, header.boot_ns, offset, part);
             }
             Kind::Exec => {
                 let exec = self.exec(fields, header)?;
@@ -255,7 +242,7 @@ impl Assembler {
                 let status = fields.u32()?;
                 fields.u32()?;
                 let lineage = Some(fields.lineage()?);
-                self.ahead.remove(&header.tid);
+                self.arguments.forget(header.tid);
                 if !self.exits.contains(&process) {
                     self.exits.push_back(process);
                     if self.exits.len() > RECENT_EXITS {
@@ -363,9 +350,9 @@ impl Assembler {
                 let cookie = fields.u64()?;
                 let ends = fields.endpoints()?;
                 let owned = self.number(process, header.user);
-                let dropped = self
-                    .datagrams
-                    .add(cookie, None, owned, header.boot_ns, counts);
+                let dropped =
+                    self.datagrams
+                        .add(cookie, None, owned, false, header.boot_ns, counts);
                 self.push(dropped);
                 let mut listen = ends.listen(owned.connection);
                 listen.any_port = fields.u32()? != 0;
@@ -375,6 +362,8 @@ impl Assembler {
                 let cookie = fields.u64()?;
                 let ends = fields.endpoints()?;
                 let is_inbound = fields.u32()? != 0;
+                // Only connect(2) makes the entry of a connected socket.
+                let may_return = fields.u32()? == 0;
                 let bound = self.datagrams.owner(cookie).filter(|_| process.pid == 0);
                 let owned = match bound {
                     // A pre-existing socket: the kernel side does not know its process.
@@ -382,9 +371,9 @@ impl Assembler {
                     None => self.number(process, header.user),
                 };
                 let peer = Some(&ends);
-                let dropped = self
-                    .datagrams
-                    .add(cookie, peer, owned, header.boot_ns, counts);
+                let dropped =
+                    self.datagrams
+                        .add(cookie, peer, owned, may_return, header.boot_ns, counts);
                 self.push(dropped);
                 let udp = super::Protocol::Udp;
                 let kind = match is_inbound {
@@ -412,67 +401,4 @@ impl Assembler {
         }
         Some(())
     }
-
-    fn payload(&self, boot_ns: u64, fields: &mut Fields<'_>) -> Option<Payload> {
-        let cookie = fields.u64()?;
-        let offset = fields.u64()?;
-        let length = fields.u32()? as usize;
-        let flags = fields.u32()?;
-        let mut peer = PeerKey {
-            cookie,
-            address: [0; 16],
-            port: 0,
-            padding: 0,
-        };
-        peer.address.copy_from_slice(fields.bytes(16)?);
-        peer.port = fields.u32()?;
-        fields.u32()?;
-        let bytes = fields.bytes(length)?;
-        let is_datagram = flags & wire::Payload::DATAGRAM != 0;
-        let owned = match is_datagram {
-            true => self.datagrams.owner_of_datagram(&peer),
-            false => self.sockets.owner(cookie),
-        };
-        Some(Payload {
-            boot_ns,
-            connection: owned.map_or(0, |owned| owned.connection),
-            process: owned.map(|owned| owned.process).unwrap_or_default(),
-            user: owned.map_or(0, |owned| owned.user),
-            is_sent: flags & wire::Payload::SENT != 0,
-            is_datagram,
-            offset,
-            is_last: flags & wire::Payload::LAST != 0,
-            bytes: bytes.to_vec(),
-        })
-    }
-}
-
-/// Cuts the NULs behind a path. In the abstract namespace a NUL comes first, and all bytes count.
-fn unix_path(name: &[u8]) -> Vec<u8> {
-    let end = match name {
-        [0, ..] => name.len(),
-        name => name
-            .iter()
-            .position(|byte| *byte == 0)
-            .unwrap_or(name.len()),
-    };
-    name.get(..end).unwrap_or_default().to_vec()
-}
-
-/// Joins names, which the kernel emits from the leaf up, each with a NUL.
-fn path(names: &[u8], cut: bool) -> Vec<u8> {
-    let mut path = Vec::with_capacity(names.len() + 1);
-    if cut {
-        path.extend_from_slice(b"...");
-    }
-    let names = names.strip_suffix(b"\0").unwrap_or(names);
-    if !names.is_empty() {
-        for name in names.split(|byte| *byte == 0).rev() {
-            path.push(b'/');
-            path.extend_from_slice(name);
-        }
-    } else if !cut {
-        path.push(b'/');
-    }
-    path
 }

@@ -79,6 +79,33 @@ pub struct Difference {
     /// At the end, if it was there.
     #[prost(bytes = "vec", optional, tag = "3")]
     pub after: Option<Vec<u8>>,
+    /// The origin of a package of dpkg that is new, or has another version, if it is known.
+    #[prost(message, optional, tag = "4")]
+    pub origin: Option<PackageOrigin>,
+}
+
+/// The list of apt(8) with a package of this name, version and architecture. All values are as the
+/// archive has them.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct PackageOrigin {
+    /// The Origin of its Release file, such as `Debian`.
+    #[prost(bytes = "vec", tag = "1")]
+    pub origin: Vec<u8>,
+    /// The Codename of its Release file, or else the Suite.
+    #[prost(bytes = "vec", tag = "2")]
+    pub suite: Vec<u8>,
+    /// The URI of the archive without its scheme, such as `deb.debian.org/debian`.
+    #[prost(bytes = "vec", tag = "3")]
+    pub archive: Vec<u8>,
+    /// The path of the package's file in the archive.
+    #[prost(bytes = "vec", tag = "4")]
+    pub file: Vec<u8>,
+    /// SHA-256 of that file, in hexadecimal.
+    #[prost(bytes = "vec", tag = "5")]
+    pub sha256: Vec<u8>,
+    /// Set when all lists could be read and none has it: it came from a local file.
+    #[prost(bool, tag = "6")]
+    pub is_unlisted: bool,
 }
 
 /// Files under the watched roots that are new, changed or gone. Many come in several events.
@@ -118,6 +145,78 @@ pub struct FileDifference {
     pub after: Option<FileState>,
 }
 
+/// Files outside of the compared directories, as processes of the recorded trees left them. There
+/// was no snapshot of them before. Many come in several events.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct FilesElsewhere {
+    /// The files, in the order of their paths.
+    #[prost(message, repeated, tag = "1")]
+    pub files: Vec<ElsewhereFile>,
+    /// Directories with too many changes to list, with their counts.
+    #[prost(message, repeated, tag = "2")]
+    pub folded: Vec<FoldedDirectory>,
+}
+
+/// A file outside of the compared directories.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct ElsewhereFile {
+    /// The absolute path.
+    #[prost(bytes = "vec", tag = "1")]
+    pub path: Vec<u8>,
+    /// Its existence before the first change that was seen.
+    #[prost(enumeration = "Existence", tag = "2")]
+    pub existed: i32,
+    /// At the end, if it was there.
+    #[prost(message, optional, tag = "3")]
+    pub after: Option<FileState>,
+    /// The last process that created, renamed or wrote it.
+    #[prost(message, optional, tag = "4")]
+    pub wrote: Option<Author>,
+    /// The last process that set its permissions, owner or attributes.
+    #[prost(message, optional, tag = "5")]
+    pub set: Option<Author>,
+    /// The last process that removed it.
+    #[prost(message, optional, tag = "6")]
+    pub removed: Option<Author>,
+    /// Set when no change of the file itself was seen: its directory was moved there.
+    #[prost(bool, tag = "7")]
+    pub was_moved: bool,
+}
+
+/// The process that made a change.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct Author {
+    /// Its process id.
+    #[prost(uint32, tag = "1")]
+    pub pid: u32,
+    /// Its start, nanoseconds since boot.
+    #[prost(uint64, tag = "2")]
+    pub start_ns: u64,
+}
+
+/// A directory with too many changes to list.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct FoldedDirectory {
+    /// The absolute path.
+    #[prost(bytes = "vec", tag = "1")]
+    pub path: Vec<u8>,
+    /// Count of changes in and below it that are not listed.
+    #[prost(uint64, tag = "2")]
+    pub changes: u64,
+}
+
+/// The existence of a file before its first change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub enum Existence {
+    /// Unknown: a file was renamed to the path, which may have replaced another.
+    Unknown = 0,
+    /// It did not exist.
+    Absent = 1,
+    /// It existed.
+    Present = 2,
+}
+
 /// The facts of stat(2) about a file, and a little more.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct FileState {
@@ -143,6 +242,17 @@ pub struct FileState {
     /// The target of a symbolic link.
     #[prost(bytes = "vec", tag = "7")]
     pub target: Vec<u8>,
+}
+
+impl Existence {
+    /// Returns the name in jsonl.
+    pub fn name(self) -> &'static str {
+        match self {
+            Existence::Unknown => "unknown",
+            Existence::Absent => "absent",
+            Existence::Present => "present",
+        }
+    }
 }
 
 impl FileState {

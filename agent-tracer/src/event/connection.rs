@@ -115,10 +115,11 @@ pub struct UnixConnect {
     pub peer_pid: u32,
 }
 
-/// Processes hold a listener at the end of the recording (sock_diag and /proc/PID/fd).
+/// Processes hold a listener, or an open connection of one, at the end of the recording (sock_diag
+/// and /proc/PID/fd).
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct Held {
-    /// The listener's number.
+    /// The number of the listener or connection.
     #[prost(uint64, tag = "1")]
     pub connection: u64,
     /// Their process ids, in ascending order.
@@ -234,6 +235,10 @@ pub struct Close {
     /// Of UDP: datagrams that reached the socket.
     #[prost(uint64, tag = "6")]
     pub datagrams_received: u64,
+    /// True if the end itself was lost. The socket is gone at the end of the recording (sock_diag),
+    /// so neither time nor traffic is known.
+    #[prost(bool, tag = "7")]
+    pub time_unknown: bool,
 }
 
 /// Final traffic of a UDP peer, or of strangers with a bound socket. It precedes the end of the

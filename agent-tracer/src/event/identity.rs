@@ -38,6 +38,12 @@ pub struct Identity {
     /// Set when no name of the file was left.
     #[prost(bool, tag = "11")]
     pub is_unlinked: bool,
+    /// Inode number of the PID namespace of the process; 0 where it is the recorder's.
+    #[prost(uint32, tag = "12")]
+    pub pid_namespace: u32,
+    /// Inode number of its network namespace; 0 where it is the recorder's.
+    #[prost(uint32, tag = "13")]
+    pub network_namespace: u32,
 }
 
 impl Identity {

@@ -2,10 +2,10 @@
 
 use super::{
     AddressTagged, Cgroup, Close, CommandEnded, CommandStarted, Compared, Connect, ConnectFailed,
-    Counted, Dns, End, Established, Exec, ExecFailed, Exit, FileEvent, FilesCompared, Fork, Held,
-    Hosts, HttpRequest, Inbound, KernelLog, Listen, Lost, Rename, Shutdown, Snapshot,
-    SnapshotSocket, SocketOpened, Sockets, TlsHello, Unit, UnitFollowed, Units, UnixConnect,
-    Unreadable, UserChanged, UserNamed,
+    ContainerNamed, Counted, Dns, End, Established, Exec, ExecFailed, Exit, FileEvent, FileHashed,
+    FilesCompared, FilesElsewhere, Fork, Held, Hosts, HttpAnswer, HttpRequest, Inbound, KernelLog,
+    Listen, Lost, Rename, Shutdown, Snapshot, SnapshotSocket, SocketOpened, Sockets, TlsHello,
+    Unit, UnitFollowed, Units, UnixConnect, Unreadable, UserChanged, UserNamed,
 };
 
 /// Declares [`EventKind`] from its rows.
@@ -46,6 +46,13 @@ macro_rules! event_kinds {
                 }
             }
 
+            /// Returns the protobuf tag of the kind in a trace.
+            pub fn tag(&self) -> u32 {
+                match self {
+                    $(EventKind::$variant(_) => const { number($tag) },)*
+                }
+            }
+
             /// Returns the one connection of the event.
             fn connection(&self) -> Option<u64> {
                 match self {
@@ -56,6 +63,14 @@ macro_rules! event_kinds {
             }
         }
     };
+}
+
+/// Reads a tag. One that is not a number does not compile.
+const fn number(tag: &str) -> u32 {
+    match u32::from_str_radix(tag, 10) {
+        Ok(number) => number,
+        Err(_) => panic!("not a number"),
+    }
 }
 
 /// Describes one kind of event.
@@ -109,17 +124,21 @@ event_kinds! {
     "36" Dns(Dns) "dns" Names connection: "A DNS server answered.";
     "37" TlsHello(TlsHello) "tls_hello" Names connection: "A client began a TLS handshake.";
     "38" HttpRequest(HttpRequest) "http_request" Names connection: "A request of HTTP or SOCKS.";
+    "50" HttpAnswer(HttpAnswer) "http_answer" Names connection: "A server answered over HTTP.";
     "40" Unreadable(Unreadable) "unreadable" Names connection: "Bytes that no parser understood.";
     "28" Unit(Unit) "unit" Machine: "Something happened to a unit.";
     "29" File(FileEvent) "file" Machine: "A process changed a file.";
+    "52" FileHashed(FileHashed) "file_hashed" Machine: "Content of an executed or native download.";
     "18" Snapshot(Snapshot) "snapshot" Machine: "The processes that ran at the start.";
     "27" Units(Units) "units" Machine: "The units that were loaded at the start.";
     "31" Sockets(Sockets) "sockets" Machine: "The sockets that existed at the start.";
     "39" Hosts(Hosts) "hosts" Names: "The content of /etc/hosts.";
     "41" Compared(Compared) "compared" Machine: "What differs at the end.";
     "42" FilesCompared(FilesCompared) "files_compared" Machine: "Which files differ.";
+    "51" FilesElsewhere(FilesElsewhere) "files_elsewhere" Machine: "Which other files changed.";
     "32" AddressTagged(AddressTagged) "address_tagged" Names: "The service tags of an address.";
     "19" UserNamed(UserNamed) "user_named" Machine: "The name of a user id.";
+    "49" ContainerNamed(ContainerNamed) "container_named" Machine: "The name of a container.";
     "20" CommandStarted(CommandStarted) "command_started" Recording: "The recorded command starts.";
     "21" CommandEnded(CommandEnded) "command_ended" Recording: "The recorded command ended.";
     "30" UnitFollowed(UnitFollowed) "unit_followed" Recording: "The recording follows a unit.";

@@ -22,19 +22,24 @@ mod unit;
 use std::fmt;
 
 #[cfg(feature = "capture")]
-pub use assemble::{Assembler, Decoded, Malformed, Payload, PeerCounts, Seen};
-pub use changed::{Compared, Difference, FileDifference, FileState, FilesCompared, Subject};
+pub use assemble::{Assembler, Decoded, Identified, Malformed, Payload, PeerCounts, Seen};
+pub use changed::{
+    Author, Compared, Difference, ElsewhereFile, Existence, FileDifference, FileState,
+    FilesCompared, FilesElsewhere, FoldedDirectory, PackageOrigin, Subject,
+};
 pub use connection::{
     Close, Connect, ConnectFailed, Counted, Established, Held, Inbound, Listen, Protocol, Shutdown,
     SnapshotSocket, SocketOpened, SocketState, Sockets, UnixConnect,
 };
-pub use file::{FileAction, FileEvent, JOB_DIGEST_BYTES};
+pub use file::{FileAction, FileEvent, FileHashed, FileIdentity, JOB_DIGEST_BYTES, NativeCode};
 pub use identity::{Identity, View};
 pub use kind::{EventKind, KindGroup, KindRow};
-pub use naming::{Dns, DnsAnswer, Hosts, HostsEntry, HttpRequest, TlsHello, Unreadable};
+pub use naming::{
+    Dns, DnsAnswer, Hosts, HostsEntry, HttpAnswer, HttpRequest, TlsHello, Unreadable,
+};
 pub use process::{
-    Cgroup, Exec, ExecFailed, Exit, Fork, Lineage, Rename, Snapshot, SnapshotProcess, UserChanged,
-    UserNamed,
+    Cgroup, ContainerNamed, Exec, ExecFailed, Exit, Fork, Lineage, Rename, Snapshot,
+    SnapshotProcess, UserChanged, UserNamed,
 };
 pub use recording::{CommandEnded, CommandStarted, End, EndReason, KernelLog, Lost, UnitFollowed};
 pub use tagged::{AddressTag, AddressTagged};

@@ -117,6 +117,18 @@ pub struct HttpRequest {
     pub socks: String,
 }
 
+/// A server answered an HTTP/1 client for the first time in a connection (RFC 9112 section 4). No
+/// interim answer such as 100 (RFC 9110 section 15.2) counts.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct HttpAnswer {
+    /// As in [`super::Connect`].
+    #[prost(uint64, tag = "1")]
+    pub connection: u64,
+    /// The status code.
+    #[prost(uint32, tag = "2")]
+    pub status: u32,
+}
+
 /// The content of /etc/hosts: when the recording began, and after each change.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Hosts {

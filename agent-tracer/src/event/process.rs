@@ -76,6 +76,10 @@ pub struct Exec {
     /// Capabilities that the file gave (`cred.cap_permitted` without the ambient ones), as bits.
     #[prost(uint64, tag = "13")]
     pub capabilities: u64,
+    /// The root directory (`/proc/PID/root`, soon after the exec), where it is not the recorder's
+    /// and could be read. A container's is its own mount, which reads as `/` and is left out.
+    #[prost(bytes = "vec", tag = "14")]
+    pub root_directory: Vec<u8>,
 }
 
 /// A call of execve(2) or execveat(2) failed.
@@ -215,6 +219,26 @@ pub struct SnapshotProcess {
     /// Login user id, where one is set.
     #[prost(uint32, optional, tag = "12")]
     pub login_user: Option<u32>,
+    /// The root directory, as in [`Exec`].
+    #[prost(bytes = "vec", tag = "13")]
+    pub root_directory: Vec<u8>,
+}
+
+/// The name of a container, as a file of its manager has it.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct ContainerNamed {
+    /// Its id: 64 hexadecimal digits.
+    #[prost(string, tag = "1")]
+    pub id: String,
+    /// Its name; empty if unknown.
+    #[prost(bytes = "vec", tag = "2")]
+    pub name: Vec<u8>,
+    /// Its image; empty if unknown.
+    #[prost(bytes = "vec", tag = "3")]
+    pub image: Vec<u8>,
+    /// The manager whose file it is.
+    #[prost(string, tag = "4")]
+    pub manager: String,
 }
 
 /// The name of a user id, as of the first process with that user.

@@ -1,9 +1,12 @@
 //! Lists the changes on the machine since the recording began, with authors and attention.
 
 mod attention;
+mod attention_list;
 mod collect;
+mod dpkg;
 mod facts;
 mod files;
+mod packages;
 mod reason;
 mod services;
 mod shown;
@@ -17,14 +20,16 @@ use crate::{
     model::{Model, ProcessIndex, SYSTEM},
 };
 
+pub use attention_list::{AttentionLine, attention_list};
 pub use collect::changes;
 pub use facts::{Downloaded, Facts};
 pub use reason::Reason;
-pub use services::Unit;
+pub(super) use services::unit_of;
+pub use services::{Link, Unit};
 pub use shown::{ShownChanges, shown_changes};
 
 /// The kinds of changes, in the order in which they are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A systemd unit.
     Service,
@@ -36,7 +41,7 @@ pub enum Kind {
     Destination,
     /// A program that was executed from an unusual place.
     Program,
-    /// A file that was downloaded and executed.
+    /// A file that was downloaded, and executed or native code.
     Download,
     /// A user.
     User,
@@ -59,6 +64,25 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All kinds, in their order.
+    pub const ALL: [Kind; 15] = [
+        Kind::Service,
+        Kind::Process,
+        Kind::Listener,
+        Kind::Destination,
+        Kind::Program,
+        Kind::Download,
+        Kind::User,
+        Kind::Group,
+        Kind::Package,
+        Kind::Cron,
+        Kind::File,
+        Kind::Module,
+        Kind::Sysctl,
+        Kind::Firewall,
+        Kind::Mount,
+    ];
+
     /// The name in jsonl.
     pub fn name(self) -> &'static str {
         match self {
@@ -124,7 +148,7 @@ pub fn by_kind<'c, 'a>(changes: &'c [Change<'a>]) -> impl Iterator<Item = OfKind
 }
 
 /// The difference between before and after.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
     /// It did not exist before.
     New,
@@ -137,6 +161,9 @@ pub enum Action {
 }
 
 impl Action {
+    /// All of them.
+    pub const ALL: [Action; 4] = [Action::New, Action::Changed, Action::Gone, Action::Touched];
+
     /// The name in views and jsonl.
     pub fn name(self) -> &'static str {
         match self {
@@ -178,6 +205,8 @@ pub struct Change<'a> {
     pub count: usize,
     /// Files of a directory that deserve attention.
     pub within: Vec<Within<'a>>,
+    /// True if there was no snapshot from before: it was seen when a process changed it.
+    pub before_unknown: bool,
     /// Further facts, by its kind.
     pub facts: Facts<'a>,
 }
@@ -234,6 +263,7 @@ impl<'a> Change<'a> {
             count: 1,
             first_of: None,
             within: Vec::new(),
+            before_unknown: false,
             facts,
         }
     }

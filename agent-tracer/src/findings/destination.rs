@@ -1,11 +1,18 @@
 //! Reduces a connection to a destination of firewall rules: a host by name, if it has one.
 
 use std::{
+    collections::HashMap,
     net::{IpAddr, SocketAddr},
+    ptr,
     sync::Arc,
 };
 
-use crate::{event::Protocol, model::Connection};
+use foldhash::fast::RandomState;
+
+use crate::{
+    event::Protocol,
+    model::{Connection, Traits},
+};
 
 /// A destination that a firewall has to allow.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -92,4 +99,36 @@ impl Destination {
         }
         text
     }
+}
+
+/// Numbers destinations in the order of first contact.
+///
+/// A destination follows from the traits of a connection, which many share: it is found once for
+/// all of these.
+#[derive(Default)]
+pub(crate) struct Destinations {
+    numbers: HashMap<Destination, usize, RandomState>,
+    /// Numbers by the address of traits, which stay where they are while the model is borrowed.
+    by_traits: HashMap<usize, usize, RandomState>,
+}
+
+impl Destinations {
+    /// Returns the number of a connection's destination.
+    pub(crate) fn number(&mut self, connection: &Connection) -> usize {
+        let traits = traits_of(connection);
+        if let Some(number) = self.by_traits.get(&traits) {
+            return *number;
+        }
+        let next = self.numbers.len();
+        let destination = Destination::of(connection);
+        let number = *self.numbers.entry(destination).or_insert(next);
+        self.by_traits.insert(traits, number);
+        number
+    }
+}
+
+/// Identifies the traits of a connection among those of a model.
+pub(crate) fn traits_of(connection: &Connection) -> usize {
+    let traits: &Traits = connection;
+    ptr::from_ref(traits).addr()
 }

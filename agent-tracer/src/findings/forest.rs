@@ -1,5 +1,9 @@
 //! Arranges processes as a forest: tree by tree, children below their parents.
 
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
 use crate::model::{Model, Process, ProcessIndex, SYSTEM};
 
 /// The processes that are shown, with their lineage.
@@ -7,8 +11,10 @@ pub struct Forest<'a> {
     model: &'a Model,
     /// True for a process that is shown, by position.
     shown: Vec<bool>,
-    /// Children of each process, by position.
-    children: Vec<Vec<ProcessIndex>>,
+    /// Children of all processes, those of each in a row.
+    children: Vec<ProcessIndex>,
+    /// Begin of the children of each process, by position; one more is the end.
+    begins: Vec<usize>,
     /// Wanted processes of the system that are only counted.
     pub hidden: usize,
 }
@@ -41,18 +47,12 @@ impl<'a> Forest<'a> {
             is_shown
         });
         let shown: Vec<bool> = shown.collect();
-        let mut children = vec![Vec::new(); shown.len()];
-        for (index, process) in model.processes() {
-            if let Some(parent) = process.parent
-                && let Some(children) = children.get_mut(parent.position())
-            {
-                children.push(index);
-            }
-        }
+        let (children, begins) = children(model);
         Forest {
             model,
             shown,
             children,
+            begins,
             hidden,
         }
     }
@@ -60,21 +60,26 @@ impl<'a> Forest<'a> {
     /// Returns the trees that have a root.
     pub fn groves(&self) -> impl Iterator<Item = Grove<'a>> {
         let trees = self.model.trees().into_iter();
-        let groves = trees.map(|tree| self.grove(tree));
-        groves.filter(|grove| !grove.roots.is_empty())
-    }
-
-    fn grove(&self, name: &'a str) -> Grove<'a> {
-        let mut grove = Grove {
-            name,
-            processes: 0,
-            running: 0,
-            roots: Vec::new(),
-        };
+        let mut places: HashMap<&str, usize, RandomState> = HashMap::default();
+        let mut groves: Vec<Grove<'a>> = Vec::new();
+        for name in trees {
+            places.insert(name, groves.len());
+            groves.push(Grove {
+                name,
+                processes: 0,
+                running: 0,
+                roots: Vec::new(),
+            });
+        }
+        // One pass for all trees: a machine has many units, each a tree.
         for (index, process) in self.model.processes() {
-            if *process.tree != *name || !self.shows(index) {
+            if !self.shows(index) {
                 continue;
             }
+            let place = places.get(&*process.tree);
+            let Some(grove) = place.and_then(|place| groves.get_mut(*place)) else {
+                continue;
+            };
             grove.processes += 1;
             grove.running += usize::from(process.is_running());
             let parent = process.parent;
@@ -82,14 +87,18 @@ impl<'a> Forest<'a> {
                 grove.roots.push(index);
             }
         }
-        grove
+        let groves = groves.into_iter();
+        groves.filter(|grove| !grove.roots.is_empty())
     }
 
     /// Returns the children that are shown in the tree of their parent.
     pub fn children(&self, index: ProcessIndex, process: &Process) -> Vec<ProcessIndex> {
-        let children = self.children.get(index.position());
-        let children = children.map_or(&[][..], Vec::as_slice).iter().copied();
+        let at = index.position();
+        let begin = self.begins.get(at).copied().unwrap_or(0);
+        let end = self.begins.get(at + 1).copied().unwrap_or(begin);
+        let children = self.children.get(begin..end).unwrap_or_default().iter();
         children
+            .copied()
             .filter(|child| self.is_of(*child, &process.tree))
             .collect()
     }
@@ -102,4 +111,27 @@ impl<'a> Forest<'a> {
         let shown = self.shown.get(index.position());
         shown.copied().unwrap_or(false)
     }
+}
+
+/// Lists the children of all processes, and where those of each begin.
+fn children(model: &Model) -> (Vec<ProcessIndex>, Vec<usize>) {
+    let parents = || {
+        let processes = model.processes();
+        processes.filter_map(|(index, process)| Some((index, process.parent?.position())))
+    };
+    let mut begins = vec![0; model.processes().count() + 1];
+    for (_, parent) in parents() {
+        if let Some(count) = begins.get_mut(parent + 1) {
+            *count += 1;
+        }
+    }
+    let mut sum = 0;
+    for begin in &mut begins {
+        sum += *begin;
+        *begin = sum;
+    }
+    let mut all: Vec<(usize, ProcessIndex)> = parents().map(|(index, at)| (at, index)).collect();
+    // A stable sort keeps the order of children.
+    all.sort_by_key(|(parent, _)| *parent);
+    (all.into_iter().map(|(_, index)| index).collect(), begins)
 }

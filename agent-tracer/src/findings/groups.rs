@@ -5,9 +5,11 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
+use foldhash::fast::RandomState;
+
 use crate::model::{Connection, Model, Name, ProcessIndex};
 
-use super::destination::{Destination, Host};
+use super::destination::{Destination, Destinations, Host, traits_of};
 
 /// The key by which connections are summed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +33,7 @@ pub struct ConnectionGroup {
     pub owners: Vec<ProcessIndex>,
     /// All names of their destinations, in the order in which they first came.
     pub names: Vec<Name>,
-    /// The values of the lists above.
+    /// The values of the lists above, while they grow.
     seen: Seen,
     /// Number of connections.
     pub count: u64,
@@ -45,25 +47,28 @@ pub struct ConnectionGroup {
 
 #[derive(Clone, Debug, Default)]
 struct Seen {
-    destinations: HashSet<Destination>,
-    remotes: HashSet<SocketAddr>,
-    owners: HashSet<ProcessIndex>,
-    names: HashSet<Name>,
+    /// Traits of connections, each by its place in memory.
+    traits: HashSet<usize, RandomState>,
+    destinations: HashSet<Destination, RandomState>,
+    remotes: HashSet<SocketAddr, RandomState>,
+    owners: HashSet<ProcessIndex, RandomState>,
+    names: HashSet<Name, RandomState>,
 }
 
 /// Sums up connections. Inbound ones have no destination: by destination they are left out.
 pub fn groups<'a>(by: By, wanted: impl Iterator<Item = &'a Connection>) -> Vec<ConnectionGroup> {
-    let mut places: HashMap<(Option<Destination>, Option<ProcessIndex>), usize> = HashMap::new();
+    let mut destinations = Destinations::default();
+    let mut by_owner: HashMap<ProcessIndex, usize, RandomState> = HashMap::default();
     let mut groups: Vec<ConnectionGroup> = Vec::new();
     for connection in wanted {
         if by == By::Destination && connection.is_inbound {
             continue;
         }
-        let key = match by {
-            By::Destination => (Some(Destination::of(connection)), None),
-            By::Process => (None, Some(connection.owner)),
+        let place = match by {
+            // They are numbered in the same order.
+            By::Destination => destinations.number(connection),
+            By::Process => *by_owner.entry(connection.owner).or_insert(groups.len()),
         };
-        let place = *places.entry(key).or_insert(groups.len());
         if place == groups.len() {
             groups.push(ConnectionGroup {
                 by,
@@ -80,11 +85,32 @@ pub fn groups<'a>(by: By, wanted: impl Iterator<Item = &'a Connection>) -> Vec<C
         }
         groups[place].add(connection);
     }
+    for group in &mut groups {
+        group.seen = Seen::default();
+    }
     groups
 }
 
 impl ConnectionGroup {
     fn add(&mut self, connection: &Connection) {
+        if self.owners.last() != Some(&connection.owner)
+            && self.seen.owners.insert(connection.owner)
+        {
+            self.owners.push(connection.owner);
+        }
+        // All that follows from traits is there already, once these are.
+        if self.seen.traits.insert(traits_of(connection)) {
+            self.add_traits(connection);
+        }
+        self.count += connection.count();
+        let outcome = self.outcomes.entry(connection.state.name());
+        *outcome.or_default() += connection.count();
+        let (sent, received) = connection.sums();
+        self.sent = self.sent.saturating_add(sent);
+        self.received = self.received.saturating_add(received);
+    }
+
+    fn add_traits(&mut self, connection: &Connection) {
         let destination = Destination::of(connection);
         if self.seen.destinations.insert(destination.clone()) {
             self.destinations.push(destination);
@@ -94,9 +120,6 @@ impl ConnectionGroup {
         {
             self.remotes.push(remote);
         }
-        if self.seen.owners.insert(connection.owner) {
-            self.owners.push(connection.owner);
-        }
         let names = match connection.destination {
             Some(_) => &connection.destination_names,
             None => &connection.names,
@@ -105,12 +128,6 @@ impl ConnectionGroup {
             if self.seen.names.insert(name.clone()) {
                 self.names.push(name.clone());
             }
-        }
-        self.count += 1;
-        *self.outcomes.entry(connection.state.name()).or_default() += 1;
-        if let Some((sent, received)) = connection.bytes {
-            self.sent += sent;
-            self.received += received;
         }
     }
 

@@ -3,25 +3,33 @@
 
 mod changes;
 mod destination;
+mod flows;
+mod folds;
 mod forest;
 mod groups;
 mod lookups;
 mod picture;
 mod reached;
+mod requests;
 mod running;
+mod socket;
 mod totals;
 mod trees;
 
 pub use changes::{
-    Action, AttentionItem, Change, Downloaded, Facts, FirstOf, Kind, OfKind, Reason, ShownChanges,
-    Unit, Within, by_kind, changes, shown_changes,
+    Action, AttentionItem, AttentionLine, Change, Downloaded, Facts, FirstOf, Kind, Link, OfKind,
+    Reason, ShownChanges, Unit, Within, attention_list, by_kind, changes, shown_changes,
 };
 pub use destination::{Destination, Host};
+pub use flows::{End, Flow, Flows, Source, Weight, flows};
+pub use folds::{Folds, Siblings};
 pub use forest::{Forest, Grove};
 pub use groups::{By, ConnectionGroup, distinct, groups};
 pub use lookups::failed_lookups;
 pub use picture::Picture;
 pub use reached::{Reached, reached};
-pub use running::{RunningDoubt, running_doubt, still_running};
-pub use totals::{Totals, has_failed, totals};
+pub use requests::BadRequest;
+pub use running::{RunningDoubt, running_doubt, still_running, survivors};
+pub use socket::socket_kind;
+pub use totals::{Bystanders, Totals, has_failed, totals};
 pub use trees::{Tree, trees};

@@ -12,6 +12,8 @@ use crate::{
 pub struct Picture<'a> {
     /// True if nothing is left out.
     pub is_everything: bool,
+    /// True if all that filters do is leave something out.
+    pub selects_nothing: bool,
     /// True for each process that is shown, by position.
     pub processes: Vec<bool>,
     /// In their order.
@@ -34,6 +36,7 @@ impl<'a> Picture<'a> {
         let transitions = model.unit_transitions().iter().enumerate();
         Picture {
             is_everything: selection.is_everything(),
+            selects_nothing: selection.selects_nothing(),
             processes: processes
                 .map(|(index, _)| selection.shows_process(index))
                 .collect(),
@@ -89,9 +92,13 @@ impl<'a> Picture<'a> {
         connections.filter(|connection| connection.is_inbound)
     }
 
-    fn concerns(&self, model: &Model, index: ProcessIndex) -> bool {
-        let is_background = model.is_background(&model.process(index).tree);
-        self.shows(index) && !(self.is_everything && is_background)
+    /// Returns true for the system's tree beside a recorded command, unless a filter chose it.
+    pub fn is_bystander(&self, model: &Model, tree: &str) -> bool {
+        self.selects_nothing && model.is_background(tree)
+    }
+
+    pub(super) fn concerns(&self, model: &Model, index: ProcessIndex) -> bool {
+        self.shows(index) && !self.is_bystander(model, &model.process(index).tree)
     }
 
     /// Lists the processes that are shown, were started by a recorded tree and still run.

@@ -26,18 +26,21 @@ pub fn reached(model: &Model) -> HashMap<&str, Vec<Reached<'_>>> {
         let destination = Destination::of(connection);
         let tags = connection.remote.map(|remote| model.tags(remote.ip()));
         let tag = tags.and_then(|tags| tags.first()).map(|tag| &*tag.name);
+        let count = connection.count() as usize;
         let all = trees.entry(tree).or_default();
         match places.entry((tree, destination.label(), tag)) {
             Entry::Occupied(place) => {
                 let known: Option<&mut Reached<'_>> = all.get_mut(*place.get());
-                known.into_iter().for_each(|known| known.connections += 1);
+                known
+                    .into_iter()
+                    .for_each(|known| known.connections += count);
             }
             Entry::Vacant(place) => {
                 place.insert(all.len());
                 all.push(Reached {
                     destination,
                     tag,
-                    connections: 1,
+                    connections: count,
                 });
             }
         }

@@ -1,8 +1,10 @@
 //! Sums up processes and connections by tree.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Destination, Picture};
+use foldhash::fast::RandomState;
+
+use super::{Destination, Picture, destination::Destinations};
 use crate::model::{Model, ProcessIndex};
 
 /// A tree, summed up.
@@ -36,13 +38,24 @@ pub fn trees<'a>(model: &'a Model, picture: &Picture<'_>) -> Vec<Tree<'a>> {
             tree.roots.push(index);
         }
     }
+    let mut destinations = Destinations::default();
+    let mut numbers: Vec<Destination> = Vec::new();
+    // Names are compared once for each tree of the model, which stays where it is meanwhile.
+    let mut sums: HashMap<(usize, Option<usize>), (&str, usize), RandomState> = HashMap::default();
     for connection in &picture.connections {
-        let name = &model.process(connection.owner).tree;
-        let tree = by_name.entry(name).or_default();
-        tree.connections += 1;
-        if !connection.is_inbound {
-            tree.destinations.insert(Destination::of(connection));
+        let name = &*model.process(connection.owner).tree;
+        let number = (!connection.is_inbound).then(|| destinations.number(connection));
+        if number == Some(numbers.len()) {
+            numbers.push(Destination::of(connection));
         }
+        let key = (name.as_ptr().addr(), number);
+        sums.entry(key).or_insert((name, 0)).1 += connection.count() as usize;
+    }
+    for ((_, number), (name, count)) in sums {
+        let tree = by_name.entry(name).or_default();
+        tree.connections += count;
+        let destination = number.and_then(|number| numbers.get(number));
+        tree.destinations.extend(destination.cloned());
     }
     let known = model.trees().into_iter();
     known

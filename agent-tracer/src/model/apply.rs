@@ -1,9 +1,11 @@
 //! Applies events to the model: finds the process of each, and hands its facts to the parts.
 
-use super::{CommandEnd, Model, ProcessIndex, attribution, download::Moment, ledger::Truncation};
+use super::{
+    CommandEnd, Model, ProcessIndex, attribution, download::Moment, ledger::Truncation, request,
+};
 use crate::event::{
-    Cgroup, CommandEnded, EndReason, Event, EventKind, Exec, Exit, FileEvent, Held, Inbound,
-    Lineage, Protocol, Snapshot, SocketState, Sockets,
+    Cgroup, CommandEnded, EndReason, Event, EventKind, Exec, Exit, FileEvent, FileHashed, Held,
+    Inbound, Lineage, NativeCode, Protocol, Snapshot, SocketState, Sockets,
 };
 
 impl Model {
@@ -14,8 +16,9 @@ impl Model {
         match &event.kind {
             EventKind::Fork(fork) => {
                 let first_ns = self.timeline.first_ns();
-                self.processes.fork(event, fork, first_ns, &mut self.ledger);
-                if let Some(child) = self.processes.find(event.process) {
+                let child = self.processes.fork(event, fork, first_ns, &mut self.ledger);
+                // The event of another process may lack its own.
+                if event.process.pid != 0 {
                     self.asks.fork(child, boot_ns, &mut self.processes);
                 }
             }
@@ -76,9 +79,12 @@ impl Model {
                 let closer = self.processes.find(event.process);
                 if !self.connections.close(close, closer, boot_ns) {
                     self.listeners.close(close, boot_ns);
+                } else if close.time_unknown {
+                    self.ledger.end_unknown();
                 }
             }
             EventKind::Snapshot(snapshot) => self.snapshot(snapshot),
+            EventKind::ContainerNamed(named) => self.containers.name(named),
             EventKind::UserNamed(named) => self.attribution.name_user(named, &mut self.processes),
             EventKind::CommandStarted(started) => {
                 let index = self.known(event);
@@ -122,10 +128,16 @@ impl Model {
             }
             EventKind::TlsHello(hello) => self.connections.tls_hello(hello, &self.names),
             EventKind::HttpRequest(request) => self.connections.http_request(request, &self.names),
+            EventKind::HttpAnswer(answer) => self.connections.http_answer(answer),
             EventKind::Hosts(hosts) => self.names.hosts(hosts),
             EventKind::Compared(compared) => self.changes.compared(compared, &mut self.ledger),
             EventKind::FilesCompared(compared) => {
                 self.changes.files_compared(compared, &mut self.ledger);
+            }
+            EventKind::FileHashed(hashed) => self.hashed(event, hashed),
+            EventKind::FilesElsewhere(elsewhere) => {
+                let compared = self.changes.changed_files();
+                self.elsewhere.add(elsewhere, compared, &self.processes);
             }
             EventKind::Unreadable(unreadable) => self.ledger.unreadable(&unreadable.what),
             EventKind::Lost(lost) => self.ledger.lost(&lost.what, lost.count),
@@ -173,7 +185,13 @@ impl Model {
     fn held(&mut self, held: &Held) {
         let holders = held.holders.iter();
         let holders = holders.filter_map(|pid| self.processes.latest(*pid));
-        self.listeners.held(held.connection, holders.collect());
+        let mut holders: Vec<ProcessIndex> = holders.collect();
+        // A manager that makes a socket for its service keeps it, and serves no peer.
+        holders.sort_by_key(|holder| self.processes.is_manager(*holder));
+        if self.connections.held(held.connection, &holders) {
+            return;
+        }
+        self.listeners.held(held.connection, holders);
         if let Some(listener) = self.listeners.get(held.connection) {
             self.connections.hand_over(listener);
         }
@@ -228,13 +246,42 @@ impl Model {
             reported_ns: event.boot_ns,
             by,
         };
-        let connections = self.connections.as_slice().len();
+        let connections = self.connections.all.next();
         self.downloads
             .file(file, moment, &self.processes, connections);
+        let asked = by.and_then(|by| self.asked_for(event.boot_ns, file, by));
         if let Some(by) = by {
-            self.changes.touched(file, by);
+            self.changes.touched(file, by, asked);
         }
+        let by = asked.flatten().or(by);
         self.schedule.file(file, by, &self.processes);
+    }
+
+    fn hashed(&mut self, event: &Event, hashed: &FileHashed) {
+        if hashed.native() == NativeCode::None {
+            self.downloads.hashed(hashed);
+            return;
+        }
+        let moment = Moment {
+            reported_ns: event.boot_ns,
+            by: self.processes.find(event.process),
+        };
+        let connections = self.connections.as_slice().len();
+        self.downloads
+            .native(hashed, moment, &self.processes, connections);
+    }
+
+    /// Returns the client, if known, that asked a service manager for a change among its units.
+    /// `None` where another process made the change.
+    fn asked_for(
+        &self,
+        boot_ns: u64,
+        file: &FileEvent,
+        by: ProcessIndex,
+    ) -> Option<Option<ProcessIndex>> {
+        let is_of_units = memchr::memmem::find(&file.path, b"/systemd/").is_some();
+        (is_of_units && self.processes.is_manager(by))
+            .then(|| request::asked_for_link(&file.path, boot_ns, &self.processes))
     }
 
     fn sockets(&mut self, event: &Event, sockets: &Sockets) {
@@ -267,7 +314,8 @@ impl Model {
 mod tests {
     use super::*;
     use crate::{
-        event::{Close, Connect, Fork, Inbound, ProcessId, UserChanged},
+        event::{Close, Connect, Fork, Inbound, ProcessId, Shutdown, UserChanged},
+        model::State,
         rules::RuleSet,
     };
 
@@ -311,6 +359,83 @@ mod tests {
         apply(&mut model, 0, EventKind::Inbound(inbound));
         let daemon = model.find(DAEMON).map(|index| model.process(index));
         assert_eq!(daemon.map(|daemon| daemon.user), Some(65534));
+    }
+
+    #[test]
+    fn a_lost_end_has_neither_time_nor_traffic() {
+        let mut model = Model::new(RuleSet::default());
+        apply(&mut model, 0, EventKind::Fork(Fork::default()));
+        let connect = Connect {
+            connection: 1,
+            ..Connect::default()
+        };
+        apply(&mut model, 0, EventKind::Connect(connect));
+        let shutdown = Shutdown {
+            connection: 1,
+            bytes_sent: 5,
+            bytes_received: 7,
+        };
+        apply(&mut model, 0, EventKind::Shutdown(shutdown));
+        let close = Close {
+            connection: 1,
+            time_unknown: true,
+            ..Close::default()
+        };
+        apply(&mut model, 0, EventKind::Close(close));
+        let connection = model.connection(1).expect("a connection");
+        assert_eq!(connection.state, State::Closed);
+        assert!(connection.is_end_unknown && connection.ended_ns().is_none());
+        assert_eq!(connection.bytes(), Some((5, 7)), "as of the shutdown");
+        assert_eq!(model.ledger().unknown_ends(), 1);
+    }
+
+    #[test]
+    fn a_change_of_user_leaves_the_real_one_unknown_until_it_is_seen() {
+        let mut model = Model::new(RuleSet::default());
+        let real_user = |model: &Model| {
+            let daemon = model.find(DAEMON).map(|index| model.process(index));
+            daemon.and_then(|daemon| daemon.real_user)
+        };
+        let changed = |real_user| {
+            EventKind::UserChanged(UserChanged {
+                real_user,
+                at_end: false,
+            })
+        };
+        apply(&mut model, 0, changed(0));
+        assert_eq!(real_user(&model), Some(0));
+        apply(&mut model, 33, EventKind::Connect(Connect::default()));
+        assert_eq!(real_user(&model), None);
+        apply(&mut model, 33, changed(33));
+        assert_eq!(real_user(&model), Some(33));
+    }
+
+    #[test]
+    fn an_open_inbound_connection_is_of_the_process_that_holds_it() {
+        let mut model = Model::new(RuleSet::default());
+        let worker = ProcessId {
+            pid: 8,
+            start_ns: 25,
+        };
+        apply(&mut model, 0, EventKind::Fork(Fork::default()));
+        model.apply(&Event {
+            boot_ns: 30,
+            process: worker,
+            user: 33,
+            kind: EventKind::Fork(Fork::default()),
+        });
+        let inbound = Inbound {
+            connection: 1,
+            ..Inbound::default()
+        };
+        apply(&mut model, 0, EventKind::Inbound(inbound));
+        let held = Held {
+            connection: 1,
+            holders: vec![worker.pid],
+        };
+        model.apply(&Event::of_recording(40, EventKind::Held(held)));
+        let owner = model.connections().first().map(|it| it.owner);
+        assert_eq!(owner, model.find(worker));
     }
 
     #[test]

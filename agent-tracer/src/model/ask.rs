@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
+
 use super::{Because, ProcessIndex, SYSTEM, processes::Processes};
 
 /// Longest time between a request and a fork on its behalf, in nanoseconds.
@@ -27,9 +29,9 @@ struct Ask {
 /// The latest requests, by daemon.
 #[derive(Default)]
 pub(super) struct Asks {
-    by_daemon: HashMap<ProcessIndex, VecDeque<Ask>>,
+    by_daemon: HashMap<ProcessIndex, VecDeque<Ask>, RandomState>,
     /// Daemons by process id, as found: the last process with a number is searched for.
-    daemons: HashMap<u32, ProcessIndex>,
+    daemons: HashMap<u32, ProcessIndex, RandomState>,
 }
 
 impl Asks {

@@ -19,6 +19,19 @@ pub struct FileAuthors {
     pub removed: Option<ProcessIndex>,
     /// The process that has it open for writing at the end, where no writer was observed.
     pub holds: Option<ProcessIndex>,
+    /// A service manager that changed it last, with the client that asked for it.
+    pub asked: Option<(ProcessIndex, Option<ProcessIndex>)>,
+}
+
+impl FileAuthors {
+    /// Returns the author behind a process that changed the file; `true` if inferred. A service
+    /// manager acts on requests, so without one its author is unknown.
+    pub fn behind(&self, changed_by: ProcessIndex) -> Option<(ProcessIndex, bool)> {
+        match self.asked {
+            Some((manager, client)) if manager == changed_by => Some((client?, true)),
+            Some(_) | None => Some((changed_by, false)),
+        }
+    }
 }
 
 /// Counts of the users' homes. In a home, only `.ssh` is compared.
@@ -48,9 +61,18 @@ pub(super) struct Changes {
 const REGISTERS: [&[u8]; 2] = [b"/etc/passwd", b"/etc/group"];
 
 impl Changes {
-    /// Notes the process that did something to a file.
-    pub(super) fn touched(&mut self, file: &FileEvent, by: ProcessIndex) {
+    /// Notes the process that did something to a file; of a service manager also the client that
+    /// asked for it, if known.
+    pub(super) fn touched(
+        &mut self,
+        file: &FileEvent,
+        by: ProcessIndex,
+        asked: Option<Option<ProcessIndex>>,
+    ) {
         let authors = self.authors.entry(file.path.clone()).or_default();
+        if let Some(client) = asked {
+            authors.asked = Some((by, client));
+        }
         match file.action() {
             FileAction::Created | FileAction::Written | FileAction::Renamed => {
                 authors.wrote = Some(by);
@@ -129,6 +151,10 @@ impl Changes {
         &self.files
     }
 
+    pub(super) fn list_was_compared(&self, subject: Subject) -> bool {
+        self.lists.contains_key(&subject)
+    }
+
     pub(super) fn differences(&self, subject: Subject) -> &[Difference] {
         self.lists.get(&subject).map_or(&[], Vec::as_slice)
     }
@@ -182,16 +208,19 @@ impl Changes {
             }
             (None, None) => None,
         };
-        let seen = found.map(|author| (author, false));
+        if let Some(found) = found {
+            return own.behind(found);
+        }
         let held = || own.holds.map(|author| (author, true));
-        seen.or_else(held).or_else(|| {
+        held().or_else(|| {
             above(&difference.path).find_map(|directory| {
                 let authors = self.authors.get(directory)?;
                 let author = match difference.after {
                     Some(_) => authors.wrote,
                     None => authors.removed,
                 };
-                Some((author?, true))
+                let (author, _) = authors.behind(author?)?;
+                Some((author, true))
             })
         })
     }

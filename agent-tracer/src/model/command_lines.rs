@@ -38,8 +38,13 @@ impl<'a> CommandLines<'a> {
             let mut words = argv.iter().skip(1);
             words.any(|word| finder.find(word).is_some())
         };
+        self.last_where(has_text)
+    }
+
+    /// Finds the last process with such a command line, or the process that made it run.
+    pub fn last_where(&self, is_it: impl Fn(&[Vec<u8>]) -> bool) -> Option<ProcessIndex> {
         let mut all = self.last_first.iter();
-        let (_, last) = all.find(|(argv, _)| has_text(argv))?;
+        let (_, last) = all.find(|(argv, _)| is_it(argv))?;
         let is_called = |index: &ProcessIndex| {
             let process = &self.processes[*index];
             let first = process.argv.first().map_or(&[][..], Vec::as_slice);

@@ -2,37 +2,57 @@
 //! process that ran them. The kernel does not show which connection's bytes go into which file, so
 //! all of it is inferred.
 
+mod native;
 mod script;
+mod source;
 #[cfg(test)]
 mod tests;
 mod versions;
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 use super::{Connection, Process, ProcessIndex, State, process::base_name, processes::Processes};
-use crate::event::{FileAction, FileEvent, Protocol};
+use crate::event::{FileAction, FileEvent, NativeCode, Protocol};
+pub use versions::Content;
 pub(super) use versions::{Downloads, Moment};
 use versions::{End, Run, Version};
 
-/// An executed file whose writer had received data from a peer.
+/// A file whose writer had received data from a peer, and that was executed or is native code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Download {
-    /// Its path when it was executed.
+    /// Its path when it was executed, else its last one.
     pub path: Vec<u8>,
     /// The process that wrote it.
     pub writer: ProcessIndex,
     /// The last process that renamed or copied it on its way to execution.
     pub carrier: Option<ProcessIndex>,
+    /// The downloaded archive, or script, that it came out of.
+    pub archive: Option<Vec<u8>>,
+    /// The content that was executed or written, if it was read.
+    pub content: Option<Content>,
     /// The writer's connections by then that may have brought data: positions in the list of all.
     pub connections: Vec<usize>,
-    /// The process that executed it first.
-    pub runner: ProcessIndex,
+    /// The process that executed it first, if any did.
+    pub runner: Option<ProcessIndex>,
     /// Count of its executions.
     pub executions: u64,
+    /// The native code in a file that was not executed. Its loading is not seen.
+    pub native: NativeCode,
+}
+
+impl Download {
+    /// Iterates over the processes with a part in it.
+    pub fn parties(&self) -> impl Iterator<Item = ProcessIndex> + use<> {
+        let parties = [Some(self.writer), self.runner, self.carrier];
+        parties.into_iter().flatten()
+    }
 }
 
 /// Limit of connections kept for one writer: the last ones.
-const SOURCES: usize = 8;
+pub(super) const SOURCES: usize = 8;
 
 /// Longest delay between a change of a file and its event; no measurement came near it.
 const LAG_NS: u64 = 1_000_000_000;
@@ -45,9 +65,6 @@ const FORMER_LIMIT: usize = 4096;
 
 /// Ports of DNS servers: they send names, not files.
 const DNS_PORTS: [u16; 2] = [53, 853];
-
-/// Programs that copy their arguments to the last one, or into it.
-const COPIERS: [&[u8]; 3] = [b"cp", b"install", b"mv"];
 
 impl Downloads {
     /// Checks whether a change matters for downloads, so that it is recorded even where no file is
@@ -67,7 +84,7 @@ impl Downloads {
         }
         let is_download = action == FileAction::Written
             && by.is_some_and(|by| {
-                processes[by].has_connected || self.copied_from(by, path, processes).is_some()
+                processes[by].has_connected || self.source(by, path, processes).is_some()
             });
         // An event between a name that goes and one that comes separates the two.
         is_download
@@ -97,7 +114,11 @@ impl Downloads {
             FileAction::Renamed => {
                 self.end(&file.path, moment, End::Overwritten);
                 let taken = by.and_then(|by| self.taken.remove(&by));
-                for (rest, version) in taken.into_iter().flat_map(|taken| taken.files) {
+                let taken = taken.map_or_else(Vec::new, |taken| taken.files);
+                if let Some(version) = self.of_file(file.identity).filter(|_| taken.is_empty()) {
+                    self.carry(file.path.clone(), moment, version);
+                }
+                for (rest, version) in taken {
                     let path = [file.path.as_slice(), &rest].concat();
                     self.carry(path, moment, version);
                 }
@@ -107,6 +128,9 @@ impl Downloads {
                 for (rest, _) in &taken.files {
                     let path = [taken.from.as_slice(), rest].concat();
                     self.end(&path, moment, End::Removed);
+                    if let Some(version) = self.current_mut(&path) {
+                        version.may_be_gone = true;
+                    }
                 }
                 let Some(by) = by else {
                     return;
@@ -131,24 +155,40 @@ impl Downloads {
     ) {
         let is_written = file.action() == FileAction::Written;
         let writer = moment.by.filter(|_| is_written);
-        let copied = writer
-            .and_then(|writer| self.copied_from(writer, &file.path, processes))
-            .and_then(|from| self.current(&from).cloned());
-        if let Some(version) = copied {
+        let source = writer.and_then(|writer| self.source(writer, &file.path, processes));
+        let linked = match is_written {
+            true => None,
+            false => self.of_file(file.identity),
+        };
+        if let Some(version) = linked {
             self.carry(file.path.clone(), moment, version);
+        } else if let Some(source) = source {
+            let version = self.version_from(source, connections, moment, file.identity);
+            if let Some(version) = version {
+                self.carry(file.path.clone(), moment, version);
+            }
         } else if let Some(writer) = writer.filter(|writer| processes[*writer].has_connected) {
             match self.current_mut(&file.path) {
                 Some(version) if version.begun.by == Some(writer) => {
                     version.connections = connections;
+                    version.identity = file.identity;
+                    version.may_be_gone = false;
+                    if let Some(identity) = file.identity {
+                        let version = version.clone();
+                        self.note_file(identity, version);
+                    }
                 }
                 Some(_) | None => self.add(
                     file.path.clone(),
                     Version {
                         writer,
                         carrier: None,
+                        archive: None,
+                        identity: file.identity,
                         connections,
                         begun: moment,
                         ended: None,
+                        may_be_gone: false,
                     },
                 ),
             }
@@ -157,24 +197,13 @@ impl Downloads {
         }
     }
 
-    /// Finds a possible download that the process, a copying program, got as an argument and copied
-    /// to this path. It has the path's name; for the last argument itself, any name will do.
-    fn copied_from(&self, by: ProcessIndex, path: &[u8], processes: &Processes) -> Option<Vec<u8>> {
+    /// Returns the files that a process executes now and that may be downloads.
+    pub(super) fn executed_by(&self, runner: ProcessIndex, process: &Process) -> Vec<Vec<u8>> {
         if self.versions.is_empty() {
-            return None;
+            return Vec::new();
         }
-        let process = &processes[by];
-        let (first, words) = process.argv.split_first()?;
-        if !COPIERS.contains(&base_name(first)) {
-            return None;
-        }
-        let given = |word: &Vec<u8>| absolute(&process.cwd, word);
-        let is_last = words.last().is_some_and(|last| given(last) == path);
-        words.iter().map(given).find(|from| {
-            from != path
-                && (is_last || base_name(from) == base_name(path))
-                && self.current(from).is_some()
-        })
+        let runs = runs(runner, process).map(|run| run.path);
+        runs.filter(|path| self.current(path).is_some()).collect()
     }
 
     /// Notes the program of a process that is about to run another.
@@ -189,7 +218,8 @@ impl Downloads {
     }
 
     /// Returns the files whose writer had received data, and which another process, or a later
-    /// program of the same, executed. They are in the order of their first executions.
+    /// program of the same, executed. They are in the order of their first executions. Files of
+    /// native code that were not executed follow.
     ///
     /// The search runs at the end, for two reasons. fanotify reports a file a little later than the
     /// kernel reports its execution. The bytes of a connection are known when it closes.
@@ -218,13 +248,7 @@ impl Downloads {
         runs.sort_by_key(|(run, _)| run.executed_ns);
         let mut places: BTreeMap<(&[u8], Vec<Option<SocketAddr>>), usize> = BTreeMap::new();
         for (run, version) in runs {
-            let own = sources
-                .get(&version.writer)
-                .map_or(&[][..], Vec::as_slice)
-                .iter()
-                .filter(|connection| connection.position() < version.connections);
-            let mut own: Vec<&Connection> = own.copied().collect();
-            own.drain(..own.len().saturating_sub(SOURCES));
+            let own = before(sources.get(&version.writer), version);
             if own.is_empty() {
                 continue;
             }
@@ -240,9 +264,30 @@ impl Downloads {
                 path: run.path.clone(),
                 writer: version.writer,
                 carrier: version.carrier,
+                archive: version.archive.clone(),
+                content: self.content(&run.path),
                 connections: own.iter().map(|connection| connection.position()).collect(),
-                runner: run.runner,
+                runner: Some(run.runner),
                 executions: 1,
+                native: NativeCode::None,
+            });
+        }
+        let executed: BTreeSet<Vec<u8>> = found.iter().map(|it| it.path.clone()).collect();
+        for (path, version, native) in self.natives() {
+            let own = before(sources.get(&version.writer), version);
+            if own.is_empty() || executed.contains(path) {
+                continue;
+            }
+            found.push(Download {
+                path: path.to_vec(),
+                writer: version.writer,
+                carrier: version.carrier,
+                archive: version.archive.clone(),
+                content: native.content(version),
+                connections: own.iter().map(|connection| connection.position()).collect(),
+                runner: None,
+                executions: 0,
+                native: native.code,
             });
         }
         found
@@ -262,6 +307,15 @@ impl Downloads {
         });
         (!is_over).then_some(version)
     }
+}
+
+/// Returns the last connections of a writer from before a version.
+fn before<'a>(sources: Option<&Vec<&'a Connection>>, version: &Version) -> Vec<&'a Connection> {
+    let own = sources.map_or(&[][..], Vec::as_slice).iter();
+    let own = own.filter(|connection| connection.position() < version.connections);
+    let mut own: Vec<&Connection> = own.copied().collect();
+    own.drain(..own.len().saturating_sub(SOURCES));
+    own
 }
 
 /// Iterates over the files that a process executes: its program, or the script given to it.
@@ -301,14 +355,14 @@ fn is_after(time_ns: u64, moment: Moment, processes: &Processes) -> Option<bool>
 }
 
 /// Checks whether a connection may have brought data; an open one, whether a peer answered.
-fn may_have_brought(connection: &Connection) -> bool {
+pub(super) fn may_have_brought(connection: &Connection) -> bool {
     if connection
         .remote
         .is_some_and(|remote| DNS_PORTS.contains(&remote.port()))
     {
         return false;
     }
-    let has_received = connection.bytes.is_some_and(|(_, received)| received > 0);
+    let has_received = connection.bytes().is_some_and(|(_, received)| received > 0);
     let is_established = connection.protocol == Protocol::Tcp
         && matches!(connection.state, State::Open | State::Closing);
     has_received || is_established

@@ -61,7 +61,7 @@ impl Process {
 
     /// True if its executable has one of these names and is root's, in the recorder's root
     /// directory. Old traces lack the owner, so only the name counts.
-    pub(super) fn is_system_program(&self, names: &[&[u8]]) -> bool {
+    pub fn is_system_program(&self, names: &[&[u8]]) -> bool {
         let is_roots = |identity: &Arc<Identity>| identity.is_roots();
         names.contains(&base_name(&self.exe)) && self.identity.as_ref().is_none_or(is_roots)
     }

@@ -75,6 +75,7 @@ pub struct Ledger {
     is_unmasked: bool,
     unreadable: BTreeMap<String, u64>,
     unknown_listeners: u64,
+    unknown_ends: u64,
 }
 
 impl Ledger {
@@ -92,6 +93,16 @@ impl Ledger {
     /// Returns the count of inbound connections whose listener is unknown.
     pub fn unknown_listeners(&self) -> u64 {
         self.unknown_listeners
+    }
+
+    /// Counts a connection that is closed, without its end.
+    pub(super) fn end_unknown(&mut self) {
+        self.unknown_ends += 1;
+    }
+
+    /// Returns the count of connections that were closed at an unknown time.
+    pub fn unknown_ends(&self) -> u64 {
+        self.unknown_ends
     }
 
     pub(super) fn unreadable(&mut self, what: &str) {

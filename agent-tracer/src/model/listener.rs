@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use super::{ProcessIndex, numbered::Numbered};
+use super::{
+    ProcessIndex,
+    numbered::{Number, Numbered},
+};
 use crate::event::{Close, Counted, Listen, Protocol, SnapshotSocket};
 
 /// A listening TCP socket or a bound UDP socket.
@@ -45,6 +48,12 @@ pub struct Traffic {
     pub datagrams_sent: u64,
     /// Datagrams that reached the socket.
     pub datagrams_received: u64,
+}
+
+impl Number for Listener {
+    fn number(&self) -> u64 {
+        self.id
+    }
 }
 
 impl Listener {
@@ -187,7 +196,7 @@ impl Listeners {
     fn add(&mut self, mut listener: Listener) {
         listener.network_namespace = self.foreign(listener.network_namespace);
         listener.position = self.all.next();
-        self.all.push(listener.id, listener);
+        self.all.push(listener);
     }
 
     pub(super) fn close(&mut self, close: &Close, boot_ns: u64) {

@@ -10,8 +10,11 @@ mod attribution;
 mod change;
 mod command_lines;
 mod connection;
+mod container;
 mod download;
+mod elsewhere;
 mod failure;
+mod fold;
 mod identity;
 mod ledger;
 mod listener;
@@ -27,26 +30,36 @@ mod socket;
 mod timeline;
 mod units;
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, HashSet},
+    net::IpAddr,
+};
+
+use foldhash::fast::RandomState;
 
 pub use change::{FileAuthors, Homes};
 pub use command_lines::CommandLines;
-pub use connection::{Connection, State};
-pub use download::Download;
+pub use connection::{Connection, State, Traits};
+pub use container::Container;
+pub use download::{Content, Download};
+pub use elsewhere::FileElsewhere;
 pub use failure::FailedExec;
 pub use identity::Doubt;
 pub use ledger::{Caveat, Ledger, Missing, NotCompared, Truncation};
 pub use listener::{Listener, Traffic};
 pub use naming::{Name, NameLookup, NameSource};
 pub use place::{UnusualPlace, UnusualProgram};
-pub use process::{Because, Gain, Origin, Process, ProcessIndex};
+pub use process::{Because, Gain, Origin, Process, ProcessIndex, container_of};
 pub use request::Request;
 pub use schedule::{Writer, job_digest};
 pub use socket::OtherSocket;
 pub use units::{Activation, Cause, UnitTransition};
 
 use crate::{
-    event::{AddressTag, Difference, EndReason, FileAction, FileDifference, ProcessId, Subject},
+    event::{
+        AddressTag, Difference, EndReason, FileAction, FileDifference, FoldedDirectory, ProcessId,
+        Subject,
+    },
     rules::RuleSet,
 };
 
@@ -78,11 +91,14 @@ pub struct Model {
     names: naming::Names,
     tags: BTreeMap<IpAddr, Vec<AddressTag>>,
     changes: change::Changes,
+    elsewhere: elsewhere::Elsewhere,
     downloads: download::Downloads,
     asks: ask::Asks,
     unusual: place::UnusualPrograms,
     failures: failure::Failures,
     sockets: socket::OtherSockets,
+    fold: fold::Fold,
+    containers: container::Containers,
     ledger: Ledger,
 }
 
@@ -110,11 +126,14 @@ impl Model {
             names: naming::Names::default(),
             tags: BTreeMap::new(),
             changes: change::Changes::default(),
+            elsewhere: elsewhere::Elsewhere::default(),
             downloads: download::Downloads::default(),
             asks: ask::Asks::default(),
             unusual: place::UnusualPrograms::default(),
             failures: failure::Failures::default(),
             sockets: socket::OtherSockets::default(),
+            fold: fold::Fold::default(),
+            containers: container::Containers::default(),
             ledger: Ledger::default(),
         }
     }
@@ -171,13 +190,19 @@ impl Model {
         self.attribution.user_name(user)
     }
 
+    /// Returns name and image of the container of a process, if known.
+    pub fn container(&self, process: &Process) -> Option<&Container> {
+        self.containers.get(process.container_id()?)
+    }
+
     /// Returns the names of the trees that have processes: the command's first, the system's last,
     /// the others by name.
     pub fn trees(&self) -> Vec<&str> {
         let processes = self.processes.iter();
-        let mut names: Vec<&str> = processes.map(|(_, process)| &*process.tree).collect();
+        let names: HashSet<&str, RandomState> =
+            processes.map(|(_, process)| &*process.tree).collect();
+        let mut names: Vec<&str> = names.into_iter().collect();
         names.sort_by_key(|name| (*name != COMMAND, *name == SYSTEM, *name));
-        names.dedup();
         names
     }
 
@@ -207,9 +232,17 @@ impl Model {
         (self.timeline.first_ns(), self.timeline.last_ns())
     }
 
-    /// Returns all connections, in the order of their requests.
+    /// Returns all connections, in the order of their requests. A recording holds one for several
+    /// that have ended, see [`Connection::count`].
     pub fn connections(&self) -> &[Connection] {
         self.connections.as_slice()
+    }
+
+    /// Returns the connection at a [`Connection::position`].
+    pub fn connection_at(&self, position: usize) -> Option<&Connection> {
+        let all = self.connections.as_slice();
+        let place = all.binary_search_by_key(&position, Connection::position);
+        all.get(place.ok()?)
     }
 
     /// Returns the connection with a number.
@@ -309,7 +342,38 @@ impl Model {
             .is_relevant(by, path, action, &self.processes)
     }
 
-    /// Returns the executed files that may be downloads, in the order of their first executions.
+    /// True if the file behind a change is to be identified: it may be a download.
+    pub fn identifies_files_of(&self, by: Option<ProcessIndex>) -> bool {
+        self.downloads.are_any() || by.is_some_and(|by| self.processes[by].has_connected)
+    }
+
+    /// Returns the files that a process executes and that may be downloads.
+    pub fn downloads_executed_by(&self, runner: ProcessIndex) -> Vec<Vec<u8>> {
+        self.downloads.executed_by(runner, &self.processes[runner])
+    }
+
+    /// True if a file that a process wrote may be a download, so that native code in it matters. A
+    /// package manager's files are those of packages.
+    pub fn may_be_native_download(&self, by: ProcessIndex, path: &[u8]) -> bool {
+        const PACKAGERS: [&[u8]; 5] = [b"dpkg", b"rpm", b"dnf", b"yum", b"zypper"];
+        let process = &self.processes[by];
+        let names = [process::base_name(&process.exe), &*process.comm];
+        *process.tree != *SYSTEM
+            && !names.iter().any(|name| PACKAGERS.contains(name))
+            && self.downloads.may_be_native(by, path, &self.processes)
+    }
+
+    /// Returns the paths whose last component is wanted and that may be downloads, with their
+    /// writers.
+    pub fn possible_downloads(
+        &self,
+        is_wanted: impl Fn(&[u8]) -> bool,
+    ) -> Vec<(Vec<u8>, ProcessIndex)> {
+        self.downloads.named_like(is_wanted)
+    }
+
+    /// Returns the files that may be downloads: those executed, in the order of their first
+    /// executions, then others with native code.
     pub fn downloads(&self) -> Vec<Download> {
         self.downloads.find(&self.processes, self.connections())
     }
@@ -334,9 +398,29 @@ impl Model {
         self.changes.homes()
     }
 
+    /// Returns the files outside of the compared directories that recorded trees changed.
+    pub fn files_elsewhere(&self) -> &[FileElsewhere] {
+        self.elsewhere.files()
+    }
+
+    /// Returns the directories with too many such files to list, each with its count of changes.
+    pub fn folded_elsewhere(&self) -> &[FoldedDirectory] {
+        self.elsewhere.folded()
+    }
+
+    /// Returns true if the recording looked for changes outside of the compared directories.
+    pub fn looked_elsewhere(&self) -> bool {
+        self.elsewhere.was_looked_at()
+    }
+
     /// Returns the files that are new, changed or gone, in the order of their paths.
     pub fn changed_files(&self) -> &[FileDifference] {
         self.changes.changed_files()
+    }
+
+    /// True if the recording compared a list before and after, at least in part.
+    pub fn list_was_compared(&self, subject: Subject) -> bool {
+        self.changes.list_was_compared(subject)
     }
 
     /// Returns the entries of a list that are new, changed or gone.

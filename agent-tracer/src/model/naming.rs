@@ -2,11 +2,12 @@
 //! several names: each is kept with its source.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     net::IpAddr,
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 
 use super::ProcessIndex;
@@ -101,7 +102,34 @@ pub(super) struct Names {
     lookups: BTreeMap<IpAddr, VecDeque<Resolved>>,
     hosts: BTreeMap<IpAddr, Vec<Arc<str>>>,
     /// All lookups, in the order of their first answers.
-    all: IndexMap<Outcome, NameLookup>,
+    all: IndexMap<Outcome, NameLookup, RandomState>,
+    texts: Texts,
+}
+
+/// Limit of the texts that are found again; then they start anew, at the price of duplicates.
+const POOLED: usize = 8192;
+
+/// Names and the like, each once: equal ones are mostly the same.
+#[derive(Default)]
+struct Texts(HashSet<Arc<str>, RandomState>);
+
+impl Texts {
+    fn shared(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(text) {
+            return Arc::clone(known);
+        }
+        if self.0.len() >= POOLED {
+            self.0.clear();
+        }
+        let new: Arc<str> = text.into();
+        self.0.insert(Arc::clone(&new));
+        new
+    }
+}
+
+/// Compares two texts, and first their places: equal texts are mostly shared.
+fn is_same(one: &Arc<str>, other: &Arc<str>) -> bool {
+    Arc::ptr_eq(one, other) || one == other
 }
 
 struct Resolved {
@@ -150,8 +178,8 @@ impl Names {
         client: Option<ProcessIndex>,
         boot_ns: u64,
     ) {
-        let name: Arc<str> = dns.question.as_str().into();
-        let (kind, rcode) = (dns.kind.as_str().into(), dns.rcode.as_str().into());
+        let name = self.texts.shared(&dns.question);
+        let (kind, rcode) = (self.texts.shared(&dns.kind), self.texts.shared(&dns.rcode));
         let outcome = ((asker, client), Arc::clone(&name), kind, rcode);
         let lookup = self.all.entry(outcome);
         let lookup =
@@ -174,13 +202,14 @@ impl Names {
         }
         // A service is not a host, and its hosts have names of their own.
         for (host, address) in dns.services() {
-            self.leads(&host.into(), address, asker);
+            let host = self.texts.shared(host);
+            self.leads(&host, address, asker);
         }
     }
 
     fn leads(&mut self, name: &Arc<str>, address: IpAddr, asker: Option<ProcessIndex>) {
         let lookups = self.lookups.entry(address).or_default();
-        lookups.retain(|known| known.name != *name || known.asker != asker);
+        lookups.retain(|known| known.asker != asker || !is_same(&known.name, name));
         lookups.push_front(Resolved {
             name: Arc::clone(name),
             asker,
@@ -209,7 +238,7 @@ impl Names {
 fn distinct<'a>(names: impl Iterator<Item = &'a Arc<str>>) -> Vec<Arc<str>> {
     let mut distinct: Vec<Arc<str>> = Vec::new();
     for name in names {
-        if !distinct.contains(name) {
+        if !distinct.iter().any(|known| is_same(known, name)) {
             distinct.push(Arc::clone(name));
         }
     }

@@ -3,6 +3,8 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use foldhash::fast::RandomState;
+
 use crate::event::Identity;
 
 /// Limit of entries of each kind; then the pool starts anew, at the price of a few duplicates.
@@ -14,9 +16,9 @@ const LONG: usize = 1024;
 /// Stored texts, by content.
 #[derive(Default)]
 pub(super) struct Pool {
-    bytes: HashSet<Arc<[u8]>>,
-    arguments: HashSet<Arc<[Vec<u8>]>>,
-    identities: HashSet<Arc<Identity>>,
+    bytes: HashSet<Arc<[u8]>, RandomState>,
+    arguments: HashSet<Arc<[Vec<u8>]>, RandomState>,
+    identities: HashSet<Arc<Identity>, RandomState>,
 }
 
 impl Pool {
@@ -31,6 +33,13 @@ impl Pool {
         let new: Arc<[u8]> = bytes.into();
         self.bytes.insert(Arc::clone(&new));
         new
+    }
+
+    /// Stores a path or a name in place of the one before, which is often the same.
+    pub(super) fn replace(&mut self, place: &mut Arc<[u8]>, bytes: &[u8]) {
+        if **place != *bytes {
+            *place = self.bytes(bytes);
+        }
     }
 
     /// Stores the identity of an executable.

@@ -1,6 +1,6 @@
 //! Describes a process: identity, origin, program, tree and end.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::{Doubt, SYSTEM, pool::Pool, units::ActivationIndex};
 use crate::event::{Exit, Identity, Lineage, ProcessId};
@@ -11,6 +11,9 @@ use crate::event::{Exit, Identity, Lineage, ProcessId};
 /// A compiler names a thread after each of its 256 units of code. It stays below the limit, so its
 /// recording counts as complete.
 pub(super) const NAMES_LIMIT: usize = 512;
+
+/// Name of the tree that a process is in at first, made once.
+static FIRST_TREE: LazyLock<Arc<str>> = LazyLock::new(|| SYSTEM.into());
 
 /// Position of a process in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +112,8 @@ pub struct Process {
     pub argv: Arc<[Vec<u8>]>,
     /// Working directory at the last exec.
     pub cwd: Arc<[u8]>,
+    /// Root directory at its last exec, where it is not the recorder's and known.
+    pub root_directory: Arc<[u8]>,
     /// Effective user id.
     pub user: u32,
     /// Real user id, where an event has it.
@@ -148,6 +153,19 @@ pub struct Process {
     pub names: Vec<Arc<[u8]>>,
 }
 
+/// Returns the id of the container of a cgroup. Container managers name a cgroup after an id of 64
+/// hexadecimal digits.
+pub fn container_of(cgroup: &[u8]) -> Option<&str> {
+    const DIGITS: usize = 64;
+    if cgroup.len() < DIGITS {
+        return None;
+    }
+    let id = cgroup
+        .split(|byte| !byte.is_ascii_hexdigit())
+        .rfind(|part| part.len() == DIGITS)?;
+    std::str::from_utf8(id).ok()
+}
+
 impl Process {
     /// Makes a process with an identity and a user, and no other known fact.
     pub(super) fn new(id: ProcessId, user: u32) -> Process {
@@ -161,6 +179,7 @@ impl Process {
             filename: Arc::default(),
             argv: Arc::default(),
             cwd: Arc::default(),
+            root_directory: Arc::default(),
             user,
             real_user: None,
             login_user: None,
@@ -168,12 +187,48 @@ impl Process {
             former_users: Vec::new(),
             cgroup: Arc::default(),
             unit: None,
-            tree: SYSTEM.into(),
+            tree: Arc::clone(&FIRST_TREE),
             because: Because::ForkUnseen,
             doubt: Doubt::default(),
             identity: None,
             identified_as: user,
             activation: None,
+            has_connected: false,
+            forked_ns: None,
+            execs: 0,
+            executed_ns: 0,
+            ended: None,
+            names: Vec::new(),
+        }
+    }
+
+    /// Makes a process as a copy of the one that forks it, with the same program, place, tree and
+    /// users behind its own.
+    pub(super) fn forked(id: ProcessId, user: u32, index: ProcessIndex, from: &Process) -> Process {
+        Process {
+            id,
+            parent: Some(index),
+            parent_pid: from.id.pid,
+            origin: Origin::Fork,
+            comm: Arc::clone(&from.comm),
+            exe: Arc::clone(&from.exe),
+            filename: Arc::clone(&from.filename),
+            argv: Arc::clone(&from.argv),
+            cwd: Arc::clone(&from.cwd),
+            root_directory: Arc::clone(&from.root_directory),
+            user,
+            real_user: from.real_user,
+            login_user: from.login_user,
+            gain: None,
+            former_users: Vec::new(),
+            cgroup: Arc::clone(&from.cgroup),
+            unit: from.unit.clone(),
+            tree: Arc::clone(&from.tree),
+            because: Because::child_of(from),
+            doubt: Doubt::default(),
+            identity: from.identity.clone(),
+            identified_as: from.identified_as,
+            activation: from.activation,
             has_connected: false,
             forked_ns: None,
             execs: 0,
@@ -192,6 +247,7 @@ impl Process {
         self.filename = Arc::clone(&parent.filename);
         self.argv = Arc::clone(&parent.argv);
         self.cwd = Arc::clone(&parent.cwd);
+        self.root_directory = Arc::clone(&parent.root_directory);
         self.unit.clone_from(&parent.unit);
         self.cgroup = Arc::clone(&parent.cgroup);
         self.activation = parent.activation;
@@ -209,34 +265,27 @@ impl Process {
         self.ended.is_none()
     }
 
-    /// Returns the id of its container, cut to twelve digits. Container managers name a cgroup
-    /// after an id of 64 hexadecimal digits.
+    /// Returns the id of its container, cut to twelve digits.
     pub fn container(&self) -> Option<&[u8]> {
-        const DIGITS: usize = 64;
         const SHOWN: usize = 12;
-        self.cgroup
-            .split(|byte| !byte.is_ascii_hexdigit())
-            .rfind(|part| part.len() == DIGITS)
-            .map(|part| &part[..SHOWN])
+        self.container_id().map(|id| &id[..SHOWN])
+    }
+
+    /// Returns the id of its container.
+    pub fn container_id(&self) -> Option<&[u8]> {
+        container_of(&self.cgroup).map(str::as_bytes)
     }
 
     pub(super) fn add_name(&mut self, name: &[u8], pool: &mut Pool) {
-        if !name.is_empty() && !self.names.iter().any(|known| **known == *name) {
-            // Few processes have a second name, and vectors grow by four.
-            self.names.reserve_exact(1);
-            self.names.push(pool.bytes(name));
-        }
+        add_name(&mut self.names, name, pool);
     }
 
     pub(super) fn add_program_names(&mut self, pool: &mut Pool) {
-        let comm = Arc::clone(&self.comm);
-        let (exe, filename) = (Arc::clone(&self.exe), Arc::clone(&self.filename));
-        let argv = Arc::clone(&self.argv);
-        self.add_name(&comm, pool);
-        self.add_name(base_name(&exe), pool);
-        self.add_name(base_name(&filename), pool);
-        if let Some(first) = argv.first() {
-            self.add_name(base_name(first), pool);
+        let first = self.argv.first().map_or(&[][..], Vec::as_slice);
+        let paths = [&*self.exe, &*self.filename, first];
+        add_name(&mut self.names, &self.comm, pool);
+        for path in paths {
+            add_name(&mut self.names, base_name(path), pool);
         }
     }
 
@@ -261,6 +310,8 @@ impl Process {
             self.former_users.push(self.user);
         }
         self.user = user;
+        // Most changes are of both users, and not every event has the real one.
+        self.real_user = None;
         true
     }
 
@@ -276,9 +327,18 @@ impl Process {
     }
 }
 
+fn add_name(names: &mut Vec<Arc<[u8]>>, name: &[u8], pool: &mut Pool) {
+    if !name.is_empty() && !names.iter().any(|known| **known == *name) {
+        // Few processes have a second name, and vectors grow by four.
+        names.reserve_exact(1);
+        names.push(pool.bytes(name));
+    }
+}
+
 /// Returns the part behind the last slash.
 pub(super) fn base_name(path: &[u8]) -> &[u8] {
-    path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
+    let end = memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1);
+    path.get(end..).unwrap_or_default()
 }
 
 /// Rounds a start time down to hundredths of a second, as /proc does.

@@ -7,6 +7,8 @@ use std::{
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
+
 use super::{
     Because, Ledger, Origin, Process, ProcessIndex,
     ledger::Truncation,
@@ -25,7 +27,7 @@ pub(super) type Indices = iter::Map<Range<usize>, fn(usize) -> ProcessIndex>;
 pub(super) struct Processes {
     list: Vec<Process>,
     /// By identity. A process of the snapshot has two entries once an event has its exact start.
-    by_id: HashMap<ProcessId, ProcessIndex>,
+    by_id: HashMap<ProcessId, ProcessIndex, RandomState>,
     pool: Pool,
     /// Process id of the recorder.
     recorder: u32,
@@ -121,6 +123,10 @@ impl Processes {
         first_ns: u64,
         ledger: &mut Ledger,
     ) -> (ProcessIndex, bool) {
+        if let Some(index) = self.by_id.get(&id).copied().filter(|_| id.pid != 0) {
+            let has_changed = self[index].set_user(user);
+            return (index, has_changed);
+        }
         let Some(index) = self.find(id) else {
             let mut process = Process::new(id, user);
             // Hooks are live before the first event is written. A process that started before
@@ -208,6 +214,7 @@ impl Processes {
             unit: unit_of(&seen.cgroup),
             cgroup: self.pool.bytes(&seen.cgroup),
             because: Because::RanBefore,
+            root_directory: self.pool.bytes(&seen.root_directory),
             identity: seen.identity.map(|identity| self.pool.identity(identity)),
             real_user: seen.real_user,
             login_user: seen.login_user,
@@ -217,28 +224,33 @@ impl Processes {
         process
     }
 
-    /// Adds a process that was forked.
-    pub(super) fn fork(&mut self, event: &Event, fork: &Fork, first_ns: u64, ledger: &mut Ledger) {
+    /// Adds a process that was forked, and returns its position.
+    pub(super) fn fork(
+        &mut self,
+        event: &Event,
+        fork: &Fork,
+        first_ns: u64,
+        ledger: &mut Ledger,
+    ) -> ProcessIndex {
         let parent_id = ProcessId {
             pid: fork.parent_pid,
             start_ns: fork.parent_start_ns,
         };
         let parent =
             (parent_id.pid != 0).then(|| self.known(parent_id, event.user, first_ns, ledger).0);
-        let mut process = Process {
-            origin: Origin::Fork,
-            comm: self.pool.bytes(&fork.comm),
-            forked_ns: Some(event.boot_ns),
-            parent_pid: fork.parent_pid,
-            ..Process::new(event.process, event.user)
+        let mut process = match parent {
+            Some(parent) => Process::forked(event.process, event.user, parent, &self[parent]),
+            None => Process {
+                origin: Origin::Fork,
+                ..Process::new(event.process, event.user)
+            },
         };
-        if let Some(parent) = parent {
-            process.inherit(parent, &self[parent]);
-        }
+        self.pool.replace(&mut process.comm, &fork.comm);
+        process.forked_ns = Some(event.boot_ns);
+        process.parent_pid = fork.parent_pid;
         process.add_program_names(&mut self.pool);
         let Some(index) = self.find(event.process) else {
-            self.add(process);
-            return;
+            return self.add(process);
         };
         // Forked while the snapshot was taken, which has it too.
         self[index].parent = None;
@@ -253,6 +265,7 @@ impl Processes {
             seen.because = process.because;
         }
         self.by_id.insert(event.process, index);
+        index
     }
 
     /// Sets the parent of a process, unless the parent descends from that process.
@@ -274,14 +287,16 @@ impl Processes {
     ) {
         let process = &mut self.list[index.position()];
         process.gain = gain(process, exec);
-        process.comm = self.pool.bytes(&exec.comm);
-        process.exe = self.pool.bytes(match exec.exe.is_empty() {
-            true => &exec.filename,
-            false => &exec.exe,
-        });
-        process.filename = self.pool.bytes(&exec.filename);
+        self.pool.replace(&mut process.comm, &exec.comm);
+        self.pool.replace(&mut process.filename, &exec.filename);
+        match exec.exe.is_empty() || exec.exe == exec.filename {
+            true => process.exe = Arc::clone(&process.filename),
+            false => self.pool.replace(&mut process.exe, &exec.exe),
+        }
         process.argv = self.pool.arguments(&exec.argv);
-        process.cwd = self.pool.bytes(&exec.cwd);
+        self.pool.replace(&mut process.cwd, &exec.cwd);
+        let root_directory = &mut process.root_directory;
+        self.pool.replace(root_directory, &exec.root_directory);
         let identity = exec.identity.as_deref();
         let identity = identity.map(|identity| self.pool.identity(*identity));
         process.identify(identity);

@@ -1,7 +1,11 @@
 //! Reads requests to systemd from command lines: calls of systemctl(1), systemd-run(1) and clients
 //! of its D-Bus interface. It does not check whether systemd complied.
 
+mod link;
+
 use std::sync::Arc;
+
+pub(super) use link::asked_for_link;
 
 use super::{Process, ProcessIndex, process::base_name, processes::Processes};
 
@@ -46,6 +50,16 @@ const CLIENTS: [&[u8]; 5] = [
     b"busctl",
     b"dbus-send",
     b"gdbus",
+];
+
+/// Verbs that stop a unit and start it.
+const RESTARTS: [&[u8]; 6] = [
+    b"restart",
+    b"try-restart",
+    b"condrestart",
+    b"reload-or-restart",
+    b"try-reload-or-restart",
+    b"force-reload",
 ];
 
 /// Options of systemctl with a value in the next word.
@@ -99,6 +113,11 @@ impl Request {
         self.units
             .iter()
             .any(|asked| names.iter().any(|name| is(asked, name)))
+    }
+
+    /// Checks whether it asks for a restart: systemd stops the unit and starts it in one job.
+    pub(super) fn restarts(&self) -> bool {
+        self.words.iter().any(|word| RESTARTS.contains(&&**word))
     }
 
     /// Checks whether it was in progress at a time.

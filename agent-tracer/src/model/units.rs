@@ -119,7 +119,7 @@ impl Units {
         processes: &mut Processes,
         schedule: &Schedule,
     ) {
-        let request = self.request_for(unit, boot_ns, processes);
+        let request = self.unserved_request_for(unit, boot_ns, processes);
         let current = self.by_name.get(unit).and_then(|state| state.current);
         let is_current = |activation: &Activation| !is_newer(request.as_ref(), activation);
         let activation = match current {

@@ -19,14 +19,14 @@ pub struct RuleError {
 
 /// A rules file with its name, to locate errors in it.
 #[derive(Clone, Copy)]
-pub(super) struct RuleFile<'a> {
-    pub(super) name: &'a str,
-    pub(super) text: &'a str,
+pub(crate) struct RuleFile<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) text: &'a str,
 }
 
 impl RuleFile<'_> {
     /// Makes an error at the start of `span`, a range of bytes.
-    pub(super) fn error(self, span: &Range<usize>, message: impl Into<String>) -> RuleError {
+    pub(crate) fn error(self, span: &Range<usize>, message: impl Into<String>) -> RuleError {
         let bytes = self.text.as_bytes();
         let before = bytes.get(..span.start).unwrap_or(bytes);
         let line_start = before
@@ -45,7 +45,7 @@ impl RuleFile<'_> {
 }
 
 /// Quotes a text from the file: short, and without control characters.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     const SHOWN: usize = 40;
     let mut shown: String = text
         .chars()
@@ -59,37 +59,15 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// Formats `expected one of …`, with the nearest one if `written` looks like a slip.
-pub(super) fn expected(written: &str, fields: &[&str]) -> String {
+pub(crate) fn expected(written: &str, fields: &[&str]) -> String {
     let list: Vec<String> = fields.iter().map(|field| format!("`{field}`")).collect();
     let nearest = fields
         .iter()
-        .map(|field| (distance(written, field), field))
+        .map(|field| (strsim::levenshtein(written, field), field))
         .min()
         .filter(|(distance, field)| *distance <= 2 && *distance < field.len());
     let hint = nearest.map_or_else(String::new, |(_, field)| {
         format!(" (did you mean `{field}`?)")
     });
     format!("expected one of {}{hint}", list.join(", "))
-}
-
-/// Counts the letters to add, drop or replace from one word to the other.
-fn distance(left: &str, right: &str) -> usize {
-    if left.len().abs_diff(right.len()) > 2 {
-        return usize::MAX;
-    }
-    let mut row: Vec<usize> = (0..=right.chars().count()).collect();
-    for (above, from) in left.chars().enumerate() {
-        let mut last = above + 1;
-        let mut next = vec![last];
-        for (pair, to) in row.windows(2).zip(right.chars()) {
-            if let [diagonal, up] = pair {
-                last = (diagonal + usize::from(from != to))
-                    .min(up + 1)
-                    .min(last + 1);
-                next.push(last);
-            }
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(usize::MAX)
 }

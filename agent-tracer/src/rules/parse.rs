@@ -26,6 +26,8 @@ const RESERVED: [&str; 2] = ["system", "command"];
 
 const TREE_FIELDS: [&str; 3] = ["name", "description", "match"];
 const ATTENTION_FIELDS: [&str; 2] = ["path", "reason"];
+const HARMLESS_FIELDS: [&str; 1] = ["path"];
+const ROOT_FIELDS: [&str; 3] = ["tree", "attention", "harmless"];
 const MATCH_FIELDS: [&str; 5] = ["exe", "filename", "argv", "user", "unit"];
 
 /// The content of a rules file.
@@ -33,6 +35,8 @@ const MATCH_FIELDS: [&str; 5] = ["exe", "filename", "argv", "user", "unit"];
 pub(super) struct Parsed {
     pub(super) trees: Vec<Tree>,
     pub(super) attention: Vec<AttentionRule>,
+    /// Paths that deserve none, whatever else matches.
+    pub(super) harmless: Vec<Glob>,
 }
 
 /// Declares that files deserve attention.
@@ -89,7 +93,7 @@ struct Reader<'a> {
 }
 
 /// A field of a table: the span of its key, the key, the value.
-type Field<'a> = (Range<usize>, &'a str, &'a Spanned<DeValue<'a>>);
+pub(crate) type Field<'a> = (Range<usize>, &'a str, &'a Spanned<DeValue<'a>>);
 
 impl Reader<'_> {
     fn root(&mut self, root: &DeTable<'_>) -> Result<Parsed, RuleError> {
@@ -108,8 +112,14 @@ impl Reader<'_> {
                         parsed.attention.push(self.attention(&span, table)?);
                     }
                 }
+                "harmless" => {
+                    for rule in self.array(value, "harmless")? {
+                        let (span, table) = self.table(rule, "harmless")?;
+                        parsed.harmless.push(self.harmless(&span, table)?);
+                    }
+                }
                 _ => {
-                    let known = expected(key, &["tree", "attention"]);
+                    let known = expected(key, &ROOT_FIELDS);
                     let message = format!("unknown field {}, {known}", quoted(key));
                     return Err(self.file.error(&at, message));
                 }
@@ -144,6 +154,23 @@ impl Reader<'_> {
                 Err(self.file.error(span, message))
             }
         }
+    }
+
+    fn harmless(&mut self, span: &Range<usize>, table: &DeTable<'_>) -> Result<Glob, RuleError> {
+        self.take_room(span)?;
+        let mut path = None;
+        for (at, key, value) in fields(table) {
+            match key {
+                "path" => path = Some(self.absolute("path", value)?),
+                _ => {
+                    let known = expected(key, &HARMLESS_FIELDS);
+                    let message = format!("unknown field {}, {known}", quoted(key));
+                    return Err(self.file.error(&at, message));
+                }
+            }
+        }
+        let message = "a rule without `path`: add the glob";
+        path.ok_or_else(|| self.file.error(span, message))
     }
 
     fn take_room(&mut self, span: &Range<usize>) -> Result<(), RuleError> {
@@ -341,7 +368,7 @@ impl Reader<'_> {
 }
 
 /// Returns the fields in the order of the file, so that the first error is the topmost one.
-fn fields<'v>(table: &'v DeTable<'v>) -> Vec<Field<'v>> {
+pub(crate) fn fields<'v>(table: &'v DeTable<'v>) -> Vec<Field<'v>> {
     let mut fields: Vec<Field<'v>> = table
         .iter()
         .map(|(key, value)| (key.span(), key.get_ref().as_ref(), value))

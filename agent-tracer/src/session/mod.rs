@@ -1,6 +1,7 @@
 //! Takes events in a recording and in a replay alike: write, apply, show. Sources of events and
 //! views are left to other modules.
 
+mod ahead;
 #[cfg(feature = "capture")]
 mod record;
 mod replay;
@@ -9,7 +10,7 @@ use std::{fs::File, time::Instant};
 
 #[cfg(feature = "capture")]
 pub use record::{Found, Mended, Observer, RecordError, Recorded, Recording, Target, TraceFailure};
-pub use replay::{Replay, ReplayError, ReplayItem, replay, replay_stream};
+pub use replay::{Part, Replay, ReplayError, ReplayItem, replay, replay_part, replay_stream};
 
 use crate::{
     event::Event,
@@ -24,6 +25,9 @@ struct Session {
     model: Model,
     clock: Clock,
     writer: Option<Writer<File>>,
+    /// Remarks about missing parts that the header alone gives.
+    #[cfg(feature = "capture")]
+    remarks_before: Vec<String>,
 }
 
 impl Session {
@@ -49,14 +53,24 @@ impl Session {
                 ledger.caveat(&entry.caveat);
             }
         }
+        let clock = Clock {
+            start_ns: header.start_boot_ns,
+            offset_ns: header.clock_offset_ns,
+        };
         Session {
+            #[cfg(feature = "capture")]
+            remarks_before: remarks(&model, clock),
             model,
-            clock: Clock {
-                start_ns: header.start_boot_ns,
-                offset_ns: header.clock_offset_ns,
-            },
+            clock,
             writer: None,
         }
+    }
+
+    /// True if the events so far give a reader no remark about a missing part that the header does
+    /// not give.
+    #[cfg(feature = "capture")]
+    fn has_missed_nothing(&self) -> bool {
+        self.model.ledger().is_complete() || remarks(&self.model, self.clock) == self.remarks_before
     }
 
     /// Appends an event to the file, then applies it. The file is never behind a view, so that a
@@ -66,5 +80,20 @@ impl Session {
             writer.append(event, now);
         }
         self.model.apply(event);
+    }
+}
+
+/// Returns the remarks about missing parts, for comparison.
+#[cfg(feature = "capture")]
+fn remarks(model: &Model, clock: Clock) -> Vec<String> {
+    let page = crate::view::Page {
+        width: None,
+        styled: false,
+        time: crate::view::TimeStyle::Relative,
+        clock,
+    };
+    match model.ledger().is_complete() {
+        true => Vec::new(),
+        false => crate::view::completeness(&page, model),
     }
 }

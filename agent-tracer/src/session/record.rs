@@ -1,8 +1,12 @@
 //! Makes a recording of the running kernel, from the first hook to the end event. It prints
 //! nothing: an [`Observer`] follows the recording.
 
+mod digests;
+mod elsewhere;
+mod ends;
 mod evidence;
 mod inventory;
+mod masked;
 mod masking;
 mod recorder;
 mod signals;
@@ -17,7 +21,10 @@ use std::{
 
 pub use evidence::{Found, Mended, TraceFailure};
 
+use digests::Digests;
+use elsewhere::Elsewhere;
 use evidence::Evidence;
+use inventory::{Before, Begun};
 use recorder::Recorder;
 use sniffer::Sniffer;
 use sources::Sources;
@@ -25,8 +32,8 @@ use sources::Sources;
 use super::Session;
 use crate::{
     capture::{
-        self, Capture, CaptureError, Files, Inherited, Launch, LaunchError, Login, NotFollowed,
-        PackedInventory, Roots, UserLookup, Wishes, boot_now,
+        self, Capture, CaptureError, Choice, FileWatch, Inherited, Launch, LaunchError, Login,
+        NotFollowed, Roots, UserLookup, Wishes, boot_now,
     },
     event::{EndReason, Event, EventKind},
     model::Model,
@@ -37,7 +44,7 @@ use crate::{
         self, CreateError, Header, Mode, NewFile, PlanEntry, RuleSource, TagList, WriteFailure,
         Writer,
     },
-    view::Clock,
+    view::{Clock, MaskedSecret},
 };
 
 /// Targets of a recording.
@@ -96,7 +103,7 @@ pub trait Observer {
     fn written(&mut self);
     /// Learns that the command has ended, and that the recording goes on for a time.
     fn lingers(&mut self, linger: Duration);
-    /// Learns that a step of the recording takes a noticeable time.
+    /// Learns that a step of the recording takes a noticeable time, and how to skip it if possible.
     fn takes_long(&mut self, what: &str);
     /// Learns that the trace cannot be continued. The recorded programs go on undisturbed.
     fn write_failed(&mut self, failure: &WriteFailure);
@@ -112,6 +119,8 @@ pub struct Recorded {
     pub command: Vec<Vec<u8>>,
     /// Count of distinct masked secrets.
     pub secrets: usize,
+    /// The first command line of each that was in one.
+    pub masked: Vec<MaskedSecret>,
     /// Count of events, in the file or not.
     pub events: u64,
     /// Size and digest of the file, or the reason why it is incomplete.
@@ -170,16 +179,14 @@ impl Recording {
         let new = NewFile::create(&self.output, self.overwrite, self.owner)?;
         capture::limit_heap();
         self.roots.find_homes();
-        let before = self
-            .compare
-            .then(|| inventory::take_files(observer, &self.roots));
-        let inventory = self.compare.then(|| inventory::take(observer));
+        let watch = inventory::begin_watch(&self.roots);
+        let before = self.compare.then(|| Before::begin(&self.roots));
         let capture = Capture::start(self.wishes)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(RecordError::Wait)?;
-        runtime.block_on(self.record(new, inherited, capture, before, inventory, observer))
+        runtime.block_on(self.record(new, inherited, capture, watch, before, observer))
     }
 
     async fn record(
@@ -187,14 +194,15 @@ impl Recording {
         mut new: NewFile,
         inherited: Inherited,
         mut capture: Capture,
-        before: Option<Files>,
-        inventory: Option<PackedInventory>,
+        watch: Begun<(Option<FileWatch>, Choice)>,
+        before: Option<Before>,
         observer: &mut dyn Observer,
     ) -> Result<Recorded, RecordError> {
-        let (sources, units) = Sources::start(&mut capture, &self.roots).await;
+        let snapshot = inventory::begin_snapshot();
+        let (sources, units) = Sources::start(&mut capture, watch, observer).await;
         let mut redactor = std::mem::take(&mut self.redactor);
         // Before anything is written: a secret that only the last process reveals is masked in all.
-        let snapshot = capture::snapshot();
+        let snapshot = snapshot.wait(observer);
         masking::learn(&mut redactor, snapshot.clone());
         let mut command = Vec::new();
         if let Target::Command { command: given, .. } = &self.target {
@@ -219,12 +227,17 @@ impl Recording {
             session,
             evidence,
             sniffer: Sniffer::default(),
-            files_before: before.map(|files| (self.roots, files)),
-            inventory,
+            elsewhere: Elsewhere::default(),
+            digests: Digests::default(),
+            files_before: None,
+            compares: self.compare,
+            inventory: None,
             redactor,
+            masked: masked::Masked::default(),
             users: UserLookup::default(),
             tags: self.tags,
             tagged: HashSet::new(),
+            containers: HashSet::new(),
             sequence: 0,
             write_failed: false,
             observer,
@@ -239,6 +252,9 @@ impl Recording {
         }
         recorder.take_hosts();
         recorder.take_sockets();
+        if let Some(before) = before {
+            recorder.keep_before(before, self.roots);
+        }
         if !matches!(self.target, Target::Command { .. }) {
             // A command has the recorder's first capabilities, and is forked before.
             capture::reduce_capabilities();

@@ -7,13 +7,13 @@ use std::{
     time::Instant,
 };
 
-use super::Session;
+use super::{Session, ahead};
 use crate::{
     event::Event,
     memory,
     model::Model,
     rules::RuleSet,
-    trace::{Gap, Header, Item, OpenError, ReadError, Reader},
+    trace::{Gap, Header, Item, OpenError, ReadError, Reader, Wanted},
     view::{self, Clock},
 };
 
@@ -55,6 +55,8 @@ pub struct Replay {
     clock: Clock,
     /// Count of the events read.
     pub events: u64,
+    /// False if events were left out that the caller does not look for.
+    pub is_whole: bool,
     /// True if parts of the file are missing.
     pub is_damaged: bool,
 }
@@ -66,6 +68,19 @@ impl Replay {
     }
 }
 
+/// The part of a trace to replay. Everything before its last event is always read: lines name what
+/// was known at their event.
+#[derive(Clone, Copy, Debug)]
+pub enum Part<'a> {
+    /// Every event.
+    Whole,
+    /// Up to the last group of events that can have a wanted one, where the trace's index has that
+    /// and says that nothing is missing. The checksums of what follows are compared.
+    Wanted(&'a Wanted),
+    /// Up to the event with a number. Nothing is said about what follows.
+    Until(u64),
+}
+
 /// Replays a trace. Calls `observe` after each event, and at each gap.
 ///
 /// # Errors
@@ -75,10 +90,30 @@ pub fn replay(
     path: &Path,
     observe: impl FnMut(&Model, Clock, ReplayItem<'_>) -> io::Result<()>,
 ) -> Result<Replay, ReplayError> {
+    replay_part(path, Part::Whole, observe)
+}
+
+/// Replays a part of a trace likewise.
+///
+/// # Errors
+///
+/// As of [`replay`].
+pub fn replay_part(
+    path: &Path,
+    part: Part<'_>,
+    observe: impl FnMut(&Model, Clock, ReplayItem<'_>) -> io::Result<()>,
+) -> Result<Replay, ReplayError> {
     let name = view::text(path.as_os_str().as_encoded_bytes());
     let length = std::fs::metadata(path).map_or(0, |file| file.len());
     memory::bound(&name, length);
-    run(&name, Reader::open(path)?, observe)
+    let (reader, last) = match part {
+        Part::Whole => (Reader::open(path)?, u64::MAX),
+        Part::Wanted(wanted) => (Reader::open_for(path, wanted)?, u64::MAX),
+        Part::Until(last) => (Reader::open(path)?, last),
+    };
+    run(&name, reader, last, observe, |reader, take| {
+        ahead::read(reader, take)
+    })
 }
 
 /// Replays a trace from a stream; `name` names it in errors.
@@ -91,13 +126,64 @@ pub fn replay_stream(
     name: &str,
     observe: impl FnMut(&Model, Clock, ReplayItem<'_>) -> io::Result<()>,
 ) -> Result<Replay, ReplayError> {
-    run(name, Reader::new(stream, name)?, observe)
+    let reader = Reader::new(stream, name)?;
+    run(name, reader, u64::MAX, observe, read_on)
 }
 
+/// A replay under way.
+struct Steps<'n, F> {
+    name: &'n str,
+    session: Session,
+    observe: F,
+    /// Number of the last event to take.
+    last: u64,
+    /// Bytes of the file that the memory is bound to.
+    length: u64,
+    now: Instant,
+    events: u64,
+    is_whole: bool,
+    is_damaged: bool,
+}
+
+impl<F: FnMut(&Model, Clock, ReplayItem<'_>) -> io::Result<()>> Steps<'_, F> {
+    /// Takes the next item. Returns `false` after the last one.
+    fn take(&mut self, offset: u64, item: &Item) -> Result<bool, ReplayError> {
+        // A pipe has no length, and the file of a recording that goes on grows.
+        if offset > self.length {
+            self.length = offset;
+            memory::bound(self.name, offset);
+        }
+        let session = &mut self.session;
+        match item {
+            Item::Event { sequence, event } => {
+                let sequence = *sequence;
+                session.take(event, self.now);
+                self.events += 1;
+                let seen = ReplayItem::Event { sequence, event };
+                (self.observe)(&session.model, session.clock, seen)?;
+                self.is_whole = sequence < self.last;
+                Ok(self.is_whole)
+            }
+            Item::Gap(gap) => {
+                self.is_damaged = true;
+                session.model.ledger_mut().gap(view::gap_text(gap));
+                (self.observe)(&session.model, session.clock, ReplayItem::Gap(gap))?;
+                Ok(true)
+            }
+        }
+    }
+}
+
+/// Replays what `drive` reads: it gives each item to its last argument, and returns the reader.
 fn run<R: Read>(
     name: &str,
-    mut reader: Reader<R>,
-    mut observe: impl FnMut(&Model, Clock, ReplayItem<'_>) -> io::Result<()>,
+    reader: Reader<R>,
+    last: u64,
+    observe: impl FnMut(&Model, Clock, ReplayItem<'_>) -> io::Result<()>,
+    drive: impl FnOnce(
+        Reader<R>,
+        &mut dyn FnMut(u64, &Item) -> Result<bool, ReplayError>,
+    ) -> Result<Reader<R>, ReplayError>,
 ) -> Result<Replay, ReplayError> {
     let header = reader.header().clone();
     let (rules, refused) = rules_of(&header);
@@ -107,32 +193,19 @@ fn run<R: Read>(
             "rules of the trace are not understood, and nothing is attributed by them: {name}"
         ));
     }
-    let now = Instant::now();
-    let mut events = 0;
-    let mut is_damaged = false;
-    while let Some(item) = reader.next() {
-        // A pipe has no length, and the file of a recording that goes on grows.
-        memory::bound(name, reader.offset());
-        match item? {
-            Item::Event { sequence, event } => {
-                session.take(&event, now);
-                events += 1;
-                observe(
-                    &session.model,
-                    session.clock,
-                    ReplayItem::Event {
-                        sequence,
-                        event: &event,
-                    },
-                )?;
-            }
-            Item::Gap(gap) => {
-                is_damaged = true;
-                session.model.ledger_mut().gap(view::gap_text(&gap));
-                observe(&session.model, session.clock, ReplayItem::Gap(&gap))?;
-            }
-        }
-    }
+    let mut steps = Steps {
+        name,
+        session,
+        observe,
+        last,
+        length: 0,
+        now: Instant::now(),
+        events: 0,
+        is_whole: true,
+        is_damaged: false,
+    };
+    let reader = drive(reader, &mut |offset, item| steps.take(offset, item))?;
+    let mut session = steps.session;
     session
         .model
         .ledger_mut()
@@ -141,9 +214,23 @@ fn run<R: Read>(
         header,
         model: session.model,
         clock: session.clock,
-        events,
-        is_damaged,
+        events: steps.events,
+        is_whole: steps.is_whole && reader.passed_over() == 0,
+        is_damaged: steps.is_damaged,
     })
+}
+
+/// Reads a stream on this thread.
+fn read_on<R: Read>(
+    mut reader: Reader<R>,
+    take: &mut dyn FnMut(u64, &Item) -> Result<bool, ReplayError>,
+) -> Result<Reader<R>, ReplayError> {
+    while let Some(item) = reader.next() {
+        if !take(reader.offset(), &item?)? {
+            break;
+        }
+    }
+    Ok(reader)
 }
 
 /// Reads the rules of a recording, and the errors of files that a newer tracer wrote.

@@ -19,8 +19,11 @@ pub(super) enum BlockKind {
     Header,
     /// Events.
     Events,
-    /// The end of a complete recording. `first_sequence` is one more than the last.
+    /// The end of a complete recording. `first_sequence` is one more than the last. Its payload is
+    /// the place of the index in the file, if there is one.
     End,
+    /// The index of a complete recording, before its end. It has no events.
+    Index,
     /// A kind of a newer `tracer`. Its events are counted, not read.
     Unknown(u8),
 }
@@ -31,6 +34,7 @@ impl BlockKind {
             0 => BlockKind::Header,
             1 => BlockKind::Events,
             2 => BlockKind::End,
+            3 => BlockKind::Index,
             other => BlockKind::Unknown(other),
         }
     }
@@ -40,6 +44,7 @@ impl BlockKind {
             BlockKind::Header => 0,
             BlockKind::Events => 1,
             BlockKind::End => 2,
+            BlockKind::Index => 3,
             BlockKind::Unknown(other) => other,
         }
     }

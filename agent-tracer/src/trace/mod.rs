@@ -21,6 +21,9 @@
 //! Damage to one block costs the rest of its group, at most 256 KiB of messages. Groups are
 //! independent of each other.
 //!
+//! A recording that ended well has an index before its last block, which holds the place of the
+//! index. A reader that looks for few events need not unpack what follows the last of them.
+//!
 //! Any trace ever written stays readable. So the meaning of a tag, of a block kind or of a codec
 //! never changes. A new meaning gets a new number, which old readers skip and count. Only a change
 //! that old readers would misread takes a new format version, which they refuse.
@@ -33,6 +36,7 @@ mod envelope;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod header;
+mod index;
 mod lookahead;
 mod open;
 mod reader;
@@ -44,6 +48,7 @@ mod tests;
 pub use create::{CreateError, NewFile};
 pub use digest::{Digest, NotADigest};
 pub use header::{Header, Mode, PlanEntry, RuleSource, TagList};
+pub use index::Wanted;
 pub use open::OpenError;
 pub use reader::{Gap, Item, ReadError, Reader};
 pub use writer::{FLUSH_AFTER, Finished, Output, WriteFailure, Writer, hint};

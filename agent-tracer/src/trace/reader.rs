@@ -8,6 +8,7 @@ use std::path::Path;
 use super::block::{BLOCK_MAGIC, BlockHeader, BlockKind, HEADER_BYTES};
 use super::compress::Unpacker;
 use super::envelope::EventCoder;
+use super::index::{Facts, Index, Wanted};
 use super::lookahead::Lookahead;
 use super::open::{Opened, open};
 use super::{Header, OpenError};
@@ -78,6 +79,17 @@ pub struct Reader<R> {
     /// Damage with an unknown end so far: begin and reason.
     damage: Option<(u64, &'static str)>,
     unknown_events: u64,
+    /// The index, until it turns out to be false.
+    index: Option<Index>,
+    /// Position of the group in the index, and the facts about its events so far.
+    group: Option<usize>,
+    facts: Facts,
+    /// Place from which on no group can have a wanted event.
+    pass_from: Option<u64>,
+    /// True while groups are checked, and not unpacked.
+    is_passing: bool,
+    /// Count of the events that were passed over.
+    passed_over: u64,
     finished: bool,
     /// True once the missing end was reported.
     broken_off: bool,
@@ -90,9 +102,26 @@ impl Reader<File> {
     pub fn open(path: &Path) -> Result<Reader<File>, OpenError> {
         let name = path.display().to_string();
         match File::open(path) {
-            Ok(file) => Reader::new(file, name),
+            Ok(file) => {
+                let mut reader = Reader::new(file, name)?;
+                reader.index = Index::load(path, reader.trace, reader.offset());
+                Ok(reader)
+            }
             Err(source) => Err(OpenError::Io { name, source }),
         }
+    }
+
+    /// Opens a trace file for certain events. The reader passes over what follows the last group
+    /// that can have one: it compares the checksums there, and yields gaps only.
+    ///
+    /// It passes over nothing without an index that says that nothing is missing.
+    pub fn open_for(path: &Path, wanted: &Wanted) -> Result<Reader<File>, OpenError> {
+        let mut reader = Reader::open(path)?;
+        let start_ns = reader.header.start_boot_ns;
+        let index = reader.index.as_ref();
+        let index = index.filter(|index| index.nothing_missing);
+        reader.pass_from = index.and_then(|index| index.end_of(wanted, start_ns));
+        Ok(reader)
     }
 }
 
@@ -128,6 +157,12 @@ impl<R: Read> Reader<R> {
             sequence: 1,
             damage: None,
             unknown_events: 0,
+            index: None,
+            group: None,
+            facts: Facts::default(),
+            pass_from: None,
+            is_passing: false,
+            passed_over: 0,
             finished: false,
             broken_off: false,
             done: false,
@@ -152,6 +187,11 @@ impl<R: Read> Reader<R> {
     /// Counts the events of unknown kinds so far, which the iterator skips.
     pub fn unknown_events(&self) -> u64 {
         self.unknown_events
+    }
+
+    /// Counts the events that were passed over, since none of them can be wanted.
+    pub fn passed_over(&self) -> u64 {
+        self.passed_over
     }
 
     /// True once it has read the last block of a complete recording. False after the last item
@@ -191,7 +231,12 @@ impl<R: Read> Reader<R> {
             self.lose(self.block_offset, "a block has more in it than its events");
         }
         match decoded {
-            Some(event) => Some(Item::Event { sequence, event }),
+            Some(event) => {
+                if self.group.is_some() {
+                    self.facts.note(&event);
+                }
+                Some(Item::Event { sequence, event })
+            }
             None => {
                 self.unknown_events += 1;
                 None
@@ -266,10 +311,10 @@ impl<R: Read> Reader<R> {
     /// Makes the block at the front of the input the current one, if it is intact. Returns the gap
     /// before it, if any.
     fn enter(&mut self, header: &BlockHeader, offset: u64) -> Result<Option<Gap>, &'static str> {
-        let window = self.input.window();
-        let payload = window
-            .get(HEADER_BYTES..HEADER_BYTES + header.stored_length as usize)
-            .ok_or("the file ends within a block")?;
+        let length = header.stored_length as usize;
+        let place = HEADER_BYTES..HEADER_BYTES + length;
+        let payload = self.input.window().get(place.clone());
+        let payload = payload.ok_or("the file ends within a block")?;
         if crc32fast::hash(payload) != header.payload_crc {
             return Err("a block is damaged");
         }
@@ -277,8 +322,21 @@ impl<R: Read> Reader<R> {
             Some(next) if header.first_sequence >= self.sequence => next,
             Some(_) | None => return Err("a block repeats events"),
         };
+        let is_passed = match header.kind {
+            BlockKind::Events => self.passes_over(header, offset)?,
+            BlockKind::Index => {
+                self.end_group(offset);
+                false
+            }
+            BlockKind::Header | BlockKind::End | BlockKind::Unknown(_) => false,
+        };
+        let payload = self.input.window().get(place).unwrap_or_default();
         let mut unknown = 0;
         match header.kind {
+            BlockKind::Events if is_passed => {
+                self.passed_over += u64::from(header.event_count);
+                self.part = header.part.checked_add(1);
+            }
             BlockKind::Events => {
                 if header.part == 0 {
                     self.coder = EventCoder::default();
@@ -299,12 +357,17 @@ impl<R: Read> Reader<R> {
                 self.block_offset = offset;
                 self.remaining = header.event_count;
             }
+            BlockKind::Index => {
+                if header.event_count > 0 || !Index::is_well_formed(header, payload) {
+                    return Err("the index is malformed");
+                }
+            }
             BlockKind::End => self.finished = true,
             BlockKind::Header | BlockKind::Unknown(_) => unknown = u64::from(header.event_count),
         }
         self.unknown_events += unknown;
         let events_missing = header.first_sequence - self.sequence;
-        self.sequence = if header.kind == BlockKind::Events {
+        self.sequence = if header.kind == BlockKind::Events && !is_passed {
             header.first_sequence
         } else {
             next
@@ -319,6 +382,46 @@ impl<R: Read> Reader<R> {
             events_missing: Some(events_missing),
             reason,
         }))
+    }
+}
+
+/// The index beside the blocks.
+impl<R> Reader<R> {
+    /// Compares a block of events with the index where it begins a group. Returns `true` if the
+    /// block is passed over.
+    fn passes_over(&mut self, header: &BlockHeader, offset: u64) -> Result<bool, &'static str> {
+        if header.part == 0 {
+            self.end_group(offset);
+            if let Some(index) = &self.index {
+                self.group = index.position(offset, header.first_sequence);
+                if self.group.is_none() {
+                    self.contradict(offset);
+                }
+            }
+            let from = self.pass_from;
+            self.is_passing = self.group.is_some() && from.is_some_and(|from| offset >= from);
+        }
+        match self.is_passing && self.part != Some(header.part) && header.part > 0 {
+            true => Err("a block continues one that is missing"),
+            false => Ok(self.is_passing),
+        }
+    }
+
+    /// Compares the facts about the group that ends with those of the index.
+    fn end_group(&mut self, offset: u64) {
+        if let (Some(index), Some(group)) = (&self.index, self.group.take())
+            && !index.covers(group, &mut self.facts)
+        {
+            self.contradict(offset);
+        }
+        self.facts.clear();
+    }
+
+    /// Notes a false index, once. From here on the trace is read as one without an index.
+    fn contradict(&mut self, offset: u64) {
+        self.index = None;
+        self.damage
+            .get_or_insert((offset, "the index does not agree with the events"));
     }
 }
 

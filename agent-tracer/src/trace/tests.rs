@@ -10,6 +10,7 @@ use std::io::{self, Cursor, Write};
 use std::time::{Duration, Instant};
 
 mod damage;
+mod indexed;
 mod kinds;
 mod mutations;
 mod properties;

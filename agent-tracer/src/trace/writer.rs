@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::mem;
 use std::time::{Duration, Instant};
 
 use prost::Message;
@@ -14,6 +15,7 @@ use super::block::{BlockHeader, BlockKind, Codec, HEADER_BYTES, PAYLOAD_LIMIT};
 use super::compress::Packer;
 use super::digest::Digest;
 use super::envelope::EventCoder;
+use super::index::Collector;
 use super::{FORMAT_VERSION, Header, MAGIC};
 use crate::event::{Event, EventKind, Lost};
 
@@ -127,6 +129,9 @@ pub struct Writer<O: Output> {
     /// Digest of these bytes.
     written: Sha256,
     trace: u32,
+    index: Collector,
+    /// True if the recorder knows of no missing part.
+    nothing_missing: bool,
     failure: Option<WriteFailure>,
 }
 
@@ -161,6 +166,8 @@ impl<O: Output> Writer<O> {
             packer,
             raw: Vec::new(),
             length: stored.len() as u64,
+            index: Collector::begin(stored.len() as u64, 1),
+            nothing_missing: false,
             written: Sha256::new_with_prefix(&stored),
             stored,
             coder: EventCoder::default(),
@@ -190,17 +197,16 @@ impl<O: Output> Writer<O> {
         }
         // zstd enlarges incompressible input by less than a 256th.
         let limit = (PAYLOAD_LIMIT - (PAYLOAD_LIMIT >> 8)) as usize;
-        if !self.coder.encode(event, limit, &mut self.raw) {
+        if self.coder.encode(event, limit, &mut self.raw) {
+            self.index.facts.note(event);
+        } else {
             let what = event.kind.name().to_owned();
-            let kind = EventKind::Lost(Lost { what, count: 1 });
-            self.coder.encode(
-                &Event {
-                    kind,
-                    ..event.clone()
-                },
-                limit,
-                &mut self.raw,
-            );
+            let lost = Event {
+                kind: EventKind::Lost(Lost { what, count: 1 }),
+                ..event.clone()
+            };
+            self.coder.encode(&lost, limit, &mut self.raw);
+            self.index.facts.note(&lost);
         }
         self.event_count += 1;
         self.opened.get_or_insert(now);
@@ -238,12 +244,25 @@ impl<O: Output> Writer<O> {
         self.failure.as_ref()
     }
 
-    /// Writes what is left, and that this is the end.
+    /// Notes that nothing is missing from the recording besides what its header says. A reader that
+    /// looks for few events may then pass over the others.
+    pub fn nothing_is_missing(&mut self) {
+        self.nothing_missing = true;
+    }
+
+    /// Writes what is left, the index, and that this is the end.
     pub fn finish(mut self) -> Result<Finished, WriteFailure> {
         self.close_block();
+        let place = self.length;
+        let has_index = self.failure.is_none() && self.write_index();
         if self.failure.is_none() {
             self.stored.clear();
             self.stored.resize(HEADER_BYTES, 0);
+            self.raw.clear();
+            if has_index {
+                self.raw.extend(place.to_le_bytes());
+                self.stored.extend(place.to_le_bytes());
+            }
             self.write_block(BlockKind::End, Codec::Raw, 0);
         }
         match self.failure {
@@ -254,6 +273,24 @@ impl<O: Output> Writer<O> {
                 digest: Digest::from(self.written),
             }),
         }
+    }
+
+    /// Writes the index. Returns `false` for a trace without one.
+    fn write_index(&mut self) -> bool {
+        let mut index = mem::take(&mut self.index);
+        index.end_group(self.length, self.first_sequence);
+        let Some(raw) = index.encode(self.nothing_missing) else {
+            return false;
+        };
+        self.raw = raw;
+        self.stored.clear();
+        self.stored.resize(HEADER_BYTES, 0);
+        let begun = self.packer.begin_group();
+        match begun.and_then(|()| self.packer.pack(&self.raw, &mut self.stored)) {
+            Ok(()) => self.write_block(BlockKind::Index, Codec::Zstd, 0),
+            Err(error) => self.fail(error),
+        }
+        true
     }
 
     /// Ends the block, and with it the group if that is large enough.
@@ -289,6 +326,7 @@ impl<O: Output> Writer<O> {
         self.group_bytes = 0;
         self.part = 0;
         self.coder = EventCoder::default();
+        self.index.end_group(self.length, self.first_sequence);
     }
 
     /// Puts the header before the payload in `stored`, and writes both at once. So a kill of the

@@ -6,7 +6,7 @@ mod tests;
 pub(super) mod words;
 
 use crate::{
-    findings::{Change, Kind, OfKind, by_kind},
+    findings::{AttentionLine, Change, Kind, OfKind, attention_list, by_kind},
     model::{Model, ProcessIndex},
 };
 
@@ -88,14 +88,13 @@ fn row(page: &Page, text: &str, author: &str) -> Vec<String> {
 fn attention_lines(page: &Page, model: &Model, wanted: &[Change<'_>]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut count = 0;
-    for change in wanted {
-        for item in change.attention_items() {
-            let what = words::attention_item(&item);
-            let reason = words::reason(item.reason);
-            let text = format!("  {reason}: {what} ({})", words::became(model, change));
-            count += 1;
-            lines.extend(row(page, &text, &by(model, change.kind, item.author)));
-        }
+    for line in attention_list(wanted) {
+        let AttentionLine { change, reason, .. } = &line;
+        let what = words::attention_item(&line);
+        let reason = words::reason(reason);
+        let text = format!("  {reason}: {what} ({})", words::became(model, change));
+        count += line.files.unwrap_or(1);
+        lines.extend(row(page, &text, &by(model, change.kind, line.author)));
     }
     if !lines.is_empty() {
         let heading = format!("look at these first: {count}");

@@ -13,6 +13,7 @@ use super::{
     field::{EMPTY, Object, Unit},
     json::{Nested, RequestedHost},
     naming,
+    numbers::grouped,
     page::{bytes, columns, duration, pad},
     process::{because, name},
     table::Layout,
@@ -21,7 +22,7 @@ use super::{
 };
 
 /// A connection at the end of a trace.
-pub(super) static CONNECTION: [Field<Connection>; 27] = [
+pub(super) static CONNECTION: [Field<Connection>; 30] = [
     Field::<Connection>::new(
         "process",
         "owner of the connection",
@@ -32,6 +33,11 @@ pub(super) static CONNECTION: [Field<Connection>; 27] = [
         let owner = context.model.process(connection.owner);
         format!("{} [{}]", name(owner), owner.id.pid)
     }),
+    Field::<Connection>::new(
+        "held_by",
+        "of an open inbound one: processes that hold it at the end, where several do",
+        |context, connection| Value::processes(context, connection.holders.iter().copied()),
+    ),
     Field::<Connection>::shown_only("user", "user of the owner")
         .column(3, "USER", |context, connection| {
             let owner = context.model.process(connection.owner);
@@ -52,7 +58,7 @@ pub(super) static CONNECTION: [Field<Connection>; 27] = [
     DIRECTION,
     Field::<Connection>::new("protocol", "tcp or udp", protocol),
     Field::<Connection>::new("local", "local address and port", local)
-        .column(4, "LOCAL", |_, connection| match connection.local {
+        .column(4, "LOCAL", |_, connection| match connection.local() {
             Some(local) if local.port() != 0 => local.to_string(),
             Some(_) | None => EMPTY.to_owned(),
         })
@@ -90,7 +96,7 @@ pub(super) static CONNECTION: [Field<Connection>; 27] = [
     Field::<Connection>::new("state", "open, closed, refused …", |_, connection| {
         Value::text(connection.state.name())
     })
-    .column(8, "STATE", |_, connection| outcome(connection)),
+    .column(9, "STATE", |_, connection| outcome(connection)),
     Field::<Connection>::new("syn", "false: no packet was sent", |_, connection| {
         Value::flag_if(connection.never_sent, false)
     }),
@@ -118,41 +124,54 @@ pub(super) static CONNECTION: [Field<Connection>; 27] = [
     Field::<Connection>::new(
         "connect_ms",
         "time until it was established",
-        |_, connection| milliseconds(connection, connection.established_ns),
+        |_, connection| milliseconds(connection, connection.established_ns()),
     )
     .unit(Unit::Milliseconds)
-    .column(9, "ANSWER", |_, connection| {
-        lasted(connection, connection.established_ns)
+    .column(10, "ANSWER", |_, connection| {
+        lasted(connection, connection.established_ns())
     })
     .leave_out(1),
     Field::<Connection>::new("duration_ms", "time until it ended", |_, connection| {
-        let ended = connection.ended_ns;
+        let ended = connection.ended_ns();
         milliseconds(connection, ended.filter(|_| !connection.is_pre_existing))
     })
     .unit(Unit::Milliseconds)
-    .column(10, "LASTED", |_, connection| {
-        lasted(connection, connection.ended_ns)
+    .column(11, "LASTED", |_, connection| {
+        lasted(connection, connection.ended_ns())
     })
     .leave_out(5),
     Field::<Connection>::new("bytes_sent", "payload sent", |_, connection| {
-        Value::number(connection.bytes.map(|(sent, _)| sent))
+        Value::number(connection.bytes().map(|(sent, _)| sent))
     })
     .unit(Unit::Bytes)
-    .column(11, "SENT/RECEIVED", |_, connection| amount(connection))
+    .column(12, "SENT/RECEIVED", |_, connection| amount(connection))
     .leave_out(4),
     Field::<Connection>::new("bytes_received", "payload received", |_, connection| {
-        Value::number(connection.bytes.map(|(_, received)| received))
+        Value::number(connection.bytes().map(|(_, received)| received))
     })
     .unit(Unit::Bytes),
     Field::<Connection>::new(
         "datagrams_sent",
         "datagrams sent, of UDP",
-        |_, connection| Value::number(connection.datagrams.map(|(sent, _)| sent)),
+        |_, connection| Value::number(connection.datagrams().map(|(sent, _)| sent)),
     ),
     Field::<Connection>::new(
         "datagrams_received",
         "datagrams received, of UDP",
-        |_, connection| Value::number(connection.datagrams.map(|(_, received)| received)),
+        |_, connection| Value::number(connection.datagrams().map(|(_, received)| received)),
+    ),
+    HTTP_STATUS
+        .text_column(8, "HTTP", |_, connection| {
+            connection
+                .http_status
+                .map_or_else(|| EMPTY.to_owned(), |status| status.to_string())
+        })
+        .only_if_any()
+        .leave_out(8),
+    Field::<Connection>::new(
+        "end_unknown",
+        "true: closed at an unknown time, since its end was lost",
+        |_, connection| Value::flag_if(connection.is_end_unknown, true),
     ),
 ];
 
@@ -209,6 +228,12 @@ const PROXY_PROTOCOL: Field<Connection> =
         let proxied = connection.destination.as_ref();
         Value::written(proxied.map(|_| proxy_protocol_name(connection.is_socks)))
     });
+
+const HTTP_STATUS: Field<Connection> = Field::<Connection>::new(
+    "http_status",
+    "status of the first HTTP answer, where it is readable",
+    |_, connection| Value::number(connection.http_status.map(u64::from)),
+);
 
 /// The protocol that a proxy is asked in.
 pub(super) fn proxy_protocol_name(is_socks: bool) -> &'static str {
@@ -311,11 +336,11 @@ fn protocol<'a>(_: Context<'a>, connection: &'a Connection) -> Value<'a> {
 }
 
 fn local<'a>(_: Context<'a>, connection: &'a Connection) -> Value<'a> {
-    Value::written(connection.local.filter(|local| local.port() != 0))
+    Value::address(connection.local().filter(|local| local.port() != 0))
 }
 
 fn remote<'a>(_: Context<'a>, connection: &'a Connection) -> Value<'a> {
-    Value::written(connection.remote)
+    Value::address(connection.remote)
 }
 
 /// Returns the most specific tag of a remote end.
@@ -369,12 +394,14 @@ fn lasted(connection: &Connection, to: Option<u64>) -> String {
 }
 
 fn amount(connection: &Connection) -> String {
-    match (connection.bytes, connection.datagrams) {
+    match (connection.bytes(), connection.datagrams()) {
         (Some((sent, received)), None) => format!("{} / {}", bytes(sent), bytes(received)),
         (Some((sent, received)), Some((out, back))) => format!(
-            "{} / {} in {out} / {back} datagrams",
+            "{} / {} in {} / {} datagrams",
             bytes(sent),
-            bytes(received)
+            bytes(received),
+            grouped(out),
+            grouped(back)
         ),
         (None, _) => EMPTY.to_owned(),
     }
@@ -386,6 +413,7 @@ const WIDE: usize = 160;
 /// Describes the state, with the error if the state alone is ambiguous.
 pub(super) fn outcome(connection: &Connection) -> String {
     match (connection.state, connection.error) {
+        (state, _) if connection.is_end_unknown => format!("{}, time unknown", state.name()),
         (State::Aborted | State::Closed | State::Unreachable | State::Blocked, error)
             if error != 0 =>
         {

@@ -16,29 +16,46 @@ pub fn text(bytes: &[u8]) -> String {
     out
 }
 
+/// Appends the bytes likewise.
+pub(super) fn push_text(out: &mut String, bytes: &[u8]) {
+    write_escaped(out, bytes, "");
+}
+
 /// Quotes an argument for a POSIX shell, with `$'…'` if a character cannot be typed.
 pub fn argument(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() + 2);
-    write_argument(&mut out, bytes);
+    push_argument(&mut out, bytes);
     out
 }
 
 /// An argument list likewise.
 pub fn arguments(list: &[Vec<u8>]) -> String {
     let mut out = String::new();
+    push_arguments(&mut out, list);
+    out
+}
+
+/// Appends an argument list likewise.
+pub(super) fn push_arguments(out: &mut String, list: &[Vec<u8>]) {
     for (position, bytes) in list.iter().enumerate() {
         if position > 0 {
             out.push(' ');
         }
-        write_argument(&mut out, bytes);
+        push_argument(out, bytes);
     }
-    out
 }
 
-fn write_argument(out: &mut String, bytes: &[u8]) {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(byte);
-    if !bytes.is_empty() && bytes.iter().all(plain) {
-        out.extend(bytes.iter().map(|byte| char::from(*byte)));
+/// Appends a quoted argument.
+pub(super) fn push_argument(out: &mut String, bytes: &[u8]) {
+    // Without an early exit, there is no branch for each byte.
+    let is_unquoted = bytes
+        .iter()
+        .fold(true, |all, byte| all & UNQUOTED[usize::from(*byte)]);
+    if is_unquoted
+        && !bytes.is_empty()
+        && let Ok(word) = std::str::from_utf8(bytes)
+    {
+        out.push_str(word);
     } else if needs_escape(bytes) {
         out.push_str("$'");
         write_escaped(out, bytes, "'\\");
@@ -50,7 +67,37 @@ fn write_argument(out: &mut String, bytes: &[u8]) {
     }
 }
 
+/// True for bytes that no shell treats specially.
+const UNQUOTED: [bool; 256] = {
+    let mut unquoted = [false; 256];
+    let mut byte = 0;
+    while byte < u8::MAX {
+        unquoted[byte as usize] = byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'_' | b'@' | b'%' | b'+' | b'=' | b':' | b',' | b'.' | b'/' | b'-'
+            );
+        byte += 1;
+    }
+    unquoted
+};
+
+/// Returns text of visible ASCII alone, which most text is, without a look at each character.
+pub(super) fn visible_ascii(bytes: &[u8]) -> Option<&str> {
+    // Without an early exit, the compiler makes vector instructions of it.
+    let is_visible = bytes
+        .iter()
+        .fold(true, |all, byte| all & (0x20..0x7f).contains(byte));
+    match is_visible {
+        true => std::str::from_utf8(bytes).ok(),
+        false => None,
+    }
+}
+
 fn needs_escape(bytes: &[u8]) -> bool {
+    if visible_ascii(bytes).is_some() {
+        return false;
+    }
     match std::str::from_utf8(bytes) {
         Ok(valid) => valid.chars().any(is_hidden),
         Err(_) => true,
@@ -59,6 +106,9 @@ fn needs_escape(bytes: &[u8]) -> bool {
 
 /// `special` are further characters that get a backslash.
 fn write_escaped(out: &mut String, bytes: &[u8], special: &str) {
+    if let Some(plain) = visible_ascii(bytes).filter(|_| special.is_empty()) {
+        return out.push_str(plain);
+    }
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
             match character {

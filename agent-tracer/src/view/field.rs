@@ -6,7 +6,8 @@ use std::io;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{
-    json::to_row,
+    json::Row,
+    kept::Kept,
     page::Page,
     processes::PROCESS,
     table::{Align, Head, Layout, table},
@@ -30,6 +31,26 @@ pub enum Form {
 pub(super) struct Context<'a> {
     pub(super) page: &'a Page,
     pub(super) model: &'a Model,
+    /// Renderings from earlier lines, where events are written one after the other.
+    pub(super) kept: Option<&'a Kept>,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(page: &'a Page, model: &'a Model) -> Context<'a> {
+        Context {
+            page,
+            model,
+            kept: None,
+        }
+    }
+
+    /// Writes a time, RFC 3339, UTC, with nanoseconds.
+    pub(super) fn rfc3339(&self, boot_ns: u64) -> String {
+        match self.kept {
+            Some(kept) => kept.rfc3339(&self.page.clock, boot_ns),
+            None => self.page.clock.rfc3339(boot_ns),
+        }
+    }
 }
 
 /// The unit of a number.
@@ -190,6 +211,14 @@ impl<R> Field<R> {
         self
     }
 
+    /// Shows its column of text only where a row has it.
+    pub(super) const fn only_if_any(mut self) -> Field<R> {
+        if let Some(column) = &mut self.text {
+            column.head.only_if_any = true;
+        }
+        self
+    }
+
     /// Aligns its cells of text at the right.
     pub(super) const fn right(mut self) -> Field<R> {
         if let Some(column) = &mut self.text {
@@ -213,7 +242,7 @@ impl<R> Field<R> {
     }
 
     /// Returns true for the field that the name of the recording's machine would repeat.
-    fn is_host(&self) -> bool {
+    pub(super) fn is_host(&self) -> bool {
         self.name == "host"
     }
 
@@ -317,6 +346,27 @@ pub(super) fn lines<'r, R: 'r>(
     table(context.page, &heads, rows)
 }
 
+/// Returns the lines of a table of text whose rows have marks.
+pub(super) fn marked_lines<'r, R: 'r>(
+    context: Context<'_>,
+    fields: &[&Field<R>],
+    rows: impl Iterator<Item = (&'r R, Option<&'static str>)>,
+) -> Vec<String> {
+    let columns = ordered(fields.iter().filter_map(|field| field.text.as_ref()));
+    let mark = Head {
+        only_if_any: true,
+        ..Head::new("MARK")
+    };
+    let heads = columns.iter().map(|column| column.head);
+    let heads: Vec<Head> = std::iter::once(mark).chain(heads).collect();
+    let rows = rows.map(|(row, mark)| {
+        let mut cells = cells(context, &columns, row);
+        cells.insert(0, mark.unwrap_or(EMPTY).to_owned());
+        cells
+    });
+    table(context.page, &heads, rows.collect())
+}
+
 /// A row as a JSON object, whose values are made as they are written.
 pub(super) struct Object<'a, R> {
     context: Context<'a>,
@@ -338,6 +388,18 @@ impl<'a, R> Object<'a, R> {
         self.row
     }
 
+    /// Returns the surroundings of the row.
+    pub(super) fn context(&self) -> Context<'a> {
+        self.context
+    }
+
+    /// Appends the row to a line of JSON.
+    pub(super) fn append(&self, line: &mut Vec<u8>) {
+        let mut row = Row::begin(line);
+        row.add(self.context, self.fields, self.row);
+        row.end();
+    }
+
     /// Returns the values as cells of CSV.
     fn cells(&self) -> impl Iterator<Item = String> {
         let fields = self.fields.iter();
@@ -351,38 +413,6 @@ impl<R> Serialize for Object<'_, R> {
         for field in self.fields {
             let value = field.value(self.context, self.row);
             value.entry(&mut map, field.name)?;
-        }
-        map.end()
-    }
-}
-
-/// The values of one or several rows, which become one JSON object.
-#[derive(Default)]
-pub(super) struct Entries<'a> {
-    entries: Vec<(&'static str, Value<'a>)>,
-    /// True if one of the fields is a `host`.
-    pub(super) has_host: bool,
-}
-
-impl<'a> Entries<'a> {
-    /// Adds the values of a row.
-    pub(super) fn add<R>(&mut self, context: Context<'a>, fields: &[Field<R>], row: &'a R) {
-        self.entries.reserve(fields.len());
-        for field in fields {
-            self.has_host |= field.is_host();
-            match field.value(context, row) {
-                Value::Nothing => {}
-                value => self.entries.push((field.name, value)),
-            }
-        }
-    }
-}
-
-impl Serialize for Entries<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (name, value) in &self.entries {
-            value.entry(&mut map, name)?;
         }
         map.end()
     }
@@ -409,13 +439,16 @@ pub(super) fn write<'r, R: 'r>(
             }
         }
         Form::Jsonl => {
+            let mut line = Vec::new();
             for row in rows {
                 has_rows = true;
-                let mut entries = Entries::default();
+                line.clear();
+                let mut object = Row::begin(&mut line);
                 for field in fields {
-                    entries.add(context, std::slice::from_ref(*field), row);
+                    object.add_one(context, field, row);
                 }
-                sink(&to_row(context.model, &entries, entries.has_host))?;
+                object.end_with_origin(context.model);
+                sink(std::str::from_utf8(&line).map_err(io::Error::other)?)?;
             }
         }
         Form::Csv => {

@@ -14,6 +14,7 @@ use super::{
     escape,
     field::{EMPTY, Unit},
     json::Nested,
+    numbers::grouped,
     page::bytes,
     process::name,
     table::Layout,
@@ -28,7 +29,7 @@ pub(super) fn summary(group: &ConnectionGroup, model: &Model) -> String {
         .and_then(|remote| name_of(model, *remote));
     let trees = escape::text(group.trees(model).join(", ").as_bytes());
     let plural = if group.count == 1 { "" } else { "s" };
-    let count = format!("{} connection{plural} of {trees}", group.count);
+    let count = format!("{} connection{plural} of {trees}", grouped(group.count));
     match tag {
         Some(tag) => format!("{tag}, {count}"),
         None => count,
@@ -42,7 +43,7 @@ pub(super) fn outcomes(group: &ConnectionGroup) -> String {
         .iter()
         .map(|(outcome, count)| match count {
             1 => (*outcome).to_owned(),
-            count => format!("{outcome} ({count})"),
+            count => format!("{outcome} ({})", grouped(*count)),
         })
         .collect();
     parts.join(", ")
@@ -160,7 +161,7 @@ pub(super) static PROCESS: [Field<ConnectionGroup>; 8] = [
 const COUNT: Field<ConnectionGroup> =
     Field::<ConnectionGroup>::new("connections", "number of connections", count)
         .text_column(5, "COUNT", |_, group| group.count.to_string())
-        .html_column(7, "COUNT", |_, group| group.count.to_string())
+        .html_column(7, "COUNT", |_, group| grouped(group.count))
         .layout(Layout::Number);
 
 const OUTCOMES: Field<ConnectionGroup> =

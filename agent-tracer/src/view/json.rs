@@ -4,6 +4,7 @@ mod event;
 mod header;
 mod identity;
 mod nested;
+mod row;
 mod serial;
 mod tags;
 
@@ -13,15 +14,16 @@ use crate::{model::Model, trace::Gap};
 
 use super::field::ORIGIN;
 
-pub use event::event_json;
+pub use event::{JsonLines, event_json};
 pub(super) use event::{STATE, event_reference};
 pub use header::header_json;
 pub(super) use header::header_reference;
 pub(super) use identity::{
-    exe_device, exe_group, exe_inode, exe_mode, exe_namespace, exe_owner, mount_namespace, root,
-    user_inside, user_namespace,
+    exe_device, exe_group, exe_inode, exe_mode, exe_namespace, exe_owner, mount_namespace,
+    network_namespace, pid_namespace, root, user_inside, user_namespace,
 };
 pub(super) use nested::{Nested, RequestedHost, within_fields};
+pub(super) use row::Row;
 pub(super) use serial::to_line;
 pub use tags::tags_json;
 

@@ -4,41 +4,58 @@ use std::net::SocketAddr;
 
 use crate::{
     event::{Event, EventKind, Exec, Exit, Unit, UserChanged},
+    findings::socket_kind,
     model::{Connection, Listener, Model},
     trace::Gap,
 };
 
 use super::{
     errno_name, escape, naming,
-    page::{Emphasis, Page, bytes, duration, pad},
-    privilege, process, signal_name, socket,
+    page::{
+        Emphasis, Page, bytes, duration, pad, pad_from, push_address, push_bytes, push_missing,
+    },
+    privilege, process, signal_name,
 };
 
 /// Writes an event, right after the model has applied it.
 pub fn event_line(page: &Page, model: &Model, event: &Event) -> String {
     let index = model.find(event.process);
-    let (pid, name, tree) = match index.map(|index| model.process(index)) {
-        Some(process) => (
-            process.id.pid.to_string(),
-            process::name(process),
-            &*process.tree,
-        ),
-        None => (String::new(), "-".to_owned(), "-"),
+    let process = index.map(|index| model.process(index));
+    let mut line = String::with_capacity(192);
+    page.push(&mut line, Emphasis::Faint, &page.time(event.boot_ns));
+    let widths = match page.is_narrow() {
+        true => (6, 9, 8),
+        false => (7, 15, 14),
     };
-    let time = page.emphasise(Emphasis::Faint, &page.time(event.boot_ns));
-    let kind = |width| page.emphasise(emphasis(&event.kind), &pad(event.kind.name(), width));
-    let detail = detail(page, model, event);
-    let line = if page.is_narrow() {
-        format!("{time} {pid:>6} {} {} {detail}", pad(&name, 9), kind(8))
-    } else {
-        let tree = pad(&escape::text(tree.as_bytes()), 10);
-        format!(
-            "{time} {pid:>7} {} {tree} {} {detail}",
-            pad(&name, 15),
-            kind(14)
-        )
-    };
-    page.fit(line.trim_end().to_owned())
+    line.push(' ');
+    let mut pid = itoa::Buffer::new();
+    let pid = process.map_or("", |process| pid.format(process.id.pid));
+    push_missing(&mut line, pid, widths.0);
+    line.push_str(pid);
+    line.push(' ');
+    let start = line.len();
+    escape::push_text(&mut line, process.map_or(b"-", process::comm));
+    pad_from(&mut line, start, widths.1);
+    line.push(' ');
+    if !page.is_narrow() {
+        let tree = process.map_or("-", |process| &*process.tree);
+        let start = line.len();
+        escape::push_text(&mut line, tree.as_bytes());
+        pad_from(&mut line, start, 10);
+        line.push(' ');
+    }
+    let kind = event.kind.name();
+    match page.styled {
+        true => page.push(&mut line, emphasis(&event.kind), &pad(kind, widths.2)),
+        false => {
+            line.push_str(kind);
+            push_missing(&mut line, kind, widths.2);
+        }
+    }
+    line.push(' ');
+    push_detail(&mut line, page, model, event);
+    line.truncate(line.trim_end().len());
+    page.fit(line)
 }
 
 /// Writes a damaged part of a file as a line among the events.
@@ -91,6 +108,7 @@ fn emphasis(kind: &EventKind) -> Emphasis {
         | EventKind::Close(_)
         | EventKind::Snapshot(_)
         | EventKind::UserNamed(_)
+        | EventKind::ContainerNamed(_)
         | EventKind::CommandStarted(_)
         | EventKind::CommandEnded(_)
         | EventKind::Units(_)
@@ -105,9 +123,12 @@ fn emphasis(kind: &EventKind) -> Emphasis {
         | EventKind::Dns(_)
         | EventKind::TlsHello(_)
         | EventKind::HttpRequest(_)
+        | EventKind::HttpAnswer(_)
         | EventKind::Hosts(_)
         | EventKind::Compared(_)
         | EventKind::FilesCompared(_)
+        | EventKind::FilesElsewhere(_)
+        | EventKind::FileHashed(_)
         | EventKind::End(_) => Emphasis::Event,
     }
 }
@@ -127,8 +148,9 @@ fn user_change(model: &Model, user: u32, changed: &UserChanged) -> String {
     format!("is {}{real}{at_end} now", name(user))
 }
 
-fn detail(page: &Page, model: &Model, event: &Event) -> String {
-    match &event.kind {
+/// Appends what is special to the kind of an event. Frequent kinds are written in place.
+fn push_detail(line: &mut String, page: &Page, model: &Model, event: &Event) {
+    let detail = match &event.kind {
         EventKind::Fork(fork) if fork.parent_pid == 0 => {
             "by a process outside of the PID namespace".to_owned()
         }
@@ -136,18 +158,16 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
             let parent = model
                 .find(event.process)
                 .and_then(|child| model.process(child).parent)
-                .map(|parent| process::name(model.process(parent)));
-            format!(
-                "by {} [{}]",
-                parent.as_deref().unwrap_or("?"),
-                fork.parent_pid
-            )
+                .map(|parent| process::comm(model.process(parent)));
+            line.push_str("by ");
+            return process::push_called(line, parent.unwrap_or(b"?"), fork.parent_pid);
         }
         EventKind::Exec(exec) => {
+            push_program(line, exec);
             let process = model.find(event.process).map(|index| model.process(index));
             match process.and_then(|process| process.gain.as_ref()) {
-                Some(gain) => format!("{}; {}", program(exec), privilege::described(model, gain)),
-                None => program(exec),
+                Some(gain) => format!("; {}", privilege::described(model, gain)),
+                None => return,
             }
         }
         EventKind::Exit(exit) => status(*exit),
@@ -164,13 +184,16 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
             )
         }
         EventKind::Cgroup(cgroup) => escape::text(&cgroup.path),
-        EventKind::Connect(connect) => ends(page, model.connection(connect.connection)),
+        EventKind::Connect(connect) => {
+            return push_ends(line, page, model.connection(connect.connection));
+        }
         EventKind::Established(established) => {
             let connection = model.connection(established.connection);
             let took = connection.map_or(0, |connection| {
                 event.boot_ns - connection.started_ns.min(event.boot_ns)
             });
-            format!("{} after {}", ends(page, connection), duration(took))
+            push_ends(line, page, connection);
+            format!(" after {}", duration(took))
         }
         EventKind::ConnectFailed(failed) => {
             let connection = model.connection(failed.connection);
@@ -190,9 +213,13 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
             match model.listener(close.connection) {
                 Some(listener) => listens(listener),
                 None => {
-                    let amount = amount(close.bytes_sent, close.bytes_received);
-                    let connection = model.connection(close.connection);
-                    format!("{} {amount}{error}", ends(page, connection))
+                    push_ends(line, page, model.connection(close.connection));
+                    line.push(' ');
+                    match close.time_unknown {
+                        true => line.push_str("at an unknown time"),
+                        false => push_amount(line, close.bytes_sent, close.bytes_received),
+                    }
+                    error
                 }
             }
         }
@@ -218,6 +245,10 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
             let ends = ends(page, model.connection(request.connection));
             format!("{ends} {}", naming::request(request))
         }
+        EventKind::HttpAnswer(answer) => {
+            let ends = ends(page, model.connection(answer.connection));
+            format!("{ends} HTTP {}", answer.status)
+        }
         EventKind::Hosts(hosts) => format!("/etc/hosts has {} lines", hosts.entries.len()),
         EventKind::Compared(compared) => format!(
             "{}s: {} new, changed or gone",
@@ -227,6 +258,14 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
         EventKind::FilesCompared(compared) => {
             format!("files: {} new, changed or gone", compared.differences.len())
         }
+        EventKind::FileHashed(hashed) => {
+            let what = hashed.native().name().unwrap_or("executed");
+            format!("SHA-256 of the {what} {}", escape::text(&hashed.path))
+        }
+        EventKind::FilesElsewhere(elsewhere) => format!(
+            "files outside of the compared directories: {} changed",
+            elsewhere.files.len()
+        ),
         EventKind::Unreadable(unreadable) => {
             format!("malformed {}", escape::text(unreadable.what.as_bytes()))
         }
@@ -246,9 +285,7 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
             escape::arguments(&failed.argv),
             errno_name(failed.error)
         ),
-        EventKind::SocketOpened(opened) => {
-            socket::kind(opened.family, opened.form, opened.protocol)
-        }
+        EventKind::SocketOpened(opened) => socket_kind(opened.family, opened.form, opened.protocol),
         EventKind::Inbound(inbound) => ends(page, model.connection(inbound.connection)),
         EventKind::UnixConnect(connect) => {
             let peer = match connect.peer_pid {
@@ -261,6 +298,16 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
         EventKind::UserChanged(changed) => user_change(model, event.user, changed),
         EventKind::UserNamed(named) => {
             format!("{} is {}", named.user, escape::text(&named.name))
+        }
+        EventKind::ContainerNamed(named) => {
+            let words = [
+                named.id.as_bytes(),
+                &named.name,
+                &named.image,
+                named.manager.as_bytes(),
+            ];
+            let words = words.map(escape::text);
+            words.join(" ")
         }
         EventKind::CommandStarted(_) => String::new(),
         EventKind::CommandEnded(ended) if ended.status_known => status(Exit::of(ended.status)),
@@ -303,7 +350,8 @@ fn detail(page: &Page, model: &Model, event: &Event) -> String {
         EventKind::Lost(lost) => format!("{} {}", lost.count, escape::text(lost.what.as_bytes())),
         EventKind::KernelLog(log) => escape::text(log.line.as_bytes()),
         EventKind::End(end) => end.reason().describe().to_owned(),
-    }
+    };
+    line.push_str(&detail);
 }
 
 /// Describes a unit as systemd reports it.
@@ -328,21 +376,23 @@ fn description(unit: &Unit) -> String {
     }
 }
 
-fn program(exec: &Exec) -> String {
-    let mut text = escape::arguments(&exec.argv);
+fn push_program(line: &mut String, exec: &Exec) {
+    if exec.argv.first() != Some(&exec.filename) {
+        escape::push_argument(line, &exec.filename);
+        line.push_str(": ");
+    }
+    escape::push_arguments(line, &exec.argv);
     if exec.truncated {
-        text.push_str(&format!(
+        line.push_str(&format!(
             " … (arguments cut, {} in all)",
             bytes(exec.argv_bytes)
         ));
     }
-    if exec.argv.first() != Some(&exec.filename) {
-        text = format!("{}: {text}", escape::argument(&exec.filename));
-    }
     if exec.interpreter != exec.filename && !exec.interpreter.is_empty() {
-        text.push_str(&format!(" (by {})", escape::argument(&exec.interpreter)));
+        line.push_str(" (by ");
+        escape::push_argument(line, &exec.interpreter);
+        line.push(')');
     }
-    text
 }
 
 fn status(exit: Exit) -> String {
@@ -353,22 +403,33 @@ fn status(exit: Exit) -> String {
 }
 
 fn ends(page: &Page, connection: Option<&Connection>) -> String {
+    let mut ends = String::with_capacity(64);
+    push_ends(&mut ends, page, connection);
+    ends
+}
+
+fn push_ends(line: &mut String, page: &Page, connection: Option<&Connection>) {
     let Some(connection) = connection else {
-        return "a connection without its beginning".to_owned();
+        return line.push_str("a connection without its beginning");
     };
-    let remote = connection
-        .remote
-        .map_or_else(|| "?".to_owned(), |remote| remote.to_string());
-    if page.is_narrow() {
-        return format!("→ {remote}");
+    if !page.is_narrow() {
+        match connection.local() {
+            Some(local) if local.port() != 0 => push_address(line, local),
+            Some(SocketAddr::V4(local)) => line.push_str(&format!("{}:?", local.ip())),
+            Some(SocketAddr::V6(local)) => line.push_str(&format!("[{}]:?", local.ip())),
+            None => line.push('?'),
+        }
+        line.push(' ');
     }
-    let local = match connection.local {
-        Some(local) if local.port() != 0 => local.to_string(),
-        Some(SocketAddr::V4(local)) => format!("{}:?", local.ip()),
-        Some(SocketAddr::V6(local)) => format!("[{}]:?", local.ip()),
-        None => "?".to_owned(),
-    };
-    format!("{local} → {remote} {}", connection.protocol.name())
+    line.push_str("→ ");
+    match connection.remote {
+        Some(remote) => push_address(line, remote),
+        None => line.push('?'),
+    }
+    if !page.is_narrow() {
+        line.push(' ');
+        line.push_str(connection.protocol.name());
+    }
 }
 
 fn listens(listener: &Listener) -> String {
@@ -379,5 +440,14 @@ fn listens(listener: &Listener) -> String {
 }
 
 fn amount(sent: u64, received: u64) -> String {
-    format!("sent {}, received {}", bytes(sent), bytes(received))
+    let mut amount = String::with_capacity(48);
+    push_amount(&mut amount, sent, received);
+    amount
+}
+
+fn push_amount(line: &mut String, sent: u64, received: u64) {
+    line.push_str("sent ");
+    push_bytes(line, sent);
+    line.push_str(", received ");
+    push_bytes(line, received);
 }

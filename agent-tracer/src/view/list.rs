@@ -10,7 +10,7 @@ use super::{
     listeners::LISTENER,
     lookups::LOOKUP,
     processes::life,
-    tree,
+    tree::{self, TreeStyle},
 };
 use crate::{
     findings::{By, Change, ConnectionGroup},
@@ -33,10 +33,7 @@ pub struct List<'a> {
 
 impl<'a> List<'a> {
     fn context(&self) -> Context<'a> {
-        Context {
-            page: self.page,
-            model: self.model,
-        }
+        Context::new(self.page, self.model)
     }
 
     /// Writes connections.
@@ -88,7 +85,7 @@ impl<'a> List<'a> {
         field::write(self.form, self.context(), &refs(&LOOKUP), rows, sink)
     }
 
-    /// Writes processes: as text tree by tree, without those of the system unless `all`.
+    /// Writes processes: as text tree by tree, in a style.
     ///
     /// # Errors
     ///
@@ -96,11 +93,11 @@ impl<'a> List<'a> {
     pub fn processes(
         &self,
         shows: &dyn Fn(ProcessIndex) -> bool,
-        all: bool,
+        style: TreeStyle,
         sink: Sink<'_>,
     ) -> io::Result<bool> {
         if self.form == Form::Text {
-            return each(tree::tree(self.page, self.model, &shows, all), sink);
+            return tree::tree(self.page, self.model, &shows, style, sink);
         }
         let fields: Vec<_> = life().collect();
         let rows = self.model.processes();

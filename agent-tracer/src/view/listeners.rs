@@ -7,6 +7,7 @@ use super::{
     connections::family,
     escape,
     field::{EMPTY, Unit},
+    numbers::grouped,
     page::{bytes, columns, duration, pad},
     process::{because, name},
     table::Layout,
@@ -116,8 +117,8 @@ pub(super) static LISTENER: [Field<Listener>; 16] = [
             "{} / {} in {} / {} datagrams",
             bytes(traffic.bytes_sent),
             bytes(traffic.bytes_received),
-            traffic.datagrams_sent,
-            traffic.datagrams_received
+            grouped(traffic.datagrams_sent),
+            grouped(traffic.datagrams_received)
         ),
         None => EMPTY.to_owned(),
     })

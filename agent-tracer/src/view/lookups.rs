@@ -5,6 +5,7 @@ use crate::model::NameLookup;
 use super::{
     Field, escape,
     field::{EMPTY, Unit},
+    numbers::grouped,
     process::name,
     table::Layout,
     value::Value,
@@ -81,7 +82,7 @@ pub(super) static LOOKUP: [Field<NameLookup>; 9] = [
         "number of lookups with that outcome",
         |_, lookup| Value::Number(lookup.count),
     )
-    .column(5, "COUNT", |_, lookup| lookup.count.to_string())
+    .column(5, "COUNT", |_, lookup| grouped(lookup.count))
     .leave_out(2)
     .layout(Layout::Number),
     Field::<NameLookup>::new("first", "time of the first answer", |context, lookup| {

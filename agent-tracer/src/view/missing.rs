@@ -41,6 +41,7 @@ pub(super) fn not_certain(model: &Model) -> Vec<String> {
         })
         .chain(socket::unrecorded(model))
         .chain(unknown_listeners(ledger.unknown_listeners()))
+        .chain(unknown_ends(ledger.unknown_ends()))
         .collect()
 }
 
@@ -78,6 +79,12 @@ fn unseen_forks(model: &Model, processes: &[ProcessIndex]) -> String {
 
 fn unknown_listeners(count: u64) -> Option<String> {
     (count > 0).then(|| format!("{count} inbound connections are left out: unknown listener"))
+}
+
+fn unknown_ends(count: u64) -> Option<String> {
+    (count > 0).then(|| {
+        format!("{count} connections were closed at an unknown time: their ends were lost")
+    })
 }
 
 fn truncated(what: Truncation, count: u64) -> String {

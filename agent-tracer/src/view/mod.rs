@@ -3,12 +3,15 @@
 mod changes;
 #[cfg(feature = "capture")]
 mod checkup;
+mod comparison;
 mod connections;
 mod destination;
 mod escape;
 mod field;
+mod firewall;
 mod groups;
 mod json;
+mod kept;
 mod line;
 mod list;
 mod listeners;
@@ -28,22 +31,34 @@ mod table;
 mod tags;
 mod tree;
 mod value;
+mod verdict;
 
 #[cfg(feature = "capture")]
 pub use checkup::{checkup, checkup_json};
+pub use comparison::{comparison_jsonl, comparison_text};
 pub use escape::{argument, arguments, text};
 pub use field::Form;
 use field::{Context, Field};
-pub use json::{event_json, gap_json, header_json, tags_json};
+pub use firewall::{FirewallFormat, firewall};
+pub use json::{JsonLines, event_json, gap_json, header_json, tags_json};
 pub use line::{event_line, gap_line, gap_text};
 pub use list::List;
 pub use numbers::{errno_name, signal_name};
 pub use page::{Clock, Page, TimeStyle, bytes as size};
 pub use process::{because, user, user_of};
 pub use reference::reference;
-pub use report::{Entry, Report, entries};
+pub use report::{Against, Entry, Report, entries};
 pub use summary::{
-    Summary, caveats, completeness, hidden_of_system, hidden_without_author, looked_at, unmasked,
-    why_not_compared,
+    MaskedSecret, Summary, caveats, completeness, hidden_of_system, hidden_without_author,
+    looked_at, seen_elsewhere, unmasked, why_not_compared,
 };
 pub use tags::{TagTable, TaggedAddress};
+pub use verdict::{
+    GithubOutput, github, verdict_jsonl, verdict_junit, verdict_sarif, verdict_text,
+};
+
+/// Lists the missing parts of a recording, one sentence each; not escaped.
+pub fn missing_parts(model: &crate::model::Model) -> Vec<String> {
+    missing::missing(model)
+}
+pub use tree::TreeStyle;

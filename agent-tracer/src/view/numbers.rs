@@ -1,5 +1,5 @@
-//! Names of error and signal numbers, as Linux has them on all architectures that tracer
-//! runs on. Traces are read on other systems too, so the host's own tables are of no use.
+//! Names of error and signal numbers, as Linux has them on all architectures that tracer runs on,
+//! and numbers as text. Traces are read on other systems too, whose own tables are of no use.
 
 use std::borrow::Cow;
 
@@ -88,5 +88,35 @@ pub fn signal_name(signal: u32) -> Cow<'static, str> {
     match NAMES.get(position) {
         Some(name) => Cow::Borrowed(name),
         None => Cow::Owned(format!("signal {signal}")),
+    }
+}
+
+/// `1,234,567`
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn thousands_are_separated() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(grouped(number), text);
+        }
     }
 }

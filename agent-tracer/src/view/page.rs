@@ -1,8 +1,12 @@
 //! Describes the page that a view is written on: width, colours, style of times.
 
+use std::{cmp::Ordering, fmt::Write, net::SocketAddr};
+
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use unicode_width::UnicodeWidthChar;
+
+use super::escape::visible_ascii;
 
 /// The style of times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,19 +78,29 @@ impl Page {
 
     /// Writes a time, as wide as every other time on this page.
     pub fn time(&self, boot_ns: u64) -> String {
-        let since = (i128::from(boot_ns) - i128::from(self.clock.start_ns)) as f64 / 1e9;
-        let timestamp = self.clock.timestamp(boot_ns);
+        let since = || (i128::from(boot_ns) - i128::from(self.clock.start_ns)) as f64 / 1e9;
+        let timestamp = || self.clock.timestamp(boot_ns);
         match (self.time, self.is_narrow()) {
-            (TimeStyle::Relative, false) => format!("{since:>11.6}"),
-            (TimeStyle::Relative, true) => format!("{since:>8.3}"),
-            (TimeStyle::Absolute, false) => format!("{timestamp:.6}"),
-            (TimeStyle::Absolute, true) => timestamp.strftime("%H:%M:%S%.3f").to_string(),
+            (TimeStyle::Relative, false) => match boot_ns.checked_sub(self.clock.start_ns) {
+                Some(since_ns) if is_rounded_alike(since_ns) => microseconds(since_ns),
+                Some(_) | None => format!("{:>11.6}", since()),
+            },
+            (TimeStyle::Relative, true) => format!("{:>8.3}", since()),
+            (TimeStyle::Absolute, false) => format!("{:.6}", timestamp()),
+            (TimeStyle::Absolute, true) => timestamp().strftime("%H:%M:%S%.3f").to_string(),
         }
     }
 
     pub(super) fn emphasise(&self, emphasis: Emphasis, text: &str) -> String {
+        let mut line = String::new();
+        self.push(&mut line, emphasis, text);
+        line
+    }
+
+    /// Appends a text with emphasis.
+    pub(super) fn push(&self, line: &mut String, emphasis: Emphasis, text: &str) {
         if !self.styled || text.is_empty() {
-            return text.to_owned();
+            return line.push_str(text);
         }
         let style = match emphasis {
             Emphasis::Heading => Style::new().bold(),
@@ -94,7 +108,8 @@ impl Page {
             Emphasis::Event => AnsiColor::Cyan.on_default(),
             Emphasis::Bad => AnsiColor::Red.on_default().bold(),
         };
-        format!("{style}{text}{style:#}")
+        // Writing to a string cannot fail.
+        let _ = write!(line, "{style}{text}{style:#}");
     }
 
     /// Breaks a line at spaces; `indent` is the number of columns before its later parts.
@@ -127,6 +142,31 @@ impl Page {
             None => line,
         }
     }
+}
+
+/// Longest time that is rounded as an integer: eleven days. As a float it has an error of far less
+/// than a nanosecond.
+const ROUNDED_NS: u64 = 1_000_000_000_000_000;
+
+/// True if a float is rounded to microseconds as the integer is: not in the middle between two.
+fn is_rounded_alike(since_ns: u64) -> bool {
+    since_ns < ROUNDED_NS && since_ns % 1000 != 500
+}
+
+/// Writes seconds with six digits behind the point, at least eleven columns. A float takes three
+/// times as long.
+fn microseconds(since_ns: u64) -> String {
+    let rounded = (since_ns + 500) / 1000;
+    let (mut whole, mut fraction) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let whole = whole.format(rounded / 1_000_000);
+    let fraction = fraction.format(rounded % 1_000_000);
+    let mut text = String::with_capacity(16);
+    text.push_str("    ".get(whole.len()..).unwrap_or_default());
+    text.push_str(whole);
+    text.push('.');
+    text.push_str("000000".get(fraction.len()..).unwrap_or_default());
+    text.push_str(fraction);
+    text
 }
 
 fn cut(line: String, width: usize) -> String {
@@ -163,6 +203,9 @@ fn cut(line: String, width: usize) -> String {
 
 /// Returns the columns that a text takes.
 pub(super) fn columns(text: &str) -> usize {
+    if visible_ascii(text.as_bytes()).is_some() {
+        return text.len();
+    }
     unicode_width::UnicodeWidthStr::width(text)
 }
 
@@ -172,7 +215,25 @@ pub(super) const WIDEST: usize = 512;
 
 /// Pads a text with spaces to `width` columns, or to [`WIDEST`].
 pub(super) fn pad(text: &str, width: usize) -> String {
-    format!("{text}{}", missing(text, width))
+    let mut padded = String::with_capacity(text.len().max(width.min(WIDEST)));
+    padded.push_str(text);
+    push_missing(&mut padded, text, width);
+    padded
+}
+
+/// Appends the spaces that a text lacks to `width` columns, or to [`WIDEST`].
+pub(super) fn push_missing(line: &mut String, text: &str, width: usize) {
+    for _ in columns(text)..width.min(WIDEST) {
+        line.push(' ');
+    }
+}
+
+/// Appends the spaces that the text behind `start` lacks to `width` columns, or to [`WIDEST`].
+pub(super) fn pad_from(line: &mut String, start: usize, width: usize) {
+    let text = line.get(start..).unwrap_or_default();
+    for _ in columns(text)..width.min(WIDEST) {
+        line.push(' ');
+    }
 }
 
 /// Pads a text as [`pad`] does, with the spaces first.
@@ -206,18 +267,57 @@ pub(super) fn duration(nanoseconds: u64) -> String {
 
 /// Writes a number of bytes with a binary unit.
 pub fn bytes(count: u64) -> String {
+    let mut text = String::with_capacity(16);
+    push_bytes(&mut text, count);
+    text
+}
+
+/// Appends a number of bytes likewise. A float takes several times as long as the integer.
+pub(super) fn push_bytes(line: &mut String, count: u64) {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = count as f64;
     let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
+    while count >> (10 * unit) >= 1024 && unit + 1 < UNITS.len() {
         unit += 1;
     }
+    let name = UNITS.get(unit).copied().unwrap_or_default();
+    let one = 1_u64 << (10 * unit);
+    let (whole, rest) = (count / one, count % one);
+    let mut push = |number: u64| line.push_str(itoa::Buffer::new().format(number));
     if unit == 0 {
-        format!("{count} B")
+        push(count);
     } else {
-        format!("{value:.1} {}", UNITS[unit])
+        let tenths = rest * 10;
+        // Halves are rounded to the even digit, as those of a float.
+        let is_up = match (2 * (tenths % one)).cmp(&one) {
+            Ordering::Less => false,
+            Ordering::Equal => (tenths / one) % 2 == 1,
+            Ordering::Greater => true,
+        };
+        let tenths = whole * 10 + tenths / one + u64::from(is_up);
+        push(tenths / 10);
+        line.push('.');
+        line.push_str(itoa::Buffer::new().format(tenths % 10));
     }
+    line.push(' ');
+    line.push_str(name);
+}
+
+/// Appends an address with its port.
+pub(super) fn push_address(line: &mut String, address: SocketAddr) {
+    let SocketAddr::V4(v4) = address else {
+        // Writing to a string cannot fail.
+        let _ = write!(line, "{address}");
+        return;
+    };
+    let mut digits = itoa::Buffer::new();
+    for (position, byte) in v4.ip().octets().into_iter().enumerate() {
+        if position > 0 {
+            line.push('.');
+        }
+        line.push_str(digits.format(byte));
+    }
+    line.push(':');
+    line.push_str(digits.format(v4.port()));
 }
 
 #[cfg(test)]
@@ -232,6 +332,64 @@ mod tests {
         assert_eq!(columns(&pad_left("a", usize::MAX)), WIDEST);
         assert_eq!(pad("日", 4), "日  ");
         assert_eq!(pad_left("日", 4), "  日");
+    }
+
+    #[test]
+    fn bytes_are_rounded_as_floats_are() {
+        let as_float = |count: u64| {
+            let mut value = count as f64;
+            let units = ["B", "KiB", "MiB", "GiB", "TiB"];
+            let mut unit = 0;
+            while value >= 1024.0 && unit < 4 {
+                value /= 1024.0;
+                unit += 1;
+            }
+            match unit {
+                0 => format!("{count} B"),
+                _ => format!("{value:.1} {}", units[unit]),
+            }
+        };
+        for shift in 0..52 {
+            let base = 1_u64 << shift;
+            for step in 0..4096 {
+                let count = base + base / 4096 * step + step % 7;
+                assert_eq!(bytes(count), as_float(count), "{count}");
+            }
+        }
+        for count in 0..300_000 {
+            assert_eq!(bytes(count), as_float(count), "{count}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_those_of_std() {
+        for address in [
+            "0.0.0.0:0",
+            "203.0.113.255:65535",
+            "[::1]:80",
+            "[fe80::1%3]:443",
+        ] {
+            let address: SocketAddr = address.parse().expect("an address");
+            let mut line = String::new();
+            push_address(&mut line, address);
+            assert_eq!(line, address.to_string());
+        }
+    }
+
+    #[test]
+    fn times_are_rounded_as_floats_are() {
+        let page = Page::unlimited(Clock::default());
+        let small = (0..3_000).chain(999_998_000..1_000_002_000);
+        let large = [
+            ROUNDED_NS - 501,
+            ROUNDED_NS - 1,
+            ROUNDED_NS,
+            12_345_678_901_499,
+        ];
+        for since_ns in small.chain(large) {
+            let expected = format!("{:>11.6}", since_ns as f64 / 1e9);
+            assert_eq!(page.time(since_ns), expected, "{since_ns}");
+        }
     }
 
     #[test]

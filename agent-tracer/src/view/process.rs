@@ -30,11 +30,36 @@ pub fn user_of(model: &Model, process: &Process) -> String {
 
 /// Describes the reason for the tree of a process, with the part that systemd or cron has in it.
 pub fn because(model: &Model, process: &Process) -> String {
-    match (reason(model, process), started_for(model, process)) {
-        (reason, None) => reason,
-        (reason, Some(activation)) if reason.is_empty() => activation,
-        (reason, Some(activation)) => format!("{reason}; {activation}"),
+    let mut words = reason(model, process);
+    let others = [
+        started_for(model, process),
+        enters_container(model, process),
+    ];
+    for other in others.into_iter().flatten() {
+        if !words.is_empty() {
+            words.push_str("; ");
+        }
+        words.push_str(&other);
     }
+    words
+}
+
+/// Names the container of its first process: `in container web (nginx:1.25)`.
+fn enters_container(model: &Model, process: &Process) -> Option<String> {
+    let id = process.container()?;
+    let parent = process.parent.map(|parent| model.process(parent));
+    if parent.is_some_and(|parent| parent.container() == Some(id)) {
+        return None;
+    }
+    let (name, image) = match model.container(process) {
+        Some(container) => (&*container.name, &*container.image),
+        None => (id, &b""[..]),
+    };
+    let name = escape::text(if name.is_empty() { id } else { name });
+    Some(match image {
+        b"" => format!("in container {name}"),
+        image => format!("in container {name} ({})", escape::text(image)),
+    })
 }
 
 /// Describes the start of a process by systemd or cron.
@@ -50,7 +75,12 @@ pub(super) fn reason(model: &Model, process: &Process) -> String {
             escape::text(rule.as_bytes()),
             doubts(model, process)
         ),
-        Because::ChildOf(name, pid) => format!("child of {} [{pid}]", escape::text(name)),
+        Because::ChildOf(name, pid) => {
+            let mut words = String::with_capacity(name.len() + 24);
+            words.push_str("child of ");
+            push_called(&mut words, name, *pid);
+            words
+        }
         Because::Command => "the recorded command".to_owned(),
         Because::Attached => "followed on request".to_owned(),
         Because::RanBefore => "ran before the recording".to_owned(),
@@ -156,11 +186,23 @@ fn written(writer: &Writer) -> String {
 
 /// Returns the comm, or a placeholder if it is unknown.
 pub(super) fn name(process: &Process) -> String {
-    if process.comm.is_empty() {
-        "?".to_owned()
-    } else {
-        escape::text(&process.comm)
+    escape::text(comm(process))
+}
+
+/// Returns the comm likewise; not escaped.
+pub(super) fn comm(process: &Process) -> &[u8] {
+    match &*process.comm {
+        b"" => b"?",
+        comm => comm,
     }
+}
+
+/// Appends a name and an id: `curl [4711]`.
+pub(super) fn push_called(line: &mut String, name: &[u8], pid: u32) {
+    escape::push_text(line, name);
+    line.push_str(" [");
+    line.push_str(itoa::Buffer::new().format(pid));
+    line.push(']');
 }
 
 /// Writes name and id: `curl [4711]`.
@@ -176,6 +218,15 @@ pub(super) fn program(process: &Process) -> String {
         escape::text(&process.exe)
     } else {
         escape::arguments(&process.argv)
+    }
+}
+
+/// Returns the command line; of a process that never called exec its parent's, marked.
+pub(super) fn command_line(process: &Process) -> String {
+    let is_forked = process.execs == 0 && process.origin != Origin::Snapshot;
+    match is_forked && !process.argv.is_empty() {
+        true => format!("{} (forked)", escape::arguments(&process.argv)),
+        false => program(process),
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     field::Unit,
     json::{
         exe_device, exe_group, exe_inode, exe_mode, exe_namespace, exe_owner, mount_namespace,
-        root, user_inside, user_namespace,
+        network_namespace, pid_namespace, root, user_inside, user_namespace,
     },
     process::{self, because},
     signal_name,
@@ -14,7 +14,7 @@ use super::{
 use crate::model::{Model, Process};
 
 /// A process wherever a row or an event names one.
-pub(super) static PROCESS: [Field<Process>; 17] = [
+pub(super) static PROCESS: [Field<Process>; 19] = [
     Field::<Process>::new("pid", "process id", |_, process| {
         Value::Number(process.id.pid.into())
     }),
@@ -56,6 +56,8 @@ pub(super) static PROCESS: [Field<Process>; 17] = [
     mount_namespace(),
     exe_namespace(),
     user_namespace(),
+    pid_namespace(),
+    network_namespace(),
     user_inside(),
     Field::<Process>::new("unit", "systemd unit", |_, process| {
         let unit = process.unit.as_deref();
@@ -70,7 +72,7 @@ pub(super) static PROCESS: [Field<Process>; 17] = [
 ];
 
 /// Further fields of a process at the end of a trace.
-static LIFE: [Field<Process>; 18] = [
+static LIFE: [Field<Process>; 21] = [
     Field::<Process>::new(
         "parent_start_ns",
         "start of the parent, since boot",
@@ -93,6 +95,26 @@ static LIFE: [Field<Process>; 18] = [
             })
         },
     ),
+    Field::<Process>::new(
+        "container_name",
+        "name of that container, where its manager's files have it",
+        |context, process| {
+            let container = context.model.container(process);
+            container.map_or(Value::Nothing, |container| {
+                Value::bytes_if_any(&container.name)
+            })
+        },
+    ),
+    Field::<Process>::new(
+        "container_image",
+        "image of that container, likewise",
+        |context, process| {
+            let container = context.model.container(process);
+            container.map_or(Value::Nothing, |container| {
+                Value::bytes_if_any(&container.image)
+            })
+        },
+    ),
     exe_device(),
     exe_inode(),
     exe_owner(),
@@ -107,6 +129,11 @@ static LIFE: [Field<Process>; 18] = [
     Field::<Process>::new("cwd", "working directory at the last exec", |_, process| {
         Value::bytes_if_any(&process.cwd)
     }),
+    Field::<Process>::new(
+        "root_directory",
+        "root directory at the last exec, where not the recorder's",
+        |_, process| Value::bytes_if_any(&process.root_directory),
+    ),
     Field::<Process>::new(
         "former_users",
         "users that it ran as before",

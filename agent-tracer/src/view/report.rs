@@ -1,11 +1,16 @@
 //! Reports on a recording to a reviewer: as text, and as one HTML file without other files.
 
+mod against;
+mod allotment;
 mod changes;
 mod columns;
 mod dataset;
+mod facts;
+mod flow;
 mod html;
 mod inline;
 mod overview;
+mod packed;
 mod table;
 mod text;
 
@@ -19,6 +24,7 @@ use crate::{
 
 use super::{Clock, Page};
 
+pub use against::Against;
 pub use changes::{Entry, entries};
 
 /// The facts of a report on a recording.
@@ -43,6 +49,8 @@ pub struct Report<'a> {
     pub of_system: usize,
     /// Number of the changes that filters leave out for want of an author.
     pub without_author: usize,
+    /// Another recording, and the differences from it.
+    pub against: Option<Against<'a>>,
 }
 
 impl Report<'_> {
@@ -57,7 +65,7 @@ impl Report<'_> {
     ///
     /// The error of `output`.
     pub fn write_html(&self, output: &mut dyn io::Write) -> io::Result<()> {
-        html::write(self, output)
+        html::write(self, &allotment::PAGE, output)
     }
 
     fn processes(&self) -> impl Iterator<Item = (ProcessIndex, &Process)> {

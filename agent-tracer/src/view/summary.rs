@@ -1,11 +1,17 @@
 //! Summarises a recording in a screenful.
 
+mod left;
+mod masked;
+
+use std::collections::HashSet;
+
 use crate::{
     event::Exit,
     findings::{
-        Picture, Reached, Tree, failed_lookups, reached, running_doubt, still_running, trees,
+        Change, Picture, Reached, Tree, failed_lookups, reached, running_doubt, still_running,
+        survivors, trees,
     },
-    model::{Model, SYSTEM},
+    model::{Model, ProcessIndex, SYSTEM},
 };
 
 use super::{
@@ -14,10 +20,13 @@ use super::{
     escape,
     field::{EMPTY, Field, lines, refs},
     missing::{missing, not_certain},
+    numbers::grouped,
     page::{Emphasis, Page, duration, pad},
-    process::name,
+    process::{command_line, name},
     signal_name, user_of,
 };
+
+pub use masked::MaskedSecret;
 
 /// Limit of the destinations shown of one tree.
 const DESTINATIONS: usize = 4;
@@ -33,8 +42,12 @@ pub struct Summary<'a> {
     pub command: &'a [Vec<u8>],
     /// Events in the trace.
     pub events: u64,
+    /// Changes that the recording left behind, by kind.
+    pub changes: &'a [Change<'a>],
     /// Secrets that were masked.
     pub secrets: usize,
+    /// The first command lines with them.
+    pub masked: &'a [MaskedSecret],
 }
 
 impl Summary<'_> {
@@ -43,17 +56,27 @@ impl Summary<'_> {
         let mut lines = vec![page.fit(page.emphasise(Emphasis::Heading, &self.headline()))];
         lines.extend(self.trees(page));
         lines.extend(self.running(page));
+        lines.extend(left::lines(page, self.changes));
         lines.extend(self.failed_lookups().map(|line| page.fit(line)));
         lines.extend(completeness(page, self.model));
-        if self.secrets > 0 {
-            lines.push(page.fit(format!(
-                "masked: {} secret{}, as ‹secret N› wherever {} occurred",
-                self.secrets,
-                if self.secrets == 1 { "" } else { "s" },
-                if self.secrets == 1 { "it" } else { "they" },
-            )));
-        }
+        lines.extend(masked::lines(page, self.secrets, self.masked));
         lines
+    }
+
+    /// Lists the reading commands that have something to show, besides the report.
+    pub fn useful_verbs(&self) -> Vec<&'static str> {
+        let model = self.model;
+        let is_recorded = |index: ProcessIndex| !model.is_background(&model.process(index).tree);
+        let has_processes = model.processes().any(|(index, _)| is_recorded(index));
+        let mut connections = model.connections().iter();
+        let has_connections = connections.any(|connection| is_recorded(connection.owner));
+        let verbs = [
+            ("tree", has_processes),
+            ("connections", has_connections),
+            ("changes", !self.changes.is_empty()),
+        ];
+        let useful = verbs.into_iter().filter(|(_, is_useful)| *is_useful);
+        useful.map(|(verb, _)| verb).collect()
     }
 
     fn headline(&self) -> String {
@@ -74,10 +97,7 @@ impl Summary<'_> {
             width: page.width.map(|width| width.saturating_sub(2).max(1)),
             ..*page
         };
-        let context = Context {
-            page: &inner,
-            model: self.model,
-        };
+        let context = Context::new(&inner, self.model);
         let mut reached = reached(self.model);
         let trees = trees(self.model, &Picture::whole(self.model)).into_iter();
         let rows = trees.map(|tree| Row {
@@ -106,14 +126,19 @@ impl Summary<'_> {
             return Vec::new();
         }
         let lost = doubt(self.model);
+        let survived: HashSet<ProcessIndex> = survivors(self.model).collect();
         let mut lines = vec![format!("still running{lost}: {}", left.len())];
-        for (_, process) in left.iter().take(RUNNING) {
+        for (index, process) in left.iter().take(RUNNING) {
+            let mark = match survived.contains(index) {
+                true => "(removed) ",
+                false => "",
+            };
             lines.push(page.fit(format!(
-                "  {} {} {} {}",
+                "  {} {} {} {mark}{}",
                 pad(&format!("{} [{}]", name(process), process.id.pid), 24),
                 pad(&escape::text(process.tree.as_bytes()), 10),
                 pad(&user_of(self.model, process), 9),
-                escape::arguments(&process.argv),
+                command_line(process),
             )));
         }
         if left.len() > RUNNING {
@@ -194,6 +219,15 @@ pub(super) fn doubt(model: &Model) -> &'static str {
     }
 }
 
+/// Returns the title of the processes that still run.
+pub(super) fn running_title(model: &Model) -> String {
+    let whose = match model.command() {
+        Some(_) => ", left by the recorded trees",
+        None => "",
+    };
+    format!("Still running{whose}{}", doubt(model))
+}
+
 /// Lists missing and uncertain parts, or says that the trace is complete.
 pub fn completeness(page: &Page, model: &Model) -> Vec<String> {
     let entries = missing(model);
@@ -245,13 +279,36 @@ pub fn looked_at(model: &Model) -> Option<String> {
     })
 }
 
+/// Says how many changes have no state from before, and which are not listed; none without any.
+pub fn seen_elsewhere(model: &Model) -> Option<String> {
+    let files = model.files_elsewhere().len();
+    let folded = model.folded_elsewhere().iter();
+    let folded: Vec<String> = folded
+        .map(|folded| {
+            let path = escape::text(&folded.path);
+            format!("{} more below {path} are not listed", folded.changes)
+        })
+        .collect();
+    if files == 0 && folded.is_empty() {
+        return None;
+    }
+    let files = format!(
+        "{files} other files were seen when recorded trees changed them: their state before is \
+         unknown"
+    );
+    let parts: Vec<String> = [files].into_iter().chain(folded).collect();
+    Some(parts.join("; "))
+}
+
 /// Says how many changes by the system are not shown.
 pub fn hidden_of_system(count: usize, what: &str) -> String {
+    let count = grouped(count as u64);
     format!("{count} {what}that the system itself made are not shown (--tree {SYSTEM} shows them)")
 }
 
 /// Says how many changes without a known author are not shown.
 pub fn hidden_without_author(count: usize, what: &str) -> String {
+    let count = grouped(count as u64);
     format!("{count} {what}with an unknown author are not shown (without filters they are)")
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Head {
     pub(super) leave_out: u8,
     /// True if it goes before all others where no row has it.
     pub(super) empty_first: bool,
+    /// True if it is not there where no row has it.
+    pub(super) only_if_any: bool,
     /// Layout on an HTML page.
     pub(super) layout: Layout,
     /// True if it names the subject of a row.
@@ -47,6 +49,7 @@ impl Head {
             align: Align::Left,
             leave_out: 0,
             empty_first: false,
+            only_if_any: false,
             layout: Layout::Plain,
             is_subject: false,
         }
@@ -66,11 +69,14 @@ impl Shown {
         self.cells.push(cell);
     }
 
+    fn is_empty(&self) -> bool {
+        self.cells.iter().all(|cell| cell == EMPTY)
+    }
+
     /// Returns its place in the order in which columns are left out, if it may be.
     fn leave_out(&self) -> Option<u8> {
-        let is_empty = || self.cells.iter().all(|cell| cell == EMPTY);
         match self.head.leave_out {
-            _ if self.head.empty_first && is_empty() => Some(0),
+            _ if self.head.empty_first && self.is_empty() => Some(0),
             0 => None,
             order => Some(order),
         }
@@ -102,7 +108,8 @@ pub(super) fn table(page: &Page, heads: &[Head], rows: Vec<Vec<String>>) -> Vec<
             column.add(page.fit(cell));
         }
     }
-    leave_out(page, &mut shown);
+    shown.retain(|column| !(column.head.only_if_any && column.is_empty()));
+    let left_out = leave_out(page, &mut shown);
     let line = |cells: Vec<String>| cells.join(SPACE).trim_end().to_owned();
     let headings = shown
         .iter()
@@ -116,24 +123,57 @@ pub(super) fn table(page: &Page, heads: &[Head], rows: Vec<Vec<String>>) -> Vec<
         let cells = cells.filter_map(|(left, column)| Some(column.padded(left.next()?)));
         lines.push(page.fit(line(cells.collect())));
     }
+    lines.extend(remark(page, left_out));
     lines
 }
 
-/// Removes columns until the others fit, or no other may be left out.
-fn leave_out(page: &Page, shown: &mut Vec<Shown>) {
+/// Says which columns are not there, and how to see them.
+fn remark(page: &Page, left_out: Vec<&str>) -> Vec<String> {
+    if left_out.is_empty() {
+        return Vec::new();
+    }
+    let remark = format!(
+        "(without room for {}: a wider terminal or a pipe, as `| cat`, shows all)",
+        left_out.join(", ")
+    );
+    let lines = page.wrap(&remark, 1).into_iter();
+    lines
+        .map(|line| page.fit(page.emphasise(Emphasis::Faint, &line)))
+        .collect()
+}
+
+/// Removes columns until the others fit, or no other may be left out. Returns the headings of those
+/// without room that have a value, also of those behind the end of the lines.
+fn leave_out(page: &Page, shown: &mut Vec<Shown>) -> Vec<&'static str> {
+    let mut left_out = Vec::new();
     let Some(width) = page.width else {
-        return;
+        return left_out;
     };
     loop {
         let taken: usize = shown.iter().map(|column| column.width + SPACE.len()).sum();
         if taken <= width + SPACE.len() {
-            return;
+            return left_out;
         }
         let candidates = shown.iter().enumerate();
         let candidates = candidates.filter_map(|(at, column)| Some((column.leave_out()?, at)));
         match candidates.min() {
-            Some((_, at)) => drop(shown.remove(at)),
-            None => return,
+            Some((_, at)) => {
+                let column = shown.remove(at);
+                left_out.extend((!column.is_empty()).then_some(column.head.heading));
+            }
+            None => break,
         }
     }
+    let mut begins = 0;
+    for column in shown {
+        // The last column of a line is an ellipsis.
+        if begins + 1 >= width {
+            left_out.push(column.head.heading);
+        }
+        begins += column.width + SPACE.len();
+    }
+    left_out
 }
+
+#[cfg(test)]
+mod tests;

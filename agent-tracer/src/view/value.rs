@@ -1,6 +1,6 @@
 //! Writes one value of a field: into a JSON object, and as a cell of CSV.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, net::SocketAddr};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
@@ -9,6 +9,7 @@ use super::{
     Context, escape,
     field::Object,
     json::{Nested, STATE, to_line},
+    page::push_address,
     process::called,
     processes::PROCESS,
 };
@@ -70,6 +71,15 @@ impl<'a> Value<'a> {
     /// Returns the text of a value such as an address, where it is known.
     pub(super) fn written(value: Option<impl ToString>) -> Value<'a> {
         value.map_or(Value::Nothing, |value| Value::text(value.to_string()))
+    }
+
+    /// Returns an address with its port, where it is known.
+    pub(super) fn address(address: Option<SocketAddr>) -> Value<'a> {
+        address.map_or(Value::Nothing, |address| {
+            let mut text = String::with_capacity(24);
+            push_address(&mut text, address);
+            Value::text(text)
+        })
     }
 
     /// Returns a number, where it is known.

@@ -1,5 +1,7 @@
 // Single connections, some at a time.
 const ROWS = 200;
+// Rows on paper.
+const PAPER_ROWS = 60;
 
 const COLUMNS = [
   ["Time", "number"], ["Tree", ""], ["Process", ""], ["Remote", ""], ["Name", "long"], ["Tag", ""],
@@ -11,14 +13,14 @@ function drawConnections(limit) {
   if (place === null) {
     return;
   }
-  const wanted = connections.filter((_, row) => search.connections[row]);
+  const wanted = connections.filter((connection) => connection.isHit);
   const head = make("tr", {}, ...COLUMNS.map(([name, kind]) => make("th", { scope: "col", class: kind }, name)));
   const body = make("tbody", {}, ...wanted.slice(0, limit).map(connectionRow));
   const table = make("table", {}, make("caption", {}, "Connections"), make("thead", {}, head), body);
   const parts = [make("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "Connections" }, table)];
   if (wanted.length > limit) {
     const left = wanted.length - limit;
-    const more = make("button", { type: "button" }, `Show ${Math.min(left, ROWS)} of ${left} more`);
+    const more = make("button", { type: "button" }, `Show ${grouped(Math.min(left, ROWS))} of ${grouped(left)} more`);
     more.addEventListener("click", () => {
       drawConnections(limit + ROWS);
       const first = found("connection-table").querySelector("tbody").rows[limit];
@@ -26,7 +28,7 @@ function drawConnections(limit) {
       first.focus();
     });
     parts.push(make("p", { class: "tools" }, more));
-    parts.push(make("p", { class: "note" }, `${limit} of ${wanted.length} connections are shown.`));
+    parts.push(make("p", { class: "note" }, `${grouped(limit)} of ${grouped(wanted.length)} connections are shown.`));
   }
   if (wanted.length === 0) {
     parts.push(make("p", { class: "note" }, "Nothing here matches the search."));
@@ -35,7 +37,7 @@ function drawConnections(limit) {
 }
 
 function connectionRow(connection) {
-  const owner = processes[connection.owner];
+  const owner = byRow[connection.owner];
   const dash = (text) => (text === "" ? "-" : text);
   const texts = [
     connection.start < 0 ? "before" : (connection.start / 1e6).toFixed(6),
@@ -51,6 +53,9 @@ function connectionRow(connection) {
   ];
   const cells = texts.map((text, place) => {
     const kind = { class: COLUMNS[place][1] };
+    if (COLUMNS[place][0] === "Process" && owner !== undefined) {
+      return make("td", kind, linkTo(owner, "process"));
+    }
     return COLUMNS[place][0] === "Remote" ? make("th", { scope: "row" }, text) : make("td", kind, text);
   });
   return make("tr", {}, ...cells);

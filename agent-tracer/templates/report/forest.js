@@ -7,43 +7,70 @@ const DEEPEST = 24;
 // Levels that open by themselves: a page of thousands, each in the other, is more than a browser draws.
 const OPENED = 100;
 // Levels that are open at first: what follows on the page is not to be pages away.
-const FIRST = 2;
-// Processes that are printed.
-const PRINTED = 5000;
+const FIRST = 3;
+// Processes that "Open all" opens.
+const ALL = 5000;
+// Lines on paper: some five pages.
+const PAPER = 900;
 
-const forest = { budget: 0, levels: 0, visible: null };
+const forest = { budget: 0, levels: 0, isFiltered: false, opened: new Set(), unfolded: false, isPaper: false, folded: 0, drawn: 0, folds: new Map() };
 
-function drawForest(budget) {
+function drawForest(budget, mode = "") {
   forest.budget = budget;
-  forest.levels = search.isActive || budget > BUDGET ? OPENED : FIRST;
-  forest.visible = search.isActive ? withAncestors() : null;
-  const shown = treeNames.filter((name) => isVisibleTree(name));
-  const isSystem = (name) => string(name) === "system" && treeNames.length > 1;
-  const trees = shown.map((name) => drawTree(name, budget > BUDGET || (budget > 0 && (!isSystem(name) || search.isActive))));
-  found("forest").replaceChildren(...trees);
+  forest.isPaper = mode === "paper";
+  forest.unfolded = mode === "all";
+  forest.folded = 0;
+  forest.drawn = 0;
+  forest.folds.clear();
+  forest.levels = search.isActive || mode !== "" ? OPENED : FIRST;
+  forest.isFiltered = search.isActive;
+  if (search.isActive) {
+    showAncestors();
+  }
+  const shown = treeNames.filter((name) => isVisibleTree(name) && !(forest.isPaper && isApart(name)));
+  const isOpen = (name) => mode !== "" || (budget > 0 && (!isApart(name) || search.isActive || forest.opened.has(name)));
+  found("forest").replaceChildren(...shown.map((name) => drawTree(name, isOpen(name))));
+  if (forest.isPaper) {
+    sayNotPrinted();
+  }
 }
 
-function withAncestors() {
-  const visible = processes.map(() => false);
-  processes.forEach((process, row) => {
-    let current = search.processes[row] ? process : undefined;
-    while (current !== undefined && !visible[current.row]) {
-      visible[current.row] = true;
-      const parent = processes[current.parent];
+// Bystanders stay closed, and are not printed: a reviewer has come for the others.
+const isApart = (name) => name === data.bystanders && treeNames.length > 1;
+
+function sayNotPrinted() {
+  const apart = processes.filter((process) => isApart(process.tree)).length;
+  const rest = Math.max(processes.length - apart - forest.drawn - forest.folded, 0);
+  const parts = [
+    [apart, "bystanders"], [forest.folded, "equal processes, each in a line for several"], [rest, "processes past the limit of a printed page"],
+  ];
+  const said = parts.filter(([count]) => count > 0).map(([count, what]) => `${grouped(count)} ${what}`);
+  found("not-printed").textContent = said.length === 0 ? "" : `Not printed one by one: ${said.join("; ")}. The page on a screen has them.`;
+}
+
+function showAncestors() {
+  processes.forEach((process) => { process.isVisible = false; });
+  for (const process of processes) {
+    let current = process.isHit ? process : undefined;
+    while (current !== undefined && !current.isVisible) {
+      current.isVisible = true;
+      const parent = byRow[current.parent];
       current = parent?.tree === current.tree ? parent : undefined;
     }
-  });
-  return visible;
+  }
 }
 
-const isVisible = (process) => forest.visible === null || forest.visible[process.row];
-const isVisibleTree = (name) => roots.get(name).some(isVisible);
+const isVisible = (process) => !forest.isFiltered || process.isVisible;
+const isVisibleTree = (name) => roots.get(name).some(isVisible) || (!forest.isFiltered && (leftInTree(name) > 0 || treeSizes.get(name) > 0));
 
 function drawTree(name, isOpen) {
-  const details = make("details", { class: "forest-tree" }, make("summary", {}, string(name)));
+  const count = treeSizes.get(name);
+  const said = ` ${grouped(count)} process${count === 1 ? "" : "es"}${isApart(name) ? ", bystanders" : ""}`;
+  const summary = make("summary", {}, make("span", { class: "tree-name" }, string(name)), make("span", { class: "note" }, said));
+  const details = make("details", { class: "forest-tree", "data-tree": String(name) }, summary);
   const fill = () => {
     if (details.childElementCount === 1) {
-      details.append(drawKin(roots.get(name), 0));
+      details.append(drawKin(roots.get(name), 0), ...moreOfTree(name));
     }
   };
   // Closed, it is empty.
@@ -56,20 +83,23 @@ function drawTree(name, isOpen) {
 }
 
 function drawKin(all, depth) {
-  const wanted = all.filter(isVisible);
+  const wanted = lines(all.filter(isVisible));
   const list = make("ul", { class: depth > DEEPEST ? "kin deep" : "kin" });
   addKin(list, wanted, 0, depth);
   return list;
 }
 
 function addKin(list, wanted, from, depth) {
-  const count = Math.max(CHUNK, Math.min(forest.budget, PRINTED));
-  for (const process of wanted.slice(from, from + count)) {
-    list.append(drawProcess(process, depth));
+  const count = forest.isPaper ? Math.max(forest.budget, 0) : Math.max(CHUNK, Math.min(forest.budget, ALL));
+  for (const members of wanted.slice(from, from + count)) {
+    if (forest.isPaper && forest.budget <= 0) {
+      return;
+    }
+    list.append(members.length > 1 ? drawFold(members, depth) : drawProcess(members[0], depth));
   }
   const left = wanted.length - from - count;
-  if (left > 0) {
-    const more = make("button", { type: "button" }, `Show ${Math.min(left, CHUNK)} of ${left} more`);
+  if (left > 0 && !forest.isPaper) {
+    const more = make("button", { type: "button" }, `Show ${grouped(Math.min(left, CHUNK))} of ${grouped(left)} more`);
     const item = make("li", { class: "more" }, more);
     more.addEventListener("click", () => {
       forest.budget = 0;
@@ -83,19 +113,17 @@ function addKin(list, wanted, from, depth) {
 
 function drawProcess(process, depth) {
   forest.budget -= 1;
-  const children = kin[process.row].filter(isVisible);
+  forest.drawn += 1;
+  const children = process.kin.filter(isVisible);
   const item = make("li", {});
-  const who = make("button", { type: "button", class: "who", "aria-expanded": "false" }, label(process));
-  who.addEventListener("click", () => toggleAbout(item, who, process));
-  const line = make("div", { class: search.isActive && !search.processes[process.row] ? "node other" : "node", id: `p${process.row}` });
+  const line = make("div", { class: search.isActive && !process.isHit ? "node other" : "node", id: `p${process.row}` });
   if (children.length > 0) {
-    line.append(twist(item, process, children, depth));
+    line.append(twistFor(`${grouped(children.length)} below ${label(process)}`, () => drawKin(children, depth + 1)));
   } else {
     line.append(make("span", { class: "twist", "aria-hidden": "true" }, "·"));
   }
-  line.append(who, make("span", { class: failed(process) ? "state failed" : "state" }, state(process)));
-  line.append(make("span", { class: "user" }, string(process.user)));
-  line.append(make("span", { class: "program" }, string(process.program)));
+  const what = make("span", { class: "what" }, linkTo(process, "who"), make("span", { class: "program" }, string(process.program)));
+  line.append(what, ...cellsOf(process, process.life < 0 ? "-" : lasting(process.life)));
   item.append(line);
   if (children.length > 0 && forest.budget > 0 && depth + 1 < forest.levels) {
     line.firstChild.setAttribute("aria-expanded", "true");
@@ -103,6 +131,16 @@ function drawProcess(process, depth) {
     item.append(drawKin(children, depth + 1));
   }
   return item;
+}
+
+// The columns of a line, which end where those of all other lines end.
+function cellsOf(process, life) {
+  return [
+    make("span", { class: "user" }, string(process.user)),
+    make("span", { class: failed(process) ? "state failed" : "state" }, state(process)),
+    make("span", { class: "start" }, process.start < 0 ? "before" : `${(process.start / 1e6).toFixed(3)} s`),
+    make("span", { class: "life" }, life),
+  ];
 }
 
 function state(process) {
@@ -113,10 +151,11 @@ function state(process) {
   return /^\d+$/.test(end) ? `exit ${end}` : end;
 }
 
-function twist(item, process, children, depth) {
-  const text = `${children.length} below ${label(process)}`;
+// A button that opens and closes a list below its line.
+function twistFor(text, draw) {
   const button = make("button", { type: "button", class: "twist", "aria-expanded": "false", "aria-label": text }, "▸");
   button.addEventListener("click", () => {
+    const item = button.closest("li");
     const isOpen = button.getAttribute("aria-expanded") === "true";
     button.setAttribute("aria-expanded", String(!isOpen));
     button.textContent = isOpen ? "▸" : "▾";
@@ -124,33 +163,10 @@ function twist(item, process, children, depth) {
       item.querySelector(":scope > .kin").remove();
     } else {
       forest.budget = CHUNK;
-      item.append(drawKin(children, depth + 1));
+      item.append(draw());
     }
   });
   return button;
-}
-
-// Everything about one process, below it.
-function toggleAbout(item, who, process) {
-  const before = item.querySelector(":scope > .about");
-  who.setAttribute("aria-expanded", String(before === null));
-  if (before !== null) {
-    before.remove();
-    return;
-  }
-  const rows = [
-    ["why", why(process)], ["command line", string(process.program)], ["executable", string(process.exe)],
-    ["started", begun(process.start)],
-    ["ended", process.end < 0 ? "still ran at the end" : `${state(process)} after ${seconds(process.life)}`],
-    ["parent", process.parent < 0 ? "" : `${label(processes[process.parent])} in ${string(processes[process.parent].tree)}`],
-    ["user", string(process.user)], ["unit", string(process.unit)], ["other names", string(process.names)],
-    ...(process.connections ?? []).slice(0, CHUNK).map((one) => ["connection", `${string(one.remote)} ${string(one.names)} ${string(one.state)}`]),
-  ];
-  const list = make("dl", { class: "pairs" });
-  for (const [name, value] of rows.filter((row) => row[1] !== "")) {
-    list.append(make("div", {}, make("dt", {}, name), make("dd", {}, value)));
-  }
-  item.querySelector(":scope > .node").after(make("div", { class: "about" }, list));
 }
 
 // Opens what is around a process, and goes there.
@@ -159,23 +175,28 @@ function goTo(process) {
   let current = process;
   while (current !== undefined && line.length < processes.length) {
     line.unshift(current);
-    const parent = processes[current.parent];
+    const parent = byRow[current.parent];
     current = parent?.tree === current.tree ? parent : undefined;
   }
   const tree = [...document.querySelectorAll("#forest > details")]
-    .find((details) => details.firstChild.textContent === string(process.tree));
+    .find((details) => details.dataset.tree === String(process.tree));
   if (tree === undefined) {
     return;
   }
   if (!tree.open) {
     if (tree.childElementCount === 1) {
-      tree.append(drawKin(roots.get(process.tree), 0));
+      tree.append(drawKin(roots.get(process.tree), 0), ...moreOfTree(process.tree));
     }
     tree.open = true;
   }
   let list = tree.querySelector(":scope > .kin");
   for (const ancestor of line) {
     let node = found(`p${ancestor.row}`);
+    const fold = forest.folds.get(ancestor.row);
+    if (node === null && fold?.isConnected && fold.getAttribute("aria-expanded") === "false") {
+      fold.click();
+      node = found(`p${ancestor.row}`);
+    }
     let more = list?.lastElementChild?.querySelector(":scope > button");
     while (node === null && more?.parentElement.className === "more") {
       more.click();

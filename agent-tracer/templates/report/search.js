@@ -4,8 +4,6 @@ const search = {
   words: [],
   tree: -1,
   isActive: false,
-  processes: processes.map(() => true),
-  connections: connections.map(() => true),
   listeners: [],
 };
 
@@ -20,27 +18,28 @@ function runSearch(text, tree) {
   search.words = text.toLowerCase().split(/\s+/).filter((word) => word !== "");
   search.tree = tree;
   search.isActive = search.words.length > 0 || tree >= 0;
-  search.processes.fill(true);
-  search.connections.fill(true);
+  processes.forEach((process) => { process.isHit = true; });
+  connections.forEach((connection) => { connection.isHit = true; });
   for (const word of search.words) {
     // Each text is looked through once, however many processes have it.
     const containing = data.strings.map((string) => string.toLowerCase().includes(word));
-    const own = processes.map((process) => String(process.pid) === word || hits(PROCESS_TEXTS, containing, process));
-    const byConnection = processes.map(() => false);
-    connections.forEach((connection, row) => {
+    const own = [];
+    const byConnection = [];
+    for (const process of processes) {
+      own[process.row] = String(process.pid) === word || hits(PROCESS_TEXTS, containing, process);
+    }
+    for (const connection of connections) {
       const matches = hits(CONNECTION_TEXTS, containing, connection);
       if (matches && connection.owner >= 0) {
         byConnection[connection.owner] = true;
       }
-      search.connections[row] &&= matches || own[connection.owner] === true;
-    });
-    processes.forEach((_, row) => { search.processes[row] &&= own[row] || byConnection[row]; });
+      connection.isHit &&= matches || own[connection.owner] === true;
+    }
+    processes.forEach((process) => { process.isHit &&= own[process.row] || byConnection[process.row] === true; });
   }
   if (tree >= 0) {
-    processes.forEach((process, row) => { search.processes[row] &&= process.tree === tree; });
-    connections.forEach((connection, row) => {
-      search.connections[row] &&= processes[connection.owner]?.tree === tree;
-    });
+    processes.forEach((process) => { process.isHit &&= process.tree === tree; });
+    connections.forEach((connection) => { connection.isHit &&= byRow[connection.owner]?.tree === tree; });
   }
   showRows();
   search.listeners.forEach((listener) => listener());
@@ -50,14 +49,14 @@ function runSearch(text, tree) {
 // Rows that are on the page from the start: hidden where nothing of what they are about matches.
 function showRows() {
   const groups = new Set();
-  connections.forEach((connection, row) => {
-    if (search.connections[row]) {
+  connections.forEach((connection) => {
+    if (connection.isHit) {
       groups.add(String(connection.group));
     }
   });
   for (const table of document.querySelectorAll("main section[id] table")) {
     const section = table.closest("section");
-    if (["completeness", "connections"].includes(section.id)) {
+    if (["completeness", "flow", "connections"].includes(section.id)) {
       continue;
     }
     let shown = 0;
@@ -78,20 +77,20 @@ function rowMatches(row, groups, section) {
   }
   if (section === "trees") {
     const tree = treeNames.find((name) => string(name) === row.cells[0].textContent);
-    return processes.some((process, place) => process.tree === tree && search.processes[place]);
+    return processes.some((process) => process.tree === tree && process.isHit);
   }
-  const owners = (row.dataset.owners ?? "").split(" ").filter((owner) => owner !== "").map(Number);
-  const inTree = search.tree < 0 || owners.some((owner) => processes[owner].tree === search.tree);
+  const owners = (row.dataset.owners ?? "").split(" ").filter((owner) => owner !== "").map((owner) => byRow[Number(owner)]);
+  const inTree = search.tree < 0 || owners.some((owner) => owner?.tree === search.tree);
   const text = row.textContent.toLowerCase();
   const hasWords = search.words.every((word) => text.includes(word));
-  return inTree && (hasWords || owners.some((owner) => search.processes[owner]));
+  return inTree && (hasWords || owners.some((owner) => owner?.isHit));
 }
 
 function sayFound() {
-  const count = (all) => all.reduce((sum, one) => sum + (one ? 1 : 0), 0);
+  const count = (all) => all.reduce((sum, one) => sum + (one.isHit ? 1 : 0), 0);
   const rows = [...document.querySelectorAll("#destinations tbody tr")];
   const destinations = rows.filter((row) => !row.hidden).length;
   found("found").textContent = search.isActive
-    ? `${count(search.processes)} of ${processes.length} processes, ${count(search.connections)} of ${connections.length} connections, ${destinations} of ${rows.length} destinations`
+    ? `${grouped(count(processes))} of ${grouped(processes.length)} processes, ${grouped(count(connections))} of ${grouped(connections.length)} connections, ${grouped(destinations)} of ${grouped(rows.length)} destinations`
     : "";
 }

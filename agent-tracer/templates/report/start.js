@@ -2,9 +2,13 @@
 for (const element of document.querySelectorAll(".scripted:not(textarea)")) {
   element.hidden = false;
 }
-for (const name of treeNames) {
-  found("tree").append(make("option", { value: String(name) }, string(name)));
-}
+const nameTrees = () => {
+  const chosen = found("tree").value;
+  const options = treeNames.map((name) => make("option", { value: String(name) }, string(name)));
+  found("tree").replaceChildren(found("tree").options[0], ...options);
+  found("tree").value = chosen;
+};
+nameTrees();
 
 let waiting;
 const ask = () => runSearch(found("words").value, found("tree").value === "" ? -1 : Number(found("tree").value));
@@ -21,11 +25,24 @@ found("clear").addEventListener("click", () => {
 });
 
 search.listeners.push(() => drawForest(BUDGET), () => drawConnections(ROWS), stackAgain);
-found("open-all")?.addEventListener("click", () => drawForest(PRINTED));
+parts.listeners.push(addressAll, shapeAll, nameTrees, linkOwners, sayParts, () => {
+  if (found("canvas") !== null) {
+    layOut();
+  }
+  ask();
+  drawTimeline();
+});
+found("load-all")?.addEventListener("click", () => {
+  found("load-all").hidden = true;
+  load(treeNames, true);
+});
+sayParts();
+found("open-all")?.addEventListener("click", () => drawForest(ALL, "all"));
 found("close-all")?.addEventListener("click", () => drawForest(0));
 found("copy")?.addEventListener("click", copyDestinations);
 
 startTimeline();
+startPane();
 drawForest(BUDGET);
 drawConnections(ROWS);
 drawTimeline();
@@ -34,8 +51,8 @@ drawTimeline();
 const closed = [];
 window.addEventListener("beforeprint", () => {
   document.documentElement.classList.add("paper");
-  drawForest(PRINTED);
-  drawConnections(PRINTED);
+  drawForest(PAPER, "paper");
+  drawConnections(PAPER_ROWS);
   for (const details of document.querySelectorAll("details:not([open])")) {
     details.open = true;
     closed.push(details);

@@ -18,11 +18,14 @@ function layOut() {
     ofTree.get(process.tree).members.push(bar(process));
   }
   for (const connection of connections) {
-    ofTree.get(processes[connection.owner]?.tree)?.marks.push({ connection, from: Math.max(connection.start, 0) });
+    ofTree.get(byRow[connection.owner]?.tree)?.marks.push({ connection, from: Math.max(connection.start, 0) });
   }
   const lanes = [];
   for (const name of treeNames) {
     const { members, marks } = ofTree.get(name);
+    if (members.length + marks.length === 0) {
+      continue;
+    }
     members.sort((a, b) => a.from - b.from || a.process.row - b.process.row);
     const ends = [];
     for (const one of members) {
@@ -77,8 +80,8 @@ function bar(process) {
 }
 
 const matches = (item) => (item.process === undefined
-  ? search.connections[item.connection.row]
-  : search.processes[item.process.row]);
+  ? item.connection.isHit
+  : item.process.isHit);
 
 function drawTimeline() {
   const canvas = found("canvas");
@@ -103,7 +106,7 @@ function drawTimeline() {
     context.fillStyle = colour("line");
     context.fillRect(0, lane.top, width, 1);
     context.fillStyle = colour("ink");
-    context.fillText(`${string(lane.name)}: processes ${lane.members.length}, connections ${lane.marks.length}`, 4, lane.top + 13);
+    context.fillText(`${string(lane.name)}: processes ${grouped(lane.members.length)}, connections ${grouped(lane.marks.length)}`, 4, lane.top + 13);
     for (const one of lane.members) {
       const left = Math.max(x(one.from), -2);
       const right = Math.min(x(one.to), width + 2);
@@ -196,7 +199,7 @@ function choose(item) {
     said.textContent = "";
   } else if (item.process === undefined) {
     const one = item.connection;
-    said.textContent = `Connection of ${label(processes[one.owner])} to ${string(one.remote)} ${string(one.names)}: ${string(one.state)}, at ${begun(one.start)}`;
+    said.textContent = `Connection of ${label(byRow[one.owner])} to ${string(one.remote)} ${string(one.names)}: ${string(one.state)}, at ${begun(one.start)}`;
   } else {
     const one = item.process;
     said.textContent = `${label(one)} in ${string(one.tree)}, ${state(one)}, from ${begun(one.start)}: ${string(one.program)}`;
@@ -240,7 +243,7 @@ const KEYS = {
   ArrowLeft: () => shift(-0.2), ArrowRight: () => shift(0.2), ArrowUp: () => step(-1), ArrowDown: () => step(1),
   Enter: () => {
     const item = timeline.chosen;
-    const process = item?.process ?? processes[item?.connection.owner];
+    const process = item?.process ?? byRow[item?.connection.owner];
     if (process !== undefined) {
       goTo(process);
     }

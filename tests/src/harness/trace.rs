@@ -33,6 +33,44 @@ impl Trace {
         }
     }
 
+    /// Returns true if nothing is missing. In CI nothing at all may be: a missed fork of a daemon
+    /// looks like one by PID 1.
+    pub(crate) fn is_whole(&self) -> bool {
+        let is_strict = std::env::var_os("CI").is_some();
+        self.replayed.code == Some(0) || (!is_strict && self.lacks_forks_by_init_only())
+    }
+
+    /// Returns true if all gaps are forks by PID 1 of processes that belong to no recorded tree. On
+    /// some hosts such forks reach no tracepoint, whatever a recorder does.
+    fn lacks_forks_by_init_only(&self) -> bool {
+        let gap = "  processes that appeared without a fork: ";
+        let is_gap = |line: &&str| line.starts_with("  ");
+        let mut gaps = self.replayed.messages().lines().filter(is_gap);
+        let (Some(only), None) = (gaps.next(), gaps.next()) else {
+            return false;
+        };
+        let named = only
+            .strip_prefix(gap)
+            .and_then(|rest| rest.split_once(", in tree system: "));
+        let Some((count, named)) = named else {
+            return false;
+        };
+        let is_of_init = |name: &str| {
+            let pid = name
+                .strip_suffix(']')
+                .and_then(|name| name.rsplit_once('['));
+            pid.and_then(|(_, pid)| pid.parse::<u64>().ok())
+                .is_some_and(|pid| self.is_child_of_init(pid))
+        };
+        let names: Vec<&str> = named.split(", ").collect();
+        count.parse() == Ok(names.len()) && names.into_iter().all(is_of_init)
+    }
+
+    fn is_child_of_init(&self, pid: u64) -> bool {
+        let mut parents = self.events.iter().filter(|event| event.pid() == pid);
+        parents.any(|event| event.process()["ppid"] == 1)
+    }
+
     /// Returns events of a kind, of any process.
     pub(crate) fn all(&self, kind: &str) -> impl Iterator<Item = &Event> {
         self.events.iter().filter(move |event| event.kind() == kind)
@@ -61,12 +99,16 @@ impl Trace {
         self.lives("connections", options)
     }
 
-    /// Returns the objects that a reading command prints, one per line.
+    /// Returns the objects that a reading command prints, one per line; none where nothing has the
+    /// name that an option asks for.
     pub(crate) fn lives<const N: usize>(&self, verb: &str, options: [&str; N]) -> Vec<Value> {
         let mut all = vec!["--format", "jsonl"];
         all.extend(options);
         let mut command = super::tracer();
         let answer = super::run(command.arg(verb).arg(&self.file).args(all));
+        if answer.code == Some(1) && answer.messages().contains("tracer: cannot find the ") {
+            return Vec::new();
+        }
         lines(&answer.success())
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 
 use super::stage::{Listing, Stage};
-use crate::harness::Trace;
+use crate::harness::{Recording, Trace};
 
 /// Listings and the recording's rows.
 pub(super) struct Changed {
@@ -30,8 +30,13 @@ pub(super) struct Changed {
 impl Changed {
     /// Records a command, which must succeed.
     pub(super) fn by(stage: &Stage, command: Vec<OsString>) -> Changed {
+        Changed::recorded(stage, stage.recording(command))
+    }
+
+    /// Makes a recording, whose command must succeed.
+    pub(super) fn recorded(stage: &Stage, recording: Recording) -> Changed {
         let (before, mut layer) = (stage.list(), stage.layer());
-        let recorded = stage.recording(command).run();
+        let recorded = recording.run();
         let after = stage.list();
         layer.extend(stage.layer());
         let messages = recorded.ended.messages();
@@ -93,6 +98,25 @@ impl Changed {
             }
         }
         rows
+    }
+
+    /// Returns the rows of files and units outside of the roots and in them, and the paths that
+    /// differ without a row. Changes by the machine itself are left out.
+    pub(super) fn everywhere(&self, stage: &Stage) -> (BTreeMap<&[u8], &Value>, Vec<String>) {
+        let reported = self.reported();
+        let is_own = |path: &&[u8]| {
+            let of_machine = || stage.is_of_machine(Path::new(OsStr::from_bytes(path)));
+            self.layer.contains(*path) || !of_machine()
+        };
+        let mut rows = BTreeMap::new();
+        let mut missing = Vec::new();
+        for path in self.differing().into_iter().filter(is_own) {
+            match reported.get(path).or_else(|| reported.get(unit(path))) {
+                Some(row) => drop(rows.insert(path, *row)),
+                None => missing.push(String::from_utf8_lossy(path).into_owned()),
+            }
+        }
+        (rows, missing)
     }
 
     /// Returns the rows of another kind than files.

@@ -18,10 +18,18 @@ use crate::harness::{Recording, at_the_end, run, tracer, words};
 /// The fetched packages.
 pub(super) const FIRST: &str = "munin-node";
 pub(super) const SECOND: &str = "nginx-light";
+pub(super) const DAEMONS: [&str; 6] = [
+    "redis-server",
+    "memcached",
+    "dnsmasq",
+    "lighttpd",
+    "chrony",
+    "openssh-server",
+];
 
 /// The system, for as long as this program runs: its processes end with their stdin, and the
 /// directory goes with them.
-pub(super) struct Stage {
+pub(crate) struct Stage {
     place: PathBuf,
     inner: Child,
     /// True if its file system can be watched as a whole.
@@ -53,13 +61,44 @@ pub(super) fn stage() -> MutexGuard<'static, Stage> {
     stage.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Makes a stage without fetched packages, or returns the reason against it. Without lasting
+/// handles nothing outside of the roots is seen there.
+pub(crate) fn is_bare_stage_possible() -> Result<(), String> {
+    match bare() {
+        Ok(stage) if stage.lock().is_ok_and(|stage| !stage.is_whole) => {
+            Err("overlays of this kernel cannot be watched as a whole".to_owned())
+        }
+        Ok(_) => Ok(()),
+        Err(reason) => Err(reason.clone()),
+    }
+}
+
+/// Locks the stage without packages for one test at a time.
+pub(crate) fn bare_stage() -> MutexGuard<'static, Stage> {
+    let stage = bare().as_ref().expect("it was asked whether it is there");
+    stage.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes a stage without packages for one test, on which others have left nothing.
+pub(crate) fn clean_stage() -> Stage {
+    Stage::set(&[]).expect("one is possible")
+}
+
+fn bare() -> &'static Result<Mutex<Stage>, String> {
+    static STAGE: OnceLock<Result<Mutex<Stage>, String>> = OnceLock::new();
+    STAGE.get_or_init(|| Stage::set(&[]).map(Mutex::new))
+}
+
 fn shared() -> &'static Result<Mutex<Stage>, String> {
     static STAGE: OnceLock<Result<Mutex<Stage>, String>> = OnceLock::new();
-    STAGE.get_or_init(|| Stage::set().map(Mutex::new))
+    STAGE.get_or_init(|| {
+        let packages = [&[FIRST, SECOND][..], &DAEMONS].concat();
+        Stage::set(&packages).map(Mutex::new)
+    })
 }
 
 impl Stage {
-    fn set() -> Result<Stage, String> {
+    fn set(packages: &[&str]) -> Result<Stage, String> {
         let began = SystemTime::now().duration_since(UNIX_EPOCH);
         let began = began.expect("it is later than 1970").as_secs();
         let place = tempfile::tempdir().expect("a directory").keep();
@@ -68,7 +107,7 @@ impl Stage {
             .args(["sh", "-c", include_str!("stage.sh"), "sh"])
             .arg(&place)
             .arg(tracer().get_program())
-            .args([FIRST, SECOND])
+            .args(packages)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -93,7 +132,7 @@ impl Stage {
     }
 
     /// Returns the prefix that makes a command line run there.
-    pub(super) fn inside(&self) -> Vec<OsString> {
+    pub(crate) fn inside(&self) -> Vec<OsString> {
         let target = self.inner.id().to_string();
         let pids = format!("--pid=/proc/{target}/ns/pid_for_children");
         let mut line = words(["nsenter", "--target", &target, "--mount", &pids, "--"]);
@@ -107,23 +146,28 @@ impl Stage {
 
     /// Makes a recording of a shell command there.
     pub(super) fn recording(&self, command: Vec<OsString>) -> Recording {
-        Recording::of(command)
-            .through(self.inside())
-            .to(&self.path("it.trace"))
-            .option(["--force"])
+        self.usual_recording(command)
             .option(["--watch", "/usr"])
             .option(["--watch", "/var"])
             // A file system of its own there.
             .option(["--ignore", "/var/tmp/**"])
     }
 
+    /// Makes one there with the usual roots.
+    pub(crate) fn usual_recording(&self, command: Vec<OsString>) -> Recording {
+        Recording::of(command)
+            .through(self.inside())
+            .to(&self.path("it.trace"))
+            .option(["--force"])
+    }
+
     /// Returns a file with the same name inside and outside.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.place.join(name)
     }
 
     /// Returns the output of a program there.
-    pub(super) fn call<const N: usize>(&self, line: [&str; N]) -> Vec<u8> {
+    pub(crate) fn call<const N: usize>(&self, line: [&str; N]) -> Vec<u8> {
         let mut all = self.inside();
         all.extend(words(line));
         run(Command::new(&all[0]).args(&all[1..])).success().stdout

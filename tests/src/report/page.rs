@@ -1,6 +1,11 @@
 //! Tests the page in a browser: no request leaves it, no text becomes markup, search and keys work.
 //! With TRACER_TESTS_PICTURES set to a directory, it leaves screenshots there for review.
 
+mod flow;
+mod pane;
+mod paper;
+mod parts;
+
 use std::{fs, path::PathBuf};
 
 use serde_json::json;
@@ -18,10 +23,11 @@ pub(crate) fn tests() -> Vec<Test> {
         plain!(thousands_of_trees_are_truncated_and_searchable),
         plain!(attention_fits_a_narrow_screen_and_is_searched),
         plain!(screen_readers_get_names_and_roles),
-        plain!(it_prints_everything),
     ];
+    let parts = [flow::tests(), pane::tests(), paper::tests(), parts::tests()];
     tests
         .into_iter()
+        .chain(parts.into_iter().flatten())
         .map(|test| {
             let test = test.needs("chromedriver").needs("chromium");
             test.only_where(
@@ -35,6 +41,13 @@ pub(crate) fn tests() -> Vec<Test> {
 /// True if the corpus is in the source tree: guests get only a copy, and have no browser.
 fn has_source_tree() -> bool {
     std::env::var_os("TRACER_TESTS_CORPUS").is_none()
+}
+
+/// Returns the number of the fields of a process, and the place of one of them.
+fn field(data: &serde_json::Value, name: &str) -> (usize, usize) {
+    let fields = data["process_fields"].as_array().expect("fields");
+    let place = fields.iter().position(|field| field == name);
+    (fields.len(), place.expect("a field"))
 }
 
 /// A browser that shows the report on a trace.
@@ -64,6 +77,17 @@ impl Shown {
             browser,
             _directory: directory,
         }
+    }
+
+    /// Shows the page after a change of its data.
+    fn with_data(trace: &str, change: impl FnOnce(&mut serde_json::Value)) -> Shown {
+        Shown::with(trace, |page| {
+            let (before, rest) = page.split_once("id=\"data\">").expect("data");
+            let (data, after) = rest.split_once("</script>").expect("its end");
+            let mut data: serde_json::Value = serde_json::from_str(data).expect("JSON");
+            change(&mut data);
+            format!("{before}id=\"data\">{data}</script>{after}")
+        })
     }
 
     fn is_clean(&self) {
@@ -110,6 +134,10 @@ impl Shown {
     }
 }
 
+/// Counts elements that no text of the page may have become.
+const MADE: &str = "document.querySelectorAll('img, svg:not(.flow-drawing), u, b, i, iframe, \
+    object, link, style:not(head style), [onerror], [onload]').length";
+
 fn nothing_leaves_the_page_and_no_text_is_markup() {
     for trace in ["hostile", "oms-names", "killed"] {
         let shown = Shown::of(trace);
@@ -129,9 +157,7 @@ fn nothing_leaves_the_page_and_no_text_is_markup() {
                 "document.documentElement.scrollWidth - document.documentElement.clientWidth";
             assert_eq!(shown.browser.value(overflow), 0, "{trace} at {width}");
         }
-        let made = "document.querySelectorAll('img, svg, u, b, i, iframe, object, link, \
-            style:not(head style), [onerror], [onload]').length";
-        assert_eq!(shown.browser.value(made), 0, "{trace}");
+        assert_eq!(shown.browser.value(MADE), 0, "{trace}");
         shown.is_clean();
     }
     let shown = Shown::of("hostile");
@@ -148,10 +174,15 @@ fn nothing_leaves_the_page_and_no_text_is_markup() {
         "{hosts:#?}"
     );
     // And its details of one process.
-    shown
-        .browser
-        .run("document.querySelectorAll('#forest .who').forEach((who) => who.click());");
-    assert!(shown.texts("#forest .about dd").len() > 50);
+    let all = shown.browser.value(
+        "[...document.querySelectorAll('#forest .who')].map((who) => {
+           history.replaceState(null, '', who.hash);
+           window.dispatchEvent(new Event('hashchange'));
+           return document.querySelectorAll('#pane dd').length; })",
+    );
+    let all: Vec<usize> = serde_json::from_value(all).expect("numbers");
+    assert!(all.iter().sum::<usize>() > 50, "{all:?}");
+    assert_eq!(shown.browser.value(MADE), 0);
     shown.search("<img");
     assert!(
         shown.found().starts_with("2 of 20 processes"),
@@ -224,11 +255,6 @@ fn the_forest_opens_by_itself_and_on_demand() {
     assert_eq!(shown.texts("#forest .who").len(), 323);
     shown
         .browser
-        .run("document.querySelector('#forest .who').click();");
-    let about = shown.texts("#forest .about");
-    assert!(about[0].contains("the recorded command"), "{about:?}");
-    shown
-        .browser
         .run("document.getElementById('close-all').click();");
     assert_eq!(shown.texts("#forest .who").len(), 0);
     shown.is_clean();
@@ -274,19 +300,14 @@ fn the_timeline_obeys_the_keyboard() {
 
 fn thousands_of_trees_are_truncated_and_searchable() {
     // As if every process were a tree of its own.
-    let shown = Shown::with("oms-names", |page| {
-        let (before, rest) = page.split_once("id=\"data\">").expect("data");
-        let (data, after) = rest.split_once("</script>").expect("its end");
-        let mut data: serde_json::Value = serde_json::from_str(data).expect("JSON");
+    let shown = Shown::with_data("oms-names", |data| {
         let names = data["strings"].as_array_mut().expect("strings");
         let first = names.len();
         names.extend((0..323).map(|row| json!(format!("tree {row}"))));
-        let fields = data["process_fields"].as_array().expect("fields").clone();
-        let tree = fields.iter().position(|field| field == "tree");
+        let (width, tree) = field(data, "tree");
         let numbers = data["processes"].as_array_mut().expect("numbers");
-        let rows = numbers.chunks_mut(fields.len()).enumerate();
-        rows.for_each(|(row, process)| process[tree.expect("a tree")] = json!(first + row));
-        format!("{before}id=\"data\">{data}</script>{after}")
+        let rows = numbers.chunks_mut(width).enumerate();
+        rows.for_each(|(row, process)| process[tree] = json!(first + row));
     });
     let height = shown
         .browser
@@ -373,31 +394,5 @@ fn screen_readers_get_names_and_roles() {
         levels.windows(2).all(|pair| pair[1] <= pair[0] + 1),
         "{levels:?}"
     );
-    shown.is_clean();
-}
-
-fn it_prints_everything() {
-    let shown = Shown::of("oms-names");
-    let printed = shown
-        .browser
-        .tool("Page.printToPDF", &json!({ "printBackground": true }));
-    assert!(
-        printed["data"]
-            .as_str()
-            .is_some_and(|pdf| pdf.len() > 50_000)
-    );
-    shown
-        .browser
-        .run("window.dispatchEvent(new Event('beforeprint'));");
-    assert_eq!(shown.texts("#forest .who").len(), 323);
-    assert_eq!(shown.texts("#connection-table tbody th").len(), 29);
-    assert!(
-        shown.texts("#completeness td").len() > 10,
-        "the hooks are open"
-    );
-    shown
-        .browser
-        .run("window.dispatchEvent(new Event('afterprint'));");
-    assert!(shown.texts("#forest .who").len() < 100);
     shown.is_clean();
 }

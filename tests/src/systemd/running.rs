@@ -18,6 +18,8 @@ pub(super) fn tests() -> Vec<Test> {
         live!(a_unit_is_recorded_with_its_children),
         live!(a_process_is_recorded_with_its_children),
         live!(a_disabled_service_needs_attention),
+        live!(a_service_belongs_to_the_client_of_systemd),
+        live!(a_restart_right_after_a_request_is_systemds),
     ]
 }
 
@@ -171,6 +173,8 @@ fn a_disabled_service_needs_attention() {
     let mut found: Vec<[String; 3]> = rows
         .iter()
         .filter(|row| row["kind"] == "service" && row["attention"] != Value::Null)
+        // Other tests install services at the same time.
+        .filter(|row| services.0.iter().any(|unit| row["name"] == **unit))
         .map(|row| {
             let author = &row["process"]["name"];
             [text(&row["name"]), text(&row["attention"]), text(author)]
@@ -185,4 +189,113 @@ fn a_disabled_service_needs_attention() {
     .map(|(unit, reason)| [unit.clone(), reason.to_owned(), "systemctl".to_owned()]);
     expected.sort();
     assert_eq!(found, expected);
+}
+
+/// A unit file, or an init script, that the recorded command installs. Removed at the end.
+struct Installed(Vec<String>);
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            let name = path.rsplit('/').next().expect("a name");
+            // Some were never enabled.
+            drop(run(
+                Command::new("systemctl").args(["disable", "--now", name])
+            ));
+            drop(fs::remove_file(path));
+        }
+        call(&["systemctl", "daemon-reload"]);
+    }
+}
+
+/// systemd makes the link that enables a unit, and its generator makes units of init scripts.
+/// Neither is the author: that is the recorded client, or the author of the script.
+fn a_service_belongs_to_the_client_of_systemd() {
+    let before = Services::start(["rerun"]);
+    let own = std::process::id();
+    let units = "/etc/systemd/system";
+    let [enabled, linked] =
+        ["enabled", "linked"].map(|what| format!("tracer-{what}-{own}.service"));
+    let script = format!("tracer-script-{own}");
+    let paths = [
+        format!("{units}/{enabled}"),
+        format!("{units}/{linked}"),
+        format!("/etc/init.d/{script}"),
+    ];
+    let [first, second, init] = &paths;
+    let command = format!(
+        "unit() {{ printf '[Service]\\nExecStart=/bin/sleep 1000\\n[Install]\\n%s\\n' \
+         WantedBy=multi-user.target; }}
+         unit >{first}; unit >{second}
+         printf '#!/bin/sh\\n### BEGIN INIT INFO\\n# Provides: {script}\\n\
+         # Default-Start: 2 3 4 5\\n# Default-Stop: 0 1 6\\n### END INIT INFO\\n\
+         [ \"$1\" != start ] || sleep 1000 &\\n' >{init}
+         chmod 755 {init}
+         systemctl daemon-reload
+         systemctl enable {enabled}
+         busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1 \
+         org.freedesktop.systemd1.Manager EnableUnitFiles asbb 1 {linked} false true
+         systemctl start {script}; systemctl restart {}",
+        before.0[0]
+    );
+    let installed = Installed(paths.to_vec());
+    let trace = Recording::of(words(["sh", "-c", &command]));
+    // A busy systemd reports late.
+    let trace = trace.lingers(1000).run().trace();
+    let rows = trace.lives("changes", []);
+    let row = |name: &str| {
+        let found = rows
+            .iter()
+            .find(|row| row["kind"] == "service" && row["name"] == name);
+        found.unwrap_or_else(|| panic!("{name}: {rows:?}"))
+    };
+    for (name, client) in [(&enabled, "systemctl"), (&linked, "busctl")] {
+        let row = row(name);
+        assert_eq!(row["enabled_by"]["name"], client, "{row}");
+        assert_eq!(row["process"]["name"], "sh", "{row}");
+        assert_eq!(row["tree"], "command", "{row}");
+    }
+    let generated = row(&format!("{script}.service"));
+    assert_eq!(generated["process"]["name"], "sh", "{generated}");
+    assert_eq!(generated["inferred"], true, "{generated}");
+    let restarted = row(&before.0[0]);
+    assert_eq!(restarted["process"]["name"], "systemctl", "{restarted}");
+    assert_eq!(restarted["inferred"], true, "{restarted}");
+    let text = trace.read("changes", []).success();
+    let enabled_by = format!("{first}, enabled by systemctl [");
+    assert!(text.text().contains(&enabled_by), "{}", text.text());
+    drop(installed);
+}
+
+/// systemd starts a unit again, within the half second that a request is taken to be open.
+fn a_restart_right_after_a_request_is_systemds() {
+    let unit = format!("tracer-respawn-{}.service", std::process::id());
+    let path = format!("/etc/systemd/system/{unit}");
+    let installed = Installed(vec![path.clone()]);
+    let text = "[Service]\nExecStart=/bin/sleep 0.1\nRestart=always\nRestartSec=250ms\n\
+                StartLimitBurst=3\nStartLimitInterval=1h\n";
+    fs::write(path, text).expect("a unit");
+    call(&["systemctl", "daemon-reload"]);
+    let trace = Recording::of(words(["systemctl", "start", &unit]))
+        .lingers(1000)
+        .run()
+        .trace();
+    let lives = trace.processes([]);
+    let sleeping = lives
+        .iter()
+        .filter(|life| life["unit"] == *unit && life["argv"][0] == "/bin/sleep");
+    let reasons: Vec<&str> = sleeping
+        .filter_map(|life| life["because"].as_str())
+        .collect();
+    let [first, later @ ..] = reasons.as_slice() else {
+        panic!("no generation: {lives:?}");
+    };
+    let request = format!("started by systemctl start {unit} [pid ");
+    assert!(first.contains(&request), "{first}");
+    assert!(!first.contains("again"), "{first}");
+    assert!(!later.is_empty(), "{lives:?}");
+    for reason in later {
+        assert!(reason.contains("started again by systemd"), "{reason}");
+    }
+    drop(installed);
 }

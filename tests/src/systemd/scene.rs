@@ -20,6 +20,9 @@ use crate::harness::{Recording, Trace, progress, words};
 /// its jobs at the next full minute after the install.
 const PATIENCE: Duration = Duration::from_secs(240);
 
+/// The script that the installer downloads to its working directory.
+const BUNDLE: &str = "./omsagent-1.13.9-0.universal.x64.sh";
+
 /// Roles that must have logged before the recording may end, and their counts.
 const EXPECTED: [(&str, usize); 7] = [
     ("ruby", 3),
@@ -37,6 +40,9 @@ pub(super) struct Scene {
     /// All processes, with their whole lives.
     pub(super) lives: Vec<Value>,
     pub(super) truth: Vec<Line>,
+    /// The recording of the removal that follows, and what its processes say.
+    pub(super) removal: Trace,
+    pub(super) removal_truth: Vec<Line>,
     _stage: Stage,
 }
 
@@ -79,10 +85,22 @@ impl Scene {
         let messages = recorded.ended.messages();
         assert_eq!(recorded.ended.code, Some(0), "the scene failed: {messages}");
         let trace = recorded.trace();
+        let truth = truth::read();
+        progress();
+        let removal = Recording::of(words(["sh", BUNDLE, "--purge"])).lingers(3000);
+        let removal = removal.run();
+        let messages = removal.ended.messages();
+        assert_eq!(
+            removal.ended.code,
+            Some(0),
+            "the removal failed: {messages}"
+        );
         Scene {
             lives: trace.processes([]),
             trace,
-            truth: truth::read(),
+            removal: removal.trace(),
+            removal_truth: truth::read().split_off(truth.len()),
+            truth,
             _stage: stage,
         }
     }

@@ -11,14 +11,14 @@ const ASKS: &str = "asks";
 
 /// One line of the log.
 #[derive(Clone, Debug)]
-pub(super) struct Line {
-    pub(super) pid: u64,
+pub(crate) struct Line {
+    pub(crate) pid: u64,
     /// The start time of the process, in ticks since boot.
-    pub(super) start: u64,
+    pub(crate) start: u64,
     /// The tree of the process.
-    pub(super) tree: String,
+    pub(crate) tree: String,
     /// The role of the process.
-    pub(super) what: String,
+    pub(crate) what: String,
     /// The unit that the process is in, or that it asks for.
     unit: String,
 }
@@ -34,7 +34,11 @@ pub(super) fn begin(script: &Path) {
 
 /// Returns all lines so far.
 pub(super) fn read() -> Vec<Line> {
-    let text = fs::read_to_string(LOG).expect("the log");
+    parse(&fs::read_to_string(LOG).expect("the log"))
+}
+
+/// Parses the lines of a log.
+pub(crate) fn parse(text: &str) -> Vec<Line> {
     let lines = text.lines().map(|line| {
         let fields: Vec<&str> = line.split(' ').collect();
         let &[pid, start, tree, what, unit] = fields.as_slice() else {
@@ -64,7 +68,7 @@ impl Line {
     }
 
     /// True if the line is about a process of `tree`'s output.
-    pub(super) fn is(&self, life: &serde_json::Value) -> bool {
+    pub(crate) fn is(&self, life: &serde_json::Value) -> bool {
         let start = life["start_ns"].as_u64().unwrap_or_default();
         life["pid"] == self.pid && start / 10_000_000 == self.start
     }

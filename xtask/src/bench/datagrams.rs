@@ -1,11 +1,15 @@
 //! Sends many small datagrams over the loopback. Each is counted when it leaves and when it
 //! arrives, which is most of its cost. A typical installer does not do this.
 
-use std::{net::UdpSocket, path::Path, thread, time::Instant};
+use std::{net::UdpSocket, thread, time::Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::pairs;
+use super::{
+    Bench,
+    pairs::{self, Load, Peers},
+    row::Row,
+};
 
 const ALL: u64 = 200_000;
 const BYTES: usize = 64;
@@ -16,18 +20,24 @@ pub struct Arguments {
     datagrams: u64,
 }
 
-/// Measures, and prints a table.
-pub fn measure(rounds: u32, tracer: &Path, directory: &Path) -> Result<()> {
-    pairs::head("200,000 datagrams of 64 bytes over the loopback", rounds);
-    let words = ["datagrams".to_owned(), ALL.to_string()];
-    pairs::measure(rounds, &words, tracer, directory, |trace| {
-        let rows = pairs::connections(tracer, trace, "udp")?;
-        match rows.as_slice() {
-            // The last one, which is empty, ends the receiver.
-            [row] if row["datagrams_sent"] == ALL + 1 => Ok(()),
-            other => bail!("the recording has not the one peer: {other:?}"),
-        }
-    })
+/// Measures the datagrams under each recorder that counts them.
+pub fn measure(bench: &Bench) -> Result<Vec<Row>> {
+    let load = Load {
+        part: "datagrams",
+        what: "200,000 datagrams of 64 bytes over the loopback".to_owned(),
+        words: vec!["datagrams".to_owned(), ALL.to_string()],
+        peers: Peers::default(),
+        goal: Some(1.10),
+        check: &|trace, _| {
+            let rows = pairs::connections(&bench.tracer, trace, "udp")?;
+            match rows.as_slice() {
+                // The last one, which is empty, ends the receiver.
+                [row] if row["datagrams_sent"] == ALL + 1 => Ok(()),
+                other => bail!("the recording has not the one peer: {other:?}"),
+            }
+        },
+    };
+    Ok(vec![pairs::measure(bench, &load)?])
 }
 
 /// Sends the datagrams, and prints the nanoseconds until the last one is sent. Datagrams for which

@@ -1,5 +1,5 @@
-//! Runs one load with and without a recording, in turns, for a number of rounds. The caller checks
-//! that the recording is complete.
+//! Runs one load under each recorder, in turns, for a number of rounds. A recording of ours is
+//! checked to be complete: otherwise the work was not the same.
 
 use std::{
     path::Path,
@@ -8,90 +8,124 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::median;
+use super::{
+    Bench,
+    recorders::Recorder,
+    row::{Goal, Row, Series, Unit},
+};
 
-/// Runs this program with the given words, and prints a line of a table: the times, and the median
-/// of the ratios of pairs. The program prints its time in nanoseconds.
-pub fn measure(
-    rounds: u32,
-    words: &[String],
-    tracer: &Path,
-    directory: &Path,
-    check: impl Fn(&Path) -> Result<()>,
-) -> Result<()> {
-    let trace = directory.join("pair.trace");
-    let mut pairs: Vec<(f64, f64)> = Vec::new();
-    for round in 0..=rounds {
-        let untraced = || seconds(None, words);
-        let traced = || -> Result<f64> {
-            let time = seconds(Some((tracer, &trace)), words)?;
-            check(&trace)?;
-            Ok(time)
-        };
-        // The order alternates, so that neither side is always second.
-        let pair = if round % 2 == 0 {
-            let first = untraced()?;
-            (first, traced()?)
-        } else {
-            let first = traced()?;
-            (untraced()?, first)
-        };
+/// A load, which prints its time in nanoseconds.
+pub struct Load<'a> {
+    pub part: &'static str,
+    pub what: String,
+    /// Words for this program, which is the load.
+    pub words: Vec<String>,
+    pub peers: Peers,
+    pub goal: Option<f64>,
+    /// Fails if a recording is not complete.
+    pub check: &'a dyn Fn(&Path, Recorder) -> Result<()>,
+}
+
+/// Other recorders, which are slow: they get a smaller load and fewer rounds.
+#[derive(Default)]
+pub struct Peers {
+    pub recorders: Vec<Recorder>,
+    pub words: Vec<String>,
+    /// The smaller load, in words.
+    pub what: String,
+}
+
+/// Measures the ratios of a load.
+pub fn measure(bench: &Bench, load: &Load) -> Result<Row> {
+    let mut ours = Times::of(&Recorder::OURS);
+    let (absent, present): (Vec<_>, Vec<_>) =
+        (load.peers.recorders.iter().copied()).partition(|peer| peer.absent(bench).is_some());
+    let mut peers = Times::of(&[&[Recorder::Untraced][..], &present].concat());
+    for round in 0..=bench.rounds {
         // The first round warms caches and is not counted.
-        if round > 0 {
-            pairs.push(pair);
+        ours.round(round, |recorder| time(bench, load, recorder, &load.words))?;
+        if round > 0 && round <= bench.peer_rounds && !present.is_empty() {
+            peers.round(1, |peer| time(bench, load, peer, &load.peers.words))?;
         }
-        eprintln!("bench: {} round {round} of {rounds}", words.join(" "));
+        bench.progress(&format!("{}: round {round} of {}", load.what, bench.rounds));
     }
-    let mut ratios: Vec<f64> = pairs
-        .iter()
-        .map(|(untraced, traced)| traced / untraced)
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    println!(
-        "| {:.3} s | {:.3} s | {:.3} | {:.3} … {:.3} |",
-        median(pairs.iter().map(|(untraced, _)| *untraced).collect()),
-        median(pairs.iter().map(|(_, traced)| *traced).collect()),
-        median(ratios.clone()),
-        ratios.first().copied().unwrap_or_default(),
-        ratios.last().copied().unwrap_or_default(),
-    );
-    Ok(())
+    let mut row = Row::of_tracer(load.part, load.what.clone(), Unit::Seconds);
+    row.goal = load.goal.map(Goal::AtMost);
+    row.series.extend(ours.series(""));
+    row.series.extend(peers.series(&load.peers.what));
+    for peer in absent {
+        let reason = peer.absent(bench).unwrap_or_default();
+        bench.progress(&format!("{} is skipped: {reason}", peer.name()));
+        row.series.push(Series::skipped(peer.name(), reason));
+    }
+    Ok(row)
 }
 
-/// Prints the heading.
-pub fn head(what: &str, rounds: u32) {
-    println!("\n{what}; {rounds} paired rounds, medians\n");
-    println!("| untraced | tracer record | ratio | lowest … highest ratio |");
-    println!("|---|---|---|---|");
-}
+/// The times of recorders; the first of them is the untraced one.
+struct Times(Vec<(Recorder, Vec<f64>)>);
 
-fn seconds(recorder: Option<(&Path, &Path)>, words: &[String]) -> Result<f64> {
-    let load = std::env::current_exe().context("cannot find this program")?;
-    let mut command = match recorder {
-        None => Command::new(load),
-        Some((tracer, trace)) => {
-            let mut command = Command::new(tracer);
-            command.args(["record", "--quiet", "--force", "-o"]);
-            command.arg(trace).arg("--").arg(load);
-            command
+impl Times {
+    fn of(recorders: &[Recorder]) -> Self {
+        let times = recorders.iter().map(|recorder| (*recorder, Vec::new()));
+        Self(times.collect())
+    }
+
+    /// Runs each recorder once. Each round begins with another, so that none is always last.
+    fn round(&mut self, round: u32, mut run: impl FnMut(Recorder) -> Result<f64>) -> Result<()> {
+        let count = self.0.len();
+        for place in 0..count {
+            let turn = (place + round as usize) % count;
+            if let Some((recorder, times)) = self.0.get_mut(turn) {
+                let time = run(*recorder)?;
+                if round > 0 {
+                    times.push(time);
+                }
+            }
         }
-    };
+        Ok(())
+    }
+
+    fn series(self, load: &str) -> Vec<Series> {
+        let mut all = self.0.into_iter();
+        let untraced = all.next().map_or_else(Vec::new, |(_, times)| times);
+        let series = all.map(|(recorder, values)| {
+            let comma = if load.is_empty() { "" } else { ", " };
+            Series {
+                untraced: untraced.clone(),
+                ..Series::plain(format!("{}{comma}{load}", recorder.name()), values)
+            }
+        });
+        series.collect()
+    }
+}
+
+fn time(bench: &Bench, load: &Load, recorder: Recorder, words: &[String]) -> Result<f64> {
+    let seconds = seconds(recorder.command(bench, words)?)
+        .with_context(|| format!("{} under {}", words.join(" "), recorder.name()))?;
+    if matches!(recorder, Recorder::Tracer | Recorder::NoChanges) {
+        (load.check)(&bench.trace(), recorder)?;
+    }
+    Ok(seconds)
+}
+
+fn seconds(mut command: Command) -> Result<f64> {
     let output = command
-        .args(words)
-        .stderr(Stdio::inherit())
+        .stdin(Stdio::null())
         .output()
         .context("cannot run the load")?;
     if !output.status.success() {
-        bail!("{} failed: {}", words.join(" "), output.status);
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("{}: {}", output.status, said.trim());
     }
-    let nanoseconds: f64 = String::from_utf8_lossy(&output.stdout)
-        .trim()
-        .parse()
-        .context("the load did not say how long it took")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    // A recorder may print lines of its own.
+    let nanoseconds = said.lines().rev().find_map(|line| line.trim().parse().ok());
+    let nanoseconds: f64 = nanoseconds.context("the load did not say how long it took")?;
     Ok(nanoseconds / 1e9)
 }
 
-/// Counts the recorded command's connections to this machine. Fails if the recording has gaps.
+/// Returns the connections that the recorded command made, without their other ends. Fails if the
+/// recording has gaps.
 pub fn connections(tracer: &Path, trace: &Path, protocol: &str) -> Result<Vec<serde_json::Value>> {
     let output = Command::new(tracer)
         .args(["connections", "--strict", "--tree", "command", "--format"])
@@ -114,6 +148,6 @@ pub fn connections(tracer: &Path, trace: &Path, protocol: &str) -> Result<Vec<se
         .context("a row is no JSON")?;
     Ok(rows
         .into_iter()
-        .filter(|row| row["protocol"] == protocol)
+        .filter(|row| row["protocol"] == protocol && row["direction"] != "inbound")
         .collect())
 }

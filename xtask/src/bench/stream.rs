@@ -3,17 +3,19 @@
 use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
-    path::Path,
     thread,
     time::Instant,
 };
 
 use anyhow::{Context, Result, bail};
 
-use super::pairs;
+use super::{
+    Bench,
+    pairs::{self, Load, Peers},
+    row::Row,
+};
 
 const GIB: u64 = 1 << 30;
-const ALL: u64 = 4 * GIB;
 const AT_ONCE: usize = 256 * 1024;
 
 /// Sends bytes over a connection and prints the time; called by `bench`
@@ -22,20 +24,25 @@ pub struct Arguments {
     bytes: u64,
 }
 
-/// Measures, and prints a table.
-pub fn measure(rounds: u32, tracer: &Path, directory: &Path) -> Result<()> {
-    pairs::head(
-        "4 GiB over one loopback connection, 256 KiB a write",
-        rounds,
-    );
-    let words = ["stream".to_owned(), ALL.to_string()];
-    pairs::measure(rounds, &words, tracer, directory, |trace| {
-        let rows = pairs::connections(tracer, trace, "tcp")?;
-        match rows.as_slice() {
-            [row] if row["bytes_sent"] == ALL => Ok(()),
-            other => bail!("the recording has not the one connection: {other:?}"),
-        }
-    })
+/// Measures the stream under each recorder that counts bytes.
+pub fn measure(bench: &Bench) -> Result<Vec<Row>> {
+    let gibibytes = bench.choose(4, 2);
+    let bytes = gibibytes * GIB;
+    let load = Load {
+        part: "stream",
+        what: format!("{gibibytes} GiB over one loopback connection, 256 KiB a write"),
+        words: vec!["stream".to_owned(), bytes.to_string()],
+        peers: Peers::default(),
+        goal: Some(1.01),
+        check: &|trace, _| {
+            let rows = pairs::connections(&bench.tracer, trace, "tcp")?;
+            match rows.as_slice() {
+                [row] if row["bytes_sent"] == bytes => Ok(()),
+                other => bail!("the recording has not the one connection: {other:?}"),
+            }
+        },
+    };
+    Ok(vec![pairs::measure(bench, &load)?])
 }
 
 /// Sends and receives, and prints the nanoseconds from before the connection to the last byte.
@@ -43,7 +50,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen")?;
     let address = listener.local_addr()?;
     let receiver = thread::spawn(move || -> Result<u64> {
-        let (mut client, _) = listener.accept().context("nobody connects")?;
+        let (mut client, _) = listener.accept().context("there is no connection")?;
         let mut buffer = vec![0; AT_ONCE];
         let mut received = 0;
         loop {

@@ -13,6 +13,14 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
+use super::{
+    Bench,
+    row::{Row, Unit},
+};
+
+const PART: &str = "tags";
+const PROGRAM: &str = "`tracer tags`";
+
 /// Tags of the longest published list in 2025, and prefixes of each.
 const TAGS: u32 = 3000;
 const PREFIXES: u32 = 31;
@@ -20,47 +28,49 @@ const PREFIXES: u32 = 31;
 /// Addresses of one query.
 const ADDRESSES: u32 = 1_000_000;
 
-/// Measures, and prints one line per form of the output.
-pub fn run(tracer: &Path, list: Option<&Path>) -> Result<()> {
-    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
-    let made_up = directory.path().join("tags.json");
+/// Measures the list, and both forms of the output.
+pub fn measure(bench: &Bench, list: Option<&Path>) -> Result<Vec<Row>> {
+    let composed = bench.directory.join("tags.json");
     let list = match list {
         Some(list) => list,
         None => {
-            fs::write(&made_up, make_up()).context("cannot write a list")?;
-            &made_up
+            fs::write(&composed, make_up()).context("cannot write a list")?;
+            &composed
         }
     };
-    let addresses = directory.path().join("addresses");
+    let addresses = bench.directory.join("addresses");
     fs::write(&addresses, ask()).context("cannot write addresses")?;
-    let loaded = load(tracer, list)?;
-    println!(
-        "\ntags: {} MB of list read in {:.0} ms, {} with it, {} at most",
-        fs::metadata(list)?.len() / 1_000_000,
-        loaded.time.as_secs_f64() * 1e3,
-        loaded.resident,
-        loaded.peak
-    );
+    let loaded = load(&bench.tracer, list)?;
+    let size = format!("a list of {} MB", fs::metadata(list)?.len() / 1_000_000);
+    let row = |what: &str, unit| Row::of_tracer(PART, format!("{what} {size}"), unit);
+    let milliseconds = loaded.time.as_secs_f64() * 1e3;
+    let mut rows = vec![
+        row("time to read", Unit::Milliseconds).with(PROGRAM, vec![milliseconds]),
+        row("memory with", Unit::Mebibytes).with(PROGRAM, vec![loaded.resident]),
+        row("peak of memory with", Unit::Mebibytes).with(PROGRAM, vec![loaded.peak]),
+    ];
     for format in ["text", "jsonl"] {
         let input = File::open(&addresses).context("cannot open the addresses")?;
         let start = Instant::now();
-        let status = start_tracer(tracer, list, format, input.into(), Stdio::null())?.wait()?;
+        let mut child = start_tracer(&bench.tracer, list, format, input.into(), Stdio::null())?;
+        let status = child.wait()?;
         let time = start.elapsed().saturating_sub(loaded.time);
         if !status.success() {
             bail!("tracer tags failed: {status}");
         }
-        println!(
-            "tags: {:.0} addresses a second to {format}",
-            f64::from(ADDRESSES) / time.as_secs_f64()
-        );
+        let speed = f64::from(ADDRESSES) / 1e6 / time.as_secs_f64();
+        let program = format!("`tracer tags --format {format}`");
+        rows.push(row("addresses by", Unit::MillionsASecond).with(program, vec![speed]));
     }
-    Ok(())
+    bench.progress("tags");
+    Ok(rows)
 }
 
 struct Loaded {
     time: Duration,
-    resident: String,
-    peak: String,
+    /// Resident memory in MiB, and its peak.
+    resident: f64,
+    peak: f64,
 }
 
 /// Starts the tool, and samples it after its first answer.
@@ -81,7 +91,8 @@ fn load(tracer: &Path, list: &Path) -> Result<Loaded> {
         .context("cannot look at the memory of tracer")?;
     let field = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
-        line.unwrap_or("?").trim().to_owned()
+        let kib = line.and_then(|line| line.split_ascii_whitespace().next()?.parse::<f64>().ok());
+        kib.unwrap_or_default() / 1024.0
     };
     drop(stdin);
     if !child.wait()?.success() || answer.is_empty() {

@@ -9,18 +9,19 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use nix::{
-    mount::{MsFlags, mount, umount},
-    sched::{CloneFlags, unshare},
-    unistd::sync,
+use nix::{mount::umount, unistd::sync};
+
+use super::{
+    Bench, mounts,
+    pairs::{self, Load, Peers},
+    recorders::Recorder,
+    row::Row,
 };
 
-use super::pairs;
+/// Files of a directory.
+const FILES: u64 = 200;
 
-const DIRECTORIES: usize = 250;
-const FILES: usize = 200;
-
-/// Unpacks 50,000 files and prints the time; called by `bench`
+/// Unpacks an archive and prints the time; called by `bench`
 #[derive(clap::Args)]
 pub struct Arguments {
     archive: PathBuf,
@@ -28,73 +29,88 @@ pub struct Arguments {
     /// after many were freed
     #[arg(long)]
     keep: bool,
+    /// Unpack outside of the watched roots
+    #[arg(long)]
+    outside: bool,
 }
 
-/// Measures, and prints a table.
-pub fn measure(rounds: u32, tracer: &Path, directory: &Path) -> Result<()> {
-    // Below a watched root, in a tmpfs of this process.
-    unshare(CloneFlags::CLONE_NEWNS).context("cannot have mounts of its own")?;
-    mount(
-        None::<&str>,
-        "/",
-        None::<&str>,
-        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
-        None::<&str>,
-    )
-    .context("cannot keep mounts to itself")?;
-    let source = directory.join("source");
-    for number in 0..DIRECTORIES {
+/// Measures the archive in three places: below a watched root in memory, outside of all in memory,
+/// and below one on an ext4.
+pub fn measure(bench: &Bench) -> Result<Vec<Row>> {
+    mounts::keep_private()?;
+    let directories = bench.choose(250, 50);
+    let archive = pack(bench, directories)?;
+    let files = directories * FILES;
+    let words = vec!["unpack".to_owned(), archive.display().to_string()];
+    let all = |trace: &Path, recorder| match recorder {
+        Recorder::NoChanges => is_complete(&bench.tracer, trace),
+        _ => all_are_there(&bench.tracer, trace, files),
+    };
+    let load = |place: &str, words, goal, check| Load {
+        part: "files",
+        what: format!("tar unpacks {files} files of 200 bytes {place}"),
+        words,
+        peers: Peers::default(),
+        goal,
+        check,
+    };
+    let mut rows = Vec::new();
+    mounts::tmpfs("/opt")?;
+    let memory = load("into a watched tmpfs", words.clone(), Some(1.10), &all);
+    rows.push(pairs::measure(bench, &memory)?);
+    mounts::tmpfs("/mnt")?;
+    let complete = |trace: &Path, _| is_complete(&bench.tracer, trace);
+    let outside = [&words[..], &["--outside".to_owned()]].concat();
+    let outside = load("into a tmpfs that is not watched", outside, None, &complete);
+    rows.push(pairs::measure(bench, &outside)?);
+    umount("/mnt").context("cannot unmount the memory")?;
+    let disk = bench.directory.join("disk");
+    mount_disk(bench, &disk, files)?;
+    let kept = [&words[..], &["--keep".to_owned()]].concat();
+    let measured = pairs::measure(bench, &load("onto a fresh ext4", kept, Some(1.05), &all));
+    // The image goes with the directory, and the mount with this process.
+    umount("/opt").context("cannot unmount the disk")?;
+    umount("/opt").context("cannot unmount the memory")?;
+    fs::remove_file(disk)?;
+    rows.push(measured?);
+    Ok(rows)
+}
+
+/// Makes the archive.
+fn pack(bench: &Bench, directories: u64) -> Result<PathBuf> {
+    let source = bench.directory.join("source");
+    for number in 0..directories {
         let place = source.join(number.to_string());
         fs::create_dir_all(&place)?;
         for file in 0..FILES {
             fs::write(place.join(file.to_string()), [b'x'; 200])?;
         }
     }
-    let archive = directory.join("archive.tar");
+    let archive = bench.directory.join("archive.tar");
     let packed = Command::new("tar")
         .arg("cf")
         .arg(&archive)
         .arg("-C")
-        .arg(directory)
+        .arg(&bench.directory)
         .arg("source")
         .status()
         .context("cannot run tar")?;
     if !packed.success() {
         bail!("tar failed: {packed}");
     }
-    let mut words = vec!["unpack".to_owned(), archive.display().to_string()];
-    pairs::head(
-        "tar unpacks 50,000 files of 200 bytes below a watched root, in memory and on an ext4",
-        rounds,
-    );
-    mount(
-        Some("tmpfs"),
-        "/opt",
-        Some("tmpfs"),
-        MsFlags::empty(),
-        None::<&str>,
-    )
-    .context("cannot mount a memory on /opt")?;
-    let check = |trace: &Path| all_are_there(tracer, trace);
-    pairs::measure(rounds, &words, tracer, directory, check)?;
-    words.push("--keep".to_owned());
-    let disk = directory.join("disk");
-    mount_disk(&disk)?;
-    let measured = pairs::measure(rounds, &words, tracer, directory, check);
-    // The image goes with the directory, and the mount with this process.
-    umount("/opt").context("cannot unmount the disk")?;
-    fs::remove_file(disk)?;
-    measured
+    Ok(archive)
 }
 
 /// Mounts a fresh ext4 on /opt, with room for all rounds.
-fn mount_disk(image: &Path) -> Result<()> {
-    const BYTES: u64 = 12 * 1024 * 1024 * 1024;
-    fs::File::create(image)?.set_len(BYTES)?;
+fn mount_disk(bench: &Bench, image: &Path, files: u64) -> Result<()> {
+    let runs = u64::from(bench.rounds + 1) * Recorder::OURS.len() as u64;
+    let inodes = runs * (files + files / FILES) * 11 / 10;
+    // A block of 4 KiB each, and as much again for the file system itself.
+    fs::File::create(image)?.set_len(inodes * 8192)?;
     // No lazy initialization during a measurement.
     let ready = "lazy_itable_init=0,lazy_journal_init=0";
     let made = Command::new("mkfs.ext4")
-        .args(["-q", "-F", "-N", "1600000", "-E", ready])
+        .args(["-q", "-F", "-N", &inodes.to_string(), "-E", ready])
         .arg(image)
         .status()
         .context("cannot run mkfs.ext4")?;
@@ -107,24 +123,38 @@ fn mount_disk(image: &Path) -> Result<()> {
 }
 
 /// Fails if a recording lacks a file.
-fn all_are_there(tracer: &Path, trace: &Path) -> Result<()> {
+fn all_are_there(tracer: &Path, trace: &Path, files: u64) -> Result<()> {
     let output = Command::new(tracer)
         .args(["replay", "--strict", "--event", "file"])
         .arg(trace)
         .output()
         .context("cannot read the recording")?;
-    let lines = output.stdout.split(|byte| *byte == b'\n').count();
-    if !output.status.success() || lines < DIRECTORIES * FILES {
+    let lines = output.stdout.split(|byte| *byte == b'\n').count() as u64;
+    if !output.status.success() || lines < files {
         bail!("the recording has not all files: {lines} events");
+    }
+    Ok(())
+}
+
+/// Fails if a recording is not complete. Outside of the roots, many files are folded.
+fn is_complete(tracer: &Path, trace: &Path) -> Result<()> {
+    let output = Command::new(tracer)
+        .args(["replay", "--strict", "--event", "end"])
+        .arg(trace)
+        .output()
+        .context("cannot read the recording")?;
+    if !output.status.success() {
+        bail!("the recording is not complete: {}", output.status);
     }
     Ok(())
 }
 
 /// Unpacks, and prints tar's time in nanoseconds.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let place = match arguments.keep {
-        true => PathBuf::from(format!("/opt/unpacked.{}", std::process::id())),
-        false => PathBuf::from("/opt/unpacked"),
+    let place = match (arguments.keep, arguments.outside) {
+        (true, _) => PathBuf::from(format!("/opt/unpacked.{}", std::process::id())),
+        (false, true) => PathBuf::from("/mnt/unpacked"),
+        (false, false) => PathBuf::from("/opt/unpacked"),
     };
     if place.exists() {
         fs::remove_dir_all(&place)?;

@@ -22,7 +22,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("model", &["event", "rules"]),
     ("select", &["event", "model", "rules"]),
     ("findings", &["event", "model", "rules", "select"]),
-    ("view", &["event", "findings", "model", "names", "trace"]),
+    (
+        "policy",
+        &["event", "findings", "glob", "model", "rules", "trace"],
+    ),
+    (
+        "view",
+        &["event", "findings", "model", "names", "policy", "trace"],
+    ),
     ("capture", &["event", "glob"]),
     (
         "session",
@@ -34,8 +41,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "fuzzing",
         &[
-            "capture", "event", "findings", "model", "names", "redact", "rules", "session",
-            "trace", "view",
+            "capture", "event", "findings", "model", "names", "policy", "redact", "rules",
+            "session", "trace", "view",
         ],
     ),
 ];
@@ -65,11 +72,12 @@ const WORLD: [&str; 15] = [
 
 /// Modules that may use none of these, and further paths that they may not use. `names` reads the
 /// files that it is given; a view writes to the output that it is given.
-const PURE: [(&str, &[&str]); 5] = [
+const PURE: [(&str, &[&str]); 6] = [
     ("names", &[]),
     ("model", &["std::io"]),
     ("select", &["std::io"]),
     ("findings", &["std::io"]),
+    ("policy", &["std::io"]),
     ("view", &[]),
 ];
 

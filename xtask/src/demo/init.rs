@@ -2,6 +2,8 @@
 //! detach, and ends everything by exiting. It keeps nothing running for long.
 
 use std::ffi::OsString;
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -20,12 +22,28 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// Time for which the daemons run without a recorder.
 const UNRECORDED_LINGER: Duration = Duration::from_secs(3);
 
+/// The trace of the removal.
+pub const REMOVAL: &str = "purge.trace";
+
+/// Files that tests get besides the trace, in its directory: the removal, and what each process
+/// said about itself until the first recording ended, and after that.
+pub const FOR_TESTS: [&str; 3] = [REMOVAL, "truth", "purge.truth"];
+
+/// The log of processes about themselves, and what scripts use to write it.
+const TRUTH: &str = "/run/replica-truth/log";
+pub const TRUTH_SCRIPT: &str = "/run/replica-truth/script";
+
+/// The name under which the scripts look for it.
+const TRUTH_NAME: &str = "/run/replica-truth/say";
+
 /// The task of PID 1.
 pub struct Task<'a> {
     /// The file system of the sandbox.
     pub files: SandboxFiles<'a>,
     /// The command line to run: the recorder's, or the installer's own.
     pub command: Vec<OsString>,
+    /// A second command line, for tests.
+    pub removal: Option<Vec<OsString>>,
     /// True if the command is a recorder, which waits for daemons by itself.
     pub recorded: bool,
     /// Prints only errors.
@@ -48,11 +66,46 @@ fn try_run(task: &Task) -> Result<isize> {
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
     sandbox::enter(&task.files)?;
 
+    match task.removal {
+        Some(_) => begin_truth()?,
+        None => fs::remove_dir_all("/run/replica-truth")?,
+    }
+
     start_background("/usr/sbin/cron", &["-f"])?;
     // An upgrade of the machine that happens at the same time.
     start_background("/usr/bin/unattended-upgrade", &[])?;
 
-    let (program, arguments) = task.command.split_first().context("nothing to run")?;
+    let status = run_command(task, &task.command)?;
+    if let Some(removal) = &task.removal {
+        let [_, truth, later] = FOR_TESTS.map(|name| task.files.output_inside.join(name));
+        fs::copy(TRUTH, truth).context("cannot keep the log of the processes")?;
+        // Its writers append.
+        File::create(TRUTH).context("cannot begin a new log")?;
+        let removed = run_command(task, removal)?;
+        fs::copy(TRUTH, later).context("cannot keep the log of the processes")?;
+        if removed != 0 {
+            return Ok(removed);
+        }
+    }
+    if !task.recorded {
+        reap_for(UNRECORDED_LINGER)?;
+    }
+    if !task.quiet {
+        show_aftermath(task);
+    }
+    Ok(status)
+}
+
+/// Begins the log. The kernel lets others than its owner append, since its directory is root's.
+fn begin_truth() -> Result<()> {
+    fs::rename(TRUTH_SCRIPT, TRUTH_NAME).context("cannot place the script of the log")?;
+    let log = File::create(TRUTH).context("cannot make the log")?;
+    log.set_permissions(fs::Permissions::from_mode(0o666))?;
+    Ok(())
+}
+
+fn run_command(task: &Task, line: &[OsString]) -> Result<isize> {
+    let (program, arguments) = line.split_first().context("nothing to run")?;
     let mut command = in_clean_environment(Path::new(program));
     command.args(arguments).stdin(Stdio::null());
     if task.quiet {
@@ -61,14 +114,7 @@ fn try_run(task: &Task) -> Result<isize> {
     let main = command
         .spawn()
         .with_context(|| format!("cannot run {}", program.display()))?;
-    let status = reap_until_exit(&main, Instant::now() + DEADLINE)?;
-    if !task.recorded {
-        reap_for(UNRECORDED_LINGER)?;
-    }
-    if !task.quiet {
-        show_aftermath(task);
-    }
-    Ok(status)
+    reap_until_exit(&main, Instant::now() + DEADLINE)
 }
 
 /// Shows the output of classic tools: they list no process that has ended, and connections without

@@ -11,12 +11,15 @@ use nix::unistd::Uid;
 use crate::demo::elevate;
 
 /// A program, or a file in its place, its package, and its purpose.
-const PROGRAMS: [(&str, &str, &str); 20] = [
+const PROGRAMS: [(&str, &str, &str); 23] = [
     ("strace", "strace", "the oracle for execs and connections"),
     ("ip", "iproute2", "networks of the tests' own"),
     ("ss", "iproute2", "the oracle for open sockets"),
     ("tcpdump", "tcpdump", "the oracle for what is sent"),
+    ("ps", "procps", "the oracle for users of processes"),
     ("nft", "nftables", "filters that stop connections"),
+    ("squid", "squid", "the reader of proxy rules"),
+    ("jq", "jq", "the reader of verdicts as JSON"),
     ("make", "make", "a fan-out to record"),
     ("python3", "python3", "threads that start programs"),
     ("dpkg-deb", "dpkg", "packages to install"),

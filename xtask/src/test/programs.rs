@@ -127,7 +127,7 @@ impl Programs {
         let trace = inner.join("oms-install.trace");
         let own = std::env::current_exe().context("cannot tell where this program is")?;
         let status = Command::new(own)
-            .args(["demo", "--quiet", "--trace"])
+            .args(["demo", "--quiet", "--tests", "--trace"])
             .arg(&trace)
             .arg("--tracer")
             .arg(&self.tracer)

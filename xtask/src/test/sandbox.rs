@@ -15,27 +15,38 @@ use anyhow::{Context, Result, bail};
 use nix::unistd::Uid;
 use tempfile::TempDir;
 
-use super::{Arguments, THOROUGH, programs::Programs, say, tally::Tally};
+use super::{Arguments, THOROUGH, daemons, programs::Programs, say, tally::Tally};
 use crate::demo::{bundle, elevate};
 
 /// A layout of cgroups, and the modules of the tests that run under it.
 struct Layout {
     name: &'static str,
+    /// The layout as `sandbox.sh` names it.
+    cgroups: &'static str,
     modules: &'static [&'static str],
 }
 
 /// The scene of `systemd` takes a minute, so only one layout plays it.
-const LAYOUTS: [Layout; 3] = [
+const LAYOUTS: [Layout; 4] = [
     Layout {
         name: "unified",
+        cgroups: "unified",
         modules: &["cgroup", "systemd"],
+    },
+    // Real daemons want the ports and units that the other scenes leave behind.
+    Layout {
+        name: "daemons",
+        cgroups: "unified",
+        modules: &[DAEMONS],
     },
     Layout {
         name: "hybrid",
+        cgroups: "hybrid",
         modules: &["cgroup", "systemd::running"],
     },
     Layout {
         name: "v1",
+        cgroups: "v1",
         modules: &["cgroup", "systemd::running"],
     },
 ];
@@ -50,6 +61,9 @@ const NEEDED: [&str; 7] = [
     "cron",
     "perl",
 ];
+
+/// The module that needs packages of daemons.
+const DAEMONS: &str = "daemons";
 
 /// Limit for a boot, which takes 2 s on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -81,12 +95,13 @@ pub fn run(
         if !layout.concerns(arguments.filter()) {
             continue;
         }
-        say(&format!("systemd in namespaces, cgroups {}", layout.name));
+        say(&format!("systemd in namespaces: {}", layout.name));
         let begun = Instant::now();
-        match Sandbox::boot(workspace, programs, layout) {
+        let with_daemons = layout.has(DAEMONS, arguments.filter());
+        match Sandbox::boot(workspace, programs, layout, with_daemons) {
             Ok(sandbox) => {
                 let mut tests = sandbox.tests(layout, arguments);
-                let what = format!("the tests with cgroups {}", layout.name);
+                let what = format!("the tests in sandbox {}", layout.name);
                 tally.run(&mut tests, &what, Some(layout.name))?;
             }
             Err(error) => {
@@ -101,14 +116,22 @@ pub fn run(
 
 impl Layout {
     fn concerns(&self, filter: &str) -> bool {
-        self.modules.iter().any(|module| {
-            let inside = format!("{module}::");
-            match filter.contains("::") {
-                true => filter.starts_with(&inside) || inside.starts_with(filter),
-                // A bare word may be in the name of any test, so it must name a module.
-                false => filter.is_empty() || module.contains(filter),
-            }
-        })
+        self.modules.iter().any(|module| matches(module, filter))
+    }
+
+    /// True if it has a module that a filter can match.
+    fn has(&self, module: &str, filter: &str) -> bool {
+        self.modules.contains(&module) && matches(module, filter)
+    }
+}
+
+/// True if a filter can match a test of a module.
+fn matches(module: &str, filter: &str) -> bool {
+    let inside = format!("{module}::");
+    match filter.contains("::") {
+        true => filter.starts_with(&inside) || inside.starts_with(filter),
+        // A bare word may be in the name of any test, so it must name a module.
+        false => filter.is_empty() || module.contains(filter),
     }
 }
 
@@ -119,7 +142,12 @@ struct Sandbox {
 }
 
 impl Sandbox {
-    fn boot(workspace: &Path, programs: &Programs, layout: &Layout) -> Result<Sandbox> {
+    fn boot(
+        workspace: &Path,
+        programs: &Programs,
+        layout: &Layout,
+        with_daemons: bool,
+    ) -> Result<Sandbox> {
         let place = tempfile::Builder::new()
             .prefix("tracer-sandbox-")
             .tempdir()
@@ -143,6 +171,9 @@ impl Sandbox {
         if let Some(actor) = &programs.actor {
             bundle::gather(workspace, actor, &inside)?;
         }
+        if with_daemons {
+            daemons::fetch(&inside.join(DAEMONS))?;
+        }
         let script = place.path().join("sandbox.sh");
         fs::write(&script, include_str!("sandbox.sh")).context("cannot write a script")?;
         // It also ends if this program is killed.
@@ -150,7 +181,7 @@ impl Sandbox {
             .args(["--pdeathsig", "KILL", "sh"])
             .arg(&script)
             .arg(place.path())
-            .arg(layout.name)
+            .arg(layout.cgroups)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
@@ -219,6 +250,9 @@ impl Sandbox {
         if self.place.path().join("programs/replica").exists() {
             command.arg("TRACER_TESTS_REPLICA=/tests/replica");
         }
+        if self.place.path().join("programs").join(DAEMONS).exists() {
+            command.arg(format!("TRACER_TESTS_DAEMONS=/tests/{DAEMONS}"));
+        }
         if std::env::var_os("CI").is_some() {
             command.arg("CI=1");
         }
@@ -280,7 +314,13 @@ mod tests {
 
     #[test]
     fn a_filter_boots_a_sandbox_where_its_module_is() {
-        for filter in ["", "systemd", "cgroup", "systemd::running::a_unit"] {
+        for filter in [
+            "",
+            "systemd",
+            "cgroup",
+            "daemons",
+            "systemd::running::a_unit",
+        ] {
             assert!(concerns(filter), "{filter}");
         }
         for filter in ["exec", "exec::argv", "systemd_like::x"] {

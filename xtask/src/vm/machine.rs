@@ -55,7 +55,7 @@ const OPTIONS: [&str; 7] = [
 ];
 /// Longest silence of a guest on both lines. A slow machine makes a guest slow, so its whole time
 /// says nothing. A guest writes when a test ends, and when a program ends in a test.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(600);
 const COMMAND_LINE: &str = "console=ttyS0 panic=-1 quiet";
 
 impl Machine<'_> {

@@ -1,7 +1,7 @@
 //! Attaches one hook at a time: loads its programs, attaches them, and words the kernel's
 //! objections. The order of hooks, and the meaning of a failure, are the plan's.
 
-use std::os::fd::OwnedFd;
+use std::{os::fd::OwnedFd, sync::Mutex, thread};
 
 use agent_tracer_ebpf::OBJECT;
 use aya::{
@@ -15,6 +15,9 @@ use super::{
     plan::{Choice, HookFailure},
     ring::ring_bytes,
 };
+
+/// Threads that load programs at the same time, at most.
+const THREADS: usize = 4;
 
 /// Loads the object, as often as needed.
 pub(super) struct Loader<'a> {
@@ -47,6 +50,39 @@ pub(super) struct Targets {
     pub(super) cgroup: Result<OwnedFd, String>,
 }
 
+/// Loads the programs of hooks on several threads, the longest first. Attaching a hook loads again
+/// what the kernel refuses here, and then has the reason.
+pub(super) fn load_ahead(programs: &mut Ebpf, hooks: &[Hook], targets: &Targets) {
+    let mut names: Vec<&str> = Vec::new();
+    let (long, short): (Vec<Hook>, Vec<Hook>) = hooks.iter().partition(|hook| hook.is_long());
+    for hook in long.into_iter().chain(short) {
+        names.extend(hook.programs());
+    }
+    let place = |name: &str| names.iter().position(|known| *known == name);
+    let mut wanted: Vec<(usize, &mut Program)> = programs
+        .programs_mut()
+        .filter_map(|(name, program)| Some((place(name)?, program)))
+        .filter(|(_, program)| program.fd().is_err())
+        .collect();
+    wanted.sort_by_key(|(place, _)| *place);
+    let count = thread::available_parallelism().map_or(1, usize::from);
+    let wanted = Mutex::new(wanted.into_iter());
+    let next = || wanted.lock().ok()?.next();
+    let load = || {
+        while let Some((_, program)) = next() {
+            let _ = load_program(program, targets);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..count.min(THREADS) {
+            let thread = thread::Builder::new().name("tracer".to_owned());
+            // Without a thread, this one loads them all.
+            let _ = thread.spawn_scoped(scope, load);
+        }
+        load();
+    });
+}
+
 /// Attaches the first of several hooks that works, and notes why those before it did not.
 pub(super) fn attach_first(
     programs: &mut Ebpf,
@@ -72,7 +108,10 @@ pub(super) fn attach_first(
 fn attach(programs: &mut Ebpf, hook: Hook, targets: &Targets) -> Result<(), String> {
     // All are loaded before the first is attached: half a hook would report half of the truth.
     for name in hook.programs() {
-        load_program(program(programs, name)?, targets).map_err(|error| briefly(&chain(&error)))?;
+        let program = program(programs, name)?;
+        if program.fd().is_err() {
+            load_program(program, targets).map_err(|error| briefly(&chain(&error)))?;
+        }
     }
     for name in hook.programs() {
         try_attach(program(programs, name)?, name, targets)?;

@@ -118,6 +118,7 @@ pub fn read() -> Result<Fields, BtfError> {
         mount_namespace_inum: search.offset("mnt_namespace", "ns.inum"),
         task_nsproxy: search.offset("task_struct", "nsproxy"),
         nsproxy_mount_namespace: search.offset("nsproxy", "mnt_ns"),
+        nsproxy_network_namespace: search.offset("nsproxy", "net_ns"),
         cred_user_namespace: search.offset("cred", "user_ns"),
         user_namespace_inum: search.offset("user_namespace", "ns.inum"),
         user_namespace_ranges: search.offset("user_namespace", "uid_map.extent"),

@@ -15,6 +15,7 @@ use super::{
 /// Loads all programs, attaches those for connections where `tcp_connect` can be hooked, and
 /// returns the choices made. An unexpected outcome means a second load.
 pub(super) fn load(
+    loader: Loader<'_>,
     mut settings: Settings,
     targets: &Targets,
 ) -> Result<(Ebpf, Vec<Choice>), EbpfError> {
@@ -22,7 +23,7 @@ pub(super) fn load(
     let hooked = settings.words();
     settings.connect_is_hooked = 0;
     let not_hooked = settings.words();
-    let mut loader = Loader::new();
+    let mut loader = loader;
     let is_wanted = Fact::Connect.has_members(&settings);
     let mut is_expected = is_wanted && functions_can_be_hooked();
     let mut connect = Choice::open(Fact::Connect);

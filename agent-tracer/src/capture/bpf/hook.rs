@@ -143,6 +143,14 @@ impl Hook {
         }
     }
 
+    /// True if the verifier takes long for one of its programs.
+    pub(super) fn is_long(self) -> bool {
+        matches!(
+            self,
+            Hook::SchedProcessExec | Hook::InetSockSetState | Hook::CgroupPackets
+        )
+    }
+
     /// Checks for the name of the hook in `TRACER_WITHOUT_HOOKS`, a list with commas. Tests use it
     /// to reach a hook behind a better one; the plan reports it like any failure.
     pub(in crate::capture) fn is_left_out(self) -> bool {

@@ -2,6 +2,7 @@
 //! into the plan. It is an error only if the kernel cannot follow processes.
 
 use std::{
+    collections::BTreeMap,
     fs,
     net::SocketAddr,
     os::{
@@ -9,9 +10,10 @@ use std::{
         unix::fs::MetadataExt,
     },
     sync::{Arc, Mutex},
+    thread,
 };
 
-use agent_tracer_ebpf::{PeerCount, PeerKey, Traffic};
+use agent_tracer_ebpf::{PeerCount, PeerKey, Settings, Traffic};
 use aya::{
     Ebpf,
     maps::{HashMap, MapData, PerCpuArray, RingBuf},
@@ -19,7 +21,7 @@ use aya::{
 use aya_log::EbpfLogger;
 
 use super::{
-    attach::{Targets, attach_first, load_program},
+    attach::{Loader, Targets, attach_first, load_ahead, load_program},
     btf::{self, Fields},
     cgroup_root, connect,
     diagnosis::Kernel,
@@ -80,16 +82,32 @@ fn wanted(fact: Fact, wishes: Wishes) -> &'static [Hook] {
     }
 }
 
+/// Returns the best hook of each fact. That of TCP connects is chosen before the others.
+fn first_choices(wishes: Wishes, settings: &Settings) -> Vec<Hook> {
+    let facts = Fact::HOOKED.into_iter();
+    let facts = facts.filter(|fact| *fact != Fact::Connect && fact.has_members(settings));
+    let best = facts.filter_map(|fact| wanted(fact, wishes).first().copied());
+    best.filter(|hook| !hook.is_left_out()).collect()
+}
+
 impl Capture {
     /// Attaches the hooks. After its return, each loss of a record is counted.
     pub fn start(wishes: Wishes) -> Result<Capture, CaptureError> {
         privileges::check()?;
         let refused = || Kernel::running(host_facts().kernel_release);
+        // Both read all of the kernel's types.
+        let (loader, types) = thread::scope(|scope| {
+            let thread = thread::Builder::new().name("tracer".to_owned());
+            let loader = thread.spawn_scoped(scope, Loader::new);
+            let types = btf::read();
+            (loader.ok().and_then(|loader| loader.join().ok()), types)
+        });
+        let loader = loader.unwrap_or_else(Loader::new);
         let Fields {
             mut settings,
             missing,
             tcp_connect,
-        } = btf::read().map_err(|error| refused().without_types(error))?;
+        } = types.map_err(|error| refused().without_types(error))?;
         let mut plan = Plan {
             missing_fields: missing,
             ..Plan::default()
@@ -101,9 +119,10 @@ impl Capture {
         settings.pid_namespace = inner_pid_namespace().unwrap_or(0);
         plan.inside_pid_namespace = settings.pid_namespace != 0;
 
-        let loaded = connect::load(settings, &targets);
+        let loaded = connect::load(loader, settings, &targets);
         let (mut programs, mut first) = loaded.map_err(|error| refused().without_maps(&error))?;
         let mut users = None;
+        load_ahead(&mut programs, &first_choices(wishes, &settings), &targets);
         for fact in Fact::HOOKED {
             let mut choice = match first.iter().position(|choice| choice.fact == fact) {
                 Some(position) => first.swap_remove(position),
@@ -136,7 +155,9 @@ impl Capture {
             miss_identities(&mut plan);
         }
         let assembler = match view {
-            Some(view) => Assembler::identifying(Box::new(move |exe, seen| view.judge(exe, seen))),
+            Some(view) => {
+                Assembler::identifying(Box::new(move |pid, exe, seen| view.judge(pid, exe, seen)))
+            }
             None => Assembler::default(),
         };
         let capture = Capture::open(programs, plan, targets, assembler)
@@ -228,6 +249,11 @@ impl Capture {
         Ok(number)
     }
 
+    /// Returns the cookies of TCP sockets, as [`Assembler::cookies`] does.
+    pub fn cookies(&self) -> BTreeMap<u64, u64> {
+        self.assembler.cookies()
+    }
+
     /// Returns the hooks in use, and those that failed.
     pub fn plan(&self) -> &Plan {
         &self.plan
@@ -299,6 +325,11 @@ impl Capture {
         self.assembler.expire_attempts(before_ns)
     }
 
+    /// Returns the closes of UDP peers that are silent, where there are many.
+    pub fn close_silent_peers(&mut self) -> Vec<Event> {
+        self.assembler.close_silent(boot_now(), &mut self.peers)
+    }
+
     /// Returns the events that wait for others, at the end of a recording: all attempts to connect,
     /// and the traffic of open UDP sockets.
     pub fn flush(&mut self) -> Vec<Event> {
@@ -351,7 +382,7 @@ impl AsFd for Capture {
 const CERTAIN_NS: u64 = 1_000_000_000;
 
 /// The kernel's map of traffic: [`PeerKey`] and `PeerCount` as words.
-struct Peers(HashMap<MapData, [u64; 4], [u64; 9]>);
+struct Peers(HashMap<MapData, [u64; 4], [u64; 10]>);
 
 impl PeerCounts for Peers {
     fn read(&self, key: &PeerKey) -> Option<Traffic> {
@@ -360,7 +391,7 @@ impl PeerCounts for Peers {
 
     fn remove(&mut self, key: &PeerKey) -> Option<Traffic> {
         let counted = self.read(key);
-        // The kernel side may have removed it already, to make room for others.
+        // Without an entry, the kernel side had no room for it.
         let _ = self.0.remove(&key.words());
         counted
     }

@@ -26,7 +26,7 @@ const SSH: &str = ".ssh";
 const PASSWD_LIMIT: u64 = 1 << 20;
 
 /// Bytes read of mountinfo(5): some 50,000 mounts.
-const MOUNTS_LIMIT: u64 = 8 << 20;
+pub(super) const MOUNTS_LIMIT: u64 = 8 << 20;
 
 /// Limit of homes in one passwd(5). Finding a home takes 3 µs; one with keys takes 9 µs more to
 /// walk and 3 µs to watch. Each costs 200 bytes and up to two marks of fanotify(7), out of 8192.
@@ -283,6 +283,18 @@ fn homes(passwd: &[u8]) -> impl Iterator<Item = &[u8]> {
         let home = fields.nth(4)?;
         (!name.is_empty() && !name.starts_with(b"#") && !home.is_empty()).then_some(home)
     })
+}
+
+/// Returns the mount points of file systems that may ask a network or a user's own program.
+pub(super) fn foreign_mounts() -> HashSet<PathBuf> {
+    let text = safe_open::open(Path::new(mounts::OWN));
+    let text = text.and_then(|file| safe_open::read(file, MOUNTS_LIMIT));
+    foreign(&text.unwrap_or_default())
+}
+
+/// Checks whether a type of file system is on a disk or in the memory of this machine.
+pub(super) fn is_local(kind: &[u8]) -> bool {
+    LOCAL.contains(&kind)
 }
 
 fn foreign(mounts: &[u8]) -> HashSet<PathBuf> {

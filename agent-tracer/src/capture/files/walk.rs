@@ -114,6 +114,12 @@ impl Files {
     }
 }
 
+/// Returns the state of a file, if it is there. A link is not followed.
+pub(super) fn state(path: &Path) -> Option<FileState> {
+    let metadata = std::fs::symlink_metadata(path).ok()?;
+    Some(Entry::of(path.to_owned(), &metadata).state)
+}
+
 /// The files of the earlier walk.
 struct Before<I> {
     seen: I,

@@ -1,10 +1,12 @@
 //! Watches changes of files by fanotify(7), with directory handles and names.
 //!
 //! It covers the watched roots, and files that make programs run later: tables of cron jobs and
-//! unit files. It changes no file. The only content that leaves this module is the command lines of
-//! cron jobs, for a digest.
+//! unit files. It reports changes elsewhere as well, as far as file systems allow. It changes no
+//! file. The only content that leaves this module is the command lines of cron jobs, for a digest.
 
+mod everywhere;
 mod file_system;
+mod mounted;
 mod nameless;
 mod new_directories;
 mod paths;
@@ -19,6 +21,7 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    thread,
 };
 
 use nix::libc;
@@ -34,6 +37,8 @@ use crate::{
     event::FileAction,
 };
 use file_system::FileSystem;
+use mounted::MountTable;
+pub use mounted::open_mounts;
 use new_directories::{NewDirectory, Unmarked};
 use records::Events;
 use ssh_directories::SshDirectories;
@@ -67,6 +72,7 @@ const TABLE_LIMIT: u64 = 1024 * 1024;
 const BUFFER: usize = 64 * 1024;
 
 /// A change of a file.
+#[derive(Clone)]
 pub struct FileChange {
     /// Its absolute path, with the present names of directories.
     pub path: PathBuf,
@@ -78,6 +84,8 @@ pub struct FileChange {
     pub is_directory: bool,
     /// True if the file is below a root, or makes a program run later.
     pub is_wanted: bool,
+    /// True if the file is below a root, so that snapshots cover it, or is left out.
+    pub is_compared: bool,
     /// The command lines in a table of cron jobs.
     pub jobs: Vec<Vec<u8>>,
 }
@@ -95,7 +103,12 @@ pub struct FileWatch {
     overflows: u64,
     /// Unwatched roots, with the reasons.
     unwatched: Vec<String>,
+    /// File systems without reports from outside of the roots, with the reasons.
+    unseen: Vec<String>,
+    /// True if attributes are not watched in all directories outside of the roots.
+    attributes_are_partial: bool,
     ssh: SshDirectories,
+    mounts: MountTable,
 }
 
 impl FileWatch {
@@ -112,7 +125,10 @@ impl FileWatch {
             unmarked: Unmarked::default(),
             overflows: 0,
             unwatched: Vec::new(),
+            unseen: Vec::new(),
+            attributes_are_partial: false,
             ssh: SshDirectories::default(),
+            mounts: MountTable::open(),
         };
         let mut refused = None;
         let here = std::env::current_dir().unwrap_or_default();
@@ -140,9 +156,20 @@ impl FileWatch {
             .map(Path::to_owned)
             .collect();
         watch.add_ssh_directories(&directories);
+        watch.watch_everywhere();
         match refused {
             Some(error) if watch.file_systems.is_empty() => Err(error),
             Some(_) | None => Ok(watch),
+        }
+    }
+
+    /// Ends the watch. The kernel takes some 10 ms to close each group, so each file system has a
+    /// thread for it, and nothing waits for them but the end of the process.
+    pub fn close(self) {
+        for file_system in self.file_systems {
+            let thread = thread::Builder::new().name("tracer".to_owned());
+            // Without a thread the closure is dropped here, with what it owns.
+            drop(thread.spawn(move || drop(file_system)));
         }
     }
 
@@ -176,6 +203,7 @@ impl FileWatch {
         let unwatched = self.unwatched.iter();
         let unwatched = unwatched.map(|reason| format!("not watched: {reason}"));
         let all = piecemeal.chain(unwatched).chain(self.ssh_caveats());
+        let all = all.chain(self.caveats_elsewhere());
         let all: Vec<String> = all.collect();
         (!all.is_empty()).then(|| all.join("; "))
     }
@@ -191,6 +219,7 @@ impl FileWatch {
             new_directories: Vec::new(),
             have_users_changed: false,
         };
+        let mounts = &self.mounts;
         for file_system in &mut self.file_systems {
             loop {
                 let events = file_system.read(&mut buffer);
@@ -212,7 +241,11 @@ impl FileWatch {
                         file_system.paths.forget();
                     }
                     if let Some(path) = path {
-                        seen.add(path, mask, pid, file_system.whole.is_ok());
+                        let is_whole = file_system.whole.is_ok();
+                        for alias in mounts.aliases_of(&path) {
+                            seen.add(alias, mask, pid, is_whole);
+                        }
+                        seen.add(path, mask, pid, is_whole);
                     }
                 }
             }
@@ -228,6 +261,9 @@ impl FileWatch {
         } = seen;
         self.follow(new_directories);
         self.follow_users(have_users_changed);
+        self.file_systems.retain(|file_system| !file_system.is_gone);
+        self.count_early(changes.iter().map(|change| change.path.as_path()));
+        self.follow_mounts();
         changes
     }
 
@@ -338,6 +374,7 @@ impl Changes<'_> {
             });
         }
         let makes_run = !is_directory && runs_later(self.watched, &path);
+        let is_compared = self.roots.contains(&path) || self.roots.leaves_out(&path);
         let is_wanted = makes_run || self.roots.concerns(&path);
         self.have_users_changed |= !is_directory && path == Path::new(PASSWD);
         let changes = actions(mask).map(|action| FileChange {
@@ -349,6 +386,7 @@ impl Changes<'_> {
             action,
             is_directory,
             is_wanted,
+            is_compared,
             pid,
         });
         self.changes.extend(changes);

@@ -64,6 +64,7 @@ impl Snapshot {
                 name,
                 before: None,
                 after: Some(value),
+                origin: None,
             });
         }
         PackedSnapshot {
@@ -144,6 +145,7 @@ impl Snapshot {
                 name: name.clone(),
                 before: before.cloned(),
                 after: after.cloned(),
+                origin: None,
             });
         (differences.collect(), self.problem.clone())
     }

@@ -1,12 +1,16 @@
 //! Parses the head of an HTTP/1 request for the intended host, direct or through a proxy. It reads
 //! no body. It refuses what RFC 9112 has a server refuse: an ambiguous head names nothing.
 
+mod answer;
+
 use std::str;
 
 use super::{
     client_message::Progress,
     host::{self, Authority},
 };
+
+pub use answer::Answer;
 
 /// Longer than any registered method (17) or any in use; a text without a space is given up then.
 const METHOD_LIMIT: usize = 32;

@@ -2,7 +2,7 @@
 //! traffic; the counts are fetched once they are final.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::{IpAddr, SocketAddr},
 };
 
@@ -17,30 +17,49 @@ pub(super) struct Datagrams {
     /// By number, and so by age.
     peers: BTreeMap<u64, Known>,
     /// The numbers of one socket's peers, the bound end among them.
-    by_cookie: HashMap<u64, Vec<u64>>,
+    by_cookie: HashMap<u64, BTreeSet<u64>>,
     /// Peers with an unknown or incomplete count of traffic.
     uncounted: u64,
+    /// The next peer to look at for silence.
+    next: u64,
 }
 
 struct Known {
     key: PeerKey,
     owned: Owned,
+    /// True if its entry may go while its socket is open: the next datagram makes a new one.
+    may_return: bool,
+    /// Its traffic at the last look, with the time of that.
+    looked: Option<(u64, Traffic)>,
 }
 
 /// The limit of the kernel side, too.
 const LIMIT: usize = PEER_LIMIT as usize;
+
+/// Count of peers up to which silent ones stay. A machine seldom has so many at a time.
+const SPARED: usize = 8 * 1024;
+
+/// Count of peers from which on the oldest go, silent or not: room is needed for new ones.
+const CROWDED: usize = LIMIT / 2;
+
+/// Time without a datagram after which a peer is silent. Answers seldom take as long.
+const SILENT_NS: u64 = 5_000_000_000;
+
+/// Peers that are looked at in one call. Each look is a system call of half a microsecond.
+const LOOKS: usize = 2048;
 
 /// Limit of peers that a datagram is looked up among: a socket can have all of them.
 const LAST_PEERS: usize = 64;
 
 impl Datagrams {
     /// Adds a peer of a socket; without one, the bound end. Past the limit, it drops the oldest and
-    /// returns that peer's traffic.
+    /// returns that peer's traffic. The entry of a peer that `may_return` may go before its socket.
     pub(super) fn add(
         &mut self,
         cookie: u64,
         peer: Option<&Ends>,
         owned: Owned,
+        may_return: bool,
         boot_ns: u64,
         counts: &dyn PeerCounts,
     ) -> Option<Event> {
@@ -53,17 +72,57 @@ impl Datagrams {
             counted = known.counted(boot_ns, counts);
             self.uncounted += 1;
         }
-        self.adopt(key, owned);
+        self.insert(key, owned, may_return);
         counted
     }
 
-    /// Adds a peer regardless of the limit.
+    /// Adds a pre-existing peer or socket regardless of the limit.
     pub(super) fn adopt(&mut self, key: PeerKey, owned: Owned) {
-        self.by_cookie
-            .entry(key.cookie)
-            .or_default()
-            .push(owned.connection);
-        self.peers.insert(owned.connection, Known { key, owned });
+        self.insert(key, owned, false);
+    }
+
+    fn insert(&mut self, key: PeerKey, owned: Owned, may_return: bool) {
+        let numbers = self.by_cookie.entry(key.cookie).or_default();
+        numbers.insert(owned.connection);
+        let known = Known {
+            key,
+            owned,
+            may_return,
+            looked: None,
+        };
+        self.peers.insert(owned.connection, known);
+    }
+
+    /// Removes some of the peers that are silent, where there are many, and returns their closes.
+    /// Their counts are complete: a later datagram makes another entry, with a number of its own.
+    pub(super) fn close_silent(&mut self, boot_ns: u64, counts: &mut dyn PeerCounts) -> Vec<Event> {
+        if self.peers.len() <= SPARED {
+            return Vec::new();
+        }
+        let mut excess = self.peers.len().saturating_sub(CROWDED);
+        let mut gone = Vec::new();
+        let mut last = None;
+        for (number, known) in self.peers.range_mut(self.next..).take(LOOKS.max(excess)) {
+            last = Some(*number);
+            if !known.may_return {
+                continue;
+            }
+            if excess > 0 {
+                excess -= 1;
+                gone.push(*number);
+            } else if known.is_silent(boot_ns, counts) {
+                gone.push(*number);
+            }
+        }
+        // Behind the newest it begins anew with the oldest.
+        self.next = last.map_or(0, |last| last + 1);
+        gone.into_iter()
+            .filter_map(|number| {
+                let known = self.peers.remove(&number)?;
+                self.unlist(known.key.cookie, number);
+                Some(self.close(known.owned, &known.key, boot_ns, counts))
+            })
+            .collect()
     }
 
     /// Returns the owner of a socket: that of its last peer.
@@ -98,22 +157,33 @@ impl Datagrams {
             let Some(known) = self.peers.remove(&number) else {
                 continue;
             };
-            let counted = counts.remove(&known.key).unwrap_or_else(|| {
-                // Removed before, to make room for others.
-                self.uncounted += 1;
-                Traffic::default()
-            });
-            let close = Close {
-                connection: number,
-                bytes_sent: counted.sent_bytes,
-                bytes_received: counted.received_bytes,
-                error: 0,
-                datagrams_sent: counted.sent,
-                datagrams_received: counted.received,
-            };
-            closed.push(known.owned.event(boot_ns, EventKind::Close(close)));
+            closed.push(self.close(known.owned, &known.key, boot_ns, counts));
         }
         closed
+    }
+
+    fn close(
+        &mut self,
+        owned: Owned,
+        key: &PeerKey,
+        boot_ns: u64,
+        counts: &mut dyn PeerCounts,
+    ) -> Event {
+        let counted = counts.remove(key).unwrap_or_else(|| {
+            // The kernel side had no room for it.
+            self.uncounted += 1;
+            Traffic::default()
+        });
+        let close = Close {
+            connection: owned.connection,
+            bytes_sent: counted.sent_bytes,
+            bytes_received: counted.received_bytes,
+            error: 0,
+            datagrams_sent: counted.sent,
+            datagrams_received: counted.received,
+            time_unknown: false,
+        };
+        owned.event(boot_ns, EventKind::Close(close))
     }
 
     /// Returns the traffic of all peers.
@@ -133,7 +203,7 @@ impl Datagrams {
 
     fn unlist(&mut self, cookie: u64, number: u64) {
         if let Some(numbers) = self.by_cookie.get_mut(&cookie) {
-            numbers.retain(|other| *other != number);
+            numbers.remove(&number);
             if numbers.is_empty() {
                 self.by_cookie.remove(&cookie);
             }
@@ -163,6 +233,18 @@ pub(super) fn key(cookie: u64, peer: Option<SocketAddr>) -> PeerKey {
 }
 
 impl Known {
+    /// Checks whether nothing was sent or received since a look that was long enough ago.
+    fn is_silent(&mut self, boot_ns: u64, counts: &dyn PeerCounts) -> bool {
+        if let Some((looked_ns, _)) = self.looked
+            && boot_ns.saturating_sub(looked_ns) < SILENT_NS
+        {
+            return false;
+        }
+        let traffic = counts.read(&self.key).unwrap_or_default();
+        let before = self.looked.replace((boot_ns, traffic));
+        before.is_some_and(|(_, before)| before == traffic)
+    }
+
     /// Returns the traffic of a peer; `None` if it is unknown, as the kernel side had no room.
     fn counted(&self, boot_ns: u64, counts: &dyn PeerCounts) -> Option<Event> {
         let counted = counts.read(&self.key)?;

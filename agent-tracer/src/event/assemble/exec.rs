@@ -1,8 +1,8 @@
-//! Decodes execs: their paths, and arguments that came ahead in parts.
+//! Decodes execs, and those that failed.
 
 use agent_tracer_ebpf as wire;
 
-use super::{Assembler, fields::Fields, path};
+use super::{Assembler, fields::Fields, paths::path};
 use crate::event::{Exec, ExecFailed, Identity, View};
 
 /// Facts of the kernel about an executable and the view that its path belongs to.
@@ -20,10 +20,23 @@ pub struct Seen {
     pub file_namespace: u32,
     /// Inode number of the user namespace of the process.
     pub user_namespace: u32,
+    /// Inode number of the PID namespace of the process.
+    pub pid_namespace: u32,
+    /// Inode number of the network namespace of the process.
+    pub network_namespace: u32,
 }
 
-/// Identifies the executable at a path, and the view that the path belongs to.
-pub type Identify = Box<dyn Fn(&[u8], &Seen) -> Identity>;
+/// The identity of an executable, and the root directory of its process.
+#[derive(Clone, Debug, Default)]
+pub struct Identified {
+    /// The identity, with the view that the path belongs to.
+    pub identity: Identity,
+    /// The root directory, where it is not the recorder's and could be read.
+    pub root_directory: Vec<u8>,
+}
+
+/// Identifies the executable of a process at a path.
+pub type Identify = Box<dyn Fn(u32, &[u8], &Seen) -> Identified>;
 
 fn seen(record: &wire::Identity, user: u32) -> Seen {
     // The kernel stores more than five ranges elsewhere; the words read here then mean nothing.
@@ -48,6 +61,8 @@ fn seen(record: &wire::Identity, user: u32) -> Seen {
         mount_namespace: record.mount_namespace,
         file_namespace: record.file_namespace,
         user_namespace: record.user_namespace,
+        pid_namespace: record.pid_namespace,
+        network_namespace: record.network_namespace,
     }
 }
 
@@ -71,7 +86,11 @@ pub(super) fn failed(fields: &mut Fields<'_>) -> Option<ExecFailed> {
 impl Assembler {
     pub(super) fn exec(&mut self, fields: &mut Fields<'_>, header: wire::Header) -> Option<Exec> {
         let wire::Header {
-            tid, boot_ns, user, ..
+            pid,
+            tid,
+            boot_ns,
+            user,
+            ..
         } = header;
         let argv_bytes = fields.u32()? as usize;
         let argv_ahead = fields.u32()? as usize;
@@ -99,21 +118,16 @@ impl Assembler {
         );
         let inline = fields.bytes(inline)?;
 
-        let mut area = match self.ahead.remove(&tid) {
-            Some((at, area)) if at == boot_ns => area,
-            Some(_) | None => Vec::new(),
-        };
-        // After a lost part, only the arguments before it are certain.
-        if area.len() == argv_ahead {
-            area.extend_from_slice(inline);
-        } else {
-            area.truncate(argv_ahead);
-        }
+        let area = self.arguments.take(tid, boot_ns, argv_ahead, inline);
         let truncated = area.len() < argv_bytes;
         let identify = self.identify.as_ref();
-        let identity = identify.map(|identify| identify(&exe, &seen(&identity, user)));
+        let identified = identify.map(|identify| identify(pid, &exe, &seen(&identity, user)));
+        let root = identified
+            .as_ref()
+            .map(|found| found.root_directory.clone());
         Some(Exec {
-            identity: identity.map(Box::new),
+            root_directory: root.unwrap_or_default(),
+            identity: identified.map(|found| Box::new(found.identity)),
             lineage: Some(Box::new(lineage)),
             capabilities,
             filename,

@@ -115,6 +115,8 @@ impl<'a> Fields<'a> {
             file_namespace: self.u32()?,
             mount_namespace: self.u32()?,
             user_namespace: self.u32()?,
+            pid_namespace: self.u32()?,
+            network_namespace: self.u32()?,
             ranges: self.u32()?,
             inner: self.u32()?,
             outer: self.u32()?,

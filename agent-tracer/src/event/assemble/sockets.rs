@@ -78,6 +78,16 @@ impl Sockets {
         }
     }
 
+    /// Returns the cookies of the sockets that are here, by number of the connection or listener; 0
+    /// where a cookie is not known.
+    pub(super) fn cookies(&self) -> BTreeMap<u64, u64> {
+        let known = self.by_address.values().copied();
+        let earlier = self.earlier.iter().map(|(cookie, owned)| (*cookie, *owned));
+        let all = known.chain(earlier);
+        all.map(|(cookie, owned)| (owned.connection, cookie))
+            .collect()
+    }
+
     /// Returns the owner of a connected socket.
     pub(super) fn owner(&self, cookie: u64) -> Option<Owned> {
         let found = self.by_cookie.get(&cookie);

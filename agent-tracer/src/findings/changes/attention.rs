@@ -1,9 +1,6 @@
 //! Finds files that deserve attention: by their permissions, and by rules for paths.
 
-use crate::{
-    event::FileState,
-    rules::{AttentionRule, RuleSet},
-};
+use crate::{event::FileState, rules::RuleSet};
 
 use super::Reason;
 
@@ -98,12 +95,9 @@ fn of_path(
     }
     // A link, and a directory of another owner, may replace all files below the path.
     let inner = (is("directory") || is("link")).then(|| [path, b"/x.conf"].concat());
-    let is_it = |rule: &&AttentionRule| {
-        let matches = |path: &[u8]| rule.path.matches(path);
-        matches(path) || inner.as_ref().is_some_and(|inner| matches(inner))
-    };
-    let rule = rules.attention().find(is_it)?;
-    Some(Reason::Rule(rule.reason.clone()))
+    let paths = [path].into_iter().chain(inner.as_deref());
+    let reason = rules.reason(&paths.collect::<Vec<_>>())?;
+    Some(Reason::Rule(reason.clone()))
 }
 
 #[cfg(test)]
@@ -142,6 +136,14 @@ mod tests {
         assert_eq!(of(b"/opt/acme/etc/x"), rule("ours"));
         assert_eq!(of(b"/etc/sudoers"), rule("who may become root"));
         assert_eq!(of(b"/opt/x"), None);
+        rules
+            .add("more", "[[harmless]]\npath = \"/opt/acme/log/*\"\n")
+            .expect("rules");
+        let of = |path: &[u8]| of_file(&rules, path, None, Some(&file(0o644)), false);
+        assert_eq!(of(b"/opt/acme/log/x"), None);
+        assert_eq!(of(b"/etc/cron.d/x.dpkg-new"), None);
+        let setuid = of_file(&rules, b"/etc/x.dpkg-new", None, Some(&file(0o4755)), false);
+        assert_eq!(setuid, Some(Reason::Setuid));
     }
 
     #[test]

@@ -1,21 +1,21 @@
 //! Collects changes of all kinds in one list, with their authors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     event::{Difference, Subject},
-    model::{Connection, Model, UnusualPlace},
+    model::{Connection, Model, ProcessIndex, UnusualPlace},
 };
 
 use super::{
-    Action, Change, FirstOf, Kind, Reason,
+    Action, Change, FirstOf, Kind, Reason, dpkg,
     facts::{Downloaded, Facts},
-    files, services, sysctls, touched,
+    files, packages, services, sysctls, touched,
 };
 use crate::findings::{
     Destination,
     groups::{By, groups},
-    still_running,
+    still_running, survivors,
 };
 
 /// Collects the changes by kind, with the destinations of the given connections; `all` lists
@@ -43,13 +43,9 @@ pub fn changes<'a>(
         Kind::Group,
         b"/etc/group",
     ));
+    changes.extend(debian_packages(model));
     for (subject, kind, programs) in [
-        (Subject::DebianPackages, Kind::Package, &[&b"dpkg"[..]][..]),
-        (
-            Subject::RpmPackages,
-            Kind::Package,
-            &[b"rpm", b"dnf", b"yum", b"zypper"],
-        ),
+        (Subject::RpmPackages, Kind::Package, &packages::RPM[..]),
         (
             Subject::Modules,
             Kind::Module,
@@ -85,15 +81,22 @@ pub fn changes<'a>(
 
 fn processes(model: &Model) -> Vec<Change<'_>> {
     let left = still_running(model);
+    let survived: BTreeSet<ProcessIndex> = survivors(model).collect();
     left.map(|(index, process)| {
         let name: &[u8] = match process.comm.is_empty() {
             true => b"?",
             false => &process.comm,
         };
         let what = [name, format!(" [{}]", process.id.pid).as_bytes()].concat();
+        let survives = survived.contains(&index);
+        let action = match survives {
+            true => Action::Changed,
+            false => Action::New,
+        };
         Change {
             author: Some(index),
-            ..Change::new(Kind::Process, Action::New, what, Facts::Process)
+            attention: survives.then_some(Reason::Survivor),
+            ..Change::new(Kind::Process, action, what, Facts::Process)
         }
     })
     .collect()
@@ -174,16 +177,17 @@ fn downloads(model: &Model) -> Vec<Change<'_>> {
     let all = model.downloads();
     all.into_iter()
         .map(|download| {
-            let all = model.connections();
-            let from = download.connections.iter().filter_map(|at| all.get(*at));
+            let all = download.connections.iter();
+            let from = all.filter_map(|at| model.connection_at(*at));
             let from: Vec<Destination> = groups(By::Destination, from)
                 .into_iter()
                 .filter_map(|group| group.destinations.into_iter().next())
                 .collect();
+            let placed = download.carrier.unwrap_or(download.writer);
             Change {
-                author: Some(download.runner),
+                author: Some(download.runner.unwrap_or(placed)),
                 is_inferred: true,
-                attention: Some(Reason::Executed),
+                attention: download.runner.map(|_| Reason::Executed),
                 ..Change::new(
                     Kind::Download,
                     Action::New,
@@ -238,6 +242,22 @@ fn listed<'a>(
             attention: matches!(kind, Kind::Firewall | Kind::Sysctl | Kind::Module)
                 .then_some(Reason::Kernel),
             ..of(kind, difference)
+        }
+    })
+    .collect()
+}
+
+/// Lists packages of dpkg. The author is inferred, unless it was seen to change the list of the
+/// package's files.
+fn debian_packages(model: &Model) -> Vec<Change<'_>> {
+    let all = model.differences(Subject::DebianPackages).iter();
+    let runs = model.command_lines(&packages::DEBIAN);
+    all.map(|difference| {
+        let author = dpkg::author(model, &runs, difference);
+        Change {
+            author: author.map(|(author, _)| author),
+            is_inferred: author.is_some_and(|(_, is_inferred)| is_inferred),
+            ..of(Kind::Package, difference)
         }
     })
     .collect()

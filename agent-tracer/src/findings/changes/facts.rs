@@ -17,7 +17,7 @@ pub enum Facts<'a> {
     Listener(&'a Listener),
     /// A remote end.
     Destination(Box<ConnectionGroup>),
-    /// A file that was downloaded and executed.
+    /// A file that was downloaded, and executed or native code.
     Download(Box<Downloaded>),
     /// A systemd unit.
     Unit(Box<Unit<'a>>),
@@ -83,9 +83,7 @@ impl Change<'_> {
         parties.extend(self.author);
         match &self.facts {
             Facts::Download(downloaded) => {
-                let download = &downloaded.download;
-                parties.extend([download.writer, download.runner]);
-                parties.extend(download.carrier);
+                parties.extend(downloaded.download.parties());
             }
             Facts::Unit(unit) => parties.extend(unit.parties()),
             Facts::Touched

@@ -49,9 +49,40 @@ pub enum Reason {
     StoppedService,
     /// A service that was disabled.
     DisabledService,
+    /// A process that runs on after the removal of its program or unit.
+    Survivor,
 }
 
 impl Reason {
+    /// The name in a policy; a rule's own words for a rule.
+    pub fn name(&self) -> &str {
+        match self {
+            Reason::Rule(words) => words,
+            Reason::Setuid => "setuid",
+            Reason::SetuidOwner => "setuid-owner",
+            Reason::Setgid => "setgid",
+            Reason::SetgidGroup => "setgid-group",
+            Reason::Capabilities => "capabilities",
+            Reason::SetuidWritten => "setuid-written",
+            Reason::SetgidWritten => "setgid-written",
+            Reason::CapabilitiesWritten => "capabilities-written",
+            Reason::WorldWritable => "world-writable",
+            Reason::Memory => "memory",
+            Reason::Unlinked => "unlinked",
+            Reason::Temporary => "temporary",
+            Reason::AllInterfaces => "all-interfaces",
+            Reason::Executed => "executed",
+            Reason::Root => "root",
+            Reason::Kernel => "kernel",
+            Reason::NewService => "new-service",
+            Reason::ChangedService => "changed-service",
+            Reason::ServiceOff => "service-off",
+            Reason::StoppedService => "stopped-service",
+            Reason::DisabledService => "disabled-service",
+            Reason::Survivor => "survivor",
+        }
+    }
+
     /// Returns true if the process that set mode, owner or capabilities is the author.
     pub(super) fn is_of_rights(&self) -> bool {
         match self {
@@ -76,7 +107,8 @@ impl Reason {
             | Reason::ChangedService
             | Reason::ServiceOff
             | Reason::StoppedService
-            | Reason::DisabledService => false,
+            | Reason::DisabledService
+            | Reason::Survivor => false,
         }
     }
 }

@@ -25,8 +25,8 @@ const TYPES: [&[u8]; 6] = [
 #[derive(Clone, Debug, Default)]
 pub struct Unit<'a> {
     pub(super) file: Option<FileOf>,
-    /// True if links start it now, with the author of the links.
-    pub enabled: Option<(bool, Option<ProcessIndex>)>,
+    /// The last change of the links that start it.
+    pub enabled: Option<Link>,
     /// States of its file, as systemd reports them.
     pub state: Option<&'a Difference>,
     /// States of the unit, as systemd reports them.
@@ -49,9 +49,9 @@ impl Unit<'_> {
     /// Returns every process with a known part in the change.
     pub(super) fn parties(&self) -> impl Iterator<Item = ProcessIndex> {
         let file = self.file.as_ref().and_then(|file| file.author);
-        let enabled = self.enabled.and_then(|(_, by)| by);
-        let request = self.request.map(|request| request.by);
-        [file, enabled, request].into_iter().flatten()
+        let enabled = self.enabled.and_then(|link| link.author);
+        let seen = [file, enabled].into_iter().flatten().map(|(by, _)| by);
+        seen.chain(self.request.map(|request| request.by))
     }
 
     fn is_masked(&self) -> bool {
@@ -59,11 +59,20 @@ impl Unit<'_> {
     }
 }
 
+/// A change of the links that start a unit.
+#[derive(Clone, Copy, Debug)]
+pub struct Link {
+    /// True if they start it now.
+    pub enables: bool,
+    /// The author, if known; true if inferred.
+    pub author: Option<(ProcessIndex, bool)>,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct FileOf {
     pub(super) path: Vec<u8>,
     action: Action,
-    author: Option<ProcessIndex>,
+    author: Option<(ProcessIndex, bool)>,
 }
 
 /// Returns true for the file of a unit, and for a link that enables one.
@@ -119,7 +128,7 @@ pub(super) fn collect(model: &Model) -> Vec<Change<'_>> {
 }
 
 fn note_file(model: &Model, units: &mut BTreeMap<Vec<u8>, Unit<'_>>, difference: &FileDifference) {
-    let author = model.author_of(difference).map(|(author, _)| author);
+    let author = model.author_of(difference);
     let action = Action::of(difference.before.as_ref(), difference.after.as_ref());
     if let Some(unit) = unit_of(&difference.path) {
         // A link of its own name in /etc is another name, and says no more.
@@ -137,7 +146,10 @@ fn note_file(model: &Model, units: &mut BTreeMap<Vec<u8>, Unit<'_>>, difference:
         }
     } else if let Some(unit) = enabled_by(&difference.path) {
         let known = units.entry(unit.to_vec()).or_default();
-        known.enabled = Some((action != Action::Gone, author));
+        known.enabled = Some(Link {
+            enables: action != Action::Gone,
+            author,
+        });
     }
 }
 
@@ -152,21 +164,32 @@ fn change<'a>(model: &'a Model, name: Vec<u8>, mut unit: Unit<'a>) -> Change<'a>
             action = file.action;
         }
     }
-    if let Some((_, by)) = unit.enabled {
-        author = author.or(by);
-    }
+    author = author
+        .or(unit.enabled.and_then(|link| link.author))
+        .or_else(|| generated_by(model, &name, &unit))
+        // Nothing of it was written, so it differs because it runs.
+        .or(unit.request.map(|request| (request.by, true)));
     let was_stopped = off.as_ref().is_some_and(|off| off.was_stopped);
     unit.has_ended = unit.running == 0 && (unit.began || was_stopped);
-    let (author, is_inferred) = match &off {
-        Some(off) => (Some(off.author), off.is_inferred),
-        None => (author, false),
+    let author = match &off {
+        Some(off) => Some((off.author, off.is_inferred)),
+        None => author,
     };
     Change {
-        author,
-        is_inferred,
+        author: author.map(|(author, _)| author),
+        is_inferred: author.is_some_and(|(_, is_inferred)| is_inferred),
         attention: off.map(|off| off.reason()).or(attention(&name, &unit)),
         ..Change::new(Kind::Service, action, name, Facts::Unit(Box::new(unit)))
     }
+}
+
+/// Returns the author of the init script that a unit was generated from.
+fn generated_by(model: &Model, name: &[u8], unit: &Unit<'_>) -> Option<(ProcessIndex, bool)> {
+    let state = unit.state?.after.as_deref()?;
+    let stem = name.strip_suffix(b".service")?;
+    let script = [b"/etc/init.d/", stem].concat();
+    let author = model.file_authors(&script).wrote?;
+    state.starts_with(b"generated").then_some((author, true))
 }
 
 /// Returns the reason for attention of a service with a new file. A file that masks it starts
@@ -187,7 +210,7 @@ fn is_masked(state: &Option<Vec<u8>>) -> bool {
 }
 
 /// Returns the unit of a file that is directly in a directory of unit files.
-fn unit_of(path: &[u8]) -> Option<&[u8]> {
+pub(in crate::findings) fn unit_of(path: &[u8]) -> Option<&[u8]> {
     let (directory, name) = split(path)?;
     let is_directory = directory.ends_with(b"/systemd/system");
     (is_directory && TYPES.iter().any(|end| name.ends_with(end))).then_some(name)

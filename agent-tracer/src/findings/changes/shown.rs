@@ -30,7 +30,7 @@ pub fn shown_changes<'a>(model: &'a Model, selection: &Selection, all: bool) -> 
     };
     for change in changes(model, all, connections) {
         let parties = change.parties();
-        if parties.is_empty() && !selection.is_everything() {
+        if parties.is_empty() && !selection.selects_nothing() {
             wanted.without_author += 1;
             continue;
         }
@@ -70,7 +70,12 @@ fn is_wanted(selection: &Selection, change: &Change<'_>, parties: &[ProcessIndex
         | Kind::Sysctl
         | Kind::Firewall
         | Kind::Mount => {
-            selection.is_everything() || parties.iter().any(|index| selection.shows_process(*index))
+            let mut shown = parties.iter().map(|index| selection.shows_process(*index));
+            match selection.selects_nothing() {
+                // It is left out where all of its parties are.
+                true => parties.is_empty() || shown.any(|is_shown| is_shown),
+                false => shown.any(|is_shown| is_shown),
+            }
         }
     }
 }

@@ -72,6 +72,7 @@ mod tests {
                     name: name.as_bytes().to_vec(),
                     before: Some(before.into()),
                     after: Some(after.into()),
+                    origin: None,
                 }
             })
             .collect();

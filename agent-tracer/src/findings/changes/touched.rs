@@ -49,8 +49,10 @@ fn single(model: &Model, path: &[u8], authors: FileAuthors) -> Change<'static> {
         ..FileState::default()
     };
     let made = authors.wrote.or(authors.set);
+    let author = made.or(authors.removed).and_then(|by| authors.behind(by));
     Change {
-        author: made.or(authors.removed),
+        author: author.map(|(author, _)| author),
+        is_inferred: author.is_some_and(|(_, is_inferred)| is_inferred),
         attention: made
             .and_then(|_| attention::of_file(model.rules(), path, None, Some(&state), false)),
         ..Change::new(kind, Action::Touched, path, Facts::Touched)

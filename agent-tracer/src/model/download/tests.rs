@@ -4,7 +4,7 @@ use super::absolute;
 use crate::{
     event::{
         Close, Connect, ConnectFailed, Established, Event, EventKind, Exec, Exit, FileAction,
-        FileEvent, Fork, ProcessId,
+        FileEvent, FileHashed, FileIdentity, Fork, NativeCode, ProcessId,
     },
     model::Model,
     rules::RuleSet,
@@ -109,12 +109,28 @@ impl Story {
         self.of_files(pid, action, path, false)
     }
 
+    /// Adds a change of a file that has a number, whatever its names.
+    fn identified(self, pid: u32, action: FileAction, path: &str, inode: u64) -> Story {
+        let identity = FileIdentity {
+            inode,
+            ..FileIdentity::default()
+        };
+        let file = FileEvent {
+            path: path.into(),
+            action: action.into(),
+            identity: Some(identity),
+            ..FileEvent::default()
+        };
+        self.add(pid, EventKind::File(file))
+    }
+
     fn of_files(self, pid: u32, action: FileAction, path: &str, is_directory: bool) -> Story {
         let file = FileEvent {
             path: path.into(),
             action: action.into(),
             jobs: Vec::new(),
             is_directory,
+            identity: None,
         };
         self.add(pid, EventKind::File(file))
     }
@@ -141,7 +157,7 @@ impl Story {
                     String::from_utf8_lossy(&download.path),
                     pid(download.writer),
                     download.carrier.map_or(0, pid),
-                    pid(download.runner),
+                    download.runner.map_or(0, pid),
                     download.executions
                 )
             })
@@ -346,4 +362,146 @@ fn paths_are_resolved_as_text() {
     assert_eq!(absolute(b"/tmp", b"/x"), b"/x");
     assert_eq!(absolute(b"/tmp/a", b"../b//./c"), b"/tmp/b/c");
     assert_eq!(absolute(b"/", b"../../x"), b"/x");
+}
+
+#[test]
+fn another_name_of_the_same_file_is_the_same_download() {
+    let got = || {
+        story()
+            .runs(10, "node")
+            .connects(10, 443)
+            .answered()
+            .has_received(100)
+            .identified(10, Written, "/d/cache", 7)
+    };
+    let linked = got().runs(30, "node link.js");
+    let linked = linked
+        .identified(30, Created, "/d/bin", 7)
+        .runs(20, "./bin");
+    assert_eq!(linked.reported(), ["/d/bin 10 30 20 1"]);
+    // The name between link and rename is gone when it is looked at.
+    let renamed = got().runs(30, "node link.js");
+    let renamed = renamed
+        .file(30, Created, "/d/tmp")
+        .file(30, Removed, "/d/tmp")
+        .identified(30, Renamed, "/d/bin", 7)
+        .runs(20, "./bin");
+    assert_eq!(renamed.reported(), ["/d/bin 10 30 20 1"]);
+    let other = got().runs(30, "node link.js");
+    let other = other.identified(30, Created, "/d/bin", 8).runs(20, "./bin");
+    assert_eq!(other.reported(), NOTHING);
+}
+
+#[test]
+fn what_comes_out_of_a_downloaded_archive_is_a_download() {
+    let unpacked = story().gets("/d/a.tgz").runs(30, "tar xzf a.tgz");
+    let unpacked = unpacked.file(30, Written, "/d/bin").runs(20, "./bin");
+    assert_eq!(unpacked.reported(), ["/d/bin 10 30 20 1"]);
+    let archive = unpacked.model().downloads()[0].archive.clone();
+    assert_eq!(archive.as_deref(), Some(&b"/d/a.tgz"[..]));
+    let other = story().gets("/d/a.tgz").runs(30, "tar xzf b.tgz");
+    let other = other.file(30, Written, "/d/bin").runs(20, "./bin");
+    assert_eq!(other.reported(), NOTHING);
+}
+
+#[test]
+fn the_other_end_of_a_pipe_is_the_writer() {
+    let piped = |program: &str| {
+        story()
+            .executes(1, "sh")
+            .runs(10, "curl https://x")
+            .runs(11, program)
+            .connects(10, 443)
+            .answered()
+            .has_received(100)
+            .file(11, Written, "/d/bin")
+            .runs(20, "./bin")
+            .reported()
+    };
+    assert_eq!(piped("tar xz"), ["/d/bin 10 11 20 1"]);
+    assert_eq!(piped("sleep 1"), NOTHING);
+}
+
+#[test]
+fn the_content_is_that_of_the_last_report() {
+    let content = |has_changed| {
+        EventKind::FileHashed(FileHashed {
+            path: b"/d/x".to_vec(),
+            sha256: vec![1, 2],
+            has_changed,
+            ..FileHashed::default()
+        })
+    };
+    let ran = story().gets("/d/x").runs(20, "./x").add(20, content(false));
+    let of = |story: &Story| story.model().downloads()[0].content.clone();
+    assert!(of(&ran).is_some_and(|content| !content.has_changed));
+    let changed = ran.add(20, content(true));
+    assert!(of(&changed).is_some_and(|content| content.has_changed && content.sha256 == [1, 2]));
+}
+
+/// Native code that a process wrote, with the file's number.
+fn native(path: &str, inode: u64, sha256: &[u8]) -> EventKind {
+    EventKind::FileHashed(FileHashed {
+        path: path.into(),
+        sha256: sha256.to_vec(),
+        identity: Some(FileIdentity {
+            inode,
+            ..FileIdentity::default()
+        }),
+        has_changed: false,
+        native: NativeCode::Library.into(),
+    })
+}
+
+#[test]
+fn native_code_needs_no_execution() {
+    let written = || {
+        let story = story().runs(10, "npm i").connects(10, 443).answered();
+        story.identified(10, FileAction::Written, "/d/new/a.node", 7)
+    };
+    assert_eq!(written().reported(), [] as [String; 0]);
+    let read = written().add(10, native("/d/new/a.node", 7, &[1]));
+    assert_eq!(read.reported(), ["/d/new/a.node 10 0 0 0"]);
+    // The directory gets another name before or after the look: one row, at the last path.
+    let moved = |story: Story| {
+        story
+            .of_files(10, FileAction::Removed, "/d/new", true)
+            .of_files(10, FileAction::Renamed, "/d/kept", true)
+    };
+    assert_eq!(moved(read).reported(), ["/d/kept/a.node 10 0 0 0"]);
+    let late = moved(written()).add(10, native("/d/kept/a.node", 7, &[1]));
+    assert_eq!(late.reported(), ["/d/kept/a.node 10 0 0 0"]);
+    // Its content is known, unless it could not be read; another writer changes it.
+    let content = |story: &Story| story.model().downloads()[0].content.clone();
+    assert!(content(&late).is_some_and(|it| it.sha256 == [1] && !it.has_changed));
+    let overwritten = late
+        .runs(20, "sh")
+        .file(20, FileAction::Written, "/d/kept/a.node");
+    assert!(content(&overwritten).is_some_and(|it| it.has_changed));
+    let unread = written().add(10, native("/d/new/a.node", 7, &[]));
+    assert_eq!(content(&unread), None);
+}
+
+#[test]
+fn native_code_of_a_relative_is_that_of_scripts_only() {
+    for (line, is_it) in [
+        ("/usr/bin/python3.11 x", true),
+        ("node unpack.js", true),
+        ("tar x", true),
+        ("/usr/bin/ld -o a.so", false),
+        ("cp b a.so", false),
+    ] {
+        let story = story().gets("/d/archive").runs(20, line);
+        let story = story.add(20, native("/d/a.so", 7, &[1]));
+        let expected = if is_it {
+            &["/d/a.so 10 20 0 0"][..]
+        } else {
+            &[]
+        };
+        assert_eq!(story.reported(), expected, "{line}");
+    }
+    let alone = story()
+        .runs(20, "node x")
+        .add(20, native("/d/a.so", 7, &[1]));
+    assert_eq!(alone.reported(), [] as [String; 0]);
 }

@@ -1,12 +1,31 @@
 //! Keeps the versions of each path that may prove to be a download, with their times. Connections
 //! and executions are left to the caller.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::model::ProcessIndex;
+use super::native::Native;
+use crate::{
+    event::{FileHashed, FileIdentity},
+    model::ProcessIndex,
+};
 
 /// Limit of versions kept for one path: the last ones.
 const VERSIONS: usize = 16;
+
+/// Limit of paths, and of files that are known besides their names.
+const PATHS: usize = 65_536;
+
+/// Limit of files whose content was read.
+const HASHED: usize = 4096;
+
+/// The content of an executed file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// SHA-256 of it, read after the execution or the writing.
+    pub sha256: Vec<u8>,
+    /// Set when the file at the path is another one at the end, or has other content.
+    pub has_changed: bool,
+}
 
 /// All possible downloads.
 #[derive(Default)]
@@ -17,6 +36,11 @@ pub(in crate::model) struct Downloads {
     pub(super) taken: BTreeMap<ProcessIndex, Taken>,
     /// Executions by processes that are other programs by now.
     pub(super) former: Vec<Run>,
+    /// The versions by their files, which may have further names.
+    files: HashMap<FileIdentity, Version>,
+    /// The content of executed files.
+    contents: BTreeMap<Vec<u8>, Content>,
+    pub(super) native: HashMap<FileIdentity, Native>,
 }
 
 /// One content of a file, until its replacement or removal.
@@ -24,10 +48,15 @@ pub(in crate::model) struct Downloads {
 pub(super) struct Version {
     pub(super) writer: ProcessIndex,
     pub(super) carrier: Option<ProcessIndex>,
+    /// The downloaded archive that it came out of.
+    pub(super) archive: Option<Vec<u8>>,
+    pub(super) identity: Option<FileIdentity>,
     /// Count of all connections by then.
     pub(super) connections: usize,
     pub(super) begun: Moment,
     pub(super) ended: Option<(Moment, End)>,
+    /// Set when its own writer removed it, or made it anew: the kernel does not say which.
+    pub(super) may_be_gone: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,6 +86,15 @@ pub(super) struct Run {
 }
 
 impl Downloads {
+    /// Iterates over the writers of all versions, each with the count of connections by then.
+    pub(in crate::model) fn writers(&self) -> impl Iterator<Item = (ProcessIndex, usize)> {
+        let taken = self.taken.values().flat_map(|taken| &taken.files);
+        let versions = self.versions.values().flatten();
+        let all = versions.chain(self.files.values());
+        let all = all.chain(taken.map(|(_, version)| version));
+        all.map(|version| (version.writer, version.connections))
+    }
+
     pub(super) fn current(&self, path: &[u8]) -> Option<&Version> {
         let last = self.versions.get(path)?.last()?;
         last.ended.is_none().then_some(last)
@@ -100,17 +138,55 @@ impl Downloads {
         }
     }
 
+    /// Returns the version of a file, whatever its name.
+    pub(super) fn of_file(&self, identity: Option<FileIdentity>) -> Option<Version> {
+        self.files.get(&identity?).cloned()
+    }
+
+    pub(super) fn note_file(&mut self, identity: FileIdentity, version: Version) {
+        if self.files.len() < PATHS {
+            self.files.insert(identity, version);
+        }
+    }
+
+    /// True if a file may have been downloaded so far.
+    pub(in crate::model) fn are_any(&self) -> bool {
+        !self.versions.is_empty()
+    }
+
+    /// Notes the content of an executed file.
+    pub(in crate::model) fn hashed(&mut self, hashed: &FileHashed) {
+        if self.contents.len() < HASHED || self.contents.contains_key(&hashed.path) {
+            let content = Content {
+                sha256: hashed.sha256.clone(),
+                has_changed: hashed.has_changed,
+            };
+            self.contents.insert(hashed.path.clone(), content);
+        }
+    }
+
+    pub(super) fn content(&self, path: &[u8]) -> Option<Content> {
+        self.contents.get(path).cloned()
+    }
+
     pub(super) fn carry(&mut self, path: Vec<u8>, moment: Moment, version: Version) {
         let carried = Version {
             carrier: moment.by.filter(|by| *by != version.writer),
             begun: moment,
             ended: None,
+            may_be_gone: false,
             ..version
         };
         self.add(path, carried);
     }
 
     pub(super) fn add(&mut self, path: Vec<u8>, version: Version) {
+        if let Some(identity) = version.identity {
+            self.note_file(identity, version.clone());
+        }
+        if self.versions.len() >= PATHS && !self.versions.contains_key(&path) {
+            return;
+        }
         self.end(&path, version.begun, End::Overwritten);
         let versions = self.versions.entry(path).or_default();
         versions.push(version);

@@ -49,6 +49,22 @@ impl Units {
         find(&names).cloned()
     }
 
+    /// Finds the request behind a job like [`Units::request_for`], unless it had its job before: a
+    /// service may be started again within the time that a request is taken to be open.
+    pub(super) fn unserved_request_for(
+        &self,
+        unit: &[u8],
+        boot_ns: u64,
+        processes: &Processes,
+    ) -> Option<Request> {
+        let served = self
+            .by_name
+            .get(unit)
+            .and_then(|state| state.served.as_ref());
+        let request = self.request_for(unit, boot_ns, processes);
+        request.filter(|request| served != Some(request))
+    }
+
     fn names_of<'a>(&'a self, unit: &'a [u8]) -> Vec<&'a [u8]> {
         let aliases = self.by_name.get(unit).map(|state| state.aliases.as_slice());
         let aliases = aliases.unwrap_or_default().iter().map(Vec::as_slice);

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use super::{Cause, Processes, Schedule, UnitState, Units, is_newer};
+use super::{
+    ActivationIndex, Cause, ProcessIndex, Processes, Request, Schedule, UnitState, Units, is_newer,
+};
 use crate::event::{Unit, UnitAction};
 
 /// Longest time from the first process of a unit to the report of the job that started it.
@@ -41,14 +43,51 @@ impl Units {
             UnitAction::Stopped | UnitAction::Failed => {
                 let state = self.state_mut(&unit);
                 // A restart is one job, and continues.
-                let goes_on = matches!(state.job.as_str(), "restart" | "try-restart" | "start");
+                let goes_on = match state.job.as_str() {
+                    "restart" | "try-restart" | "start" => true,
+                    // A short job is gone before systemd is asked for its type.
+                    "" => state.pending.as_ref().is_some_and(Request::restarts),
+                    _ => false,
+                };
+                let ended = state.current.filter(|_| !goes_on);
                 if !goes_on {
                     state.current = None;
                 }
                 self.close_job(&unit, !goes_on);
                 self.push_transition(&unit, change.action(), boot_ns);
+                if let Some(ended) = ended {
+                    self.part_later(&unit, ended, boot_ns, processes, schedule);
+                }
             }
             UnitAction::Unknown => {}
+        }
+    }
+
+    /// Gives processes that began after the end of an activation one of their own: the report of
+    /// the end may come late.
+    fn part_later(
+        &mut self,
+        unit: &Arc<[u8]>,
+        ended: ActivationIndex,
+        ended_ns: u64,
+        processes: &mut Processes,
+        schedule: &Schedule,
+    ) {
+        let newest = processes.iter().rev();
+        let later: Vec<(ProcessIndex, u64)> = newest
+            .filter_map(|(index, process)| Some((index, process, process.forked_ns?)))
+            .take_while(|(.., forked_ns)| *forked_ns > ended_ns)
+            .filter(|(_, process, _)| process.activation == Some(ended))
+            .map(|(index, _, forked_ns)| (index, forked_ns))
+            .collect();
+        let Some((_, begun_ns)) = later.last().copied() else {
+            return;
+        };
+        let request = self.unserved_request_for(unit, begun_ns, processes);
+        let cause = self.cause_of(unit, request, schedule);
+        let activation = self.activate(unit, cause, begun_ns, false);
+        for (index, _) in later {
+            processes[index].activation = Some(activation);
         }
     }
 
@@ -69,7 +108,7 @@ impl Units {
         processes: &Processes,
         schedule: &Schedule,
     ) {
-        let request = self.request_for(unit, boot_ns, processes);
+        let request = self.unserved_request_for(unit, boot_ns, processes);
         let current = self.by_name.get(unit).and_then(|state| state.current);
         let cause = self.cause_of(unit, request.clone(), schedule);
         match current.and_then(|current| self.activation_mut(current)) {
@@ -85,6 +124,9 @@ impl Units {
             }
         }
         let state = self.state_mut(unit);
+        if request.is_some() {
+            state.served.clone_from(&request);
+        }
         state.pending.clone_from(&request);
         state.reported = request;
     }
@@ -107,7 +149,7 @@ impl Units {
         {
             let opened_ns = open.opened_ns;
             let is_again = matches!(open.cause, Cause::Again(_));
-            let request = self.request_for(unit, opened_ns, processes);
+            let request = self.unserved_request_for(unit, opened_ns, processes);
             if request.is_some() || !is_again {
                 // Its own start must not count as a previous one.
                 let state = self.state_mut(unit);
@@ -119,6 +161,7 @@ impl Units {
                 let state = self.state_mut(unit);
                 state.last = last;
                 if request.is_some() {
+                    state.served.clone_from(&request);
                     state.pending.clone_from(&request);
                     state.reported = request;
                 }

@@ -32,6 +32,9 @@ pub(super) struct UnitState {
     pub(super) pending: Option<Request>,
     /// The request behind the last reported event.
     pub(super) reported: Option<Request>,
+    /// The last request that systemd made a job for. It makes one job for a request, so a later one
+    /// has another cause.
+    pub(super) served: Option<Request>,
 }
 
 impl UnitState {

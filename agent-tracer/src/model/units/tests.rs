@@ -268,6 +268,7 @@ mod reported {
     fn written(pid: u32, path: &str, jobs: Vec<Vec<u8>>) -> Event {
         let file = FileEvent {
             is_directory: false,
+            identity: None,
             path: path.into(),
             action: FileAction::Written.into(),
             jobs,
@@ -334,9 +335,9 @@ mod reported {
         );
     }
 
-    #[test]
-    fn what_comes_back_by_itself_says_what_began_it() {
-        let model = model(&[
+    /// A service that a client started and that runs; the client has ended.
+    fn started() -> Vec<Event> {
+        vec![
             loaded(&[]),
             fork(5, 6),
             exec(6, "/bin/systemctl start acme"),
@@ -345,17 +346,118 @@ mod reported {
             enters(7, "acme.service"),
             report(unit("acme.service", UnitAction::Started)),
             exits(6),
-            at(9, report(unit("acme.service", UnitAction::Failed))),
-            at(9, report(unit("acme.service", UnitAction::Queued))),
-            at(9, fork(1, 9)),
-            at(9, enters(9, "acme.service")),
-        ]);
+        ]
+    }
+
+    #[test]
+    fn what_comes_back_by_itself_says_what_began_it() {
+        let model = model(
+            &[
+                started(),
+                vec![
+                    at(9, report(unit("acme.service", UnitAction::Failed))),
+                    at(9, report(unit("acme.service", UnitAction::Queued))),
+                    at(9, fork(1, 9)),
+                    at(9, enters(9, "acme.service")),
+                ],
+            ]
+            .concat(),
+        );
         assert_eq!(&*life(&model, 9).tree, "acme.service");
         assert_eq!(
             because(&model, life(&model, 9)),
             "unit acme.service, started again by systemd, before that \
              started by /bin/systemctl start acme [pid 6] (inferred)"
         );
+    }
+
+    #[test]
+    fn a_restart_right_after_the_request_is_not_asked_for() {
+        // Nothing is 500 ms old.
+        let model = model(
+            &[
+                started(),
+                vec![
+                    report(unit("acme.service", UnitAction::Failed)),
+                    report(unit("acme.service", UnitAction::Queued)),
+                    fork(1, 9),
+                    enters(9, "acme.service"),
+                    report(unit("acme.service", UnitAction::Restarted)),
+                    report(unit("acme.service", UnitAction::Failed)),
+                    // The process comes before its job.
+                    fork(1, 10),
+                    enters(10, "acme.service"),
+                    report(unit("acme.service", UnitAction::Queued)),
+                ],
+            ]
+            .concat(),
+        );
+        for pid in [9, 10] {
+            assert_eq!(&*life(&model, pid).tree, "acme.service");
+            assert_eq!(
+                because(&model, life(&model, pid)),
+                "unit acme.service, started again by systemd, before that \
+                 started by /bin/systemctl start acme [pid 6] (inferred)"
+            );
+        }
+        let transitions = model.unit_transitions().iter();
+        let requested: Vec<bool> = transitions.map(|one| one.request.is_some()).collect();
+        assert_eq!(requested, [true, false, false, false]);
+    }
+
+    #[test]
+    fn a_link_by_systemd_is_the_clients_that_asked() {
+        let link = "/etc/systemd/system/multi-user.target.wants";
+        let made = |path: &str| {
+            let file = FileEvent {
+                path: path.into(),
+                action: FileAction::Renamed.into(),
+                ..FileEvent::default()
+            };
+            event(1, EventKind::File(file))
+        };
+        let model = model(&[
+            loaded(&[]),
+            made(&format!("{link}/early.service")),
+            fork(5, 6),
+            exec(6, "/bin/systemctl enable acme"),
+            made(&format!("{link}/acme.service")),
+            made("/etc/systemd/system/also.service"),
+            fork(5, 8),
+            exec(
+                8,
+                "/usr/bin/busctl call o / i EnableUnitFiles asbb 1 bus.service false true",
+            ),
+            made(&format!("{link}/bus.service")),
+            made(&format!("{link}/acme.service")),
+            made("/etc/systemd/system/either.service"),
+            exits(6),
+            exits(8),
+            at(9, made(&format!("{link}/late.service"))),
+        ]);
+        for (path, by) in [
+            ("early.service", None),
+            ("acme.service", Some(6)),
+            ("bus.service", Some(8)),
+            ("late.service", None),
+        ] {
+            let authors = model.file_authors(format!("{link}/{path}").as_bytes());
+            let manager = authors.wrote.expect("systemd made it");
+            let author = authors.behind(manager);
+            let found = author.map(|(by, is_inferred)| (model.process(by).id.pid, is_inferred));
+            assert_eq!(found, by.map(|pid| (pid, true)), "{path}");
+        }
+        let of = |path: &str| {
+            let authors = model.file_authors(path.as_bytes());
+            let (by, _) = authors.behind(authors.wrote?)?;
+            Some(model.process(by).id.pid)
+        };
+        assert_eq!(
+            of("/etc/systemd/system/also.service"),
+            Some(6),
+            "the only one"
+        );
+        assert_eq!(of("/etc/systemd/system/either.service"), None);
     }
 
     #[test]

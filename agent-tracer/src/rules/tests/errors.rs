@@ -13,8 +13,8 @@ fn errors_say_where_and_what() {
         ("a = 1\n\"é\" = x".to_owned(), "t:2:7: "),
         (
             "tre = 1".to_owned(),
-            "t:1:1: unknown field `tre`, expected one of `tree`, `attention` (did you mean \
-             `tree`?)",
+            "t:1:1: unknown field `tre`, expected one of `tree`, `attention`, `harmless` (did you \
+             mean `tree`?)",
         ),
         (
             "[tree]".to_owned(),

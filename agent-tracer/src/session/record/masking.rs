@@ -3,13 +3,13 @@
 
 use super::recorder::Recorder;
 use crate::{
-    event::{EventKind, Snapshot},
+    event::{EventKind, ProcessId, Snapshot},
     redact::Redactor,
 };
 
 impl Recorder<'_> {
-    /// Masks the secrets of an event before it is committed.
-    pub(super) fn mask(&mut self, kind: &mut EventKind) {
+    /// Masks the secrets of an event of a process before it is committed.
+    pub(super) fn mask(&mut self, process: ProcessId, kind: &mut EventKind) {
         match kind {
             EventKind::Dns(dns) => {
                 self.mask_text(&mut dns.question);
@@ -41,6 +41,10 @@ impl Recorder<'_> {
                         self.redactor.bytes(text);
                     }
                     self.redactor.bytes(&mut difference.name);
+                    if let Some(origin) = &mut difference.origin {
+                        self.redactor.bytes(&mut origin.archive);
+                        self.redactor.bytes(&mut origin.file);
+                    }
                 }
             }
             EventKind::FilesCompared(compared) => {
@@ -52,26 +56,40 @@ impl Recorder<'_> {
                     self.redactor.bytes(&mut difference.path);
                 }
             }
+            EventKind::FilesElsewhere(elsewhere) => {
+                for file in &mut elsewhere.files {
+                    if let Some(state) = &mut file.after {
+                        self.redactor.bytes(&mut state.target);
+                    }
+                    self.redactor.bytes(&mut file.path);
+                }
+                for directory in &mut elsewhere.folded {
+                    self.redactor.bytes(&mut directory.path);
+                }
+            }
             EventKind::Hosts(hosts) => {
                 for name in hosts.entries.iter_mut().flat_map(|entry| &mut entry.names) {
                     self.mask_text(name);
                 }
             }
             EventKind::Exec(exec) => {
-                self.redactor.argv(&mut exec.argv);
+                let found = self.redactor.places(&mut exec.argv);
                 for text in [
                     &mut exec.filename,
                     &mut exec.interpreter,
                     &mut exec.exe,
                     &mut exec.cwd,
+                    &mut exec.root_directory,
                     &mut exec.comm,
                 ] {
                     self.redactor.bytes(text);
                 }
+                self.masked.note(process, &exec.filename, found);
             }
             EventKind::ExecFailed(failed) => {
-                self.redactor.argv(&mut failed.argv);
+                let found = self.redactor.places(&mut failed.argv);
                 self.redactor.bytes(&mut failed.filename);
+                self.masked.note(process, &failed.filename, found);
             }
             EventKind::UnixConnect(connect) => {
                 self.redactor.bytes(&mut connect.path);
@@ -83,13 +101,23 @@ impl Recorder<'_> {
                         self.redactor.carrier(&mut process.argv);
                     }
                     self.redactor.argv(&mut process.argv);
-                    for text in [&mut process.comm, &mut process.exe, &mut process.cgroup] {
+                    for text in [
+                        &mut process.comm,
+                        &mut process.exe,
+                        &mut process.cgroup,
+                        &mut process.root_directory,
+                    ] {
                         self.redactor.bytes(text);
                     }
                 }
             }
             EventKind::Fork(fork) => {
                 self.redactor.bytes(&mut fork.comm);
+            }
+            EventKind::ContainerNamed(named) => {
+                for text in [&mut named.name, &mut named.image] {
+                    self.redactor.bytes(text);
+                }
             }
             EventKind::Cgroup(cgroup) => {
                 self.redactor.bytes(&mut cgroup.path);
@@ -118,11 +146,15 @@ impl Recorder<'_> {
             EventKind::File(file) => {
                 self.redactor.bytes(&mut file.path);
             }
+            EventKind::FileHashed(hashed) => {
+                self.redactor.bytes(&mut hashed.path);
+            }
             EventKind::Rename(rename) => {
                 self.redactor.bytes(&mut rename.from);
                 self.redactor.bytes(&mut rename.to);
             }
-            EventKind::Exit(_)
+            EventKind::HttpAnswer(_)
+            | EventKind::Exit(_)
             | EventKind::Connect(_)
             | EventKind::Established(_)
             | EventKind::ConnectFailed(_)

@@ -12,7 +12,10 @@ use std::{
 
 use super::{
     Ended, Observer, Recorded,
+    digests::Digests,
+    elsewhere::Elsewhere,
     evidence::{Evidence, Mended, TraceFailure},
+    masked::Masked,
     sniffer::Sniffer,
     sources::{self, Sources},
 };
@@ -23,9 +26,9 @@ use crate::{
     },
     event::{
         AddressTag, AddressTagged, CommandEnded, CommandStarted, Decoded, End, Event, EventKind,
-        Exit, Lost, ProcessId, SnapshotSocket, UserNamed,
+        Exit, FileAction, Lost, ProcessId, SnapshotSocket, UserNamed,
     },
-    model::{Listener, Model},
+    model::{Connection, Listener, Model, container_of},
     names::{Match, Tags},
     redact::Redactor,
     session::Session,
@@ -36,6 +39,9 @@ use crate::{
 /// address that was forgotten is tagged again.
 const TAGGED_LIMIT: usize = 65_536;
 
+/// Limit of containers whose names are looked up.
+const CONTAINER_LIMIT: usize = 10_000;
+
 /// A recording that is being made.
 pub(super) struct Recorder<'a> {
     pub(super) capture: Capture,
@@ -44,15 +50,25 @@ pub(super) struct Recorder<'a> {
     /// The trace file, for the check at the end.
     pub(super) evidence: Evidence,
     pub(super) sniffer: Sniffer,
+    /// Files outside of the roots that recorded trees changed.
+    pub(super) elsewhere: Elsewhere,
+    /// The content of executed downloads.
+    pub(super) digests: Digests,
     /// The files below the roots at the start.
     pub(super) files_before: Option<(Roots, Files)>,
+    /// True if the machine is compared before and after.
+    pub(super) compares: bool,
     /// The state of the machine at the start, for a comparison.
     pub(super) inventory: Option<PackedInventory>,
     pub(super) redactor: Redactor,
+    /// The places of masked secrets, for the summary.
+    pub(super) masked: Masked,
     pub(super) users: UserLookup,
     pub(super) tags: Tags,
     /// Addresses looked up so far, up to a limit.
     pub(super) tagged: HashSet<IpAddr>,
+    /// Ids of containers whose names were looked up.
+    pub(super) containers: HashSet<String>,
     pub(super) sequence: u64,
     pub(super) write_failed: bool,
     pub(super) observer: &'a mut dyn Observer,
@@ -63,8 +79,33 @@ impl Recorder<'_> {
     pub(super) fn take(&mut self, mut event: Event) {
         self.name_users(&event);
         self.tag_addresses(&event);
-        self.mask(&mut event.kind);
+        self.name_containers(&event);
+        self.mask(event.process, &mut event.kind);
+        if matches!(event.kind, EventKind::Exec(_)) {
+            self.digests.executed(event.process);
+        }
         self.commit(&event);
+    }
+
+    /// Takes the names of containers, ahead of the first event with a process in each.
+    fn name_containers(&mut self, event: &Event) {
+        let cgroups: Vec<&[u8]> = if let EventKind::Cgroup(cgroup) = &event.kind {
+            vec![&cgroup.path]
+        } else if let EventKind::Snapshot(snapshot) = &event.kind {
+            let processes = snapshot.processes.iter();
+            processes.map(|process| &*process.cgroup).collect()
+        } else {
+            return;
+        };
+        for id in cgroups.into_iter().filter_map(container_of) {
+            if self.containers.len() >= CONTAINER_LIMIT || !self.containers.insert(id.to_owned()) {
+                continue;
+            }
+            if let Some(named) = capture::container_named(id) {
+                let named = EventKind::ContainerNamed(named);
+                self.take(Event::of_recording(event.boot_ns, named));
+            }
+        }
     }
 
     fn commit(&mut self, event: &Event) {
@@ -157,7 +198,7 @@ impl Recorder<'_> {
         }
     }
 
-    fn take_from_kernel(&mut self, event: Event) {
+    pub(super) fn take_from_kernel(&mut self, event: Event) {
         // systemd reports a job between the request for it and the fork for it.
         self.take_units(event.boot_ns);
         for named in self.sniffer.ended(&event) {
@@ -170,6 +211,13 @@ impl Recorder<'_> {
     /// open UDP sockets.
     fn flush_capture(&mut self) {
         for event in self.capture.flush() {
+            self.take_from_kernel(event);
+        }
+    }
+
+    /// Takes the closes of silent UDP peers, where there are many.
+    pub(super) fn take_silent_peers(&mut self) {
+        for event in self.capture.close_silent_peers() {
             self.take_from_kernel(event);
         }
     }
@@ -201,17 +249,27 @@ impl Recorder<'_> {
     /// Takes changes of files. Takes the kernel's earlier events first, so that the authors are
     /// known.
     pub(super) fn take_files(&mut self) {
-        let (changes, overflows) = self.sources.changes();
+        let (changes, missed) = self.sources.changes();
         if !changes.is_empty() {
             self.drain_all();
         }
         for change in changes {
-            let event = sources::file(change, &self.session.model, &mut self.redactor);
+            let model = &self.session.model;
+            let written = (change.action == FileAction::Written).then(|| change.clone());
+            let event = sources::file(change, model, &mut self.redactor, &mut self.elsewhere);
             if let Some(event) = event {
                 self.take(event);
             }
+            if let Some(change) = written {
+                self.digests.written(&change, &self.session.model);
+            }
         }
-        self.note_lost("file event queue overflow", overflows);
+        for (what, count) in missed {
+            self.note_lost(what, count);
+        }
+        for event in self.digests.take(&self.session.model) {
+            self.take(event);
+        }
     }
 
     /// Takes changes of user that no program reports. Earlier events of the kernel come first.
@@ -228,14 +286,24 @@ impl Recorder<'_> {
         self.note_lost("change of user", overflows);
     }
 
-    /// Takes the holders of listeners: a daemon binds, forks, and its parent exits.
-    fn take_listener_holders(&mut self) {
+    /// Takes the holders of listeners and of their open connections: a daemon binds, forks, and its
+    /// parent exits.
+    fn take_socket_holders(&mut self) {
+        let model = &self.session.model;
         let is_new = |listener: &Listener| listener.ended_ns.is_none() && !listener.is_pre_existing;
-        if !self.session.model.listeners().iter().any(is_new) {
+        let is_open =
+            |connection: &Connection| connection.is_inbound && connection.ended_ns().is_none();
+        let has_any =
+            model.listeners().iter().any(is_new) || model.connections().iter().any(is_open);
+        if !has_any {
             return;
         }
-        let (found, _) = capture::earlier_sockets();
-        for event in sources::holders(&found, &self.session.model) {
+        let found = capture::held_sockets();
+        for event in sources::listener_holders(&found, &self.session.model) {
+            self.take(event);
+        }
+        // The guess of their owners is that of the listener, which has changed now.
+        for event in sources::inbound_holders(&found, &self.session.model) {
             self.take(event);
         }
     }
@@ -372,15 +440,22 @@ impl Recorder<'_> {
     pub(super) fn finish(mut self, ended: Ended, command: Vec<Vec<u8>>) -> Recorded {
         self.drain_all();
         self.take_files();
-        self.compare_files();
         self.compare();
+        self.look_elsewhere();
         // The snapshots are complete. Events from meanwhile are taken now, and nothing comes after.
         self.take_files();
+        if let Some(files) = self.sources.files.take() {
+            files.close();
+        }
+        for event in self.digests.finish(&self.session.model) {
+            self.take(event);
+        }
         self.take_hosts();
         self.drain_all();
         self.take_users();
         self.take_last_users();
-        self.take_listener_holders();
+        self.take_socket_holders();
+        self.take_lost_ends();
         self.take_units(u64::MAX);
         self.flush_capture();
         self.report_losses();
@@ -396,6 +471,7 @@ impl Recorder<'_> {
             command,
             events: self.sequence,
             secrets: self.redactor.count(),
+            masked: self.masked.into_places(),
             file,
             mended,
             status: ended.status,
@@ -404,9 +480,12 @@ impl Recorder<'_> {
 
     /// Ends the file, and checks that it is still at its path.
     fn close(&mut self) -> (Result<trace::Finished, TraceFailure>, Vec<Mended>) {
-        let Some(writer) = self.session.writer.take() else {
+        let Some(mut writer) = self.session.writer.take() else {
             return (Err(TraceFailure::NotBegun), Vec::new());
         };
+        if self.session.has_missed_nothing() {
+            writer.nothing_is_missing();
+        }
         let finished = match writer.finish() {
             Ok(finished) => finished,
             Err(failure) => {

@@ -1,11 +1,14 @@
 //! Derives events from bytes of connections: the intended host, and answers of DNS servers. The
 //! bytes end here; no event contains any of them.
 
+mod statuses;
+
 use std::{
     collections::{BTreeMap, HashMap},
     net::IpAddr,
 };
 
+use self::statuses::Statuses;
 use super::sources::octets;
 use crate::{
     capture::sniff::{
@@ -16,7 +19,9 @@ use crate::{
         read_client_message,
         tls::{Hello, ServerName},
     },
-    event::{Dns, DnsAnswer, Event, EventKind, HttpRequest, Payload, TlsHello, Unreadable},
+    event::{
+        Dns, DnsAnswer, Event, EventKind, HttpAnswer, HttpRequest, Payload, TlsHello, Unreadable,
+    },
 };
 
 /// Limit of tracked connections. Each is dropped when it ends, and the oldest when there are too
@@ -43,6 +48,7 @@ pub(super) struct Sniffer {
     parts: HashMap<u64, Vec<u8>>,
     /// QUIC clients, by the number of the connection.
     openings: BTreeMap<u64, QuicClient>,
+    statuses: Statuses,
 }
 
 struct QuicClient {
@@ -111,6 +117,7 @@ impl Sniffer {
             (true, _) => self.datagram(payload),
             // A server's bytes, or a connection without a known beginning.
             (false, _) if payload.connection == 0 => Vec::new(),
+            (false, false) if payload.is_answer => self.status(&payload).into_iter().collect(),
             (false, true) => self.sent(&payload),
             (false, false) => self.received(&payload),
         }
@@ -124,6 +131,7 @@ impl Sniffer {
             _ => return Vec::new(),
         };
         self.received.remove(&connection);
+        self.statuses.forget(connection);
         self.parts.remove(&connection);
         if let Some(client) = self.openings.remove(&connection) {
             let kind = event_kind(connection, client.opening.read(true));
@@ -155,6 +163,15 @@ impl Sniffer {
             self.sent.pop_first();
         }
         events
+    }
+
+    fn status(&mut self, payload: &Payload) -> Option<Event> {
+        let status = self.statuses.take(payload)?;
+        let kind = EventKind::HttpAnswer(HttpAnswer {
+            connection: payload.connection,
+            status: status.into(),
+        });
+        Some(Owner::of(payload).event(payload.boot_ns, kind))
     }
 
     fn received(&mut self, payload: &Payload) -> Vec<Event> {

@@ -1,18 +1,26 @@
 //! Collects from the sources besides the kernel programs: systemd, fanotify, and existing sockets.
 //! It turns their answers into events, and writes none.
 
-use std::net::IpAddr;
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+};
 
+use super::{
+    Observer,
+    elsewhere::{Elsewhere, is_recorded},
+    inventory::{self, Begun},
+};
 use crate::{
     capture::{
-        self, Capture, Choice, Fact, FileChange, FileWatch, FoundSocket, Hook, HostsFile, Roots,
-        UnitWatch, UserChange, boot_now,
+        self, Capture, Choice, Fact, FileChange, FileWatch, FoundSocket, Hook, HostsFile,
+        OpenedFile, UnitWatch, UserChange, boot_now,
     },
     event::{
-        Event, EventKind, FileEvent, Held, ProcessId, Protocol, SnapshotSocket, SocketState,
-        Sockets, Units, UserChanged,
+        Event, EventKind, FileAction, FileEvent, FileIdentity, Held, ProcessId, Protocol,
+        SnapshotSocket, SocketState, Sockets, Units, UserChanged,
     },
-    model::{Model, Process, job_digest},
+    model::{Model, Process, ProcessIndex, job_digest},
     redact::Redactor,
 };
 
@@ -28,10 +36,16 @@ pub(super) struct Sources {
 
 impl Sources {
     /// Starts the sources, and notes their outcome in the plan. Also returns the units of systemd.
-    pub(super) async fn start(capture: &mut Capture, roots: &Roots) -> (Sources, Option<Units>) {
-        let (files, choice) = FileWatch::start_or_explain(roots);
+    pub(super) async fn start(
+        capture: &mut Capture,
+        files: Begun<(Option<FileWatch>, Choice)>,
+        observer: &mut dyn Observer,
+    ) -> (Sources, Option<Units>) {
+        let sockets = inventory::begin_sockets();
+        let units = UnitWatch::start().await;
+        let (files, choice) = files.wait(observer);
         capture.add_choice(choice);
-        let (earlier, choices) = capture::earlier_sockets();
+        let (earlier, choices) = sockets.wait(observer);
         for choice in choices {
             capture.add_choice(choice);
         }
@@ -41,7 +55,7 @@ impl Sources {
             earlier,
             hosts: HostsFile::default(),
         };
-        let units = match UnitWatch::start().await {
+        let units = match units {
             Ok(None) => return (sources, None),
             Ok(Some((units, watch))) => {
                 sources.units = Some(watch);
@@ -59,26 +73,50 @@ impl Sources {
         self.units.as_mut()?.take_before(before_ns)
     }
 
-    /// Returns pending changes of files, and the count of overflows.
-    pub(super) fn changes(&mut self) -> (Vec<FileChange>, u64) {
-        match &mut self.files {
-            Some(files) => (files.drain(), files.take_overflows()),
-            None => (Vec::new(), 0),
+    /// Returns pending changes of files, and what was missed, each with its count.
+    pub(super) fn changes(&mut self) -> (Vec<FileChange>, Vec<(&'static str, u64)>) {
+        let Some(files) = &mut self.files else {
+            return (Vec::new(), Vec::new());
+        };
+        let changes = files.drain();
+        let overflows = ("file event queue overflow", files.take_overflows());
+        let missed = files.take_missed().into_iter();
+        (changes, missed.chain([overflows]).collect())
+    }
+
+    /// Watches file systems that were mounted since the last call.
+    pub(super) fn follow_mounts(&mut self) {
+        if let Some(files) = &mut self.files {
+            files.follow_mounts();
         }
     }
 }
 
 /// Turns a change of a file into an event, after the model has all earlier events of its writer.
 ///
-/// A change below no root yields `None`, with one exception. A file from a process with network
-/// peers may be executed later, under its name of that time.
-pub(super) fn file(change: FileChange, model: &Model, redactor: &mut Redactor) -> Option<Event> {
+/// A change below no root yields `None`, with two exceptions. A file from a process with network
+/// peers may be executed later, under its name of that time. Changes by recorded trees are kept
+/// everywhere, up to a limit.
+pub(super) fn file(
+    change: FileChange,
+    model: &Model,
+    redactor: &mut Redactor,
+    elsewhere: &mut Elsewhere,
+) -> Option<Event> {
     let writer = match change.pid {
         0 => None,
         pid => model.latest(pid),
     };
+    let identity = identity(&change, writer, model);
+    let is_kept = !change.is_compared
+        && writer
+            .map(|index| model.process(index))
+            .is_some_and(|process| {
+                is_recorded(process) && elsewhere.note(&change, process.id, model)
+            });
     let path = std::os::unix::ffi::OsStringExt::into_vec(change.path.into_os_string());
-    if !change.is_wanted && !model.concerns_download(writer, &path, change.action) {
+    let is_wanted = change.is_wanted || is_kept;
+    if !is_wanted && !model.concerns_download(writer, &path, change.action) {
         return None;
     }
     let writer = writer.map(|index| model.process(index));
@@ -94,6 +132,7 @@ pub(super) fn file(change: FileChange, model: &Model, redactor: &mut Redactor) -
         path,
         action: change.action.into(),
         is_directory: change.is_directory,
+        identity,
     };
     Some(Event {
         boot_ns: boot_now(),
@@ -101,6 +140,24 @@ pub(super) fn file(change: FileChange, model: &Model, redactor: &mut Redactor) -
         user: writer.map_or(0, |writer| writer.user),
         kind: EventKind::File(file),
     })
+}
+
+/// Identifies the file behind a change that may be a download, or another name of one.
+fn identity(
+    change: &FileChange,
+    writer: Option<ProcessIndex>,
+    model: &Model,
+) -> Option<FileIdentity> {
+    if change.is_directory || !model.identifies_files_of(writer) {
+        return None;
+    }
+    match change.action {
+        FileAction::Written => OpenedFile::identity_at(&change.path),
+        FileAction::Created | FileAction::Renamed => OpenedFile::linked_at(&change.path),
+        FileAction::Removed | FileAction::Attributes | FileAction::Open | FileAction::Unknown => {
+            None
+        }
+    }
 }
 
 /// Turns a change of user into an event, after the model has all earlier events of the process.
@@ -121,7 +178,7 @@ pub(super) fn user_change(change: UserChange, model: &Model) -> Option<Event> {
 /// Compares the user of a process with /proc, at the end.
 pub(super) fn last_user(process: &Process) -> Option<Event> {
     let (real_user, user) = capture::users_of(process.id.pid, process.id.start_ns)?;
-    let is_news = user != process.user || process.real_user.is_some_and(|known| known != real_user);
+    let is_news = user != process.user || process.real_user != Some(real_user);
     is_news.then(|| Event {
         boot_ns: boot_now(),
         process: process.id,
@@ -134,12 +191,13 @@ pub(super) fn last_user(process: &Process) -> Option<Event> {
 }
 
 /// Finds the listeners that are held by others than the process that made them.
-pub(super) fn holders(found: &[FoundSocket], model: &Model) -> Vec<Event> {
+pub(super) fn listener_holders(found: &[FoundSocket], model: &Model) -> Vec<Event> {
     let open = model.listeners().iter();
     let open = open.filter(|listener| listener.ended_ns.is_none());
     open.filter_map(|listener| {
         let socket = found.iter().find(|socket| {
             socket.state == SocketState::Listening
+                && listener.network_namespace == 0
                 && socket.protocol == listener.protocol
                 && Some(socket.local) == listener.local
         })?;
@@ -152,6 +210,36 @@ pub(super) fn holders(found: &[FoundSocket], model: &Model) -> Vec<Event> {
             };
             Event::of_recording(boot_now(), EventKind::Held(held))
         })
+    })
+    .collect()
+}
+
+/// Finds the open inbound connections that are held by others than the first guess.
+pub(super) fn inbound_holders(found: &[FoundSocket], model: &Model) -> Vec<Event> {
+    let ends = |local: SocketAddr, remote: SocketAddr| {
+        let canonical = |end: SocketAddr| SocketAddr::new(end.ip().to_canonical(), end.port());
+        (canonical(local), canonical(remote))
+    };
+    let found = found.iter().filter(|socket| {
+        let is_held = !socket.holders.is_empty();
+        is_held && socket.protocol == Protocol::Tcp && socket.state != SocketState::Listening
+    });
+    let found: HashMap<(SocketAddr, SocketAddr), &FoundSocket> = found
+        .map(|socket| (ends(socket.local, socket.remote), socket))
+        .collect();
+    let open = model.connections().iter().filter(|connection| {
+        let is_open = connection.is_inbound && connection.ended_ns().is_none();
+        is_open && connection.network_namespace == 0
+    });
+    open.filter_map(|connection| {
+        let socket = found.get(&ends(connection.local()?, connection.remote?))?;
+        let owner = model.process(connection.owner).id.pid;
+        let held = Held {
+            connection: connection.id,
+            holders: socket.holders.clone(),
+        };
+        let event = || Event::of_recording(boot_now(), EventKind::Held(held));
+        (socket.holders != [owner]).then(event)
     })
     .collect()
 }
@@ -176,13 +264,12 @@ pub(super) fn sockets(
     for socket in found {
         let is_listening = socket.state == SocketState::Listening;
         // Opened since the hooks are live, so they report it.
-        let is_known =
-            model.connections().iter().any(|known| {
-                known.remote == Some(socket.remote) && known.local == Some(socket.local)
-            }) || model
-                .listeners()
-                .iter()
-                .any(|known| is_listening && known.local == Some(socket.local));
+        let is_known = model.connections().iter().any(|known| {
+            known.remote == Some(socket.remote) && known.local() == Some(socket.local)
+        }) || model
+            .listeners()
+            .iter()
+            .any(|known| is_listening && known.local == Some(socket.local));
         if is_known {
             continue;
         }

@@ -46,6 +46,8 @@ enum Wake {
 struct Waiter {
     signals: Signals,
     ring: AsyncFd<OwnedFd>,
+    /// The mount table, if it can be read. A new mount is watched at once.
+    mounts: Option<AsyncFd<OwnedFd>>,
     poll: Interval,
     losses_due: Instant,
 }
@@ -53,13 +55,15 @@ struct Waiter {
 impl Waiter {
     fn new(recorder: &Recorder<'_>) -> io::Result<Waiter> {
         let ring = recorder.capture.as_fd().try_clone_to_owned()?;
-        // SAFETY: the AsyncFd owns the descriptor, which so is open as long as it is registered.
-        let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE)? };
+        let ring = registered(ring, Interest::READABLE)?;
+        let mounts = capture::open_mounts();
+        let mounts = mounts.and_then(|table| registered(table, Interest::PRIORITY));
         let mut poll = interval(POLL_EVERY);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Waiter {
             signals: Signals::listen()?,
             ring,
+            mounts: mounts.ok(),
             poll,
             losses_due: Instant::now() + LOSSES_EVERY,
         })
@@ -94,6 +98,7 @@ impl Waiter {
                 }
                 Wake::Poll
             }
+            () = change_of(self.mounts.as_ref()) => Wake::Poll,
             _ = self.poll.tick() => Wake::Poll,
         }
     }
@@ -250,6 +255,8 @@ impl Recorder<'_> {
 
     fn poll(&mut self, waiter: &mut Waiter) {
         self.take_recent();
+        self.take_silent_peers();
+        self.session.model.fold();
         if waiter.losses_are_due() {
             self.report_losses();
         }
@@ -263,6 +270,7 @@ impl Recorder<'_> {
     }
 
     fn take_recent(&mut self) {
+        self.sources.follow_mounts();
         let now_ns = capture::boot_now();
         let is_behind = self.drain(AT_ONCE).is_some();
         self.take_files();
@@ -270,6 +278,23 @@ impl Recorder<'_> {
         if !is_behind {
             self.take_units(now_ns);
         }
+    }
+}
+
+/// Registers a descriptor for wake-ups.
+fn registered(descriptor: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: the AsyncFd owns the descriptor, which so is open as long as it is registered.
+    Ok(unsafe { AsyncFd::register_with_interest(descriptor, interest)? })
+}
+
+/// Waits for a change of the mount table.
+async fn change_of(mounts: Option<&AsyncFd<OwnedFd>>) {
+    let Some(mounts) = mounts else {
+        return std::future::pending().await;
+    };
+    match mounts.ready(Interest::PRIORITY).await {
+        Ok(mut ready) => ready.clear_ready(),
+        Err(_) => std::future::pending().await,
     }
 }
 

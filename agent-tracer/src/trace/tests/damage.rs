@@ -19,8 +19,10 @@ fn torn() {
         assert_eq!(sequences(&read), Vec::from_iter(1..=whole * 4));
         assert!(!read.finished);
         // Torn between two blocks, only its end is missing.
+        let end = end_of(&file);
         let last = starts
             .iter()
+            .chain([&end])
             .filter(|start| **start <= length)
             .max()
             .unwrap();
@@ -28,6 +30,11 @@ fn torn() {
         assert_eq!(read.gaps[0].offset, *last as u64);
         assert_eq!(read.gaps[0].resumed_at, None);
     }
+}
+
+/// Returns the place of the last block of a trace with an index.
+fn end_of(file: &[u8]) -> usize {
+    file.len() - HEADER_BYTES - index::END_PAYLOAD
 }
 
 /// A byte changed anywhere: only the rest of its group is missing. The numbers of the others stay,
@@ -48,14 +55,24 @@ fn flipped() {
             let end = if block == 6 { 6 } else { block / 2 * 2 + 2 };
             let kept = (1..=block * 4).chain(end * 4 + 1..=24);
             assert_eq!(sequences(&read), Vec::from_iter(kept));
-            let gap = Gap {
-                offset: starts[block as usize] as u64,
-                resumed_at: (block < 6).then(|| starts[end as usize] as u64),
-                events_missing: (block < 6).then_some((end - block) * 4),
-                reason: read.gaps[0].reason,
+            // The index and the end have no events.
+            let is_end = position >= end_of(&file);
+            let gap = match block {
+                0..6 => Gap {
+                    offset: starts[block as usize] as u64,
+                    resumed_at: Some(starts[end as usize] as u64),
+                    events_missing: Some((end - block) * 4),
+                    reason: read.gaps[0].reason,
+                },
+                _ => Gap {
+                    offset: if is_end { end_of(&file) } else { starts[6] } as u64,
+                    resumed_at: (!is_end).then(|| end_of(&file) as u64),
+                    events_missing: (!is_end).then_some(0),
+                    reason: read.gaps[0].reason,
+                },
             };
             assert_eq!(read.gaps, [gap]);
-            assert_eq!(read.finished, block < 6);
+            assert_eq!(read.finished, !is_end);
         }
     }
 }

@@ -290,6 +290,43 @@ pub(super) fn kind() -> impl Strategy<Value = EventKind> {
                 connection: long,
                 holders: vec![number, port],
             }),
+            38 => EventKind::ContainerNamed(ContainerNamed {
+                id: text,
+                name: one,
+                ..ContainerNamed::default()
+            }),
+            39 => EventKind::HttpAnswer(HttpAnswer {
+                connection: long,
+                status: port,
+            }),
+            40 => EventKind::FilesElsewhere(FilesElsewhere {
+                files: vec![ElsewhereFile {
+                    path: one,
+                    existed: port.cast_signed(),
+                    wrote: Some(Author {
+                        pid: number,
+                        start_ns: long,
+                    }),
+                    was_moved: flag,
+                    ..ElsewhereFile::default()
+                }],
+                folded: vec![FoldedDirectory {
+                    path: two,
+                    changes: other,
+                }],
+            }),
+            41 => EventKind::FileHashed(FileHashed {
+                path: one,
+                sha256: two,
+                identity: flag.then_some(FileIdentity {
+                    device: long,
+                    inode: other,
+                    size: number.into(),
+                    modified_ns: other.cast_signed(),
+                }),
+                has_changed: flag,
+                native: i32::from(flag),
+            }),
             _ => EventKind::Shutdown(Shutdown {
                 connection: long,
                 bytes_sent: other,

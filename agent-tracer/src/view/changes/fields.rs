@@ -7,7 +7,7 @@ mod service;
 
 use super::words;
 use crate::{
-    event::{Difference, FileDifference},
+    event::{Difference, FileDifference, PackageOrigin},
     findings::{Change, Facts, FirstOf, Unit},
     view::{
         Field,
@@ -24,6 +24,7 @@ pub(in crate::view) fn fields<'c>() -> Vec<Field<Change<'c>>> {
     fields.extend(destination::fields());
     fields.extend(download::fields());
     fields.extend(of_differences());
+    fields.extend(of_files());
     fields.extend(service::fields());
     fields.extend(of_directories());
     fields
@@ -126,7 +127,40 @@ fn of_differences<'c>() -> Vec<Field<Change<'c>>> {
                 None => Value::known_bytes(entry(change).and_then(|entry| entry.after.as_deref())),
             },
         ),
+        Field::<Change<'c>>::new(
+            "origin",
+            "package of dpkg: archive that has it, by the lists of apt, or a local file",
+            |_, change| origin(change).map_or(Value::Nothing, |it| Value::text(words::origin(it))),
+        ),
+        Field::<Change<'c>>::new(
+            "package_file",
+            "package of dpkg: path of its file in the archive",
+            |_, change| {
+                let file = origin(change).map(|origin| origin.file.as_slice());
+                Value::known_bytes(file.filter(|file| !file.is_empty()))
+            },
+        ),
+        Field::<Change<'c>>::new(
+            "package_sha256",
+            "package of dpkg: SHA-256 of that file, by the list",
+            |_, change| {
+                let sha256 = origin(change).map(|origin| origin.sha256.as_slice());
+                Value::known_bytes(sha256.filter(|sha256| !sha256.is_empty()))
+            },
+        ),
     ]
+}
+
+fn origin<'a>(change: &'a Change<'_>) -> Option<&'a PackageOrigin> {
+    entry(change)?.origin.as_ref()
+}
+
+fn of_files<'c>() -> Vec<Field<Change<'c>>> {
+    vec![Field::<Change<'c>>::new(
+        "before_unknown",
+        "file: true: outside of the compared directories, seen when it was changed",
+        |_, change| Value::flag_if(change.before_unknown, true),
+    )]
 }
 
 fn of_directories<'c>() -> Vec<Field<Change<'c>>> {

@@ -3,10 +3,17 @@
 use std::borrow::Cow;
 
 use crate::{
-    event::{Difference, FileState},
-    findings::{AttentionItem, Change, ConnectionGroup, Downloaded, Facts, Kind, Reason, Unit},
-    model::{Model, Process},
-    view::{destination::written, escape, groups, page::bytes, process::name, user, user_of},
+    event::{Difference, FileState, NativeCode, PackageOrigin},
+    findings::{AttentionLine, Change, ConnectionGroup, Downloaded, Facts, Kind, Reason, Unit},
+    model::{Download, Model, Process},
+    view::{
+        destination::written,
+        escape, groups,
+        numbers::grouped,
+        page::bytes,
+        process::{command_line, name},
+        user, user_of,
+    },
 };
 
 /// Describes files that were not compared.
@@ -19,7 +26,7 @@ pub(super) fn heading(kind: Kind) -> &'static str {
         Kind::Program => "programs from unusual places",
         Kind::Listener => "listeners",
         Kind::Destination => "outbound destinations",
-        Kind::Download => "downloaded and executed",
+        Kind::Download => "downloads",
         Kind::User => "users",
         Kind::Group => "groups",
         Kind::Package => "packages",
@@ -57,15 +64,17 @@ pub(in crate::view) fn reason(reason: &Reason) -> Cow<'_, str> {
         Reason::ServiceOff => "service turned off",
         Reason::StoppedService => "stopped service",
         Reason::DisabledService => "disabled service",
+        Reason::Survivor => "runs on after its removal",
     })
 }
 
 /// Names a change that deserves attention; escaped.
-pub(in crate::view) fn attention_item(item: &AttentionItem<'_>) -> String {
-    let what = escape::text(item.what);
-    match item.rules {
-        None => what,
-        Some(rules) => format!("{what}: {rules} rules"),
+pub(in crate::view) fn attention_item(line: &AttentionLine<'_, '_>) -> String {
+    let what = escape::text(&line.what);
+    match (line.rules, line.files) {
+        (Some(rules), _) => format!("{what}: {rules} rules"),
+        (None, Some(files)) => format!("{what}: {files} files"),
+        (None, None) => what,
     }
 }
 
@@ -82,11 +91,7 @@ pub(in crate::view) fn became(model: &Model, change: &Change<'_>) -> String {
 pub(in crate::view) fn detail(model: &Model, change: &Change<'_>) -> String {
     match &change.facts {
         Facts::Process => match change.author.map(|author| model.process(author)) {
-            Some(process) => format!(
-                "{} {}",
-                user_of(model, process),
-                escape::arguments(&process.argv)
-            ),
+            Some(process) => format!("{} {}", user_of(model, process), command_line(process)),
             None => String::new(),
         },
         Facts::Listener(_) => String::new(),
@@ -105,9 +110,12 @@ pub(in crate::view) fn detail(model: &Model, change: &Change<'_>) -> String {
                 1 => "file or directory",
                 _ => "files and directories",
             };
-            format!("{} {what}, {}", change.count, bytes(*size))
+            format!("{} {what}, {}", grouped(change.count as u64), bytes(*size))
         }
-        Facts::Files(None) => format!("{} files and directories, {UNKNOWN}", change.count),
+        Facts::Files(None) => {
+            let count = grouped(change.count as u64);
+            format!("{count} files and directories, {UNKNOWN}")
+        }
         Facts::Touched => UNKNOWN.to_owned(),
     }
 }
@@ -128,16 +136,55 @@ fn download(model: &Model, downloaded: &Downloaded) -> String {
         let carrier = called(model.process(carrier));
         format!(", brought there by {carrier}")
     });
+    let archive = download.archive.as_ref();
+    let unpacked = archive.map(|archive| format!(", out of {}", escape::text(archive)));
+    let urls = urls(model, download);
+    let urls = urls.map(|url| format!(", {}", escape::text(url.as_bytes())));
+    let urls: String = urls.collect();
+    let content = download.content.as_ref().map(|content| {
+        let changed = match content.has_changed {
+            true => ", changed since",
+            false => "",
+        };
+        format!(", SHA-256 {}{changed}", hex(&content.sha256))
+    });
     let executed = match download.executions {
+        0 => format!("not executed: {}", native(download.native)),
         1 => "executed".to_owned(),
         count => format!("{count} executions, the first"),
     };
     format!(
-        "downloaded by {} from {}{}, {executed}",
+        "downloaded by {} from {}{urls}{}{}, {executed}{}",
         called(model.process(download.writer)),
         from.join(", "),
-        carried.unwrap_or_default()
+        unpacked.unwrap_or_default(),
+        carried.unwrap_or_default(),
+        content.unwrap_or_default()
     )
+}
+
+/// Describes native code. A process may load a library without an event.
+fn native(code: NativeCode) -> &'static str {
+    match code {
+        NativeCode::Library => "a native library, whose loading is not seen",
+        NativeCode::Program => "a native program",
+        NativeCode::None => "unknown",
+    }
+}
+
+/// Iterates over the URLs that a download may have come from, as far as they were in clear.
+pub(super) fn urls<'a>(
+    model: &'a Model,
+    download: &'a Download,
+) -> impl Iterator<Item = &'a String> {
+    let all = download.connections.iter();
+    let from = all.filter_map(|at| model.connection_at(*at));
+    from.filter_map(|connection| connection.url.as_ref())
+}
+
+/// Writes bytes in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unit(model: &Model, unit: &Unit<'_>) -> String {
@@ -147,9 +194,12 @@ fn unit(model: &Model, unit: &Unit<'_>) -> String {
         unit.enabled,
         unit.state.and_then(|state| state.after.as_ref()),
     ) {
-        (Some((enabled, by)), _) => {
-            let verb = if enabled { "enabled" } else { "disabled" };
-            let by = by.map(|by| format!(" by {}", called(model.process(by))));
+        (Some(link), _) => {
+            let verb = if link.enables { "enabled" } else { "disabled" };
+            let by = link.author.map(|(by, is_inferred)| {
+                let inferred = if is_inferred { " (inferred)" } else { "" };
+                format!(" by {}{inferred}", called(model.process(by)))
+            });
             parts.push(format!("{verb}{}", by.unwrap_or_default()));
         }
         (None, Some(state)) => parts.push(escape::text(state)),
@@ -179,10 +229,28 @@ fn entry(difference: &Difference, followed_by: usize) -> String {
         (Some(value), None) | (None, Some(value)) => escape::text(value),
         (None, None) => String::new(),
     };
+    if let Some(origin) = &difference.origin {
+        text.push_str(&format!(", from {}", self::origin(origin)));
+    }
     if followed_by > 0 {
         text.push_str(&format!(", and {followed_by} that follow"));
     }
     text
+}
+
+/// Describes the origin of a package: `Debian bookworm (deb.debian.org/debian)`.
+pub(super) fn origin(origin: &PackageOrigin) -> String {
+    if origin.is_unlisted {
+        return "a local file, as no list of apt has it".to_owned();
+    }
+    let names = [&origin.origin, &origin.suite];
+    let names = names.into_iter().filter(|name| !name.is_empty());
+    let names: Vec<_> = names.map(|name| escape::text(name)).collect();
+    let archive = escape::text(&origin.archive);
+    match names.is_empty() {
+        true => archive,
+        false => format!("{} ({archive})", names.join(" ")),
+    }
 }
 
 fn file(model: &Model, before: Option<&FileState>, after: Option<&FileState>) -> String {

@@ -8,46 +8,93 @@ mod recording;
 
 use crate::{
     event::{Event, EventKind},
-    model::Model,
+    model::{Model, ProcessIndex},
     view::{
         Clock, Context,
-        field::{Documented, Entries, Field, documented, refs},
+        field::{Documented, Field, documented, refs},
+        kept::Kept,
         page::Page,
         privilege,
         value::Value,
     },
 };
 
-use super::to_row;
+use super::Row;
 
 pub(in crate::view) use machine::STATE;
 
 /// Writes an event as a line, right after the model has applied it.
 pub fn event_json(clock: &Clock, model: &Model, sequence: u64, event: &Event) -> String {
     let page = Page::unlimited(*clock);
-    let context = Context { page: &page, model };
-    let row = Numbered { sequence, event };
-    let head = head();
-    let mut entries = Entries::default();
-    entries.add(context, &head, &row);
-    add_kind(&mut entries, context, &event.kind);
-    to_row(model, &entries, entries.has_host)
+    let mut line = Vec::with_capacity(512);
+    append(Context::new(&page, model), sequence, event, &mut line);
+    String::from_utf8(line).unwrap_or_default()
+}
+
+/// Writes many events, each as [`event_json`] does.
+pub struct JsonLines {
+    page: Page,
+    kept: Kept,
+}
+
+impl JsonLines {
+    /// Begins the lines of a trace.
+    pub fn new(clock: Clock) -> JsonLines {
+        JsonLines {
+            page: Page::unlimited(clock),
+            kept: Kept::new(),
+        }
+    }
+
+    /// Notes an event that the model has applied: every event, whether or not it is written.
+    pub fn note(&mut self, event: &Event) {
+        self.kept.note(event);
+    }
+
+    /// Appends the event that was noted last.
+    pub fn append(&self, model: &Model, sequence: u64, event: &Event, line: &mut Vec<u8>) {
+        let context = Context {
+            page: &self.page,
+            model,
+            kept: Some(&self.kept),
+        };
+        append(context, sequence, event, line);
+    }
+}
+
+fn append(context: Context<'_>, sequence: u64, event: &Event, line: &mut Vec<u8>) {
+    let numbered = Numbered {
+        sequence,
+        event,
+        subject: context.model.find(event.process),
+    };
+    let mut row = Row::begin(line);
+    row.add(context, head(), &numbered);
+    add_kind(&mut row, context, &event.kind);
+    row.end_with_origin(context.model);
 }
 
 /// An event with its number in the trace.
 struct Numbered<'e> {
     sequence: u64,
     event: &'e Event,
+    subject: Option<ProcessIndex>,
 }
 
 /// Declares the fields of every event.
-fn head<'e>() -> [Field<Numbered<'e>>; 8] {
-    [
+fn head<'h, 'e>() -> &'h [Field<Numbered<'e>>] {
+    &Head::<'e>::ALL
+}
+
+struct Head<'e>(std::marker::PhantomData<&'e ()>);
+
+impl<'e> Head<'e> {
+    const ALL: [Field<Numbered<'e>>; 8] = [
         Field::<Numbered<'e>>::new("seq", "number of the event in the trace", |_, row| {
             Value::Number(row.sequence)
         }),
         Field::<Numbered<'e>>::new("time", "time, RFC 3339, UTC", |context, row| {
-            Value::text(context.page.clock.rfc3339(row.event.boot_ns))
+            Value::text(context.rfc3339(row.event.boot_ns))
         }),
         Field::<Numbered<'e>>::new("boot_ns", "time since boot", |_, row| {
             Value::Number(row.event.boot_ns)
@@ -59,7 +106,7 @@ fn head<'e>() -> [Field<Numbered<'e>>; 8] {
             "process",
             "process that it is about; of a fork, the parent",
             |context, row| {
-                let subject = context.model.find(row.event.process);
+                let subject = row.subject;
                 let index = match &row.event.kind {
                     EventKind::Fork(_) => {
                         subject.and_then(|child| context.model.process(child).parent)
@@ -70,17 +117,15 @@ fn head<'e>() -> [Field<Numbered<'e>>; 8] {
             },
         ),
         Field::<Numbered<'e>>::new("child", "fork: the new process", |context, row| {
-            let subject = context.model.find(row.event.process);
             let is_fork = matches!(row.event.kind, EventKind::Fork(_));
-            Value::process(context, subject.filter(|_| is_fork))
+            Value::process(context, row.subject.filter(|_| is_fork))
         }),
         Field::<Numbered<'e>>::new(
             "privilege",
             "exec: privilege that the file gave",
             |context, row| {
-                let subject = context.model.find(row.event.process);
                 let is_exec = matches!(row.event.kind, EventKind::Exec(_));
-                let process = subject.filter(|_| is_exec);
+                let process = row.subject.filter(|_| is_exec);
                 let process = process.map(|index| context.model.process(index));
                 match process.and_then(|process| process.gain.as_ref()) {
                     Some(gain) => privilege::value(context, gain),
@@ -98,17 +143,17 @@ fn head<'e>() -> [Field<Numbered<'e>>; 8] {
                 _ => Value::Nothing,
             },
         ),
-    ]
+    ];
 }
 
 /// Joins every kind with the declared fields of its message.
 macro_rules! fields_of_kinds {
     ($($kind:ident: $($fields:path)?;)*) => {
         /// Adds the fields of the event's kind.
-        fn add_kind<'a>(entries: &mut Entries<'a>, context: Context<'a>, kind: &'a EventKind) {
+        fn add_kind<'a>(row: &mut Row<'_>, context: Context<'a>, kind: &'a EventKind) {
             match kind {
                 $(EventKind::$kind(_message) => {
-                    $(entries.add(context, &$fields, _message);)?
+                    $(row.add(context, &$fields, _message);)?
                 })*
             }
         }
@@ -147,6 +192,7 @@ fields_of_kinds! {
     Dns: naming::DNS;
     TlsHello: naming::TLS_HELLO;
     HttpRequest: naming::HTTP_REQUEST;
+    HttpAnswer: naming::HTTP_ANSWER;
     Hosts: naming::HOSTS;
     Unreadable: naming::UNREADABLE;
     AddressTagged: naming::ADDRESS_TAGGED;
@@ -155,8 +201,11 @@ fields_of_kinds! {
     File: machine::FILE;
     Compared: machine::COMPARED;
     FilesCompared: machine::FILES_COMPARED;
+    FileHashed: machine::FILE_HASHED;
+    FilesElsewhere: machine::FILES_ELSEWHERE;
     Snapshot: process::SNAPSHOT;
     UserNamed: machine::USER_NAMED;
+    ContainerNamed: machine::CONTAINER_NAMED;
     CommandStarted: ;
     CommandEnded: recording::COMMAND_ENDED;
     UnitFollowed: recording::UNIT_FOLLOWED;
@@ -168,5 +217,5 @@ fields_of_kinds! {
 /// Describes the fields of every event, then those of each kind by its name.
 pub(in crate::view) fn event_reference() -> (Vec<Documented>, Vec<(&'static str, Vec<Documented>)>)
 {
-    (documented(&refs(&head())), kinds())
+    (documented(&refs(head())), kinds())
 }

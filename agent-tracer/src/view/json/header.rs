@@ -22,7 +22,7 @@ struct Recording<'a> {
 /// Writes the recording as a line.
 pub fn header_json(clock: &Clock, header: &Header, model: &Model, events: u64) -> String {
     let page = Page::unlimited(*clock);
-    let context = Context { page: &page, model };
+    let context = Context::new(&page, model);
     let row = Recording { header, events };
     to_row(model, &Object::new(context, &fields(), &row), false)
 }

@@ -99,6 +99,20 @@ pub(in crate::view) const fn user_namespace<R: HasIdentity>() -> Field<R> {
     })
 }
 
+pub(in crate::view) const fn pid_namespace<R: HasIdentity>() -> Field<R> {
+    Field::<R>::new("pid_namespace", "PID namespace, likewise", |_, row| {
+        other(row, |identity| identity.pid_namespace)
+    })
+}
+
+pub(in crate::view) const fn network_namespace<R: HasIdentity>() -> Field<R> {
+    Field::<R>::new(
+        "network_namespace",
+        "network namespace at the exec, likewise",
+        |_, row| other(row, |identity| identity.network_namespace),
+    )
+}
+
 pub(in crate::view) const fn user_inside<R: HasIdentity>() -> Field<R> {
     Field::<R>::new("user_inside", "user id in that user namespace", |_, row| {
         let user = row.identity().and_then(|identity| identity.inner_user);

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::{
     event::{
-        AddressTag, Difference, DnsAnswer, FileDifference, FileState, HostsEntry, LoadedUnit,
-        SnapshotProcess,
+        AddressTag, Difference, DnsAnswer, ElsewhereFile, FileDifference, FileState,
+        FoldedDirectory, HostsEntry, LoadedUnit, SnapshotProcess,
     },
     findings::Within,
     model::{Connection, Gain, Listener, Name, Request},
@@ -56,6 +56,10 @@ pub(in crate::view) enum Nested<'a> {
     Units(Vec<Object<'a, LoadedUnit>>),
     /// Entries that differ.
     Differences(Vec<Object<'a, Difference>>),
+    /// Files outside of the compared directories.
+    Elsewhere(Vec<Object<'a, ElsewhereFile>>),
+    /// Directories with too many changes to list.
+    Folded(Vec<Object<'a, FoldedDirectory>>),
     /// Files that differ.
     Files(Vec<Object<'a, FileDifference>>),
 }

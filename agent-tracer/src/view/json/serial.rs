@@ -9,10 +9,28 @@ use crate::view::escape;
 /// Writes a value as a line.
 pub(in crate::view) fn to_line(value: &impl Serialize) -> String {
     let mut line = Vec::with_capacity(512);
-    let mut serializer = serde_json::Serializer::with_formatter(&mut line, Visible);
+    append(&mut line, value);
+    String::from_utf8(line).unwrap_or_default()
+}
+
+/// Appends a value to a line.
+pub(super) fn append(line: &mut Vec<u8>, value: &impl Serialize) {
+    let mut serializer = serde_json::Serializer::with_formatter(line, Visible);
     // Only a map with keys other than strings could fail.
     let _ = value.serialize(&mut serializer);
-    String::from_utf8(line).unwrap_or_default()
+}
+
+/// Appends a string in quotes.
+pub(super) fn append_text(line: &mut Vec<u8>, text: &str) {
+    let is_plain = text.bytes().fold(true, |all, byte| {
+        all & (0x20..0x7f).contains(&byte) & (byte != b'"') & (byte != b'\\')
+    });
+    if !is_plain {
+        return append(line, &text);
+    }
+    line.push(b'"');
+    line.extend_from_slice(text.as_bytes());
+    line.push(b'"');
 }
 
 /// Escapes all characters that are invisible, reorder text or control a terminal. JSON itself
@@ -24,6 +42,9 @@ impl serde_json::ser::Formatter for Visible {
     where
         W: ?Sized + io::Write,
     {
+        if escape::visible_ascii(fragment.as_bytes()).is_some() {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut rest = fragment;
         while let Some(at) = rest.find(escape::is_hidden) {
             let (plain, from) = rest.split_at(at);

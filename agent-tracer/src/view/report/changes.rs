@@ -1,8 +1,9 @@
 //! Lists changes and reasons for attention. An empty list is not shown.
 
 use crate::{
-    findings::Change,
+    findings::{Change, attention_list},
     model::{Model, ProcessIndex},
+    policy::{Mark, Marks},
     view::{
         changes::{by, words},
         escape,
@@ -25,53 +26,71 @@ pub struct Entry {
     pub because: String,
     /// The author, if known.
     pub author: Option<ProcessIndex>,
+    /// The difference from another recording, if there is one that it was compared with.
+    pub mark: Option<Mark>,
 }
 
-/// Makes the rows of attention, and of all changes without a section of their own.
-pub fn entries(model: &Model, changes: &[Change<'_>]) -> (Vec<Entry>, Vec<Entry>) {
-    let mut attention = Vec::new();
-    let mut others = Vec::new();
-    for change in changes {
-        let entry = |kind: String, what: String, author: Option<(ProcessIndex, bool)>| {
-            let index = author.map(|(index, _)| index);
-            let tree = index.map_or("", |index| &*model.process(index).tree);
-            Entry {
-                kind,
-                what,
-                tree: escape::text(tree.as_bytes()),
-                because: by(model, change.kind, author),
-                author: index,
-            }
+/// Makes the rows of attention, and of all changes without a section of their own. `marks` are
+/// those of a comparison.
+pub fn entries(
+    model: &Model,
+    changes: &[Change<'_>],
+    marks: Option<&Marks>,
+) -> (Vec<Entry>, Vec<Entry>) {
+    let mark = |change: &Change<'_>, what: &[u8]| marks?.of_change(model, change, what);
+    let entry = |kind: String, what: String, change: &Change<'_>, author: Author| {
+        let index = author.map(|(index, _)| index);
+        let tree = index.map_or("", |index| &*model.process(index).tree);
+        Entry {
+            kind,
+            what,
+            tree: escape::text(tree.as_bytes()),
+            because: by(model, change.kind, author),
+            author: index,
+            mark: None,
+        }
+    };
+    let lines = attention_list(changes).into_iter();
+    let attention = lines.map(|line| {
+        let became = words::became(model, line.change);
+        let what = words::attention_item(&line);
+        let reason = words::reason(line.reason);
+        let what = match reason.starts_with(&became) {
+            true => what,
+            false => format!("{what} ({became})"),
         };
-        let action = change.action.name();
-        let became = words::became(model, change);
-        for item in change.attention_items() {
-            let what = words::attention_item(&item);
-            let reason = words::reason(item.reason);
-            let what = match reason.starts_with(&became) {
-                true => what,
-                false => format!("{what} ({became})"),
-            };
-            attention.push(entry(reason.into_owned(), what, item.author));
+        Entry {
+            mark: mark(line.change, &line.what),
+            ..entry(reason.into_owned(), what, line.change, line.author)
         }
-        if !change.kind.is_activity() {
-            let what = format!(
-                "{} {}",
-                escape::text(&change.what),
-                words::detail(model, change)
-            );
-            let kind = format!("{action} {}", change.kind.name());
-            let author = change.author.map(|author| (author, change.is_inferred));
-            others.push(entry(kind, what.trim_end().to_owned(), author));
+    });
+    let others = changes.iter().filter(|change| !change.kind.is_activity());
+    let others = others.map(|change| {
+        let what = format!(
+            "{} {}",
+            escape::text(&change.what),
+            words::detail(model, change)
+        );
+        let kind = format!("{} {}", change.action.name(), change.kind.name());
+        let author = change.author.map(|author| (author, change.is_inferred));
+        Entry {
+            mark: mark(change, &change.what),
+            ..entry(kind, what.trim_end().to_owned(), change, author)
         }
-    }
-    (attention, others)
+    });
+    (attention.collect(), others.collect())
 }
+
+/// An author, and true if inferred.
+type Author = Option<(ProcessIndex, bool)>;
 
 /// Returns the rows as lines under a title, or none without a row.
 pub(super) fn lines(page: &Page, title: &str, entries: &[Entry]) -> Vec<String> {
     let lines = entries.iter().flat_map(|entry| {
         let mut line = format!("{}: {}", entry.kind, entry.what);
+        if let Some(mark) = entry.mark.filter(|mark| *mark != Mark::Same) {
+            line = format!("[{}] {line}", mark.name());
+        }
         if !entry.because.is_empty() {
             line.push_str(&format!(", {}", entry.because));
         }

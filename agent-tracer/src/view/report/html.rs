@@ -12,26 +12,36 @@ use crate::{
         listeners::LISTENER,
         lookups::LOOKUP,
         missing::missing,
-        summary::{caveats, doubt},
+        summary::{caveats, running_title},
     },
 };
 
 use super::{
-    Report,
-    columns::{self, ENTRY, FAILED_EXEC, GAINED, HOOK, RUNNING, UNIT},
+    Against, Entry, Report,
+    against::Compared,
+    allotment::Limits,
+    columns::{self, ENTRY, FAILED_EXEC, GAINED, HOOK, REASON, RUNNING, TALK, Talk, UNIT},
     dataset::Dataset,
+    flow::{Drawing, drawings, has_bytes},
     inline::{Inline, policy},
     overview::{Overview, overview},
+    packed::packed,
     table::{Placed, Table},
 };
 
 const STYLE: &str = include_str!("../../../templates/report/style.css");
 
+/// Owners of a row that become links; the script has the same number.
+const LINKED: usize = 3;
+
 /// One script in parts; each may use what the ones before it define.
 const SCRIPT: &str = concat!(
     "(() => {\n\"use strict\";\n",
     include_str!("../../../templates/report/data.js"),
+    include_str!("../../../templates/report/parts.js"),
     include_str!("../../../templates/report/search.js"),
+    include_str!("../../../templates/report/pane.js"),
+    include_str!("../../../templates/report/fold.js"),
     include_str!("../../../templates/report/forest.js"),
     include_str!("../../../templates/report/connections.js"),
     include_str!("../../../templates/report/timeline.js"),
@@ -47,13 +57,18 @@ struct File<'a> {
     script: &'static str,
     name: &'a str,
     overview: &'a Overview<'a>,
+    flow: Vec<Drawing>,
+    by_bytes: bool,
     missing: Vec<String>,
     remarks: Vec<String>,
     hooks: Table,
     attention: Table,
+    against: Option<Compared>,
     sections: Vec<Section>,
     version: &'static str,
     data: Inline<Dataset>,
+    /// Parts that the script loads when they are asked for.
+    parts: Vec<String>,
 }
 
 /// A part of the page with a title of its own.
@@ -87,9 +102,14 @@ impl Section {
     }
 }
 
-pub(super) fn write(report: &Report<'_>, output: &mut dyn io::Write) -> io::Result<()> {
+pub(super) fn write(
+    report: &Report<'_>,
+    limits: &Limits,
+    output: &mut dyn io::Write,
+) -> io::Result<()> {
     let overview = overview(report);
-    let data = Dataset::of(report, &overview.destinations);
+    let data = Dataset::of(report, &overview, limits);
+    let parts: Vec<String> = data.later().iter().map(packed).collect::<io::Result<_>>()?;
     let ledger = report.model.ledger();
     let plain = |text: &str| escape::text(text.as_bytes());
     let mut remarks: Vec<String> = ledger
@@ -106,16 +126,15 @@ pub(super) fn write(report: &Report<'_>, output: &mut dyn io::Write) -> io::Resu
         report,
         overview: &overview,
         data: &data,
-        context: Context {
-            page: &page,
-            model: report.model,
-        },
+        context: Context::new(&page, report.model),
     };
     let file = File {
         policy: policy(STYLE, SCRIPT),
         style: STYLE,
         script: SCRIPT,
         name: &report.name,
+        flow: drawings(&overview.flows),
+        by_bytes: has_bytes(&overview.flows),
         missing: missing(report.model)
             .iter()
             .map(|entry| plain(entry))
@@ -123,10 +142,12 @@ pub(super) fn write(report: &Report<'_>, output: &mut dyn io::Write) -> io::Resu
         remarks,
         hooks: tables.hooks(),
         attention: tables.attention(),
+        against: tables.against(),
         sections: tables.sections(),
         version: env!("CARGO_PKG_VERSION"),
         overview: &overview,
         data: Inline(data),
+        parts,
     };
     file.write_into(output)
 }
@@ -140,23 +161,38 @@ struct Tables<'a> {
     context: Context<'a>,
 }
 
-impl Tables<'_> {
+impl<'a> Tables<'a> {
     fn sections(self) -> Vec<Section> {
         let report = self.report;
         let all = [
             Section::of(
-                "trees",
-                "Trees",
-                "Every process belongs to one tree. The reason is given where a tree begins.",
-                self.trees(),
+                "flow",
+                "Who talks to whom",
+                "Trees on the left, the hosts and ports that they connected to on the right.",
+                self.flow(),
             ),
-            Section::scripted("timeline", "Timeline", report.processes().next().is_some()),
             Section::of(
                 "destinations",
                 "Destinations",
                 "Hosts and ports that a firewall has to allow, in the order of first contact.",
                 self.destinations(),
             ),
+            Section::of(
+                "trees",
+                "Trees",
+                match self.data.has_bystanders() {
+                    true => {
+                        "Every process belongs to one tree, bystanders to the tree “system”. \
+                             The reason is given where a tree begins."
+                    }
+                    false => {
+                        "Every process belongs to one tree. The reason is given where a tree \
+                              begins."
+                    }
+                },
+                self.trees(),
+            ),
+            Section::scripted("timeline", "Timeline", report.processes().next().is_some()),
             Section::scripted(
                 "connections",
                 "Connections",
@@ -170,8 +206,10 @@ impl Tables<'_> {
             ),
             Section::of(
                 "running",
-                &format!("Still running{}", doubt(report.model)),
-                "Processes that started during the recording and ran at its end.",
+                &running_title(report.model),
+                "Processes that started during the recording and ran at its end. One that ran \
+                 before is listed where the recorded trees removed its program or unit, and is \
+                 marked “removed”.",
                 self.running(),
             ),
             Section::of(
@@ -199,6 +237,12 @@ impl Tables<'_> {
                 self.failed(),
             ),
             Section::of(
+                "requests",
+                "Requests that ended badly",
+                "Answers of HTTP with an error, and connections of clients that exited with one.",
+                self.bad_requests(),
+            ),
+            Section::of(
                 "lookups",
                 "Lookups that failed",
                 "Names that do not exist, or that no server could resolve.",
@@ -221,10 +265,28 @@ impl Tables<'_> {
         Table::new(self.context, "Trees of processes", &columns::trees(), rows)
     }
 
+    fn flow(self) -> Table {
+        let talks = Talk::all(&self.overview.flows);
+        let rows = talks
+            .iter()
+            .map(|talk| Placed::new(talk, Default::default()));
+        Table::new(
+            self.context,
+            "Connections by tree and destination",
+            &TALK,
+            rows,
+        )
+    }
+
     fn destinations(self) -> Table {
         let groups = self.overview.destinations.iter().enumerate();
         let rows = groups.map(|(place, group)| {
-            Placed::new(group, self.data.rows(group.owners.iter().copied())).group(place)
+            // The search finds a row by its group; only few owners become links.
+            let owners = group.owners.iter().copied();
+            let owners = owners.filter(|_| group.owners.len() <= LINKED);
+            let placed = Placed::new(group, self.data.rows(owners));
+            let mark = self.marks().and_then(|against| against.of_group(group));
+            placed.group(place).mark(mark)
         });
         let fields = groups::fields(By::Destination);
         Table::new(
@@ -237,8 +299,12 @@ impl Tables<'_> {
 
     fn listeners(self) -> Table {
         let listeners = self.report.shown.listeners.iter().copied();
-        let rows =
-            listeners.map(|listener| Placed::new(listener, self.data.rows([listener.owner])));
+        let rows = listeners.map(|listener| {
+            let mark = self
+                .marks()
+                .and_then(|against| against.of_listener(listener));
+            Placed::new(listener, self.data.rows([listener.owner])).mark(mark)
+        });
         Table::new(self.context, "Listeners", &LISTENER, rows)
     }
 
@@ -246,7 +312,8 @@ impl Tables<'_> {
         let running = self.overview.running.iter();
         let rows = running.map(|index| {
             let process = self.report.model.process(*index);
-            Placed::new(process, self.data.rows([*index]))
+            let mark = self.marks().and_then(|against| against.of_running(process));
+            Placed::new(process, self.data.rows([*index])).mark(mark)
         });
         Table::new(self.context, "Processes that still run", &RUNNING, rows)
     }
@@ -267,7 +334,10 @@ impl Tables<'_> {
 
     fn inbound(self) -> Table {
         let inbound = self.report.shown.inbound();
-        let rows = inbound.map(|one| Placed::new(one, self.data.rows([one.owner])));
+        let rows = inbound.map(|one| {
+            let mark = self.marks().and_then(|against| against.of_inbound(one));
+            Placed::new(one, self.data.rows([one.owner])).mark(mark)
+        });
         Table::new(
             self.context,
             "Inbound connections",
@@ -278,7 +348,10 @@ impl Tables<'_> {
 
     fn gained(self) -> Table {
         let gained = self.report.shown.gains(self.report.model);
-        let rows = gained.map(|(index, process)| Placed::new(process, self.data.rows([index])));
+        let rows = gained.map(|(index, process)| {
+            let mark = self.marks().and_then(|against| against.of_program(process));
+            Placed::new(process, self.data.rows([index])).mark(mark)
+        });
         Table::new(
             self.context,
             "Programs that gained privilege",
@@ -293,6 +366,15 @@ impl Tables<'_> {
         Table::new(self.context, "Execs that failed", &FAILED_EXEC, rows)
     }
 
+    fn bad_requests(self) -> Table {
+        let bad = self.report.shown.bad_requests(self.report.model);
+        let rows = bad
+            .iter()
+            .map(|bad| Placed::new(bad, self.data.rows([bad.connection.owner])));
+        let fields = columns::bad_requests();
+        Table::new(self.context, "Requests that ended badly", &fields, rows)
+    }
+
     fn lookups(self) -> Table {
         let failed = self.report.shown.failed_lookups();
         let rows = failed.map(|lookup| Placed::new(lookup, self.data.rows(lookup.asker)));
@@ -301,14 +383,26 @@ impl Tables<'_> {
 
     fn changes(self) -> Table {
         let entries = self.report.changes.iter();
-        let rows = entries.map(|entry| Placed::new(entry, self.data.rows(entry.author)));
+        let rows = entries.map(|entry| self.entry(entry));
         Table::new(self.context, "Changes", &ENTRY, rows)
     }
 
     fn attention(self) -> Table {
         let entries = self.report.attention.iter();
-        let rows = entries.map(|entry| Placed::new(entry, self.data.rows(entry.author)));
-        Table::new(self.context, "What to look at first", &ENTRY, rows)
+        let rows = entries.map(|entry| self.entry(entry));
+        Table::new(self.context, "What to look at first", &REASON, rows)
+    }
+
+    fn entry<'r>(self, entry: &'r Entry) -> Placed<'r, Entry> {
+        Placed::new(entry, self.data.rows(entry.author)).mark(entry.mark)
+    }
+
+    fn marks(self) -> Option<&'a Against<'a>> {
+        self.report.against.as_ref()
+    }
+
+    fn against(self) -> Option<Compared> {
+        Some(self.marks()?.compared(self.context))
     }
 
     fn hooks(self) -> Table {

@@ -4,21 +4,28 @@ use std::collections::BTreeSet;
 
 use crate::{
     event::UnitAction,
-    findings::{self, By, ConnectionGroup, Totals, groups, totals},
-    model::{Model, ProcessIndex, UnitTransition},
+    findings::{self, By, Bystanders, ConnectionGroup, Flows, Totals, flows, groups, totals},
+    model::{Model, Origin, ProcessIndex, UnitTransition},
     trace::Mode,
     view::{
         because, escape,
+        numbers::grouped,
         page::duration,
         process::{cause, requested},
-        summary::{hidden_of_system, hidden_without_author, looked_at, outcome, why_not_compared},
+        summary::{
+            hidden_of_system, hidden_without_author, looked_at, outcome, seen_elsewhere,
+            why_not_compared,
+        },
     },
 };
 
-use super::Report;
+use super::{Report, text::counted};
 
 /// Limit of the reasons shown of one tree.
 const REASONS: usize = 6;
+
+/// Limit of the trees in the head of a page.
+const LEAD: usize = 12;
 
 /// The overview of a recording.
 pub(super) struct Overview<'a> {
@@ -33,6 +40,8 @@ pub(super) struct Overview<'a> {
     /// Processes that were started and still run.
     pub(super) running: Vec<ProcessIndex>,
     pub(super) destinations: Vec<ConnectionGroup>,
+    /// Connections from trees to destinations.
+    pub(super) flows: Flows<'a>,
 }
 
 /// A circumstance of the recording, or of the report.
@@ -50,6 +59,42 @@ pub(super) struct Tree<'a> {
     pub(super) reasons: Vec<String>,
     /// Further such reasons.
     pub(super) more_reasons: usize,
+    /// True for the system's tree beside a recorded command.
+    pub(super) is_bystander: bool,
+}
+
+impl Overview<'_> {
+    /// Lists the recorded trees for the head of a page.
+    pub(super) fn lead(&self) -> impl Iterator<Item = &Tree<'_>> {
+        let recorded = self.trees.iter().filter(|tree| !tree.is_bystander);
+        recorded.take(LEAD)
+    }
+
+    /// Number of the recorded trees that the head has no room for.
+    pub(super) fn more_trees(&self) -> usize {
+        let recorded = self.trees.iter().filter(|tree| !tree.is_bystander);
+        recorded.count().saturating_sub(LEAD)
+    }
+}
+
+impl Tree<'_> {
+    /// The name; escaped.
+    pub(super) fn name(&self) -> String {
+        escape::text(self.sums.name.as_bytes())
+    }
+
+    /// Counts its processes and destinations in words.
+    pub(super) fn counted(&self) -> String {
+        let destinations = self.sums.destinations.len();
+        let processes = counted(self.sums.processes, "process", "processes");
+        match destinations {
+            0 => processes,
+            _ => format!(
+                "{processes}, {}",
+                counted(destinations, "destination", "destinations")
+            ),
+        }
+    }
 }
 
 pub(super) fn overview<'a>(report: &'a Report<'_>) -> Overview<'a> {
@@ -60,11 +105,17 @@ pub(super) fn overview<'a>(report: &'a Report<'_>) -> Overview<'a> {
     Overview {
         subject: subject(report),
         outcome: outcome(report.model).unwrap_or_else(|| format!("recorded for {recorded}")),
-        numbers: numbers(&totals, report.events, running.len(), recorded),
+        numbers: numbers(
+            &totals,
+            report.events,
+            &still(report.model, &running),
+            recorded,
+        ),
         circumstances: circumstances(report),
         trees: trees(report),
         running,
         destinations,
+        flows: flows(report.model, &report.shown),
     }
 }
 
@@ -79,51 +130,72 @@ fn subject(report: &Report<'_>) -> String {
     }
 }
 
+/// Describes the processes that still run: their count, and the origin of them.
+fn still(model: &Model, running: &[ProcessIndex]) -> (String, String) {
+    let ran_before = |index: &&ProcessIndex| model.process(**index).origin == Origin::Snapshot;
+    let survivors = running.iter().filter(ran_before).count();
+    let origin = match survivors {
+        0 => "of those that were started".to_owned(),
+        count => format!("{} ran before and were removed", grouped(count as u64)),
+    };
+    (grouped(running.len() as u64), origin)
+}
+
 fn numbers(
     totals: &Totals,
     events: u64,
-    running: usize,
+    running: &(String, String),
     recorded: String,
 ) -> Vec<(&'static str, String, String)> {
-    let Totals {
-        processes,
-        ran_before,
-        connections,
-        failed,
-        hosts,
-        destinations,
-        listeners,
-        failed_lookups,
-        ..
-    } = totals;
-    vec![
-        ("duration", recorded, format!("{events} events")),
-        (
-            "processes",
-            processes.to_string(),
-            format!("{ran_before} of them ran before"),
-        ),
-        (
-            "still running",
-            running.to_string(),
-            "of those that were started".to_owned(),
-        ),
+    let number = |count: usize| grouped(count as u64);
+    let mut of_trees = format!("in {}", counted(totals.trees, "tree", "trees"));
+    if totals.ran_before > 0 {
+        of_trees.push_str(&format!(", {} ran before", number(totals.ran_before)));
+    }
+    let mut numbers = vec![
+        ("duration", recorded, format!("{} events", grouped(events))),
+        ("processes", number(totals.processes), of_trees),
+        ("still running", running.0.clone(), running.1.clone()),
         (
             "connections",
-            connections.to_string(),
-            format!("{failed} failed"),
+            number(totals.connections),
+            format!("{} failed", number(totals.failed)),
         ),
         (
-            "hosts",
-            hosts.to_string(),
-            format!("{destinations} destinations"),
+            "destinations",
+            number(totals.destinations),
+            format!("on {}", counted(totals.hosts, "host", "hosts")),
         ),
         (
             "listeners",
-            listeners.to_string(),
-            format!("{failed_lookups} lookups failed"),
+            number(totals.listeners),
+            format!(
+                "{} failed",
+                counted(totals.failed_lookups, "lookup", "lookups")
+            ),
         ),
-    ]
+    ];
+    let Bystanders {
+        processes,
+        connections,
+        listeners,
+    } = totals.bystanders;
+    if processes > 0 {
+        let parts = [
+            (connections, "connection", "connections"),
+            (listeners, "listener", "listeners"),
+        ];
+        let parts = parts.into_iter().filter(|(count, ..)| *count > 0);
+        let parts: Vec<String> = parts
+            .map(|(count, one, several)| counted(count, one, several))
+            .collect();
+        let remark = match parts.is_empty() {
+            true => "counted apart".to_owned(),
+            false => format!("apart, with {}", parts.join(", ")),
+        };
+        numbers.push(("bystanders", number(processes), remark));
+    }
+    numbers
 }
 
 fn circumstances(report: &Report<'_>) -> Vec<Circumstance> {
@@ -169,6 +241,7 @@ fn limits(report: &Report<'_>) -> Vec<(&'static str, String)> {
     let unseen =
         (report.without_author > 0).then(|| hidden_without_author(report.without_author, ""));
     let changes = unknown.into_iter().chain(looked_at(report.model));
+    let changes = changes.chain(seen_elsewhere(report.model));
     let changes = changes.chain(of_system).chain(unseen);
     let mut limits: Vec<_> = changes.map(|value| ("changes", value)).collect();
     if !report.shown.is_everything {
@@ -177,9 +250,11 @@ fn limits(report: &Report<'_>) -> Vec<(&'static str, String)> {
         limits.push((
             "filtered",
             format!(
-                "{shown} of {total} processes and {} of {} connections are shown",
-                report.shown.connections.len(),
-                report.model.connections().len()
+                "{} of {} processes and {} of {} connections are shown",
+                grouped(shown as u64),
+                grouped(total as u64),
+                grouped(report.shown.connections.len() as u64),
+                grouped(report.model.connections().len() as u64)
             ),
         ));
     }
@@ -203,6 +278,7 @@ fn trees<'a>(report: &'a Report<'_>) -> Vec<Tree<'a>> {
                 }
             }
             Tree {
+                is_bystander: report.shown.is_bystander(model, sums.name),
                 sums,
                 reasons,
                 more_reasons,

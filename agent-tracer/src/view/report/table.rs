@@ -2,14 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use crate::view::{
-    Context,
-    field::{Field, cells, html_columns},
-    table::Layout,
+use crate::{
+    policy::Mark,
+    view::{
+        Context,
+        field::{Field, cells, html_columns},
+        table::Layout,
+    },
 };
 
 /// Limit of the rows on the page; the others are only counted.
 const ROWS: usize = 2000;
+
+/// Limit of the rows on paper; the style sheet has the same number.
+const PRINTED: usize = 60;
 
 /// A table.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +45,8 @@ pub(super) struct Row {
     pub(super) owners: String,
     /// The group of connections that it sums up, by its place in the dataset.
     pub(super) group: Option<usize>,
+    /// The difference from another recording.
+    pub(super) mark: Option<&'static str>,
 }
 
 /// A cell.
@@ -55,6 +63,14 @@ pub(super) struct Placed<'r, R> {
     row: &'r R,
     owners: BTreeSet<usize>,
     group: Option<usize>,
+    mark: Option<Mark>,
+}
+
+impl Table {
+    /// Number of the rows that paper has no room for.
+    pub(super) fn not_printed(&self) -> usize {
+        self.rows.len().saturating_sub(PRINTED) + self.left_out
+    }
 }
 
 impl<'r, R> Placed<'r, R> {
@@ -64,7 +80,13 @@ impl<'r, R> Placed<'r, R> {
             row,
             owners,
             group: None,
+            mark: None,
         }
+    }
+
+    /// Marks the difference from another recording.
+    pub(super) fn mark(self, mark: Option<Mark>) -> Placed<'r, R> {
+        Placed { mark, ..self }
     }
 
     /// Names the group of connections that the row sums up.
@@ -115,10 +137,33 @@ impl Table {
                 cells: cells.collect(),
                 owners: owners.join(" "),
                 group: placed.group,
+                mark: placed.mark.map(Mark::name),
             };
             table.rows.push(row);
         }
+        table.show_marks();
         table
+    }
+}
+
+impl Table {
+    /// Adds a column with the marks, if a row has one.
+    fn show_marks(&mut self) {
+        if self.rows.iter().all(|row| row.mark.is_none()) {
+            return;
+        }
+        self.headings.push(Heading {
+            text: "Mark".to_owned(),
+            class: "mark",
+            is_subject: false,
+        });
+        for row in &mut self.rows {
+            row.cells.push(Cell {
+                text: row.mark.unwrap_or("-").to_owned(),
+                class: "mark",
+                is_heading: false,
+            });
+        }
     }
 }
 

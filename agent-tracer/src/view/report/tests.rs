@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::{Entry, Report, inline::Inline};
+use super::{Entry, Report, allotment::Limits, html, inline::Inline};
 use crate::{
     event::{
         Cgroup, CommandStarted, Connect, Dns, Event, EventKind, Exec, Exit, Fork, Listen, Lost,
@@ -63,6 +63,7 @@ impl Texts<'_> {
             events: 1,
             shown: Picture {
                 is_everything: true,
+                selects_nothing: true,
                 processes: model.processes().map(|_| true).collect(),
                 connections: model.connections().iter().collect(),
                 listeners: model.listeners().iter().collect(),
@@ -73,6 +74,7 @@ impl Texts<'_> {
             changes,
             of_system: 2,
             without_author: 1,
+            against: None,
         })
     }
 
@@ -224,6 +226,78 @@ proptest! {
     }
 }
 
+/// Unpacks the parts of a page that are loaded later.
+fn later(page: &str) -> Vec<serde_json::Value> {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    let parts = page
+        .split("<script type=\"application/gzip\" id=\"part-")
+        .skip(1);
+    let unpack = |part: &str| {
+        let (_, rest) = part.split_once("\">").expect("an end of the tag");
+        let (packed, _) = rest.split_once("</script>").expect("an end of the part");
+        let packed = BASE64_STANDARD.decode(packed).expect("base64");
+        serde_json::from_reader(flate2::read::GzDecoder::new(packed.as_slice())).expect("JSON")
+    };
+    parts.map(unpack).collect()
+}
+
+#[test]
+fn a_large_recording_has_parts_and_a_rest() {
+    let page = |text: &str, limits: Limits| {
+        Texts(&[text.to_owned()]).report(Vec::new(), |report| {
+            let mut page = Vec::new();
+            html::write(report, &limits, &mut page).expect("a page");
+            String::from_utf8(page).expect("a page is UTF-8")
+        })
+    };
+    let small = Limits {
+        first: (1, 1),
+        all: (3, 2),
+        part: 1,
+    };
+    let html = page("x", small);
+    let (_, data) = html.split_once(DATA).expect("data");
+    let (data, _) = data.split_once("</script>").expect("an end of the data");
+    let data: serde_json::Value = serde_json::from_str(data).expect("JSON");
+    let parts = later(&html);
+    let count = |part: &serde_json::Value, list: &str, fields: &str| {
+        let numbers = part[list].as_array().expect("numbers").len();
+        numbers / data[fields].as_array().expect("fields").len()
+    };
+    let all = || parts.iter().chain([&data]);
+    let processes: usize = all()
+        .map(|one| count(one, "processes", "process_fields"))
+        .sum();
+    let connections: usize = all()
+        .map(|one| count(one, "connections", "connection_fields"))
+        .sum();
+    let out = |what: &str| {
+        let trees = data["trees"].as_array().expect("trees").iter();
+        let counts = trees.map(|tree| tree[what].as_u64().expect("a number") as usize);
+        counts.sum::<usize>()
+    };
+    assert!(!parts.is_empty(), "{data}");
+    // Their parent is a process, too.
+    assert_eq!(processes + out("left_out_processes"), 4, "{data}");
+    assert_eq!(connections + out("left_out_connections"), 3, "{data}");
+    assert!(out("left_out_connections") > 0, "{data}");
+    let mut rows: Vec<u64> = parts
+        .iter()
+        .filter_map(|one| one["first"].as_u64())
+        .collect();
+    rows.sort_unstable();
+    assert_eq!(data["first"], 0);
+    assert!(rows.iter().all(|row| *row <= 3), "{rows:?}");
+    // No text of a part is markup.
+    let hostile = page("</script><script>alert(1)</script>", small);
+    assert_eq!(tags(&hostile), tags(&html));
+    let whole = Limits {
+        first: (10, 10),
+        ..small
+    };
+    assert!(later(&page("x", whole)).is_empty());
+}
+
 #[test]
 fn the_policy_names_what_is_there() {
     use base64::{Engine, prelude::BASE64_STANDARD};
@@ -276,7 +350,7 @@ fn what_is_not_certain_is_said_beside_what_is_missing() {
         let is_said = lines.iter().any(|line| line.contains(said));
         assert!(is_said, "{said}: {lines:#?}");
     }
-    let running = "Still running, as far as the trace goes";
+    let running = "Still running, left by the recorded trees, as far as the trace goes";
     assert!(html.contains(running) && lines.contains(&running.to_owned()));
 }
 
@@ -288,6 +362,7 @@ fn findings_are_shown_where_there_are_any() {
         tree: "command".to_owned(),
         because: "by useradd [73]".to_owned(),
         author: None,
+        mark: None,
     };
     let texts = Texts(&[String::new()]);
     assert!(!texts.html(Vec::new()).contains("id=\"changes\""));

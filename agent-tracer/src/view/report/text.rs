@@ -2,6 +2,7 @@
 
 use crate::{
     findings::By,
+    policy::Mark,
     view::{
         completeness,
         connections::CONNECTION,
@@ -10,14 +11,15 @@ use crate::{
         groups,
         listeners::LISTENER,
         lookups::LOOKUP,
+        numbers::grouped,
         page::{Emphasis, Page, pad},
-        summary::doubt,
+        summary::running_title,
     },
 };
 
 use super::{
-    Report, changes,
-    columns::{FAILED_EXEC, GAINED, HOOK, RUNNING, UNIT},
+    Against, Report, changes,
+    columns::{FAILED_EXEC, GAINED, HOOK, RUNNING, UNIT, bad_requests},
     overview::{Overview, overview},
 };
 
@@ -37,38 +39,44 @@ pub(super) fn lines(report: &Report<'_>, page: &Page) -> Vec<String> {
             .map(|width| width.saturating_sub(INDENT.len()).max(1)),
         ..*page
     };
-    let context = Context {
-        page: &inner,
-        model,
-    };
+    let context = Context::new(&inner, model);
     let mut lines = head(page, &overview);
     let mut add = |title: &str, rows: Vec<String>| {
         lines.extend(section(page, title, indented(rows)));
     };
+    let against = report.against.as_ref();
     add("Completeness", completeness(&inner, model));
     add("Trees", trees(&inner, &overview));
-    add(
-        &format!("Still running{}", doubt(model)),
-        running(context, &overview),
-    );
+    add(&running_title(model), running(context, &overview, against));
     add(
         "Destinations, as a firewall has to allow them",
-        field::lines(
+        field::marked_lines(
             context,
             &refs(groups::fields(By::Destination)),
-            overview.destinations.iter(),
+            marked(overview.destinations.iter(), |group| {
+                against?.of_group(group)
+            }),
         ),
     );
     let all = report.shown.listeners.iter().copied();
-    add("Listeners", field::lines(context, &refs(&LISTENER), all));
+    let all = marked(all, |listener| against?.of_listener(listener));
+    add(
+        "Listeners",
+        field::marked_lines(context, &refs(&LISTENER), all),
+    );
+    let inbound = marked(report.shown.inbound(), |one| against?.of_inbound(one));
     add(
         "Inbound connections",
-        field::lines(context, &refs(&CONNECTION), report.shown.inbound()),
+        field::marked_lines(context, &refs(&CONNECTION), inbound),
     );
     let gained = report.shown.gains(model).map(|(_, process)| process);
     add(
         "Programs that gained privilege",
-        field::lines(context, &refs(&GAINED), gained),
+        field::marked_lines(
+            context,
+            &refs(&GAINED),
+            marked(gained, |process| against?.of_program(process)),
+        ),
     );
     add(
         "Execs that failed",
@@ -77,6 +85,11 @@ pub(super) fn lines(report: &Report<'_>, page: &Page) -> Vec<String> {
             &refs(&FAILED_EXEC),
             report.shown.failed_execs(model),
         ),
+    );
+    let bad = report.shown.bad_requests(model);
+    add(
+        "Requests that ended badly",
+        field::lines(context, &refs(&bad_requests()), bad.iter()),
     );
     let failed = report.shown.failed_lookups();
     add(
@@ -91,13 +104,26 @@ pub(super) fn lines(report: &Report<'_>, page: &Page) -> Vec<String> {
     lines.extend(changes::lines(page, "Changes", &report.changes));
     let hooks = field::lines(context, &refs(&HOOK), report.header.plan.iter());
     lines.extend(section(page, "Hooks that were used", indented(hooks)));
-    let attention = changes::lines(page, "Attention", &report.attention);
+    // What one of two recordings could not see comes before what was found.
+    let mut first = against.map_or_else(Vec::new, |against| {
+        let title = format!("Against {}", against.name());
+        section(page, &title, indented(against.lines(&inner)))
+    });
+    first.extend(changes::lines(page, "Attention", &report.attention));
     let after_head = lines
         .iter()
         .position(String::is_empty)
         .unwrap_or(lines.len());
-    lines.splice(after_head..after_head, attention);
+    lines.splice(after_head..after_head, first);
     lines
+}
+
+/// Adds its mark to each row.
+fn marked<'r, R: 'r>(
+    rows: impl Iterator<Item = &'r R>,
+    mark: impl Fn(&R) -> Option<Mark>,
+) -> impl Iterator<Item = (&'r R, Option<&'static str>)> {
+    rows.map(move |row| (row, mark(row).map(Mark::name)))
 }
 
 fn indented(rows: Vec<String>) -> Vec<String> {
@@ -158,24 +184,29 @@ fn trees(page: &Page, overview: &Overview<'_>) -> Vec<String> {
     lines
 }
 
-/// `1 process`, `2 processes`
+/// `1 process`, `1,234 processes`
 pub(super) fn counted(count: usize, one: &str, several: &str) -> String {
     match count {
         1 => format!("1 {one}"),
-        count => format!("{count} {several}"),
+        count => format!("{} {several}", grouped(count as u64)),
     }
 }
 
 /// Limit of the running processes shown.
 const RUNNING_LIMIT: usize = 200;
 
-fn running(context: Context<'_>, overview: &Overview<'_>) -> Vec<String> {
+fn running(
+    context: Context<'_>,
+    overview: &Overview<'_>,
+    against: Option<&Against<'_>>,
+) -> Vec<String> {
     let running = overview.running.iter().take(RUNNING_LIMIT);
     let rows = running.map(|index| context.model.process(*index));
-    let mut lines = field::lines(context, &refs(&RUNNING), rows);
+    let rows = marked(rows, |process| against?.of_running(process));
+    let mut lines = field::marked_lines(context, &refs(&RUNNING), rows);
     if overview.running.len() > RUNNING_LIMIT {
         let more = overview.running.len() - RUNNING_LIMIT;
-        lines.push(format!("and {more} more"));
+        lines.push(format!("and {more} more, which `tracer tree` shows"));
     }
     lines
 }

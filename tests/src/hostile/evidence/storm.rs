@@ -4,7 +4,9 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
+    net::TcpListener,
     process::{Child, Command},
+    thread,
 };
 
 use crate::harness::{Recording, Test, Trace, act, live, size, words};
@@ -17,6 +19,7 @@ pub(super) fn tests() -> Vec<Test> {
         live!(a_storm_of_connections_is_whole).alone(),
         live!(a_stopped_recorder_loses_nothing).alone(),
         live!(losses_of_a_small_buffer_are_counted).alone(),
+        live!(a_lost_end_is_found_at_the_end).alone(),
     ]
 }
 
@@ -164,4 +167,61 @@ fn losses_of_a_small_buffer_are_counted() {
         );
         assert_eq!(seen(kind) as u64 + lost, truth as u64, "{kind}");
     }
+}
+
+/// The recorder is stopped while connections end: their ends are lost. The peer confirms them late,
+/// so the stop goes on for a while. One connection goes on to the end.
+fn a_lost_end_is_found_at_the_end() {
+    const CONNECTIONS: usize = 40;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let server = listener.local_addr().expect("its address");
+    // It ends with the tests, without a join.
+    thread::spawn(move || {
+        let mut clients: Vec<_> = Vec::new();
+        clients.extend(listener.incoming().flatten());
+    });
+    let script = format!(
+        "for i in $(seq {CONNECTIONS}); do
+             exec {{fd}}<>/dev/tcp/127.0.0.1/{port}
+             all+=\" $fd\"
+         done
+         exec {{kept}}<>/dev/tcp/127.0.0.1/{port}
+         sleep 0.5
+         kill -STOP $PPID
+         for i in $(seq 3000); do (:); done
+         for fd in $all; do exec {{fd}}>&-; done
+         sleep 0.5
+         kill -CONT $PPID
+         exec sleep 0.5",
+        port = server.port(),
+    );
+    let recorded = Recording::of(words(["bash", "-c", &script]))
+        .through(words(["env", "TRACER_RING_BYTES=65536"]))
+        .option(["--no-changes"])
+        .run();
+    let messages = recorded.ended.messages().to_owned();
+    assert!(messages.contains("× connection outcome"), "{messages}");
+    let trace = Trace::read(recorded);
+    let rows = trace.connections(["--tree", "command"]);
+    assert_eq!(rows.len(), CONNECTIONS + 1);
+    let open = rows.iter().filter(|row| row["state"] != "closed").count();
+    assert!(
+        open <= 1,
+        "{open} are open: only the one that was kept may be"
+    );
+    let unknown = rows.iter().filter(|row| row["end_unknown"] == true);
+    assert!(unknown.clone().count() >= CONNECTIONS / 2, "{messages}");
+    for row in unknown {
+        assert!(row["duration_ms"].is_null() && row["bytes_sent"].is_null());
+    }
+    assert_eq!(trace.of_command("close").len(), rows.len() - open);
+    let text = trace.read("connections", ["--tree", "command"]);
+    assert!(
+        text.text().contains("closed, time unknown"),
+        "{}",
+        text.text()
+    );
+    let report = trace.read("report", []);
+    let sentence = "connections were closed at an unknown time: their ends were lost";
+    assert!(report.text().contains(sentence), "{}", report.text());
 }

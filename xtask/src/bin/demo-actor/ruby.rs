@@ -25,7 +25,7 @@ pub fn play(arguments: &[String]) -> Result<()> {
     let script = arguments.first().context("no script")?;
     if Path::new(script)
         .file_name()
-        .is_some_and(|name| name == "omsagent")
+        .is_some_and(|name| name.to_string_lossy().starts_with("omsagent"))
     {
         omsagent(arguments)
     } else {

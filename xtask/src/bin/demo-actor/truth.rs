@@ -19,16 +19,25 @@ pub fn log_role(role: &str, arguments: &[String]) {
     let script = arguments.first().map(String::as_str).unwrap_or_default();
     let script = Path::new(script).file_name();
     let is = |name: &str| script.is_some_and(|script| script == name);
-    let agent = format!("omsagent-{WORKSPACE}.service");
+    let agent = format!("omsagent-{WORKSPACE}");
+    let is_agent = is("omsagent") || is(&agent);
+    let agent = format!("{agent}.service");
     let (tree, unit) = match role {
         "omiserver" | "omiengine" | "omiagent" => ("omi", "omid.service"),
-        "ruby" if is("omsagent") => ("omsagent", agent.as_str()),
+        "ruby" if is_agent => ("omsagent", agent.as_str()),
         // The package's script runs the same program with other scripts, and those are the
         // command's.
         "python2" if is("PerformRequiredConfigurationChecks.py") => ("omsconfig", "-"),
         "dsc_host" => ("omsconfig", "-"),
+        // It becomes the shell of a job.
+        "cron" => return,
         "unattended-upgrade" => ("system", "-"),
         _ => ("command", "-"),
+    };
+    // Without systemd nothing is in a unit.
+    let unit = match Path::new("/run/systemd/system").is_dir() {
+        true => unit,
+        false => "-",
     };
     ROLE.get_or_init(|| format!("{tree} {role} {unit}"));
     log_fork();

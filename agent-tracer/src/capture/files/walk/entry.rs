@@ -169,7 +169,7 @@ impl Iterator for Walk<'_> {
 }
 
 impl Entry {
-    fn of(path: PathBuf, metadata: &Metadata) -> Entry {
+    pub(super) fn of(path: PathBuf, metadata: &Metadata) -> Entry {
         let is_directory = metadata.is_dir();
         let is_file = metadata.is_file();
         let mut state = FileState {

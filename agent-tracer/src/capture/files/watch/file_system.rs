@@ -26,6 +26,9 @@ use crate::capture::{files::homes::is_missing, proc::mounts};
 /// Limit of single marks: each pins an inode, and kernels before Linux 5.13 allow no more.
 const DIRECTORIES: usize = 8192;
 
+/// The reason against a watch of a whole overlay.
+const NOT_LASTING: &str = "an overlay without nfs_export";
+
 /// A file system, and its kind of watch.
 pub(super) struct FileSystem {
     /// `st_dev` of its files.
@@ -42,6 +45,8 @@ pub(super) struct FileSystem {
     pub(super) whole: Result<(), String>,
     /// True if only homes are wanted of it.
     pub(super) is_for_homes: bool,
+    /// True if it is not mounted any more. Its last events are still to be read.
+    pub(super) is_gone: bool,
     /// True if attributes are watched in the whole file system, too.
     are_attributes_whole: bool,
     pub(super) marked: usize,
@@ -68,14 +73,14 @@ impl FileSystem {
             false => None,
         };
         let fanotify = begin(removed.is_none())?;
-        let paths = DirectoryPaths::of(directory)?;
+        let paths = DirectoryPaths::of(directory, device);
         let here = fs::File::open("/")?;
         let marks = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_FILESYSTEM;
         let whole = match is_lasting {
             true => fanotify
                 .mark(marks, entries(), &here, Some(directory))
                 .map_err(|error| error.to_string()),
-            false => Err("an overlay without nfs_export".to_owned()),
+            false => Err(NOT_LASTING.to_owned()),
         };
         Ok(FileSystem {
             device,
@@ -86,6 +91,7 @@ impl FileSystem {
             paths,
             whole,
             is_for_homes: false,
+            is_gone: false,
             are_attributes_whole: false,
             marked: 0,
             pending: Pending::new(),
@@ -101,13 +107,60 @@ impl FileSystem {
             fanotify: begin(true)?,
             here: fs::File::open("/")?,
             removed: None,
-            paths: DirectoryPaths::without_hold(directory),
+            paths: DirectoryPaths::of(directory, device),
             whole: Err("only .ssh in homes is watched".to_owned()),
             is_for_homes: true,
+            is_gone: false,
             are_attributes_whole: false,
             marked: 0,
             pending: Pending::new(),
         })
+    }
+
+    /// Watches a file system without a root as a whole. It can be unmounted.
+    pub(super) fn begin_elsewhere(point: &Path, device: u64) -> Result<FileSystem, String> {
+        if !has_lasting_handles(point) {
+            return Err(NOT_LASTING.to_owned());
+        }
+        let in_words = |error: io::Error| error.to_string();
+        let unlimited = flags() | InitFlags::FAN_UNLIMITED_QUEUE;
+        let removed = RemovedDirectories::begin(point, unlimited).ok();
+        let fanotify = begin(removed.is_none()).map_err(in_words)?;
+        let here = fs::File::open("/").map_err(in_words)?;
+        let marks = MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_FILESYSTEM;
+        fanotify
+            .mark(marks, entries(), &here, Some(point))
+            .map_err(|error| error.to_string())?;
+        Ok(FileSystem {
+            device,
+            place: point.to_owned(),
+            fanotify,
+            here,
+            removed,
+            paths: DirectoryPaths::of(point, device),
+            whole: Ok(()),
+            is_for_homes: false,
+            is_gone: false,
+            are_attributes_whole: false,
+            marked: 0,
+            pending: Pending::new(),
+        })
+    }
+
+    /// Marks a directory outside of the roots for attributes. Such marks have a limit of their own.
+    pub(super) fn mark_attributes_elsewhere(&self, directory: &Path) -> io::Result<()> {
+        if self.whole.is_err() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        if self.are_attributes_whole {
+            return Ok(());
+        }
+        let flags =
+            MarkFlags::FAN_MARK_ADD | MarkFlags::FAN_MARK_ONLYDIR | MarkFlags::FAN_MARK_DONT_FOLLOW;
+        let mask = attributes() | MaskFlags::FAN_EVENT_ON_CHILD;
+        Ok(self
+            .fanotify
+            .mark(flags, mask, &self.here, Some(directory))?)
     }
 
     /// Returns the path of an event. An event in a removed directory waits for the removal's own

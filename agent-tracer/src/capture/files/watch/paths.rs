@@ -3,11 +3,14 @@
 
 use std::{
     collections::HashMap,
-    fs::File,
+    fs::{self, File},
     io,
     os::{
         fd::{AsRawFd, FromRawFd, OwnedFd},
-        unix::ffi::{OsStrExt, OsStringExt},
+        unix::{
+            ffi::{OsStrExt, OsStringExt},
+            fs::MetadataExt,
+        },
     },
     path::{Path, PathBuf},
 };
@@ -24,28 +27,30 @@ const LIMIT: usize = 32 * 1024;
 pub(super) struct DirectoryPaths {
     /// A directory of it, which identifies the file system to the kernel.
     place: PathBuf,
-    /// The same, open, where holding it is harmless: an open file prevents an unmount.
+    /// The recorder's root, open, if it is in that file system. An open file elsewhere would
+    /// prevent an unmount.
     mount: Option<File>,
     known: HashMap<Handle, Option<PathBuf>>,
 }
 
 impl DirectoryPaths {
-    /// Maps handles of the file system that a directory is in.
-    pub(super) fn of(directory: &Path) -> io::Result<DirectoryPaths> {
-        Ok(DirectoryPaths {
-            place: directory.to_owned(),
-            mount: Some(File::open(directory)?),
-            known: HashMap::new(),
-        })
-    }
-
-    /// Maps handles of a file system that must stay unmountable.
-    pub(super) fn without_hold(directory: &Path) -> DirectoryPaths {
+    /// Maps handles of the file system that a directory is in. It must stay unmountable.
+    pub(super) fn of(directory: &Path, device: u64) -> DirectoryPaths {
+        let is_in = |place: &Path| fs::metadata(place).is_ok_and(|it| it.dev() == device);
+        let root = Path::new("/");
+        // Any directory may be removed, but not a mount point.
+        let real = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+        let place = real.ancestors().take_while(|above| is_in(above)).last();
         DirectoryPaths {
-            place: directory.to_owned(),
-            mount: None,
+            place: place.unwrap_or(&real).to_owned(),
+            mount: File::open(root).ok().filter(|_| is_in(root)),
             known: HashMap::new(),
         }
+    }
+
+    /// Returns the mount point that paths begin with, or a directory on it.
+    pub(super) fn place(&self) -> &Path {
+        &self.place
     }
 
     /// Adds a known path.

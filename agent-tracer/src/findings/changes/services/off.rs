@@ -44,22 +44,21 @@ pub(super) fn of(model: &Model, name: &[u8], unit: &Unit<'_>) -> Option<Off> {
     let file = unit.file.as_ref();
     let file = file.filter(|file| file.action == Action::Gone || unit.is_masked());
     let file = file.and_then(|file| file.author);
-    let unlinked = unit.enabled.filter(|(enabled, _)| !enabled);
-    let unlinked = unlinked.and_then(|(_, by)| by);
+    let unlinked = unit.enabled.filter(|link| !link.enables);
+    let unlinked = unlinked.and_then(|link| link.author);
     let request = unit.request.filter(|_| was_stopped);
-    let request = request.map(|request| request.by);
     let seen = [
-        (file.filter(|_| was_disabled), false),
-        (unlinked.filter(|_| was_disabled), false),
-        (request, true),
+        file.filter(|_| was_disabled),
+        unlinked.filter(|_| was_disabled),
+        request.map(|request| (request.by, true)),
     ];
     // The requester is found among all processes, which takes time.
-    let asked = std::iter::once_with(|| (model.asked_to_turn_off(name), true));
+    let asked = std::iter::once_with(|| Some((model.asked_to_turn_off(name)?, true)));
     // A service manager is not the author: it acts on requests.
     let (author, is_inferred) = seen
         .into_iter()
         .chain(asked)
-        .filter_map(|(author, is_inferred)| Some((author?, is_inferred)))
+        .flatten()
         .find(|(author, _)| !model.is_background(&model.process(*author).tree))?;
     Some(Off {
         was_stopped,
@@ -102,6 +101,7 @@ mod tests {
             name: Vec::new(),
             before: value(before),
             after: value(after),
+            origin: None,
         }
     }
 

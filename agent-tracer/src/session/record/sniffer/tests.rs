@@ -14,6 +14,7 @@ fn payload(bytes: &[u8], offset: usize, is_datagram: bool) -> Payload {
         is_datagram,
         offset: offset as u64,
         is_last: true,
+        is_answer: false,
         bytes: bytes.to_vec(),
     }
 }
@@ -101,4 +102,35 @@ fn a_hello_of_quic_that_repeats_is_one_event() {
     ));
     assert!(sniffer.take(payload(&packet, 0, true)).is_empty());
     assert!(sniffer.take(payload(&[0; 1200], 0, true)).is_empty());
+}
+
+#[test]
+fn the_first_answer_has_a_status_once() {
+    let answer = |bytes: &[u8], offset: usize| Payload {
+        is_sent: false,
+        is_answer: true,
+        ..payload(bytes, offset, false)
+    };
+    let bytes = b"HTTP/1.1 404 Not Found\r\nServer: x\r\n";
+    for cut in 0..=bytes.len() {
+        let mut sniffer = Sniffer::default();
+        let (first, second) = bytes.split_at(cut);
+        // Out of order, with a repetition.
+        let mut events = sniffer.take(answer(second, cut));
+        events.extend(sniffer.take(answer(first, 0)));
+        events.extend(sniffer.take(answer(bytes, 0)));
+        let kinds: Vec<EventKind> = events.into_iter().map(|event| event.kind).collect();
+        let expected = HttpAnswer {
+            connection: NUMBER,
+            status: 404,
+        };
+        assert_eq!(kinds, [EventKind::HttpAnswer(expected)], "cut at {cut}");
+    }
+    let mut sniffer = Sniffer::default();
+    assert!(
+        sniffer
+            .take(answer(b"220 mail.example ESMTP\r\n", 0))
+            .is_empty()
+    );
+    assert!(sniffer.take(answer(bytes, 0)).is_empty());
 }

@@ -21,16 +21,16 @@ pub(super) fn fields<'c>() -> Vec<Field<Change<'c>>> {
         ),
         Field::<Change<'c>>::new("enabled", "service: true if links start it", |_, change| {
             let enabled = unit(change).and_then(|unit| unit.enabled);
-            enabled.map_or(Value::Nothing, |(enabled, _)| Value::Flag(enabled))
+            enabled.map_or(Value::Nothing, |link| Value::Flag(link.enables))
         }),
         Field::<Change<'c>>::new(
             "enabled_by",
-            "service: process that made the link",
+            "service: process that made the link, or asked systemd for it",
             |context, change| linked(context, change, true),
         ),
         Field::<Change<'c>>::new(
             "disabled_by",
-            "service: process that removed the link",
+            "service: process that removed the link, or asked systemd for that",
             |context, change| linked(context, change, false),
         ),
         Field::<Change<'c>>::new(
@@ -59,6 +59,7 @@ fn active<'a>(
 
 fn linked<'a>(context: Context<'a>, change: &'a Change<'_>, enabled: bool) -> Value<'a> {
     let link = unit(change).and_then(|unit| unit.enabled);
-    let link = link.filter(|(is_enabled, _)| *is_enabled == enabled);
-    Value::process(context, link.and_then(|(_, by)| by))
+    let link = link.filter(|link| link.enables == enabled);
+    let author = link.and_then(|link| link.author);
+    Value::process(context, author.map(|(by, _)| by))
 }

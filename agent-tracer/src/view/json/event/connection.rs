@@ -5,6 +5,7 @@ use crate::{
         Close, Connect, ConnectFailed, Counted, Established, Held, Inbound, Listen, Protocol,
         Shutdown, SocketOpened, Sockets, UnixConnect,
     },
+    findings::socket_kind,
     view::{
         Context,
         connections::CONNECTION_END,
@@ -12,7 +13,6 @@ use crate::{
         field::{Field, Object, Unit},
         json::Nested,
         listeners::LISTENER_END,
-        socket,
         value::Value,
     },
 };
@@ -60,7 +60,7 @@ pub(super) static SHUTDOWN: [Field<Shutdown>; 3] = [
     .unit(Unit::Bytes),
 ];
 
-pub(super) static CLOSE: [Field<Close>; 6] = [
+pub(super) static CLOSE: [Field<Close>; 7] = [
     Field::<Close>::new(CONNECTION, ENDS, |context, close| {
         either(context, close.connection)
     }),
@@ -81,16 +81,21 @@ pub(super) static CLOSE: [Field<Close>; 6] = [
         },
     ),
     Field::<Close>::new("bytes_sent", "payload sent", |_, close| {
-        Value::Number(close.bytes_sent)
+        Value::number((!close.time_unknown).then_some(close.bytes_sent))
     })
     .unit(Unit::Bytes),
     Field::<Close>::new("bytes_received", "payload received", |_, close| {
-        Value::Number(close.bytes_received)
+        Value::number((!close.time_unknown).then_some(close.bytes_received))
     })
     .unit(Unit::Bytes),
     Field::<Close>::new("error", "error of the kernel", |_, close| {
         error(close.error)
     }),
+    Field::<Close>::new(
+        "time_unknown",
+        "true: the end was lost, and the socket is gone at the end of the recording",
+        |_, close| Value::flag_if(close.time_unknown, true),
+    ),
 ];
 
 pub(super) static LISTEN: [Field<Listen>; 1] = [Field::<Listen>::new(
@@ -107,7 +112,7 @@ pub(super) static INBOUND: [Field<Inbound>; 1] = [Field::<Inbound>::new(
 
 pub(super) static SOCKET_OPENED: [Field<SocketOpened>; 4] = [
     Field::<SocketOpened>::new("kind", "raw icmp, packet, sctp …", |_, opened| {
-        Value::text(socket::kind(opened.family, opened.form, opened.protocol))
+        Value::text(socket_kind(opened.family, opened.form, opened.protocol))
     }),
     Field::<SocketOpened>::new(
         "family",
@@ -141,9 +146,11 @@ pub(super) static UNIX_CONNECT: [Field<UnixConnect>; 2] = [
 ];
 
 pub(super) static HELD: [Field<Held>; 2] = [
-    Field::<Held>::new(CONNECTION, "the listener", |context, held| {
-        listener(context, held.connection)
-    }),
+    Field::<Held>::new(
+        CONNECTION,
+        "the listener, or its open connection",
+        |context, held| either(context, held.connection),
+    ),
     Field::<Held>::new(
         "held_by",
         "processes that hold it at the end",

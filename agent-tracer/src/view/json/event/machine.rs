@@ -2,8 +2,9 @@
 
 use crate::{
     event::{
-        Compared, Difference, FileDifference, FileEvent, FileState, FilesCompared, LoadedUnit,
-        Unit, Units, UserNamed,
+        Compared, ContainerNamed, Difference, ElsewhereFile, FileDifference, FileEvent, FileHashed,
+        FileState, FilesCompared, FilesElsewhere, FoldedDirectory, LoadedUnit, Unit, Units,
+        UserNamed,
     },
     view::{
         field::{self, Field, Object},
@@ -75,6 +76,25 @@ pub(super) static FILE: [Field<FileEvent>; 3] = [
     Field::<FileEvent>::new("is_directory", "true: it is a directory", |_, file| {
         Value::flag_if(file.is_directory, true)
     }),
+];
+
+pub(super) static FILE_HASHED: [Field<FileHashed>; 4] = [
+    Field::<FileHashed>::new("path", "path that was executed or written", |_, hashed| {
+        Value::bytes(&hashed.path)
+    }),
+    Field::<FileHashed>::new("sha256", "SHA-256 of the content", |_, hashed| {
+        hex(&hashed.sha256)
+    }),
+    Field::<FileHashed>::new(
+        "has_changed",
+        "true: it is another at the end",
+        |_, hashed| Value::flag_if(hashed.has_changed, true),
+    ),
+    Field::<FileHashed>::new(
+        "native",
+        "native code in a file that was written: library or program",
+        |_, hashed| hashed.native().name().map_or(Value::Nothing, Value::text),
+    ),
 ];
 
 pub(super) static COMPARED: [Field<Compared>; 5] = [
@@ -162,6 +182,56 @@ static FILE_DIFFERENCE: [Field<FileDifference>; 3] = [
     }),
 ];
 
+pub(super) static FILES_ELSEWHERE: [Field<FilesElsewhere>; 2] = [
+    Field::<FilesElsewhere>::new(
+        "files",
+        "other files: path, existed (unknown, absent, present), after",
+        |context, elsewhere| {
+            let all = elsewhere.files.iter();
+            let all = all.map(|file| Object::new(context, &ELSEWHERE_FILE, file));
+            Value::Nested(Nested::Elsewhere(all.collect()))
+        },
+    ),
+    Field::<FilesElsewhere>::new(
+        "folded",
+        "directories with more changes: path, changes",
+        |context, elsewhere| {
+            let all = elsewhere.folded.iter();
+            let all = all.map(|directory| Object::new(context, &FOLDED, directory));
+            match elsewhere.folded.is_empty() {
+                true => Value::Nothing,
+                false => Value::Nested(Nested::Folded(all.collect())),
+            }
+        },
+    ),
+];
+
+/// A file outside of the compared directories.
+static ELSEWHERE_FILE: [Field<ElsewhereFile>; 4] = [
+    Field::<ElsewhereFile>::new("path", "path of the file", |_, file| {
+        Value::bytes(&file.path)
+    }),
+    Field::<ElsewhereFile>::new("existed", "unknown, absent or present before", |_, file| {
+        Value::text(file.existed().name())
+    }),
+    Field::<ElsewhereFile>::new("after", "state at the end", |context, file| {
+        Value::state(context, file.after.as_ref())
+    }),
+    Field::<ElsewhereFile>::new("was_moved", "true: its directory was moved", |_, file| {
+        Value::flag_if(file.was_moved, true)
+    }),
+];
+
+/// A directory with too many changes to list.
+static FOLDED: [Field<FoldedDirectory>; 2] = [
+    Field::<FoldedDirectory>::new("path", "path of the directory", |_, directory| {
+        Value::bytes(&directory.path)
+    }),
+    Field::<FoldedDirectory>::new("changes", "changes in it, not listed", |_, directory| {
+        Value::Number(directory.changes)
+    }),
+];
+
 /// The state of a file.
 pub(in crate::view) static STATE: [Field<FileState>; 9] = [
     Field::<FileState>::new("type", "file, directory, link …", |_, state| {
@@ -198,6 +268,21 @@ fn hex<'a>(bytes: &[u8]) -> Value<'a> {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     Value::text_if_any(hex)
 }
+
+pub(super) static CONTAINER_NAMED: [Field<ContainerNamed>; 4] = [
+    Field::<ContainerNamed>::new("container", "id of the container", |_, named| {
+        Value::text(&*named.id)
+    }),
+    Field::<ContainerNamed>::new("name", "its name, where known", |_, named| {
+        Value::bytes_if_any(&named.name)
+    }),
+    Field::<ContainerNamed>::new("image", "its image, where known", |_, named| {
+        Value::bytes_if_any(&named.image)
+    }),
+    Field::<ContainerNamed>::new("manager", "manager whose file says so", |_, named| {
+        Value::text(&*named.manager)
+    }),
+];
 
 pub(super) static USER_NAMED: [Field<UserNamed>; 2] = [
     Field::<UserNamed>::new("uid", "user id", |_, named| {

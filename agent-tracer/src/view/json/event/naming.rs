@@ -2,7 +2,10 @@
 
 use super::connection::connection;
 use crate::{
-    event::{AddressTagged, Dns, DnsAnswer, Hosts, HostsEntry, HttpRequest, TlsHello, Unreadable},
+    event::{
+        AddressTagged, Dns, DnsAnswer, Hosts, HostsEntry, HttpAnswer, HttpRequest, TlsHello,
+        Unreadable,
+    },
     view::{
         connections::TAG_ROW,
         field::{Field, Object},
@@ -124,6 +127,15 @@ pub(super) static HTTP_REQUEST: [Field<HttpRequest>; 6] = [
         "socks4, socks4a or socks5, if that is the protocol of the request",
         |_, request| Value::text_if_any(&request.socks),
     ),
+];
+
+pub(super) static HTTP_ANSWER: [Field<HttpAnswer>; 2] = [
+    Field::<HttpAnswer>::new(CONNECTION, MEANING, |context, answer| {
+        connection(context, answer.connection)
+    }),
+    Field::<HttpAnswer>::new("status", "status code", |_, answer| {
+        Value::Number(answer.status.into())
+    }),
 ];
 
 pub(super) static HOSTS: [Field<Hosts>; 1] = [Field::<Hosts>::new(

@@ -7,14 +7,14 @@ use crate::{
         field::{Field, Object},
         json::{
             Nested, exe_device, exe_group, exe_inode, exe_mode, exe_namespace, exe_owner,
-            mount_namespace, root, user_inside, user_namespace,
+            mount_namespace, network_namespace, pid_namespace, root, user_inside, user_namespace,
         },
         signal_name,
         value::Value,
     },
 };
 
-pub(super) static EXEC: [Field<Exec>; 11] = [
+pub(super) static EXEC: [Field<Exec>; 12] = [
     Field::<Exec>::new("filename", "path given to execve(2)", |_, exec| {
         Value::bytes(&exec.filename)
     }),
@@ -24,6 +24,11 @@ pub(super) static EXEC: [Field<Exec>; 11] = [
     Field::<Exec>::new("cwd", "working directory", |_, exec| {
         Value::bytes(&exec.cwd)
     }),
+    Field::<Exec>::new(
+        "root_directory",
+        "root directory, where not the recorder's",
+        |_, exec| Value::bytes_if_any(&exec.root_directory),
+    ),
     Field::<Exec>::new("argv", "command line", |_, exec| Value::Words(&exec.argv)),
     Field::<Exec>::new(
         "argv_bytes",
@@ -113,7 +118,7 @@ pub(super) static SNAPSHOT: [Field<Snapshot>; 1] = [Field::<Snapshot>::new(
 )];
 
 /// A process that ran before.
-static SNAPSHOT_PROCESS: [Field<SnapshotProcess>; 18] = [
+static SNAPSHOT_PROCESS: [Field<SnapshotProcess>; 21] = [
     Field::<SnapshotProcess>::new("pid", "process id", |_, process| {
         Value::Number(process.pid.into())
     }),
@@ -134,6 +139,8 @@ static SNAPSHOT_PROCESS: [Field<SnapshotProcess>; 18] = [
     mount_namespace(),
     exe_namespace(),
     user_namespace(),
+    pid_namespace(),
+    network_namespace(),
     user_inside(),
     exe_device(),
     exe_inode(),
@@ -146,4 +153,9 @@ static SNAPSHOT_PROCESS: [Field<SnapshotProcess>; 18] = [
     Field::<SnapshotProcess>::new("cgroup", "path of the cgroup", |_, process| {
         Value::bytes(&process.cgroup)
     }),
+    Field::<SnapshotProcess>::new(
+        "root_directory",
+        "root directory, where not the recorder's",
+        |_, process| Value::bytes_if_any(&process.root_directory),
+    ),
 ];

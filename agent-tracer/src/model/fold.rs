@@ -1,0 +1,170 @@
+//! Folds ended connections into earlier ones like them, so that a recording holds what is alive. A
+//! reader of a trace never does: it has views of each connection.
+
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+    sync::Arc,
+};
+
+use super::{
+    Connection, Model, Process, ProcessIndex,
+    download::{SOURCES, may_have_brought},
+};
+use crate::event::Protocol;
+
+/// Count of connections from which on a fold is worth a pass over them.
+const LEAST: usize = 4096;
+
+/// Time for which an ended connection stays: its file, or its last bytes, may be reported later.
+const STAYS_NS: u64 = 2_000_000_000;
+
+/// The state of the folds.
+#[derive(Default)]
+pub(super) struct Fold {
+    /// Count of the connections that the last fold left.
+    left: usize,
+}
+
+/// The facts that a summary has of a connection. Those that are equal may count as one.
+#[derive(PartialEq, Eq, Hash)]
+struct Likeness {
+    tree: Arc<str>,
+    /// A unit or a user may give its processes another tree later.
+    unit: Option<Arc<[u8]>>,
+    user: u32,
+    protocol: Protocol,
+    state: &'static str,
+    network_namespace: u32,
+    /// The owner of an inbound one, with the local port. `false` means that it is a guess: at the
+    /// end a listener's holder may get the connection.
+    inbound: Option<(ProcessIndex, u16, bool)>,
+    remote: Option<(IpAddr, u16)>,
+    /// The best name of the remote end, or of the host behind it.
+    name: Option<Arc<str>>,
+    destination: Option<(String, u16)>,
+    is_socks: bool,
+}
+
+impl Model {
+    /// Folds ended connections where there are many. Only a recording calls it: summaries stay the
+    /// same, and details are in its trace.
+    pub fn fold(&mut self) {
+        let count = self.connections.as_slice().len();
+        if count >= LEAST.max(self.fold.left * 2) {
+            self.fold_ended(STAYS_NS);
+        }
+    }
+
+    /// Folds connections that ended so long ago.
+    fn fold_ended(&mut self, stays_ns: u64) {
+        let before_ns = self.timeline.last_ns().saturating_sub(stays_ns);
+        let needed = self.sources(before_ns);
+        let mut first: HashMap<Likeness, usize> = HashMap::new();
+        let mut alike: HashMap<usize, Alike> = HashMap::new();
+        let mut released: HashSet<usize> = HashSet::new();
+        for connection in self.connections.as_slice() {
+            let owner = &self.processes[connection.owner];
+            let position = connection.position();
+            let likeness = Likeness::of(connection, owner);
+            let place = *first.entry(likeness).or_insert(position);
+            let is_over = connection.ended_ns().is_some_and(|ended| ended < before_ns);
+            if is_over && place != position && !needed.contains(&position) {
+                alike.entry(place).or_default().add(connection);
+                released.insert(position);
+            }
+        }
+        let all = &mut self.connections.all;
+        for connection in all.iter_mut() {
+            if let Some(alike) = alike.get(&connection.position()) {
+                connection.alike.get_or_insert_default().join(alike);
+            }
+        }
+        all.retain(|connection| !released.contains(&connection.position()));
+        self.fold.left = self.connections.as_slice().len();
+    }
+
+    /// Finds the connections that downloads may have come through: the last ones of each process
+    /// that may still write, and those before a file that may be executed.
+    fn sources(&self, before_ns: u64) -> HashSet<usize> {
+        let mut by_owner: HashMap<ProcessIndex, Vec<usize>> = HashMap::new();
+        for connection in self.connections.as_slice() {
+            if may_have_brought(connection) {
+                let own = by_owner.entry(connection.owner).or_default();
+                own.push(connection.position());
+            }
+        }
+        let mut needed = HashSet::new();
+        let mut need = |own: &[usize]| {
+            let last = own.len().saturating_sub(SOURCES);
+            needed.extend(own.iter().skip(last));
+        };
+        for (owner, own) in &by_owner {
+            let ended = self.processes[*owner].ended;
+            if ended.is_none_or(|(ended_ns, _)| ended_ns > before_ns) {
+                need(own);
+            }
+        }
+        for (writer, connections) in self.downloads.writers() {
+            if let Some(own) = by_owner.get(&writer) {
+                need(&own[..own.partition_point(|position| *position < connections)]);
+            }
+        }
+        needed
+    }
+}
+
+/// The sums of connections that are folded.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Alike {
+    pub(super) count: u64,
+    /// Payload bytes sent and received.
+    pub(super) bytes: (u64, u64),
+}
+
+impl Alike {
+    fn add(&mut self, connection: &Connection) {
+        self.join(&Alike {
+            count: connection.count(),
+            bytes: connection.sums(),
+        });
+    }
+
+    fn join(&mut self, other: &Alike) {
+        self.count = self.count.saturating_add(other.count);
+        self.bytes.0 = self.bytes.0.saturating_add(other.bytes.0);
+        self.bytes.1 = self.bytes.1.saturating_add(other.bytes.1);
+    }
+}
+
+impl Likeness {
+    fn of(connection: &Connection, owner: &Process) -> Likeness {
+        let is_inbound = connection.is_inbound;
+        let port = connection.local().map_or(0, |local| local.port());
+        let remote = connection.remote.filter(|_| !is_inbound);
+        let names = match connection.destination {
+            Some(_) => &connection.destination_names,
+            None => &connection.names,
+        };
+        Likeness {
+            tree: Arc::clone(&owner.tree),
+            unit: owner.unit.clone(),
+            user: owner.user,
+            protocol: connection.protocol,
+            state: connection.state.name(),
+            network_namespace: connection.network_namespace,
+            inbound: is_inbound.then_some((
+                connection.owner,
+                port,
+                connection.is_closed_by_owner(),
+            )),
+            remote: remote.map(|remote| (remote.ip(), remote.port())),
+            name: names.first().map(|name| Arc::clone(&name.name)),
+            destination: connection.destination.clone(),
+            is_socks: connection.is_socks,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

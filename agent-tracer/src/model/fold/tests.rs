@@ -1,0 +1,237 @@
+use std::path::Path;
+
+use super::STAYS_NS;
+use crate::{
+    event::{
+        Close, Connect, Established, Event, EventKind, Exit, Fork, Held, Inbound, Listen, ProcessId,
+    },
+    findings::shown_changes,
+    model::Model,
+    rules::RuleSet,
+    select::{Filter, Marks, Selection},
+    trace::{Item, Reader},
+    view::{Clock, Page, Summary, TimeStyle},
+};
+
+const SECOND: u64 = 1_000_000_000;
+
+fn event(boot_ns: u64, pid: u32, kind: EventKind) -> Event {
+    Event {
+        boot_ns,
+        process: ProcessId { pid, start_ns: 1 },
+        user: 0,
+        kind,
+    }
+}
+
+/// A process with short connections to each of four hosts, one after the other.
+fn storm(connections: u64) -> Vec<Event> {
+    let mut events = vec![event(0, 7, EventKind::Fork(Fork::default()))];
+    for number in 1..=connections {
+        let boot_ns = number * SECOND;
+        let connect = Connect {
+            connection: number,
+            remote_address: vec![192, 0, 2, (number % 4) as u8],
+            remote_port: 443,
+            ..Connect::default()
+        };
+        let close = Close {
+            connection: number,
+            bytes_sent: number,
+            bytes_received: 1,
+            ..Close::default()
+        };
+        let established = Established {
+            connection: number,
+            ..Established::default()
+        };
+        events.push(event(boot_ns, 7, EventKind::Connect(connect)));
+        events.push(event(boot_ns + 1, 7, EventKind::Established(established)));
+        events.push(event(boot_ns + 2, 7, EventKind::Close(close)));
+    }
+    events
+}
+
+fn applied(events: &[Event], folds: bool) -> Model {
+    let mut model = Model::new(RuleSet::default());
+    for event in events {
+        model.apply(event);
+        if folds {
+            model.fold_ended(STAYS_NS);
+        }
+    }
+    model
+}
+
+/// Counts, and bytes sent and received.
+fn sums(model: &Model) -> [u64; 3] {
+    let mut sums = [0; 3];
+    for connection in model.connections() {
+        let (sent, received) = connection.sums();
+        sums[0] += connection.count();
+        sums[1] += sent;
+        sums[2] += received;
+    }
+    sums
+}
+
+#[test]
+fn the_sums_stay_the_same_and_the_connections_go() {
+    let events = storm(200);
+    let (whole, folded) = (applied(&events, false), applied(&events, true));
+    assert_eq!(sums(&whole), sums(&folded));
+    assert_eq!(whole.connections().len(), 200);
+    // One for each host, the last that may have brought a file, and those of the last seconds.
+    assert!(folded.connections().len() <= 4 + 8 + 3);
+}
+
+#[test]
+fn an_ended_process_keeps_one_for_each_destination() {
+    let mut events = storm(200);
+    events.push(event(201 * SECOND, 7, EventKind::Exit(Exit::default())));
+    events.push(event(300 * SECOND, 8, EventKind::Fork(Fork::default())));
+    let folded = applied(&events, true);
+    assert_eq!(folded.connections().len(), 4);
+    let firsts: Vec<u64> = folded.connections().iter().map(|it| it.id).collect();
+    assert_eq!(firsts, [1, 2, 3, 4], "the first ones stay, in their order");
+    assert!(folded.connection_at(3).is_some_and(|it| it.id == 4));
+    assert!(folded.connection_at(4).is_none() && folded.connection(5).is_none());
+}
+
+#[test]
+fn an_open_connection_stays() {
+    let mut events = storm(9);
+    let connect = Connect {
+        connection: 10,
+        remote_address: vec![192, 0, 2, 1],
+        remote_port: 443,
+        ..Connect::default()
+    };
+    events.push(event(20 * SECOND, 7, EventKind::Connect(connect)));
+    events.extend(storm(9).into_iter().map(|mut later| {
+        later.boot_ns += 100 * SECOND;
+        later
+    }));
+    let folded = applied(&events, true);
+    let open = folded.connection(10).expect("the open connection");
+    assert!(open.ended_ns().is_none());
+    assert_eq!(open.count(), 1);
+}
+
+#[test]
+fn inbound_connections_of_a_listener_go_to_its_holder_at_the_end() {
+    let local_address = vec![192, 0, 2, 9];
+    let mut events = vec![
+        event(0, 7, EventKind::Fork(Fork::default())),
+        event(0, 8, EventKind::Fork(Fork::default())),
+    ];
+    let listen = Listen {
+        connection: 1,
+        local_address: local_address.clone(),
+        local_port: 80,
+        ..Listen::default()
+    };
+    events.push(event(1, 7, EventKind::Listen(listen)));
+    for number in 2..=100 {
+        let inbound = Inbound {
+            connection: number,
+            local_address: local_address.clone(),
+            local_port: 80,
+            remote_address: vec![192, 0, 2, number as u8],
+            remote_port: 999,
+            ..Inbound::default()
+        };
+        let close = Close {
+            connection: number,
+            ..Close::default()
+        };
+        events.push(event(number * SECOND, 7, EventKind::Inbound(inbound)));
+        // Its closer is unknown, so the owner remains a guess.
+        events.push(event(number * SECOND, 99, EventKind::Close(close)));
+    }
+    let held = Held {
+        connection: 1,
+        holders: vec![8],
+    };
+    events.push(Event::of_recording(200 * SECOND, EventKind::Held(held)));
+    let (whole, folded) = (applied(&events, false), applied(&events, true));
+    let worker = whole.find(ProcessId {
+        pid: 8,
+        start_ns: 1,
+    });
+    for model in [&whole, &folded] {
+        assert!(
+            model
+                .connections()
+                .iter()
+                .all(|it| Some(it.owner) == worker)
+        );
+    }
+    assert_eq!(sums(&whole), sums(&folded));
+    assert!(folded.connections().len() < 10);
+}
+
+/// The summary of a recording, as `record` shows it at the end.
+fn summary(model: &Model) -> Vec<String> {
+    let everything = Selection::new(Filter::default(), Marks::default(), model);
+    let summary = Summary {
+        model,
+        command: &[],
+        events: 0,
+        changes: &shown_changes(model, &everything, false).shown,
+        secrets: 0,
+        masked: &[],
+    };
+    let page = Page {
+        width: None,
+        styled: false,
+        time: TimeStyle::Relative,
+        clock: Clock {
+            start_ns: 0,
+            offset_ns: 0,
+        },
+    };
+    let verbs = summary.useful_verbs().into_iter().map(str::to_owned);
+    summary.lines(&page).into_iter().chain(verbs).collect()
+}
+
+#[test]
+fn the_summary_of_a_recording_says_the_same() {
+    /// Some recordings last less than a second.
+    const STAYS: u64 = 50_000_000;
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus");
+    let mut released = 0;
+    for entry in std::fs::read_dir(corpus).expect("the corpus") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|it| it != "trace") {
+            continue;
+        }
+        let mut whole = Model::new(RuleSet::built_in());
+        let mut folded = Model::new(RuleSet::built_in());
+        // One is of a newer format.
+        let items = Reader::open(&path).into_iter().flatten();
+        for item in items.map_while(Result::ok) {
+            if let Item::Event { event, .. } = item {
+                whole.apply(&event);
+                folded.apply(&event);
+                folded.fold_ended(STAYS);
+            }
+        }
+        assert_eq!(summary(&whole), summary(&folded), "{}", path.display());
+        released += whole.connections().len() - folded.connections().len();
+    }
+    assert!(released > 0, "nothing was folded");
+}
+
+#[test]
+fn the_summary_of_a_storm_says_the_same() {
+    let events = storm(300);
+    let (whole, folded) = (applied(&events, false), applied(&events, true));
+    let summary = [summary(&whole), summary(&folded)];
+    assert_eq!(summary[0], summary[1]);
+    assert!(
+        summary[0]
+            .iter()
+            .any(|line| line.contains("192.0.2.1:443 (75)"))
+    );
+}

@@ -1,0 +1,264 @@
+//! Counts the instructions of views of a small composed trace, under callgrind. A count depends on
+//! the code and not on the load of the machine, so CI compares it with the one in the repository.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs,
+    os::unix::fs::symlink,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    compose, policies,
+    recorders::find,
+    row::{Goal, Row, Unit},
+};
+use crate::demo;
+
+/// The counts of the repository.
+const FILE: &str = "xtask/src/bench/instructions.toml";
+
+const HEAD: &str = "# Instructions of views of 20,000 composed events, with this compiler.\n\
+                    # `cargo xtask bench --instructions --bless` writes this file.\n";
+
+/// Names in the directory of the trace.
+const TRACER: &str = "./tracer";
+const PRELOADED: &str = "./fixed.so";
+
+/// Growth that a check allows.
+const ALLOWED: f64 = 1.02;
+
+/// Processes of the trace, which makes 20,000 events.
+const PROCESSES: u32 = 6_000;
+
+/// Names of the views, and their words with names of files in the directory of the trace.
+const VIEWS: [(&str, &[&str]); 6] = [
+    ("jsonl", &["replay", "--format", "jsonl", "busy.trace"]),
+    ("text", &["replay", "--format", "text", "busy.trace"]),
+    ("tree", &["tree", "busy.trace"]),
+    ("report", &["report", "--format", "text", "busy.trace"]),
+    ("html", &["report", "--format", "html", "busy.trace"]),
+    ("check", &["check", "busy.trace", "--policy", "policy.toml"]),
+];
+
+/// The purpose of a run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    Show,
+    Check,
+    Bless,
+}
+
+/// The counts of one build.
+#[derive(Default, Serialize, Deserialize)]
+struct Counts {
+    compiler: String,
+    instructions: BTreeMap<String, u64>,
+}
+
+/// Counts, and returns a row a view. The second value is the reason for a failed check.
+pub fn measure(
+    tracer: &Path,
+    example: &Path,
+    purpose: Purpose,
+) -> Result<(Vec<Row>, Option<String>)> {
+    if find("valgrind").is_none() {
+        bail!("counting needs valgrind: install it (apt-get install valgrind)");
+    }
+    let workspace = demo::workspace()?;
+    let file = workspace.join(FILE);
+    let counts = Counts {
+        compiler: compiler(&workspace)?,
+        instructions: count(tracer, example)?,
+    };
+    if purpose == Purpose::Bless {
+        counts.write(&file)?;
+    }
+    let before = match purpose {
+        Purpose::Show => Counts::read(&file).unwrap_or_default(),
+        Purpose::Check | Purpose::Bless => Counts::read(&file)?,
+    };
+    let rows = counts.rows(&before);
+    let failure = match purpose {
+        Purpose::Check => counts.compare(&before),
+        Purpose::Show | Purpose::Bless => None,
+    };
+    Ok((rows, failure))
+}
+
+impl Counts {
+    fn read(file: &Path) -> Result<Self> {
+        let text = fs::read_to_string(file);
+        let text = text.with_context(|| format!("cannot read {}", file.display()))?;
+        toml::from_str(&text).with_context(|| format!("{} has no counts", file.display()))
+    }
+
+    fn write(&self, file: &Path) -> Result<()> {
+        let text = toml::to_string(self).context("cannot write counts")?;
+        fs::write(file, format!("{HEAD}{text}"))
+            .with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    fn rows(&self, before: &Self) -> Vec<Row> {
+        let row = |(name, count): (&String, &u64)| {
+            let what = "instructions, 20,000 events";
+            let row = Row::of_tracer("instructions", what, Unit::Millions);
+            let row = row.with(name, vec![*count as f64 / 1e6]);
+            match before.instructions.get(name) {
+                Some(before) => row.goal(Goal::AtMost(*before as f64 * ALLOWED / 1e6)),
+                None => row,
+            }
+        };
+        self.instructions.iter().map(row).collect()
+    }
+
+    /// Returns the views that grew too much, in words. Counts of two compilers have nothing to say.
+    fn compare(&self, before: &Self) -> Option<String> {
+        if self.compiler != before.compiler {
+            eprintln!(
+                "bench: the counts are NOT compared: {FILE} is of {}, and this is {}",
+                before.compiler, self.compiler
+            );
+            return None;
+        }
+        let grown = self.instructions.iter().filter_map(|(name, count)| {
+            let Some(before) = before.instructions.get(name) else {
+                return Some(format!("{name} has no count in {FILE}"));
+            };
+            let ratio = *count as f64 / *before as f64;
+            (ratio > ALLOWED).then(|| {
+                format!(
+                    "{name} grew by {:.1} %: {before} to {count}",
+                    (ratio - 1.0) * 1e2
+                )
+            })
+        });
+        let grown: Vec<_> = grown.collect();
+        (!grown.is_empty()).then(|| {
+            format!(
+                "{}\nhint: `cargo xtask bench --instructions --bless` accepts it",
+                grown.join(", ")
+            )
+        })
+    }
+}
+
+/// Counts all views in a directory of their own: names of files are a part of the work.
+fn count(tracer: &Path, example: &Path) -> Result<BTreeMap<String, u64>> {
+    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let trace = directory.path().join("busy.trace");
+    compose::busy(example, &trace, PROCESSES, 0)?;
+    let policy = directory.path().join("policy.toml");
+    fs::write(policy, policies::text(200)).context("cannot write a policy")?;
+    // Short names, the same on every machine: arguments are on the stack, too.
+    symlink(tracer, directory.path().join(TRACER)).context("cannot link tracer")?;
+    compile_fixed(directory.path())?;
+    let mut counts = BTreeMap::new();
+    for (name, words) in VIEWS {
+        eprintln!("bench: instructions of {name}");
+        let count = of_view(directory.path(), words);
+        counts.insert(
+            name.to_owned(),
+            count.with_context(|| format!("cannot count {name}"))?,
+        );
+    }
+    Ok(counts)
+}
+
+/// Compiles the library that fixes what seeds hash tables.
+fn compile_fixed(directory: &Path) -> Result<()> {
+    let output = directory.join("source.rs");
+    fs::write(&output, include_str!("instructions/fixed.rs")).context("cannot write a source")?;
+    let status = Command::new(rustc())
+        .args([
+            "--edition",
+            "2024",
+            "--crate-type",
+            "cdylib",
+            "-O",
+            "-C",
+            "panic=abort",
+        ])
+        .args(["-o", PRELOADED, "source.rs"])
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .status()
+        .context("cannot run rustc")?;
+    if !status.success() {
+        bail!("rustc failed: {status}");
+    }
+    Ok(())
+}
+
+/// Runs one view under callgrind, which prints the count.
+fn of_view(directory: &Path, words: &[&str]) -> Result<u64> {
+    let valgrind = find("valgrind").context("valgrind is not installed")?;
+    let output = Command::new(valgrind)
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(TRACER)
+        .args(words)
+        .current_dir(directory)
+        // The environment is on the stack, whose place seeds hash tables.
+        .env_clear()
+        .env("LD_PRELOAD", PRELOADED)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .output()
+        .context("cannot run valgrind")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    // A check ends with 4 or 5 here.
+    if !output
+        .status
+        .code()
+        .is_some_and(|code| [0, 4, 5].contains(&code))
+    {
+        bail!("{}: {said}", output.status);
+    }
+    let line = said
+        .lines()
+        .find_map(|line| line.split_once("Collected : "));
+    let (_, count) = line.context("callgrind printed no count")?;
+    count
+        .trim()
+        .parse()
+        .context("callgrind's count is no number")
+}
+
+fn rustc() -> OsString {
+    std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
+}
+
+/// Names the compiler in one line.
+fn compiler(workspace: &Path) -> Result<String> {
+    let output = Command::new(rustc())
+        .arg("--version")
+        .current_dir(workspace)
+        .output()
+        .context("cannot run rustc")?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Counts;
+
+    fn counts(compiler: &str, jsonl: u64) -> Counts {
+        Counts {
+            compiler: compiler.to_owned(),
+            instructions: [("jsonl".to_owned(), jsonl)].into(),
+        }
+    }
+
+    #[test]
+    fn growth_beyond_two_percent_fails() {
+        let before = counts("rustc 1", 1000);
+        assert!(counts("rustc 1", 1020).compare(&before).is_none());
+        assert!(counts("rustc 1", 1021).compare(&before).is_some());
+        assert!(counts("rustc 2", 2000).compare(&before).is_none());
+    }
+}
