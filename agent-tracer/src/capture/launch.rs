@@ -103,11 +103,11 @@ impl Launch {
         command.args(&self.command[1..]);
         if let Some(login) = &self.login {
             command
-                .env("HOME", &login.user.dir)
-                .env("USER", &login.user.name);
+                .env("HOME", &login.account.home)
+                .env("USER", &login.account.name);
             command
-                .env("LOGNAME", &login.user.name)
-                .env("SHELL", &login.user.shell);
+                .env("LOGNAME", &login.account.name)
+                .env("SHELL", &login.account.shell);
         }
         let (login, inherited) = (self.login, self.inherited);
         let ignore_children = expect_children().map_err(LaunchError::Fork)?;
@@ -128,8 +128,8 @@ impl Launch {
                 inherited.restore()?;
                 if let Some(login) = &login {
                     nix::unistd::setgroups(&login.groups)?;
-                    nix::unistd::setgid(login.user.gid)?;
-                    nix::unistd::setuid(login.user.uid)?;
+                    nix::unistd::setgid(login.account.group)?;
+                    nix::unistd::setuid(login.account.user)?;
                 }
                 Ok(())
             });

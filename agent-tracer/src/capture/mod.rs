@@ -26,7 +26,7 @@ mod systemd;
 mod users;
 
 pub use bpf::{Batch, Capture, Choice, Fact, Hook, HookFailure, Plan, Wishes, ring_bytes};
-pub use capabilities::{KEPT, Kept, reduce as reduce_capabilities, with_reserve};
+pub use capabilities::{During, KEPT, Kept, reduce as reduce_capabilities, with_reserve};
 pub use checkup::Checkup;
 pub use connector::{UserChange, UserWatch};
 pub use containers::container_named;
@@ -49,4 +49,4 @@ pub use recorder_view::RecorderView;
 pub use sockets::{FoundSocket, LiveSockets, earlier_sockets, held_sockets};
 pub use surroundings::check as check_surroundings;
 pub use systemd::{UnitWatch, UnitsError};
-pub use users::{Login, UserLookup, login};
+pub use users::{Account, Login, UserLookup, login};
