@@ -123,6 +123,7 @@ fn main() -> ExitCode {
     if arguments.list {
         return conclusion.exit_code();
     }
+    harness::print_slowest();
     let left = harness::end_leftovers();
     if left.is_empty() {
         return conclusion.exit_code();

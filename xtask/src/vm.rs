@@ -250,28 +250,11 @@ struct Programs {
 }
 
 impl Programs {
-    /// Builds with the profile of releases, since an emulated processor is slow. The programs are
-    /// static, so that a guest's C library does not matter, and stripped to save the guest's
-    /// memory.
     fn build(workspace: &Path) -> Result<Programs> {
-        let cargo = |package: &str, name: &str| {
-            let mut cargo = build::cargo(workspace, false)?;
-            cargo
-                .args(["build", "--quiet", "--release", "--target", TARGET])
-                .args(["--package", package, "--bin", name])
-                .env(
-                    "RUSTFLAGS",
-                    "-Ctarget-feature=+crt-static -Cstrip=debuginfo",
-                )
-                .env_remove("CARGO_ENCODED_RUSTFLAGS");
-            build::executable(cargo, name)
-        };
         Ok(Programs {
-            tracer: cargo("agent-tracer", "tracer")?,
-            tests: cargo("tracer-tests", "tracer-tests")?,
-            actor: cargo("xtask", "demo-actor")?,
+            tracer: build::tested(workspace, "agent-tracer", "tracer", &[])?,
+            tests: build::tested(workspace, "tracer-tests", "tracer-tests", &[])?,
+            actor: build::tested(workspace, "xtask", "demo-actor", &[])?,
         })
     }
 }
-
-const TARGET: &str = "x86_64-unknown-linux-gnu";

@@ -11,7 +11,7 @@ use std::{
 };
 
 use agent_tracer::{
-    capture::{LaunchError, Roots, Wishes, check_privileges, login, with_reserve},
+    capture::{During, LaunchError, Roots, Wishes, check_privileges, login, with_reserve},
     event::Event,
     findings::shown_changes,
     model::Model,
@@ -441,7 +441,7 @@ fn write_digest(finished: &Finished, output: &Path, overwrite: bool) -> anyhow::
     let line = finished
         .digest
         .line(Path::new(output.file_name().unwrap_or_default()));
-    with_reserve(|| {
+    with_reserve(During::Publication, || {
         let mut new = NewFile::create(&path, overwrite, sudo_caller())?;
         new.file()
             .write_all(&line)

@@ -35,7 +35,7 @@ pub fn checkup(page: &Page, found: &Checkup) -> Vec<String> {
     }
     for (position, kept) in KEPT.iter().enumerate() {
         let name = if position == 0 { "keeps" } else { "" };
-        let when = if kept.is_in_force {
+        let when = if kept.is_in_force() {
             ""
         } else {
             " (raised at the end only)"
@@ -163,7 +163,7 @@ pub fn checkup_json(found: &Checkup) -> String {
             json!({
                 "capability": kept.name,
                 "purpose": kept.purpose,
-                "always": kept.is_in_force,
+                "always": kept.is_in_force(),
             })
         })
         .collect();

@@ -23,7 +23,7 @@ pub(crate) use recording::{Recorded, Recording, Running, record, slowness};
 pub(crate) use strace::{Call, strace, tests};
 pub(crate) use survivors::Survivors;
 pub(crate) use terminal::on_terminal;
-pub(crate) use test::{Test, live, plain, size};
+pub(crate) use test::{Test, live, plain, print_slowest, size};
 pub(crate) use trace::{Event, Trace, base64_or_text};
 pub(crate) use wire::{NO_WIRE, Wire};
 

@@ -4,7 +4,8 @@
 use std::{
     ffi::OsStr,
     path::Path,
-    sync::{OnceLock, PoisonError, RwLock},
+    sync::{Mutex, OnceLock, PoisonError, RwLock},
+    time::{Duration, Instant},
 };
 
 use libtest_mimic::{Completion, Failed, Trial};
@@ -171,13 +172,20 @@ impl Test {
 
     fn run(&self) {
         static MACHINE: RwLock<()> = RwLock::new(());
+        let timed = |body: &dyn Fn()| {
+            let _clock = Clock {
+                name: &self.name,
+                begun: Instant::now(),
+            };
+            body();
+        };
         // A test that failed with the lock leaves nothing that disturbs others.
         if self.alone {
             let _alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
-            (self.body)();
+            timed(&self.body);
         } else {
             let _shared = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
-            (self.body)();
+            timed(&self.body);
         }
     }
 
@@ -229,6 +237,32 @@ impl From<Test> for Trial {
                 Ok(Completion::Completed)
             }
         })
+    }
+}
+
+/// Times of the tests so far.
+static TIMES: Mutex<Vec<(Duration, String)>> = Mutex::new(Vec::new());
+
+/// Notes the time of a test when dropped, also of a failed one.
+struct Clock<'a> {
+    name: &'a str,
+    begun: Instant,
+}
+
+impl Drop for Clock<'_> {
+    fn drop(&mut self) {
+        let mut times = TIMES.lock().unwrap_or_else(PoisonError::into_inner);
+        times.push((self.begun.elapsed(), self.name.to_owned()));
+    }
+}
+
+/// Prints the tests that took longest.
+pub(crate) fn print_slowest() {
+    const SHOWN: usize = 15;
+    let mut times = TIMES.lock().unwrap_or_else(PoisonError::into_inner);
+    times.sort_by(|(one, _), (other, _)| other.cmp(one));
+    for (time, name) in times.iter().take(SHOWN) {
+        println!("slow: {:.1} s {name}", time.as_secs_f64());
     }
 }
 

@@ -44,6 +44,25 @@ pub fn actor(workspace: &Path, quiet: bool) -> Result<PathBuf> {
     run(cargo, "demo-actor")
 }
 
+/// Builds a program as the end-to-end tests run it, here and in the guests: one build for both. It is
+/// static, so that a guest's C library does not matter, and stripped to save a guest's memory.
+pub fn tested(workspace: &Path, package: &str, name: &str, more: &[&str]) -> Result<PathBuf> {
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let mut cargo = cargo(workspace, false)?;
+    cargo
+        .args(["build", "--quiet", "--profile", "tested"])
+        // With a target, the flags are not those of build scripts, which cannot be static.
+        .args(["--target", &target])
+        .args(["--package", package, "--bin", name])
+        .args(more)
+        .env(
+            "RUSTFLAGS",
+            "-Ctarget-feature=+crt-static -Cstrip=debuginfo",
+        )
+        .env_remove("CARGO_ENCODED_RUSTFLAGS");
+    executable(cargo, name)
+}
+
 const MESSAGES: &str = "json-render-diagnostics";
 
 /// Builds, and returns the path of the program with that name.

@@ -23,21 +23,14 @@ pub struct Programs {
     pub actor: Option<PathBuf>,
 }
 
-/// Builds one program and returns its path.
-fn cargo(workspace: &Path, arguments: &[&str], name: &str) -> Result<PathBuf> {
-    let mut cargo = build::cargo(workspace, false)?;
-    cargo.args(["build", "--quiet"]).args(arguments);
-    build::executable(cargo, name)
-}
-
 impl Programs {
     /// Builds the programs, the actor only if it is needed.
     pub fn build(workspace: &Path, with_actor: bool) -> Result<Programs> {
         Ok(Programs {
-            tracer: cargo(workspace, &["--package", "agent-tracer"], "tracer")?,
-            tests: cargo(workspace, &["--package", "tracer-tests"], "tracer-tests")?,
+            tracer: build::tested(workspace, "agent-tracer", "tracer", &[])?,
+            tests: build::tested(workspace, "tracer-tests", "tracer-tests", &[])?,
             actor: with_actor
-                .then(|| build::actor(workspace, true))
+                .then(|| build::tested(workspace, "xtask", "demo-actor", &[]))
                 .transpose()?,
         })
     }
@@ -50,8 +43,8 @@ impl Programs {
             fs::copy(from, to).with_context(|| format!("cannot write {}", to.display()))
         };
         copy(&self.tracer, &kept)?;
-        let plain = ["--package", "agent-tracer", "--no-default-features"];
-        let built = cargo(workspace, &plain, "tracer")?;
+        let plain = ["--no-default-features"];
+        let built = build::tested(workspace, "agent-tracer", "tracer", &plain)?;
         let reader = built.with_file_name("tracer-without-capture");
         copy(&built, &reader)?;
         fs::rename(&kept, &self.tracer)

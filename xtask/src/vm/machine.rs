@@ -185,12 +185,15 @@ fn read(file: &Path) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// Begins a line with the time of a test.
+const TIME: &str = "slow: ";
+
 /// Prints the whole lines about tests from a position on, and returns the next position.
 fn show(guest: &str, answers: &str, from: usize) -> usize {
     let new = answers.get(from..).unwrap_or_default();
     let whole = new.rfind('\n').map_or(0, |end| end + 1);
     for line in new[..whole].lines() {
-        if tally::outcome(line).is_some() {
+        if tally::outcome(line).is_some() || line.starts_with(TIME) {
             println!("{guest}: {line}");
         }
     }

@@ -3,13 +3,16 @@
 
 use std::{
     fs::{self, File},
-    io::Read,
+    io::{self, Read},
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use super::snapshot::Snapshot;
-use crate::event::Difference;
+use crate::{
+    capture::capabilities::{self, During},
+    event::Difference,
+};
 
 const ROOT: &str = "/proc/sys";
 
@@ -46,12 +49,16 @@ const LEFT_OUT: [&str; 10] = [
 /// Lists parameters: name with dots; value.
 pub(super) fn snapshot() -> Option<Snapshot> {
     let root = Path::new(ROOT);
-    root.is_dir().then(|| Walk::default().through(root))
+    let look = || Walk::default().through(root);
+    root.is_dir()
+        .then(|| capabilities::with_reserve(During::Parameters, look))
 }
 
 #[derive(Default)]
 struct Walk {
     entries: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Names of parameters that need another privilege.
+    unreadable: Vec<String>,
     problems: Vec<String>,
 }
 
@@ -59,6 +66,16 @@ impl Walk {
     fn through(mut self, root: &Path) -> Snapshot {
         self.directory(root, "", 0);
         // Directories are unordered.
+        self.unreadable.sort();
+        if let Some(first) = self.unreadable.first() {
+            let count = self.unreadable.len();
+            let others = match count {
+                1 => String::new(),
+                _ => format!(" and {} more", count - 1),
+            };
+            let problem = format!("this user cannot read {first}{others}");
+            self.problems.push(problem);
+        }
         self.problems.sort();
         let mut snapshot = Snapshot::of(self.entries);
         for problem in self.problems {
@@ -86,8 +103,14 @@ impl Walk {
                     }
                 }
                 Ok(kind) if kind.is_file() && !is_left_out(&own) => {
-                    if let Some(value) = value(&file.path()) {
-                        self.entries.push((own.into_bytes(), value));
+                    match value(&file.path()) {
+                        Ok(Some(value)) => self.entries.push((own.into_bytes(), value)),
+                        Ok(None) => {}
+                        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                            self.unreadable.push(own);
+                        }
+                        // It does not exist any more, or has no value.
+                        Err(_) => {}
                     }
                 }
                 Ok(_) | Err(_) => {}
@@ -127,20 +150,20 @@ fn is_of_interfaces(name: &str) -> bool {
 }
 
 /// Reads the value of a parameter that can be both set and read.
-fn value(path: &Path) -> Option<Vec<u8>> {
+fn value(path: &Path) -> io::Result<Option<Vec<u8>>> {
     // By the mode: a read of some write-only ones has an effect.
-    let file = File::open(path).ok()?;
-    let mode = file.metadata().ok()?.permissions().mode();
+    let mode = path.metadata()?.permissions().mode();
     if mode & 0o200 == 0 || mode & 0o400 == 0 {
-        return None;
+        return Ok(None);
     }
     let mut value = Vec::with_capacity(64);
-    file.take(LENGTH + 1).read_to_end(&mut value).ok()?;
+    let file = File::open(path)?;
+    file.take(LENGTH + 1).read_to_end(&mut value)?;
     if value.len() as u64 > LENGTH {
-        return None;
+        return Ok(None);
     }
     value.truncate(value.trim_ascii_end().len());
-    Some(value)
+    Ok(Some(value))
 }
 
 /// Returns false for the default value of a parameter whose interface is new or gone. Such an

@@ -495,7 +495,9 @@ impl Recorder<'_> {
                 return (Err(failure.into()), Vec::new());
             }
         };
-        match capture::with_reserve(|| self.evidence.check(&finished)) {
+        match capture::with_reserve(capture::During::Publication, || {
+            self.evidence.check(&finished)
+        }) {
             Ok(mended) => (Ok(finished), mended),
             Err(failure) => (Err(failure), Vec::new()),
         }

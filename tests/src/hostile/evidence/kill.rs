@@ -51,7 +51,12 @@ fn a_kill_at_any_moment_loses_a_tenth_of_a_second() {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         let part = (moment as f64 + (random >> 33) as f64 / f64::from(1u32 << 31)) / moments as f64;
-        let killed = kill(tree.path(), (COMMAND + look).mul_f64(part));
+        // Every second one is meant for the look at the end, however short that is.
+        let after = match moment % 2 {
+            0 => COMMAND.mul_f64(part),
+            _ => COMMAND + look.mul_f64(part),
+        };
+        let killed = kill(tree.path(), after);
         late += usize::from(killed.is_after_command);
         lost.push(killed.lost);
     }

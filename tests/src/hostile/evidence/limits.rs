@@ -127,6 +127,7 @@ fn kept() -> (u64, u64) {
         ("CAP_NET_ADMIN", 12),
         ("CAP_SYS_PTRACE", 19),
         ("CAP_SYS_ADMIN", 21),
+        ("CAP_MAC_ADMIN", 33),
         ("CAP_BPF", 39),
     ];
     let answer = run(tracer().args(["doctor", "--format", "json"])).success();

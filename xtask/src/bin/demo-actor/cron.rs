@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::sys::wait::{WaitPidFlag, waitpid};
-use nix::unistd::{User, execv};
+use nix::unistd::execv;
 
-use crate::daemon;
+use crate::daemon::{self, Account};
 
 const JOB: &str = "/etc/cron.d/OMSConsistencyInvoker";
 
@@ -34,7 +34,7 @@ fn start(line: &str) -> Result<()> {
     let mut fields = line.splitn(7, ' ').skip(5);
     let (user, command) = fields.next().zip(fields.next()).context("not a job")?;
     // Not yet there: the package is still being unpacked.
-    let Some(user) = User::from_name(user)? else {
+    let Some(user) = Account::of_name(user)? else {
         return Ok(());
     };
     if daemon::split()?.is_some() {
@@ -44,7 +44,7 @@ fn start(line: &str) -> Result<()> {
         waitpid(job, None)?;
         std::process::exit(0);
     }
-    daemon::become_user(user.uid)?;
+    user.assume()?;
     let command = ["/bin/sh", "-c", command].map(CString::new);
     let command = command.into_iter().collect::<Result<Vec<_>, _>>()?;
     execv(c"/bin/sh", &command)?;

@@ -7,7 +7,7 @@ use std::process::exit;
 
 use anyhow::{Context, Result};
 use nix::unistd::{
-    ForkResult, Pid, Uid, User, dup2_stderr, dup2_stdin, dup2_stdout, fork, initgroups, setgid,
+    ForkResult, Gid, Pid, Uid, dup2_stderr, dup2_stdin, dup2_stdout, fork, setgid, setgroups,
     setsid, setuid,
 };
 
@@ -43,12 +43,56 @@ pub fn detach(log: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Becomes `uid` for good, groups first, since root alone may change them.
-pub fn become_user(uid: Uid) -> Result<()> {
-    let user = User::from_uid(uid)?.with_context(|| format!("nobody has uid {uid}"))?;
-    initgroups(&std::ffi::CString::new(user.name)?, user.gid)?;
-    setgid(user.gid)?;
-    setuid(uid).with_context(|| format!("cannot become uid {uid}"))
+/// A user of the replica, from passwd(5) and group(5). This program is static, and cannot load the
+/// libraries of other directories.
+pub struct Account {
+    pub user: Uid,
+    groups: Vec<Gid>,
+}
+
+impl Account {
+    /// Finds a user by name.
+    pub fn of_name(name: &str) -> Result<Option<Account>> {
+        Account::find(|row| row[0] == name)
+    }
+
+    /// Finds a user by number.
+    pub fn of_user(user: Uid) -> Result<Account> {
+        let wanted = user.to_string();
+        let found = Account::find(|row| row[2] == wanted)?;
+        found.with_context(|| format!("there is no user {user}"))
+    }
+
+    fn find(is_wanted: impl Fn(&[&str]) -> bool) -> Result<Option<Account>> {
+        let users = read("/etc/passwd")?;
+        let mut rows = users
+            .lines()
+            .map(|line| line.split(':').collect::<Vec<_>>());
+        let Some(row) = rows.find(|row| row.len() > 3 && is_wanted(row)) else {
+            return Ok(None);
+        };
+        let name = row[0];
+        let mut groups = vec![Gid::from_raw(row[3].parse()?)];
+        for line in read("/etc/group")?.lines() {
+            let row: Vec<&str> = line.split(':').collect();
+            if row.len() == 4 && row[3].split(',').any(|member| member == name) {
+                groups.push(Gid::from_raw(row[2].parse()?));
+            }
+        }
+        let user = Uid::from_raw(row[2].parse()?);
+        Ok(Some(Account { user, groups }))
+    }
+
+    /// Becomes the user for good, groups first, since root alone may change them.
+    pub fn assume(&self) -> Result<()> {
+        setgroups(&self.groups)?;
+        setgid(self.groups[0])?;
+        setuid(self.user).with_context(|| format!("cannot become uid {}", self.user))
+    }
+}
+
+fn read(table: &str) -> Result<String> {
+    std::fs::read_to_string(table).with_context(|| format!("cannot read {table}"))
 }
 
 /// Writes this process's PID to the file that `service_control` reads.

@@ -14,10 +14,10 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::wait::waitpid;
-use nix::unistd::{Pid, Uid, User, execv, pipe2, read, write};
+use nix::unistd::{Pid, Uid, execv, pipe2, read, write};
 
 use super::{LOG_FILE, PID_FILE};
-use crate::daemon;
+use crate::daemon::{self, Account};
 
 const ENGINE: &str = "/opt/omi/bin/omiengine";
 const AGENT: &str = "/opt/omi/bin/omiagent";
@@ -86,11 +86,12 @@ impl Server {
     }
 
     fn start_agent(&mut self, uid: Uid) -> Result<()> {
+        let user = Account::of_user(uid)?;
         let (theirs, ours) = pipe2(OFlag::O_CLOEXEC)?;
         let child = daemon::split()?;
         let Some(agent) = child else {
             become_program(
-                uid,
+                &user,
                 &[(theirs.as_fd(), 9), (self.log.as_fd(), 10)],
                 &[
                     AGENT,
@@ -116,12 +117,12 @@ impl Server {
 }
 
 fn start_engine(log: &File, socket: &OwnedFd) -> Result<Pid> {
-    let user = User::from_name("omi")?.context("there is no user omi")?;
+    let user = Account::of_name("omi")?.context("there is no user omi")?;
     if let Some(engine) = daemon::split()? {
         return Ok(engine);
     }
     become_program(
-        user.uid,
+        &user,
         &[(log.as_fd(), 3), (socket.as_fd(), 9)],
         &[ENGINE, "-d", "--logfilefd", "3", "--socketpair", "9"],
     )
@@ -129,18 +130,18 @@ fn start_engine(log: &File, socket: &OwnedFd) -> Result<Pid> {
 
 /// Becomes the user before it executes the program, in a child. So for a moment a process named
 /// omiserver runs as another user.
-fn become_program(uid: Uid, descriptors: &[(BorrowedFd, RawFd)], command: &[&str]) -> ! {
-    let failure = try_become_program(uid, descriptors, command);
+fn become_program(user: &Account, descriptors: &[(BorrowedFd, RawFd)], command: &[&str]) -> ! {
+    let failure = try_become_program(user, descriptors, command);
     eprintln!("omiserver: cannot run {command:?}: {failure:?}");
     std::process::exit(127)
 }
 
 fn try_become_program(
-    uid: Uid,
+    user: &Account,
     descriptors: &[(BorrowedFd, RawFd)],
     command: &[&str],
 ) -> Result<std::convert::Infallible> {
-    daemon::become_user(uid)?;
+    user.assume()?;
     // Long enough for a look at /proc to catch this state, as on a real machine.
     std::thread::sleep(Duration::from_millis(2));
     // First duplicated to other numbers: 3 may be one of the sources.
