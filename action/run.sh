@@ -6,9 +6,14 @@ set -euo pipefail
 place="$RUNNER_TEMP/tracer"
 trace="$place/it.trace"
 policy="${TRACER_POLICY:-tracer-policy.toml}"
+summary="${GITHUB_STEP_SUMMARY:-/dev/null}"
 mkdir -p "$place"
 echo "trace=$trace" >> "$GITHUB_OUTPUT"
 
+if ! program="$(command -v "$TRACER")"; then
+    echo "::error title=tracer::there is no $TRACER in PATH: install it in a step before"
+    exit 127
+fi
 options=(--force --digest --output "$trace")
 if [ -n "${TRACER_LINGER:-}" ]; then
     options+=(--linger "$TRACER_LINGER")
@@ -26,7 +31,7 @@ token="$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')"
 echo "::stop-commands::$token"
 status=0
 env -u GITHUB_OUTPUT -u GITHUB_ENV -u GITHUB_PATH -u GITHUB_STATE -u GITHUB_STEP_SUMMARY \
-    "${as_root[@]}" "$(command -v "$TRACER")" record "${options[@]}" -- sh -c "$TRACER_COMMAND" \
+    "${as_root[@]}" "$program" record "${options[@]}" -- sh -c "$TRACER_COMMAND" \
     || status=$?
 echo "::$token::"
 
@@ -35,15 +40,30 @@ if [ ! -e "$trace" ]; then
     exit "$(( status == 0 ? 125 : status ))"
 fi
 if [ ! -e "$policy" ]; then
-    "$TRACER" policy new "$trace" --output "$place/tracer-policy.toml" --force || true
+    "$program" policy new "$trace" --output "$place/tracer-policy.toml" --force || true
     echo "::error title=tracer::there is no policy: review the one in the artefact and commit it"
+    {
+        echo "### tracer: there is no policy"
+        echo
+        echo "Review \`tracer-policy.toml\` in the artefact, narrow it, and commit it as" \
+            "\`$policy\`. It allows all that this run did."
+    } >> "$summary"
     exit "$(( status == 0 ? 2 : status ))"
 fi
 
 # Annotations and the summary; the answer above stands.
 checked=0
-"$TRACER" check "$trace" --policy "$policy" --format github \
+"$program" check "$trace" --policy "$policy" --format github \
     --proposal "$place/proposal.toml" --force || checked=$?
+if [ "$checked" = 0 ]; then
+    # It is the policy.
+    rm -f "$place/proposal.toml"
+fi
+# The recorder ends with the status of the check, too, where that of the command is 0.
+if [ "$status" != 0 ] && [ "$status" != "$checked" ]; then
+    echo "::error title=tracer::the command, or its recording, ended with status $status"
+    echo "The command, or its recording, ended with status $status." >> "$summary"
+fi
 if [ "$status" = 0 ] && [ "$checked" != 0 ]; then
     status="$checked"
 fi

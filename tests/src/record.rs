@@ -380,7 +380,7 @@ fn the_summary_counts_changes_and_names_commands() {
     let fifo = fifo.display();
     let script = format!(
         "umask 022; echo x >{place}/one; cp /bin/true {place}/two; chmod 4755 {place}/two
-        python3 -c 'import os, socket, time; s = socket.socket(); s.listen(1); \
+        python3 -B -c 'import os, socket, time; s = socket.socket(); s.listen(1); \
         print(os.getpid(), file=open(\"{fifo}\", \"w\")); time.sleep(100)' >/dev/null 2>&1 &
         read pid <{fifo}; echo $pid"
     );

@@ -11,7 +11,7 @@ use super::{
     conclude,
     filter::{HeaderOption, Reading},
     nothing_matches,
-    output::{self, Lines, TableFormat},
+    output::{self, Lines, TableFormat, Terminal},
     replay::{header_line, read_whole},
 };
 
@@ -92,25 +92,24 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     list.changes(&shown, &mut |line| lines.line(line))?;
     lines.finish()?;
+    let mut notes = Vec::new();
     if of_system > 0 {
-        output::note(&view::hidden_of_system(of_system, "changes "));
+        notes.push(view::hidden_of_system(of_system, "changes "));
     }
     if without_author > 0 {
-        output::note(&view::hidden_without_author(without_author, "changes "));
+        notes.push(view::hidden_without_author(without_author, "changes "));
     }
     if let Some(why) = view::why_not_compared(model) {
-        output::note(&format!("{why}: changes are unknown"));
+        notes.push(format!("{why}: changes are unknown"));
     }
-    if let Some(looked_at) = view::looked_at(model) {
-        output::note(&looked_at);
-    }
-    if let Some(seen) = view::seen_elsewhere(model) {
-        output::note(&seen);
-    }
+    notes.extend(view::looked_at(model));
+    notes.extend(view::seen_elsewhere(model));
     if model.ledger().is_complete() {
-        for caveat in view::caveats(model) {
-            output::note(&caveat);
-        }
+        notes.extend(view::caveats(model));
+    }
+    let page = Terminal::stderr(*time).page(replayed.clock());
+    for line in notes.iter().flat_map(|note| page.wrap(note, 4)) {
+        output::note(&line);
     }
     if shown.is_empty() && of_system == 0 && without_author == 0 {
         nothing_matches("change", model, &selection);

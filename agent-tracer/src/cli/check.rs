@@ -81,11 +81,19 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let policy = policy(&arguments.policy, &text)?;
     let observations = observe_all(&arguments.files, wish(&policy))?;
     let verdict = check(&policy, &observations, arguments.today);
-    let accept = accept_command(&arguments.files, &arguments.policy);
-    write(arguments.format, &verdict, &accept)?;
+    // First: a file that cannot be written is an error, whatever the answer.
     if let Some(path) = &arguments.proposal {
         propose(path, arguments.force, &text, &verdict)?;
     }
+    let accept = match (&arguments.proposal, arguments.format) {
+        (Some(path), CheckFormat::Github) => format!(
+            "review {}, and commit it as {}",
+            Path::new(path.file_name().unwrap_or_default()).display(),
+            arguments.policy.display()
+        ),
+        _ => accept_command(&arguments.files, &arguments.policy),
+    };
+    write(arguments.format, &verdict, &accept)?;
     Ok(status(verdict.outcome))
 }
 

@@ -80,7 +80,15 @@ pub(super) fn policy_text(file: &Path) -> anyhow::Result<String> {
         .with_context(|| format!("cannot read the policy in {}", file.display()));
     match read {
         Ok(_) => Ok(text),
-        Err(error) => Err(BadPolicy(format!("{error:#}")).into()),
+        Err(error) => {
+            let hint = match file.exists() {
+                true => "",
+                false => {
+                    "\nhint: `tracer policy new TRACE -o FILE` writes one from a good recording"
+                }
+            };
+            Err(BadPolicy(format!("{error:#}{hint}")).into())
+        }
     }
 }
 

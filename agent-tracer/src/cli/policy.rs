@@ -139,10 +139,14 @@ fn run_add(arguments: &Add) -> anyhow::Result<ExitCode> {
         super::observing::policy(path, &text)?;
         replace(path, &text)?;
     }
-    output::note(&format!("{}: {} rules added", path.display(), drafts.len()));
+    output::note(&match drafts.len() {
+        0 => format!("{}: nothing is new", path.display()),
+        1 => format!("{}: one rule added", path.display()),
+        count => format!("{}: {count} rules added", path.display()),
+    });
     if left > 0 {
         output::note(&format!(
-            "{left} findings stay: what a deny forbids, and rules past their date"
+            "findings that stay: {left}, by a deny, or by a rule past its date"
         ));
     }
     Ok(status(&observations))

@@ -91,7 +91,8 @@ pub(super) struct Arguments {
     /// Keep recording for this long after the end of the command, such as 90s or 20m
     #[arg(long, value_name = "DUR", value_parser = duration, conflicts_with = "system")]
     linger: Option<Duration>,
-    /// Do not compare users, packages, units, settings, firewall rules and mounts before and after
+    /// Do not look for changes: neither of files nor of users, packages, units, settings, firewall
+    /// rules and mounts
     #[arg(long)]
     no_changes: bool,
     /// Run the command as this user

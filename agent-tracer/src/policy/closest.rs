@@ -18,6 +18,10 @@ pub struct Closest {
 /// Greatest number of differences of a rule that is worth naming.
 const DIFFERENCES: usize = 2;
 
+/// Common parts of two names that are close although something else differs, too: files of one
+/// directory, such as `/usr/local/bin`.
+const NEAR: usize = 4;
+
 /// Finds the rule with the fewest differences. Of several, the one with the longest common text.
 pub(super) fn closest(rules: &[Rule], item: &Item) -> Option<Closest> {
     let name = String::from_utf8_lossy(&item.name);
@@ -33,7 +37,11 @@ pub(super) fn closest(rules: &[Rule], item: &Item) -> Option<Closest> {
         if !is_close {
             return None;
         }
-        if differs.contains(&Aspect::Name) && (differs.len() > 1 || common < 2) {
+        let wanted = match differs.len() {
+            1 => 2,
+            _ => NEAR,
+        };
+        if differs.contains(&Aspect::Name) && common < wanted {
             return None;
         }
         if differs.is_empty() {

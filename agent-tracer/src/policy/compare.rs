@@ -62,7 +62,7 @@ pub fn compare<'a>(before: &'a Observation, after: &'a Observation) -> Compariso
         let facts = facts.filter(|fact| !own.sight.sees(fact) && other.sight.sees(fact));
         let lists = super::COMPARED.into_iter();
         let lists = lists.filter(|list| !own.sight.compared(list) && other.sight.compared(list));
-        let lists = lists.map(|list| format!("comparison of {list}s"));
+        let lists = lists.map(|list| format!("the list {list}"));
         let roots = other.sight.roots().iter();
         let roots = roots.filter(|root| !own.sight.roots().contains(root));
         let roots = roots.map(|root| format!("files below {}", String::from_utf8_lossy(root)));

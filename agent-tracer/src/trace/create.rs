@@ -14,14 +14,14 @@ pub enum CreateError {
     /// The file exists, and replacing it was not asked for.
     #[error(
         "cannot create {}: it exists\n\
-         hint: choose another name with -o, or add --force to overwrite it",
+         hint: choose another name, or add --force to overwrite it",
         .0.display()
     )]
     Exists(PathBuf),
     /// The name is that of a symbolic link.
     #[error(
         "cannot create {}: it is a symbolic link, and a trace is not written through one\n\
-         hint: choose another name with -o",
+         hint: choose another name",
         .0.display()
     )]
     Symlink(PathBuf),
@@ -30,7 +30,7 @@ pub enum CreateError {
     Directory(PathBuf),
     /// The name is that of a device, a pipe or a socket.
     #[error(
-        "cannot create {}: it is not a regular file\nhint: choose another name with -o",
+        "cannot create {}: it is not a regular file\nhint: choose another name",
         .0.display()
     )]
     NotRegular(PathBuf),

@@ -289,7 +289,7 @@ fn created() {
     let file = new.file().try_clone().unwrap();
     new.keep();
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-    let exists = "a: it exists\nhint: choose another name with -o, or add --force to overwrite it";
+    let exists = "a: it exists\nhint: choose another name, or add --force to overwrite it";
     assert!(reported("a", false).ends_with(exists));
     std::fs::write(path("a"), "before").unwrap();
     let names = || std::fs::read_dir(directory.path()).unwrap().count();

@@ -7,7 +7,10 @@ use super::{
     json::to_line,
     page::{Emphasis, Page},
 };
-use crate::policy::{Comparison, Difference, Item, Side};
+use crate::{
+    findings::Action,
+    policy::{Comparison, Difference, Item, Side},
+};
 
 /// Lists the differences as text, given names for both recordings.
 pub fn comparison_text(page: &Page, comparison: &Comparison<'_>, names: [&str; 2]) -> Vec<String> {
@@ -124,12 +127,13 @@ fn sentence(difference: &Difference<'_>, other: &str) -> String {
     text
 }
 
-/// Names the subject, or the kind of change and the difference.
+/// Names the subject, or the kind of change and the difference, but for what is new.
 pub(super) fn kind(item: &Item) -> String {
-    let change = item
-        .change
-        .map(|(kind, action)| format!("{} {}", action.name(), kind.name()));
-    change.unwrap_or_else(|| item.subject.name().to_owned())
+    match item.change {
+        Some((kind, Action::New)) => kind.name().to_owned(),
+        Some((kind, action)) => format!("{} {}", action.name(), kind.name()),
+        None => item.subject.name().to_owned(),
+    }
 }
 
 /// Names the items, with their reason for attention; escaped.

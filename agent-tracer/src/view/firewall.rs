@@ -44,6 +44,8 @@ struct Destinations {
     addresses: BTreeSet<(IpAddr, u16, ProtocolOrder)>,
     /// Service tags of addresses without a name.
     tags: BTreeSet<(String, u16, ProtocolOrder)>,
+    /// Number of destinations on this machine.
+    loopback: usize,
     /// Destinations that no rule can have; escaped.
     left_out: BTreeSet<String>,
 }
@@ -80,7 +82,8 @@ impl Destinations {
             .filter(|_| item.subject == Subject::Destination);
         let Some(end) = end else { return };
         let label = || escape::text(&item.label());
-        let Some(protocol) = end.protocol else {
+        // No rule can have a port that is unknown.
+        let Some(protocol) = end.protocol.filter(|_| end.port != 0) else {
             self.left_out.insert(label());
             return;
         };
@@ -91,6 +94,7 @@ impl Destinations {
         let addresses: BTreeSet<IpAddr> = addresses.copied().collect();
         // The machine itself needs no rule.
         if addresses.is_empty() && !end.addresses.is_empty() {
+            self.loopback += 1;
             return;
         }
         let name = std::str::from_utf8(&item.name).unwrap_or_default();
@@ -123,6 +127,12 @@ impl Destinations {
     /// Returns lines about the file, which no rule has.
     fn notes(&self) -> Vec<String> {
         let mut notes: Vec<String> = STALE.map(str::to_owned).to_vec();
+        if self.loopback > 0 {
+            notes.push(format!(
+                "left out: destinations on this machine itself, {} of them",
+                self.loopback
+            ));
+        }
         notes.extend(
             self.left_out
                 .iter()
@@ -135,7 +145,10 @@ impl Destinations {
 /// Returns true for a host name without a trick in it.
 fn is_host(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    (1..=253).contains(&name.len()) && !name.starts_with(['-', '.']) && name.bytes().all(is_plain)
+    (1..=253).contains(&name.len())
+        && !name.starts_with(['-', '.'])
+        && !name.contains("..")
+        && name.bytes().all(is_plain)
 }
 
 #[cfg(test)]
@@ -147,7 +160,7 @@ mod tests {
         for name in ["a.example", "AzureMonitor.JapanEast", "_x.b-c"] {
             assert!(is_host(name), "{name}");
         }
-        for name in ["", "a b", "a\"", "a;b", "-x", "*.example", "a\n"] {
+        for name in ["", "a b", "a\"", "a;b", "-x", "*.example", "a\n", "a..b"] {
             assert!(!is_host(name), "{name}");
         }
     }

@@ -78,7 +78,12 @@ fn unseen_forks(model: &Model, processes: &[ProcessIndex]) -> String {
 }
 
 fn unknown_listeners(count: u64) -> Option<String> {
-    (count > 0).then(|| format!("{count} inbound connections are left out: unknown listener"))
+    let text = match count {
+        0 => return None,
+        1 => "one inbound connection is left out: unknown listener".to_owned(),
+        _ => format!("{count} inbound connections are left out: unknown listener"),
+    };
+    Some(text)
 }
 
 fn unknown_ends(count: u64) -> Option<String> {

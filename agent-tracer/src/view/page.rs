@@ -113,7 +113,7 @@ impl Page {
     }
 
     /// Breaks a line at spaces; `indent` is the number of columns before its later parts.
-    pub(super) fn wrap(&self, line: &str, indent: usize) -> Vec<String> {
+    pub fn wrap(&self, line: &str, indent: usize) -> Vec<String> {
         self.broken(line, indent, false)
     }
 

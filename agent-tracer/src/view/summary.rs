@@ -292,10 +292,14 @@ pub fn seen_elsewhere(model: &Model) -> Option<String> {
     if files == 0 && folded.is_empty() {
         return None;
     }
-    let files = format!(
-        "{files} other files were seen when recorded trees changed them: their state before is \
-         unknown"
-    );
+    let files = match files {
+        1 => "one other file was seen when a recorded tree changed it: its state before is unknown"
+            .to_owned(),
+        _ => format!(
+            "{files} other files were seen when recorded trees changed them: their state before \
+             is unknown"
+        ),
+    };
     let parts: Vec<String> = [files].into_iter().chain(folded).collect();
     Some(parts.join("; "))
 }

@@ -12,9 +12,11 @@ pub use junit::verdict_junit;
 pub use sarif::verdict_sarif;
 pub use text::verdict_text;
 
+use std::collections::BTreeSet;
+
 use crate::{
     event::Protocol,
-    policy::{Aspect, Blind, Closest, Finding, Item, Observation, Subject, Verdict, Why},
+    policy::{Aspect, Blind, Closest, Finding, Item, Observation, Outcome, Subject, Verdict, Why},
     view::{escape, page::bytes},
 };
 
@@ -83,6 +85,11 @@ fn subject(finding: &Finding<'_>, names: &[&str]) -> String {
         text.push_str(&format!(" as {}", escape::text(&item.user)));
     }
     text.push_str(&by(item));
+    let parties = finding.items.iter().filter_map(|(_, item)| item.party());
+    let processes: BTreeSet<u32> = parties.map(|party| party.pid).collect();
+    if processes.len() > 1 {
+        text.push_str(&format!(" and {} more", processes.len() - 1));
+    }
     text.push_str(&format!(" in {}", plain(&item.tree)));
     if item.subject == Subject::Destination {
         text.push_str(&traffic(finding));
@@ -141,12 +148,13 @@ fn closest_rule(closest: &Closest) -> String {
         Aspect::Process => "another process",
     });
     let differs: Vec<&str> = differs.collect();
-    let mut written = plain(&closest.written);
-    if let Some((at, _)) = written.char_indices().nth(80) {
-        written.truncate(at);
-        written.push('…');
-    }
-    format!("line {}, {written} ({})", closest.line, differs.join(", "))
+    let written = plain(&closest.written);
+    let written = match written.chars().count() {
+        // A list of names would hide what differs.
+        60.. => String::new(),
+        _ => format!(", {written}"),
+    };
+    format!("line {}{written} ({})", closest.line, differs.join(", "))
 }
 
 /// Describes a thing that a recording could not see; escaped.
@@ -155,17 +163,24 @@ fn blindness(verdict: &Verdict<'_>, observation: &Observation, blind: &Blind) ->
         "" => String::new(),
         reason => format!(": {}", plain(reason)),
     };
+    let require = &verdict.policy.require;
+    let needs = |line: usize, is_default: bool, key: &str| match is_default && line == require.line
+    {
+        true => format!("a policy without `{key}` in [require] needs"),
+        false => format!("line {line} needs"),
+    };
     let text = match blind {
         Blind::Fact { fact, reason, line } => {
+            let needs = needs(*line, require.facts.is_none(), "facts");
+            format!("{fact}, which {needs}, was not recorded{}", because(reason))
+        }
+        Blind::NotCompared { list, reason, line } => {
+            let needs = needs(*line, require.compared.is_none(), "compared");
             format!(
-                "{fact}, which line {line} needs, was not recorded{}",
+                "the list {list}, which {needs}, was not wholly compared{}",
                 because(reason)
             )
         }
-        Blind::NotCompared { list, reason, line } => format!(
-            "the list {list}, which line {line} needs, was not wholly compared{}",
-            because(reason)
-        ),
         Blind::Root { root, line } => format!(
             "files below {}, which line {line} needs, were not compared",
             plain(root)
@@ -185,6 +200,26 @@ fn blindness(verdict: &Verdict<'_>, observation: &Observation, blind: &Blind) ->
     }
 }
 
+/// True if something is new, and rules for it would be enough: a rule is no remedy for what a
+/// recording could not see.
+fn can_be_accepted(verdict: &Verdict<'_>) -> bool {
+    let mut findings = verdict.findings.iter();
+    let is_new = |finding: &Finding<'_>| matches!(finding.why, Why::New(_));
+    verdict.outcome == Outcome::Findings && findings.any(is_new)
+}
+
+/// Explains findings about files that were there before, as on a machine that has the install
+/// already.
+fn state_hint(verdict: &Verdict<'_>) -> Option<&'static str> {
+    let closest = |finding: &Finding<'_>| finding.closest.clone();
+    let mut closest = verdict.findings.iter().filter_map(closest);
+    let is_of_state = closest.any(|closest| closest.differs == [Aspect::Action]);
+    is_of_state.then_some(
+        "hint: what was there before is \"changed\", not \"new\": a policy and the recordings that \
+         it checks begin in the same state",
+    )
+}
+
 /// The name of the reason for a finding.
 fn why(finding: &Finding<'_>) -> &'static str {
     match finding.why {
@@ -194,9 +229,11 @@ fn why(finding: &Finding<'_>) -> &'static str {
     }
 }
 
-/// The line of the policy that a finding is shown at: the closest rule, or the head.
+/// The line of the policy that a finding is shown at: the closest rule, or the last allow, which a
+/// new one follows.
 fn line(verdict: &Verdict<'_>, finding: &Finding<'_>) -> usize {
-    finding.line().unwrap_or(verdict.policy.require.line).max(1)
+    let lines = verdict.policy.allow.iter().map(|rule| rule.line);
+    finding.line().or(lines.max()).unwrap_or(1).max(1)
 }
 
 /// The name of a finding without what differs from run to run; not escaped.
@@ -233,7 +270,7 @@ fn plain(text: &str) -> String {
 }
 
 /// Describes an allow that nothing needed; escaped.
-fn unused(rule: &crate::policy::Rule) -> String {
+fn unneeded(rule: &crate::policy::Rule) -> String {
     let name = rule.on.name.first();
     let name = name.map(|name| format!(" {}", plain(name.written())));
     let mut written = plain(&rule.written);
@@ -242,9 +279,13 @@ fn unused(rule: &crate::policy::Rule) -> String {
         written.push('…');
     }
     format!(
-        "line {}: nothing needed {} {written}{}",
-        rule.line,
+        "nothing needed {} {written}{}",
         rule.subject.name(),
         name.unwrap_or_default()
     )
+}
+
+/// Describes an allow that nothing needed, with its line; escaped.
+fn unused(rule: &crate::policy::Rule) -> String {
+    format!("line {}: {}", rule.line, unneeded(rule))
 }

@@ -1,6 +1,6 @@
 //! Other programs read the forms of a verdict, and the rules of firewalls.
 
-use std::{fs, process::Command};
+use std::{fs, path::PathBuf, process::Command, sync::OnceLock};
 
 use serde_json::Value;
 
@@ -21,6 +21,8 @@ pub(super) fn tests() -> Vec<Test> {
         live!(nft_accepts_the_rules).needs("nft").needs("unshare"),
         plain!(squid_parses_the_rules).needs("squid"),
         plain!(cilium_and_azure_have_the_documented_shape).needs("ruby"),
+        plain!(the_schema_of_cilium_accepts_the_policy).only_where(has_cilium, NO_CILIUM),
+        plain!(the_models_of_azure_accept_the_rules).only_where(has_azure, NO_AZURE),
         plain!(firewalls_have_the_hosts),
     ]
 }
@@ -80,7 +82,8 @@ fn ten_annotations_and_the_rest_in_the_summary() {
         summary.contains("&lt;script&gt;") && !summary.contains("<script"),
         "{summary}"
     );
-    assert!(summary.contains("tracer policy add "));
+    // A rule is no remedy for what was not seen.
+    assert!(!summary.contains("tracer policy add "), "{summary}");
 }
 
 fn every_sarif_result_has_a_place() {
@@ -262,6 +265,243 @@ fn cilium_and_azure_have_the_documented_shape() {
             }
         }
     }
+}
+
+/// The schema of a CiliumNetworkPolicy as a validator, and a reader of YAML, as npm has them.
+const CILIUM: [&str; 2] = ["@kubernetes-models/cilium@4", "yaml@2"];
+
+/// The reason for a skip without them.
+const NO_CILIUM: &str = "node and npm, or a registry with @kubernetes-models/cilium, are not here";
+
+/// Validates the policies of a file. The schema lets unknown keys pass, so notes each key and what
+/// the validator reads.
+const CILIUM_READER: &str = r#"
+import { readFileSync } from "node:fs";
+import { parseAllDocuments } from "yaml";
+import { CiliumNetworkPolicy } from "@kubernetes-models/cilium/cilium.io/v2";
+const keys = new Set(), read = new Set();
+const watched = (value, place) => {
+  if (typeof value !== "object" || value === null) return value;
+  const own = {};
+  for (const [key, one] of Object.entries(value)) {
+    own[key] = watched(one, `${place}/${key}`);
+    if (!Array.isArray(value)) keys.add(`${place}/${key}`);
+  }
+  const copy = Array.isArray(value) ? Object.values(own) : own;
+  const get = (target, key) => (read.add(`${place}/${String(key)}`), target[key]);
+  return new Proxy(copy, { get });
+};
+const documents = parseAllDocuments(readFileSync(process.argv[1], "utf8"));
+for (const [number, document] of documents.entries()) {
+  if (document.errors.length) throw document.errors[0];
+  const policy = new CiliumNetworkPolicy(document.toJS());
+  policy.spec = watched(policy.spec, `${number}/spec`);
+  policy.validate();
+}
+const unknown = [...keys].filter((key) => !read.has(key));
+if (unknown.length) throw new Error(`unknown: ${unknown.join(" ")}`);
+console.log(documents.length);
+"#;
+
+/// The models of Azure Resource Manager, as PyPI has them.
+const AZURE: &str = "azure-mgmt-network==33.1.0";
+
+/// The reason for a skip without them.
+const NO_AZURE: &str = "python3 with venv, or a registry with azure-mgmt-network, is not here";
+
+/// Reads the rules of a file with the models: names, types and values of properties, and required
+/// ones. What the models only say in words is checked by itself.
+const AZURE_READER: &str = r#"
+import ipaddress, json, re, sys, typing
+from enum import Enum
+from azure.mgmt.network import models
+
+def is_enum(kind):
+    return isinstance(kind, type) and issubclass(kind, Enum)
+
+def check(kind, value, place):
+    options = [one for one in typing.get_args(kind) if one is not type(None)]
+    if typing.get_origin(kind) is typing.Union:
+        enums = [one for one in options if is_enum(one)]
+        if not enums:
+            assert len(options) == 1, f"{place}: {options}"
+            return check(options[0], value, place)
+        known = [one.value for one in enums[0]]
+        assert value in known, f"{place}: {value} is none of {known}"
+    elif typing.get_origin(kind) is list:
+        assert isinstance(value, list), f"{place}: {value} is no list"
+        for number, one in enumerate(value):
+            check(options[0], one, f"{place}[{number}]")
+    elif hasattr(kind, "_deserialize"):
+        hints = typing.get_type_hints(kind, localns={"_models": models})
+        model = kind(value)
+        fields = {field._rest_name: (field, hints[name])
+                  for name, field in model._attr_to_rest_field.items()}
+        for key, one in value.items():
+            assert key in fields, f"{place}: {kind.__name__} has no {key}"
+            field, hint = fields[key]
+            assert field._visibility != ["read"], f"{place}: {key} is read only"
+            check(hint, one, f"{place}.{key}")
+        for key, (_, hint) in fields.items():
+            is_optional = type(None) in typing.get_args(hint)
+            assert is_optional or key in value, f"{place}: {key} is missing"
+        assert model.as_dict(exclude_readonly=True) == value, place
+    else:
+        assert type(value) is kind, f"{place}: {value!r} is no {kind.__name__}"
+
+def is_target(text):
+    if re.fullmatch(r"[A-Z][A-Za-z0-9]+(\.[A-Z][A-Za-z0-9]+)?", text):
+        return True
+    return bool(ipaddress.ip_network(text))
+
+def unique(values):
+    assert len(set(values)) == len(values), values
+
+rules = json.load(open(sys.argv[1]))
+kinds = ["applicationRuleCollections", "networkRuleCollections"]
+check(models.AzureFirewallPropertiesFormat, {kind: rules[kind] for kind in kinds}, "firewall")
+group = {"securityRules": rules["securityRules"]}
+check(models.NetworkSecurityGroupPropertiesFormat, group, "group")
+count = 0
+for kind in kinds:
+    unique([collection["properties"]["priority"] for collection in rules[kind]])
+    for collection in rules[kind]:
+        properties = collection["properties"]
+        assert 100 <= properties["priority"] <= 65000, properties["priority"]
+        assert properties["rules"], f"{kind}: Azure refuses a collection without a rule"
+        unique([rule["name"] for rule in properties["rules"]])
+        for rule in properties["rules"]:
+            count += 1
+            assert all(map(is_target, rule.get("destinationAddresses", []))), rule
+            assert all(0 < int(port) < 65536 for port in rule.get("destinationPorts", [])), rule
+unique([rule["name"] for rule in rules["securityRules"]])
+unique([rule["properties"]["priority"] for rule in rules["securityRules"]])
+for rule in rules["securityRules"]:
+    count += 1
+    assert re.fullmatch(r"[A-Za-z0-9][\w.-]{0,78}\w", rule["name"]), rule
+    assert 100 <= rule["properties"]["priority"] <= 4096, rule
+    assert is_target(rule["properties"]["destinationAddressPrefix"]), rule
+print(count)
+"#;
+
+fn has_cilium() -> bool {
+    cilium().is_some()
+}
+
+fn has_azure() -> bool {
+    azure().is_some()
+}
+
+/// Returns the directory of a tool below the build directory.
+fn tool_room(name: &str) -> Option<PathBuf> {
+    let own = std::env::current_exe().ok()?;
+    Some(own.parent()?.with_file_name("test-tools").join(name))
+}
+
+/// Returns true if a command ends well.
+fn succeeds(command: &mut Command) -> bool {
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Returns the directory where npm installs the schema, once.
+fn cilium() -> Option<&'static PathBuf> {
+    static ROOM: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let room = ROOM.get_or_init(|| {
+        let room = tool_room("cilium")?;
+        let is_here = || {
+            let modules = room.join("node_modules");
+            modules.join("@kubernetes-models/cilium").exists() && modules.join("yaml").exists()
+        };
+        if !is_here() {
+            fs::create_dir_all(&room).ok()?;
+            let options = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
+            let mut install = Command::new("npm");
+            let install = install.args(options).arg(&room).args(CILIUM);
+            succeeds(install).then_some(())?;
+        }
+        let has_node = succeeds(Command::new("node").args(["--eval", ""]));
+        (has_node && is_here()).then_some(room)
+    });
+    room.as_ref()
+}
+
+/// Returns a Python that has the models, in an environment that is made once.
+fn azure() -> Option<&'static PathBuf> {
+    static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let python = PYTHON.get_or_init(|| {
+        let room = tool_room("azure")?;
+        let python = room.join("bin/python3");
+        let has_models = || {
+            let mut import = Command::new(&python);
+            python.exists() && succeeds(import.args(["-c", "import azure.mgmt.network.models"]))
+        };
+        if !room.join("complete").exists() {
+            let mut make = Command::new("/usr/bin/python3");
+            succeeds(make.args(["-m", "venv"]).arg(&room)).then_some(())?;
+            let options = ["-m", "pip", "install", "--quiet", AZURE];
+            succeeds(Command::new(&python).args(options)).then_some(())?;
+            has_models().then_some(())?;
+            fs::write(room.join("complete"), AZURE).ok()?;
+        }
+        Some(python)
+    });
+    python.as_ref()
+}
+
+/// Requires that a reader accepts rules, and no version of them with a mistake. A mistake replaces
+/// a part by another.
+fn only_right_rules_pass(rules: &str, mistakes: &[(&str, &str)], reader: impl Fn() -> Command) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("rules");
+    let read = |text: &str| {
+        fs::write(&file, text).expect("rules");
+        run(reader().arg(&file))
+    };
+    let number = read(rules).success();
+    let number: usize = number.text().trim().parse().expect("a number");
+    assert!(number > 0, "{rules}");
+    for (right, wrong) in mistakes {
+        assert!(rules.contains(right), "{right} in {rules}");
+        let ended = read(&rules.replacen(right, wrong, 1));
+        assert_ne!(ended.code, Some(0), "{wrong} passes");
+    }
+}
+
+fn the_schema_of_cilium_accepts_the_policy() {
+    let room = cilium().expect("the schema");
+    let mistakes = [
+        ("toCIDR:", "toCIDRs:"),
+        ("matchName:", "matchNames:"),
+        ("port: \"443\"", "port: 443"),
+        ("protocol: TCP", "protocol: Tcp"),
+        ("endpointSelector:", "selector:"),
+        ("kind: Cilium", "kind: Silium"),
+    ];
+    only_right_rules_pass(&firewall("cilium"), &mistakes, || {
+        let mut node = Command::new("node");
+        node.args(["--input-type=module", "--eval", CILIUM_READER]);
+        node.current_dir(room);
+        node
+    });
+}
+
+fn the_models_of_azure_accept_the_rules() {
+    let python = azure().expect("the models");
+    let mistakes = [
+        ("\"targetFqdns\"", "\"targetFqdn\""),
+        ("\"Https\"", "\"HTTPS\""),
+        ("\"UDP\"", "\"Udp\""),
+        ("\"Tcp\"", "\"TCP\""),
+        ("\"Outbound\"", "\"Out\""),
+        ("\"direction\": \"Outbound\",", ""),
+        ("\"priority\": 1010", "\"priority\": 4097"),
+        ("\"priority\": 1010", "\"priority\": 1020"),
+    ];
+    only_right_rules_pass(&firewall("azure"), &mistakes, || {
+        let mut command = Command::new(python);
+        command.args(["-c", AZURE_READER]);
+        command
+    });
 }
 
 fn firewalls_have_the_hosts() {

@@ -80,7 +80,8 @@ fn summed_up<'a>(model: &'a Model, items: &[Item<'a>]) -> Vec<Change<'a>> {
         }
     }
     for ((directory, action, ..), members) in groups {
-        if members.len() <= FEW && !whole(action).contains(directory) {
+        let is_few = members.len() <= FEW && !whole(action).contains(directory);
+        if members.len() == 1 || is_few {
             changes.extend(members.into_iter().map(|item| item.single(model)));
         } else {
             changes.push(together(model, [directory, b"/"].concat(), &members));

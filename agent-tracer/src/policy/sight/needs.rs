@@ -7,6 +7,9 @@ use crate::{
     policy::{Policy, Required, Rule, Subject, What},
 };
 
+/// Lists of packages, by their managers.
+const PACKAGES: [&str; 2] = ["dpkg", "rpm"];
+
 /// A thing that a recording could not see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Blind {
@@ -70,11 +73,13 @@ impl Sight {
                 .filter_map(|fact| self.fact(&fact.name, fact.line)),
         );
         let lists = required(require.compared.as_deref(), &COMPARED, require.line);
-        blind.extend(
-            lists
-                .iter()
-                .filter_map(|list| self.list(&list.name, list.line)),
-        );
+        // A machine has one of them, unless the policy says otherwise.
+        let has_packages = PACKAGES.iter().any(|list| self.compared(list));
+        let is_other = |list: &Required| {
+            require.compared.is_none() && has_packages && PACKAGES.contains(&list.name.as_str())
+        };
+        let lists = lists.iter().filter(|list| !is_other(list));
+        blind.extend(lists.filter_map(|list| self.list(&list.name, list.line)));
         for root in &require.roots {
             blind.extend(self.root(root.name.as_bytes(), root.line));
         }

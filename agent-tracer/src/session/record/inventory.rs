@@ -29,7 +29,7 @@ const UNNOTICED: Duration = Duration::from_millis(500);
 const MACHINE: &str = "users, packages, units and settings of this machine (--no-changes skips it)";
 const FILES: &str = "files below the watched directories (--no-changes skips it)";
 const ELSEWHERE: &str = "other files that were changed (--no-changes skips it)";
-const WATCHES: &str = "watches of files (--no-changes skips it)";
+const WATCHES: &str = "directories to watch (--no-changes skips it)";
 const PROCESSES: &str = "running processes";
 const SOCKETS: &str = "connections of running processes";
 

@@ -4,6 +4,9 @@ use std::net::IpAddr;
 
 use super::Destinations;
 
+/// The schema allows as many ports in one list.
+const PORTS: usize = 40;
+
 pub(super) fn write(destinations: &Destinations) -> String {
     let mut text = String::new();
     for note in destinations.notes() {
@@ -46,9 +49,31 @@ pub(super) fn write(destinations: &Destinations) -> String {
 
 fn ports(ports: impl Iterator<Item = u16>, protocol: &str) -> String {
     let protocol = protocol.to_uppercase();
-    let ports = ports.map(|port| {
-        format!("            - port: \"{port}\"\n              protocol: {protocol}\n")
-    });
-    let ports: String = ports.collect();
-    format!("      toPorts:\n        - ports:\n{ports}")
+    let ports: Vec<u16> = ports.collect();
+    let mut text = "      toPorts:\n".to_owned();
+    for some in ports.chunks(PORTS) {
+        text.push_str("        - ports:\n");
+        for port in some {
+            text.push_str(&format!(
+                "            - port: \"{port}\"\n              protocol: {protocol}\n"
+            ));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PORTS, ports};
+
+    #[test]
+    fn no_list_of_ports_is_too_long() {
+        let text = ports(1..=81, "tcp");
+        assert_eq!(text.matches("- port: ").count(), 81);
+        let lists: Vec<&str> = text.split("- ports:").skip(1).collect();
+        assert_eq!(lists.len(), 3);
+        for list in lists {
+            assert!(list.matches("- port: ").count() <= PORTS, "{list}");
+        }
+    }
 }

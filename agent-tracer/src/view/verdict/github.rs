@@ -1,7 +1,7 @@
 //! Writes a verdict as workflow commands and a step summary. Names are hostile: a line break or a
 //! colon in one must not become another command.
 
-use super::{blindness, line, rule_id, sentence, unused};
+use super::{blindness, can_be_accepted, line, rule_id, sentence, state_hint, unneeded, unused};
 use crate::policy::Verdict;
 
 /// Annotations of a level that a step shows; further ones vanish without a word.
@@ -20,7 +20,7 @@ pub struct GithubOutput {
     pub rest: Vec<String>,
 }
 
-/// Writes a verdict; `accept` is the command that accepts what is new.
+/// Writes a verdict; `accept` says how to accept what is new.
 pub fn github(verdict: &Verdict<'_>, accept: &str) -> GithubOutput {
     let file = &verdict.policy.file;
     let mut entries: Vec<(usize, String, String)> = Vec::new();
@@ -56,7 +56,7 @@ pub fn github(verdict: &Verdict<'_>, accept: &str) -> GithubOutput {
     }
     let warnings: Vec<(usize, String)> = verdict
         .unused_rules()
-        .map(|rule| (rule.line, unused(rule)))
+        .map(|rule| (rule.line, unneeded(rule)))
         .collect();
     let shown = match warnings.len() {
         count if count <= ANNOTATIONS => count,
@@ -73,9 +73,9 @@ pub fn github(verdict: &Verdict<'_>, accept: &str) -> GithubOutput {
     }
     let mut all: Vec<String> = entries.into_iter().map(|(_, _, text)| text).collect();
     all.extend(
-        warnings
-            .into_iter()
-            .map(|(_, text)| format!("warning: {text}")),
+        verdict
+            .unused_rules()
+            .map(|rule| format!("warning: {}", unused(rule))),
     );
     GithubOutput {
         lines,
@@ -122,10 +122,12 @@ fn summary(verdict: &Verdict<'_>, entries: &[String], accept: &str) -> String {
         }
         text.push_str("</pre>\n\n");
     }
-    text.push_str(&format!(
-        "Accept what is new with:\n<pre>\n{}\n</pre>\n",
-        html(accept)
-    ));
+    if let Some(hint) = state_hint(verdict) {
+        text.push_str(&format!("{}\n\n", html(hint)));
+    }
+    if can_be_accepted(verdict) {
+        text.push_str(&format!("Accept what is new: {}\n", html(accept)));
+    }
     text
 }
 

@@ -1,8 +1,8 @@
 //! Writes a verdict as the patch that a reviewer would make.
 
-use super::{blindness, sentence, unused};
+use super::{blindness, can_be_accepted, sentence, state_hint, unused};
 use crate::{
-    policy::{Outcome, Verdict, Why},
+    policy::{Outcome, Verdict},
     view::page::{Emphasis, Page},
 };
 
@@ -39,8 +39,12 @@ pub fn verdict_text(page: &Page, verdict: &Verdict<'_>, accept: &str) -> Vec<Str
             format!("damaged: parts of the trace are lost; findings so far: {count}")
         }
     });
-    let is_new = |why: &Why| matches!(why, Why::New(_));
-    if verdict.findings.iter().any(|finding| is_new(&finding.why)) {
+    lines.extend(
+        state_hint(verdict)
+            .iter()
+            .flat_map(|hint| page.wrap(hint, 4)),
+    );
+    if can_be_accepted(verdict) {
         lines.push(format!("accept what is new with: {accept}"));
     }
     lines
