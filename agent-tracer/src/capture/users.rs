@@ -2,8 +2,8 @@
 //! namespace or root directory.
 //!
 //! Other directories (NSS) are asked through getent(1), and only before the command, which may
-//! replace their libraries and settings. The recorder itself loads none of these libraries: a static
-//! program would crash, and their code would run as the recorder.
+//! replace their libraries and settings. The recorder itself loads none of these libraries: a
+//! static program would crash, and their code would run as the recorder.
 
 use std::{
     collections::{HashMap, HashSet},

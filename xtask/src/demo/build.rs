@@ -44,8 +44,8 @@ pub fn actor(workspace: &Path, quiet: bool) -> Result<PathBuf> {
     run(cargo, "demo-actor")
 }
 
-/// Builds a program as the end-to-end tests run it, here and in the guests: one build for both. It is
-/// static, so that a guest's C library does not matter, and stripped to save a guest's memory.
+/// Builds a program as the end-to-end tests run it, here and in the guests: one build for both. It
+/// is static, so that a guest's C library does not matter, and stripped to save a guest's memory.
 pub fn tested(workspace: &Path, package: &str, name: &str, more: &[&str]) -> Result<PathBuf> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let mut cargo = cargo(workspace, false)?;
