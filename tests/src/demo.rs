@@ -273,7 +273,7 @@ fn changes_of_the_machine() {
         "file files of package omsagent",
         "file files of package omsconfig",
         "file files of package scx",
-        "file /opt/microsoft/",
+        &format!("file /opt/microsoft/omsagent/bin/omsagent-{WORKSPACE}"),
         "file /var/opt/microsoft/",
         "file /var/opt/omi/",
     ];

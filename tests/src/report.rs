@@ -200,7 +200,7 @@ fn rows_are_marked_against_another_trace() {
     let text = run(&mut report("changed", &other)).success();
     let text = text.text();
     // What one of the two could not see comes before all that was found.
-    let blind = text.find("lookalike.trace could not see: comparison of users");
+    let blind = text.find("lookalike.trace could not see: the list user");
     let found = text.find("[unknown] setuid: /opt/acme/acmed");
     assert!(blind.is_some() && blind < found, "{text}");
     for line in [
