@@ -131,7 +131,10 @@ fn all_are_there(tracer: &Path, trace: &Path, files: u64) -> Result<()> {
         .context("cannot read the recording")?;
     let lines = output.stdout.split(|byte| *byte == b'\n').count() as u64;
     if !output.status.success() || lines < files {
-        bail!("the recording has not all files: {lines} events");
+        bail!(
+            "the recording has not all files: {lines} events\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(())
 }
