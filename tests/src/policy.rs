@@ -3,6 +3,7 @@
 
 mod action;
 mod consumers;
+mod firewalls;
 pub(crate) mod formats;
 mod recordings;
 mod repeats;
@@ -29,6 +30,7 @@ pub(crate) fn tests() -> Vec<Test> {
     ];
     tests.extend(action::tests());
     tests.extend(consumers::tests());
+    tests.extend(firewalls::tests());
     tests.extend(recordings::tests());
     tests.extend(repeats::tests());
     tests

@@ -211,8 +211,8 @@ fn can_be_accepted(verdict: &Verdict<'_>) -> bool {
 /// Explains findings about files that were there before, as on a machine that has the install
 /// already.
 fn state_hint(verdict: &Verdict<'_>) -> Option<&'static str> {
-    let closest = |finding: &Finding<'_>| finding.closest.clone();
-    let mut closest = verdict.findings.iter().filter_map(closest);
+    let findings = verdict.findings.iter();
+    let mut closest = findings.filter_map(|finding| finding.closest.as_ref());
     let is_of_state = closest.any(|closest| closest.differs == [Aspect::Action]);
     is_of_state.then_some(
         "hint: what was there before is \"changed\", not \"new\": a policy and the recordings that \
