@@ -2,7 +2,7 @@
 //! loopback, one connection per request. It judges no page.
 
 use std::{
-    io::{self, BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Write},
     net::{Ipv4Addr, TcpStream},
     path::Path,
     process::{Child, ChildStdout, Command, Stdio},
@@ -33,6 +33,9 @@ const OPTIONS: [&str; 10] = [
 /// Limit of an answer: a browser takes some seconds to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Limit of attempts to start chromedriver.
+const STARTS: usize = 10;
+
 /// A browser; it ends when this is dropped.
 pub(crate) struct Browser {
     driver: Child,
@@ -45,23 +48,7 @@ pub(crate) struct Browser {
 
 impl Browser {
     pub(crate) fn start() -> Browser {
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver");
-        let mut said = BufReader::new(driver.stdout.take().expect("its stdout"));
-        let port = said
-            .by_ref()
-            .lines()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                let (_, port) = line.split_once("started successfully on port ")?;
-                port.trim_end_matches('.').parse().ok()
-            })
-            .expect("chromedriver says its port");
+        let (driver, said, port) = start_driver();
         let profile = tempfile::tempdir().expect("a temporary directory");
         let mut browser = Browser {
             driver,
@@ -188,6 +175,34 @@ impl Browser {
             })
             .collect()
     }
+}
+
+/// Starts chromedriver at a free port. It takes a free one of IPv6 and then needs the same of IPv4,
+/// which a connection of another test may have.
+fn start_driver() -> (Child, BufReader<ChildStdout>, u16) {
+    let mut last = String::new();
+    for _ in 0..STARTS {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver");
+        let mut said = BufReader::new(driver.stdout.take().expect("its stdout"));
+        last.clear();
+        while said.read_line(&mut last).is_ok_and(|bytes| bytes > 0) {
+            let line = last.lines().next_back().unwrap_or_default();
+            let port = line.split_once("started successfully on port ");
+            let port = port.and_then(|(_, port)| port.trim_end_matches('.').parse().ok());
+            if let Some(port) = port {
+                return (driver, said, port);
+            }
+        }
+        drop(driver.kill());
+        drop(driver.wait());
+    }
+    panic!("chromedriver does not start: {last}");
 }
 
 /// Returns head and body of an answer. chromedriver always leaves the connection open.
