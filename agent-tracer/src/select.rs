@@ -193,15 +193,15 @@ impl Selection {
     /// Applies a filter to the processes of a whole trace.
     pub fn new(filter: Filter, marks: Marks, model: &Model) -> Selection {
         let processes = filter.asks_for_processes().then(|| {
-            let mut wanted: Vec<bool> = model
-                .processes()
-                .map(|(_, process)| filter.wants_process(model, process))
-                .collect();
+            let mut wanted =
+                model.mark_processes(|_, process| filter.wants_process(model, process));
             if filter.descendants {
                 add_descendants(model, &mut wanted);
             }
-            for (wanted, (_, process)) in wanted.iter_mut().zip(model.processes()) {
-                *wanted &= !filter.leaves_out(process);
+            for (index, process) in model.processes() {
+                if let Some(wanted) = wanted.get_mut(index.position()) {
+                    *wanted &= !filter.leaves_out(process);
+                }
             }
             wanted
         });

@@ -45,7 +45,7 @@ impl<'a> Folds<'a> {
             .chain(connections.map(|connection| connection.owner))
             .chain(others)
             .chain(unusual);
-        let mut notable = vec![false; model.processes().count()];
+        let mut notable = vec![false; model.process_positions()];
         for index in all {
             if let Some(is_notable) = notable.get_mut(index.position()) {
                 *is_notable = true;

@@ -39,14 +39,12 @@ impl<'a> Forest<'a> {
         with_system: bool,
     ) -> Forest<'a> {
         let mut hidden = 0;
-        let processes = model.processes();
-        let shown = processes.map(|(index, process)| {
+        let shown = model.mark_processes(|index, process| {
             let is_wanted = wants(index);
             let is_shown = is_wanted && (with_system || *process.tree != *SYSTEM);
             hidden += usize::from(is_wanted && !is_shown);
             is_shown
         });
-        let shown: Vec<bool> = shown.collect();
         let (children, begins) = children(model);
         Forest {
             model,
@@ -119,7 +117,7 @@ fn children(model: &Model) -> (Vec<ProcessIndex>, Vec<usize>) {
         let processes = model.processes();
         processes.filter_map(|(index, process)| Some((index, process.parent?.position())))
     };
-    let mut begins = vec![0; model.processes().count() + 1];
+    let mut begins = vec![0; model.process_positions() + 1];
     for (_, parent) in parents() {
         if let Some(count) = begins.get_mut(parent + 1) {
             *count += 1;

@@ -29,7 +29,6 @@ pub struct Picture<'a> {
 impl<'a> Picture<'a> {
     /// Applies a selection.
     pub fn of(model: &'a Model, selection: &Selection) -> Picture<'a> {
-        let processes = model.processes();
         let connections = model.connections().iter();
         let listeners = model.listeners().iter();
         let lookups = model.lookups();
@@ -37,9 +36,7 @@ impl<'a> Picture<'a> {
         Picture {
             is_everything: selection.is_everything(),
             selects_nothing: selection.selects_nothing(),
-            processes: processes
-                .map(|(index, _)| selection.shows_process(index))
-                .collect(),
+            processes: model.mark_processes(|index, _| selection.shows_process(index)),
             connections: connections
                 .filter(|connection| selection.shows_connection(connection))
                 .collect(),

@@ -29,7 +29,7 @@ pub fn trees<'a>(model: &'a Model, picture: &Picture<'_>) -> Vec<Tree<'a>> {
     let mut by_name: BTreeMap<&str, Tree<'a>> = BTreeMap::new();
     for (index, process) in picture.shown_processes(model) {
         let tree = by_name.entry(&process.tree).or_default();
-        tree.processes += 1;
+        tree.processes += model.count(index);
         tree.running += usize::from(process.is_running());
         let is_root = process.parent.is_none_or(|parent| {
             !picture.shows(parent) || *model.process(parent).tree != *process.tree

@@ -50,6 +50,22 @@ impl Asks {
         Some(found)
     }
 
+    /// Forgets requests before a time, and daemons that have ended.
+    pub(super) fn release_before(&mut self, before_ns: u64, processes: &Processes) {
+        self.daemons
+            .retain(|_, daemon| processes[*daemon].is_running());
+        self.by_daemon.retain(|daemon, asks| {
+            asks.retain(|ask| ask.boot_ns >= before_ns);
+            !asks.is_empty() && processes[*daemon].is_running()
+        });
+    }
+
+    /// Iterates over the processes that are referred to.
+    pub(super) fn parties(&self) -> impl Iterator<Item = ProcessIndex> {
+        let asks = self.by_daemon.values().flatten();
+        asks.map(|ask| ask.by)
+    }
+
     /// Notes a request.
     pub(super) fn note(
         &mut self,

@@ -24,6 +24,13 @@ pub struct FileAuthors {
 }
 
 impl FileAuthors {
+    /// Iterates over the processes in it.
+    pub(super) fn parties(&self) -> impl Iterator<Item = ProcessIndex> + use<> {
+        let own = [self.wrote, self.set, self.removed, self.holds];
+        let asked = self.asked.map(|(manager, client)| [Some(manager), client]);
+        own.into_iter().chain(asked.into_iter().flatten()).flatten()
+    }
+
     /// Returns the author behind a process that changed the file; `true` if inferred. A service
     /// manager acts on requests, so without one its author is unknown.
     pub fn behind(&self, changed_by: ProcessIndex) -> Option<(ProcessIndex, bool)> {
@@ -91,6 +98,12 @@ impl Changes {
                 entry_authors.push(by);
             }
         }
+    }
+
+    /// Iterates over the processes that are referred to.
+    pub(super) fn parties(&self) -> impl Iterator<Item = ProcessIndex> {
+        let authors = self.authors.values().flat_map(FileAuthors::parties);
+        authors.chain(self.entry_authors.values().flatten().copied())
     }
 
     pub(super) fn compared(&mut self, compared: &Compared, ledger: &mut Ledger) {

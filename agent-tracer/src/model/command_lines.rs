@@ -1,30 +1,105 @@
 //! Finds the program that got an argument, for changes without another explanation.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 
-use super::{ProcessIndex, process::base_name, processes::Processes};
+use super::{Process, ProcessIndex, process::base_name, processes::Processes};
+
+/// Programs that change a list of the machine, by their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Programs {
+    /// Packages of dpkg(1).
+    Debian,
+    /// Packages of rpm.
+    Rpm,
+    /// Kernel modules.
+    Modules,
+    /// Kernel parameters.
+    Sysctl,
+    /// Rules of the firewall.
+    Firewall,
+    /// Mounts.
+    Mounts,
+    /// Units of systemd.
+    Units,
+}
+
+impl Programs {
+    const ALL: [Programs; 7] = [
+        Programs::Debian,
+        Programs::Rpm,
+        Programs::Modules,
+        Programs::Sysctl,
+        Programs::Firewall,
+        Programs::Mounts,
+        Programs::Units,
+    ];
+
+    /// Returns the names.
+    pub fn names(self) -> &'static [&'static [u8]] {
+        match self {
+            Programs::Debian => &[b"dpkg"],
+            Programs::Rpm => &[b"rpm", b"dnf", b"yum", b"zypper"],
+            Programs::Modules => &[b"modprobe", b"insmod", b"rmmod", b"kmod"],
+            Programs::Sysctl => &[b"sysctl"],
+            Programs::Firewall => &[
+                b"nft",
+                b"iptables",
+                b"ip6tables",
+                b"iptables-restore",
+                b"ufw",
+                b"firewall-cmd",
+            ],
+            Programs::Mounts => &[b"mount", b"umount"],
+            Programs::Units => &[b"systemctl"],
+        }
+    }
+
+    /// True for a process that ran one of them with arguments.
+    fn ran_as(self, process: &Process) -> bool {
+        let names = self.names();
+        process.execs > 0
+            && process.names.iter().any(|name| names.contains(&&**name))
+            && process.argv.len() > 1
+    }
+}
+
+/// Lists the last process with each command line of these programs.
+pub(super) fn last_of_each(processes: &Processes) -> Vec<ProcessIndex> {
+    let mut seen = HashSet::new();
+    let mut last = Vec::new();
+    for (index, process) in processes.iter().rev() {
+        for programs in Programs::ALL {
+            if programs.ran_as(process) {
+                let is_systems = process.is_system_program(programs.names());
+                if seen.insert((programs, is_systems, &process.argv)) {
+                    last.push(index);
+                }
+            }
+        }
+    }
+    last
+}
 
 /// Command lines of the programs with some names, each with the last process that had it.
 pub struct CommandLines<'a> {
     processes: &'a Processes,
-    names: &'a [&'a [u8]],
+    names: &'static [&'static [u8]],
     last_first: IndexMap<&'a [Vec<u8>], ProcessIndex>,
 }
 
 impl<'a> CommandLines<'a> {
-    pub(super) fn of(names: &'a [&'a [u8]], processes: &'a Processes) -> CommandLines<'a> {
+    pub(super) fn of(programs: Programs, processes: &'a Processes) -> CommandLines<'a> {
         let mut last_first = IndexMap::new();
         for (index, process) in processes.iter().rev() {
-            if process.execs > 0
-                && process.names.iter().any(|name| names.contains(&&**name))
-                && process.argv.len() > 1
-            {
+            if programs.ran_as(process) {
                 last_first.entry(&*process.argv).or_insert(index);
             }
         }
         CommandLines {
             processes,
-            names,
+            names: programs.names(),
             last_first,
         }
     }

@@ -16,6 +16,7 @@ use std::{
 
 use super::{Connection, Process, ProcessIndex, State, process::base_name, processes::Processes};
 use crate::event::{FileAction, FileEvent, NativeCode, Protocol};
+pub(super) use source::BESIDE;
 pub use versions::Content;
 pub(super) use versions::{Downloads, Moment};
 use versions::{End, Run, Version};
@@ -204,6 +205,18 @@ impl Downloads {
         }
         let runs = runs(runner, process).map(|run| run.path);
         runs.filter(|path| self.current(path).is_some()).collect()
+    }
+
+    /// Lists the processes that execute a possible download.
+    pub(super) fn runners(&self, processes: &Processes) -> Vec<ProcessIndex> {
+        if self.versions.is_empty() {
+            return Vec::new();
+        }
+        let all = processes.iter().filter(|(runner, process)| {
+            let mut runs = runs(*runner, process);
+            runs.any(|run| self.versions.contains_key(&run.path))
+        });
+        all.map(|(runner, _)| runner).take(FORMER_LIMIT).collect()
     }
 
     /// Notes the program of a process that is about to run another.

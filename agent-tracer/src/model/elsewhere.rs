@@ -86,6 +86,11 @@ impl Elsewhere {
         self.folded.extend(elsewhere.folded.iter().cloned());
     }
 
+    /// Iterates over the processes that are referred to.
+    pub(super) fn parties(&self) -> impl Iterator<Item = ProcessIndex> {
+        self.files.iter().flat_map(|file| file.authors.parties())
+    }
+
     pub(super) fn files(&self) -> &[FileElsewhere] {
         &self.files
     }

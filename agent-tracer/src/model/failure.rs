@@ -1,7 +1,8 @@
 //! Collects execs that failed. A search along PATH fails once a directory, and folds to one entry.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 
 use super::{ProcessIndex, process::base_name};
@@ -35,6 +36,11 @@ pub(super) struct Failures {
 impl Failures {
     pub(super) fn iter(&self) -> impl Iterator<Item = &FailedExec> {
         self.all.values()
+    }
+
+    /// Forgets those of other processes.
+    pub(super) fn retain(&mut self, kept: &HashSet<ProcessIndex, RandomState>) {
+        self.all.retain(|(process, _), _| kept.contains(process));
     }
 
     pub(super) fn add(&mut self, process: ProcessIndex, boot_ns: u64, failed: &ExecFailed) {

@@ -124,6 +124,11 @@ impl Ledger {
         self.unseen_forks.push(process);
     }
 
+    /// Iterates over the processes that appeared without a fork.
+    pub(super) fn unseen_forks(&self) -> impl Iterator<Item = ProcessIndex> {
+        self.unseen_forks.iter().copied()
+    }
+
     pub(super) fn log(&mut self, line: &str) {
         self.log_lines += 1;
         if self.log.len() < LOG_LINES {

@@ -135,6 +135,18 @@ impl Listeners {
         });
     }
 
+    /// Iterates over the processes that are referred to.
+    pub(super) fn parties(&self) -> impl Iterator<Item = ProcessIndex> {
+        let all = self.all.as_slice().iter();
+        all.flat_map(|listener| listener.holders.iter().chain([&listener.owner]).copied())
+    }
+
+    /// Releases the listeners that ended before a time.
+    pub(super) fn release_ended(&mut self, before_ns: u64) {
+        self.all
+            .retain(|listener| listener.ended_ns.is_none_or(|ended| ended >= before_ns));
+    }
+
     /// Finds the open listener that gets what arrives at a local end: the one of that address goes
     /// before one of all addresses.
     pub(super) fn accepting(

@@ -27,6 +27,7 @@ mod processes;
 mod request;
 mod schedule;
 mod socket;
+mod sparse;
 mod timeline;
 mod units;
 
@@ -38,7 +39,7 @@ use std::{
 use foldhash::fast::RandomState;
 
 pub use change::{FileAuthors, Homes};
-pub use command_lines::CommandLines;
+pub use command_lines::{CommandLines, Programs};
 pub use connection::{Connection, State, Traits};
 pub use container::Container;
 pub use download::{Content, Download};
@@ -54,6 +55,8 @@ pub use request::Request;
 pub use schedule::{Writer, job_digest};
 pub use socket::OtherSocket;
 pub use units::{Activation, Cause, UnitTransition};
+
+use process::StandIns;
 
 use crate::{
     event::{
@@ -168,6 +171,31 @@ impl Model {
     /// Iterates over all processes, in the order in which they became known.
     pub fn processes(&self) -> impl Iterator<Item = (ProcessIndex, &Process)> {
         self.processes.iter()
+    }
+
+    /// Returns the number behind the last position of a process, for tables beside the model.
+    pub fn process_positions(&self) -> usize {
+        self.processes.positions()
+    }
+
+    /// Marks the processes for which `is_it` returns true, by position.
+    pub fn mark_processes(
+        &self,
+        mut is_it: impl FnMut(ProcessIndex, &Process) -> bool,
+    ) -> Vec<bool> {
+        let mut marks = vec![false; self.process_positions()];
+        for (index, process) in self.processes() {
+            if let Some(mark) = marks.get_mut(index.position()) {
+                *mark = is_it(index, process);
+            }
+        }
+        marks
+    }
+
+    /// Returns how many processes one stands for: itself, and ended ones like it that a recording
+    /// has released.
+    pub fn count(&self, process: ProcessIndex) -> usize {
+        self.processes.count(process)
     }
 
     /// Returns a process.
@@ -355,11 +383,14 @@ impl Model {
     /// True if a file that a process wrote may be a download, so that native code in it matters. A
     /// package manager's files are those of packages.
     pub fn may_be_native_download(&self, by: ProcessIndex, path: &[u8]) -> bool {
-        const PACKAGERS: [&[u8]; 5] = [b"dpkg", b"rpm", b"dnf", b"yum", b"zypper"];
         let process = &self.processes[by];
         let names = [process::base_name(&process.exe), &*process.comm];
+        let packagers = [Programs::Debian, Programs::Rpm].map(Programs::names);
+        let packagers = packagers.into_iter().flatten();
         *process.tree != *SYSTEM
-            && !names.iter().any(|name| PACKAGERS.contains(name))
+            && !names
+                .iter()
+                .any(|name| packagers.clone().any(|known| known == name))
             && self.downloads.may_be_native(by, path, &self.processes)
     }
 
@@ -449,9 +480,9 @@ impl Model {
             .entry_author(file, name, is_new, &self.processes)
     }
 
-    /// Collects the command lines of all programs with one of these names.
-    pub fn command_lines<'a>(&'a self, names: &'a [&'a [u8]]) -> CommandLines<'a> {
-        CommandLines::of(names, &self.processes)
+    /// Collects the command lines of some programs.
+    pub fn command_lines(&self, programs: Programs) -> CommandLines<'_> {
+        CommandLines::of(programs, &self.processes)
     }
 
     /// Returns the ledger of what is missing.

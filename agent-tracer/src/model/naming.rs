@@ -8,9 +8,9 @@ use std::{
 };
 
 use foldhash::fast::RandomState;
-use indexmap::IndexMap;
+use indexmap::{IndexMap, map::Entry};
 
-use super::ProcessIndex;
+use super::{ProcessIndex, StandIns};
 use crate::event::{Dns, Hosts};
 
 /// Sources of a remote end's name, the most certain first.
@@ -204,6 +204,28 @@ impl Names {
         for (host, address) in dns.services() {
             let host = self.texts.shared(host);
             self.leads(&host, address, asker);
+        }
+    }
+
+    /// Gives the lookups of released processes to those that stand for them.
+    pub(super) fn replace_askers(&mut self, stand_ins: &StandIns) {
+        let replace = |party: &mut Option<ProcessIndex>| {
+            if let Some(stand_in) = party.and_then(|party| stand_ins.get(&party)) {
+                *party = Some(*stand_in);
+            }
+        };
+        for resolved in self.lookups.values_mut().flatten() {
+            replace(&mut resolved.asker);
+        }
+        for ((mut parties, name, kind, rcode), mut lookup) in std::mem::take(&mut self.all) {
+            replace(&mut parties.0);
+            replace(&mut parties.1);
+            (lookup.asker, lookup.client) = parties;
+            let count = lookup.count;
+            match self.all.entry((parties, name, kind, rcode)) {
+                Entry::Occupied(mut first) => first.get_mut().count += count,
+                Entry::Vacant(place) => drop(place.insert(lookup)),
+            }
         }
     }
 

@@ -1,6 +1,11 @@
 //! Describes a process: identity, origin, program, tree and end.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
+
+use foldhash::fast::RandomState;
 
 use super::{Doubt, SYSTEM, pool::Pool, units::ActivationIndex};
 use crate::event::{Exit, Identity, Lineage, ProcessId};
@@ -25,6 +30,9 @@ impl ProcessIndex {
         self.0 as usize
     }
 }
+
+/// The processes that stand for others, by those that they stand for.
+pub(super) type StandIns = HashMap<ProcessIndex, ProcessIndex, RandomState>;
 
 /// First sources of facts about a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! Keeps the processes of a recording, with their identities and their lineage.
 
+mod released;
+
 use std::{
     collections::HashMap,
     iter,
@@ -14,10 +16,12 @@ use super::{
     ledger::Truncation,
     pool::Pool,
     process::{Gain, NAMES_LIMIT, rounded, unit_of},
+    sparse::Sparse,
 };
 use crate::event::{
     Event, Exec, Exit, Fork, Lineage, ProcessId, Rename, Snapshot, SnapshotProcess,
 };
+use released::Released;
 
 /// Positions of processes in a row.
 pub(super) type Indices = iter::Map<Range<usize>, fn(usize) -> ProcessIndex>;
@@ -25,25 +29,30 @@ pub(super) type Indices = iter::Map<Range<usize>, fn(usize) -> ProcessIndex>;
 /// All processes, in the order in which they became known.
 #[derive(Default)]
 pub(super) struct Processes {
-    list: Vec<Process>,
+    list: Sparse<Process>,
     /// By identity. A process of the snapshot has two entries once an event has its exact start.
     by_id: HashMap<ProcessId, ProcessIndex, RandomState>,
     pool: Pool,
     /// Process id of the recorder.
     recorder: u32,
+    released: Released,
 }
 
 impl Index<ProcessIndex> for Processes {
     type Output = Process;
 
     fn index(&self, index: ProcessIndex) -> &Process {
-        &self.list[index.position()]
+        let found = self.list.get(index.position());
+        debug_assert!(found.is_some(), "{index:?} is released");
+        found.unwrap_or(&self.released.unknown)
     }
 }
 
 impl IndexMut<ProcessIndex> for Processes {
     fn index_mut(&mut self, index: ProcessIndex) -> &mut Process {
-        &mut self.list[index.position()]
+        let found = self.list.get_mut(index.position());
+        debug_assert!(found.is_some(), "{index:?} is released");
+        found.unwrap_or(&mut self.released.unknown)
     }
 }
 
@@ -65,9 +74,27 @@ impl Processes {
         pid == 1 && self.recorder != 1
     }
 
+    /// Returns the count of processes, without those that were released.
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Returns the number behind the last position.
+    pub(super) fn positions(&self) -> usize {
+        self.list.end()
+    }
+
     /// Iterates over all processes.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (ProcessIndex, &Process)> {
-        self.indices().zip(&self.list)
+        let all = self.list.iter();
+        all.map(|(position, process)| (index_at(position), process))
+    }
+
+    /// Iterates over the last processes that became known, the newest first.
+    pub(super) fn newest(&self, count: usize) -> impl Iterator<Item = (ProcessIndex, &Process)> {
+        let first = self.positions().saturating_sub(count);
+        let newest = self.iter().rev();
+        newest.take_while(move |(index, _)| index.position() >= first)
     }
 
     /// Iterates over all processes, to change them.
@@ -75,13 +102,13 @@ impl Processes {
         self.list.iter_mut()
     }
 
-    /// Iterates over the positions of all processes.
-    pub(super) fn indices(&self) -> Indices {
-        self.indices_from(0)
+    /// Returns the positions of all processes.
+    pub(super) fn indices(&self) -> Vec<ProcessIndex> {
+        self.iter().map(|(index, _)| index).collect()
     }
 
     fn indices_from(&self, first: usize) -> Indices {
-        (first..self.list.len()).map(index_at as fn(usize) -> ProcessIndex)
+        (first..self.positions()).map(index_at as fn(usize) -> ProcessIndex)
     }
 
     /// Finds the process with an identity.
@@ -102,11 +129,9 @@ impl Processes {
 
     /// Finds the last process that had a number.
     pub(super) fn latest(&self, pid: u32) -> Option<ProcessIndex> {
-        let position = self
-            .list
-            .iter()
-            .rposition(|process| process.id.pid == pid)?;
-        Some(index_at(position))
+        let mut newest = self.iter().rev();
+        let found = newest.find(|(_, process)| process.id.pid == pid);
+        found.map(|(index, _)| index)
     }
 
     /// Iterates over the ancestors of a process, the parent first. No lineage is a circle.
@@ -128,6 +153,9 @@ impl Processes {
             return (index, has_changed);
         }
         let Some(index) = self.find(id) else {
+            if let Some(process) = self.released.process(id, user, &self.list) {
+                return (self.add(process), false);
+            }
             let mut process = Process::new(id, user);
             // Hooks are live before the first event is written. A process that started before
             // that and is not in the snapshot ended while it was taken: no fork is missing.
@@ -177,7 +205,7 @@ impl Processes {
 
     /// Adds the processes of a snapshot, and returns their positions.
     pub(super) fn snapshot(&mut self, snapshot: &Snapshot, ledger: &mut Ledger) -> Indices {
-        let first = self.list.len();
+        let first = self.positions();
         for seen in &snapshot.processes {
             let process = self.process_of(seen);
             self.add(process);
@@ -285,7 +313,9 @@ impl Processes {
         exec: &Exec,
         ledger: &mut Ledger,
     ) {
-        let process = &mut self.list[index.position()];
+        let Some(process) = self.list.get_mut(index.position()) else {
+            return;
+        };
         process.gain = gain(process, exec);
         self.pool.replace(&mut process.comm, &exec.comm);
         self.pool.replace(&mut process.filename, &exec.filename);
@@ -318,7 +348,9 @@ impl Processes {
 
     /// Gives a thread of a process a new name.
     pub(super) fn rename(&mut self, index: ProcessIndex, rename: &Rename, ledger: &mut Ledger) {
-        let process = &mut self.list[index.position()];
+        let Some(process) = self.list.get_mut(index.position()) else {
+            return;
+        };
         if process.names.len() < NAMES_LIMIT {
             process.add_name(&rename.to, &mut self.pool);
         } else if !process.names.iter().any(|known| **known == *rename.to) {
@@ -330,9 +362,9 @@ impl Processes {
     }
 
     fn add(&mut self, process: Process) -> ProcessIndex {
-        let index = index_at(self.list.len());
-        self.by_id.insert(process.id, index);
-        self.list.push(process);
+        let id = process.id;
+        let index = index_at(self.list.push(process));
+        self.by_id.insert(id, index);
         index
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 pub(super) use link::asked_for_link;
 
-use super::{Process, ProcessIndex, process::base_name, processes::Processes};
+use super::{Process, ProcessIndex, Programs, process::base_name, processes::Processes};
 
 /// A call of systemctl or the like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,7 +134,7 @@ impl Request {
 /// job that systemd would report, and the process changes the files itself.
 pub(super) fn last_to_turn_off(unit: &[u8], processes: &Processes) -> Option<ProcessIndex> {
     let is_asking = |process: &Process| {
-        process.is_system_program(&[b"systemctl"]) && turns_off(&process.argv, unit)
+        process.is_system_program(Programs::Units.names()) && turns_off(&process.argv, unit)
     };
     let mut last_first = processes.iter().rev();
     let found = last_first.find(|(_, process)| is_asking(process));

@@ -85,6 +85,12 @@ impl Schedule {
         }
     }
 
+    /// Iterates over the processes that are referred to.
+    pub(super) fn parties(&self) -> impl Iterator<Item = ProcessIndex> {
+        let writers = self.writers.values().chain(self.jobs.values());
+        writers.map(|writer| writer.by)
+    }
+
     /// Returns the process that wrote the file of a unit. Without a known path, the unit's name
     /// decides.
     pub(super) fn writer_of_unit(&self, unit: &[u8], file: Option<&[u8]>) -> Option<&Writer> {

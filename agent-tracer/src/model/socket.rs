@@ -1,5 +1,8 @@
 //! Collects sockets besides TCP and UDP.
 
+use std::collections::HashSet;
+
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 
 use super::ProcessIndex;
@@ -36,6 +39,12 @@ impl OtherSockets {
             protocol: *protocol,
             count: *count,
         })
+    }
+
+    /// Forgets those of other processes.
+    pub(super) fn retain(&mut self, kept: &HashSet<ProcessIndex, RandomState>) {
+        self.others
+            .retain(|(process, ..), _| kept.contains(process));
     }
 
     pub(super) fn opened(&mut self, process: ProcessIndex, opened: &SocketOpened) {

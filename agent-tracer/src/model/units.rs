@@ -68,6 +68,17 @@ impl Units {
         self.activation(transition.activation?)
     }
 
+    /// Iterates over the processes that are referred to.
+    pub(super) fn parties(&self) -> impl Iterator<Item = ProcessIndex> {
+        let states = self.by_name.values();
+        let of_units = states.flat_map(|state| [&state.pending, &state.reported, &state.served]);
+        let of_transitions = self.transitions.iter().map(|it| &it.request);
+        let requests = of_units.chain(of_transitions).flatten();
+        let requests = requests.chain(&self.requests).map(|request| request.by);
+        let causes = self.activations.iter().filter_map(|it| it.cause.party());
+        requests.chain(causes)
+    }
+
     fn activation(&self, index: ActivationIndex) -> Option<&Activation> {
         self.activations.get(index.position())
     }

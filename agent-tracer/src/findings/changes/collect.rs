@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     event::{Difference, Subject},
-    model::{Connection, Model, ProcessIndex, UnusualPlace},
+    model::{Connection, Model, ProcessIndex, Programs, UnusualPlace},
 };
 
 use super::{
     Action, Change, FirstOf, Kind, Reason, dpkg,
     facts::{Downloaded, Facts},
-    files, packages, services, sysctls, touched,
+    files, services, sysctls, touched,
 };
 use crate::findings::{
     Destination,
@@ -45,26 +45,11 @@ pub fn changes<'a>(
     ));
     changes.extend(debian_packages(model));
     for (subject, kind, programs) in [
-        (Subject::RpmPackages, Kind::Package, &packages::RPM[..]),
-        (
-            Subject::Modules,
-            Kind::Module,
-            &[b"modprobe", b"insmod", b"rmmod", b"kmod"],
-        ),
-        (Subject::Sysctls, Kind::Sysctl, &[b"sysctl"]),
-        (
-            Subject::Firewall,
-            Kind::Firewall,
-            &[
-                b"nft",
-                b"iptables",
-                b"ip6tables",
-                b"iptables-restore",
-                b"ufw",
-                b"firewall-cmd",
-            ],
-        ),
-        (Subject::Mounts, Kind::Mount, &[b"mount", b"umount"]),
+        (Subject::RpmPackages, Kind::Package, Programs::Rpm),
+        (Subject::Modules, Kind::Module, Programs::Modules),
+        (Subject::Sysctls, Kind::Sysctl, Programs::Sysctl),
+        (Subject::Firewall, Kind::Firewall, Programs::Firewall),
+        (Subject::Mounts, Kind::Mount, Programs::Mounts),
     ] {
         let mut listed = sysctls::folded(listed(model, subject, kind, programs));
         if kind == Kind::Firewall {
@@ -223,7 +208,7 @@ fn listed<'a>(
     model: &'a Model,
     subject: Subject,
     kind: Kind,
-    programs: &[&[u8]],
+    programs: Programs,
 ) -> Vec<Change<'a>> {
     let all = model.differences(subject).iter();
     let given = model.command_lines(programs);
@@ -251,7 +236,7 @@ fn listed<'a>(
 /// package's files.
 fn debian_packages(model: &Model) -> Vec<Change<'_>> {
     let all = model.differences(Subject::DebianPackages).iter();
-    let runs = model.command_lines(&packages::DEBIAN);
+    let runs = model.command_lines(Programs::Debian);
     all.map(|difference| {
         let author = dpkg::author(model, &runs, difference);
         Change {

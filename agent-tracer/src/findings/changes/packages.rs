@@ -6,14 +6,8 @@ use std::collections::BTreeMap;
 use super::dpkg;
 use crate::{
     event::Subject,
-    model::{Model, ProcessIndex},
+    model::{Model, ProcessIndex, Programs},
 };
-
-/// Programs that change packages of dpkg(1).
-pub(super) const DEBIAN: [&[u8]; 1] = [b"dpkg"];
-
-/// Programs that change packages of rpm.
-pub(super) const RPM: [&[u8]; 4] = [b"rpm", b"dnf", b"yum", b"zypper"];
 
 /// The packages of a recording that differ.
 pub(super) struct Packages<'a> {
@@ -28,7 +22,7 @@ impl<'a> Packages<'a> {
     pub(super) fn of(model: &'a Model) -> Packages<'a> {
         let subjects = [Subject::DebianPackages, Subject::RpmPackages];
         let differences = subjects.map(|subject| model.differences(subject).len());
-        let runs = model.command_lines(&DEBIAN);
+        let runs = model.command_lines(Programs::Debian);
         let mut names: BTreeMap<ProcessIndex, Vec<&'a [u8]>> = BTreeMap::new();
         for difference in model.differences(Subject::DebianPackages) {
             let name = difference.name.split(|byte| *byte == b':').next();
@@ -50,8 +44,8 @@ impl<'a> Packages<'a> {
     /// folds nothing.
     pub(super) fn are_by(&self, author: ProcessIndex) -> bool {
         let process = self.model.process(author);
-        let is_manager = process.is_system_program(&DEBIAN) || process.is_system_program(&RPM);
-        self.count > 0 && is_manager
+        let mut managers = [Programs::Debian, Programs::Rpm].into_iter();
+        self.count > 0 && managers.any(|it| process.is_system_program(it.names()))
     }
 
     /// Names the row of all files by a package manager.

@@ -11,7 +11,9 @@ use crate::{
         Close, Connect, ConnectFailed, Counted, Established, HttpAnswer, HttpRequest, Inbound,
         Protocol, Shutdown, SnapshotSocket, SocketState, TlsHello,
     },
-    model::{Listener, Name, NameSource, ProcessIndex, naming::Names, numbered::Numbered},
+    model::{
+        Listener, Name, NameSource, ProcessIndex, StandIns, naming::Names, numbered::Numbered,
+    },
 };
 
 /// All connections, in the order of their requests.
@@ -30,6 +32,27 @@ impl Connections {
 
     pub(in crate::model) fn get(&self, id: u64) -> Option<&Connection> {
         self.all.get(id)
+    }
+
+    /// Iterates over the processes that are referred to, and that nothing can stand for. Those of
+    /// outbound connections that ended before a time are left out.
+    pub(in crate::model) fn parties(&self, before_ns: u64) -> impl Iterator<Item = ProcessIndex> {
+        let needed = self.as_slice().iter().filter(move |connection| {
+            let is_over = connection.ended_ns().is_some_and(|ended| ended < before_ns);
+            connection.is_inbound || !is_over
+        });
+        let owners = needed.map(|connection| connection.owner);
+        let held = self.as_slice().iter();
+        owners.chain(held.flat_map(|connection| connection.holders.iter().copied()))
+    }
+
+    /// Gives the connections of released processes to those that stand for them.
+    pub(in crate::model) fn replace_owners(&mut self, stand_ins: &StandIns) {
+        for connection in self.all.iter_mut() {
+            if let Some(stand_in) = stand_ins.get(&connection.owner) {
+                connection.owner = *stand_in;
+            }
+        }
     }
 
     /// Adds a connection that a process asks for.

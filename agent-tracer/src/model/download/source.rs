@@ -63,7 +63,7 @@ const PIPELINE_NS: u64 = 200_000_000;
 const NEIGHBOURS: usize = 64;
 
 /// Limit of processes that are searched for a downloader beside an unpacker: the last ones.
-const BESIDE: usize = 1024;
+pub(in crate::model) const BESIDE: usize = 1024;
 
 /// The origin of a written file.
 pub(super) enum Source {
@@ -92,9 +92,8 @@ impl Downloads {
             return None;
         }
         // `curl … | tar x`, and `tail archive | tar x` within a script that is its own archive.
-        let mut neighbours = processes.indices().rev().take(NEIGHBOURS);
-        let other = neighbours.find(|other| {
-            let (other, index) = (&processes[*other], *other);
+        let mut neighbours = processes.newest(NEIGHBOURS);
+        let other = neighbours.find(|(index, other)| {
             let is_near = match (other.forked_ns, process.forked_ns) {
                 (Some(one), Some(two)) => {
                     let ended = other.ended.map(|(ended_ns, _)| ended_ns);
@@ -102,14 +101,13 @@ impl Downloads {
                 }
                 _ => false,
             };
-            index != by
+            *index != by
                 && is_near
                 && other.parent.is_some()
                 && other.parent == process.parent
                 && (other.has_connected || self.named(other).is_some())
         });
-        if let Some(other) = other {
-            let other_process = &processes[other];
+        if let Some((other, other_process)) = other {
             return match self.named(other_process) {
                 Some(archive) => Some(Source::Archive(archive)),
                 None => Some(Source::Pipe(other)),
@@ -130,18 +128,16 @@ impl Downloads {
         if process.has_connected || !(UNPACKERS.contains(&name) || INTERPRETERS.contains(&stem)) {
             return None;
         }
-        let is_downloader = |other: &ProcessIndex| {
-            let other = &processes[*other];
-            other.has_connected && other.tree == process.tree
-        };
+        let is_downloader = |other: &Process| other.has_connected && other.tree == process.tree;
         let mut above = processes.ancestors(by).take(GENERATIONS);
-        above.find(is_downloader).or_else(|| {
-            let near = processes.indices().rev().take(BESIDE);
-            let mut beside = near.filter(|other| {
-                let is_beside = processes[*other].parent == process.parent;
-                *other != by && process.parent.is_some() && is_beside
+        let above = above.find(|above| is_downloader(&processes[*above]));
+        above.or_else(|| {
+            let mut beside = processes.newest(BESIDE).filter(|(other, _)| *other != by);
+            let found = beside.find(|(_, other)| {
+                let is_beside = process.parent.is_some() && other.parent == process.parent;
+                is_beside && is_downloader(other)
             });
-            beside.find(is_downloader)
+            found.map(|(index, _)| index)
         })
     }
 

@@ -59,6 +59,14 @@ pub(super) struct Version {
     pub(super) may_be_gone: bool,
 }
 
+impl Version {
+    fn parties(&self) -> impl Iterator<Item = ProcessIndex> + use<> {
+        let ended_by = self.ended.and_then(|(moment, _)| moment.by);
+        let parties = [Some(self.writer), self.carrier, self.begun.by, ended_by];
+        parties.into_iter().flatten()
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     Overwritten,
@@ -93,6 +101,17 @@ impl Downloads {
         let all = versions.chain(self.files.values());
         let all = all.chain(taken.map(|(_, version)| version));
         all.map(|version| (version.writer, version.connections))
+    }
+
+    /// Iterates over the processes that are referred to.
+    pub(in crate::model) fn parties(&self) -> impl Iterator<Item = ProcessIndex> {
+        let taken = self.taken.values().flat_map(|taken| &taken.files);
+        let versions = self.versions.values().flatten();
+        let all = versions.chain(self.files.values());
+        let all = all.chain(taken.map(|(_, version)| version));
+        let takers = self.taken.keys().copied();
+        let runners = self.former.iter().map(|run| run.runner);
+        all.flat_map(Version::parties).chain(takers).chain(runners)
     }
 
     pub(super) fn current(&self, path: &[u8]) -> Option<&Version> {

@@ -1,5 +1,4 @@
-//! Folds ended connections into earlier ones like them, so that a recording holds what is alive. A
-//! reader of a trace never does: it has views of each connection.
+//! Folds ended connections into earlier ones like them.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -7,24 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use super::{
-    Connection, Model, Process, ProcessIndex,
-    download::{SOURCES, may_have_brought},
+use crate::{
+    event::Protocol,
+    model::{
+        Connection, Model, Process, ProcessIndex,
+        download::{SOURCES, may_have_brought},
+    },
 };
-use crate::event::Protocol;
-
-/// Count of connections from which on a fold is worth a pass over them.
-const LEAST: usize = 4096;
-
-/// Time for which an ended connection stays: its file, or its last bytes, may be reported later.
-const STAYS_NS: u64 = 2_000_000_000;
-
-/// The state of the folds.
-#[derive(Default)]
-pub(super) struct Fold {
-    /// Count of the connections that the last fold left.
-    left: usize,
-}
 
 /// The facts that a summary has of a connection. Those that are equal may count as one.
 #[derive(PartialEq, Eq, Hash)]
@@ -47,17 +35,8 @@ struct Likeness {
 }
 
 impl Model {
-    /// Folds ended connections where there are many. Only a recording calls it: summaries stay the
-    /// same, and details are in its trace.
-    pub fn fold(&mut self) {
-        let count = self.connections.as_slice().len();
-        if count >= LEAST.max(self.fold.left * 2) {
-            self.fold_ended(STAYS_NS);
-        }
-    }
-
     /// Folds connections that ended so long ago.
-    fn fold_ended(&mut self, stays_ns: u64) {
+    pub(super) fn fold_connections(&mut self, stays_ns: u64) {
         let before_ns = self.timeline.last_ns().saturating_sub(stays_ns);
         let needed = self.sources(before_ns);
         let mut first: HashMap<Likeness, usize> = HashMap::new();
@@ -81,7 +60,7 @@ impl Model {
             }
         }
         all.retain(|connection| !released.contains(&connection.position()));
-        self.fold.left = self.connections.as_slice().len();
+        self.fold.connections = self.connections.as_slice().len();
     }
 
     /// Finds the connections that downloads may have come through: the last ones of each process
@@ -116,10 +95,10 @@ impl Model {
 
 /// The sums of connections that are folded.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Alike {
-    pub(super) count: u64,
+pub(in crate::model) struct Alike {
+    pub(in crate::model) count: u64,
     /// Payload bytes sent and received.
-    pub(super) bytes: (u64, u64),
+    pub(in crate::model) bytes: (u64, u64),
 }
 
 impl Alike {
@@ -165,6 +144,3 @@ impl Likeness {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,9 +1,10 @@
 use std::path::Path;
 
-use super::STAYS_NS;
+use super::{CONNECTION_STAYS_NS, PROCESS_STAYS_NS};
 use crate::{
     event::{
-        Close, Connect, Established, Event, EventKind, Exit, Fork, Held, Inbound, Listen, ProcessId,
+        Close, CommandStarted, Connect, Dns, Established, Event, EventKind, Exec, Exit, FileAction,
+        FileEvent, Fork, Held, Inbound, Listen, ProcessId,
     },
     findings::shown_changes,
     model::Model,
@@ -57,7 +58,7 @@ fn applied(events: &[Event], folds: bool) -> Model {
     for event in events {
         model.apply(event);
         if folds {
-            model.fold_ended(STAYS_NS);
+            model.fold_connections(CONNECTION_STAYS_NS);
         }
     }
     model
@@ -171,6 +172,121 @@ fn inbound_connections_of_a_listener_go_to_its_holder_at_the_end() {
     assert!(folded.connections().len() < 10);
 }
 
+/// A daemon that forks a process every second, which asks for a name, connects and ends.
+fn daemon(processes: u32) -> Vec<Event> {
+    let mut events = vec![event(0, 7, EventKind::Fork(Fork::default()))];
+    let started = CommandStarted { attached: false };
+    events.push(event(0, 7, EventKind::CommandStarted(started)));
+    for number in 1..=processes {
+        let (pid, boot_ns) = (100 + number, u64::from(number) * SECOND);
+        let fork = Fork {
+            parent_pid: 7,
+            parent_start_ns: 1,
+            ..Fork::default()
+        };
+        let exec = Exec {
+            filename: b"/usr/bin/curl".to_vec(),
+            argv: vec![b"curl".to_vec(), number.to_string().into_bytes()],
+            ..Exec::default()
+        };
+        let connect = Connect {
+            connection: u64::from(number),
+            remote_address: vec![192, 0, 2, (number % 4) as u8],
+            remote_port: 443,
+            ..Connect::default()
+        };
+        let close = Close {
+            connection: u64::from(number),
+            ..Close::default()
+        };
+        let dns = Dns {
+            question: "gone.example".to_owned(),
+            rcode: "NXDOMAIN".to_owned(),
+            ..Dns::default()
+        };
+        events.push(event(boot_ns, pid, EventKind::Fork(fork)));
+        events.push(event(boot_ns + 1, pid, EventKind::Exec(exec)));
+        events.push(event(boot_ns + 2, pid, EventKind::Dns(dns)));
+        events.push(event(boot_ns + 3, pid, EventKind::Connect(connect)));
+        events.push(event(boot_ns + 4, pid, EventKind::Close(close)));
+        events.push(event(boot_ns + 5, pid, EventKind::Exit(Exit::default())));
+    }
+    events
+}
+
+fn released(events: &[Event]) -> Model {
+    let mut model = Model::new(RuleSet::default());
+    for event in events {
+        model.apply(event);
+        model.fold_connections(CONNECTION_STAYS_NS);
+        model.release_processes(PROCESS_STAYS_NS, std::iter::empty());
+    }
+    model
+}
+
+#[test]
+fn ended_processes_go_and_are_counted() {
+    // Files may come from the last thousand.
+    let events = daemon(1500);
+    let (whole, released) = (applied(&events, false), released(&events));
+    assert_eq!(whole.processes().count(), 1501);
+    assert!(
+        released.processes().count() < 1100,
+        "{}",
+        released.processes().count()
+    );
+    assert!(released.lookups().count() < 1100);
+    assert_eq!(summary(&whole), summary(&released));
+    assert!(summary(&released).iter().any(|line| line.contains("1501")));
+    let counts = released.processes().map(|(index, _)| released.count(index));
+    assert_eq!(counts.sum::<usize>(), 1501);
+}
+
+#[test]
+fn a_late_event_of_a_released_process_is_no_lost_fork() {
+    let mut released = released(&daemon(1500));
+    let late = FileEvent {
+        path: b"/opt/acme/x".to_vec(),
+        ..FileEvent::default()
+    };
+    let gone = ProcessId {
+        pid: 105,
+        start_ns: 1,
+    };
+    assert_eq!(released.find(gone), None);
+    released.apply(&event(1501 * SECOND, gone.pid, EventKind::File(late)));
+    let back = released.find(gone).expect("the process");
+    let process = released.process(back);
+    assert_eq!(&*process.tree, "command");
+    assert!(!process.is_running() && released.ledger().is_complete());
+}
+
+#[test]
+fn a_process_that_a_part_refers_to_stays() {
+    let mut events = daemon(3);
+    let author = FileEvent {
+        path: b"/opt/acme/x".to_vec(),
+        action: FileAction::Written.into(),
+        ..FileEvent::default()
+    };
+    events.insert(
+        events.len() - 1,
+        event(3 * SECOND, 103, EventKind::File(author)),
+    );
+    let mut more = daemon(1500);
+    more.drain(..2);
+    for later in &mut more {
+        later.boot_ns += 9 * SECOND;
+        later.process.pid += 1500;
+    }
+    events.extend(more);
+    let released = released(&events);
+    let author = released.file_authors(b"/opt/acme/x").wrote;
+    let author = author.map(|index| released.process(index));
+    assert_eq!(author.map(|author| author.id.pid), Some(103));
+    assert!(author.is_some_and(|author| *author.argv[1] == *b"3"));
+}
+
 /// The summary of a recording, as `record` shows it at the end.
 fn summary(model: &Model) -> Vec<String> {
     let everything = Selection::new(Filter::default(), Marks::default(), model);
@@ -198,9 +314,9 @@ fn summary(model: &Model) -> Vec<String> {
 #[test]
 fn the_summary_of_a_recording_says_the_same() {
     /// Some recordings last less than a second.
-    const STAYS: u64 = 50_000_000;
+    const STAYS: u64 = 250_000_000;
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus");
-    let mut released = 0;
+    let (mut connections, mut processes) = (0, 0);
     for entry in std::fs::read_dir(corpus).expect("the corpus") {
         let path = entry.expect("an entry").path();
         if path.extension().is_none_or(|it| it != "trace") {
@@ -210,17 +326,21 @@ fn the_summary_of_a_recording_says_the_same() {
         let mut folded = Model::new(RuleSet::built_in());
         // One is of a newer format.
         let items = Reader::open(&path).into_iter().flatten();
-        for item in items.map_while(Result::ok) {
+        for (place, item) in items.map_while(Result::ok).enumerate() {
             if let Item::Event { event, .. } = item {
                 whole.apply(&event);
                 folded.apply(&event);
-                folded.fold_ended(STAYS);
+                if place % 16 == 0 {
+                    folded.fold_connections(STAYS);
+                    folded.release_processes(STAYS, std::iter::empty());
+                }
             }
         }
         assert_eq!(summary(&whole), summary(&folded), "{}", path.display());
-        released += whole.connections().len() - folded.connections().len();
+        connections += whole.connections().len() - folded.connections().len();
+        processes += whole.processes().count() - folded.processes().count();
     }
-    assert!(released > 0, "nothing was folded");
+    assert!(connections > 0 && processes > 0, "nothing was folded");
 }
 
 #[test]

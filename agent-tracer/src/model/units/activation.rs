@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Request, Writer};
+use super::{ProcessIndex, Request, Writer};
 
 /// The start of processes that PID 1 or cron forked, with its cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,17 @@ impl Cause {
             Cause::Request(request) => Some(request),
             Cause::Again(before) => before.request(),
             Cause::Unknown | Cause::Trigger(..) | Cause::Written(_) | Cause::Job(_) => None,
+        }
+    }
+
+    /// Returns the process that it names.
+    pub(super) fn party(&self) -> Option<ProcessIndex> {
+        match self {
+            Cause::Unknown => None,
+            Cause::Request(request) => Some(request.by),
+            Cause::Trigger(_, writer) => writer.as_ref().map(|writer| writer.by),
+            Cause::Again(before) => before.party(),
+            Cause::Written(writer) | Cause::Job(writer) => Some(writer.by),
         }
     }
 }

@@ -133,6 +133,13 @@ impl Elsewhere {
         self.is_event(path)
     }
 
+    /// Iterates over the authors of the remembered changes.
+    pub(super) fn authors(&self) -> impl Iterator<Item = ProcessId> {
+        let all = self.files.values();
+        all.flat_map(|seen| [seen.wrote, seen.set, seen.removed])
+            .flatten()
+    }
+
     /// Counts an event, if there is room for it.
     fn is_event(&mut self, path: &[u8]) -> bool {
         if self.events >= EVENTS {

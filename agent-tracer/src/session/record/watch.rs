@@ -256,7 +256,7 @@ impl Recorder<'_> {
     fn poll(&mut self, waiter: &mut Waiter) {
         self.take_recent();
         self.take_silent_peers();
-        self.session.model.fold();
+        self.session.model.fold(self.elsewhere.authors());
         if waiter.losses_are_due() {
             self.report_losses();
         }

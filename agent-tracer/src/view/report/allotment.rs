@@ -67,7 +67,7 @@ impl Allotment {
         let parts = trees_of.last().map_or(1, |share| share.parts.end);
         let mut counts = vec![0_usize; parts];
         let mut seen = vec![0_usize; trees.len()];
-        let mut places: Vec<Option<(u32, u32)>> = vec![None; report.model.processes().count()];
+        let mut places: Vec<Option<(u32, u32)>> = vec![None; report.model.process_positions()];
         for (index, process) in report.processes() {
             let number = numbers.get(&*process.tree).copied();
             let part = match number.and_then(|number| Some((number, trees_of.get(number)?))) {
