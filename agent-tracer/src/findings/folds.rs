@@ -76,7 +76,7 @@ impl<'a> Folds<'a> {
 
     fn is_plain(&self, index: ProcessIndex, process: &Process) -> bool {
         let is_exited = process
-            .ended
+            .ended()
             .is_some_and(|(_, exit)| exit.signal().is_none());
         let is_notable = self.notable.get(index.position());
         is_exited && process.gain.is_none() && !is_notable.copied().unwrap_or(false)

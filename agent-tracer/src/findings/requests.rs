@@ -83,7 +83,7 @@ fn has_error(connection: &Connection) -> bool {
 }
 
 fn bad_code(process: &Process) -> Option<u32> {
-    let (_, exit) = process.ended?;
+    let (_, exit) = process.ended()?;
     let is_bad = exit.signal().is_none() && exit.code() != 0;
     is_bad.then(|| exit.code())
 }

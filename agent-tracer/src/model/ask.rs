@@ -8,7 +8,7 @@ use std::{
 
 use foldhash::fast::RandomState;
 
-use super::{Because, ProcessIndex, SYSTEM, processes::Processes};
+use super::{Because, ProcessIndex, SYSTEM, process::Asker, processes::Processes};
 
 /// Longest time between a request and a fork on its behalf, in nanoseconds.
 const SHORTLY: u64 = 500_000_000;
@@ -102,11 +102,11 @@ impl Asks {
         };
         let asker = &processes[ask.by];
         let tree = Arc::clone(&asker.tree);
-        let because = Because::Asked {
-            asker: Arc::clone(&asker.comm),
+        let because = Because::Asked(Box::new(Asker {
+            name: Arc::clone(&asker.comm),
             pid: asker.id.pid,
             path: ask.path,
-        };
+        }));
         let process = &mut processes[child];
         process.tree = tree;
         process.because = because;

@@ -353,7 +353,7 @@ fn runs(runner: ProcessIndex, process: &Process) -> impl Iterator<Item = Run> + 
 fn is_after(time_ns: u64, moment: Moment, processes: &Processes) -> Option<bool> {
     let by = moment.by.map(|by| &processes[by]);
     let forked_ns = by.and_then(|by| by.forked_ns).unwrap_or(0);
-    let ended_ns = by.and_then(|by| by.ended).map(|(ended_ns, _)| ended_ns);
+    let ended_ns = by.and_then(|by| by.ended()).map(|(ended_ns, _)| ended_ns);
     if time_ns >= moment.reported_ns {
         Some(true)
     } else if time_ns <= forked_ns {

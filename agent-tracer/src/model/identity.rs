@@ -54,11 +54,6 @@ impl Process {
         Some(identity.inner_user == Some(0) && self.identified_as == self.user)
     }
 
-    pub(super) fn identify(&mut self, identity: Option<Arc<Identity>>) {
-        self.identity = identity;
-        self.identified_as = self.user;
-    }
-
     /// True if its executable has one of these names and is root's, in the recorder's root
     /// directory. Old traces lack the owner, so only the name counts.
     pub fn is_system_program(&self, names: &[&[u8]]) -> bool {

@@ -50,7 +50,7 @@ pub use ledger::{Caveat, Ledger, Missing, NotCompared, Truncation};
 pub use listener::{Listener, Traffic};
 pub use naming::{Name, NameLookup, NameSource};
 pub use place::{UnusualPlace, UnusualProgram};
-pub use process::{Because, Gain, Origin, Process, ProcessIndex, container_of};
+pub use process::{Asker, Because, Gain, Origin, Process, ProcessIndex, Program, container_of};
 pub use request::Request;
 pub use schedule::{Writer, job_digest};
 pub use socket::OtherSocket;

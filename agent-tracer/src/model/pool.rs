@@ -5,6 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use foldhash::fast::RandomState;
 
+use super::Program;
 use crate::event::Identity;
 
 /// Limit of entries of each kind; then the pool starts anew, at the price of a few duplicates.
@@ -13,12 +14,17 @@ const LIMIT: usize = 8192;
 /// Limit of bytes: longer arguments are seldom the same twice.
 const LONG: usize = 1024;
 
+/// Limit of names: longer lists grow name by name, and are seldom the same twice.
+const MANY: usize = 8;
+
 /// Stored texts, by content.
 #[derive(Default)]
 pub(super) struct Pool {
     bytes: HashSet<Arc<[u8]>, RandomState>,
     arguments: HashSet<Arc<[Vec<u8>]>, RandomState>,
     identities: HashSet<Arc<Identity>, RandomState>,
+    names: HashSet<Arc<[Arc<[u8]>]>, RandomState>,
+    programs: HashSet<Arc<Program>, RandomState>,
 }
 
 impl Pool {
@@ -52,6 +58,35 @@ impl Pool {
         }
         let new = Arc::new(identity);
         self.identities.insert(Arc::clone(&new));
+        new
+    }
+
+    /// Stores the names of a process.
+    pub(super) fn names(&mut self, names: Vec<Arc<[u8]>>) -> Arc<[Arc<[u8]>]> {
+        if names.len() > MANY {
+            return names.into();
+        }
+        if let Some(known) = self.names.get(&*names) {
+            return Arc::clone(known);
+        }
+        if self.names.len() >= LIMIT {
+            self.names.clear();
+        }
+        let new: Arc<[Arc<[u8]>]> = names.into();
+        self.names.insert(Arc::clone(&new));
+        new
+    }
+
+    /// Stores a program.
+    pub(super) fn program(&mut self, program: Program) -> Arc<Program> {
+        if let Some(known) = self.programs.get(&program) {
+            return Arc::clone(known);
+        }
+        if self.programs.len() >= LIMIT {
+            self.programs.clear();
+        }
+        let new = Arc::new(program);
+        self.programs.insert(Arc::clone(&new));
         new
     }
 

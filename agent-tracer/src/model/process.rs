@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    ops::Deref,
     sync::{Arc, LazyLock},
 };
 
@@ -19,6 +20,9 @@ pub(super) const NAMES_LIMIT: usize = 512;
 
 /// Name of the tree that a process is in at first, made once.
 static FIRST_TREE: LazyLock<Arc<str>> = LazyLock::new(|| SYSTEM.into());
+
+/// An unknown program, made once.
+static NO_PROGRAM: LazyLock<Arc<Program>> = LazyLock::new(Arc::default);
 
 /// Position of a process in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,20 +67,24 @@ pub enum Because {
     /// cron started it; see [`super::Model::activation`].
     Job,
     /// Its parent, a daemon, was asked over AF_UNIX shortly before the fork; inferred.
-    Asked {
-        /// Name of the process that asked, at that time.
-        asker: Arc<[u8]>,
-        /// Its process id.
-        pid: u32,
-        /// Name of the socket.
-        path: Arc<[u8]>,
-    },
+    Asked(Box<Asker>),
     /// Its fork is missing.
     ForkUnseen,
     /// Its fork was not seen, but a later event named its parent: name and pid.
     ParentSeenLater(Arc<[u8]>, u32),
     /// A rule matched that no longer does; which, in words.
     FormerRule(Arc<str>),
+}
+
+/// A process that asked a daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asker {
+    /// Its name at that time.
+    pub name: Arc<[u8]>,
+    /// Its process id.
+    pub pid: u32,
+    /// Name of the socket.
+    pub path: Arc<[u8]>,
 }
 
 /// Privilege that an exec gained from its file.
@@ -99,19 +107,10 @@ impl Because {
     }
 }
 
-/// One process, in its latest state.
-#[derive(Clone, Debug)]
-pub struct Process {
-    /// Identity, as first known.
-    pub id: ProcessId,
-    /// The process that forked it.
-    pub parent: Option<ProcessIndex>,
-    /// Number of that process, which can be known without the process; 0 if unknown.
-    pub parent_pid: u32,
-    /// The first source of facts about it.
-    pub origin: Origin,
-    /// Name of its main thread.
-    pub comm: Arc<[u8]>,
+/// Facts that a fork inherits, and that an exec or a move to another cgroup replaces. Processes
+/// share them; a [`Process`] derefs to its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Program {
     /// Executable, empty for a kernel thread.
     pub exe: Arc<[u8]>,
     /// Path given to the last exec; for a script, the script.
@@ -122,43 +121,67 @@ pub struct Process {
     pub cwd: Arc<[u8]>,
     /// Root directory at its last exec, where it is not the recorder's and known.
     pub root_directory: Arc<[u8]>,
+    /// Identity of the file of its executable, if known.
+    pub identity: Option<Arc<Identity>>,
+    /// Path of its cgroup, in the hierarchy of units; empty if unknown.
+    pub cgroup: Arc<[u8]>,
+    /// systemd unit, if known.
+    pub unit: Option<Arc<[u8]>>,
+}
+
+/// One process, in its latest state. A trace has hundreds of thousands.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// Identity, as first known.
+    pub id: ProcessId,
+    pub(super) program: Arc<Program>,
+    /// Name of its main thread.
+    pub comm: Arc<[u8]>,
+    /// Name of its tree.
+    pub tree: Arc<str>,
+    /// Reason for that tree.
+    pub because: Because,
+    /// All names it ever had: comm of any thread; base names of executable, script and `argv[0]`.
+    pub names: Arc<[Arc<[u8]>]>,
+    /// The process that forked it.
+    pub parent: Option<ProcessIndex>,
+    /// Number of that process, which can be known without the process; 0 if unknown.
+    pub parent_pid: u32,
     /// Effective user id.
     pub user: u32,
     /// Real user id, where an event has it.
     pub real_user: Option<u32>,
     /// Login user id (`/proc/PID/loginuid`), where one is set and an event has it.
     pub login_user: Option<u32>,
-    /// Privilege that the last exec gained.
-    pub gain: Option<Gain>,
     /// User ids it had before.
-    pub former_users: Vec<u32>,
-    /// Path of its cgroup, in the hierarchy of units; empty if unknown.
-    pub cgroup: Arc<[u8]>,
-    /// systemd unit, if known.
-    pub unit: Option<Arc<[u8]>>,
-    /// Name of its tree.
-    pub tree: Arc<str>,
-    /// Reason for that tree.
-    pub because: Because,
+    pub former_users: Box<[u32]>,
+    /// Privilege that the last exec gained.
+    pub gain: Option<Box<Gain>>,
+    /// Its user at the time of its identity.
+    pub(super) identified_as: u32,
     /// Unproved assumptions of the rule behind that tree.
     pub doubt: Doubt,
-    /// Identity of the file of its executable, if known.
-    pub identity: Option<Arc<Identity>>,
-    /// Its user at the time of that identity.
-    pub(super) identified_as: u32,
     pub(super) activation: Option<ActivationIndex>,
-    /// True once it asked for a connection.
-    pub(super) has_connected: bool,
     /// Time of its fork, nanoseconds since boot, if known.
     pub forked_ns: Option<u64>,
-    /// Count of its execs.
-    pub execs: u32,
     /// Time of the last exec, nanoseconds since boot.
     pub(super) executed_ns: u64,
+    /// Count of its execs.
+    pub execs: u32,
     /// Time and status of its end.
-    pub ended: Option<(u64, Exit)>,
-    /// All names it ever had: comm of any thread; base names of executable, script and `argv[0]`.
-    pub names: Vec<Arc<[u8]>>,
+    pub(super) end: Option<(u64, u32)>,
+    /// The first source of facts about it.
+    pub origin: Origin,
+    /// True once it asked for a connection.
+    pub(super) has_connected: bool,
+}
+
+impl Deref for Process {
+    type Target = Program;
+
+    fn deref(&self) -> &Program {
+        &self.program
+    }
 }
 
 /// Returns the id of the container of a cgroup. Container managers name a cgroup after an id of 64
@@ -179,88 +202,59 @@ impl Process {
     pub(super) fn new(id: ProcessId, user: u32) -> Process {
         Process {
             id,
+            program: Arc::clone(&NO_PROGRAM),
+            comm: Arc::default(),
+            tree: Arc::clone(&FIRST_TREE),
+            because: Because::ForkUnseen,
+            names: Arc::default(),
             parent: None,
             parent_pid: 0,
-            origin: Origin::Unseen,
-            comm: Arc::default(),
-            exe: Arc::default(),
-            filename: Arc::default(),
-            argv: Arc::default(),
-            cwd: Arc::default(),
-            root_directory: Arc::default(),
             user,
             real_user: None,
             login_user: None,
+            former_users: Box::default(),
             gain: None,
-            former_users: Vec::new(),
-            cgroup: Arc::default(),
-            unit: None,
-            tree: Arc::clone(&FIRST_TREE),
-            because: Because::ForkUnseen,
-            doubt: Doubt::default(),
-            identity: None,
             identified_as: user,
+            doubt: Doubt::default(),
             activation: None,
-            has_connected: false,
             forked_ns: None,
-            execs: 0,
             executed_ns: 0,
-            ended: None,
-            names: Vec::new(),
+            execs: 0,
+            end: None,
+            origin: Origin::Unseen,
+            has_connected: false,
         }
     }
 
     /// Makes a process as a copy of the one that forks it, with the same program, place, tree and
     /// users behind its own.
     pub(super) fn forked(id: ProcessId, user: u32, index: ProcessIndex, from: &Process) -> Process {
+        let mut process = Process::new(id, user);
+        process.inherit(index, from);
         Process {
-            id,
-            parent: Some(index),
             parent_pid: from.id.pid,
             origin: Origin::Fork,
             comm: Arc::clone(&from.comm),
-            exe: Arc::clone(&from.exe),
-            filename: Arc::clone(&from.filename),
-            argv: Arc::clone(&from.argv),
-            cwd: Arc::clone(&from.cwd),
-            root_directory: Arc::clone(&from.root_directory),
-            user,
             real_user: from.real_user,
             login_user: from.login_user,
-            gain: None,
-            former_users: Vec::new(),
-            cgroup: Arc::clone(&from.cgroup),
-            unit: from.unit.clone(),
-            tree: Arc::clone(&from.tree),
-            because: Because::child_of(from),
-            doubt: Doubt::default(),
-            identity: from.identity.clone(),
-            identified_as: from.identified_as,
-            activation: from.activation,
-            has_connected: false,
-            forked_ns: None,
-            execs: 0,
-            executed_ns: 0,
-            ended: None,
-            names: Vec::new(),
+            ..process
         }
     }
 
     /// Takes over the program, the place and the tree of the process that forked it.
     pub(super) fn inherit(&mut self, index: ProcessIndex, parent: &Process) {
         self.parent = Some(index);
-        self.identity.clone_from(&parent.identity);
+        self.program = Arc::clone(&parent.program);
         self.identified_as = parent.identified_as;
-        self.exe = Arc::clone(&parent.exe);
-        self.filename = Arc::clone(&parent.filename);
-        self.argv = Arc::clone(&parent.argv);
-        self.cwd = Arc::clone(&parent.cwd);
-        self.root_directory = Arc::clone(&parent.root_directory);
-        self.unit.clone_from(&parent.unit);
-        self.cgroup = Arc::clone(&parent.cgroup);
         self.activation = parent.activation;
         self.tree = Arc::clone(&parent.tree);
         self.because = Because::child_of(parent);
+    }
+
+    /// Returns time and status of its end.
+    pub fn ended(&self) -> Option<(u64, Exit)> {
+        let (boot_ns, status) = self.end?;
+        Some((boot_ns, Exit::of(status)))
     }
 
     /// True if a rule put it into its tree.
@@ -270,7 +264,7 @@ impl Process {
 
     /// True if it ran at the end of the recording.
     pub fn is_running(&self) -> bool {
-        self.ended.is_none()
+        self.end.is_none()
     }
 
     /// Returns the id of its container, cut to twelve digits.
@@ -285,15 +279,32 @@ impl Process {
     }
 
     pub(super) fn add_name(&mut self, name: &[u8], pool: &mut Pool) {
-        add_name(&mut self.names, name, pool);
+        self.add_names([name], pool);
     }
 
     pub(super) fn add_program_names(&mut self, pool: &mut Pool) {
-        let first = self.argv.first().map_or(&[][..], Vec::as_slice);
-        let paths = [&*self.exe, &*self.filename, first];
-        add_name(&mut self.names, &self.comm, pool);
-        for path in paths {
-            add_name(&mut self.names, base_name(path), pool);
+        let program = Arc::clone(&self.program);
+        let comm = Arc::clone(&self.comm);
+        let first = program.argv.first().map_or(&[][..], Vec::as_slice);
+        let [exe, filename, first] = [&*program.exe, &*program.filename, first].map(base_name);
+        self.add_names([&*comm, exe, filename, first], pool);
+    }
+
+    fn add_names<const N: usize>(&mut self, names: [&[u8]; N], pool: &mut Pool) {
+        let is_known = |known: &[Arc<[u8]>], name: &[u8]| known.iter().any(|it| **it == *name);
+        let mut all: Vec<Arc<[u8]>> = Vec::new();
+        for name in names {
+            if name.is_empty() || is_known(&self.names, name) || is_known(&all, name) {
+                continue;
+            }
+            if all.is_empty() {
+                all.reserve_exact(self.names.len() + N);
+                all.extend(self.names.iter().cloned());
+            }
+            all.push(pool.bytes(name));
+        }
+        if !all.is_empty() {
+            self.names = pool.names(all);
         }
     }
 
@@ -302,10 +313,13 @@ impl Process {
         if *self.cgroup == *path {
             return false;
         }
-        self.cgroup = path.into();
         let unit = unit_of(path);
         let is_other = self.unit != unit;
-        self.unit = unit;
+        self.program = Arc::new(Program {
+            cgroup: path.into(),
+            unit,
+            ..Program::clone(&self.program)
+        });
         is_other
     }
 
@@ -315,7 +329,8 @@ impl Process {
             return false;
         }
         if !self.former_users.contains(&self.user) {
-            self.former_users.push(self.user);
+            let former = self.former_users.iter().chain([&self.user]);
+            self.former_users = former.copied().collect();
         }
         self.user = user;
         // Most changes are of both users, and not every event has the real one.
@@ -332,14 +347,6 @@ impl Process {
     /// True if its fork was not seen, and nothing else has named its parent.
     pub(super) fn lacks_parent(&self) -> bool {
         self.origin == Origin::Unseen && self.parent.is_none()
-    }
-}
-
-fn add_name(names: &mut Vec<Arc<[u8]>>, name: &[u8], pool: &mut Pool) {
-    if !name.is_empty() && !names.iter().any(|known| **known == *name) {
-        // Few processes have a second name, and vectors grow by four.
-        names.reserve_exact(1);
-        names.push(pool.bytes(name));
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 use foldhash::fast::RandomState;
 
 use super::{
-    Because, Ledger, Origin, Process, ProcessIndex,
+    Because, Ledger, Origin, Process, ProcessIndex, Program,
     ledger::Truncation,
     pool::Pool,
     process::{Gain, NAMES_LIMIT, rounded, unit_of},
@@ -232,18 +232,22 @@ impl Processes {
             start_ns: seen.start_ns,
         };
         let exe = self.pool.bytes(&seen.exe);
+        let program = Program {
+            filename: Arc::clone(&exe),
+            exe,
+            argv: self.pool.arguments(&seen.argv),
+            cwd: Arc::default(),
+            root_directory: self.pool.bytes(&seen.root_directory),
+            identity: seen.identity.map(|identity| self.pool.identity(identity)),
+            unit: unit_of(&seen.cgroup),
+            cgroup: self.pool.bytes(&seen.cgroup),
+        };
         let mut process = Process {
             parent_pid: seen.parent_pid,
             origin: Origin::Snapshot,
             comm: self.pool.bytes(&seen.comm),
-            filename: Arc::clone(&exe),
-            exe,
-            argv: self.pool.arguments(&seen.argv),
-            unit: unit_of(&seen.cgroup),
-            cgroup: self.pool.bytes(&seen.cgroup),
+            program: Arc::new(program),
             because: Because::RanBefore,
-            root_directory: self.pool.bytes(&seen.root_directory),
-            identity: seen.identity.map(|identity| self.pool.identity(identity)),
             real_user: seen.real_user,
             login_user: seen.login_user,
             ..Process::new(id, seen.user)
@@ -316,20 +320,22 @@ impl Processes {
         let Some(process) = self.list.get_mut(index.position()) else {
             return;
         };
-        process.gain = gain(process, exec);
+        process.gain = gain(process, exec).map(Box::new);
         self.pool.replace(&mut process.comm, &exec.comm);
-        self.pool.replace(&mut process.filename, &exec.filename);
+        let mut program = Program::clone(&process.program);
+        self.pool.replace(&mut program.filename, &exec.filename);
         match exec.exe.is_empty() || exec.exe == exec.filename {
-            true => process.exe = Arc::clone(&process.filename),
-            false => self.pool.replace(&mut process.exe, &exec.exe),
+            true => program.exe = Arc::clone(&program.filename),
+            false => self.pool.replace(&mut program.exe, &exec.exe),
         }
-        process.argv = self.pool.arguments(&exec.argv);
-        self.pool.replace(&mut process.cwd, &exec.cwd);
-        let root_directory = &mut process.root_directory;
+        program.argv = self.pool.arguments(&exec.argv);
+        self.pool.replace(&mut program.cwd, &exec.cwd);
+        let root_directory = &mut program.root_directory;
         self.pool.replace(root_directory, &exec.root_directory);
         let identity = exec.identity.as_deref();
-        let identity = identity.map(|identity| self.pool.identity(*identity));
-        process.identify(identity);
+        program.identity = identity.map(|identity| self.pool.identity(*identity));
+        process.program = self.pool.program(program);
+        process.identified_as = process.user;
         process.execs += 1;
         process.executed_ns = boot_ns;
         process.add_program_names(&mut self.pool);
@@ -343,7 +349,7 @@ impl Processes {
 
     /// Ends a process, unless its end is known already.
     pub(super) fn end(&mut self, index: ProcessIndex, boot_ns: u64, exit: Exit) {
-        self[index].ended.get_or_insert((boot_ns, exit));
+        self[index].end.get_or_insert((boot_ns, exit.status));
     }
 
     /// Gives a thread of a process a new name.

@@ -125,7 +125,7 @@ impl Request {
         // Events of several sources are not ordered to the microsecond.
         self.asked_ns <= boot_ns + AFTERWARDS
             && by
-                .ended
+                .ended()
                 .is_none_or(|(ended_ns, _)| ended_ns.saturating_add(AFTERWARDS) >= boot_ns)
     }
 }

@@ -150,7 +150,7 @@ impl Items<'_> {
             comm: Arc::clone(&process.comm),
             exe: Arc::clone(&process.exe),
             names: match self.wish.parties {
-                true => process.names.clone(),
+                true => process.names.to_vec(),
                 false => Vec::new(),
             },
             unit: process.unit.clone(),

@@ -34,11 +34,11 @@ impl Filter {
     /// Returns the first value that names nothing in the trace.
     pub fn unknown(&self, model: &Model) -> Option<Unknown> {
         let process = self.process.iter().find(|glob| {
-            let mut names = model.processes().flat_map(|(_, process)| &process.names);
+            let mut names = model.processes().flat_map(|(_, process)| &*process.names);
             !names.any(|name| glob.matches(name))
         });
         if let Some(glob) = process {
-            let names = || model.processes().flat_map(|(_, process)| &process.names);
+            let names = || model.processes().flat_map(|(_, process)| &*process.names);
             return Some(Unknown {
                 named: Named::Process,
                 value: glob.written().to_owned(),

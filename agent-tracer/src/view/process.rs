@@ -84,10 +84,11 @@ pub(super) fn reason(model: &Model, process: &Process) -> String {
         Because::Command => "the recorded command".to_owned(),
         Because::Attached => "followed on request".to_owned(),
         Because::RanBefore => "ran before the recording".to_owned(),
-        Because::Asked { asker, pid, path } => format!(
-            "its parent was asked by {} [{pid}] over {} (inferred)",
-            escape::text(asker),
-            escape::text(path)
+        Because::Asked(asker) => format!(
+            "its parent was asked by {} [{}] over {} (inferred)",
+            escape::text(&asker.name),
+            asker.pid,
+            escape::text(&asker.path)
         ),
         Because::ParentSeenLater(name, pid) => format!(
             "child of {} [{pid}], its fork was not seen",
@@ -232,7 +233,7 @@ pub(super) fn command_line(process: &Process) -> String {
 
 /// Describes the end of a process: exit code, signal, or none.
 pub(super) fn end(process: &Process) -> String {
-    match process.ended {
+    match process.ended() {
         None => "running".to_owned(),
         Some((_, exit)) => match exit.signal() {
             Some(signal) => super::signal_name(signal).into_owned(),

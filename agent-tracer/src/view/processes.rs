@@ -164,16 +164,16 @@ static LIFE: [Field<Process>; 21] = [
         Value::Flag(process.is_running())
     }),
     Field::<Process>::new("ended", "time of its exit", |context, process| {
-        let ended = process.ended;
+        let ended = process.ended();
         Value::written(ended.map(|(at, _)| context.page.clock.rfc3339(at)))
     })
     .unit(Unit::Time),
     Field::<Process>::new("signal", "signal that ended it", |_, process| {
-        let signal = process.ended.and_then(|(_, exit)| exit.signal());
+        let signal = process.ended().and_then(|(_, exit)| exit.signal());
         signal.map_or(Value::Nothing, |signal| Value::text(signal_name(signal)))
     }),
     Field::<Process>::new("code", "exit code", |_, process| {
-        let exit = process.ended.map(|(_, exit)| exit);
+        let exit = process.ended().map(|(_, exit)| exit);
         let exit = exit.filter(|exit| exit.signal().is_none());
         Value::number(exit.map(|exit| exit.code().into()))
     }),

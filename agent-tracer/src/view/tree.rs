@@ -182,7 +182,7 @@ impl Scene<'_> {
         };
         let state = pad(&ends(&processes), 7);
         let has_failed =
-            |process: &&Process| process.ended.is_some_and(|(_, exit)| exit.status != 0);
+            |process: &&Process| process.ended().is_some_and(|(_, exit)| exit.status != 0);
         let state = if processes.iter().any(has_failed) {
             page.emphasise(Emphasis::Bad, &state)
         } else {
@@ -204,8 +204,8 @@ impl Scene<'_> {
             Some(forked_ns) => page.time(forked_ns),
             None => pad("before", columns(&page.time(0))),
         };
-        let ended = processes.iter().filter_map(|process| process.ended);
-        let ended = match processes.iter().all(|process| process.ended.is_some()) {
+        let ended = processes.iter().filter_map(|process| process.ended());
+        let ended = match processes.iter().all(|process| process.ended().is_some()) {
             true => ended.map(|(at, _)| at).max(),
             false => None,
         };

@@ -96,7 +96,7 @@ impl Downloads {
         let other = neighbours.find(|(index, other)| {
             let is_near = match (other.forked_ns, process.forked_ns) {
                 (Some(one), Some(two)) => {
-                    let ended = other.ended.map(|(ended_ns, _)| ended_ns);
+                    let ended = other.ended().map(|(ended_ns, _)| ended_ns);
                     one.abs_diff(two) <= PIPELINE_NS && ended.is_none_or(|ended| ended >= two)
                 }
                 _ => false,

@@ -79,7 +79,7 @@ impl Model {
             needed.extend(own.iter().skip(last));
         };
         for (owner, own) in &by_owner {
-            let ended = self.processes[*owner].ended;
+            let ended = self.processes[*owner].ended();
             if ended.is_none_or(|(ended_ns, _)| ended_ns > before_ns) {
                 need(own);
             }

@@ -100,7 +100,7 @@ impl Model {
         let mut first: HashMap<Likeness, ProcessIndex, RandomState> = HashMap::default();
         let mut over = Vec::new();
         for (index, process) in processes.iter() {
-            if process.ended.is_none_or(|(ended, _)| ended >= before_ns) {
+            if process.ended().is_none_or(|(ended, _)| ended >= before_ns) {
                 kept.insert(index);
                 continue;
             }

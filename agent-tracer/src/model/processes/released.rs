@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
     mem,
+    sync::Arc,
 };
 
 use foldhash::fast::RandomState;
@@ -49,9 +50,8 @@ impl Released {
     ) -> Option<Process> {
         let stand_in = list.get(self.last.get(&id)?.position())?;
         Some(Process {
-            tree: stand_in.tree.clone(),
-            unit: stand_in.unit.clone(),
-            ended: stand_in.ended,
+            tree: Arc::clone(&stand_in.tree),
+            end: stand_in.end,
             ..Process::new(id, user)
         })
     }

@@ -30,7 +30,7 @@ pub(in crate::model) fn asked_for_link(
     let unit = base_name(path);
     let mut open = processes.iter().rev().filter(|(_, process)| {
         let is_open = process
-            .ended
+            .ended()
             .is_none_or(|(ended_ns, _)| ended_ns.saturating_add(AFTERWARDS) >= boot_ns);
         is_open && asks_for_links(process)
     });

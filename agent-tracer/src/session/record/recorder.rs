@@ -534,7 +534,10 @@ fn address_tag(found: Match<'_>) -> AddressTag {
 
 /// Returns the status of the command's process, once it has ended.
 pub(super) fn exit_of(model: &Model) -> Option<Exit> {
-    model.process(model.command()?).ended.map(|(_, exit)| exit)
+    model
+        .process(model.command()?)
+        .ended()
+        .map(|(_, exit)| exit)
 }
 
 pub(super) fn raw(status: ExitStatus) -> u32 {

@@ -167,7 +167,7 @@ impl ProcessRow<'_> {
     }
 
     fn end(&self) -> Option<i64> {
-        let ended = self.process.ended;
+        let ended = self.process.ended();
         ended.map(|(ended, _)| since(self.report, ended))
     }
 }
@@ -197,7 +197,7 @@ fn process_fields<'a>() -> [Numbered<ProcessRow<'a>>; 18] {
             row.end().map_or(UNKNOWN, |end| (end - start).max(0))
         }),
         ("end", Stands::ForText, |row, strings| {
-            strings.maybe(row.process.ended.map(|_| end(row.process)))
+            strings.maybe(row.process.ended().map(|_| end(row.process)))
         }),
         ("program", Stands::ForText, |row, strings| {
             strings.place(&shorten(program(row.process), row.limit))
