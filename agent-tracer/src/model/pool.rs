@@ -1,7 +1,10 @@
 //! Stores bytes that processes share just once: programs that run repeatedly have the same path,
 //! names and arguments.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use foldhash::fast::RandomState;
 
@@ -24,7 +27,8 @@ pub(super) struct Pool {
     arguments: HashSet<Arc<[Vec<u8>]>, RandomState>,
     identities: HashSet<Arc<Identity>, RandomState>,
     names: HashSet<Arc<[Arc<[u8]>]>, RandomState>,
-    programs: HashSet<Arc<Program>, RandomState>,
+    /// By the places of their parts, which are mostly stored just once.
+    programs: HashMap<[usize; 8], Arc<Program>, RandomState>,
 }
 
 impl Pool {
@@ -45,6 +49,14 @@ impl Pool {
     pub(super) fn replace(&mut self, place: &mut Arc<[u8]>, bytes: &[u8]) {
         if **place != *bytes {
             *place = self.bytes(bytes);
+        }
+    }
+
+    /// Stores a path or a name that is often the same as another.
+    pub(super) fn like(&mut self, other: &Arc<[u8]>, bytes: &[u8]) -> Arc<[u8]> {
+        match **other == *bytes {
+            true => Arc::clone(other),
+            false => self.bytes(bytes),
         }
     }
 
@@ -79,14 +91,15 @@ impl Pool {
 
     /// Stores a program.
     pub(super) fn program(&mut self, program: Program) -> Arc<Program> {
-        if let Some(known) = self.programs.get(&program) {
+        let places = places(&program);
+        if let Some(known) = self.programs.get(&places) {
             return Arc::clone(known);
         }
         if self.programs.len() >= LIMIT {
             self.programs.clear();
         }
         let new = Arc::new(program);
-        self.programs.insert(Arc::clone(&new));
+        self.programs.insert(places, Arc::clone(&new));
         new
     }
 
@@ -105,6 +118,35 @@ impl Pool {
         self.arguments.insert(Arc::clone(&new));
         new
     }
+}
+
+/// Returns the places of the parts of a program. A stored program keeps its parts where they are.
+fn places(program: &Program) -> [usize; 8] {
+    let Program {
+        exe,
+        filename,
+        argv,
+        cwd,
+        root_directory,
+        identity,
+        cgroup,
+        unit,
+    } = program;
+    let identity = identity.as_ref().map_or(0, |it| Arc::as_ptr(it).addr());
+    let unit = unit.as_ref().map_or(0, |it| Arc::as_ptr(it).addr());
+    let argv = Arc::as_ptr(argv).addr();
+    let [exe, filename, cwd, root_directory, cgroup] =
+        [exe, filename, cwd, root_directory, cgroup].map(|part| Arc::as_ptr(part).addr());
+    [
+        exe,
+        filename,
+        argv,
+        cwd,
+        root_directory,
+        identity,
+        cgroup,
+        unit,
+    ]
 }
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ impl Because {
 
 /// Facts that a fork inherits, and that an exec or a move to another cgroup replaces. Processes
 /// share them; a [`Process`] derefs to its own.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default)]
 pub struct Program {
     /// Executable, empty for a kernel thread.
     pub exe: Arc<[u8]>,

@@ -322,19 +322,24 @@ impl Processes {
         };
         process.gain = gain(process, exec).map(Box::new);
         self.pool.replace(&mut process.comm, &exec.comm);
-        let mut program = Program::clone(&process.program);
-        self.pool.replace(&mut program.filename, &exec.filename);
-        match exec.exe.is_empty() || exec.exe == exec.filename {
-            true => program.exe = Arc::clone(&program.filename),
-            false => self.pool.replace(&mut program.exe, &exec.exe),
-        }
-        program.argv = self.pool.arguments(&exec.argv);
-        self.pool.replace(&mut program.cwd, &exec.cwd);
-        let root_directory = &mut program.root_directory;
-        self.pool.replace(root_directory, &exec.root_directory);
+        let before = &process.program;
+        let pool = &mut self.pool;
+        let filename = pool.like(&before.filename, &exec.filename);
         let identity = exec.identity.as_deref();
-        program.identity = identity.map(|identity| self.pool.identity(*identity));
-        process.program = self.pool.program(program);
+        let program = Program {
+            exe: match exec.exe.is_empty() || exec.exe == exec.filename {
+                true => Arc::clone(&filename),
+                false => pool.like(&before.exe, &exec.exe),
+            },
+            filename,
+            argv: pool.arguments(&exec.argv),
+            cwd: pool.like(&before.cwd, &exec.cwd),
+            root_directory: pool.like(&before.root_directory, &exec.root_directory),
+            identity: identity.map(|identity| pool.identity(*identity)),
+            cgroup: Arc::clone(&before.cgroup),
+            unit: before.unit.clone(),
+        };
+        process.program = pool.program(program);
         process.identified_as = process.user;
         process.execs += 1;
         process.executed_ns = boot_ns;
