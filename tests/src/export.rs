@@ -2,6 +2,7 @@
 //! tracer's own jsonl.
 
 mod expected;
+mod queries;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,13 +23,15 @@ use crate::{
 use expected::{Start, flat_line, flat_row};
 
 pub(crate) fn tests() -> Vec<Test> {
-    vec![
+    let mut tests = vec![
         plain!(tables_have_the_rows_of_jsonl).only_where(has_duckdb, NO_DUCKDB),
         plain!(the_same_trace_again_replaces_its_files),
         plain!(names_in_paths_are_safe_and_files_are_private),
         plain!(a_bad_trace_stops_no_other),
         plain!(errors_name_the_object_and_the_reason),
-    ]
+    ];
+    tests.extend(queries::tests());
+    tests
 }
 
 /// A database that reads Parquet, as PyPI has it.

@@ -27,7 +27,7 @@ use super::{
 };
 
 /// Rows of a group, after which it is written.
-const ROWS: usize = 1 << 16;
+const ROWS: usize = 1 << 14;
 
 /// Bytes of the texts of a group, after which it is written.
 const BYTES: usize = 32 << 20;
