@@ -2,6 +2,7 @@
 //! tracer's own jsonl.
 
 mod expected;
+mod perfetto;
 mod queries;
 
 use std::{
@@ -30,6 +31,7 @@ pub(crate) fn tests() -> Vec<Test> {
         plain!(a_bad_trace_stops_no_other),
         plain!(errors_name_the_object_and_the_reason),
     ];
+    tests.extend(perfetto::tests());
     tests.extend(queries::tests());
     tests
 }

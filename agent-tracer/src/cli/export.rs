@@ -4,6 +4,8 @@ mod folder;
 
 use std::{
     collections::HashMap,
+    fs::File,
+    io::{BufWriter, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -14,22 +16,26 @@ use agent_tracer::{
 };
 use clap::{ValueEnum, builder::PossibleValuesParser};
 
-use super::{DAMAGED, complain, explain, output::Lines, progress::Progress};
+use super::{DAMAGED, USAGE, complain, explain, output::Lines, progress::Progress};
 use folder::{Folder, Place};
 
-/// Export traces as tables: one folder for a fleet, to ask with SQL
+/// Export traces for other tools: as tables in one folder for a fleet, or as timelines
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tracer export FILE -o fleet
   tracer export *.trace -o fleet --tables recordings,connections
   tracer export FILE -o fleet --host web-7.example
+  tracer export FILE -o timelines --format perfetto
   duckdb -c \"SELECT host, count(*) FROM 'fleet/connections/**/*.parquet' GROUP BY host\"
 
 Writes DIR/TABLE/date=YYYY-MM-DD/host=HOST/RECORDING.parquet for the tables recordings, processes,
 connections, lookups, listeners and changes. The date is that of the recording, and its id comes
 from the trace: the same trace again replaces its files. Columns: docs/reference/tables.md; ready
 queries: docs/fleet.md.
+
+With --format perfetto it writes DIR/perfetto/date=…/host=…/RECORDING.pftrace, which the page of
+Perfetto opens: a track a process, slices from fork to exec and from exec to exit, connections.
 
 Like a trace the files may have secrets, so only their owner can read them (mode 0600).
 
@@ -39,7 +45,7 @@ pub(super) struct Arguments {
     /// Traces to export
     #[arg(value_name = "TRACE", required = true)]
     traces: Vec<PathBuf>,
-    /// Folder of the tables; it is created if it does not exist
+    /// Folder of the files; it is created if it does not exist
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
     /// Format of the files
@@ -61,11 +67,19 @@ pub(super) struct Arguments {
 /// The format of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum ExportFormat {
-    /// Apache Parquet.
+    /// Apache Parquet, a file a table.
     Parquet,
+    /// A timeline for Perfetto, a file a recording: a track a process.
+    Perfetto,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if !arguments.tables.is_empty() && arguments.format != ExportFormat::Parquet {
+        complain(
+            "cannot choose tables: only --format parquet has tables\nhint: leave --tables out",
+        );
+        return Ok(USAGE.into());
+    }
     let mut code = ExitCode::SUCCESS;
     let mut has_failed = false;
     let mut lines = Lines::new();
@@ -143,17 +157,27 @@ fn export(arguments: &Arguments, trace: &Path) -> anyhow::Result<Done> {
         recording: header.recording_id(),
     };
     let mut counts = Vec::new();
-    for table in Table::ALL {
-        let wanted = &arguments.tables;
-        if !wanted.is_empty() && !wanted.iter().any(|name| name == table.name()) {
-            continue;
+    match arguments.format {
+        ExportFormat::Parquet => {
+            for table in Table::ALL {
+                let wanted = &arguments.tables;
+                if !wanted.is_empty() && !wanted.iter().any(|name| name == table.name()) {
+                    continue;
+                }
+                let write = |file: &File| export.parquet(table, file);
+                let count = folder.write(table.name(), &place, "parquet", write)?;
+                counts.push(format!("{} {count}", table.name()));
+            }
         }
-        let count = match arguments.format {
-            ExportFormat::Parquet => folder.write(table.name(), &place, "parquet", |file| {
-                export.parquet(table, file)
-            })?,
-        };
-        counts.push(format!("{} {count}", table.name()));
+        ExportFormat::Perfetto => {
+            let count = folder.write("perfetto", &place, "pftrace", |file| {
+                let mut output = BufWriter::with_capacity(64 << 10, file);
+                let count = export.perfetto(&mut output)?;
+                output.flush()?;
+                Ok(count)
+            })?;
+            counts.push(format!("tracks {count}"));
+        }
     }
     Ok(Done {
         recording: place.recording,

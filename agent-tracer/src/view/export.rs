@@ -5,6 +5,8 @@ mod column;
 mod origin;
 #[cfg(feature = "export")]
 mod parquet;
+#[cfg(feature = "export")]
+mod perfetto;
 mod recording;
 mod reference;
 #[cfg(feature = "export")]

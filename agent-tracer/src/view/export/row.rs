@@ -87,7 +87,8 @@ impl Export<'_> {
     }
 }
 
-fn values<R>(
+/// Returns the values of a row, without its origin.
+pub(super) fn values<R>(
     context: Context<'_>,
     fields: &[&Field<R>],
     row: &R,
