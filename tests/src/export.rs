@@ -2,6 +2,7 @@
 //! tracer's own jsonl.
 
 mod expected;
+mod otlp;
 mod perfetto;
 mod queries;
 
@@ -31,6 +32,7 @@ pub(crate) fn tests() -> Vec<Test> {
         plain!(a_bad_trace_stops_no_other),
         plain!(errors_name_the_object_and_the_reason),
     ];
+    tests.extend(otlp::tests());
     tests.extend(perfetto::tests());
     tests.extend(queries::tests());
     tests
@@ -132,6 +134,13 @@ fn rows(folder: &Path, table: &str) -> Vec<Value> {
     command.args(["-c", ROWS]);
     let ended = run(command.arg(folder.join(table).join(name))).success();
     lines(&ended)
+}
+
+/// Returns the rows that a command prints of a trace.
+fn rows_of_jsonl(words: &[&str], name: &str) -> Vec<Value> {
+    let mut command = tracer();
+    let command = command.args(words).arg(trace(name));
+    lines(&run(command.args(["--format", "jsonl"])))
 }
 
 fn lines(ended: &Ended) -> Vec<Value> {

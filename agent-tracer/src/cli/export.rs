@@ -5,7 +5,7 @@ mod folder;
 use std::{
     collections::HashMap,
     fs::File,
-    io::{BufWriter, Write},
+    io::{self, BufWriter, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -36,6 +36,8 @@ queries: docs/fleet.md.
 
 With --format perfetto it writes DIR/perfetto/date=…/host=…/RECORDING.pftrace, which the page of
 Perfetto opens: a track a process, slices from fork to exec and from exec to exit, connections.
+With --format otlp it writes DIR/otlp/date=…/host=…/RECORDING.otlp.jsonl: the recording is a trace
+of OpenTelemetry, a process a span, a connection an event.
 
 Like a trace the files may have secrets, so only their owner can read them (mode 0600).
 
@@ -71,6 +73,8 @@ enum ExportFormat {
     Parquet,
     /// A timeline for Perfetto, a file a recording: a track a process.
     Perfetto,
+    /// OTLP/JSON, a line a process: a span, with its connections as events.
+    Otlp,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -170,13 +174,14 @@ fn export(arguments: &Arguments, trace: &Path) -> anyhow::Result<Done> {
             }
         }
         ExportFormat::Perfetto => {
-            let count = folder.write("perfetto", &place, "pftrace", |file| {
-                let mut output = BufWriter::with_capacity(64 << 10, file);
-                let count = export.perfetto(&mut output)?;
-                output.flush()?;
-                Ok(count)
-            })?;
+            let write = |file: &File| buffered(file, |output| export.perfetto(output));
+            let count = folder.write("perfetto", &place, "pftrace", write)?;
             counts.push(format!("tracks {count}"));
+        }
+        ExportFormat::Otlp => {
+            let write = |file: &File| buffered(file, |output| export.otlp(output));
+            let count = folder.write("otlp", &place, "otlp.jsonl", write)?;
+            counts.push(format!("spans {count}"));
         }
     }
     Ok(Done {
@@ -184,4 +189,12 @@ fn export(arguments: &Arguments, trace: &Path) -> anyhow::Result<Done> {
         counts: counts.join(", "),
         is_damaged: replayed.is_damaged,
     })
+}
+
+/// Writes through a buffer.
+fn buffered(file: &File, write: impl FnOnce(&mut dyn Write) -> io::Result<u64>) -> io::Result<u64> {
+    let mut output = BufWriter::with_capacity(64 << 10, file);
+    let count = write(&mut output)?;
+    output.flush()?;
+    Ok(count)
 }

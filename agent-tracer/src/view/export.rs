@@ -4,6 +4,8 @@
 mod column;
 mod origin;
 #[cfg(feature = "export")]
+mod otlp;
+#[cfg(feature = "export")]
 mod parquet;
 #[cfg(feature = "export")]
 mod perfetto;

@@ -9,8 +9,8 @@ use std::{
 
 use serde_json::Value;
 
-use super::{TRACES, export, files, lines, trace};
-use crate::harness::{Test, plain, python_with, run, tracer};
+use super::{TRACES, export, files, lines, rows_of_jsonl, trace};
+use crate::harness::{Test, plain, python_with, run};
 
 pub(super) fn tests() -> Vec<Test> {
     vec![
@@ -73,12 +73,6 @@ fn packets(name: &str) -> Vec<Value> {
     lines(&run(&mut command).success())
 }
 
-fn rows(words: &[&str], name: &str) -> Vec<Value> {
-    let mut command = tracer();
-    let command = command.args(words).arg(trace(name));
-    lines(&run(command.args(["--format", "jsonl"])))
-}
-
 /// Returns the annotations of an event by name.
 fn annotations(event: &Value) -> BTreeMap<&str, &Value> {
     let all = event["debugAnnotations"].as_array().into_iter().flatten();
@@ -94,8 +88,8 @@ fn annotations(event: &Value) -> BTreeMap<&str, &Value> {
 fn tracks_and_slices_are_those_of_the_processes() {
     for name in TRACES {
         let packets = packets(name);
-        let processes = rows(&["tree"], name);
-        let connections = rows(&["connections"], name);
+        let processes = rows_of_jsonl(&["tree"], name);
+        let connections = rows_of_jsonl(&["connections"], name);
         let trees: BTreeSet<&str> = processes
             .iter()
             .map(|process| process["tree"].as_str().expect("a tree"))
