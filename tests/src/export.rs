@@ -44,13 +44,15 @@ const DUCKDB: &str = "duckdb==2.0.1";
 /// The reason for a skip without it.
 const NO_DUCKDB: &str = "python3 with venv, or a registry with duckdb, is not here";
 
-/// Prints each row of a file as JSON.
+/// Prints the rows of each table as a line of JSON.
 const ROWS: &str = "
 import duckdb, sys
 duckdb.execute(\"SET TimeZone = 'UTC'\")
 query = 'SELECT to_json(row) FROM read_parquet(?, hive_partitioning = false) AS row'
-for (row,) in duckdb.execute(query, [sys.argv[1]]).fetchall():
-    print(row)
+for table in sys.argv[2:]:
+    files = f'{sys.argv[1]}/{table}/*/*/*.parquet'
+    rows = [row for (row,) in duckdb.execute(query, [files]).fetchall()]
+    print('[' + ','.join(rows) + ']')
 ";
 
 /// The tables, and the commands that print the same rows.
@@ -123,17 +125,17 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
-/// Returns the rows of the only file of a table.
-fn rows(folder: &Path, table: &str) -> Vec<Value> {
-    let names = files(&folder.join(table));
-    let mut names = names.into_keys();
-    let (Some(name), None) = (names.next(), names.next()) else {
-        panic!("{table} has not one file");
-    };
+/// Returns the rows of tables, table by table.
+fn rows(folder: &Path, tables: &[&str]) -> Vec<Vec<Value>> {
     let mut command = Command::new(duckdb().expect("DuckDB"));
-    command.args(["-c", ROWS]);
-    let ended = run(command.arg(folder.join(table).join(name))).success();
-    lines(&ended)
+    command.args(["-c", ROWS]).arg(folder).args(tables);
+    let tables = lines(&run(&mut command).success()).into_iter();
+    tables
+        .map(|rows| match rows {
+            Value::Array(rows) => rows,
+            other => panic!("not a list: {other}"),
+        })
+        .collect()
 }
 
 /// Returns the rows that a command prints of a trace.
@@ -168,10 +170,14 @@ fn tables_have_the_rows_of_jsonl() {
     let mut seen = BTreeSet::new();
     for name in TRACES {
         let folder = exported(name);
-        let mut of_recording = rows(folder.path(), "recordings");
-        let recording = of_recording.pop().expect("a row");
-        assert!(of_recording.is_empty());
-        for (table, words) in TABLES {
+        let mut names = vec!["recordings"];
+        names.extend(TABLES.map(|(table, _)| table));
+        let mut tables = rows(folder.path(), &names).into_iter();
+        let of_recording = tables.next().expect("recordings");
+        let [recording] = &of_recording[..] else {
+            panic!("{name}: {} recordings", of_recording.len());
+        };
+        for ((table, words), rows) in TABLES.into_iter().zip(tables) {
             let mut command = tracer();
             let command = command.args(words).arg(trace(name));
             let printed = run(command.args(["--format", "jsonl", "--header"]));
@@ -181,8 +187,7 @@ fn tables_have_the_rows_of_jsonl() {
                 time: header["started"].as_str().expect("a time").to_owned(),
                 since_boot_ns: recording["started_ns"].as_i64().expect("nanoseconds"),
             };
-            of_header(&header, &recording, &start);
-            let rows = rows(folder.path(), table);
+            of_header(&header, recording, &start);
             assert_eq!(rows.len(), printed.len(), "{name}: {table}");
             for (row, line) in rows.iter().zip(printed) {
                 let expected = flat_line(&line, &start);
