@@ -14,6 +14,7 @@ mod demo;
 mod doctor;
 mod elsewhere;
 mod exec;
+mod export;
 mod failures;
 mod files;
 mod filter;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let tests = [
         exec::tests(),
+        export::tests(),
         failures::tests(),
         process::tests(),
         cgroup::tests(),

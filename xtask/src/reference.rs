@@ -1,4 +1,4 @@
-//! `cargo xtask reference`: writes the reference page that is generated from declarations.
+//! `cargo xtask reference`: writes the reference pages that are generated from declarations.
 
 use std::{fs, path::Path, process::Command};
 
@@ -6,35 +6,44 @@ use anyhow::{Context, Result, bail};
 
 use crate::demo;
 
-/// The page, from the workspace.
-const PAGE: &str = "docs/reference/jsonl.md";
+/// The pages, from the workspace, and the options that make them.
+const PAGES: [(&str, &[&str]); 2] = [
+    ("docs/reference/jsonl.md", &[]),
+    ("docs/reference/tables.md", &["--tables"]),
+];
 
-/// Writes docs/reference/jsonl.md from the declarations of the fields
+/// Writes docs/reference/jsonl.md and tables.md from the declarations of the fields
 #[derive(clap::Args)]
 pub struct Arguments {}
 
-/// Writes the page.
+/// Writes the pages.
 pub fn run(_: &Arguments) -> Result<()> {
     let workspace = demo::workspace()?;
-    let page = workspace.join(PAGE);
-    fs::write(&page, made(&workspace)?).with_context(|| format!("cannot write {PAGE}"))
-}
-
-/// Fails if the page differs from the declarations.
-pub fn check(workspace: &Path) -> Result<()> {
-    let page = fs::read_to_string(workspace.join(PAGE));
-    let page = page.with_context(|| format!("cannot read {PAGE}"))?;
-    if page != made(workspace)? {
-        bail!("{PAGE} is older than the declarations: run `cargo xtask reference`");
+    for (page, options) in PAGES {
+        let made = made(&workspace, options)?;
+        fs::write(workspace.join(page), made).with_context(|| format!("cannot write {page}"))?;
     }
     Ok(())
 }
 
-fn made(workspace: &Path) -> Result<String> {
+/// Fails if a page differs from the declarations.
+pub fn check(workspace: &Path) -> Result<()> {
+    for (page, options) in PAGES {
+        let text = fs::read_to_string(workspace.join(page));
+        let text = text.with_context(|| format!("cannot read {page}"))?;
+        if text != made(workspace, options)? {
+            bail!("{page} is older than the declarations: run `cargo xtask reference`");
+        }
+    }
+    Ok(())
+}
+
+fn made(workspace: &Path, options: &[&str]) -> Result<String> {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(program)
         .args(["run", "--quiet", "--locked", "--package", "agent-tracer"])
         .args(["--", "reference"])
+        .args(options)
         .current_dir(workspace)
         .output()
         .context("cannot run cargo")?;

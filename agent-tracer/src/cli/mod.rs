@@ -9,6 +9,8 @@ mod connections;
 mod diff;
 #[cfg(feature = "capture")]
 mod doctor;
+#[cfg(feature = "export")]
+mod export;
 mod filter;
 mod firewall;
 mod manual;
@@ -78,6 +80,7 @@ Examples:
   tracer report FILE --format html -o report.html
   tracer policy new FILE -o tracer-policy.toml
   tracer check FILE --policy tracer-policy.toml     fails on all that is new
+  tracer export *.trace -o fleet    tables for SQL, as Parquet
   tracer tags 40.79.194.105         cloud and service of an address
   sudo tracer doctor                capabilities of this kernel")]
 struct Cli {
@@ -98,6 +101,8 @@ enum Verb {
     Check(check::Arguments),
     Diff(diff::Arguments),
     Firewall(firewall::Arguments),
+    #[cfg(feature = "export")]
+    Export(export::Arguments),
     Tags(tags::Arguments),
     #[cfg(feature = "capture")]
     Doctor(doctor::Arguments),
@@ -138,6 +143,8 @@ pub fn main() -> ExitCode {
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Diff(arguments) => diff::run(&arguments),
         Verb::Firewall(arguments) => firewall::run(&arguments),
+        #[cfg(feature = "export")]
+        Verb::Export(arguments) => export::run(&arguments),
         Verb::Tags(arguments) => tags::run(&arguments),
         #[cfg(feature = "capture")]
         Verb::Doctor(arguments) => doctor::run(&arguments),

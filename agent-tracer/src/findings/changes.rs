@@ -26,7 +26,7 @@ pub use facts::{Downloaded, Facts};
 pub use reason::Reason;
 pub(super) use services::unit_of;
 pub use services::{Link, Unit};
-pub use shown::{ShownChanges, shown_changes};
+pub use shown::{ShownChanges, all_changes, shown_changes};
 
 /// The kinds of changes, in the order in which they are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -18,7 +18,8 @@ mod trees;
 
 pub use changes::{
     Action, AttentionItem, AttentionLine, Change, Downloaded, Facts, FirstOf, Kind, Link, OfKind,
-    Reason, ShownChanges, Unit, Within, attention_list, by_kind, changes, shown_changes,
+    Reason, ShownChanges, Unit, Within, all_changes, attention_list, by_kind, changes,
+    shown_changes,
 };
 pub use destination::{Destination, Host};
 pub use flows::{End, Flow, Flows, Source, Weight, flows};

@@ -262,6 +262,11 @@ impl Process {
         matches!(self.because, Because::Rule(_) | Because::FormerRule(_))
     }
 
+    /// Returns the time of its last exec, nanoseconds since boot, if an exec was seen.
+    pub fn executed_ns(&self) -> Option<u64> {
+        (self.execs > 0).then_some(self.executed_ns)
+    }
+
     /// True if it ran at the end of the recording.
     pub fn is_running(&self) -> bool {
         self.end.is_none()

@@ -16,6 +16,8 @@ use super::{
     numbers::grouped,
     page::{bytes, columns, duration, pad},
     process::{because, name},
+    processes::A_PROCESS,
+    shape::{Kind, Shape, declared},
     table::Layout,
     user_of,
     value::Value,
@@ -37,7 +39,8 @@ pub(super) static CONNECTION: [Field<Connection>; 30] = [
         "held_by",
         "of an open inbound one: processes that hold it at the end, where several do",
         |context, connection| Value::processes(context, connection.holders.iter().copied()),
-    ),
+    )
+    .shape(Shape::Objects(A_PROCESS)),
     Field::<Connection>::shown_only("user", "user of the owner")
         .column(3, "USER", |context, connection| {
             let owner = context.model.process(connection.owner);
@@ -58,19 +61,18 @@ pub(super) static CONNECTION: [Field<Connection>; 30] = [
     DIRECTION,
     Field::<Connection>::new("protocol", "tcp or udp", protocol),
     Field::<Connection>::new("local", "local address and port", local)
+        .shape(Shape::End)
         .column(4, "LOCAL", |_, connection| match connection.local() {
             Some(local) if local.port() != 0 => local.to_string(),
             Some(_) | None => EMPTY.to_owned(),
         })
         .leave_out(3),
-    Field::<Connection>::new("remote", "remote address and port", remote).column(
-        5,
-        "REMOTE",
-        |_, connection| match connection.is_inbound {
+    Field::<Connection>::new("remote", "remote address and port", remote)
+        .shape(Shape::End)
+        .column(5, "REMOTE", |_, connection| match connection.is_inbound {
             true => format!("← {}", remote_end(connection)),
             false => remote_end(connection),
-        },
-    ),
+        }),
     NETWORK_NAMESPACE,
     PROXY,
     PROXY_PROTOCOL,
@@ -99,7 +101,8 @@ pub(super) static CONNECTION: [Field<Connection>; 30] = [
     .column(9, "STATE", |_, connection| outcome(connection)),
     Field::<Connection>::new("syn", "false: no packet was sent", |_, connection| {
         Value::flag_if(connection.never_sent, false)
-    }),
+    })
+    .shape(Shape::Flag),
     Field::<Connection>::new(
         "error",
         "error of the kernel",
@@ -154,12 +157,14 @@ pub(super) static CONNECTION: [Field<Connection>; 30] = [
         "datagrams_sent",
         "datagrams sent, of UDP",
         |_, connection| Value::number(connection.datagrams().map(|(sent, _)| sent)),
-    ),
+    )
+    .shape(Shape::Integer),
     Field::<Connection>::new(
         "datagrams_received",
         "datagrams received, of UDP",
         |_, connection| Value::number(connection.datagrams().map(|(_, received)| received)),
-    ),
+    )
+    .shape(Shape::Integer),
     HTTP_STATUS
         .text_column(8, "HTTP", |_, connection| {
             connection
@@ -172,7 +177,8 @@ pub(super) static CONNECTION: [Field<Connection>; 30] = [
         "end_unknown",
         "true: closed at an unknown time, since its end was lost",
         |_, connection| Value::flag_if(connection.is_end_unknown, true),
-    ),
+    )
+    .shape(Shape::Flag),
 ];
 
 /// A connection where an event or a download names one.
@@ -181,14 +187,15 @@ pub(super) static CONNECTION_END: [Field<Connection>; 14] = [
         "id",
         "number of the connection in the trace",
         |_, connection| Value::Number(connection.id),
-    ),
+    )
+    .shape(Shape::Integer),
     DIRECTION,
     Field::<Connection>::new("protocol", "tcp or udp", protocol),
     Field::<Connection>::new("family", "ipv4, ipv6 or unknown", |_, connection| {
         Value::text(family(connection.remote))
     }),
-    Field::<Connection>::new("local", "local address and port", local),
-    Field::<Connection>::new("remote", "remote address and port", remote),
+    Field::<Connection>::new("local", "local address and port", local).shape(Shape::End),
+    Field::<Connection>::new("remote", "remote address and port", remote).shape(Shape::End),
     PROXY,
     PROXY_PROTOCOL,
     DESTINATION,
@@ -198,6 +205,12 @@ pub(super) static CONNECTION_END: [Field<Connection>; 14] = [
     TAGS,
     NOTE,
 ];
+
+/// Such a connection as a kind of objects.
+pub(super) const A_CONNECTION: Kind = Kind {
+    name: "connection",
+    fields: || declared(&CONNECTION_END),
+};
 
 const DIRECTION: Field<Connection> = Field::<Connection>::new(
     "direction",
@@ -215,13 +228,15 @@ const NETWORK_NAMESPACE: Field<Connection> = Field::<Connection>::new(
         let inode = u64::from(connection.network_namespace);
         Value::number((inode != 0).then_some(inode))
     },
-);
+)
+.shape(Shape::Integer);
 
 const PROXY: Field<Connection> = Field::<Connection>::new(
     "proxy",
     "true: the remote end is a proxy for the destination",
     |_, connection| Value::flag_if(connection.destination.is_some(), true),
-);
+)
+.shape(Shape::Flag);
 
 const PROXY_PROTOCOL: Field<Connection> =
     Field::<Connection>::new("proxy_protocol", "http or socks", |_, connection| {
@@ -233,7 +248,8 @@ const HTTP_STATUS: Field<Connection> = Field::<Connection>::new(
     "http_status",
     "status of the first HTTP answer, where it is readable",
     |_, connection| Value::number(connection.http_status.map(u64::from)),
-);
+)
+.shape(Shape::Integer);
 
 /// The protocol that a proxy is asked in.
 pub(super) fn proxy_protocol_name(is_socks: bool) -> &'static str {
@@ -247,7 +263,8 @@ const DESTINATION: Field<Connection> = Field::<Connection>::new(
         Some((host, port)) => Value::text(naming::host_and_port(host, *port)),
         None => Value::Nothing,
     },
-);
+)
+.shape(Shape::End);
 
 const NAMES: Field<Connection> = Field::<Connection>::new(
     "names",
@@ -261,7 +278,8 @@ const NAMES: Field<Connection> = Field::<Connection>::new(
         None if connection.names.is_empty() => Value::Nothing,
         None => named(context, &connection.names),
     },
-);
+)
+.shape(Shape::Objects(A_NAME));
 
 const PROXY_NAMES: Field<Connection> = Field::<Connection>::new(
     "proxy_names",
@@ -270,7 +288,8 @@ const PROXY_NAMES: Field<Connection> = Field::<Connection>::new(
         true => named(context, &connection.names),
         false => Value::Nothing,
     },
-);
+)
+.shape(Shape::Objects(A_NAME));
 
 /// A name of a host with its source.
 static NAME: [Field<Name>; 2] = [
@@ -281,6 +300,12 @@ static NAME: [Field<Name>; 2] = [
         Value::text(name.source.name())
     }),
 ];
+
+/// A name as a kind of objects.
+const A_NAME: Kind = Kind {
+    name: "name",
+    fields: || declared(&NAME),
+};
 
 pub(super) fn named<'a>(context: Context<'a>, names: &'a [Name]) -> Value<'a> {
     let names = names.iter();
@@ -303,6 +328,12 @@ pub(super) static TAG_ROW: [Field<AddressTag>; 5] = [
     }),
 ];
 
+/// A tag as a kind of objects.
+pub(super) const A_TAG: Kind = Kind {
+    name: "tag",
+    fields: || declared(&TAG_ROW),
+};
+
 const TAG: Field<Connection> = Field::<Connection>::new(
     "tag",
     "most specific service tag of the remote address",
@@ -313,7 +344,8 @@ const TAGS: Field<Connection> = Field::<Connection>::new(
     "tags",
     "all service tags of the remote address",
     |context, connection| tags(context, connection.remote),
-);
+)
+.shape(Shape::Objects(A_TAG));
 
 const NOTE: Field<Connection> = Field::<Connection>::new(
     "note",

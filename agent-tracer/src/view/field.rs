@@ -9,7 +9,8 @@ use super::{
     json::Row,
     kept::Kept,
     page::Page,
-    processes::PROCESS,
+    processes::{A_PROCESS, PROCESS},
+    shape::Shape,
     table::{Align, Head, Layout, table},
     value::{Value, harmless},
 };
@@ -83,6 +84,7 @@ pub(super) struct Field<R> {
     /// Its meaning, for the reference.
     pub(super) meaning: &'static str,
     pub(super) unit: Unit,
+    pub(super) shape: Shape,
     /// None for a column without a value of its own.
     value: Option<for<'a> fn(Context<'a>, &'a R) -> Value<'a>>,
     /// True if its value is a process, which takes several columns of CSV.
@@ -125,6 +127,7 @@ impl<R> Field<R> {
             name,
             meaning,
             unit: Unit::None,
+            shape: Shape::Text,
             value: Some(value),
             is_process: false,
             text: None,
@@ -138,6 +141,7 @@ impl<R> Field<R> {
             name,
             meaning,
             unit: Unit::None,
+            shape: Shape::Text,
             value: None,
             is_process: false,
             text: None,
@@ -156,11 +160,24 @@ impl<R> Field<R> {
 
     pub(super) const fn unit(mut self, unit: Unit) -> Field<R> {
         self.unit = unit;
+        self.shape = match unit {
+            Unit::None => self.shape,
+            Unit::Bytes | Unit::Nanoseconds => Shape::Integer,
+            Unit::Milliseconds => Shape::Real,
+            Unit::Time => Shape::Time,
+        };
+        self
+    }
+
+    /// Declares the shape of its values, where it is not text and no unit gives it.
+    pub(super) const fn shape(mut self, shape: Shape) -> Field<R> {
+        self.shape = shape;
         self
     }
 
     pub(super) const fn process(mut self) -> Field<R> {
         self.is_process = true;
+        self.shape = Shape::Object(A_PROCESS);
         self
     }
 

@@ -14,15 +14,15 @@ use crate::{model::Model, trace::Gap};
 
 use super::field::ORIGIN;
 
+pub(super) use event::{A_STATE, STATE, event_reference};
 pub use event::{JsonLines, event_json};
-pub(super) use event::{STATE, event_reference};
 pub use header::header_json;
-pub(super) use header::header_reference;
+pub(super) use header::{Recording, header_reference, recording_fields};
 pub(super) use identity::{
     exe_device, exe_group, exe_inode, exe_mode, exe_namespace, exe_owner, mount_namespace,
     network_namespace, pid_namespace, root, user_inside, user_namespace,
 };
-pub(super) use nested::{Nested, RequestedHost, within_fields};
+pub(super) use nested::{A_FILE_WITHIN, Nested, RequestedHost, within_fields};
 pub(super) use row::Row;
 pub(super) use serial::to_line;
 pub use tags::tags_json;

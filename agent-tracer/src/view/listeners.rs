@@ -10,6 +10,8 @@ use super::{
     numbers::grouped,
     page::{bytes, columns, duration, pad},
     process::{because, name},
+    processes::A_PROCESS,
+    shape::Shape,
     table::Layout,
     user_of,
     value::Value,
@@ -41,7 +43,8 @@ pub(super) static LISTENER: [Field<Listener>; 16] = [
         "held_by",
         "processes that hold it at the end, where not that one alone",
         |context, listener| Value::processes(context, listener.holders.iter().copied()),
-    ),
+    )
+    .shape(Shape::Objects(A_PROCESS)),
     Field::<Listener>::shown_only("user", "user of the holder")
         .column(3, "USER", |context, listener| {
             let owner = context.model.process(listener.holder());
@@ -61,6 +64,7 @@ pub(super) static LISTENER: [Field<Listener>; 16] = [
     }),
     Field::<Listener>::new("protocol", "tcp or udp", protocol),
     Field::<Listener>::new("local", "local address and port", local)
+        .shape(Shape::End)
         .column(4, "LOCAL", |_, listener| {
             let local = listener
                 .local
@@ -75,7 +79,8 @@ pub(super) static LISTENER: [Field<Listener>; 16] = [
             let inode = u64::from(listener.network_namespace);
             Value::number((inode != 0).then_some(inode))
         },
-    ),
+    )
+    .shape(Shape::Integer),
     Field::<Listener>::new("state", "listening or closed", |_, listener| {
         Value::text(listener.state())
     })
@@ -131,12 +136,14 @@ pub(super) static LISTENER: [Field<Listener>; 16] = [
     .unit(Unit::Bytes),
     Field::<Listener>::new("datagrams_sent", "datagrams sent, of UDP", |_, listener| {
         Value::number(listener.traffic.map(|traffic| traffic.datagrams_sent))
-    }),
+    })
+    .shape(Shape::Integer),
     Field::<Listener>::new(
         "datagrams_received",
         "datagrams received, of UDP",
         |_, listener| Value::number(listener.traffic.map(|traffic| traffic.datagrams_received)),
-    ),
+    )
+    .shape(Shape::Integer),
 ];
 
 /// A listener where an event has a connection.
@@ -148,7 +155,7 @@ pub(super) static LISTENER_END: [Field<Listener>; 4] = [
     Field::<Listener>::new("family", "ipv4, ipv6 or unknown", |_, listener| {
         Value::text(family(listener.local))
     }),
-    Field::<Listener>::new("local", "local address and port", local),
+    Field::<Listener>::new("local", "local address and port", local).shape(Shape::End),
 ];
 
 fn protocol<'a>(_: Context<'a>, listener: &'a Listener) -> Value<'a> {

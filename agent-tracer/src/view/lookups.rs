@@ -7,6 +7,8 @@ use super::{
     field::{EMPTY, Unit},
     numbers::grouped,
     process::name,
+    processes::A_PROCESS,
+    shape::Shape,
     table::Layout,
     value::Value,
 };
@@ -36,7 +38,8 @@ pub(super) static LOOKUP: [Field<NameLookup>; 9] = [
         "client",
         "process that had asked it over AF_UNIX; inferred",
         |context, lookup| Value::process(context, lookup.client),
-    ),
+    )
+    .shape(Shape::Object(A_PROCESS)),
     Field::<NameLookup>::new(
         "tree",
         "tree of the client, or of the process",
@@ -69,6 +72,7 @@ pub(super) static LOOKUP: [Field<NameLookup>; 9] = [
     Field::<NameLookup>::new("addresses", "addresses of the first answer", |_, lookup| {
         Value::Texts(lookup.addresses.iter().map(ToString::to_string).collect())
     })
+    .shape(Shape::Texts)
     .column(6, "ANSWER", |_, lookup| {
         let answer: Vec<String> = lookup.addresses.iter().map(ToString::to_string).collect();
         match (&*lookup.rcode, answer.is_empty()) {
@@ -82,6 +86,7 @@ pub(super) static LOOKUP: [Field<NameLookup>; 9] = [
         "number of lookups with that outcome",
         |_, lookup| Value::Number(lookup.count),
     )
+    .shape(Shape::Integer)
     .column(5, "COUNT", |_, lookup| grouped(lookup.count))
     .leave_out(2)
     .layout(Layout::Number),

@@ -32,6 +32,11 @@ impl Clock {
         format!("{:.9}", self.timestamp(boot_ns))
     }
 
+    /// Writes the day, UTC: `2026-01-31`.
+    pub fn date(&self, boot_ns: u64) -> String {
+        self.timestamp(boot_ns).strftime("%Y-%m-%d").to_string()
+    }
+
     fn timestamp(&self, boot_ns: u64) -> Timestamp {
         Timestamp::from_nanosecond(i128::from(boot_ns) + i128::from(self.offset_ns))
             .unwrap_or(Timestamp::UNIX_EPOCH)

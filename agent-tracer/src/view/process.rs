@@ -6,6 +6,7 @@ use super::{
     Context, escape,
     field::{Field, Object},
     json::Nested,
+    shape::{Kind, Shape, declared},
     value::Value,
 };
 
@@ -163,12 +164,20 @@ pub(super) fn requested(request: &Request) -> String {
 static REQUEST: [Field<Request>; 3] = [
     Field::<Request>::new("pid", "process id", |_, request| {
         Value::Number(request.pid.into())
-    }),
+    })
+    .shape(Shape::Integer),
     Field::<Request>::new("argv", "command line", |_, request| {
         Value::Words(&request.words)
-    }),
-    Field::<Request>::new("inferred", "always true", |_, _| Value::Flag(true)),
+    })
+    .shape(Shape::Texts),
+    Field::<Request>::new("inferred", "always true", |_, _| Value::Flag(true)).shape(Shape::Flag),
 ];
+
+/// A request as a kind of objects.
+pub(super) const A_REQUEST: Kind = Kind {
+    name: "request",
+    fields: || declared(&REQUEST),
+};
 
 /// Returns a request to systemd, where it is known.
 pub(super) fn requester<'a>(context: Context<'a>, request: Option<&'a Request>) -> Value<'a> {

@@ -8,6 +8,7 @@ use super::{
         network_namespace, pid_namespace, root, user_inside, user_namespace,
     },
     process::{self, because},
+    shape::{Kind, Shape, declared},
     signal_name,
     value::Value,
 };
@@ -17,7 +18,8 @@ use crate::model::{Model, Process};
 pub(super) static PROCESS: [Field<Process>; 19] = [
     Field::<Process>::new("pid", "process id", |_, process| {
         Value::Number(process.id.pid.into())
-    }),
+    })
+    .shape(Shape::Integer),
     Field::<Process>::new(
         "start_ns",
         "start, since boot; with pid unique in a boot",
@@ -31,7 +33,8 @@ pub(super) static PROCESS: [Field<Process>; 19] = [
             let parent = process.parent_pid;
             Value::number((parent != 0).then_some(parent.into()))
         },
-    ),
+    )
+    .shape(Shape::Integer),
     Field::<Process>::new("name", "comm: the name of its main thread", |_, process| {
         Value::Bytes((&*process.comm).into())
     }),
@@ -40,18 +43,21 @@ pub(super) static PROCESS: [Field<Process>; 19] = [
     }),
     Field::<Process>::new("uid", "effective user id", |_, process| {
         Value::Number(process.user.into())
-    }),
+    })
+    .shape(Shape::Integer),
     Field::<Process>::new("user", "name of that user", |context, process| {
         user_name(context.model, process)
     }),
     Field::<Process>::new("real_uid", "real user id, where known", |_, process| {
         Value::number(process.real_user.map(u64::from))
-    }),
+    })
+    .shape(Shape::Integer),
     Field::<Process>::new(
         "login_uid",
         "user id of the login, where set",
         |_, process| Value::number(process.login_user.map(u64::from)),
-    ),
+    )
+    .shape(Shape::Integer),
     root(),
     mount_namespace(),
     exe_namespace(),
@@ -70,6 +76,12 @@ pub(super) static PROCESS: [Field<Process>; 19] = [
         Value::text(because(context.model, process))
     }),
 ];
+
+/// A process as a kind of objects.
+pub(super) const A_PROCESS: Kind = Kind {
+    name: "process",
+    fields: || declared(&PROCESS),
+};
 
 /// Further fields of a process at the end of a trace.
 static LIFE: [Field<Process>; 21] = [
@@ -122,10 +134,12 @@ static LIFE: [Field<Process>; 21] = [
     exe_mode(),
     Field::<Process>::new("names", "all names that it had", |_, process| {
         Value::Names(process.names.iter().map(|name| &**name).collect())
-    }),
+    })
+    .shape(Shape::Texts),
     Field::<Process>::new("argv", "command line", |_, process| {
         Value::Words(&process.argv)
-    }),
+    })
+    .shape(Shape::Texts),
     Field::<Process>::new("cwd", "working directory at the last exec", |_, process| {
         Value::bytes_if_any(&process.cwd)
     }),
@@ -147,7 +161,8 @@ static LIFE: [Field<Process>; 21] = [
                 false => Value::Texts(users),
             }
         },
-    ),
+    )
+    .shape(Shape::Texts),
     Field::<Process>::new(
         "started",
         "time of its fork, where seen",
@@ -159,10 +174,12 @@ static LIFE: [Field<Process>; 21] = [
     .unit(Unit::Time),
     Field::<Process>::new("execs", "number of execs", |_, process| {
         Value::Number(process.execs.into())
-    }),
+    })
+    .shape(Shape::Integer),
     Field::<Process>::new("running", "true if it ran at the end", |_, process| {
         Value::Flag(process.is_running())
-    }),
+    })
+    .shape(Shape::Flag),
     Field::<Process>::new("ended", "time of its exit", |context, process| {
         let ended = process.ended();
         Value::written(ended.map(|(at, _)| context.page.clock.rfc3339(at)))
@@ -176,7 +193,8 @@ static LIFE: [Field<Process>; 21] = [
         let exit = process.ended().map(|(_, exit)| exit);
         let exit = exit.filter(|exit| exit.signal().is_none());
         Value::number(exit.map(|exit| exit.code().into()))
-    }),
+    })
+    .shape(Shape::Integer),
 ];
 
 /// Returns the fields of a process at the end of a trace.

@@ -5,6 +5,7 @@ mod background;
 mod browser;
 mod leftovers;
 mod program;
+mod python;
 mod recording;
 pub(crate) mod strace;
 mod survivors;
@@ -19,6 +20,7 @@ pub(crate) use leftovers::{at_the_end, end_leftovers, mark};
 pub(crate) use program::{
     Ended, finish, progress, run, run_with, says, thorough, tracer, within_limit,
 };
+pub(crate) use python::{python_with, succeeds, tool_room};
 pub(crate) use recording::{Recorded, Recording, Running, record, slowness};
 pub(crate) use strace::{Call, strace, tests};
 pub(crate) use survivors::Survivors;

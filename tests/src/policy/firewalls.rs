@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, process::Command, sync::OnceLock};
 use serde_json::Value;
 
 use super::Bench;
-use crate::harness::{Test, live, plain, run, tracer};
+use crate::harness::{Test, live, plain, python_with, run, succeeds, tool_room, tracer};
 
 pub(super) fn tests() -> Vec<Test> {
     vec![
@@ -243,17 +243,6 @@ fn has_azure() -> bool {
     azure().is_some()
 }
 
-/// Returns the directory of a tool below the build directory.
-fn tool_room(name: &str) -> Option<PathBuf> {
-    let own = std::env::current_exe().ok()?;
-    Some(own.parent()?.with_file_name("test-tools").join(name))
-}
-
-/// Returns true if a command ends well.
-fn succeeds(command: &mut Command) -> bool {
-    command.status().is_ok_and(|status| status.success())
-}
-
 /// Returns the directory where npm installs the schema, once.
 fn cilium() -> Option<&'static PathBuf> {
     static ROOM: OnceLock<Option<PathBuf>> = OnceLock::new();
@@ -279,23 +268,7 @@ fn cilium() -> Option<&'static PathBuf> {
 /// Returns a Python that has the models, in an environment that is made once.
 fn azure() -> Option<&'static PathBuf> {
     static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let python = PYTHON.get_or_init(|| {
-        let room = tool_room("azure")?;
-        let python = room.join("bin/python3");
-        let has_models = || {
-            let mut import = Command::new(&python);
-            python.exists() && succeeds(import.args(["-c", "import azure.mgmt.network.models"]))
-        };
-        if !room.join("complete").exists() {
-            let mut make = Command::new("/usr/bin/python3");
-            succeeds(make.args(["-m", "venv"]).arg(&room)).then_some(())?;
-            let options = ["-m", "pip", "install", "--quiet", AZURE];
-            succeeds(Command::new(&python).args(options)).then_some(())?;
-            has_models().then_some(())?;
-            fs::write(room.join("complete"), AZURE).ok()?;
-        }
-        Some(python)
-    });
+    let python = PYTHON.get_or_init(|| python_with("azure", AZURE, "azure.mgmt.network.models"));
     python.as_ref()
 }
 

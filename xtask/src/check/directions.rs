@@ -70,6 +70,9 @@ const WORLD: [&str; 15] = [
     "zbus",
 ];
 
+/// External crates that one room alone may use: the prefix of its files.
+const OWNED: [(&str, &str); 1] = [("parquet", "view/export/")];
+
 /// Modules that may use none of these, and further paths that they may not use. `names` reads the
 /// files that it is given; a view writes to the output that it is given.
 const PURE: [(&str, &[&str]); 6] = [
@@ -152,6 +155,12 @@ fn violations_of(relative: &Path, text: &str) -> Result<Vec<String>> {
             && !EXCEPTIONS.contains(&(shown.as_str(), target))
         {
             violations.push(format!("{shown}: {module} may not use {target} ({path})"));
+        }
+        let root = path.split("::").next().unwrap_or("");
+        if let Some((_, room)) = OWNED.iter().find(|(name, _)| *name == root)
+            && !shown.starts_with(room)
+        {
+            violations.push(format!("{shown}: only {room} may use {root} ({path})"));
         }
         let is_in = |root: &&&str| path == **root || path.starts_with(&format!("{root}::"));
         if let Some(root) = forbidden.iter().find(is_in) {
@@ -342,6 +351,13 @@ mod tests {
         }
         assert!(violations("view/page.rs", "use jiff::Timestamp;").is_empty());
         assert!(violations("names/tags.rs", "use std::fs::File;").is_empty());
+    }
+
+    #[test]
+    fn formats_of_an_export_stay_in_its_room() {
+        let text = "use parquet::schema::types::Type;";
+        assert!(violations("view/export/parquet.rs", text).is_empty());
+        assert_eq!(violations("view/list.rs", text).len(), 1);
     }
 
     #[test]

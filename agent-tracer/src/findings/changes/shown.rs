@@ -3,7 +3,7 @@
 use super::{Change, Kind, changes};
 use crate::{
     model::{Model, ProcessIndex},
-    select::Selection,
+    select::{Filter, Marks, Selection},
 };
 
 /// The changes that filters leave.
@@ -44,6 +44,12 @@ pub fn shown_changes<'a>(model: &'a Model, selection: &Selection, all: bool) -> 
         }
     }
     wanted
+}
+
+/// Collects the changes that are shown without filters, every file by itself.
+pub fn all_changes(model: &Model) -> Vec<Change<'_>> {
+    let everything = Selection::new(Filter::default(), Marks::default(), model);
+    shown_changes(model, &everything, true).shown
 }
 
 fn is_wanted(selection: &Selection, change: &Change<'_>, parties: &[ProcessIndex]) -> bool {

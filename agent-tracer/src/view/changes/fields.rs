@@ -12,8 +12,9 @@ use crate::{
     view::{
         Field,
         field::Object,
-        json::{Nested, within_fields},
+        json::{A_FILE_WITHIN, A_STATE, Nested, within_fields},
         process::because,
+        shape::Shape,
         value::Value,
     },
 };
@@ -70,7 +71,8 @@ fn common<'c>() -> Vec<Field<Change<'c>>> {
                 Some(_) => Value::Flag(change.is_inferred),
                 None => Value::Nothing,
             },
-        ),
+        )
+        .shape(Shape::Flag),
         Field::<Change<'c>>::new("attention", "reason for attention", |_, change| {
             let reason = change.attention.as_ref();
             reason.map_or(Value::Nothing, |reason| Value::Text(words::reason(reason)))
@@ -93,7 +95,8 @@ fn common<'c>() -> Vec<Field<Change<'c>>> {
                     false => Value::Nested(Nested::Within(all.collect())),
                 }
             },
-        ),
+        )
+        .shape(Shape::Objects(A_FILE_WITHIN)),
         Field::<Change<'c>>::new(
             "argv",
             "process: its command line",
@@ -101,7 +104,8 @@ fn common<'c>() -> Vec<Field<Change<'c>>> {
                 (Facts::Process, Some(author)) => Value::Words(&context.model.process(author).argv),
                 _ => Value::Nothing,
             },
-        ),
+        )
+        .shape(Shape::Texts),
     ]
 }
 
@@ -118,7 +122,8 @@ fn of_differences<'c>() -> Vec<Field<Change<'c>>> {
                 Some(file) => Value::state(context, file.before.as_ref()),
                 None => Value::known_bytes(entry(change).and_then(|entry| entry.before.as_deref())),
             },
-        ),
+        )
+        .shape(Shape::TextOrObject(A_STATE)),
         Field::<Change<'c>>::new(
             "after",
             "value or state after",
@@ -126,7 +131,8 @@ fn of_differences<'c>() -> Vec<Field<Change<'c>>> {
                 Some(file) => Value::state(context, file.after.as_ref()),
                 None => Value::known_bytes(entry(change).and_then(|entry| entry.after.as_deref())),
             },
-        ),
+        )
+        .shape(Shape::TextOrObject(A_STATE)),
         Field::<Change<'c>>::new(
             "origin",
             "package of dpkg: archive that has it, by the lists of apt, or a local file",
@@ -156,11 +162,14 @@ fn origin<'a>(change: &'a Change<'_>) -> Option<&'a PackageOrigin> {
 }
 
 fn of_files<'c>() -> Vec<Field<Change<'c>>> {
-    vec![Field::<Change<'c>>::new(
-        "before_unknown",
-        "file: true: outside of the compared directories, seen when it was changed",
-        |_, change| Value::flag_if(change.before_unknown, true),
-    )]
+    vec![
+        Field::<Change<'c>>::new(
+            "before_unknown",
+            "file: true: outside of the compared directories, seen when it was changed",
+            |_, change| Value::flag_if(change.before_unknown, true),
+        )
+        .shape(Shape::Flag),
+    ]
 }
 
 fn of_directories<'c>() -> Vec<Field<Change<'c>>> {
@@ -172,7 +181,8 @@ fn of_directories<'c>() -> Vec<Field<Change<'c>>> {
                 Facts::Files(_) => Value::Number(count(change.count)),
                 _ => Value::Nothing,
             },
-        ),
+        )
+        .shape(Shape::Integer),
         Field::<Change<'c>>::new(
             "size",
             "directory: bytes of the files",
@@ -180,7 +190,8 @@ fn of_directories<'c>() -> Vec<Field<Change<'c>>> {
                 Facts::Files(size) => Value::number(size),
                 _ => Value::Nothing,
             },
-        ),
+        )
+        .shape(Shape::Integer),
     ]
 }
 

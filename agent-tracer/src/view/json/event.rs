@@ -21,7 +21,7 @@ use crate::{
 
 use super::Row;
 
-pub(in crate::view) use machine::STATE;
+pub(in crate::view) use machine::{A_STATE, STATE};
 
 /// Writes an event as a line, right after the model has applied it.
 pub fn event_json(clock: &Clock, model: &Model, sequence: u64, event: &Event) -> String {

@@ -9,14 +9,15 @@ use crate::{
         field::{Documented, Field, Object, documented, refs},
         missing::{missing, not_certain},
         page::Page,
+        shape::Shape,
         value::Value,
     },
 };
 
 /// A recording.
-struct Recording<'a> {
-    header: &'a Header,
-    events: u64,
+pub(in crate::view) struct Recording<'a> {
+    pub(in crate::view) header: &'a Header,
+    pub(in crate::view) events: u64,
 }
 
 /// Writes the recording as a line.
@@ -24,15 +25,20 @@ pub fn header_json(clock: &Clock, header: &Header, model: &Model, events: u64) -
     let page = Page::unlimited(*clock);
     let context = Context::new(&page, model);
     let row = Recording { header, events };
-    to_row(model, &Object::new(context, &fields(), &row), false)
+    to_row(
+        model,
+        &Object::new(context, &recording_fields(), &row),
+        false,
+    )
 }
 
 /// Describes the fields of the line.
 pub(in crate::view) fn header_reference() -> Vec<Documented> {
-    documented(&refs(&fields()))
+    documented(&refs(&recording_fields()))
 }
 
-fn fields<'r>() -> [Field<Recording<'r>>; 12] {
+/// Declares the fields of the line.
+pub(in crate::view) fn recording_fields<'r>() -> [Field<Recording<'r>>; 12] {
     [
         Field::<Recording<'r>>::new(
             "record",
@@ -43,7 +49,8 @@ fn fields<'r>() -> [Field<Recording<'r>>; 12] {
             "started",
             "start of the recording, RFC 3339, UTC",
             |context, row| Value::text(context.page.clock.rfc3339(row.header.start_boot_ns)),
-        ),
+        )
+        .shape(Shape::Time),
         Field::<Recording<'r>>::new("tracer", "version of the recorder", |_, row| {
             Value::text(&row.header.tool_version)
         }),
@@ -69,22 +76,27 @@ fn fields<'r>() -> [Field<Recording<'r>>; 12] {
         }),
         Field::<Recording<'r>>::new("argv", "command that was recorded, masked", |_, row| {
             Value::words_if_any(&row.header.command)
-        }),
+        })
+        .shape(Shape::Texts),
         Field::<Recording<'r>>::new("events", "number of events in the trace", |_, row| {
             Value::Number(row.events)
-        }),
+        })
+        .shape(Shape::Integer),
         Field::<Recording<'r>>::new("complete", "true if nothing is missing", |context, _| {
             Value::Flag(context.model.ledger().is_complete())
-        }),
+        })
+        .shape(Shape::Flag),
         Field::<Recording<'r>>::new(
             "missing",
             "missing parts, one sentence each",
             |context, _| Value::Texts(missing(context.model)),
-        ),
+        )
+        .shape(Shape::Texts),
         Field::<Recording<'r>>::new(
             "not_certain",
             "uncertain parts, one sentence each",
             |context, _| Value::Texts(not_certain(context.model)),
-        ),
+        )
+        .shape(Shape::Texts),
     ]
 }

@@ -4,7 +4,7 @@
 use crate::{
     event::{Exec, Identity, SnapshotProcess, View},
     model::Process,
-    view::{field::Field, value::Value},
+    view::{field::Field, shape::Shape, value::Value},
 };
 
 /// A row that may have the identity of an executable.
@@ -44,18 +44,21 @@ pub(in crate::view) const fn exe_inode<R: HasIdentity>() -> Field<R> {
     Field::<R>::new("exe_inode", "inode number of the executable", |_, row| {
         Value::number(row.identity().map(|identity| identity.inode))
     })
+    .shape(Shape::Integer)
 }
 
 pub(in crate::view) const fn exe_owner<R: HasIdentity>() -> Field<R> {
     Field::<R>::new("exe_owner", "user id of its owner", |_, row| {
         Value::number(row.identity().map(|identity| identity.owner.into()))
     })
+    .shape(Shape::Integer)
 }
 
 pub(in crate::view) const fn exe_group<R: HasIdentity>() -> Field<R> {
     Field::<R>::new("exe_group", "group id of its owner", |_, row| {
         Value::number(row.identity().map(|identity| identity.group.into()))
     })
+    .shape(Shape::Integer)
 }
 
 pub(in crate::view) const fn exe_mode<R: HasIdentity>() -> Field<R> {
@@ -83,6 +86,7 @@ pub(in crate::view) const fn mount_namespace<R: HasIdentity>() -> Field<R> {
         "mount namespace, where not that of the recorder",
         |_, row| other(row, |identity| identity.mount_namespace),
     )
+    .shape(Shape::Integer)
 }
 
 pub(in crate::view) const fn exe_namespace<R: HasIdentity>() -> Field<R> {
@@ -91,18 +95,21 @@ pub(in crate::view) const fn exe_namespace<R: HasIdentity>() -> Field<R> {
         "mount namespace of the executable, likewise",
         |_, row| other(row, |identity| identity.file_namespace),
     )
+    .shape(Shape::Integer)
 }
 
 pub(in crate::view) const fn user_namespace<R: HasIdentity>() -> Field<R> {
     Field::<R>::new("user_namespace", "user namespace, likewise", |_, row| {
         other(row, |identity| identity.user_namespace)
     })
+    .shape(Shape::Integer)
 }
 
 pub(in crate::view) const fn pid_namespace<R: HasIdentity>() -> Field<R> {
     Field::<R>::new("pid_namespace", "PID namespace, likewise", |_, row| {
         other(row, |identity| identity.pid_namespace)
     })
+    .shape(Shape::Integer)
 }
 
 pub(in crate::view) const fn network_namespace<R: HasIdentity>() -> Field<R> {
@@ -111,6 +118,7 @@ pub(in crate::view) const fn network_namespace<R: HasIdentity>() -> Field<R> {
         "network namespace at the exec, likewise",
         |_, row| other(row, |identity| identity.network_namespace),
     )
+    .shape(Shape::Integer)
 }
 
 pub(in crate::view) const fn user_inside<R: HasIdentity>() -> Field<R> {
@@ -118,6 +126,7 @@ pub(in crate::view) const fn user_inside<R: HasIdentity>() -> Field<R> {
         let user = row.identity().and_then(|identity| identity.inner_user);
         Value::number(user.map(u64::from))
     })
+    .shape(Shape::Integer)
 }
 
 /// Returns a namespace that is not the recorder's.

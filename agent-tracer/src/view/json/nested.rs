@@ -14,6 +14,9 @@ use crate::{
     view::{
         changes::words,
         field::{Field, Object},
+        json::A_STATE,
+        processes::A_PROCESS,
+        shape::{Kind, Shape, declared},
         value::Value,
     },
 };
@@ -93,6 +96,12 @@ pub(in crate::view) const fn within_fields<'c>() -> &'c [Field<Within<'c>>] {
     &WithinFields::<'c>::ALL
 }
 
+/// Such a file as a kind of objects.
+pub(in crate::view) const A_FILE_WITHIN: Kind = Kind {
+    name: "file",
+    fields: || declared(within_fields()),
+};
+
 struct WithinFields<'c>(std::marker::PhantomData<&'c ()>);
 
 impl<'c> WithinFields<'c> {
@@ -108,7 +117,8 @@ impl<'c> WithinFields<'c> {
                 Some((author, _)) => Value::process(context, Some(author)),
                 None => Value::Null,
             }
-        }),
+        })
+        .shape(Shape::Object(A_PROCESS)),
         Field::<Within<'c>>::new(
             "inferred",
             "true if the author was inferred",
@@ -116,14 +126,17 @@ impl<'c> WithinFields<'c> {
                 let author = within.author;
                 author.map_or(Value::Nothing, |(_, is_inferred)| Value::Flag(is_inferred))
             },
-        ),
+        )
+        .shape(Shape::Flag),
         Field::<Within<'c>>::new("before", "state before", |context, within| {
             let before = within.file.and_then(|file| file.before.as_ref());
             Value::state(context, before)
-        }),
+        })
+        .shape(Shape::Object(A_STATE)),
         Field::<Within<'c>>::new("after", "state after", |context, within| {
             let after = within.file.and_then(|file| file.after.as_ref());
             Value::state(context, after)
-        }),
+        })
+        .shape(Shape::Object(A_STATE)),
     ];
 }

@@ -2,7 +2,10 @@
 
 use crate::{
     findings::{Change, ConnectionGroup, Facts},
-    view::{Context, Field, groups, value::Value},
+    view::{
+        Context, Field, connections::A_TAG, groups, processes::A_PROCESS, shape::Shape,
+        value::Value,
+    },
 };
 
 pub(super) fn fields<'c>() -> Vec<Field<Change<'c>>> {
@@ -14,7 +17,8 @@ pub(super) fn fields<'c>() -> Vec<Field<Change<'c>>> {
         ),
         Field::<Change<'c>>::new("port", "destination: port", |context, change| {
             of_group(change, context, groups::port)
-        }),
+        })
+        .shape(Shape::Integer),
         Field::<Change<'c>>::new(
             "protocol",
             "destination, listener: tcp or udp",
@@ -25,17 +29,20 @@ pub(super) fn fields<'c>() -> Vec<Field<Change<'c>>> {
         ),
         Field::<Change<'c>>::new("local", "listener: address and port", |_, change| {
             Value::written(change.listener().and_then(|listener| listener.local))
-        }),
+        })
+        .shape(Shape::End),
         Field::<Change<'c>>::new(
             "proxy",
             "destination: proxy that it is reached through",
             |context, change| of_group(change, context, groups::proxy),
-        ),
+        )
+        .shape(Shape::End),
         Field::<Change<'c>>::new(
             "addresses",
             "destination: addresses of the host",
             |context, change| of_group(change, context, groups::addresses_of),
-        ),
+        )
+        .shape(Shape::Texts),
         Field::<Change<'c>>::new(
             "tag",
             "destination: most specific service tag",
@@ -45,7 +52,8 @@ pub(super) fn fields<'c>() -> Vec<Field<Change<'c>>> {
             "tags",
             "destination: all service tags",
             |context, change| of_group(change, context, groups::tags),
-        ),
+        )
+        .shape(Shape::Objects(A_TAG)),
         Field::<Change<'c>>::new(
             "note",
             "destination: meaning of the address",
@@ -55,32 +63,38 @@ pub(super) fn fields<'c>() -> Vec<Field<Change<'c>>> {
             "trees",
             "destination: trees of the owners",
             |context, change| of_group(change, context, groups::trees),
-        ),
+        )
+        .shape(Shape::Texts),
         Field::<Change<'c>>::new(
             "processes",
             "destination: owners of the connections",
             |context, change| of_group(change, context, groups::processes),
-        ),
+        )
+        .shape(Shape::Objects(A_PROCESS)),
         Field::<Change<'c>>::new(
             "connections",
             "destination: number of connections",
             |context, change| of_group(change, context, groups::count),
-        ),
+        )
+        .shape(Shape::Integer),
         Field::<Change<'c>>::new(
             "outcomes",
             "destination: number of connections by state",
             |context, change| of_group(change, context, groups::outcomes_of),
-        ),
+        )
+        .shape(Shape::Json),
         Field::<Change<'c>>::new(
             "bytes_sent",
             "destination: payload sent",
             |context, change| of_group(change, context, groups::sent),
-        ),
+        )
+        .shape(Shape::Integer),
         Field::<Change<'c>>::new(
             "bytes_received",
             "destination: payload received",
             |context, change| of_group(change, context, groups::received),
-        ),
+        )
+        .shape(Shape::Integer),
     ]
 }
 

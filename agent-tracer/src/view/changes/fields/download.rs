@@ -4,7 +4,13 @@ use crate::{
     findings::{Change, Downloaded, Facts},
     model::Content,
     view::{
-        Field, changes::words, connections::CONNECTION_END, field::Object, json::Nested,
+        Field,
+        changes::words,
+        connections::{A_CONNECTION, CONNECTION_END},
+        field::Object,
+        json::Nested,
+        processes::A_PROCESS,
+        shape::Shape,
         value::Value,
     },
 };
@@ -17,7 +23,8 @@ pub(super) fn fields<'c>() -> Vec<Field<Change<'c>>> {
             |context, change| {
                 Value::process(context, downloaded(change).map(|it| it.download.writer))
             },
-        ),
+        )
+        .shape(Shape::Object(A_PROCESS)),
         Field::<Change<'c>>::new(
             "carrier",
             "download: process that moved the file",
@@ -27,7 +34,8 @@ pub(super) fn fields<'c>() -> Vec<Field<Change<'c>>> {
                     downloaded(change).and_then(|it| it.download.carrier),
                 )
             },
-        ),
+        )
+        .shape(Shape::Object(A_PROCESS)),
         Field::<Change<'c>>::new(
             "from",
             "download: connections that it came through",
@@ -40,7 +48,8 @@ pub(super) fn fields<'c>() -> Vec<Field<Change<'c>>> {
                 let objects = from.map(|one| Object::new(context, &CONNECTION_END, one));
                 Value::Nested(Nested::Connections(objects.collect()))
             },
-        ),
+        )
+        .shape(Shape::Objects(A_CONNECTION)),
         Field::<Change<'c>>::new(
             "urls",
             "download: URLs in clear that it may have come from, without queries",
@@ -76,7 +85,8 @@ pub(super) fn fields<'c>() -> Vec<Field<Change<'c>>> {
             "changed_since",
             "download: true: the file is another at the end, or native code that is gone",
             |_, change| Value::flag_if(content(change).is_some_and(|it| it.has_changed), true),
-        ),
+        )
+        .shape(Shape::Flag),
         Field::<Change<'c>>::new(
             "native",
             "download: native code that was not executed: library or program",
@@ -89,7 +99,8 @@ pub(super) fn fields<'c>() -> Vec<Field<Change<'c>>> {
             "executions",
             "download: number of executions",
             |_, change| Value::number(downloaded(change).map(|it| it.download.executions)),
-        ),
+        )
+        .shape(Shape::Integer),
     ]
 }
 

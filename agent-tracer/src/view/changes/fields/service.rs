@@ -4,7 +4,13 @@ use super::{count, unit};
 use crate::{
     event::Difference,
     findings::Change,
-    view::{Context, Field, process::requester, value::Value},
+    view::{
+        Context, Field,
+        process::{A_REQUEST, requester},
+        processes::A_PROCESS,
+        shape::Shape,
+        value::Value,
+    },
 };
 
 pub(super) fn fields<'c>() -> Vec<Field<Change<'c>>> {
@@ -22,27 +28,32 @@ pub(super) fn fields<'c>() -> Vec<Field<Change<'c>>> {
         Field::<Change<'c>>::new("enabled", "service: true if links start it", |_, change| {
             let enabled = unit(change).and_then(|unit| unit.enabled);
             enabled.map_or(Value::Nothing, |link| Value::Flag(link.enables))
-        }),
+        })
+        .shape(Shape::Flag),
         Field::<Change<'c>>::new(
             "enabled_by",
             "service: process that made the link, or asked systemd for it",
             |context, change| linked(context, change, true),
-        ),
+        )
+        .shape(Shape::Object(A_PROCESS)),
         Field::<Change<'c>>::new(
             "disabled_by",
             "service: process that removed the link, or asked systemd for that",
             |context, change| linked(context, change, false),
-        ),
+        )
+        .shape(Shape::Object(A_PROCESS)),
         Field::<Change<'c>>::new(
             "requested_by",
             "service: request behind it, inferred",
             |context, change| requester(context, unit(change).and_then(|unit| unit.request)),
-        ),
+        )
+        .shape(Shape::Object(A_REQUEST)),
         Field::<Change<'c>>::new(
             "process_count",
             "service: number of running processes",
             |_, change| Value::number(unit(change).map(|unit| count(unit.running))),
-        ),
+        )
+        .shape(Shape::Integer),
     ]
 }
 

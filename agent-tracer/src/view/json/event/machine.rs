@@ -10,6 +10,7 @@ use crate::{
         field::{self, Field, Object},
         json::Nested,
         process::requester,
+        shape::{Kind, Shape, declared},
         value::Value,
     },
 };
@@ -242,13 +243,15 @@ pub(in crate::view) static STATE: [Field<FileState>; 9] = [
     }),
     Field::<FileState>::new("uid", "user id of the owner", |_, state| {
         Value::Number(state.user.into())
-    }),
+    })
+    .shape(Shape::Integer),
     Field::<FileState>::new("user", "name of the owner", |context, state| {
         Value::known_bytes(context.model.user_name(state.user))
     }),
     Field::<FileState>::new("gid", "group id", |_, state| {
         Value::Number(state.group.into())
-    }),
+    })
+    .shape(Shape::Integer),
     Field::<FileState>::new("size", "size", |_, state| Value::Number(state.size))
         .unit(field::Unit::Bytes),
     Field::<FileState>::new(
@@ -263,6 +266,12 @@ pub(in crate::view) static STATE: [Field<FileState>; 9] = [
         Value::bytes_if_any(&state.target)
     }),
 ];
+
+/// The state of a file as a kind of objects.
+pub(in crate::view) const A_STATE: Kind = Kind {
+    name: "state",
+    fields: || declared(&STATE),
+};
 
 fn hex<'a>(bytes: &[u8]) -> Value<'a> {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -1,0 +1,39 @@
+//! Recordings as tables for other tools, a folder of files a fleet. `column` has the columns,
+//! from the same declarations as jsonl; each format is a file.
+
+mod column;
+mod origin;
+#[cfg(feature = "export")]
+mod otlp;
+#[cfg(feature = "export")]
+mod parquet;
+#[cfg(feature = "export")]
+mod perfetto;
+mod recording;
+mod reference;
+#[cfg(feature = "export")]
+mod row;
+#[cfg(feature = "export")]
+mod shred;
+mod table;
+
+use super::Clock;
+use crate::{model::Model, trace::Header};
+
+pub use reference::table_reference;
+pub use table::Table;
+
+/// The version of the columns. It grows when a column is renamed, removed or changes its type.
+const SCHEMA: u64 = 1;
+
+/// A recording to export.
+pub struct Export<'a> {
+    /// Circumstances of the recording.
+    pub header: &'a Header,
+    /// The model of all of its events.
+    pub model: &'a Model,
+    /// Its clock.
+    pub clock: Clock,
+    /// Number of its events.
+    pub events: u64,
+}
