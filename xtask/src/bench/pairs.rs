@@ -2,6 +2,7 @@
 //! checked to be complete: otherwise the work was not the same.
 
 use std::{
+    cell::Cell,
     path::Path,
     process::{Command, Stdio},
 };
@@ -13,6 +14,9 @@ use super::{
     recorders::Recorder,
     row::{Goal, Row, Series, Unit},
 };
+
+/// Limit of the runs of a load that are repeated because their recording was not complete.
+const REPEATS: u32 = 3;
 
 /// A load, which prints its time in nanoseconds.
 pub struct Load<'a> {
@@ -41,15 +45,21 @@ pub fn measure(bench: &Bench, load: &Load) -> Result<Row> {
     let (absent, present): (Vec<_>, Vec<_>) =
         (load.peers.recorders.iter().copied()).partition(|peer| peer.absent(bench).is_some());
     let mut peers = Times::of(&[&[Recorder::Untraced][..], &present].concat());
+    let repeated = Cell::new(0);
+    let time = |recorder, words: &[String]| time(bench, load, recorder, words, &repeated);
     for round in 0..=bench.rounds {
         // The first round warms caches and is not counted.
-        ours.round(round, |recorder| time(bench, load, recorder, &load.words))?;
+        ours.round(round, |recorder| time(recorder, &load.words))?;
         if round > 0 && round <= bench.peer_rounds && !present.is_empty() {
-            peers.round(1, |peer| time(bench, load, peer, &load.peers.words))?;
+            peers.round(1, |peer| time(peer, &load.peers.words))?;
         }
         bench.progress(&format!("{}: round {round} of {}", load.what, bench.rounds));
     }
-    let mut row = Row::of_tracer(load.part, load.what.clone(), Unit::Seconds);
+    let what = match repeated.get() {
+        0 => load.what.clone(),
+        count => format!("{} ({count} incomplete runs were repeated)", load.what),
+    };
+    let mut row = Row::of_tracer(load.part, what, Unit::Seconds);
     row.goal = load.goal.map(Goal::AtMost);
     row.series.extend(ours.series(""));
     row.series.extend(peers.series(&load.peers.what));
@@ -99,13 +109,30 @@ impl Times {
     }
 }
 
-fn time(bench: &Bench, load: &Load, recorder: Recorder, words: &[String]) -> Result<f64> {
-    let seconds = seconds(recorder.command(bench, words)?)
-        .with_context(|| format!("{} under {}", words.join(" "), recorder.name()))?;
-    if matches!(recorder, Recorder::Tracer | Recorder::NoChanges) {
-        (load.check)(&bench.trace(), recorder)?;
+/// Runs the load once, and again where its recording is not complete: then the work was not the
+/// same.
+fn time(
+    bench: &Bench,
+    load: &Load,
+    recorder: Recorder,
+    words: &[String],
+    repeated: &Cell<u32>,
+) -> Result<f64> {
+    loop {
+        let seconds = seconds(recorder.command(bench, words)?)
+            .with_context(|| format!("{} under {}", words.join(" "), recorder.name()))?;
+        if !matches!(recorder, Recorder::Tracer | Recorder::NoChanges) {
+            return Ok(seconds);
+        }
+        match (load.check)(&bench.trace(), recorder) {
+            Ok(()) => return Ok(seconds),
+            Err(error) if repeated.get() < REPEATS => {
+                bench.progress(&format!("{}: a run is repeated: {error:#}", load.what));
+                repeated.set(repeated.get() + 1);
+            }
+            Err(error) => return Err(error),
+        }
     }
-    Ok(seconds)
 }
 
 fn seconds(mut command: Command) -> Result<f64> {

@@ -80,7 +80,10 @@ impl Export<'_> {
     ) -> io::Result<Json> {
         let (_, last_ns) = self.model.span();
         let started_ns = process.forked_ns.unwrap_or(self.clock.start_ns);
-        let ended_ns = process.ended().map_or(last_ns, |(at, _)| at).max(started_ns);
+        let ended_ns = process
+            .ended()
+            .map_or(last_ns, |(at, _)| at)
+            .max(started_ns);
         let fields: Vec<_> = life().collect();
         let row = values(context, &fields, process).map_err(io::Error::other)?;
         let events: io::Result<Vec<Json>> = connections
