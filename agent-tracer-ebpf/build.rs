@@ -43,9 +43,10 @@ fn mismatches() -> Result<Vec<String>, String> {
     );
 
     let mut found = Hashes::new();
-    for name in ["Cargo.lock", "Cargo.toml", "object/tracer.bpf.o"] {
-        hash(name, &mut found)?;
+    for name in ["Cargo.lock", "object/tracer.bpf.o"] {
+        hash(name, name, &mut found)?;
     }
+    hash(written_manifest(), "Cargo.toml", &mut found)?;
     hash_directory("src", &mut found)?;
 
     let names: BTreeSet<_> = recorded.keys().chain(found.keys()).collect();
@@ -58,6 +59,17 @@ fn mismatches() -> Result<Vec<String>, String> {
             (Some(_), Some(_)) => Some(format!("{name} has changed")),
         })
         .collect())
+}
+
+/// Names the file with the manifest of this crate as it was written: in a package, cargo rewrites
+/// `Cargo.toml` and keeps the original beside it.
+fn written_manifest() -> &'static str {
+    let original = "Cargo.toml.orig";
+    if Path::new(original).exists() {
+        original
+    } else {
+        "Cargo.toml"
+    }
 }
 
 /// Parses one table of the manifest. It holds one string per line, so that user space needs no TOML
@@ -87,14 +99,14 @@ fn hash_directory(directory: &str, hashes: &mut Hashes) -> Result<(), String> {
         if Path::new(&name).is_dir() {
             hash_directory(&name, hashes)?;
         } else if name.ends_with(".rs") {
-            hash(&name, hashes)?;
+            hash(&name, &name, hashes)?;
         }
     }
     Ok(())
 }
 
-fn hash(name: &str, hashes: &mut Hashes) -> Result<(), String> {
-    let bytes = fs::read(name).map_err(|error| format!("{name} cannot be read: {error}"))?;
+fn hash(path: &str, name: &str, hashes: &mut Hashes) -> Result<(), String> {
+    let bytes = fs::read(path).map_err(|error| format!("{path} cannot be read: {error}"))?;
     hashes.insert(name.to_owned(), format!("{:x}", Sha256::digest(bytes)));
     Ok(())
 }

@@ -7,7 +7,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::harness::{Recorded, Recording, Test, finish, live, on_terminal, run, tracer, words};
+use crate::harness::{
+    Recorded, Recording, Test, finish, live, on_terminal, plain, run, says, tracer, words,
+};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
@@ -22,6 +24,7 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(nothing_of_a_program_reaches_the_terminal_raw),
         live!(jsonl_is_one_object_per_line_with_ordered_keys),
         live!(times_are_relative_or_absolute),
+        plain!(all_manual_pages_are_written),
     ]
 }
 
@@ -381,4 +384,23 @@ fn times_are_relative_or_absolute() {
         assert_eq!(text[..26], time[..26]);
         assert!(time.ends_with('Z') && time.len() == 30, "{time}");
     }
+}
+
+fn all_manual_pages_are_written() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    run(tracer().args(["man", "--all"]).arg(directory.path())).success();
+    for (page, says) in [
+        ("tracer.1", "tracer\\-record(1)"),
+        ("tracer-record.1", ".SH OPTIONS"),
+        ("tracer-policy-new.1", ".SH OPTIONS"),
+    ] {
+        let text = std::fs::read_to_string(directory.path().join(page)).expect(page);
+        assert!(text.contains(says), "{page}: {text}");
+    }
+    // Hidden subcommands are not for readers.
+    assert!(!directory.path().join("tracer-reference.1").exists());
+
+    let absent = directory.path().join("absent");
+    let ended = run(tracer().args(["man", "--all"]).arg(&absent));
+    says(&ended, 1, &["cannot write the manual pages to", "hint: "]);
 }

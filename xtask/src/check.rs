@@ -3,6 +3,8 @@
 
 mod directions;
 mod language;
+mod licences;
+mod packages;
 mod prose;
 mod quotes;
 
@@ -48,6 +50,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     step("dependency directions", directions::check(&workspace));
     step("language", language::check(&workspace));
     step("reference", reference::check(&workspace));
+    step("packages of the crates", packages::check(&workspace));
+    match licences::check(&workspace) {
+        Some(result) => step("licences", result),
+        None => eprintln!("check: licences: skipped, since cargo-deny is not installed"),
+    }
     if arguments.fast {
         step("lints", lints_of_all(&workspace));
     } else {

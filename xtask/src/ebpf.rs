@@ -2,7 +2,7 @@
 //! every machine. An ordinary build takes the committed object and needs none of these tools.
 
 mod manifest;
-mod paths;
+pub mod paths;
 mod tools;
 
 use std::fs;
@@ -66,7 +66,8 @@ pub fn lint(workspace: &Path) -> Result<()> {
     let mut clippy = tools::command(tools::CLIPPY, &paths.programs);
     clippy
         .args(["clippy", "--locked", "--release", "--target", TARGET])
-        .args(["--lib", "--bins", "--", "--deny", "warnings"])
+        .args(["--features", "programs", "--lib", "--bins"])
+        .args(["--", "--deny", "warnings"])
         .env("CARGO", tools::CARGO)
         .env("CARGO_TARGET_DIR", &paths.build)
         .env("CARGO_ENCODED_RUSTFLAGS", TARGET_ARCH);
@@ -156,7 +157,7 @@ fn build(paths: &BuildPaths) -> Result<Built> {
     let mut compile = cargo(paths);
     compile
         .args(["build", "--locked", "--release", "--target", TARGET])
-        .args(["--bin", "tracer-programs"])
+        .args(["--features", "programs", "--bin", "tracer-programs"])
         // The only encoding that allows a space in a path.
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
         .env("PATH", tools::path_with(&paths.tools.join("bin"))?);

@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod demo;
+mod dist;
 mod ebpf;
 mod fuzz;
 mod reference;
@@ -30,6 +31,7 @@ enum Verb {
     #[command(hide = true)]
     Connects(bench::ConnectArguments),
     Demo(demo::Arguments),
+    Dist(dist::Arguments),
     Ebpf(ebpf::Arguments),
     Fuzz(fuzz::Arguments),
     Reference(reference::Arguments),
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Verb::Datagrams(arguments) => bench::run_datagrams(&arguments),
         Verb::Connects(arguments) => bench::run_connects(&arguments),
         Verb::Demo(arguments) => demo::run(&arguments),
+        Verb::Dist(arguments) => dist::run(&arguments),
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
         Verb::Fuzz(arguments) => fuzz::run(&arguments),
         Verb::Reference(arguments) => reference::run(&arguments),

@@ -8,7 +8,7 @@ mod guests;
 mod image;
 mod kernel;
 mod machine;
-mod packages;
+pub mod packages;
 mod plain;
 mod report;
 mod systemd;

@@ -1,21 +1,33 @@
 //! `tracer man`: manual pages with the text of `--help`.
 
-use std::{io::Write, process::ExitCode};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 
-/// Print a manual page
+/// Print a manual page, or write all of them
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tracer man | man -l -
-  tracer man record > /usr/local/share/man/man1/tracer-record.1")]
+  tracer man record | man -l -
+  sudo tracer man --all /usr/local/share/man/man1")]
 pub(super) struct Arguments {
     /// Subcommand to describe [default: tracer itself]
     subcommand: Option<String>,
+    /// Write the pages of tracer and of all its subcommands to this directory
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "subcommand")]
+    all: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments, mut command: clap::Command) -> anyhow::Result<ExitCode> {
+    if let Some(directory) = &arguments.all {
+        write_all(command, directory)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     command.build();
     let page = match &arguments.subcommand {
         None => command,
@@ -40,4 +52,14 @@ pub(super) fn run(arguments: &Arguments, mut command: clap::Command) -> anyhow::
     clap_mangen::Man::new(page).title(title).render(&mut text)?;
     std::io::stdout().write_all(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn write_all(command: clap::Command, directory: &Path) -> anyhow::Result<()> {
+    clap_mangen::generate_to(command, directory).map_err(|error| {
+        anyhow!(
+            "cannot write the manual pages to {}: {error}\n\
+             hint: name a directory that exists",
+            directory.display()
+        )
+    })
 }

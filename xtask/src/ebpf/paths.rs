@@ -1,4 +1,4 @@
-//! Keeps the paths of this machine out of the eBPF object, so that two checkouts make the same one.
+//! Keeps the paths of this machine out of what is built, so that two checkouts make the same bytes.
 //! Cargo reports where packages are.
 //!
 //! The paths of Rust's own library stay: Debian's build put them there, the same everywhere, and no
@@ -36,7 +36,7 @@ pub fn remap_flags(mut cargo: Command, target: &str, build: &Path) -> Result<Vec
         .output()
         .with_context(|| format!("cannot run {}", cargo.get_program().display()))?;
     if !output.status.success() {
-        bail!("cargo does not know the packages of agent-tracer-ebpf; its message is above");
+        bail!("cargo does not list the packages; its message is above");
     }
     let metadata =
         serde_json::from_slice(&output.stdout).context("cargo metadata says what it should not")?;
