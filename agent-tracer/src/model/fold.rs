@@ -1,5 +1,5 @@
-//! Releases what has ended, so that a recording holds what is alive. Its summary stays the same, and
-//! the details are in its trace. A reader of a trace releases nothing: it has views of all.
+//! Releases what has ended, so that a recording holds what is alive. Its summary stays the same,
+//! and the details are in its trace. A reader of a trace releases nothing: it has views of all.
 
 mod connections;
 mod processes;

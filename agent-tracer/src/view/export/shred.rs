@@ -19,7 +19,7 @@ pub(super) enum Values {
 /// A column of plain values.
 pub(super) struct Leaf {
     pub(super) values: Values,
-    /// How much of the path to a value is there.
+    /// Depths of the path to each value that are there.
     pub(super) definitions: Vec<i16>,
     /// Which list goes on; 0 for a new row.
     pub(super) repetitions: Vec<i16>,
