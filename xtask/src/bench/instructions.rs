@@ -1,10 +1,11 @@
 //! Counts the instructions of views of a small composed trace, under callgrind. A count depends on
 //! the code and not on the load of the machine, so CI compares it with the one in the repository.
+//! It also depends on the compiler, and on the C library, which chooses code by processor.
 
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    fs,
+    fmt, fs,
     os::unix::fs::symlink,
     path::Path,
     process::{Command, Stdio},
@@ -23,7 +24,7 @@ use crate::demo;
 /// The counts of the repository.
 const FILE: &str = "xtask/src/bench/instructions.toml";
 
-const HEAD: &str = "# Instructions of views of 20,000 composed events, with this compiler.\n\
+const HEAD: &str = "# Instructions of views of 20,000 composed events, made and run by these.\n\
                     # `cargo xtask bench --instructions --bless` writes this file.\n";
 
 /// Names in the directory of the trace.
@@ -57,8 +58,17 @@ pub enum Purpose {
 /// The counts of one build.
 #[derive(Default, Serialize, Deserialize)]
 struct Counts {
-    compiler: String,
+    made_by: MadeBy,
     instructions: BTreeMap<String, u64>,
+}
+
+/// Compiler, C library, valgrind and processor: other ones count otherwise.
+#[derive(Default, PartialEq, Eq, Serialize, Deserialize)]
+struct MadeBy {
+    compiler: String,
+    library: String,
+    valgrind: String,
+    processor: String,
 }
 
 /// Counts, and returns a row a view. The second value is the reason for a failed check.
@@ -73,7 +83,7 @@ pub fn measure(
     let workspace = demo::workspace()?;
     let file = workspace.join(FILE);
     let counts = Counts {
-        compiler: compiler(&workspace)?,
+        made_by: MadeBy::here(&workspace)?,
         instructions: count(tracer, example)?,
     };
     if purpose == Purpose::Bless {
@@ -117,12 +127,12 @@ impl Counts {
         self.instructions.iter().map(row).collect()
     }
 
-    /// Returns the views that grew too much, in words. Counts of two compilers have nothing to say.
+    /// Returns the views that grew too much, in words. Counts of two machines have nothing to say.
     fn compare(&self, before: &Self) -> Option<String> {
-        if self.compiler != before.compiler {
+        if self.made_by != before.made_by {
             eprintln!(
                 "bench: the counts are NOT compared: {FILE} is of {}, and this is {}",
-                before.compiler, self.compiler
+                before.made_by, self.made_by
             );
             return None;
         }
@@ -233,23 +243,61 @@ fn rustc() -> OsString {
     std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
 }
 
-/// Names the compiler in one line.
-fn compiler(workspace: &Path) -> Result<String> {
-    let output = Command::new(rustc())
-        .arg("--version")
-        .current_dir(workspace)
-        .output()
-        .context("cannot run rustc")?;
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+impl MadeBy {
+    fn here(workspace: &Path) -> Result<Self> {
+        let processors =
+            fs::read_to_string("/proc/cpuinfo").context("cannot read /proc/cpuinfo")?;
+        let model = processors
+            .lines()
+            .find(|line| line.starts_with("model name"));
+        let model = model.and_then(|line| line.split_once(':'));
+        Ok(Self {
+            compiler: first_line(
+                Command::new(rustc())
+                    .arg("--version")
+                    .current_dir(workspace),
+            )?,
+            library: first_line(Command::new("getconf").arg("GNU_LIBC_VERSION"))?,
+            valgrind: first_line(Command::new("valgrind").arg("--version"))?,
+            processor: model
+                .map_or("unknown", |(_, model)| model.trim())
+                .to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for MadeBy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            compiler,
+            library,
+            valgrind,
+            processor,
+        } = self;
+        write!(formatter, "{compiler}, {library}, {valgrind}, {processor}")
+    }
+}
+
+/// Returns the first line that a program prints.
+fn first_line(command: &mut Command) -> Result<String> {
+    let output = command.stdin(Stdio::null()).output();
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = output.with_context(|| format!("cannot run {program}"))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    Ok(said.lines().next().unwrap_or_default().trim().to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Counts;
+    use super::{Counts, MadeBy};
 
     fn counts(compiler: &str, jsonl: u64) -> Counts {
-        Counts {
+        let made_by = MadeBy {
             compiler: compiler.to_owned(),
+            ..MadeBy::default()
+        };
+        Counts {
+            made_by,
             instructions: [("jsonl".to_owned(), jsonl)].into(),
         }
     }
