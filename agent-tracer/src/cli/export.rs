@@ -38,6 +38,8 @@ With --format perfetto it writes DIR/perfetto/date=…/host=…/RECORDING.pftrac
 Perfetto opens: a track a process, slices from fork to exec and from exec to exit, connections.
 With --format otlp it writes DIR/otlp/date=…/host=…/RECORDING.otlp.jsonl: the recording is a trace
 of OpenTelemetry, a process a span, a connection an event.
+With --format ocsf it writes DIR/ocsf/date=…/host=…/RECORDING.ocsf.jsonl: launches and ends of
+processes, connections, lookups and changed files as events of OCSF 1.3, a line each.
 
 Like a trace the files may have secrets, so only their owner can read them (mode 0600).
 
@@ -75,6 +77,8 @@ enum ExportFormat {
     Perfetto,
     /// OTLP/JSON, a line a process: a span, with its connections as events.
     Otlp,
+    /// Events of OCSF 1.3, a line each.
+    Ocsf,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -182,6 +186,11 @@ fn export(arguments: &Arguments, trace: &Path) -> anyhow::Result<Done> {
             let write = |file: &File| buffered(file, |output| export.otlp(output));
             let count = folder.write("otlp", &place, "otlp.jsonl", write)?;
             counts.push(format!("spans {count}"));
+        }
+        ExportFormat::Ocsf => {
+            let write = |file: &File| buffered(file, |output| export.ocsf(output));
+            let count = folder.write("ocsf", &place, "ocsf.jsonl", write)?;
+            counts.push(format!("events {count}"));
         }
     }
     Ok(Done {

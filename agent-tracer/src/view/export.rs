@@ -2,6 +2,8 @@
 //! from the same declarations as jsonl; each format is a file.
 
 mod column;
+#[cfg(feature = "export")]
+mod ocsf;
 mod origin;
 #[cfg(feature = "export")]
 mod otlp;

@@ -13,20 +13,21 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Returns a Python that has a package of PyPI, or nothing where it cannot be had.
-pub(crate) fn python_with(name: &str, package: &str, module: &str) -> Option<PathBuf> {
+/// Returns a Python that has some packages of PyPI, or nothing where they cannot be had.
+pub(crate) fn python_with(name: &str, packages: &str, module: &str) -> Option<PathBuf> {
     let room = tool_room(name)?;
     let python = room.join("bin/python3");
     let complete = room.join("complete");
-    if fs::read_to_string(&complete).is_ok_and(|made| made == package) {
+    if fs::read_to_string(&complete).is_ok_and(|made| made == packages) {
         return Some(python);
     }
     let mut make = Command::new("/usr/bin/python3");
     succeeds(make.args(["-m", "venv"]).arg(&room)).then_some(())?;
-    let options = ["-m", "pip", "install", "--quiet", package];
-    succeeds(Command::new(&python).args(options)).then_some(())?;
+    let mut install = Command::new(&python);
+    install.args(["-m", "pip", "install", "--quiet"]);
+    succeeds(install.args(packages.split(' '))).then_some(())?;
     let import = format!("import {module}");
     succeeds(Command::new(&python).args(["-c", &import])).then_some(())?;
-    fs::write(complete, package).ok()?;
+    fs::write(complete, packages).ok()?;
     Some(python)
 }
