@@ -266,7 +266,7 @@ impl Model {
             reported_ns: event.boot_ns,
             by: self.processes.find(event.process),
         };
-        let connections = self.connections.as_slice().len();
+        let connections = self.connections.all.next();
         self.downloads
             .native(hashed, moment, &self.processes, connections);
     }

@@ -71,8 +71,9 @@ pub(super) fn last_of_each(processes: &Processes) -> Vec<ProcessIndex> {
     let mut last = Vec::new();
     for (index, process) in processes.iter().rev() {
         for programs in Programs::ALL {
-            if programs.ran_as(process) {
-                let is_systems = process.is_system_program(programs.names());
+            let is_systems = process.is_system_program(programs.names());
+            // One that ran before may still stop a unit.
+            if programs.ran_as(process) || is_systems && programs == Programs::Units {
                 if seen.insert((programs, is_systems, &process.argv)) {
                     last.push(index);
                 }

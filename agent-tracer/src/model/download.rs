@@ -10,13 +10,13 @@ mod tests;
 mod versions;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     net::SocketAddr,
 };
 
 use super::{Connection, Process, ProcessIndex, State, process::base_name, processes::Processes};
 use crate::event::{FileAction, FileEvent, NativeCode, Protocol};
-pub(super) use source::BESIDE;
+pub(super) use source::{BESIDE, NEIGHBOURS};
 pub use versions::Content;
 pub(super) use versions::{Downloads, Moment};
 use versions::{End, Run, Version};
@@ -207,16 +207,32 @@ impl Downloads {
         runs.filter(|path| self.current(path).is_some()).collect()
     }
 
-    /// Lists the processes that execute a possible download.
+    /// Lists the first processes that executed each possible download.
     pub(super) fn runners(&self, processes: &Processes) -> Vec<ProcessIndex> {
         if self.versions.is_empty() {
             return Vec::new();
         }
-        let all = processes.iter().filter(|(runner, process)| {
-            let mut runs = runs(*runner, process);
-            runs.any(|run| self.versions.contains_key(&run.path))
-        });
-        all.map(|(runner, _)| runner).take(FORMER_LIMIT).collect()
+        let mut seen = HashSet::new();
+        let mut is_first = |run: Run| {
+            let Some(versions) = self.versions.get(&run.path) else {
+                return false;
+            };
+            let version = self.version_of(&run, processes);
+            let version = version.and_then(|version| {
+                let mut all = versions.iter();
+                all.position(|one| std::ptr::eq(one, version))
+            });
+            seen.insert((run.path, version))
+        };
+        let mut runners = Vec::new();
+        for (runner, process) in processes.iter() {
+            // Each of its files counts, so there is no short cut.
+            let firsts = runs(runner, process).map(&mut is_first);
+            if firsts.fold(false, |any, first| any | first) {
+                runners.push(runner);
+            }
+        }
+        runners
     }
 
     /// Notes the program of a process that is about to run another.

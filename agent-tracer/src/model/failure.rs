@@ -1,11 +1,10 @@
 //! Collects execs that failed. A search along PATH fails once a directory, and folds to one entry.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
-use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 
-use super::{ProcessIndex, process::base_name};
+use super::{ProcessIndex, StandIns, process::base_name};
 use crate::event::{Exec, ExecFailed};
 
 /// Failed calls of one process for one name of a program.
@@ -38,9 +37,10 @@ impl Failures {
         self.all.values()
     }
 
-    /// Forgets those of other processes.
-    pub(super) fn retain(&mut self, kept: &HashSet<ProcessIndex, RandomState>) {
-        self.all.retain(|(process, _), _| kept.contains(process));
+    /// Forgets those of released processes.
+    pub(super) fn release(&mut self, stand_ins: &StandIns) {
+        self.all
+            .retain(|(process, _), _| !stand_ins.contains_key(process));
     }
 
     pub(super) fn add(&mut self, process: ProcessIndex, boot_ns: u64, failed: &ExecFailed) {

@@ -11,7 +11,7 @@ pub(super) use connections::Alike;
 use super::Model;
 use crate::event::ProcessId;
 
-/// Count of connections, or of processes, from which on a pass over them is worth it.
+/// Count of connections, listeners or processes from which on a pass over them is worth it.
 const LEAST: usize = 4096;
 
 /// Time for which an ended connection stays: its file, or its last bytes, may be reported later.
@@ -24,6 +24,7 @@ const PROCESS_STAYS_NS: u64 = 5_000_000_000;
 #[derive(Default)]
 pub(super) struct Fold {
     connections: usize,
+    listeners: usize,
     processes: usize,
 }
 
@@ -34,6 +35,12 @@ impl Model {
         let count = self.connections.as_slice().len();
         if count >= LEAST.max(self.fold.connections * 2) {
             self.fold_connections(CONNECTION_STAYS_NS);
+        }
+        let count = self.listeners.as_slice().len();
+        if count >= LEAST.max(self.fold.listeners * 2) {
+            let before_ns = self.timeline.last_ns().saturating_sub(CONNECTION_STAYS_NS);
+            self.listeners.release_ended(before_ns);
+            self.fold.listeners = self.listeners.as_slice().len();
         }
         let count = self.processes.len();
         if count >= LEAST.max(self.fold.processes * 2) {

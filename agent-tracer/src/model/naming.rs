@@ -207,6 +207,11 @@ impl Names {
         }
     }
 
+    /// Forgets lookups that went well: the names of their addresses are kept apart.
+    pub(super) fn release_answered(&mut self) {
+        self.all.retain(|_, lookup| lookup.has_failed());
+    }
+
     /// Gives the lookups of released processes to those that stand for them.
     pub(super) fn replace_askers(&mut self, stand_ins: &StandIns) {
         let replace = |party: &mut Option<ProcessIndex>| {

@@ -153,8 +153,11 @@ impl Processes {
             return (index, has_changed);
         }
         let Some(index) = self.find(id) else {
-            if let Some(process) = self.released.process(id, user, &self.list) {
-                return (self.add(process), false);
+            if let Some(process) = self.released.take_back(id, &self.list) {
+                let index = self.add(process);
+                self.by_id.insert(id, index);
+                let has_changed = self[index].set_user(user);
+                return (index, has_changed);
             }
             let mut process = Process::new(id, user);
             // Hooks are live before the first event is written. A process that started before

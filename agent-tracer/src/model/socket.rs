@@ -1,12 +1,12 @@
 //! Collects sockets besides TCP and UDP.
 
-use std::collections::HashSet;
-
-use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 
-use super::ProcessIndex;
+use super::{ProcessIndex, StandIns};
 use crate::event::SocketOpened;
+
+/// Limit of the entries that a recording keeps of processes that have ended.
+const COUNTED: usize = 4096;
 
 /// Sockets of one kind that a process opened. Their traffic is not recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,10 +41,18 @@ impl OtherSockets {
         })
     }
 
-    /// Forgets those of other processes.
-    pub(super) fn retain(&mut self, kept: &HashSet<ProcessIndex, RandomState>) {
+    /// Iterates over the processes that a summary names, or counts.
+    pub(super) fn parties(&self) -> impl Iterator<Item = ProcessIndex> {
         self.others
-            .retain(|(process, ..), _| kept.contains(process));
+            .keys()
+            .map(|(process, ..)| *process)
+            .take(COUNTED)
+    }
+
+    /// Forgets those of released processes.
+    pub(super) fn release(&mut self, stand_ins: &StandIns) {
+        self.others
+            .retain(|(process, ..), _| !stand_ins.contains_key(process));
     }
 
     pub(super) fn opened(&mut self, process: ProcessIndex, opened: &SocketOpened) {

@@ -79,6 +79,17 @@ impl Units {
         requests.chain(causes)
     }
 
+    /// Forgets requests of processes that ended before a time, where systemd reports its jobs:
+    /// those come shortly after their requests.
+    pub(super) fn release_before(&mut self, before_ns: u64, processes: &Processes) {
+        if self.are_reported {
+            self.requests.retain(|request| {
+                let ended = processes[request.by].ended();
+                ended.is_none_or(|(ended_ns, _)| ended_ns >= before_ns)
+            });
+        }
+    }
+
     fn activation(&self, index: ActivationIndex) -> Option<&Activation> {
         self.activations.get(index.position())
     }

@@ -39,7 +39,7 @@ impl Connections {
     pub(in crate::model) fn parties(&self, before_ns: u64) -> impl Iterator<Item = ProcessIndex> {
         let needed = self.as_slice().iter().filter(move |connection| {
             let is_over = connection.ended_ns().is_some_and(|ended| ended < before_ns);
-            connection.is_inbound || !is_over
+            !is_over || connection.is_inbound && !connection.is_closed_by_owner()
         });
         let owners = needed.map(|connection| connection.owner);
         let held = self.as_slice().iter();

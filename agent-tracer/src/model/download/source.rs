@@ -60,7 +60,7 @@ const GENERATIONS: usize = 4;
 const PIPELINE_NS: u64 = 200_000_000;
 
 /// Limit of processes that are searched for the other end of a pipe: the last ones.
-const NEIGHBOURS: usize = 64;
+pub(in crate::model) const NEIGHBOURS: usize = 64;
 
 /// Limit of processes that are searched for a downloader beside an unpacker: the last ones.
 pub(in crate::model) const BESIDE: usize = 1024;

@@ -6,27 +6,29 @@ use std::{
     sync::Arc,
 };
 
+use super::processes;
 use crate::{
     event::Protocol,
     model::{
         Connection, Model, Process, ProcessIndex,
         download::{SOURCES, may_have_brought},
+        units::Units,
     },
 };
 
 /// The facts that a summary has of a connection. Those that are equal may count as one.
 #[derive(PartialEq, Eq, Hash)]
 struct Likeness {
-    tree: Arc<str>,
-    /// A unit or a user may give its processes another tree later.
-    unit: Option<Arc<[u8]>>,
-    user: u32,
+    owner: processes::Likeness,
+    /// An owner that runs may come into another tree.
+    running: Option<ProcessIndex>,
     protocol: Protocol,
     state: &'static str,
     network_namespace: u32,
-    /// The owner of an inbound one, with the local port. `false` means that it is a guess: at the
-    /// end a listener's holder may get the connection.
-    inbound: Option<(ProcessIndex, u16, bool)>,
+    /// The local port of an inbound one, with the owner if that is a guess: at the end a listener's
+    /// holder may get the connection.
+    inbound: Option<(u16, Option<ProcessIndex>)>,
+    is_pre_existing: bool,
     remote: Option<(IpAddr, u16)>,
     /// The best name of the remote end, or of the host behind it.
     name: Option<Arc<str>>,
@@ -45,7 +47,7 @@ impl Model {
         for connection in self.connections.as_slice() {
             let owner = &self.processes[connection.owner];
             let position = connection.position();
-            let likeness = Likeness::of(connection, owner);
+            let likeness = Likeness::of(connection, owner, &self.units);
             let place = *first.entry(likeness).or_insert(position);
             let is_over = connection.ended_ns().is_some_and(|ended| ended < before_ns);
             if is_over && place != position && !needed.contains(&position) {
@@ -117,7 +119,7 @@ impl Alike {
 }
 
 impl Likeness {
-    fn of(connection: &Connection, owner: &Process) -> Likeness {
+    fn of(connection: &Connection, owner: &Process, units: &Units) -> Likeness {
         let is_inbound = connection.is_inbound;
         let port = connection.local().map_or(0, |local| local.port());
         let remote = connection.remote.filter(|_| !is_inbound);
@@ -126,17 +128,16 @@ impl Likeness {
             None => &connection.names,
         };
         Likeness {
-            tree: Arc::clone(&owner.tree),
-            unit: owner.unit.clone(),
-            user: owner.user,
+            owner: processes::Likeness::of(owner, units),
+            running: owner.is_running().then_some(connection.owner),
+            is_pre_existing: connection.is_pre_existing,
             protocol: connection.protocol,
             state: connection.state.name(),
             network_namespace: connection.network_namespace,
-            inbound: is_inbound.then_some((
-                connection.owner,
-                port,
-                connection.is_closed_by_owner(),
-            )),
+            inbound: is_inbound.then(|| {
+                let guess = !connection.is_closed_by_owner();
+                (port, guess.then_some(connection.owner))
+            }),
             remote: remote.map(|remote| (remote.ip(), remote.port())),
             name: names.first().map(|name| Arc::clone(&name.name)),
             destination: connection.destination.clone(),

@@ -11,8 +11,10 @@ use foldhash::fast::RandomState;
 use crate::{
     event::ProcessId,
     model::{
-        Model, Origin, Process, ProcessIndex, command_lines, download::BESIDE,
-        processes::Processes, units::Units,
+        Model, Origin, Process, ProcessIndex, StandIns, command_lines,
+        download::{BESIDE, NEIGHBOURS},
+        processes::Processes,
+        units::Units,
     },
 };
 
@@ -21,7 +23,7 @@ type Set = HashSet<ProcessIndex, RandomState>;
 
 /// The facts that a summary has of a process that ended. Those that are equal may count as one.
 #[derive(PartialEq, Eq, Hash)]
-struct Likeness {
+pub(super) struct Likeness {
     tree: Arc<str>,
     unit: Option<Arc<[u8]>>,
     /// The unit that it was started for, which may get a tree later.
@@ -32,7 +34,7 @@ struct Likeness {
 }
 
 impl Likeness {
-    fn of(process: &Process, units: &Units) -> Likeness {
+    pub(super) fn of(process: &Process, units: &Units) -> Likeness {
         let activation = units.activation_of(process);
         Likeness {
             tree: Arc::clone(&process.tree),
@@ -77,8 +79,10 @@ impl Model {
             containers: _,
             ledger,
         } = self;
-        listeners.release_ended(before_ns);
         asks.release_before(before_ns, processes);
+        listeners.release_ended(before_ns);
+        units.release_before(before_ns, processes);
+        names.release_answered();
         let mut kept: Set = authors.into_iter().collect();
         kept.extend(timeline.command());
         kept.extend(units.parties());
@@ -91,43 +95,47 @@ impl Model {
         kept.extend(downloads.runners(processes));
         kept.extend(asks.parties());
         kept.extend(unusual.iter().map(|program| program.process));
+        kept.extend(sockets.parties());
         kept.extend(ledger.unseen_forks());
         kept.extend(command_lines::last_of_each(processes));
         // A download's origin is searched among the last processes.
+        kept.extend(processes.newest(NEIGHBOURS).map(|(index, _)| index));
         let last = processes.newest(BESIDE);
         let sources = last.filter(|(_, process)| process.has_connected);
         kept.extend(sources.map(|(index, _)| index));
-        let mut first: HashMap<Likeness, ProcessIndex, RandomState> = HashMap::default();
-        let mut over = Vec::new();
-        for (index, process) in processes.iter() {
-            if process.ended().is_none_or(|(ended, _)| ended >= before_ns) {
-                kept.insert(index);
-                continue;
-            }
-            let stand_in = *first.entry(Likeness::of(process, units)).or_insert(index);
-            over.push((index, stand_in));
-        }
-        kept.extend(first.into_values());
+        let is_over = |process: &Process| process.ended().is_some_and(|(ns, _)| ns < before_ns);
+        let alive = processes.iter().filter(|(_, process)| !is_over(process));
+        kept.extend(alive.map(|(index, _)| index));
         keep_ancestors(&mut kept, processes);
-        let released = over.into_iter().filter(|(index, _)| !kept.contains(index));
-        let stand_ins = released.collect();
+        let mut first: HashMap<Likeness, ProcessIndex, RandomState> = HashMap::default();
+        let mut stand_ins = StandIns::default();
+        for (index, process) in processes.iter() {
+            // A process with a part of its own stands for no other.
+            if !kept.contains(&index) {
+                let stand_in = *first.entry(Likeness::of(process, units)).or_insert(index);
+                if stand_in != index {
+                    stand_ins.insert(index, stand_in);
+                }
+            }
+        }
         connections.replace_owners(&stand_ins);
         names.replace_askers(&stand_ins);
-        failures.retain(&kept);
-        sockets.retain(&kept);
+        failures.release(&stand_ins);
+        sockets.release(&stand_ins);
         processes.release(&stand_ins);
         fold.processes = processes.len();
     }
 }
 
-/// Adds the ancestors of all.
+/// Generations of ancestors that stay with a process: more than any search for one goes up.
+const GENERATIONS: usize = 16;
+
+/// Adds the nearest ancestors of all. A daemon may fork without end, and each child exit.
 fn keep_ancestors(kept: &mut Set, processes: &Processes) {
-    let below: Vec<ProcessIndex> = kept.iter().copied().collect();
-    for index in below {
-        for above in processes.ancestors(index) {
-            if !kept.insert(above) {
-                break;
-            }
-        }
+    let mut below: Vec<ProcessIndex> = kept.iter().copied().collect();
+    for _ in 0..GENERATIONS {
+        let above = below.iter().filter_map(|index| processes[*index].parent);
+        let new: Vec<ProcessIndex> = above.filter(|index| kept.insert(*index)).collect();
+        below = new;
     }
 }

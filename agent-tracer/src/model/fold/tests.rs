@@ -4,7 +4,7 @@ use super::{CONNECTION_STAYS_NS, PROCESS_STAYS_NS};
 use crate::{
     event::{
         Close, CommandStarted, Connect, Dns, Established, Event, EventKind, Exec, Exit, FileAction,
-        FileEvent, Fork, Held, Inbound, Listen, ProcessId,
+        FileEvent, Fork, Held, Inbound, Listen, ProcessId, SocketOpened, UserChanged,
     },
     findings::shown_changes,
     model::Model,
@@ -258,7 +258,96 @@ fn a_late_event_of_a_released_process_is_no_lost_fork() {
     let back = released.find(gone).expect("the process");
     let process = released.process(back);
     assert_eq!(&*process.tree, "command");
+    assert_eq!(*process.argv[1], *b"5", "it is the same as before");
     assert!(!process.is_running() && released.ledger().is_complete());
+    let counts = released.processes().map(|(index, _)| released.count(index));
+    assert_eq!(counts.sum::<usize>(), 1501, "it is not counted twice");
+}
+
+#[test]
+fn a_socket_of_an_ended_process_is_named_at_the_end() {
+    let mut events = daemon(2);
+    let opened = SocketOpened {
+        family: 2,
+        form: 3,
+        protocol: 1,
+        ..SocketOpened::default()
+    };
+    let place = events.len() - 1;
+    events.insert(
+        place,
+        event(2 * SECOND, 102, EventKind::SocketOpened(opened)),
+    );
+    let late = event(
+        99 * SECOND,
+        7,
+        EventKind::UserChanged(UserChanged::default()),
+    );
+    events.push(late);
+    let (whole, released) = (applied(&events, false), released(&events));
+    assert_eq!(summary(&whole), summary(&released));
+    let summary = summary(&released);
+    assert!(
+        summary.iter().any(|line| line.contains("raw icmp")),
+        "{summary:?}"
+    );
+}
+
+#[test]
+fn a_fork_chain_keeps_its_last_generations() {
+    let mut events = vec![event(0, 7, EventKind::Fork(Fork::default()))];
+    let started = CommandStarted { attached: false };
+    events.push(event(0, 7, EventKind::CommandStarted(started)));
+    for pid in 8..1008 {
+        let fork = Fork {
+            parent_pid: pid - 1,
+            parent_start_ns: 1,
+            ..Fork::default()
+        };
+        let boot_ns = u64::from(pid) * SECOND;
+        events.push(event(boot_ns, pid, EventKind::Fork(fork)));
+        events.push(event(
+            boot_ns + 1,
+            pid - 1,
+            EventKind::Exit(Exit::default()),
+        ));
+    }
+    let (whole, released) = (applied(&events, false), released(&events));
+    assert!(released.processes().count() < 100);
+    assert_eq!(summary(&whole), summary(&released));
+}
+
+#[test]
+fn inbound_connections_keep_no_closer() {
+    let mut events = daemon(0);
+    for pid in 8..508 {
+        let boot_ns = u64::from(pid) * SECOND;
+        let fork = Fork {
+            parent_pid: 7,
+            parent_start_ns: 1,
+            ..Fork::default()
+        };
+        let inbound = Inbound {
+            connection: u64::from(pid),
+            local_address: vec![192, 0, 2, 9],
+            local_port: 22,
+            remote_address: vec![192, 0, 2, 1],
+            remote_port: 999,
+            ..Inbound::default()
+        };
+        let close = Close {
+            connection: u64::from(pid),
+            ..Close::default()
+        };
+        events.push(event(boot_ns, pid, EventKind::Fork(fork)));
+        events.push(event(boot_ns + 1, 7, EventKind::Inbound(inbound)));
+        events.push(event(boot_ns + 2, pid, EventKind::Close(close)));
+        events.push(event(boot_ns + 3, pid, EventKind::Exit(Exit::default())));
+    }
+    let (whole, released) = (applied(&events, false), released(&events));
+    assert_eq!(sums(&whole), sums(&released));
+    assert_eq!(summary(&whole), summary(&released));
+    assert!(released.processes().count() < 100 && released.connections().len() < 20);
 }
 
 #[test]
