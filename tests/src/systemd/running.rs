@@ -277,7 +277,8 @@ fn a_restart_right_after_a_request_is_systemds() {
     fs::write(path, text).expect("a unit");
     call(&["systemctl", "daemon-reload"]);
     let trace = Recording::of(words(["systemctl", "start", &unit]))
-        .lingers(1000)
+        // A restart takes seconds where the machine is emulated and busy.
+        .lingers(2000)
         .run()
         .trace();
     let lives = trace.processes([]);
