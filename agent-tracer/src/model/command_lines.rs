@@ -73,10 +73,9 @@ pub(super) fn last_of_each(processes: &Processes) -> Vec<ProcessIndex> {
         for programs in Programs::ALL {
             let is_systems = process.is_system_program(programs.names());
             // One that ran before may still stop a unit.
-            if programs.ran_as(process) || is_systems && programs == Programs::Units {
-                if seen.insert((programs, is_systems, &process.argv)) {
-                    last.push(index);
-                }
+            let is_one = programs.ran_as(process) || is_systems && programs == Programs::Units;
+            if is_one && seen.insert((programs, is_systems, &process.argv)) {
+                last.push(index);
             }
         }
     }

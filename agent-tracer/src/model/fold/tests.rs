@@ -271,7 +271,6 @@ fn a_socket_of_an_ended_process_is_named_at_the_end() {
         family: 2,
         form: 3,
         protocol: 1,
-        ..SocketOpened::default()
     };
     let place = events.len() - 1;
     events.insert(
