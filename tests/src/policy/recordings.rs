@@ -24,7 +24,10 @@ if sys.argv[2] == "more":
     s = socket.socket()
     try: s.connect(("127.0.0.1", 9))
     except OSError: pass
-    l = socket.socket(); l.bind(("127.0.0.1", 18126)); l.listen(1)
+    l = socket.socket()
+    # Another test has it at the same time.
+    l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    l.bind(("127.0.0.1", 18126)); l.listen(1)
     open(place + "/etc/tool", "w").close()
     os.chmod(place + "/etc/tool", 0o4755)
     subprocess.run([place + "/unknown"])
