@@ -45,13 +45,6 @@ impl Pool {
         new
     }
 
-    /// Stores a path or a name in place of the one before, which is often the same.
-    pub(super) fn replace(&mut self, place: &mut Arc<[u8]>, bytes: &[u8]) {
-        if **place != *bytes {
-            *place = self.bytes(bytes);
-        }
-    }
-
     /// Stores a path or a name that is often the same as another.
     pub(super) fn like(&mut self, other: &Arc<[u8]>, bytes: &[u8]) -> Arc<[u8]> {
         match **other == *bytes {
@@ -132,20 +125,16 @@ fn places(program: &Program) -> [usize; 8] {
         cgroup,
         unit,
     } = program;
-    let identity = identity.as_ref().map_or(0, |it| Arc::as_ptr(it).addr());
-    let unit = unit.as_ref().map_or(0, |it| Arc::as_ptr(it).addr());
-    let argv = Arc::as_ptr(argv).addr();
-    let [exe, filename, cwd, root_directory, cgroup] =
-        [exe, filename, cwd, root_directory, cgroup].map(|part| Arc::as_ptr(part).addr());
+    let text = |text: &Arc<[u8]>| text.as_ptr().addr();
     [
-        exe,
-        filename,
-        argv,
-        cwd,
-        root_directory,
-        identity,
-        cgroup,
-        unit,
+        text(exe),
+        text(filename),
+        argv.as_ptr().addr(),
+        text(cwd),
+        text(root_directory),
+        identity.as_ref().map_or(0, |it| Arc::as_ptr(it).addr()),
+        text(cgroup),
+        unit.as_ref().map_or(0, text),
     ]
 }
 

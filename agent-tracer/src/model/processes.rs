@@ -280,7 +280,7 @@ impl Processes {
                 ..Process::new(event.process, event.user)
             },
         };
-        self.pool.replace(&mut process.comm, &fork.comm);
+        process.comm = self.pool.like(&process.comm, &fork.comm);
         process.forked_ns = Some(event.boot_ns);
         process.parent_pid = fork.parent_pid;
         process.add_program_names(&mut self.pool);
@@ -324,7 +324,7 @@ impl Processes {
             return;
         };
         process.gain = gain(process, exec).map(Box::new);
-        self.pool.replace(&mut process.comm, &exec.comm);
+        process.comm = self.pool.like(&process.comm, &exec.comm);
         let before = &process.program;
         let pool = &mut self.pool;
         let filename = pool.like(&before.filename, &exec.filename);

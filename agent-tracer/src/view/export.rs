@@ -20,6 +20,8 @@ mod shred;
 mod table;
 
 use super::Clock;
+#[cfg(feature = "export")]
+use crate::model::Process;
 use crate::{model::Model, trace::Header};
 
 pub use reference::table_reference;
@@ -38,4 +40,15 @@ pub struct Export<'a> {
     pub clock: Clock,
     /// Number of its events.
     pub events: u64,
+}
+
+#[cfg(feature = "export")]
+impl Export<'_> {
+    /// Returns start and end of a process within the recording, nanoseconds since boot.
+    fn life_of(&self, process: &Process) -> [u64; 2] {
+        let (_, last_ns) = self.model.span();
+        let started_ns = process.forked_ns.unwrap_or(self.clock.start_ns);
+        let ended_ns = process.ended().map_or(last_ns, |(ended_ns, _)| ended_ns);
+        [started_ns, ended_ns.max(started_ns)]
+    }
 }

@@ -78,12 +78,7 @@ impl Export<'_> {
         process: &Process,
         connections: &[&Connection],
     ) -> io::Result<Json> {
-        let (_, last_ns) = self.model.span();
-        let started_ns = process.forked_ns.unwrap_or(self.clock.start_ns);
-        let ended_ns = process
-            .ended()
-            .map_or(last_ns, |(at, _)| at)
-            .max(started_ns);
+        let [started_ns, ended_ns] = self.life_of(process);
         let fields: Vec<_> = life().collect();
         let row = values(context, &fields, process).map_err(io::Error::other)?;
         let events: io::Result<Vec<Json>> = connections

@@ -95,13 +95,8 @@ impl Export<'_> {
         index: ProcessIndex,
         process: &Process,
     ) -> io::Result<()> {
-        let (_, last_ns) = self.model.span();
         let track = track_of(index);
-        let started_ns = process.forked_ns.unwrap_or(self.clock.start_ns);
-        let ended_ns = process
-            .ended()
-            .map_or(last_ns, |(at, _)| at)
-            .max(started_ns);
+        let [started_ns, ended_ns] = self.life_of(process);
         let fields: Vec<_> = life().collect();
         let row = values(context, &fields, process).map_err(io::Error::other)?;
         let event = |name: &str, category: &str, row: Option<&Row>| TrackEvent {
