@@ -98,18 +98,24 @@ fn lints_of_all(workspace: &Path) -> Result<()> {
     cargo(workspace, &[&all[..], &DENY[..]].concat(), &[])
 }
 
-/// Runs clippy on everything, and on the tool without a kernel as a source of events.
+/// Runs clippy on everything, and on the tool without its optional features: once without a kernel
+/// as a source of events, once with nothing else.
 fn lints(workspace: &Path) -> Result<()> {
     lints_of_all(workspace)?;
-    let replay_only = [
-        "clippy",
-        "--quiet",
-        "--package",
-        "agent-tracer",
-        "--no-default-features",
-        "--locked",
-    ];
-    cargo(workspace, &[&replay_only[..], &DENY[..]].concat(), &[])
+    for features in ["", "capture"] {
+        let bare = [
+            "clippy",
+            "--quiet",
+            "--package",
+            "agent-tracer",
+            "--no-default-features",
+            "--features",
+            features,
+            "--locked",
+        ];
+        cargo(workspace, &[&bare[..], &DENY[..]].concat(), &[])?;
+    }
+    Ok(())
 }
 
 fn docs(workspace: &Path) -> Result<()> {

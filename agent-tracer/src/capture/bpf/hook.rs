@@ -190,6 +190,9 @@ impl Hook {
             Hook::FibTableLookup => {
                 "needs CONFIG_BPF_EVENTS and IPv6 in the kernel or its module loaded"
             }
+            Hook::Systemd if cfg!(not(feature = "units")) => {
+                "needs a build with the feature `units`, as the packages are"
+            }
             Hook::Systemd => {
                 "needs the D-Bus system bus (package dbus), /run/dbus/system_bus_socket"
             }

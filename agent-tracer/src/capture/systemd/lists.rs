@@ -1,32 +1,18 @@
 //! Asks systemd once for its units and their files. It does not listen to later changes.
 
-use std::path::Path;
-
 use tokio::{runtime, time::timeout};
 use zbus::connection;
 
-use super::{BOOTED, Hook, Listed, MANAGER, MANAGER_PATH, PATIENCE, UnitsError, ask};
-
-/// A unit that is loaded.
-pub(in crate::capture) struct ListedUnit {
-    pub(in crate::capture) name: String,
-    /// `active`, `inactive`, `failed` …
-    pub(in crate::capture) active: String,
-    /// The state in terms of its kind: `running`, `exited`, `waiting` …
-    pub(in crate::capture) sub: String,
-}
-
-/// Both lists.
-pub(in crate::capture) struct Lists {
-    /// Paths of unit files, and `enabled`, `disabled` and so on.
-    pub(in crate::capture) files: Vec<(String, String)>,
-    pub(in crate::capture) units: Vec<ListedUnit>,
-}
+use super::{
+    ListedUnit, Lists, UnitsError,
+    bus::{Listed, MANAGER, MANAGER_PATH, PATIENCE, ask},
+    is_asked,
+};
 
 /// Asks systemd, and blocks until it answers; so it must not run within a runtime. Returns `None`
 /// where systemd is not PID 1.
 pub(in crate::capture) fn lists() -> Option<Result<Lists, UnitsError>> {
-    if !Path::new(BOOTED).is_dir() || Hook::Systemd.is_left_out() {
+    if !is_asked() {
         return None;
     }
     let runtime = runtime::Builder::new_current_thread()

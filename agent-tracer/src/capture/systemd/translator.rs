@@ -9,7 +9,7 @@ use zbus::{
     zvariant::{OwnedObjectPath, OwnedValue},
 };
 
-use super::{JOB, PROPERTIES, SERVICE, Signal, UNIT, ask, object_path};
+use super::bus::{JOB, PROPERTIES, SERVICE, Signal, UNIT, ask, object_path};
 use crate::event::{Event, EventKind, Unit, UnitAction};
 
 /// Translates signals to events, in their order.
