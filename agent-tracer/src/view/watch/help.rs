@@ -6,7 +6,7 @@ pub(super) const LINES: [&str; 18] = [
     "↑, ↓, j, k       row above, row below; also Page Up, Page Down, Home and End",
     "Enter            details of the row: of a tree its processes and destinations",
     "/                shows processes only that ever had a matching name: comm, or",
-    "                 base name of executable, script or first argument; * and ? match",
+    "                 base name of executable, script or first argument (* and ?)",
     "Esc              back, or away with the filter",
     "?                this page",
     "q, Ctrl-C        leaves; the recording goes on",
