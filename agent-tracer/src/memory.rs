@@ -35,6 +35,15 @@ thread_local! {
 /// Name of the trace in the refusal.
 static SUBJECT: OnceLock<String> = OnceLock::new();
 
+/// An action before the refusal.
+static BEFORE_REFUSAL: OnceLock<fn()> = OnceLock::new();
+
+/// Registers an action before a refusal ends the process, such as giving a terminal back. Only the
+/// first counts.
+pub fn before_refusal(action: fn()) {
+    BEFORE_REFUSAL.get_or_init(|| action);
+}
+
 /// The system's allocator, watched while a trace is read.
 ///
 /// Without /proc the resident memory is unknown, and nothing is bounded.
@@ -90,6 +99,9 @@ fn check(bytes: usize) {
 fn refuse(limit: usize) -> ! {
     // The following code may allocate.
     LIMIT.store(usize::MAX, Ordering::Relaxed);
+    if let Some(action) = BEFORE_REFUSAL.get() {
+        action();
+    }
     let name = SUBJECT.get().map_or("the trace", String::as_str);
     // If stderr cannot be written, there is nothing left to do.
     let _ = write!(

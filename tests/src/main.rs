@@ -46,6 +46,7 @@ mod systemd;
 mod tags;
 mod udp;
 mod users;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -109,6 +110,7 @@ fn main() -> ExitCode {
         doctor::tests(),
         lockdown::tests(),
         demo::tests(),
+        watch::tests(),
         corpus::tests(),
         harness::tests(),
     ];

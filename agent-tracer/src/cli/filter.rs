@@ -63,7 +63,7 @@ impl HeaderOption {
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Filters (all of them must match; of several values of one, any)")]
-struct Filters {
+pub(super) struct Filters {
     /// Processes that ever had a matching name: comm of any thread, base name of the executable,
     /// the script or the first argument
     #[arg(long, value_name = "GLOB", value_parser = name_glob)]
@@ -118,6 +118,18 @@ enum PhaseName {
 impl<F: ValueEnum + Send + Sync + 'static> Reading<F> {
     /// Returns the filter.
     pub(super) fn filter(&self) -> Filter {
+        self.filter.filter()
+    }
+
+    /// Describes the output stream.
+    pub(super) fn terminal(&self) -> Terminal {
+        Terminal::stdout(self.time)
+    }
+}
+
+impl Filters {
+    /// Returns the filter.
+    pub(super) fn filter(&self) -> Filter {
         let Filters {
             process,
             tree,
@@ -131,7 +143,7 @@ impl<F: ValueEnum + Send + Sync + 'static> Reading<F> {
             phase,
             not_tree,
             no_resolvers,
-        } = &self.filter;
+        } = self;
         let nanoseconds = |duration: &Option<Duration>| {
             duration.map(|duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
         };
@@ -152,11 +164,6 @@ impl<F: ValueEnum + Send + Sync + 'static> Reading<F> {
             not_tree: not_tree.clone(),
             no_resolvers: *no_resolvers,
         }
-    }
-
-    /// Describes the output stream.
-    pub(super) fn terminal(&self) -> Terminal {
-        Terminal::stdout(self.time)
     }
 }
 
@@ -222,7 +229,7 @@ pub(super) fn trees(model: &Model) -> String {
     format!("trees of this trace: {}", trees.join(", "))
 }
 
-fn name_glob(text: &str) -> Result<Glob, String> {
+pub(super) fn name_glob(text: &str) -> Result<Glob, String> {
     Glob::new(text, Scope::Text)
 }
 

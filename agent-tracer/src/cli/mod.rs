@@ -32,6 +32,8 @@ mod stream;
 mod tag_files;
 mod tags;
 mod tree;
+#[cfg(feature = "watch")]
+mod watch;
 
 use std::{ffi::OsString, io, process::ExitCode};
 
@@ -78,6 +80,7 @@ Examples:
   tracer changes FILE               changes on the machine, with authors
   tracer replay FILE --process ruby --format jsonl | jq .
   tracer report FILE --format html -o report.html
+  tracer watch FILE                 a recording that goes on, live
   tracer policy new FILE -o tracer-policy.toml
   tracer check FILE --policy tracer-policy.toml     fails on all that is new
   tracer export *.trace -o fleet    tables for SQL, as Parquet
@@ -97,6 +100,8 @@ enum Verb {
     Connections(connections::Arguments),
     Changes(changes::Arguments),
     Report(report::Arguments),
+    #[cfg(feature = "watch")]
+    Watch(watch::Arguments),
     Policy(policy::Arguments),
     Check(check::Arguments),
     Diff(diff::Arguments),
@@ -139,6 +144,8 @@ pub fn main() -> ExitCode {
         Verb::Connections(arguments) => connections::run(arguments),
         Verb::Changes(arguments) => changes::run(arguments),
         Verb::Report(arguments) => report::run(&arguments),
+        #[cfg(feature = "watch")]
+        Verb::Watch(arguments) => watch::run(&arguments),
         Verb::Policy(arguments) => policy::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Diff(arguments) => diff::run(&arguments),

@@ -82,6 +82,12 @@ impl Terminal {
         }
     }
 
+    /// True if it shows colours.
+    #[cfg(feature = "watch")]
+    pub(super) fn has_colours(self) -> bool {
+        self.styled
+    }
+
     /// Returns a page for a file: of any width, without colours.
     pub(super) fn plain(self, clock: Clock) -> Page {
         Page {

@@ -1,7 +1,9 @@
 //! Concludes typed rows from the model: destinations, changes with their authors, attention,
 //! totals. `select` filters them; `view` has the words.
 
+mod activity;
 mod changes;
+mod contacts;
 mod destination;
 mod flows;
 mod folds;
@@ -16,11 +18,13 @@ mod socket;
 mod totals;
 mod trees;
 
+pub use activity::Activity;
 pub use changes::{
     Action, AttentionItem, AttentionLine, Change, Downloaded, Facts, FirstOf, Kind, Link, OfKind,
     Reason, ShownChanges, Unit, Within, all_changes, attention_list, by_kind, changes,
     shown_changes,
 };
+pub use contacts::{Contact, contacts};
 pub use destination::{Destination, Host};
 pub use flows::{End, Flow, Flows, Source, Weight, flows};
 pub use folds::{Folds, Siblings};

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Marks the owners of matching events while a trace is read.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Marks {
     pub(super) processes: Vec<bool>,
     pub(super) connections: Vec<bool>,

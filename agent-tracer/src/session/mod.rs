@@ -2,12 +2,14 @@
 //! views are left to other modules.
 
 mod ahead;
+mod follow;
 #[cfg(feature = "capture")]
 mod record;
 mod replay;
 
 use std::{fs::File, time::Instant};
 
+pub use follow::Follow;
 #[cfg(feature = "capture")]
 pub use record::{Found, Mended, Observer, RecordError, Recorded, Recording, Target, TraceFailure};
 pub use replay::{Part, Replay, ReplayError, ReplayItem, replay, replay_part, replay_stream};

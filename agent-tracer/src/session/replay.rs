@@ -186,13 +186,7 @@ fn run<R: Read>(
     ) -> Result<Reader<R>, ReplayError>,
 ) -> Result<Replay, ReplayError> {
     let header = reader.header().clone();
-    let (rules, refused) = rules_of(&header);
-    let mut session = Session::begin(&header, rules);
-    for name in refused {
-        session.model.ledger_mut().gap(format!(
-            "rules of the trace are not understood, and nothing is attributed by them: {name}"
-        ));
-    }
+    let session = begin(&header);
     let mut steps = Steps {
         name,
         session,
@@ -231,6 +225,18 @@ fn read_on<R: Read>(
         }
     }
     Ok(reader)
+}
+
+/// Begins with the header of a trace, and the rules in it.
+pub(super) fn begin(header: &Header) -> Session {
+    let (rules, refused) = rules_of(header);
+    let mut session = Session::begin(header, rules);
+    for name in refused {
+        session.model.ledger_mut().gap(format!(
+            "rules of the trace are not understood, and nothing is attributed by them: {name}"
+        ));
+    }
+    session
 }
 
 /// Reads the rules of a recording, and the errors of files that a newer tracer wrote.

@@ -83,13 +83,16 @@ impl<R: Read> Lookahead<R> {
         self.offset += count as u64;
     }
 
-    /// Consumes bytes until the window begins with `pattern`, or the stream ends.
+    /// Consumes bytes until the window begins with `pattern`, or the stream ends. At its end the
+    /// beginning of the pattern stays: the rest may be written later.
     pub(super) fn take_until(&mut self, pattern: &[u8]) -> io::Result<()> {
         loop {
             self.fill(pattern.len())?;
             let window = self.window();
             if window.len() < pattern.len() {
-                self.take(window.len());
+                let begins = |at: &usize| pattern.starts_with(window.get(*at..).unwrap_or(&[]));
+                let place = (0..window.len()).find(begins);
+                self.take(place.unwrap_or(window.len()));
                 return Ok(());
             }
             match window

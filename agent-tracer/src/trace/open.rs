@@ -60,6 +60,21 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// True if the file has only a beginning of its first block: its recorder may be about to write
+    /// it.
+    pub fn is_cut_off(&self) -> bool {
+        match self {
+            OpenError::Empty(_) => true,
+            OpenError::HeaderDamaged { found, .. } => *found == CUT_OFF,
+            OpenError::Io { .. } | OpenError::NotATrace { .. } | OpenError::Newer { .. } => false,
+        }
+    }
+}
+
+/// The damage of a first block that ends too early.
+const CUT_OFF: &str = "is cut off";
+
 /// Facts about a trace from before its events.
 pub(super) struct Opened {
     pub header: Header,
@@ -100,7 +115,7 @@ pub(super) fn open<R: Read>(input: &mut Lookahead<R>) -> io::Result<Result<Opene
     let Some(block) = BlockHeader::parse(input.window()) else {
         let torn = input.window().len() < HEADER_BYTES;
         return Ok(Err(OpenProblem::HeaderDamaged(if torn {
-            "is cut off"
+            CUT_OFF
         } else {
             "is damaged"
         })));
@@ -108,7 +123,7 @@ pub(super) fn open<R: Read>(input: &mut Lookahead<R>) -> io::Result<Result<Opene
     let size = HEADER_BYTES + block.stored_length as usize;
     input.fill(size)?;
     let Some(payload) = input.window().get(HEADER_BYTES..size) else {
-        return Ok(Err(OpenProblem::HeaderDamaged("is cut off")));
+        return Ok(Err(OpenProblem::HeaderDamaged(CUT_OFF)));
     };
     let mut unpacker = Unpacker::new()?;
     let mut raw = Vec::new();
@@ -137,7 +152,7 @@ fn prefix(bytes: &[u8]) -> Result<u32, OpenProblem> {
     let Some((magic, rest)) = bytes.split_first_chunk::<8>() else {
         return Err(match bytes {
             [] => OpenProblem::Empty,
-            _ if MAGIC.starts_with(bytes) => OpenProblem::HeaderDamaged("is cut off"),
+            _ if MAGIC.starts_with(bytes) => OpenProblem::HeaderDamaged(CUT_OFF),
             _ => OpenProblem::NotATrace(OTHER),
         });
     };
@@ -157,7 +172,7 @@ fn prefix(bytes: &[u8]) -> Result<u32, OpenProblem> {
         .first_chunk::<4>()
         .map(|bytes| u32::from_le_bytes(*bytes))
     {
-        None => Err(OpenProblem::HeaderDamaged("is cut off")),
+        None => Err(OpenProblem::HeaderDamaged(CUT_OFF)),
         Some(0) => Err(OpenProblem::HeaderDamaged("has no format version")),
         Some(format) if format > FORMAT_VERSION => Err(OpenProblem::Newer(format)),
         Some(format) => Ok(format),

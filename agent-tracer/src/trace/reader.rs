@@ -1,6 +1,8 @@
 //! Reads a trace, complete, unfinished, torn or damaged. It yields every intact event in order, and
 //! a gap for each damaged part. It repairs nothing, and holds one block at a time.
 
+mod arrived;
+
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;

@@ -9,6 +9,7 @@
 use std::io::{self, Cursor, Write};
 use std::time::{Duration, Instant};
 
+mod arrived;
 mod damage;
 mod indexed;
 mod kinds;

@@ -34,6 +34,8 @@ mod tags;
 mod tree;
 mod value;
 mod verdict;
+#[cfg(feature = "watch")]
+pub mod watch;
 
 #[cfg(feature = "capture")]
 pub use checkup::{checkup, checkup_json};

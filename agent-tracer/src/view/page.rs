@@ -174,7 +174,7 @@ fn microseconds(since_ns: u64) -> String {
     text
 }
 
-fn cut(line: String, width: usize) -> String {
+pub(super) fn cut(line: String, width: usize) -> String {
     let mut column = 0;
     let mut keep = 0;
     let mut styled = false;

@@ -26,6 +26,8 @@ use super::{Clock, Page};
 
 pub use against::Against;
 pub use changes::{Entry, entries};
+#[cfg(feature = "watch")]
+pub(super) use overview::subject;
 
 /// The facts of a report on a recording.
 pub struct Report<'a> {

@@ -7,6 +7,7 @@ mod leftovers;
 mod program;
 mod python;
 mod recording;
+mod screen;
 pub(crate) mod strace;
 mod survivors;
 mod terminal;
@@ -22,6 +23,7 @@ pub(crate) use program::{
 };
 pub(crate) use python::{python_with, succeeds, tool_room};
 pub(crate) use recording::{Recorded, Recording, Running, record, slowness};
+pub(crate) use screen::{Screen, hung_up};
 pub(crate) use strace::{Call, strace, tests};
 pub(crate) use survivors::Survivors;
 pub(crate) use terminal::on_terminal;

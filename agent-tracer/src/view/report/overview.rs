@@ -6,7 +6,7 @@ use crate::{
     event::UnitAction,
     findings::{self, By, Bystanders, ConnectionGroup, Flows, Totals, flows, groups, totals},
     model::{Model, Origin, ProcessIndex, UnitTransition},
-    trace::Mode,
+    trace::{Header, Mode},
     view::{
         because, escape,
         numbers::grouped,
@@ -103,7 +103,7 @@ pub(super) fn overview<'a>(report: &'a Report<'_>) -> Overview<'a> {
     let recorded = duration(totals.duration_ns);
     let running = report.shown.still_running(report.model);
     Overview {
-        subject: subject(report),
+        subject: subject(report.header),
         outcome: outcome(report.model).unwrap_or_else(|| format!("recorded for {recorded}")),
         numbers: numbers(
             &totals,
@@ -120,11 +120,11 @@ pub(super) fn overview<'a>(report: &'a Report<'_>) -> Overview<'a> {
 }
 
 /// The command, or what else was to be recorded.
-fn subject(report: &Report<'_>) -> String {
-    match report.header.mode() {
-        Mode::Command => escape::arguments(&report.header.command),
+pub(in crate::view) fn subject(header: &Header) -> String {
+    match header.mode() {
+        Mode::Command => escape::arguments(&header.command),
         Mode::System => "the whole system".to_owned(),
-        Mode::Pid => format!("process {}", report.header.target_pid),
+        Mode::Pid => format!("process {}", header.target_pid),
         Mode::Unit => "a unit".to_owned(),
         Mode::Unknown => "a recording".to_owned(),
     }
