@@ -2,6 +2,7 @@
 //! tracer's own jsonl.
 
 mod expected;
+mod in_toto;
 mod ocsf;
 mod otlp;
 mod perfetto;
@@ -33,6 +34,7 @@ pub(crate) fn tests() -> Vec<Test> {
         plain!(a_bad_trace_stops_no_other),
         plain!(errors_name_the_object_and_the_reason),
     ];
+    tests.extend(in_toto::tests());
     tests.extend(ocsf::tests());
     tests.extend(otlp::tests());
     tests.extend(perfetto::tests());
