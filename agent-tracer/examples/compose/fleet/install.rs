@@ -46,9 +46,8 @@ pub(super) fn compose(scene: &mut Scene<'_>) {
     scene.finish(wget, 0);
     let bundle_runs = scene.run(shell, 0, &[&bundle, "--install"]);
     // All hosts get the same bundle of a version.
-    let digest: Vec<u8> = (0..32_u8)
-        .map(|at| at.wrapping_mul(7) ^ version.as_bytes()[2])
-        .collect();
+    let digest = version.bytes().cycle().zip(0..32_u8);
+    let digest: Vec<u8> = digest.map(|(byte, at)| byte ^ at.wrapping_mul(7)).collect();
     let hashed = FileHashed {
         path: bundle.into_bytes(),
         sha256: digest,
