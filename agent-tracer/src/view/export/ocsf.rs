@@ -75,6 +75,9 @@ const DELETE: Activity = (4, "Delete");
 const SUCCESS: u32 = 1;
 const FAILURE: u32 = 2;
 
+/// Characters of the longest text that the schema allows.
+const LONGEST: usize = 65_535;
+
 /// The lines of an export.
 struct Lines<'e> {
     export: &'e Export<'e>,
@@ -280,9 +283,11 @@ impl Lines<'_> {
         let mut described = self.short(index);
         let command = process.argv.iter();
         let command: Vec<_> = command.map(|word| String::from_utf8_lossy(word)).collect();
+        // `unmapped` has it whole.
+        let command: String = command.join(" ").chars().take(LONGEST).collect();
         let name = self.export.model.user_name(process.user);
         let parts = [
-            ("cmd_line", json!(command.join(" "))),
+            ("cmd_line", json!(command)),
             ("file", named(&process.exe, 1)),
             (
                 "user",
