@@ -2,10 +2,11 @@
 //! tracer's own jsonl.
 
 mod expected;
+mod fleet;
+mod in_toto;
 mod ocsf;
 mod otlp;
 mod perfetto;
-mod queries;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,15 +34,16 @@ pub(crate) fn tests() -> Vec<Test> {
         plain!(a_bad_trace_stops_no_other),
         plain!(errors_name_the_object_and_the_reason),
     ];
+    tests.extend(in_toto::tests());
     tests.extend(ocsf::tests());
     tests.extend(otlp::tests());
     tests.extend(perfetto::tests());
-    tests.extend(queries::tests());
+    tests.extend(fleet::tests());
     tests
 }
 
-/// A database that reads Parquet, as PyPI has it.
-const DUCKDB: &str = "duckdb==2.0.1";
+/// A database that reads Parquet, as PyPI has it, and zones of its times.
+const DUCKDB: &str = "duckdb==2.0.1 pytz==2026.6";
 
 /// The reason for a skip without it.
 const NO_DUCKDB: &str = "python3 with venv, or a registry with duckdb, is not here";

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: measures the costs of a recording and of reading one, side by side in one
 //! run. It prints one table and judges nothing, because machines are noisy.
 
-mod compose;
+pub mod compose;
 mod connects;
 mod datagrams;
 mod growth;

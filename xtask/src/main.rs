@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod dist;
 mod ebpf;
+mod fleet;
 mod fuzz;
 mod reference;
 mod test;
@@ -33,6 +34,7 @@ enum Verb {
     Demo(demo::Arguments),
     Dist(dist::Arguments),
     Ebpf(ebpf::Arguments),
+    Fleet(fleet::Arguments),
     Fuzz(fuzz::Arguments),
     Reference(reference::Arguments),
     #[command(hide = true)]
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::Dist(arguments) => dist::run(&arguments),
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
+        Verb::Fleet(arguments) => fleet::run(&arguments),
         Verb::Fuzz(arguments) => fuzz::run(&arguments),
         Verb::Reference(arguments) => reference::run(&arguments),
         Verb::Storm(arguments) => bench::run_storm(&arguments),

@@ -71,7 +71,8 @@ fn end_to_end(workspace: &Path, arguments: &Arguments, tally: &mut Tally) -> Res
     let boots_sandboxes = in_sandboxes && obstacle.is_none();
 
     say("building");
-    let programs = Programs::build(workspace, plays_demo || boots_sandboxes)?;
+    let composes = arguments.concerns("export::fleet");
+    let programs = Programs::build(workspace, plays_demo || boots_sandboxes, composes)?;
     if arguments.concerns("corpus") {
         say("the corpus, read by a tool that cannot record");
         let mut command = programs.without_capture(workspace)?;

@@ -4,13 +4,16 @@
 //! - `changed`: an installer that changes a thing of every kind.
 //! - `hostile`: texts that try to break out of every view.
 //! - `lookalike`: programs that pose as a daemon.
+//! - `fleet`: a folder of recordings of many hosts, over weeks.
 //! - `deep`, `circle`, `wide`, `crowd`: forged traces that strain a reader.
 //!
 //! `cargo run --example compose -- KIND FILE [PROCESSES]`; `busy` and `deep` take a number,
-//! `busy` also one of connections of each process.
+//! `busy` also one of connections of each process. `compose fleet DIR [--hosts N] [--recordings N]
+//! [--processes N] [--seed N]`.
 
 mod busy;
 mod changed;
+mod fleet;
 mod forged;
 mod hostile;
 mod lookalike;
@@ -53,11 +56,16 @@ fn main() -> ExitCode {
             Some(count) => Story::write(file, &[], |story| forged::deep(story, count)),
             None => Err("how many processes?".into()),
         },
+        [kind, folder, rest @ ..] if kind == "fleet" => match fleet::Plan::read(rest) {
+            Some(plan) => fleet::compose(folder, &plan),
+            None => Err("options: --hosts N, --recordings N, --processes N, --seed N".into()),
+        },
         [kind, file] if kind == "circle" => Story::write(file, &[], forged::circle),
         [kind, file] if kind == "wide" => Story::write(file, &[], forged::wide),
         [kind, file] if kind == "crowd" => Story::write(file, &[], forged::crowd),
         _ => Err("usage: compose busy|deep FILE [PROCESSES [CONNECTIONS]] | \
-             compose changed|hostile|lookalike|circle|wide|crowd FILE"
+             compose changed|hostile|lookalike|circle|wide|crowd FILE | \
+             compose fleet DIR [OPTIONS]"
             .into()),
     };
     match done {

@@ -30,50 +30,33 @@ impl Story {
         command: &[&[u8]],
         compose: impl FnOnce(&mut Story),
     ) -> Result<u64, Box<dyn Error>> {
-        let entry = |fact: &str, hook: &str| PlanEntry {
-            fact: fact.to_owned(),
-            hook: hook.to_owned(),
-            reason: "first choice".to_owned(),
-            failures: Vec::new(),
-            caveat: String::new(),
-        };
-        let header = Header {
-            tool_version: "0.1.0".to_owned(),
-            kernel_release: "6.1.0".to_owned(),
-            arch: "x86_64".to_owned(),
-            hostname: "composed".to_owned(),
-            clock_offset_ns: 1_700_000_000_000_000_000,
-            start_boot_ns: START,
-            command: command.iter().map(|word| word.to_vec()).collect(),
-            mode: match command {
-                [] => Mode::System,
-                _ => Mode::Command,
-            }
-            .into(),
-            recorder_pid: 2,
-            cpus: 2,
-            rules: vec![RuleSource {
-                name: "composed".to_owned(),
-                text: RULES.to_owned(),
-            }],
-            plan: vec![
-                entry("fork", "raw_tp sched_process_fork"),
-                entry("exec", "raw_tp sched_process_exec"),
-                entry("exit", "raw_tp sched_process_exit"),
-            ],
-            ..Header::default()
-        };
+        Story::of(file, &header(command), |story| {
+            compose(story);
+            story.writer.nothing_is_missing();
+        })
+    }
+
+    /// Writes the events of a recording with this header. The composer says if nothing is missing.
+    pub(crate) fn of(
+        file: &OsStr,
+        header: &Header,
+        compose: impl FnOnce(&mut Story),
+    ) -> Result<u64, Box<dyn Error>> {
         let mut story = Story {
-            writer: Writer::new(File::create(file)?, &header)?,
-            now: START,
+            writer: Writer::new(File::create(file)?, header)?,
+            now: header.start_boot_ns,
             // Blocks end by their size alone.
             opened: Instant::now(),
             pids: 100,
             connections: 0,
         };
         compose(&mut story);
-        story.writer.nothing_is_missing();
         Ok(story.writer.finish()?.events)
+    }
+
+    /// Marks the trace as complete.
+    pub(crate) fn nothing_is_missing(&mut self) {
+        self.writer.nothing_is_missing();
     }
 
     pub(crate) fn emit(&mut self, process: ProcessId, user: u32, kind: EventKind) {
@@ -160,5 +143,42 @@ impl Story {
             ..Close::default()
         };
         self.emit(process, user, EventKind::Close(close));
+    }
+}
+
+/// Returns the header of a composed trace: of a recording of everything without a command.
+pub(crate) fn header(command: &[&[u8]]) -> Header {
+    let entry = |fact: &str, hook: &str| PlanEntry {
+        fact: fact.to_owned(),
+        hook: hook.to_owned(),
+        reason: "first choice".to_owned(),
+        failures: Vec::new(),
+        caveat: String::new(),
+    };
+    Header {
+        tool_version: "0.1.0".to_owned(),
+        kernel_release: "6.1.0".to_owned(),
+        arch: "x86_64".to_owned(),
+        hostname: "composed".to_owned(),
+        clock_offset_ns: 1_700_000_000_000_000_000,
+        start_boot_ns: START,
+        command: command.iter().map(|word| word.to_vec()).collect(),
+        mode: match command {
+            [] => Mode::System,
+            _ => Mode::Command,
+        }
+        .into(),
+        recorder_pid: 2,
+        cpus: 2,
+        rules: vec![RuleSource {
+            name: "composed".to_owned(),
+            text: RULES.to_owned(),
+        }],
+        plan: vec![
+            entry("fork", "raw_tp sched_process_fork"),
+            entry("exec", "raw_tp sched_process_exec"),
+            entry("exit", "raw_tp sched_process_exit"),
+        ],
+        ..Header::default()
     }
 }

@@ -4,7 +4,7 @@ mod folder;
 
 use std::{
     collections::HashMap,
-    fs::File,
+    fs::{self, File},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -12,8 +12,10 @@ use std::{
 
 use agent_tracer::{
     session::{Replay, ReplayItem, replay},
-    view::{Export, Table},
+    trace::Digest,
+    view::{Export, Subject, Table},
 };
+use anyhow::Context;
 use clap::{ValueEnum, builder::PossibleValuesParser};
 
 use super::{DAMAGED, USAGE, complain, explain, output::Lines, progress::Progress};
@@ -27,6 +29,7 @@ Examples:
   tracer export *.trace -o fleet --tables recordings,connections
   tracer export FILE -o fleet --host web-7.example
   tracer export FILE -o timelines --format perfetto
+  tracer export FILE -o statements --format in-toto --subject dist/agent.deb
   duckdb -c \"SELECT host, count(*) FROM 'fleet/connections/**/*.parquet' GROUP BY host\"
 
 Writes DIR/TABLE/date=YYYY-MM-DD/host=HOST/RECORDING.parquet for the tables recordings, processes,
@@ -40,6 +43,9 @@ With --format otlp it writes DIR/otlp/date=…/host=…/RECORDING.otlp.jsonl: th
 of OpenTelemetry, a process a span, a connection an event.
 With --format ocsf it writes DIR/ocsf/date=…/host=…/RECORDING.ocsf.jsonl: launches and ends of
 processes, connections, lookups and changed files as events of OCSF 1.3, a line each.
+With --format in-toto it writes DIR/in-toto/date=…/host=…/RECORDING.intoto.json: an unsigned
+statement about the trace, or about each --subject, with the predicate runtime-trace 0.2. Sign it
+with cosign attest-blob --statement: docs/fleet.md.
 
 Like a trace the files may have secrets, so only their owner can read them (mode 0600).
 
@@ -66,6 +72,9 @@ pub(super) struct Arguments {
     /// Name of the host in paths, instead of the one in the trace
     #[arg(long, value_name = "NAME")]
     host: Option<String>,
+    /// File that the statement is about, instead of the trace; only with --format in-toto
+    #[arg(long, value_name = "FILE")]
+    subject: Vec<PathBuf>,
 }
 
 /// The format of the files.
@@ -79,12 +88,22 @@ enum ExportFormat {
     Otlp,
     /// Events of OCSF 1.3, a line each.
     Ocsf,
+    /// A statement of in-toto with the predicate runtime-trace, a file a recording.
+    #[value(name = "in-toto")]
+    InToto,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if !arguments.tables.is_empty() && arguments.format != ExportFormat::Parquet {
         complain(
             "cannot choose tables: only --format parquet has tables\nhint: leave --tables out",
+        );
+        return Ok(USAGE.into());
+    }
+    if !arguments.subject.is_empty() && arguments.format != ExportFormat::InToto {
+        complain(
+            "cannot choose subjects: only --format in-toto has statements\n\
+             hint: leave --subject out",
         );
         return Ok(USAGE.into());
     }
@@ -132,6 +151,13 @@ struct Done {
 
 /// Exports a trace.
 fn export(arguments: &Arguments, trace: &Path) -> anyhow::Result<Done> {
+    let subjects = match arguments.format {
+        ExportFormat::InToto => subjects(arguments, trace)?,
+        ExportFormat::Parquet
+        | ExportFormat::Perfetto
+        | ExportFormat::Otlp
+        | ExportFormat::Ocsf => Vec::new(),
+    };
     let mut progress = Progress::of(trace);
     let replayed = replay(trace, |_, _, seen| {
         if let ReplayItem::Event { sequence, .. } = seen {
@@ -192,11 +218,46 @@ fn export(arguments: &Arguments, trace: &Path) -> anyhow::Result<Done> {
             let count = folder.write("ocsf", &place, "ocsf.jsonl", write)?;
             counts.push(format!("events {count}"));
         }
+        ExportFormat::InToto => {
+            let write = |file: &File| {
+                buffered(file, |output| export.in_toto(&subjects, place.host, output))
+            };
+            let count = folder.write("in-toto", &place, "intoto.json", write)?;
+            counts.push(format!("entries {count}"));
+        }
     }
     Ok(Done {
         recording: place.recording,
         counts: counts.join(", "),
         is_damaged: replayed.is_damaged,
+    })
+}
+
+/// Computes the digests of the files that a statement is about: the trace, or others.
+fn subjects(arguments: &Arguments, trace: &Path) -> anyhow::Result<Vec<Subject>> {
+    let own = [trace.to_path_buf()];
+    let files = match arguments.subject.as_slice() {
+        [] => &own,
+        named => named,
+    };
+    files.iter().map(|file| subject(file)).collect()
+}
+
+fn subject(file: &Path) -> anyhow::Result<Subject> {
+    let cannot = || format!("cannot read {}", file.display());
+    // A pipe would be empty for its second reader.
+    if !fs::metadata(file).with_context(cannot)?.is_file() {
+        anyhow::bail!(
+            "cannot make a statement about {}: it is not a regular file\n\
+             hint: name a file with --subject",
+            file.display()
+        );
+    }
+    let digest = Digest::of(File::open(file).with_context(cannot)?).with_context(cannot)?;
+    let name = file.file_name().unwrap_or(file.as_os_str());
+    Ok(Subject {
+        name: name.to_string_lossy().into_owned(),
+        sha256: digest.to_string(),
     })
 }
 

@@ -126,6 +126,19 @@ pub enum Mode {
     Unit = 4,
 }
 
+impl Mode {
+    /// Returns the name in jsonl.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Command => "command",
+            Mode::System => "system",
+            Mode::Pid => "pid",
+            Mode::Unit => "unit",
+            Mode::Unknown => "unknown",
+        }
+    }
+}
+
 /// A fact, and the hook that provides it.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct PlanEntry {

@@ -3,6 +3,8 @@
 
 mod column;
 #[cfg(feature = "export")]
+mod in_toto;
+#[cfg(feature = "export")]
 mod ocsf;
 mod origin;
 #[cfg(feature = "export")]
@@ -24,6 +26,8 @@ use super::Clock;
 use crate::model::Process;
 use crate::{model::Model, trace::Header};
 
+#[cfg(feature = "export")]
+pub use in_toto::Subject;
 pub use reference::table_reference;
 pub use table::Table;
 

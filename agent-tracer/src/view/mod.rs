@@ -41,6 +41,8 @@ pub mod watch;
 pub use checkup::{checkup, checkup_json};
 pub use comparison::{comparison_jsonl, comparison_text};
 pub use escape::{argument, arguments, text};
+#[cfg(feature = "export")]
+pub use export::Subject;
 pub use export::{Export, Table, table_reference};
 pub use field::Form;
 use field::{Context, Field};

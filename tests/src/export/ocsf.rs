@@ -1,4 +1,4 @@
-//! Models of OCSF by others read its events.
+//! The published schema of OCSF judges its events, and models by others read them.
 
 use std::{collections::BTreeMap, fs, path::PathBuf, process::Command, sync::OnceLock};
 
@@ -11,24 +11,36 @@ pub(super) fn tests() -> Vec<Test> {
     vec![plain!(events_are_those_of_the_schema).only_where(has_models, NO_MODELS)]
 }
 
-/// The models, as PyPI has them, and what they import without saying so.
-const MODELS: &str =
-    "ocsf-pydantic==0.0.6 pydantic[email]==2.14.4 pydantic-extra-types==2.11.1 pycountry==26.2.16";
+/// The schema and the models, as PyPI has them, and what the models import without saying so.
+const MODELS: &str = "ocsf-json-schema==1.2.0 jsonschema==4.26.0 ocsf-pydantic==0.0.6 \
+                      pydantic[email]==2.14.4 pydantic-extra-types==2.11.1 pycountry==26.2.16";
 
 /// The reason for a skip without them.
-const NO_MODELS: &str = "python3 with venv, or a registry with ocsf-pydantic, is not here";
+const NO_MODELS: &str = "python3 with venv, or a registry with ocsf-json-schema, is not here";
 
-/// Reads each line of a file with the model of its class. Fails for a value that a model refuses,
-/// and for a type that is not that of class and activity.
+/// Judges each line of a file by the schema of its class, and reads it with the model. Fails for a
+/// value that one of them refuses, and for a type that is not that of class and activity.
 const READER: &str = r#"
 import json, sys
+from jsonschema import Draft202012Validator
+from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 from ocsf.events.network.dns import DNSActivity
 from ocsf.events.network.network_activity import NetworkActivity
 from ocsf.events.system.filesystem import FileSystemActivity
 from ocsf.events.system.process import ProcessActivity
 models = {1001: FileSystemActivity, 1007: ProcessActivity, 4001: NetworkActivity, 4003: DNSActivity}
+published = OcsfJsonSchemaEmbedded(get_ocsf_schema(version="1.3.0"))
+def validator(uid):
+    name = published.lookup_class_name_from_uid(class_uid=uid)
+    return Draft202012Validator(published.get_class_schema(class_name=name, profiles=["host"]))
+validators = {uid: validator(uid) for uid in models}
 for line in open(sys.argv[1]):
     data = json.loads(line)
+    assert data["metadata"]["profiles"] == ["host"], data
+    for error in validators[data["class_uid"]].iter_errors(data):
+        # A question is as it was asked, also if it is not the name of a host.
+        is_name = list(error.absolute_path) == ["query", "hostname"]
+        assert is_name and error.validator == "pattern", (error.message, data)
     # The models do not have the activities of this class.
     known = {"activity_id": 99} if data["class_uid"] == 4001 else {}
     models[data["class_uid"]](**{**data, **known})

@@ -23,7 +23,7 @@ pub(crate) struct Test {
     variables: Vec<&'static str>,
     files: Vec<File>,
     lacks: Option<&'static str>,
-    condition: Option<Condition>,
+    conditions: Vec<Condition>,
     preparation: Option<fn() -> Result<(), String>>,
 }
 
@@ -90,7 +90,7 @@ impl Test {
             variables: Vec::new(),
             files: Vec::new(),
             lacks: None,
-            condition: None,
+            conditions: Vec::new(),
             preparation: None,
         }
     }
@@ -145,9 +145,10 @@ impl Test {
         self
     }
 
-    /// Makes sense only on some machines; `otherwise` is the reason for a skip.
+    /// Makes sense only on some machines; `otherwise` is the reason for a skip. May stand several
+    /// times.
     pub(crate) fn only_where(mut self, holds: fn() -> bool, otherwise: &'static str) -> Test {
-        self.condition = Some(Condition { holds, otherwise });
+        self.conditions.push(Condition { holds, otherwise });
         self
     }
 
@@ -166,8 +167,8 @@ impl Test {
 
     /// True if the test depends on a condition, given by its reason for a skip.
     pub(crate) fn depends_on(&self, otherwise: &str) -> bool {
-        let condition = self.condition.as_ref();
-        condition.is_some_and(|condition| condition.otherwise == otherwise)
+        let mut conditions = self.conditions.iter();
+        conditions.any(|condition| condition.otherwise == otherwise)
     }
 
     fn run(&self) {
@@ -192,7 +193,7 @@ impl Test {
     /// Returns the reason for a skip, and true if every machine may have it.
     fn obstacle(&self) -> Option<(String, bool)> {
         // First: a test that makes no sense here needs nothing.
-        if let Some(condition) = self.condition.as_ref().filter(|it| !(it.holds)()) {
+        if let Some(condition) = self.conditions.iter().find(|it| !(it.holds)()) {
             return Some((condition.otherwise.to_owned(), true));
         }
         if self.needs_recorder && std::env::var_os("TRACER_TESTS_NO_LIVE").is_some() {

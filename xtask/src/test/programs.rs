@@ -11,7 +11,10 @@ use anyhow::{Context, Result};
 use nix::unistd::Uid;
 
 use super::{Arguments, THOROUGH, tally::Tally};
-use crate::demo::{build, elevate};
+use crate::{
+    bench::compose,
+    demo::{build, elevate},
+};
 
 /// Programs that are built before the first test.
 pub struct Programs {
@@ -21,17 +24,21 @@ pub struct Programs {
     pub tests: PathBuf,
     /// Plays the demo, if a test needs it.
     pub actor: Option<PathBuf>,
+    /// Composes fleets, if a test needs one.
+    pub composer: Option<PathBuf>,
 }
 
 impl Programs {
-    /// Builds the programs, the actor only if it is needed.
-    pub fn build(workspace: &Path, with_actor: bool) -> Result<Programs> {
+    /// Builds the programs, those of some tests only if they are needed.
+    pub fn build(workspace: &Path, with_actor: bool, with_composer: bool) -> Result<Programs> {
         Ok(Programs {
             tracer: build::tested(workspace, "agent-tracer", "tracer", &[])?,
             tests: build::tested(workspace, "tracer-tests", "tracer-tests", &[])?,
             actor: with_actor
                 .then(|| build::tested(workspace, "xtask", "demo-actor", &[]))
                 .transpose()?,
+            // The unit tests have built it.
+            composer: with_composer.then(|| compose::example(false)).transpose()?,
         })
     }
 
@@ -70,6 +77,9 @@ impl Programs {
         set("TRACER", &self.tracer);
         if let Some(trace) = trace {
             set("TRACER_DEMO_TRACE", trace);
+        }
+        if let Some(composer) = &self.composer {
+            set("TRACER_COMPOSE", composer);
         }
         if arguments.no_live {
             set("TRACER_TESTS_NO_LIVE", Path::new("1"));

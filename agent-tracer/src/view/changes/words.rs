@@ -183,7 +183,7 @@ pub(super) fn urls<'a>(
 }
 
 /// Writes bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(in crate::view) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

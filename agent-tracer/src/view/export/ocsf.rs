@@ -75,6 +75,9 @@ const DELETE: Activity = (4, "Delete");
 const SUCCESS: u32 = 1;
 const FAILURE: u32 = 2;
 
+/// Characters of the longest text that the schema allows.
+const LONGEST: usize = 65_535;
+
 /// The lines of an export.
 struct Lines<'e> {
     export: &'e Export<'e>,
@@ -225,8 +228,7 @@ impl Lines<'_> {
         event.insert("answers".into(), answers.collect());
         // The client is the recorded machine.
         let host = &self.export.header.hostname;
-        event.insert("src_endpoint".into(), json!({ "hostname": host }));
-        event.insert("dst_endpoint".into(), json!({ "port": 53 }));
+        event.insert("src_endpoint".into(), named_endpoint(host));
         if let Some(party) = lookup.party() {
             event.insert("actor".into(), json!({ "process": self.short(party) }));
         }
@@ -249,7 +251,8 @@ impl Lines<'_> {
         event.insert("file".into(), file(change));
         let actor = match change.author {
             Some(author) => json!({ "process": self.short(author) }),
-            None => json!({ "process": {} }),
+            // The class wants an actor.
+            None => json!({ "app_name": "unknown" }),
         };
         event.insert("actor".into(), actor);
         event.insert("unmapped".into(), Json::Object(row));
@@ -280,9 +283,11 @@ impl Lines<'_> {
         let mut described = self.short(index);
         let command = process.argv.iter();
         let command: Vec<_> = command.map(|word| String::from_utf8_lossy(word)).collect();
+        // `unmapped` has it whole.
+        let command: String = command.join(" ").chars().take(LONGEST).collect();
         let name = self.export.model.user_name(process.user);
         let parts = [
-            ("cmd_line", json!(command.join(" "))),
+            ("cmd_line", json!(command)),
             ("file", named(&process.exe, 1)),
             (
                 "user",
@@ -341,9 +346,28 @@ fn endpoint(end: Option<SocketAddr>, name: Option<&str>) -> Json {
         endpoint.insert("port".into(), end.port().into());
     }
     if let Some(name) = name {
-        endpoint.insert("hostname".into(), name.into());
+        endpoint.insert(key_of(name).into(), name.into());
     }
     Json::Object(endpoint)
+}
+
+fn named_endpoint(name: &str) -> Json {
+    json!({ key_of(name): name })
+}
+
+/// Returns the key of a name: `hostname` has a pattern, which hostile names do not match.
+fn key_of(name: &str) -> &'static str {
+    let is_label = |label: &str| {
+        let is_in = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        !label.is_empty()
+            && label.bytes().all(is_in)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    match name.split('.').all(is_label) {
+        true => "hostname",
+        false => "name",
+    }
 }
 
 fn file(change: &Change<'_>) -> Json {

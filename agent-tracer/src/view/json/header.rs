@@ -3,7 +3,7 @@
 use super::to_row;
 use crate::{
     model::Model,
-    trace::{Header, Mode},
+    trace::Header,
     view::{
         Clock, Context,
         field::{Documented, Field, Object, documented, refs},
@@ -66,13 +66,7 @@ pub(in crate::view) fn recording_fields<'r>() -> [Field<Recording<'r>>; 12] {
             |_, row| Value::text(&row.header.boot_id),
         ),
         Field::<Recording<'r>>::new("mode", "command, system, pid, unit or unknown", |_, row| {
-            Value::text(match row.header.mode() {
-                Mode::Command => "command",
-                Mode::System => "system",
-                Mode::Pid => "pid",
-                Mode::Unit => "unit",
-                Mode::Unknown => "unknown",
-            })
+            Value::text(row.header.mode().name())
         }),
         Field::<Recording<'r>>::new("argv", "command that was recorded, masked", |_, row| {
             Value::words_if_any(&row.header.command)

@@ -12,6 +12,8 @@ pub(super) fn metadata(header: &Header) -> Json {
         "version": SCHEMA,
         "product": { "name": "tracer", "vendor_name": "tracer", "version": header.tool_version },
         "log_name": "trace",
+        // Device and actor are of this profile.
+        "profiles": ["host"],
         "correlation_uid": header.recording_id(),
     })
 }
