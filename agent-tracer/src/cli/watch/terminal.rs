@@ -157,8 +157,8 @@ fn empty() -> io::Result<Inner> {
     ratatui::Terminal::new(backend)
 }
 
-/// Ends the program at a signal, or when the terminal is gone, on a thread of its own: the reader of
-/// keys never returns from a terminal without another side.
+/// Ends the program at a signal, or when the terminal is gone. A thread of its own does so: the
+/// reader of keys never returns from a terminal without another side.
 fn heed_endings() -> io::Result<()> {
     let signal = Arc::new(AtomicUsize::new(0));
     for number in ENDING {
