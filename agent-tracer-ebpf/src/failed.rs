@@ -25,7 +25,10 @@ const ARGUMENT: u32 = 512;
 #[kprobe]
 pub fn kprobe_execve(context: ProbeContext) -> u32 {
     let registers = Registers::at(Registers::of(&context).argument::<0>());
-    begin(registers.call_argument::<0>(), registers.call_argument::<1>());
+    begin(
+        registers.call_argument::<0>(),
+        registers.call_argument::<1>(),
+    );
     0
 }
 
@@ -33,7 +36,10 @@ pub fn kprobe_execve(context: ProbeContext) -> u32 {
 #[kprobe]
 pub fn kprobe_execveat(context: ProbeContext) -> u32 {
     let registers = Registers::at(Registers::of(&context).argument::<0>());
-    begin(registers.call_argument::<1>(), registers.call_argument::<2>());
+    begin(
+        registers.call_argument::<1>(),
+        registers.call_argument::<2>(),
+    );
     0
 }
 

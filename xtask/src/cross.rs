@@ -47,7 +47,7 @@ impl Toolchain {
             fs::set_permissions(new.path(), fs::Permissions::from_mode(0o755))
                 .context("cannot set the permissions of a directory")?;
             eprintln!("cross: unpacking {LIBRARY} for {}", arch.debian());
-            Source::other("bookworm", arch, target)?.unpack_one(LIBRARY, new.path())?;
+            Source::other("bookworm", arch, &target.join("vm"))?.unpack_one(LIBRARY, new.path())?;
             fs::rename(new.keep(), &library)
                 .with_context(|| format!("cannot make {}", library.display()))?;
         }
@@ -62,11 +62,7 @@ impl Toolchain {
             rustc = tools::RUSTC,
             library = library.display(),
         );
-        let compiler = directory.join("rustc");
-        fs::write(&compiler, script)
-            .with_context(|| format!("cannot write {}", compiler.display()))?;
-        fs::set_permissions(&compiler, fs::Permissions::from_mode(0o755))
-            .with_context(|| format!("cannot set the permissions of {}", compiler.display()))?;
+        write_script(&directory.join("rustc"), &script)?;
         let other = Some(directory);
         Ok(Toolchain { arch, other })
     }
@@ -109,4 +105,14 @@ impl Toolchain {
             None => name.to_owned(),
         }
     }
+}
+
+/// Writes a script, unless it is there: another build may run it.
+fn write_script(path: &Path, text: &str) -> Result<()> {
+    if fs::read_to_string(path).is_ok_and(|present| present == text) {
+        return Ok(());
+    }
+    fs::write(path, text)
+        .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o755)))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
