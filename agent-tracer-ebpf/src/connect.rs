@@ -15,6 +15,7 @@ use crate::{
     emit,
     kernel::{OUTSIDE, Object, Start},
     maps::{ATTEMPTS, Change, EARLIER_SOCKETS, Known, LAST_CHANGE, SOCKETS, setting},
+    registers::Registers,
     task,
 };
 
@@ -79,9 +80,8 @@ pub fn fentry_tcp_connect(context: FEntryContext) -> i32 {
 /// `prototype: int tcp_connect(struct sock *sk)`
 #[kprobe]
 pub fn kprobe_tcp_connect(context: ProbeContext) -> u32 {
-    if let Some(socket) = context.arg::<u64>(0) {
-        emit::count_failure(Kind::Connect, try_connect(&context, Object(socket)));
-    }
+    let socket = Object(Registers::of(&context).argument::<0>());
+    emit::count_failure(Kind::Connect, try_connect(&context, socket));
     0
 }
 

@@ -21,33 +21,39 @@ const ARGUMENTS: u64 = 64;
 /// Longest argument, NUL included; a longer one is cut.
 const ARGUMENT: u32 = 512;
 
-/// `prototype: long __x64_sys_execve(const struct pt_regs *regs)`
+/// `prototype: long __x64_sys_execve(const struct pt_regs *regs)`, on arm64 `__arm64_sys_execve`
 #[kprobe]
 pub fn kprobe_execve(context: ProbeContext) -> u32 {
-    let registers = Registers::at(context.arg::<u64>(0).unwrap_or(0));
-    begin(registers.argument::<0>(), registers.argument::<1>());
+    let registers = Registers::at(Registers::of(&context).argument::<0>());
+    begin(
+        registers.call_argument::<0>(),
+        registers.call_argument::<1>(),
+    );
     0
 }
 
-/// `prototype: long __x64_sys_execveat(const struct pt_regs *regs)`
+/// `prototype: long __x64_sys_execveat(const struct pt_regs *regs)`, likewise
 #[kprobe]
 pub fn kprobe_execveat(context: ProbeContext) -> u32 {
-    let registers = Registers::at(context.arg::<u64>(0).unwrap_or(0));
-    begin(registers.argument::<1>(), registers.argument::<2>());
+    let registers = Registers::at(Registers::of(&context).argument::<0>());
+    begin(
+        registers.call_argument::<1>(),
+        registers.call_argument::<2>(),
+    );
     0
 }
 
-/// Return of `__x64_sys_execve`.
+/// Return of the same function.
 #[kretprobe]
 pub fn kretprobe_execve(context: RetProbeContext) -> u32 {
-    emit::count_failure(Kind::ExecFailed, end(context.ret::<i64>()));
+    emit::count_failure(Kind::ExecFailed, end(Registers::of(&context).result()));
     0
 }
 
-/// Return of `__x64_sys_execveat`.
+/// Return of the same function.
 #[kretprobe]
 pub fn kretprobe_execveat(context: RetProbeContext) -> u32 {
-    emit::count_failure(Kind::ExecFailed, end(context.ret::<i64>()));
+    emit::count_failure(Kind::ExecFailed, end(Registers::of(&context).result()));
     0
 }
 

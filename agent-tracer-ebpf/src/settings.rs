@@ -113,6 +113,19 @@ pub struct Settings {
     pub fib6_result_type: u32,
     pub fib6_result_info: u32,
     pub net_fib6_null_entry: u32,
+    /// The first argument of a function, in the registers at its entry.
+    pub registers_first: u32,
+    pub registers_second: u32,
+    pub registers_third: u32,
+    pub registers_fourth: u32,
+    /// The result of a function, at its return.
+    pub registers_result: u32,
+    /// The number of a system call.
+    pub registers_call: u32,
+    /// The first argument of a system call. The others are where functions have theirs.
+    pub registers_call_first: u32,
+    /// The number of socket(2).
+    pub socket_call: u32,
 }
 
 impl Settings {

@@ -14,7 +14,7 @@ use crate::{
     emit,
     kernel::{OUTSIDE, Object},
     maps::{UNIX_SOCKETS, setting},
-    registers::{Registers, SYS_SOCKET},
+    registers::Registers,
     task,
 };
 
@@ -46,9 +46,11 @@ pub fn cgroup_sock_create(context: SockContext) -> i32 {
 /// `prototype: int security_socket_create(int family, int type, int protocol, int kern)`
 #[kprobe]
 pub fn kprobe_security_socket_create(context: ProbeContext) -> u32 {
-    let argument = |position| context.arg::<u64>(position).unwrap_or(0) as u32;
-    if argument(3) == 0 && !is_elsewhere(argument(0)) {
-        let done = opened(argument(0), argument(1), argument(2));
+    let registers = Registers::of(&context);
+    let family = registers.argument::<0>() as u32;
+    if registers.argument::<3>() as u32 == 0 && !is_elsewhere(family) {
+        let form = registers.argument::<1>() as u32;
+        let done = opened(family, form, registers.argument::<2>() as u32);
         emit::count_failure(Kind::SocketOpened, done);
     }
     0
@@ -64,10 +66,10 @@ pub fn cap_capable(context: RawTracePointContext) -> i32 {
     // SAFETY: take no arguments, and the current task.
     let registers = unsafe { bpf_task_pt_regs(bpf_get_current_task_btf()) };
     let registers = Registers::at(registers as u64);
-    let family = registers.argument::<0>() as u32;
-    if registers.call() == SYS_SOCKET && !is_elsewhere(family) {
-        let form = registers.argument::<1>() as u32;
-        let protocol = registers.argument::<2>() as u32;
+    let family = registers.call_argument::<0>() as u32;
+    if registers.call() == setting!(socket_call) && !is_elsewhere(family) {
+        let form = registers.call_argument::<1>() as u32;
+        let protocol = registers.call_argument::<2>() as u32;
         emit::count_failure(Kind::SocketOpened, opened(family, form & TYPE, protocol));
     }
     0
@@ -151,11 +153,9 @@ fn try_unix(socket: Object) -> Result<(), i32> {
 /// int flags)`
 #[kprobe]
 pub fn kprobe_unix_stream_connect(context: ProbeContext) -> u32 {
-    let (address, length) = (context.arg::<u64>(1), context.arg::<u32>(2));
-    if let (Some(address), Some(length)) = (address, length)
-        && length > 2
-        && length - 2 <= UNIX_PATH as u32
-    {
+    let registers = Registers::of(&context);
+    let (address, length) = (registers.argument::<1>(), registers.argument::<2>() as u32);
+    if length > 2 && length - 2 <= UNIX_PATH as u32 {
         let done = send_unix(0, 0, Object(address + 2), length - 2);
         emit::count_failure(Kind::UnixConnect, done);
     }

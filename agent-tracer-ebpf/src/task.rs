@@ -13,6 +13,7 @@ use crate::{
     cgroup, emit,
     kernel::{OUTSIDE, Object},
     maps::setting,
+    registers::Registers,
 };
 
 /// `SIGNAL_GROUP_EXIT`: `group_exit_code` holds the status of the whole group.
@@ -134,9 +135,8 @@ pub fn network_namespace(task: Object) -> u32 {
 /// `prototype: int commit_creds(struct cred *new)`
 #[kprobe]
 pub fn kprobe_commit_creds(context: ProbeContext) -> u32 {
-    if let Some(new) = context.arg::<u64>(0) {
-        emit::count_failure(Kind::Credentials, try_credentials(Object(new)));
-    }
+    let new = Object(Registers::of(&context).argument::<0>());
+    emit::count_failure(Kind::Credentials, try_credentials(new));
     0
 }
 

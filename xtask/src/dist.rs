@@ -16,12 +16,15 @@ mod rpm;
 mod sums;
 mod tarball;
 mod tools;
+mod views;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::arch::Arch;
+use crate::cross::Toolchain;
 use crate::demo;
 use parts::Parts;
 use program::Program;
@@ -33,11 +36,14 @@ pub struct Arguments {
     /// Directory of the files [default: target/dist]
     #[arg(long, value_name = "DIRECTORY")]
     output: Option<PathBuf>,
+    /// Processors to build for, with commas between them [default: all]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    arch: Vec<Arch>,
     /// Make nothing: build the tool from the packages of its crates alone
     #[arg(long, conflicts_with = "output")]
     crates: bool,
     /// Make nothing: install the packages in roots of Debian 11, 12 and 13, use the tool there,
-    /// and remove it (root)
+    /// and remove it (root); compare what the programs of all processors show of old traces
     #[arg(long, conflicts_with = "crates")]
     check: bool,
 }
@@ -59,31 +65,46 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         return crates_io::check(&workspace, &target);
     }
     if arguments.check {
+        views::check(&workspace.join("tests/corpus"), &output)?;
         return installed::check(&target, &output);
     }
-    make(&workspace, &target, &output)
-}
-
-fn make(workspace: &Path, target: &Path, output: &Path) -> Result<()> {
-    let release = Release::of(workspace)?;
-    empty(output)?;
-    let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
-
-    say("building the static program");
-    let program = Program::build(workspace, target, output, &release)?;
-    let crates = crates::list(workspace)?;
-    let bill = output.join(format!("{}.cdx.json", release.name()));
-    parts::write(&bill, bill::text(&release, &crates)?.as_bytes())?;
-    let parts = Parts::collect(workspace, &program, &crates, scratch.path())?;
-    say("packing");
-    tarball::make(&release, &parts, scratch.path(), output)?;
-    deb::make(&release, &parts, scratch.path(), output)?;
-    rpm::make(&release, &parts, scratch.path(), output)?;
-    sums::write(output)?;
-    for line in sums::list(output)? {
+    let archs = match arguments.arch.as_slice() {
+        [] => Arch::ALL.as_slice(),
+        some => some,
+    };
+    let release = Release::of(&workspace)?;
+    empty(&output)?;
+    for arch in archs {
+        let toolchain = Toolchain::find(*arch, &target)?;
+        make(&workspace, &toolchain, &target, &output, &release)?;
+    }
+    sums::write(&output)?;
+    for line in sums::list(&output)? {
         say(&line);
     }
     Ok(())
+}
+
+/// Makes the files of one processor.
+fn make(
+    workspace: &Path,
+    toolchain: &Toolchain,
+    target: &Path,
+    output: &Path,
+    release: &Release,
+) -> Result<()> {
+    let arch = toolchain.arch();
+    let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
+    say(&format!("building the static program for {}", arch.name()));
+    let program = Program::build(workspace, toolchain, target, output, release)?;
+    let crates = crates::list(workspace, arch)?;
+    let bill = output.join(format!("{}.cdx.json", release.name(arch)));
+    parts::write(&bill, bill::text(release, &crates)?.as_bytes())?;
+    let parts = Parts::collect(workspace, &program, &crates, scratch.path())?;
+    say("packing");
+    tarball::make(release, &parts, scratch.path(), output)?;
+    deb::make(release, &parts, scratch.path(), output)?;
+    rpm::make(release, &parts, scratch.path(), output)
 }
 
 /// Removes files of an earlier release, whose digests would be listed with the new ones.

@@ -3,7 +3,7 @@
 
 mod manifest;
 pub mod paths;
-mod tools;
+pub mod tools;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,8 @@ pub struct Arguments {
 
 /// Little-endian, like every kernel that this object is for.
 const TARGET: &str = "bpfel-unknown-none";
-/// Only the argument registers of a kprobe differ between machines.
+/// A crate of the programs wants a processor. They use nothing that depends on it: the loader finds
+/// the places of registers.
 const TARGET_ARCH: &str = "--cfg=bpf_target_arch=\"x86_64\"";
 /// LLVM writes line information from debug information, and a kernel's verifier quotes the source
 /// from it. Without embedded sources LLVM would look for them under the remapped paths, and copy

@@ -1,7 +1,9 @@
 //! The entry point of the chores: each verb is a file of its own.
 
+mod arch;
 mod bench;
 mod check;
+mod cross;
 mod demo;
 mod dist;
 mod ebpf;

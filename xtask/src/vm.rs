@@ -11,6 +11,7 @@ mod machine;
 pub mod packages;
 mod plain;
 mod report;
+pub mod source;
 mod systemd;
 mod table;
 
@@ -24,9 +25,13 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use clap::ValueEnum;
+use clap::builder::PossibleValuesParser;
 
-use crate::demo::{self, build, bundle};
+use crate::{
+    arch::Arch,
+    cross::Toolchain,
+    demo::{self, build, bundle},
+};
 use emulator::Emulator;
 use guests::{GUESTS, Guest};
 use image::{Contents, Kind};
@@ -39,9 +44,13 @@ use report::Report;
 pub struct Arguments {
     /// Only tests whose name contains this
     filter: Option<String>,
-    /// Kernels to boot
-    #[arg(long, value_enum, default_value = "all")]
-    kernel: Branches,
+    /// Kernels to boot, with commas between them
+    #[arg(long, value_delimiter = ',', default_value = "all")]
+    #[arg(value_parser = PossibleValuesParser::new(kernel::choices()))]
+    kernel: Vec<String>,
+    /// Processor of the guests [default: this machine's]
+    #[arg(long, value_enum)]
+    arch: Option<Arch>,
     /// Kind of guest [default: all; with --shell the plain one]
     #[arg(long, value_enum)]
     guest: Option<Kind>,
@@ -53,26 +62,6 @@ pub struct Arguments {
     keep: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Branches {
-    #[value(name = "6.1")]
-    V6_1,
-    #[value(name = "6.12")]
-    V6_12,
-    #[value(name = "all")]
-    All,
-}
-
-impl Branches {
-    fn names(self) -> &'static [&'static str] {
-        match self {
-            Branches::V6_1 => &["6.1"],
-            Branches::V6_12 => &["6.12"],
-            Branches::All => &["6.1", "6.12"],
-        }
-    }
-}
-
 /// Guests that run at a time. Each has two processors and mostly uses one: the verifier has one
 /// thread, and tests wait.
 const AT_A_TIME: usize = 2;
@@ -81,16 +70,27 @@ const AT_A_TIME: usize = 2;
 pub fn run(arguments: &Arguments) -> Result<()> {
     let begun = Instant::now();
     let workspace = demo::workspace()?;
-    let cache = make_cache(&workspace)?;
-    let emulator = Emulator::find(&cache)?;
-    let guests = arguments.guests();
+    let target = build_directory(&workspace)?;
+    let cache = make_cache(&target)?;
+    let arch = match arguments.arch {
+        Some(arch) => arch,
+        None => Arch::own()?,
+    };
+    let guests = arguments.guests(arch);
+    if guests.is_empty() {
+        bail!("no guest is of that kernel, processor and kind, with such a test");
+    }
+    let emulator = Emulator::find(arch, &cache)?;
     let mut kernels = BTreeMap::new();
-    for branch in arguments.kernel.names() {
-        kernels.insert(*branch, kernel::fetch(branch, &cache)?);
+    for guest in &guests {
+        if !kernels.contains_key(guest.branch) {
+            kernels.insert(guest.branch, kernel::fetch(guest.branch, arch, &cache)?);
+        }
     }
 
     say("building tracer, its tests and the installer's replica, linked statically");
-    let programs = Programs::build(&workspace)?;
+    let toolchain = Toolchain::find(arch, &target)?;
+    let programs = Programs::build(&workspace, &toolchain)?;
     let work = tempfile::Builder::new()
         .prefix("run-")
         .disable_cleanup(arguments.keep)
@@ -102,14 +102,19 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             work.path().display()
         ));
     }
+    let replica = match &programs.actor {
+        Some(actor) => Some(bundle::gather(&workspace, actor, work.path())?),
+        None => None,
+    };
     let contents = Contents {
+        arch,
         kernels: &kernels,
         filter: arguments.filter.as_deref(),
         is_interactive: arguments.shell,
         tracer: &programs.tracer,
         tests: &programs.tests,
         corpus: &workspace.join("tests/corpus"),
-        replica: &bundle::gather(&workspace, &programs.actor, work.path())?,
+        replica: replica.as_deref(),
     };
     let mut images = BTreeMap::new();
     for guest in &guests {
@@ -146,11 +151,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 impl Arguments {
-    fn guests(&self) -> Vec<&'static Guest> {
+    fn guests(&self, arch: Arch) -> Vec<&'static Guest> {
         let kind = self.guest.or(self.shell.then_some(Kind::Plain));
         let filter = self.filter.as_deref().unwrap_or_default();
+        let has_kernel = |branch: &str| {
+            let mut wanted = self.kernel.iter();
+            wanted.any(|name| name == branch || name == kernel::ALL)
+        };
         let wanted = GUESTS.iter().filter(|guest| {
-            self.kernel.names().contains(&guest.branch)
+            guest.arch == arch
+                && has_kernel(guest.branch)
                 && kind.is_none_or(|kind| kind == guest.kind)
                 && guest.concerns(filter)
         });
@@ -229,13 +239,17 @@ fn say(what: &str) {
     println!("vm: {what}");
 }
 
-/// Makes the directory that later runs use again.
-fn make_cache(workspace: &Path) -> Result<PathBuf> {
-    let target = match std::env::var_os("CARGO_TARGET_DIR") {
+/// Returns the build directory.
+fn build_directory(workspace: &Path) -> Result<PathBuf> {
+    match std::env::var_os("CARGO_TARGET_DIR") {
         Some(directory) => std::path::absolute(directory)
-            .context("CARGO_TARGET_DIR is empty: unset it, or name a directory")?,
-        None => workspace.join("target"),
-    };
+            .context("CARGO_TARGET_DIR is empty: unset it, or name a directory"),
+        None => Ok(workspace.join("target")),
+    }
+}
+
+/// Makes the directory that later runs use again.
+fn make_cache(target: &Path) -> Result<PathBuf> {
     let cache = target.join("vm");
     fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
     Ok(cache)
@@ -245,16 +259,18 @@ fn make_cache(workspace: &Path) -> Result<PathBuf> {
 struct Programs {
     tracer: PathBuf,
     tests: PathBuf,
-    /// Plays the installer's replica.
-    actor: PathBuf,
+    /// Plays the installer's replica, which is installed where this machine's processor is.
+    actor: Option<PathBuf>,
 }
 
 impl Programs {
-    fn build(workspace: &Path) -> Result<Programs> {
+    fn build(workspace: &Path, toolchain: &Toolchain) -> Result<Programs> {
+        let build = |package, name| build::tested_by(toolchain, workspace, package, name, &[]);
+        let is_own = toolchain.arch() == Arch::own()?;
         Ok(Programs {
-            tracer: build::tested(workspace, "agent-tracer", "tracer", &[])?,
-            tests: build::tested(workspace, "tracer-tests", "tracer-tests", &[])?,
-            actor: build::tested(workspace, "xtask", "demo-actor", &[])?,
+            tracer: build("agent-tracer", "tracer")?,
+            tests: build("tracer-tests", "tracer-tests")?,
+            actor: is_own.then(|| build("xtask", "demo-actor")).transpose()?,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Builds what the demo runs, through cargo, as the user who owns the build
 //! directory: a root shell must not leave root's files in it.
 
+use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,9 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use nix::unistd::{Uid, User};
 use serde::Deserialize;
+
+use crate::arch::Arch;
+use crate::cross::Toolchain;
 
 /// The programs of one run.
 pub struct Programs {
@@ -47,12 +51,23 @@ pub fn actor(workspace: &Path, quiet: bool) -> Result<PathBuf> {
 /// Builds a program as the end-to-end tests run it, here and in the guests: one build for both. It
 /// is static, so that a guest's C library does not matter, and stripped to save a guest's memory.
 pub fn tested(workspace: &Path, package: &str, name: &str, more: &[&str]) -> Result<PathBuf> {
-    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let mut cargo = cargo(workspace, false)?;
+    let toolchain = Toolchain::find(Arch::own()?, &workspace.join("target"))?;
+    tested_by(&toolchain, workspace, package, name, more)
+}
+
+/// Builds a program in the same way, also for another processor.
+pub fn tested_by(
+    toolchain: &Toolchain,
+    workspace: &Path,
+    package: &str,
+    name: &str,
+    more: &[&str],
+) -> Result<PathBuf> {
+    let mut cargo = toolchain.cargo(workspace)?;
     cargo
         .args(["build", "--quiet", "--profile", "tested"])
         // With a target, the flags are not those of build scripts, which cannot be static.
-        .args(["--target", &target])
+        .args(["--target", toolchain.arch().target()])
         .args(["--package", package, "--bin", name])
         .args(more)
         .env(
@@ -109,6 +124,11 @@ fn run(mut cargo: Command, name: &str) -> Result<PathBuf> {
 pub fn cargo(workspace: &Path, quiet: bool) -> Result<Command> {
     // `cargo xtask` names the cargo that runs it; root's PATH often has none.
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    cargo_of(&program, workspace, quiet)
+}
+
+/// Another toolchain's cargo, likewise.
+pub fn cargo_of(program: &OsStr, workspace: &Path, quiet: bool) -> Result<Command> {
     let mut command = Command::new(program);
     command.current_dir(workspace).stdin(Stdio::null());
     if quiet {

@@ -9,8 +9,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::program::TARGET;
 use super::tools;
+use crate::arch::Arch;
 
 /// A crate in the program.
 pub struct Crate {
@@ -67,14 +67,14 @@ struct Locked {
 }
 
 /// Lists the crates, the program's own first.
-pub fn list(workspace: &Path) -> Result<Vec<Crate>> {
-    let linked = linked(workspace)?;
+pub fn list(workspace: &Path, arch: Arch) -> Result<Vec<Crate>> {
+    let linked = linked(workspace, arch)?;
     let text = tools::output(cargo(workspace).args([
         "metadata",
         "--locked",
         "--format-version=1",
         "--filter-platform",
-        TARGET,
+        arch.target(),
     ]))?;
     let metadata: Metadata =
         serde_json::from_str(&text).context("cannot read cargo's list of packages")?;
@@ -130,7 +130,7 @@ pub const PROGRAM: &str = "agent-tracer";
 
 /// Asks `cargo tree`, which knows the features of this program alone; `cargo metadata` mixes in
 /// those of the whole workspace.
-fn linked(workspace: &Path) -> Result<BTreeSet<(String, String)>> {
+fn linked(workspace: &Path, arch: Arch) -> Result<BTreeSet<(String, String)>> {
     let text = tools::output(cargo(workspace).args([
         "tree",
         "--locked",
@@ -139,7 +139,7 @@ fn linked(workspace: &Path) -> Result<BTreeSet<(String, String)>> {
         "--edges",
         "normal,no-proc-macro",
         "--target",
-        TARGET,
+        arch.target(),
         "--prefix",
         "none",
         "--format",

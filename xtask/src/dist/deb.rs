@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use super::parts::{self, Parts};
 use super::release::Release;
 use super::tools;
+use crate::arch::Arch;
 
 /// The name of the packages: other systems have a `tracer` of their own.
 pub const NAME: &str = "agent-tracer";
@@ -55,9 +56,13 @@ pub fn make(release: &Release, parts: &Parts, scratch: &Path, output: &Path) -> 
     let size = size.split_whitespace().next().unwrap_or("0").to_owned();
     let digests = digests(&tree)?;
     parts::write(&tree.join("DEBIAN/md5sums"), digests.as_bytes())?;
-    let control = control(release, &size);
+    let control = control(release, parts.arch, &size);
     parts::write(&tree.join("DEBIAN/control"), control.as_bytes())?;
-    let file = format!("{NAME}_{}-{REVISION}_amd64.deb", release.version);
+    let file = format!(
+        "{NAME}_{}-{REVISION}_{}.deb",
+        release.version,
+        parts.arch.debian()
+    );
     tools::make(
         "the package for Debian",
         "dpkg",
@@ -70,13 +75,14 @@ pub fn make(release: &Release, parts: &Parts, scratch: &Path, output: &Path) -> 
     )
 }
 
-fn control(release: &Release, size: &str) -> String {
+fn control(release: &Release, arch: Arch, size: &str) -> String {
+    let arch = arch.debian();
     let version = release.version;
     let description = DESCRIPTION.join("\n ");
     format!(
         "Package: {NAME}\n\
          Version: {version}-{REVISION}\n\
-         Architecture: amd64\n\
+         Architecture: {arch}\n\
          Maintainer: {MAINTAINER}\n\
          Installed-Size: {size}\n\
          Section: admin\n\

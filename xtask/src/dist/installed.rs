@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use nix::unistd::Uid;
 
 use super::{parts, roots, say, tools};
+use crate::arch::Arch;
 
 const SCRIPT: &str = include_str!("installed.sh");
 /// Releases of Debian, with the form of package that is tried there. Any root serves for the other
@@ -44,10 +45,16 @@ pub fn check(target: &Path, output: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Finds the package for this machine's processor.
 fn package(output: &Path, form: &str) -> Result<PathBuf> {
+    let own = Arch::own()?;
+    let ends = [own.debian(), own.name()].map(|arch| format!("{arch}.{form}"));
     tools::files(output)?
         .into_iter()
-        .find(|file| file.extension().is_some_and(|end| end == form))
+        .find(|file| {
+            let name = tools::name(file).unwrap_or_default();
+            ends.iter().any(|end| name.ends_with(end))
+        })
         .with_context(|| {
             format!(
                 "cannot find a .{form} in {}\nhint: run `cargo xtask dist` first",

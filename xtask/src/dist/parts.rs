@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use super::crates::Crate;
 use super::program::Program;
 use super::{notices, tools};
+use crate::arch::Arch;
 
 /// Shells with the name that each expects of a file of completions.
 const SHELLS: [(&str, &str); 3] = [
@@ -21,6 +22,8 @@ const SHELLS: [(&str, &str); 3] = [
 
 /// Paths of the parts, before they are in a package.
 pub struct Parts {
+    /// The processor of the program.
+    pub arch: Arch,
     /// The program.
     pub program: PathBuf,
     /// Manual pages, for section 1.
@@ -49,14 +52,10 @@ impl Parts {
     ) -> Result<Self> {
         let pages = scratch.join("pages");
         make_directory(&pages)?;
-        tools::output(
-            Command::new(&program.path)
-                .args(["man", "--all"])
-                .arg(&pages),
-        )?;
+        tools::output(program.command()?.args(["man", "--all"]).arg(&pages))?;
         let mut completions = Vec::new();
         for (shell, name) in SHELLS {
-            let script = tools::output(Command::new(&program.path).args(["completions", shell]))?;
+            let script = tools::output(program.command()?.args(["completions", shell]))?;
             let path = scratch.join("completions").join(shell).join(name);
             write(&path, script.as_bytes())?;
             completions.push((shell, path));
@@ -64,6 +63,7 @@ impl Parts {
         let notices = scratch.join("THIRD-PARTY.txt");
         write(&notices, notices::text(crates)?.as_bytes())?;
         Ok(Self {
+            arch: program.arch,
             program: program.path.clone(),
             pages: tools::files(&pages)?,
             completions,

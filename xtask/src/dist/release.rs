@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow};
 
 use super::{say, tools};
+use crate::arch::Arch;
 
 /// A version with its time.
 pub struct Release {
@@ -48,8 +49,8 @@ impl Release {
     }
 
     /// Returns the stem of file names.
-    pub fn name(&self) -> String {
-        format!("tracer-{}-x86_64", self.version)
+    pub fn name(&self, arch: Arch) -> String {
+        format!("tracer-{}-{}", self.version, arch.name())
     }
 }
 

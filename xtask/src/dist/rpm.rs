@@ -62,7 +62,7 @@ pub fn make(release: &Release, parts: &Parts, scratch: &Path, output: &Path) -> 
     parts::write(&spec, text(release, &tree, &listing).as_bytes())?;
 
     let mut build = Command::new("rpmbuild");
-    build.args(["-bb", "--quiet", "--target", "x86_64"]);
+    build.args(["-bb", "--quiet", "--target", parts.arch.name()]);
     for definition in DEFINITIONS {
         build.args(["--define", definition]);
     }

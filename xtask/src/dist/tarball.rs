@@ -19,7 +19,7 @@ fn completion_name(shell: &str) -> String {
 
 /// Writes the tarball to the output.
 pub fn make(release: &Release, parts: &Parts, scratch: &Path, output: &Path) -> Result<()> {
-    let name = release.name();
+    let name = release.name(parts.arch);
     let above = scratch.join("tarball");
     let tree = above.join(&name);
     parts::copy(&parts.program, &tree.join("tracer"), 0o755)?;

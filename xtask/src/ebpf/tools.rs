@@ -70,7 +70,7 @@ pub fn require_packages(packages: &[&str]) -> Result<()> {
         command.args(&elevated[1..]).args(arguments);
         run(
             command,
-            "cannot install the tools that make the eBPF object\n\
+            "cannot install the tools of the build\n\
              hint: run this on Debian 12, with its security updates, or in a container of it; \
              remove conflicting packages first, such as Debian's own rustup",
         )
@@ -150,15 +150,20 @@ fn linker(tools: &Path) -> PathBuf {
 pub fn command(program: &str, directory: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(directory).stdin(Stdio::null());
+    clean(&mut command);
+    command.env("RUSTC", RUSTC);
+    // The target's features are unstable, and the precompiled `core` uses them.
+    command.env("RUSTC_BOOTSTRAP", "1");
+    command
+}
+
+/// Removes variables that change what is built.
+pub fn clean(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if shapes_the_build(&name) {
             command.env_remove(name);
         }
     }
-    command.env("RUSTC", RUSTC);
-    // The target's features are unstable, and the precompiled `core` uses them.
-    command.env("RUSTC_BOOTSTRAP", "1");
-    command
 }
 
 /// True for variables that change the object: all of cargo's and rustc's except the package sources
@@ -209,7 +214,7 @@ pub fn versions(tools: &Path) -> Result<Section> {
 }
 
 /// Returns the first line of a tool's output that contains a word.
-fn version(program: &Path, flag: &str, of: &str) -> Result<String> {
+pub fn version(program: &Path, flag: &str, of: &str) -> Result<String> {
     let output = Command::new(program)
         .arg(flag)
         .env_remove("LD_LIBRARY_PATH")

@@ -1,21 +1,24 @@
 #!/bin/sh
 # Runs the tests in a guest and prints the results on the second serial line, without the kernel's
 # messages. Each kind of guest powers off by itself.
-stty -F /dev/ttyS1 raw
-exec 3>/dev/ttyS1
-echo "@doctor" >&3
-/tests/tracer doctor --format json >&3
-echo "@tests" >&3
-# The kernel's command line names the tests: one image serves several guests.
+#
+# The kernel's command line names lines and tests: one image serves several guests.
 for word in $(cat /proc/cmdline); do
     case $word in
         tests.modules=*) export TRACER_TESTS_MODULES="${word#*=}" ;;
+        tests.console=*) console=/dev/${word#*=} ;;
+        tests.answers=*) answers=/dev/${word#*=} ;;
     esac
 done
+stty -F "$answers" raw
+exec 3>"$answers"
+echo "@doctor" >&3
+/tests/tracer doctor --format json >&3
+echo "@tests" >&3
 # A guest must be able to do everything that every CI machine can.
 export CI=true TRACER_TESTS_SLOW=1 TRACER=/tests/tracer TRACER_TESTS_CORPUS=/tests/corpus TRACER_TESTS_REPLICA=/tests/replica
 # Lines on the console show that the tests go on, also during a long test.
-export TRACER_TESTS_PROGRESS=/dev/ttyS0
+export TRACER_TESTS_PROGRESS=$console
 xargs -0 /tests/tracer-tests --color never </tests/arguments >&3 2>/run/stderr
 status=$?
 # Last, because it cannot be undone.

@@ -13,11 +13,17 @@ use sha2::{Digest, Sha256};
 use super::{
     packages::{self, Closure},
     say,
+    source::Source,
 };
-use crate::demo::elevate;
+use crate::{arch::Arch, demo::elevate};
 
-const PROGRAM: &str = "qemu-system-x86_64";
-const PACKAGE: &str = "qemu-system-x86";
+/// Returns the program that plays a processor, and its package.
+fn names(arch: Arch) -> (&'static str, &'static str) {
+    match arch {
+        Arch::Amd64 => ("qemu-system-x86_64", "qemu-system-x86"),
+        Arch::Arm64 => ("qemu-system-aarch64", "qemu-system-arm"),
+    }
+}
 
 /// Path of the loader of Debian's programs for this processor.
 const LOADER: &str = "lib64/ld-linux-x86-64.so.2";
@@ -31,6 +37,8 @@ const LIBRARIES: [&str; 3] = [
 
 /// The emulator with its first arguments.
 pub struct Emulator {
+    /// The processor that it plays.
+    pub arch: Arch,
     program: PathBuf,
     first: Vec<PathBuf>,
     /// The directory of its own files.
@@ -39,21 +47,23 @@ pub struct Emulator {
 
 impl Emulator {
     /// Finds the emulator, or downloads it.
-    pub fn find(cache: &Path) -> Result<Emulator> {
+    pub fn find(arch: Arch, cache: &Path) -> Result<Emulator> {
         packages::require_apt()?;
-        if let Some(program) = elevate::find_program(PROGRAM) {
+        let (name, package) = names(arch);
+        if let Some(program) = elevate::find_program(name) {
             return Ok(Emulator {
+                arch,
                 program,
                 first: Vec::new(),
                 modules: None,
             });
         }
-        let closure = Closure::of(&[PACKAGE])?;
+        let closure = Closure::of(&Source::machine(), &[package])?;
         let key = Sha256::digest(&closure.versions);
         let place = cache.join(format!("emulator-{:.16}", format!("{key:x}")));
         if !place.exists() {
             say(&format!(
-                "unpacking {PACKAGE} and what it needs, {} packages",
+                "unpacking {package} and what it needs, {} packages",
                 closure.versions.lines().count()
             ));
             let unwritable = || format!("cannot write into {}", cache.display());
@@ -63,15 +73,16 @@ impl Emulator {
             closure.unpack(&tree)?;
             fs::rename(&tree, &place).with_context(unwritable)?;
         }
-        let program = place.join("usr/bin").join(PROGRAM);
+        let program = place.join("usr/bin").join(name);
         if !program.exists() {
-            bail!("{PACKAGE} has no {PROGRAM}");
+            bail!("{package} has no {name}");
         }
         let libraries: Vec<String> = LIBRARIES
             .iter()
             .map(|directory| place.join(directory).display().to_string())
             .collect();
         Ok(Emulator {
+            arch,
             program: place.join(LOADER),
             first: vec![
                 "--library-path".into(),

@@ -1,9 +1,12 @@
 //! The list of guests: each has a kernel, a kind, and words for the kernel's command line.
 
 use super::image::Kind;
+use crate::arch::Arch;
 
 /// A guest to boot.
 pub struct Guest {
+    /// Its processor.
+    pub arch: Arch,
     /// The branch of its kernel.
     pub branch: &'static str,
     pub kind: Kind,
@@ -26,16 +29,44 @@ listening,launch,doctor,lockdown";
 /// The same modules, and some of the others, on one of the kernels.
 const SPREAD: &str = "exec,users,failures,process,cgroup,schedule,connect,hooks,matrix,udp,\
 listening,launch,doctor,lockdown,record,others,bad_input";
+/// Modules that another processor can change: the same, and what reads the trace of a recording.
+const ARM64: &str = "exec,users,failures,process,cgroup,schedule,connect,hooks,matrix,udp,\
+listening,launch,doctor,lockdown,record,names,files,corpus";
 
 /// The longest runs come first, so that two at a time end sooner.
-pub const GUESTS: [Guest; 4] = [
-    guest("6.1", Kind::Plain, "plain", KERNEL, ""),
-    guest("6.12", Kind::Plain, "plain", SPREAD, ""),
-    guest("6.1", Kind::Systemd, "systemd", "systemd,cgroup", QUIET),
-    guest("6.12", Kind::Systemd, "systemd", "systemd,cgroup", QUIET),
+pub const GUESTS: [Guest; 8] = [
+    plain("6.1", KERNEL),
+    plain("6.12", SPREAD),
+    plain("5.10", KERNEL),
+    plain("newest", KERNEL),
+    systemd("6.1"),
+    systemd("6.12"),
+    plain_arm64("6.1", ARM64),
+    plain_arm64("6.12", ARM64),
 ];
 
+const fn plain(branch: &'static str, modules: &'static str) -> Guest {
+    guest(Arch::Amd64, branch, Kind::Plain, "plain", modules, "")
+}
+
+const fn systemd(branch: &'static str) -> Guest {
+    let modules = "systemd,cgroup";
+    guest(
+        Arch::Amd64,
+        branch,
+        Kind::Systemd,
+        "systemd",
+        modules,
+        QUIET,
+    )
+}
+
+const fn plain_arm64(branch: &'static str, modules: &'static str) -> Guest {
+    guest(Arch::Arm64, branch, Kind::Plain, "arm64", modules, "")
+}
+
 const fn guest(
+    arch: Arch,
     branch: &'static str,
     kind: Kind,
     name: &'static str,
@@ -43,6 +74,7 @@ const fn guest(
     words: &'static str,
 ) -> Guest {
     Guest {
+        arch,
         branch,
         kind,
         name,
@@ -85,7 +117,8 @@ mod tests {
             let concerned = GUESTS.iter().filter(|guest| guest.concerns(filter));
             concerned.map(|guest| guest.name).collect()
         };
-        assert_eq!(names("exec::argv"), ["plain", "plain"]);
+        let plain = ["plain", "plain", "plain", "plain", "arm64", "arm64"];
+        assert_eq!(names("exec::argv"), plain);
         assert_eq!(names("systemd::cron"), ["systemd", "systemd"]);
         assert_eq!(names("cgroup::x").len(), GUESTS.len());
         assert_eq!(names("argv").len(), GUESTS.len());

@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use super::{cpio::Archive, kernel::Kernel, plain, systemd};
+use crate::arch::Arch;
 
 /// A kind of guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -24,12 +25,14 @@ pub enum Kind {
 
 /// Inputs of an image.
 pub struct Contents<'a> {
+    /// The processor of the guest.
+    pub arch: Arch,
     pub kernels: &'a BTreeMap<&'static str, Kernel>,
     pub tracer: &'a Path,
     pub tests: &'a Path,
     pub corpus: &'a Path,
-    /// The installer's replica, built.
-    pub replica: &'a Path,
+    /// The installer's replica, built for this machine's processor.
+    pub replica: Option<&'a Path>,
     /// Runs only some of the tests.
     pub filter: Option<&'a str>,
     /// Runs a shell instead of tests.
@@ -37,7 +40,8 @@ pub struct Contents<'a> {
 }
 
 /// Documentation and the like: half of the files, which would lie in the guest's memory.
-pub const LEFT_OUT: [&str; 7] = [
+pub const LEFT_OUT: [&str; 8] = [
+    "usr/lib/aarch64-linux-gnu/gconv",
     "usr/lib/x86_64-linux-gnu/gconv",
     "usr/share/bash-completion",
     "usr/share/doc",
@@ -70,7 +74,7 @@ impl Kind {
         let bases = cache.join("bases");
         fs::create_dir_all(&bases).with_context(|| format!("cannot make {}", bases.display()))?;
         let (base, mut top) = match self {
-            Kind::Plain => (plain::base(&bases)?, plain::top()),
+            Kind::Plain => (plain::base(contents.arch, cache)?, plain::top()),
             Kind::Systemd => (systemd::base(&bases)?, systemd::top()),
         };
         fs::copy(base, to).with_context(unwritable)?;
@@ -93,14 +97,18 @@ impl Contents<'_> {
         archive.text("tests/answer", 0o755, include_str!("answer.sh"));
         archive.program("tests/tracer", self.tracer);
         archive.program("tests/tracer-tests", self.tests);
-        for (place, directory) in [("corpus", self.corpus), ("replica", self.replica)] {
+        let directories = [("corpus", Some(self.corpus)), ("replica", self.replica)];
+        for (place, directory) in directories {
+            let Some(directory) = directory else {
+                continue;
+            };
             let place = format!("tests/{place}");
             archive.directory(&place, 0o755);
             archive.tree(directory, Path::new(&place), &all)?;
         }
         archive.directory("tests/modules", 0o755);
         for kernel in self.kernels.values() {
-            let place = format!("tests/modules/{}", kernel.name());
+            let place = format!("tests/modules/{}", kernel.name);
             archive.directory(&place, 0o755);
             for (number, module) in (0..).zip(&kernel.modules) {
                 archive.program(&format!("{place}/{number}.ko"), module);

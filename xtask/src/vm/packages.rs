@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use nix::unistd::Uid;
 
-use super::say;
+use super::{say, source::Source};
 use crate::demo::elevate;
 
 /// Fails if Debian's packages are not available.
@@ -39,13 +39,14 @@ pub fn require(program: &str, package: &str) -> Result<PathBuf> {
     }
     say(&format!("installing {package}"));
     let install = || {
-        run(apt_get()
+        run(Source::machine()
+            .apt_get()
             .env("DEBIAN_FRONTEND", "noninteractive")
             .args(["install", "--yes", "--no-remove", "--no-install-recommends"])
             .arg(package))
     };
     // A fresh machine has no lists of packages; one that has them needs no update.
-    install().or_else(|_| update().and_then(|()| install()))?;
+    install().or_else(|_| Source::machine().update().and_then(|()| install()))?;
     elevate::find_program(program)
         .with_context(|| format!("{package} is installed, but there is no {program}"))
 }
@@ -66,7 +67,7 @@ pub fn sources() -> Result<String> {
     if !sources.is_empty() {
         return Ok(sources);
     }
-    update()?;
+    Source::machine().update()?;
     let sources = ask()?;
     if sources.is_empty() {
         bail!("apt has no source of Debian's packages: run this on Debian");
@@ -74,37 +75,9 @@ pub fn sources() -> Result<String> {
     Ok(sources)
 }
 
-/// Lists the packages whose names match a regular expression.
-pub fn search(pattern: &str) -> Result<Vec<String>> {
-    let found = || -> Result<Vec<String>> {
-        let mut command = Command::new("apt-cache");
-        command.args(["search", "--names-only", pattern]);
-        let names = run(&mut command)?;
-        let names = names.lines().filter_map(|line| line.split(' ').next());
-        Ok(names.map(str::to_owned).collect())
-    };
-    let names = found()?;
-    if !names.is_empty() {
-        return Ok(names);
-    }
-    update()?;
-    found()
-}
-
-/// Downloads one package, without its dependencies, and unpacks it.
-pub fn unpack_one(name: &str, into: &Path) -> Result<()> {
-    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
-    let download = || {
-        run(apt_get()
-            .current_dir(directory.path())
-            .args(["download", name]))
-    };
-    download().or_else(|_| update().and_then(|()| download()))?;
-    unpack_all(directory.path(), into)
-}
-
 /// Packages with all their dependencies, as apt would install them on an empty machine.
 pub struct Closure {
+    source: Source,
     names: Vec<&'static str>,
     /// Each with its version, as apt prints it.
     pub versions: String,
@@ -112,10 +85,10 @@ pub struct Closure {
 
 impl Closure {
     /// Asks apt for the dependencies.
-    pub fn of(names: &[&'static str]) -> Result<Closure> {
-        let names = names.to_vec();
-        let ask = || run(on_an_empty_machine().arg("--simulate").args(&names));
-        let answer = ask().or_else(|_| update().and_then(|()| ask()))?;
+    pub fn of(source: &Source, names: &[&'static str]) -> Result<Closure> {
+        let (source, names) = (source.clone(), names.to_vec());
+        let ask = || run(on_an_empty_machine(&source).arg("--simulate").args(&names));
+        let answer = ask().or_else(|_| source.update().and_then(|()| ask()))?;
         // `Inst libc6 (2.36-9 Debian:12/stable [amd64])`: the origin changes with each release.
         let mut versions: Vec<String> = answer
             .lines()
@@ -124,7 +97,11 @@ impl Closure {
             .collect();
         versions.sort();
         let versions = versions.join("\n");
-        Ok(Closure { names, versions })
+        Ok(Closure {
+            source,
+            names,
+            versions,
+        })
     }
 
     /// Downloads and unpacks the packages; none of their scripts is run.
@@ -135,18 +112,19 @@ impl Closure {
         let download = || {
             let mut option = std::ffi::OsString::from("Dir::Cache::archives=");
             option.push(directory.path());
-            run(on_an_empty_machine()
+            run(on_an_empty_machine(&self.source)
                 .arg("--download-only")
                 .arg("-o")
                 .arg(option)
                 .args(&self.names))
         };
-        download().or_else(|_| update().and_then(|()| download()))?;
+        download().or_else(|_| self.source.update().and_then(|()| download()))?;
         unpack_all(directory.path(), into)
     }
 }
 
-fn unpack_all(packages: &Path, into: &Path) -> Result<()> {
+/// Unpacks all packages in a directory.
+pub(super) fn unpack_all(packages: &Path, into: &Path) -> Result<()> {
     let mut files: Vec<PathBuf> = fs::read_dir(packages)
         .with_context(|| format!("cannot read {}", packages.display()))?
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -165,24 +143,9 @@ fn unpack_all(packages: &Path, into: &Path) -> Result<()> {
     Ok(())
 }
 
-fn update() -> Result<()> {
-    if !Uid::effective().is_root() {
-        bail!("apt-get does not find what this needs: as root, run `apt-get update`");
-    }
-    say("apt-get update");
-    run(apt_get().arg("update")).map(drop)
-}
-
-fn apt_get() -> Command {
-    let mut command = Command::new("apt-get");
-    // apt's own user may not write into our directories, and needs no progress bar.
-    command.args(["-qq", "-o", "APT::Sandbox::User=root"]);
-    command
-}
-
 /// Returns `apt-get install` for a system without packages; only for options that change nothing.
-fn on_an_empty_machine() -> Command {
-    let mut command = apt_get();
+fn on_an_empty_machine(source: &Source) -> Command {
+    let mut command = source.apt_get();
     for option in [
         "Dir::State::status=/dev/null",
         "Debug::NoLocking=1",

@@ -9,7 +9,8 @@ use std::{
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-use super::{cpio::Archive, image::LEFT_OUT, packages::Closure, say};
+use super::{cpio::Archive, image::LEFT_OUT, packages::Closure, say, source::Source};
+use crate::arch::Arch;
 
 /// Debian's packages in it, besides their dependencies.
 const PACKAGES: [&str; 14] = [
@@ -37,10 +38,16 @@ const PASSWD: &str =
 const GROUP: &str = "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n";
 
 /// Returns the name of the layer, which depends on its packages.
-pub fn base(bases: &Path) -> Result<PathBuf> {
-    let closure = Closure::of(&PACKAGES)?;
+pub fn base(arch: Arch, cache: &Path) -> Result<PathBuf> {
+    let bases = &cache.join("bases");
+    let source = match arch == Arch::own()? {
+        true => Source::machine(),
+        false => Source::other("bookworm", arch, cache)?,
+    };
+    let closure = Closure::of(&source, &PACKAGES)?;
     let key = Sha256::digest(
         [
+            arch.debian(),
             closure.versions.as_str(),
             &APPLETS.join(" "),
             PASSWD,

@@ -19,6 +19,7 @@ use super::{
     image::LEFT_OUT,
     packages::{self, Closure},
     say,
+    source::Source,
 };
 
 /// Packages besides their dependencies and Debian's essential ones.
@@ -86,7 +87,7 @@ pub fn base(bases: &Path) -> Result<PathBuf> {
     let mut names = PACKAGES.to_vec();
     // apt's spelling for "install it in any case".
     names.push("?essential");
-    let closure = Closure::of(&names)?;
+    let closure = Closure::of(&Source::machine(), &names)?;
     let out: Vec<&str> = LEFT_OUT.into_iter().chain(LEFT_OUT_TOO).collect();
     let key = Sha256::digest([closure.versions.as_str(), &out.join(" ")].join("\n"));
     let base = bases.join(format!("{:.16}.cpio", format!("{key:x}")));

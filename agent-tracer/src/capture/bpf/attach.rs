@@ -162,11 +162,20 @@ fn function(program: &str) -> &str {
         .strip_prefix("kprobe_")
         .or_else(|| program.strip_prefix("kretprobe_"));
     match name.unwrap_or(program) {
-        "execve" => "__x64_sys_execve",
-        "execveat" => "__x64_sys_execveat",
+        "execve" => EXECVE,
+        "execveat" => EXECVEAT,
         name => name,
     }
 }
+
+#[cfg(not(target_arch = "aarch64"))]
+const EXECVE: &str = "__x64_sys_execve";
+#[cfg(not(target_arch = "aarch64"))]
+const EXECVEAT: &str = "__x64_sys_execveat";
+#[cfg(target_arch = "aarch64")]
+const EXECVE: &str = "__arm64_sys_execve";
+#[cfg(target_arch = "aarch64")]
+const EXECVEAT: &str = "__arm64_sys_execveat";
 
 /// Attaches a program in a way that lets others attach, too. A link allows that by itself and
 /// refuses the flag; the older method needs the flag. The library takes the older method where it

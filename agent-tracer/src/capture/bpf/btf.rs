@@ -1,6 +1,7 @@
 //! Finds the fields of the running kernel's structs in its BTF. It only names the missing ones; the
 //! plan decides on the facts that need them.
 
+mod registers;
 mod table;
 
 use std::{fs, io::ErrorKind};
@@ -151,7 +152,7 @@ pub fn read() -> Result<Fields, BtfError> {
         fib6_result_type: search.offset("fib6_result", "fib6_type"),
         fib6_result_info: search.offset("fib6_result", "f6i"),
         net_fib6_null_entry: search.offset("net", "ipv6.fib6_null_entry"),
-        ..Settings::UNKNOWN
+        ..registers::find(&mut search)
     };
     Ok(Fields {
         settings,
