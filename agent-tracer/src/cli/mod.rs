@@ -5,6 +5,8 @@ mod addresses;
 mod changes;
 mod check;
 mod completions;
+#[cfg(feature = "capture")]
+mod config;
 mod connections;
 mod diff;
 #[cfg(feature = "capture")]
@@ -28,6 +30,8 @@ mod redaction;
 mod reference;
 mod replay;
 mod report;
+#[cfg(feature = "capture")]
+mod segments;
 mod stream;
 mod tag_files;
 mod tags;

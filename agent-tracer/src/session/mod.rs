@@ -9,7 +9,10 @@ mod replay;
 use std::{fs::File, time::Instant};
 
 #[cfg(feature = "capture")]
-pub use record::{Found, Mended, Observer, RecordError, Recorded, Recording, Target, TraceFailure};
+pub use record::{
+    DirectoryError, Found, Keep, Manager, Mended, MetricsError, Observer, RecordError, Recorded,
+    Recording, Rotation, Segment, SegmentName, Target, TraceFailure, segments_in,
+};
 pub use replay::{Part, Replay, ReplayError, ReplayItem, replay, replay_part, replay_stream};
 
 use crate::{

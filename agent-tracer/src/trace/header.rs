@@ -67,6 +67,12 @@ pub struct Header {
     /// Inode number of the recorder's network namespace. Older traces lack it.
     #[prost(uint32, tag = "19")]
     pub network_namespace: u32,
+    /// Number of this segment in a recording of several, from 1; 0 for a recording of one trace.
+    #[prost(uint32, tag = "20")]
+    pub segment: u32,
+    /// `CLOCK_BOOTTIME` at the start of the first segment, nanoseconds.
+    #[prost(uint64, tag = "21")]
+    pub first_segment_ns: u64,
     /// True if secrets are unmasked. Older traces lack the field, and masked them.
     #[prost(bool, tag = "30")]
     pub unredacted: bool,
