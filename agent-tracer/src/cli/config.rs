@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde::{
     Deserialize, Deserializer,
     de::{self, SeqAccess, Visitor},
@@ -115,7 +115,12 @@ pub(super) fn add(path: &Path, arguments: &mut Arguments) -> anyhow::Result<()> 
     let mut text = String::new();
     let file = File::open(path);
     let read = file.and_then(|file| file.take(LIMIT + 1).read_to_string(&mut text));
-    let read = read.with_context(|| format!("cannot read the settings in {}", path.display()))?;
+    let read = read.map_err(|error| {
+        anyhow::anyhow!(
+            "cannot read the settings in {}: {error}\nhint: check the name and its permissions",
+            path.display()
+        )
+    })?;
     if read as u64 > LIMIT {
         bail!(
             "cannot read the settings in {}: the file has more than 1 MiB",

@@ -244,6 +244,7 @@ impl Conclusion {
                 unmasked.into_iter().map(str::to_owned).collect()
             }
         };
+        let notes = replay.notes.iter().cloned().chain(notes).collect();
         let code = match () {
             () if replay.is_damaged => DAMAGED.into(),
             () if strict && !replay.model.is_complete_for(selection.trees()) => INCOMPLETE.into(),

@@ -64,7 +64,7 @@ pub struct CarriedProcess {
     /// Of that reason: the socket that the process asked over.
     #[prost(bytes = "vec", tag = "6")]
     pub reason_path: Vec<u8>,
-    /// The process that forked it, running or not; pid 0 if unknown.
+    /// The process that forked it, with a start if that runs; pid 0 if unknown.
     #[prost(message, optional, tag = "7")]
     pub parent: Option<Party>,
     /// Path given to its last exec; for a script, the script.

@@ -1,12 +1,12 @@
 //! Declares the event kinds, one row a kind. Enum, tags, names and groups come from these rows.
 
 use super::{
-    AddressTagged, Carried, Cgroup, Close, CommandEnded, CommandStarted, Compared, Connect,
-    ConnectFailed, ContainerNamed, Counted, Dns, End, Established, Exec, ExecFailed, Exit,
-    FileEvent, FileHashed, FilesCompared, FilesElsewhere, Fork, Held, Hosts, HttpAnswer,
-    HttpRequest, Inbound, KernelLog, Listen, Lost, Rename, SegmentsDeleted, Shutdown, Snapshot,
-    SnapshotSocket, SocketOpened, Sockets, TlsHello, Unit, UnitFollowed, Units, UnixConnect,
-    Unreadable, UserChanged, UserNamed,
+    AddressTagged, Carried, CarriedConnection, CarriedListener, Cgroup, Close, CommandEnded,
+    CommandStarted, Compared, Connect, ConnectFailed, ContainerNamed, Counted, Dns, End,
+    Established, Exec, ExecFailed, Exit, FileEvent, FileHashed, FilesCompared, FilesElsewhere,
+    Fork, Held, Hosts, HttpAnswer, HttpRequest, Inbound, KernelLog, Listen, Lost, Rename,
+    SegmentsDeleted, Shutdown, Snapshot, SnapshotSocket, SocketOpened, Sockets, TlsHello, Unit,
+    UnitFollowed, Units, UnixConnect, Unreadable, UserChanged, UserNamed,
 };
 
 /// Declares [`EventKind`] from its rows.
@@ -159,6 +159,15 @@ impl EventKind {
             &[]
         };
         let several = several.iter().map(|socket| socket.connection);
-        self.connection().into_iter().chain(several)
+        let (open, listening): (&[CarriedConnection], &[CarriedListener]) =
+            if let EventKind::Carried(carried) = self {
+                (&carried.connections, &carried.listeners)
+            } else {
+                (&[], &[])
+            };
+        let open = open.iter().map(|connection| connection.connection);
+        let listening = listening.iter().map(|listener| listener.connection);
+        let one = self.connection().into_iter();
+        one.chain(several).chain(open).chain(listening)
     }
 }

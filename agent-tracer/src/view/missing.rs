@@ -43,6 +43,7 @@ pub(super) fn not_certain(model: &Model) -> Vec<String> {
         .chain(socket::unrecorded(model))
         .chain(unknown_listeners(ledger.unknown_listeners()))
         .chain(unknown_ends(ledger.unknown_ends()))
+        .chain(ledger.deletions().iter().map(deletion))
         .collect()
 }
 

@@ -42,7 +42,8 @@ impl Processes {
     /// Describes all else of a process. Of one that ended, also what a snapshot would have.
     pub(in crate::model) fn carried(&self, index: ProcessIndex, activation: u32) -> CarriedProcess {
         let process = &self[index];
-        let parent = match process.parent {
+        let running = process.parent.filter(|parent| self[*parent].is_running());
+        let parent = match running {
             Some(parent) => self[parent].id.into(),
             None => Party {
                 pid: process.parent_pid,

@@ -231,7 +231,7 @@ impl Recorder<'_> {
         let mut new = NewFile::create(&path, false, course.owner)?;
         let opened = segment::open(&mut new, &path, header)?;
         // A file on a full disk may take a header and nothing else.
-        reserve(new.file()).map_err(|source| RecordError::Begin {
+        check_room(new.file()).map_err(|source| RecordError::Begin {
             file: path.clone(),
             source,
         })?;
@@ -350,16 +350,16 @@ impl Recorder<'_> {
     }
 }
 
-/// Reserves room for the first blocks of a segment, without a change of its length.
-fn reserve(file: &File) -> io::Result<()> {
+/// Checks that there is room for the first blocks of a segment, and leaves the file as it is.
+fn check_room(file: &File) -> io::Result<()> {
     const FIRST: u64 = 1 << 20;
     let kept = rustix::fs::FallocateFlags::KEEP_SIZE;
     match rustix::fs::fallocate(file, kept, 0, FIRST) {
         Err(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) => {
             Err(io::ErrorKind::StorageFull.into())
         }
-        // Not every file system can do it.
-        Ok(()) | Err(_) => Ok(()),
+        // Returns what was reserved. Not every file system can do the first.
+        Ok(()) | Err(_) => file.set_len(file.metadata()?.len()),
     }
 }
 
