@@ -7,6 +7,7 @@ mod dist;
 mod ebpf;
 mod fuzz;
 mod reference;
+mod soak;
 mod test;
 mod vm;
 
@@ -35,6 +36,7 @@ enum Verb {
     Ebpf(ebpf::Arguments),
     Fuzz(fuzz::Arguments),
     Reference(reference::Arguments),
+    Soak(soak::Arguments),
     #[command(hide = true)]
     Storm(bench::StormArguments),
     #[command(hide = true)]
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Verb::Ebpf(arguments) => ebpf::run(&arguments),
         Verb::Fuzz(arguments) => fuzz::run(&arguments),
         Verb::Reference(arguments) => reference::run(&arguments),
+        Verb::Soak(arguments) => soak::run(&arguments),
         Verb::Storm(arguments) => bench::run_storm(&arguments),
         Verb::Stream(arguments) => bench::run_stream(&arguments),
         Verb::Unpack(arguments) => bench::run_unpack(&arguments),
