@@ -187,6 +187,10 @@ fn every_program_is_in_exactly_one_segment() {
             .collect();
         assert!(kinds[..8].contains(&"snapshot"), "{kinds:?}");
         assert_eq!(kinds.contains(&"carried"), place > 0);
+        let header = &read("replay", &segments[place], &["--header"])[0];
+        assert_eq!(header["segment"], place as u64 + 1, "{header}");
+        let first = &read("replay", &segments[0], &["--header"])[0];
+        assert_eq!(header["first_segment"], first["recording"], "{header}");
         let last = events.last().expect("an end");
         let reason = match place + 1 == all.len() {
             true => "interrupted",

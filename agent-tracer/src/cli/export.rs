@@ -98,7 +98,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         match given.is_dir() {
             false => traces.push(given.clone()),
             true => match traces_in(given) {
-                Ok(found) => traces.extend(found.into_iter().map(|found| found.path)),
+                Ok((found, errors)) => {
+                    traces.extend(found.into_iter().map(|found| found.path));
+                    for error in errors {
+                        complain(&error.to_string());
+                        has_failed = true;
+                    }
+                }
                 Err(error) => {
                     complain(&explain(&error.into()));
                     has_failed = true;

@@ -214,7 +214,7 @@ impl Recording {
         // Before anything is loaded: most errors are in the name.
         if let Some(rotation) = &self.rotation {
             rotation.prepare(self.owner)?;
-            self.output = rotation.next_path(&capture::host_facts().hostname);
+            self.output = rotation.next_path(&capture::host_facts().hostname, None);
         }
         let new = NewFile::create(&self.output, self.overwrite, self.owner)?;
         capture::limit_heap();

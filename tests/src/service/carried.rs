@@ -13,12 +13,13 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{Service, read};
-use crate::harness::{Test, live, run};
+use super::{Service, read, replay, segments_in};
+use crate::harness::{Test, live, run, tracer};
 
 pub(super) fn tests() -> Vec<Test> {
     vec![
         live!(a_daemon_keeps_its_tree_after_its_ancestors_are_gone),
+        live!(a_followed_process_ends_the_recording_in_any_segment),
         live!(a_connection_closes_in_a_later_segment_with_its_owner),
     ]
 }
@@ -60,6 +61,33 @@ fn a_daemon_keeps_its_tree_after_its_ancestors_are_gone() {
         // The ancestors are in the first segment only.
         let tree = read("tree", segment, &["--tree", "acme"]);
         assert_eq!(tree.len() > 1, place == 0, "{place}: {tree:?}");
+    }
+}
+
+/// The end may come at the very moment of a rotation, so several are tried.
+fn a_followed_process_ends_the_recording_in_any_segment() {
+    for tenths in [8, 10, 11, 12] {
+        let mut followed = Command::new("sh");
+        let script = format!(
+            "for i in 1 2 3; do /bin/true followed-$i; sleep 0.{tenths:02}; done; sleep 2.{tenths:02}"
+        );
+        let mut followed = followed.args(["-c", &script]).spawn().expect("sh");
+        let place = tempfile::tempdir().expect("a directory");
+        let segments = place.path().join("segments");
+        let pid = followed.id().to_string();
+        let recorded = run(tracer()
+            .args([
+                "record", "--pid", &pid, "--for", "60s", "--rotate", "1s", "-o",
+            ])
+            .arg(&segments))
+        .success();
+        followed.wait().expect("it has ended");
+        let last = segments_in(&segments).pop().expect("a segment");
+        let end = replay(&last).pop().expect("an end");
+        assert_eq!(end["reason"], "command ended", "{}", recorded.messages());
+        let unknown = read("tree", &last, &[]);
+        let unknown = unknown.iter().filter(|life| life["name"].is_null());
+        assert_eq!(unknown.count(), 0, "{tenths}");
     }
 }
 

@@ -15,8 +15,10 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-/// The beginning of the last argument of each program.
-pub const MARK: &str = "soak-";
+/// Returns the beginning of the last argument of each program. Another soak may run on the machine.
+pub fn mark() -> String {
+    format!("soak-{}-", std::process::id())
+}
 
 /// A load that goes on.
 pub struct Load {
@@ -48,11 +50,12 @@ impl Load {
         let stopped = Arc::clone(&stop);
         let starter = thread::spawn(move || {
             let mut times = Vec::new();
+            let mark = mark();
             let mut pace = Pace::new(programs);
             while !stopped.load(Ordering::Relaxed) {
                 pace.wait();
                 let started = Command::new("/bin/true")
-                    .arg(format!("{MARK}{}", times.len()))
+                    .arg(format!("{mark}{}", times.len()))
                     .stdin(Stdio::null())
                     .status();
                 if started.is_ok() {

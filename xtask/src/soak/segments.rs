@@ -10,16 +10,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::load::{Load, MARK};
+use super::load::{Load, mark};
+
+/// Time without a write after which a segment is closed: a recorder writes what it has every 20 ms,
+/// and makes the next file just before it closes one.
+const CLOSED: Duration = Duration::from_secs(1);
 
 /// The segments that were read, and their sums.
 pub struct Reader {
     tracer: PathBuf,
     folder: PathBuf,
     read: BTreeSet<PathBuf>,
+    mark: String,
     port: u16,
     /// How often each program was seen, by number.
     pub programs: Vec<u8>,
@@ -48,6 +53,7 @@ impl Reader {
             tracer: tracer.to_owned(),
             folder: folder.to_owned(),
             read: BTreeSet::new(),
+            mark: mark(),
             port: 0,
             programs: Vec::new(),
             connected_twice: 0,
@@ -80,7 +86,10 @@ impl Reader {
             segments.pop();
         }
         for path in segments {
-            if !self.read.contains(&path) {
+            let modified = fs::metadata(&path).and_then(|file| file.modified());
+            let age = modified.ok().and_then(|time| time.elapsed().ok());
+            let is_closed = all || age.is_some_and(|age| age > CLOSED);
+            if is_closed && !self.read.contains(&path) {
                 self.read_one(&path)?;
                 self.read.insert(path);
             }
@@ -100,6 +109,11 @@ impl Reader {
     }
 
     fn read_one(&mut self, path: &Path) -> Result<()> {
+        ensure!(
+            path.exists(),
+            "a segment was deleted before it was read: this machine is too slow for the load\n\
+             hint: give a larger --keep"
+        );
         self.count += 1;
         self.bytes += fs::metadata(path).map_or(0, |file| file.len());
         let mut child = Command::new(&self.tracer)
@@ -122,11 +136,13 @@ impl Reader {
 
     fn take(&mut self, line: &str) -> Result<()> {
         let is = |kind: &str| line.contains(&format!("\"event\":\"{kind}\""));
-        if is("exec") && line.contains(MARK) {
+        if is("exec") && line.contains(&self.mark) {
             let event: Value = serde_json::from_str(line).context("a line is no JSON")?;
             let last = event["argv"].as_array().and_then(|argv| argv.last());
             let mark = last.and_then(Value::as_str).unwrap_or_default();
-            let number = mark.strip_prefix(MARK).and_then(|it| it.parse().ok());
+            let number = mark
+                .strip_prefix(&*self.mark)
+                .and_then(|it| it.parse().ok());
             if let Some(number) = number {
                 count(&mut self.programs, number);
             }

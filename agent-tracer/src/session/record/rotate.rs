@@ -12,7 +12,7 @@ use super::{
     RecordError, TraceFailure,
     elsewhere::Elsewhere,
     inventory::Begun,
-    recorder::Recorder,
+    recorder::{Recorder, exit_of},
     rotation::{Course, delete_oldest},
     segment::{self, Opened, Segment},
     sources,
@@ -76,6 +76,12 @@ impl Recorder<'_> {
             self.drain_all();
             self.take_files();
             self.take_users();
+        }
+        let model = &self.session.model;
+        if model.command_end().is_none() && exit_of(model).is_some() {
+            // The followed process has ended just now, and the recording with it. The new file goes
+            // unused.
+            return;
         }
         self.take_last_users();
         if !self.session.model.ledger().is_complete() {
@@ -154,10 +160,9 @@ impl Recorder<'_> {
         let users = model.users_alive().into_iter();
         let users = users.map(|(user, name)| (user, name.to_vec())).collect();
         let (snapshot, carried) = model.carry(&gone, units.as_ref());
-        let followed = model.command().map(|index| {
-            let process = model.process(index);
-            (process.id, process.user)
-        });
+        let followed = model.command().map(|index| model.process(index));
+        let followed = followed.filter(|process| process.is_running());
+        let followed = followed.map(|process| (process.id, process.user));
         Opening {
             users,
             snapshot,
@@ -227,7 +232,9 @@ impl Recorder<'_> {
         let Some(course) = &self.course else {
             return Err(RecordError::Wait(io::ErrorKind::Unsupported.into()));
         };
-        let path = course.rotation.next_path(&header.hostname);
+        let path = course
+            .rotation
+            .next_path(&header.hostname, Some(&course.path));
         let mut new = NewFile::create(&path, false, course.owner)?;
         let opened = segment::open(&mut new, &path, header)?;
         // A file on a full disk may take a header and nothing else.

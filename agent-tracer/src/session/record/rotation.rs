@@ -95,15 +95,26 @@ impl Rotation {
         }
     }
 
-    /// Returns the path of a segment that begins now.
-    pub fn next_path(&self, host: &str) -> PathBuf {
+    /// Returns the path of a segment that begins now. Its name sorts behind that of `last`, also if
+    /// older ones of the same second are deleted.
+    pub fn next_path(&self, host: &str, last: Option<&Path>) -> PathBuf {
         let seconds = jiff::Timestamp::now().as_second();
-        let all = (0..100).map(|copy| SegmentName::new(host, seconds, copy));
+        let last = last.and_then(|path| SegmentName::read(path.file_name()?.to_str()?, host));
+        let first = first_copy(seconds, last.as_ref());
+        let all = (first..first + 100).map(|copy| SegmentName::new(host, seconds, copy));
         let mut paths = all.map(|name| self.directory.join(name.to_string()));
         let first = paths.next();
         let free = |path: &PathBuf| path.symlink_metadata().is_err();
         let found = first.clone().into_iter().chain(paths).find(free);
         found.or(first).unwrap_or_default()
+    }
+}
+
+/// Returns the number of the first segment of a second that can follow the last one.
+fn first_copy(seconds: i64, last: Option<&SegmentName>) -> u32 {
+    match last.map(SegmentName::order) {
+        Some((last_s, copy)) if last_s == seconds => copy + 1,
+        Some(_) | None => 0,
     }
 }
 
@@ -174,4 +185,17 @@ impl Course {
 /// Deletes a file of the recorder, also in a directory of another user.
 fn delete(path: &Path) -> io::Result<()> {
     crate::capture::with_reserve(During::Publication, || fs::remove_file(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SegmentName, first_copy};
+
+    #[test]
+    fn a_name_sorts_behind_the_last_one_though_others_are_deleted() {
+        let last = SegmentName::new("h", 100, 3);
+        assert_eq!(first_copy(100, Some(&last)), 4);
+        assert_eq!(first_copy(101, Some(&last)), 0);
+        assert_eq!(first_copy(100, None), 0);
+    }
 }

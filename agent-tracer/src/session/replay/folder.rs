@@ -37,19 +37,20 @@ impl Found {
     }
 }
 
-/// Lists the traces of a folder in the order of their starts.
+/// Lists the traces of a folder in the order of their starts, and the errors of those that cannot
+/// be read.
 ///
 /// # Errors
 ///
-/// The folder cannot be read, or a trace in it cannot.
-pub fn traces_in(folder: &Path) -> Result<Vec<Found>, ReplayError> {
+/// The folder cannot be read.
+pub fn traces_in(folder: &Path) -> Result<(Vec<Found>, Vec<OpenError>), ReplayError> {
     let unreadable = |source: io::Error| {
         ReplayError::Open(OpenError::Io {
             name: crate::view::text(folder.as_os_str().as_encoded_bytes()),
             source,
         })
     };
-    let mut found = Vec::new();
+    let (mut found, mut errors) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let is_trace = path.extension().is_some_and(|ending| ending == ENDING);
@@ -60,18 +61,20 @@ pub fn traces_in(folder: &Path) -> Result<Vec<Found>, ReplayError> {
         if !is_trace || !metadata.is_file() || metadata.len() == 0 {
             continue;
         }
-        let header = Reader::open(&path)?.header().clone();
-        found.push(Found {
-            path,
-            bytes: metadata.len(),
-            header,
-        });
+        match Reader::open(&path) {
+            Ok(reader) => found.push(Found {
+                header: reader.header().clone(),
+                path,
+                bytes: metadata.len(),
+            }),
+            Err(error) => errors.push(error),
+        }
     }
     found.sort_by(|one, other| {
         let key = |found: &Found| (found.start(), found.header.segment);
         key(one).cmp(&key(other)).then(one.path.cmp(&other.path))
     });
-    Ok(found)
+    Ok((found, errors))
 }
 
 /// The newest recording of a folder.
@@ -84,10 +87,13 @@ pub(super) struct Row {
 
 /// Finds the newest recording of a folder: its last segment, and those that lead to it.
 pub(super) fn newest(folder: &Path) -> Result<Row, ReplayError> {
-    let mut all = traces_in(folder)?;
+    let (mut all, errors) = traces_in(folder)?;
     let count = all.len();
     let Some(last) = all.pop() else {
-        return Err(ReplayError::EmptyFolder(folder.to_owned()));
+        return Err(match errors.into_iter().next() {
+            Some(error) => error.into(),
+            None => ReplayError::EmptyFolder(folder.to_owned()),
+        });
     };
     let mut segments = vec![last];
     // Those of other machines may lie between.
@@ -97,7 +103,8 @@ pub(super) fn newest(folder: &Path) -> Result<Row, ReplayError> {
         }
     }
     segments.reverse();
-    let mut notes = Vec::new();
+    let notes = errors.iter().map(|error| format!("tracer: {error}"));
+    let mut notes: Vec<String> = notes.collect();
     let others = count - segments.len();
     if others > 0 {
         let first = segments.first().map(|first| first.path.as_path());
@@ -179,12 +186,14 @@ mod tests {
         write(folder, "h-4.trace", 5_000_000, 7, true);
         write(folder, "h-5.trace", 5_000_000, 8, false);
         std::fs::write(folder.join("empty.trace"), "").expect("a file");
+        std::fs::write(folder.join("odd.trace"), "no trace at all").expect("a file");
         std::fs::write(folder.join("notes.txt"), "x").expect("a file");
         let row = newest(folder).expect("traces");
         let names = row.segments.iter().filter_map(|it| it.path.file_name());
         let names: Vec<_> = names.collect();
         assert_eq!(names, ["h-3.trace", "h-4.trace", "h-5.trace"]);
-        assert!(row.notes[0].contains("has 5 traces"), "{:?}", row.notes);
+        assert!(row.notes[0].contains("odd.trace"), "{:?}", row.notes);
+        assert!(row.notes[1].contains("has 5 traces"), "{:?}", row.notes);
         let mut seen = Vec::new();
         let replayed = replay(folder, |_, _, item| {
             if let ReplayItem::Event { sequence, event } = item {
