@@ -40,6 +40,7 @@ mod record;
 mod redact;
 mod report;
 mod schedule;
+mod service;
 mod sockets;
 mod statuses;
 mod systemd;
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
         cgroup::tests(),
         changes::tests(),
         schedule::tests(),
+        service::tests(),
         sockets::tests(),
         statuses::tests(),
         systemd::tests(),

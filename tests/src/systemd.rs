@@ -4,6 +4,7 @@
 
 mod running;
 mod scene;
+mod service;
 mod stage;
 pub(crate) mod truth;
 
@@ -45,6 +46,7 @@ pub(crate) fn tests() -> Vec<Test> {
         .into_iter()
         .map(|test| test.given(stage::REPLICA))
         .chain(running::tests())
+        .chain(service::tests())
         .map(|test| test.only_where(is_manager, NOT))
         .collect()
 }

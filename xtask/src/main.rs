@@ -10,6 +10,7 @@ mod ebpf;
 mod fleet;
 mod fuzz;
 mod reference;
+mod soak;
 mod test;
 mod vm;
 
@@ -39,6 +40,7 @@ enum Verb {
     Fleet(fleet::Arguments),
     Fuzz(fuzz::Arguments),
     Reference(reference::Arguments),
+    Soak(soak::Arguments),
     #[command(hide = true)]
     Storm(bench::StormArguments),
     #[command(hide = true)]
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         Verb::Fleet(arguments) => fleet::run(&arguments),
         Verb::Fuzz(arguments) => fuzz::run(&arguments),
         Verb::Reference(arguments) => reference::run(&arguments),
+        Verb::Soak(arguments) => soak::run(&arguments),
         Verb::Storm(arguments) => bench::run_storm(&arguments),
         Verb::Stream(arguments) => bench::run_stream(&arguments),
         Verb::Unpack(arguments) => bench::run_unpack(&arguments),

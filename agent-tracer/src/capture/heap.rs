@@ -23,7 +23,7 @@ pub fn limit() {
 ///
 /// The library that loads programs reads all of the kernel's types: 20 MiB in small pieces. glibc
 /// would keep that memory for allocations that a recorder never makes.
-pub(super) fn trim() {
+pub fn trim() {
     #[cfg(target_env = "gnu")]
     // SAFETY: takes no pointers.
     unsafe {

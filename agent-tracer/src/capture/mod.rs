@@ -35,13 +35,13 @@ pub use files::{
     FileChange, FileWatch, Files, OpenedFile, PresentFiles, Roots, USUAL_ROOTS, open_mounts,
     writers as writers_of,
 };
-pub use heap::limit as limit_heap;
+pub use heap::{limit as limit_heap, trim as trim_heap};
 pub use inherited::Inherited;
 pub use inventory::{Inventory, PackedInventory};
 pub use launch::{Launch, LaunchError, Launched, find_command};
 pub use observe::{
-    HostFacts, NotFollowed, boot_now, check_process, clock_offset, host_facts, snapshot, start_of,
-    users_of,
+    HostFacts, NotFollowed, boot_now, check_process, clock_offset, host_facts, is_alive, snapshot,
+    start_of, users_of,
 };
 pub use privileges::{Unprivileged, check as check_privileges};
 pub use proc::HostsFile;

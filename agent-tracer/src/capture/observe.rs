@@ -129,6 +129,13 @@ pub fn start_of(pid: u32) -> Option<u64> {
     Some(stat(&ProcessDirectory::open(pid)?)?.start_ns)
 }
 
+/// True if a process runs that started within the hundredth of a second of `start_ns`.
+pub fn is_alive(pid: u32, start_ns: u64) -> bool {
+    const TICK: u64 = 10_000_000;
+    let stat = ProcessDirectory::open(pid).and_then(|directory| stat(&directory));
+    stat.is_some_and(|stat| stat.is_alive() && stat.start_ns / TICK == start_ns / TICK)
+}
+
 /// Returns the real and the effective user of a process that started within the hundredth of a
 /// second of `start_ns`.
 pub fn users_of(pid: u32, start_ns: u64) -> Option<(u32, u32)> {

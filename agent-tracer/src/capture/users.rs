@@ -50,6 +50,12 @@ impl UserLookup {
         self.only_files = true;
     }
 
+    /// Forgets all users but these, so that the others are named again.
+    pub fn keep(&mut self, users: impl Iterator<Item = u32>) {
+        self.known = users.collect();
+        self.nameless.clear();
+    }
+
     /// Returns the name of `user`, once. `pid` is a process of that user, which may be gone.
     pub fn name(&mut self, user: u32, pid: u32, boot_ns: u64) -> Option<Vec<u8>> {
         if self.known.contains(&user)

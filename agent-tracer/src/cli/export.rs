@@ -11,7 +11,7 @@ use std::{
 };
 
 use agent_tracer::{
-    session::{Replay, ReplayItem, replay},
+    session::{Replay, ReplayItem, replay, traces_in},
     trace::Digest,
     view::{Export, Subject, Table},
 };
@@ -27,6 +27,7 @@ use folder::{Folder, Place};
 Examples:
   tracer export FILE -o fleet
   tracer export *.trace -o fleet --tables recordings,connections
+  tracer export /var/lib/tracer -o fleet
   tracer export FILE -o fleet --host web-7.example
   tracer export FILE -o timelines --format perfetto
   tracer export FILE -o statements --format in-toto --subject dist/agent.deb
@@ -52,7 +53,7 @@ Like a trace the files may have secrets, so only their owner can read them (mode
 Exit status: 0; 1 if a trace cannot be read or a file cannot be written, after all other traces; 2
 for usage; 3 if a trace is damaged or has no end. What is left of it is exported.")]
 pub(super) struct Arguments {
-    /// Traces to export
+    /// Traces to export, or folders with traces
     #[arg(value_name = "TRACE", required = true)]
     traces: Vec<PathBuf>,
     /// Folder of the files; it is created if it does not exist
@@ -111,7 +112,26 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut has_failed = false;
     let mut lines = Lines::new();
     let mut exported = HashMap::new();
-    for trace in &arguments.traces {
+    let mut traces = Vec::new();
+    for given in &arguments.traces {
+        match given.is_dir() {
+            false => traces.push(given.clone()),
+            true => match traces_in(given) {
+                Ok((found, errors)) => {
+                    traces.extend(found.into_iter().map(|found| found.path));
+                    for error in errors {
+                        complain(&error.to_string());
+                        has_failed = true;
+                    }
+                }
+                Err(error) => {
+                    complain(&explain(&error.into()));
+                    has_failed = true;
+                }
+            },
+        }
+    }
+    for trace in &traces {
         match export(arguments, trace) {
             Ok(Done {
                 recording,

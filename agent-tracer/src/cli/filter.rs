@@ -22,7 +22,7 @@ pub(super) struct Reading<F = Format>
 where
     F: ValueEnum + Send + Sync + 'static,
 {
-    /// Trace to read
+    /// Trace to read, or a folder of segments: its newest recording
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
     /// Output format

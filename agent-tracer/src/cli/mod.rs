@@ -5,6 +5,8 @@ mod addresses;
 mod changes;
 mod check;
 mod completions;
+#[cfg(feature = "capture")]
+mod config;
 mod connections;
 mod diff;
 #[cfg(feature = "capture")]
@@ -28,6 +30,8 @@ mod redaction;
 mod reference;
 mod replay;
 mod report;
+#[cfg(feature = "capture")]
+mod segments;
 mod stream;
 mod tag_files;
 mod tags;
@@ -247,6 +251,7 @@ impl Conclusion {
                 unmasked.into_iter().map(str::to_owned).collect()
             }
         };
+        let notes = replay.notes.iter().cloned().chain(notes).collect();
         let code = match () {
             () if replay.is_damaged => DAMAGED.into(),
             () if strict && !replay.model.is_complete_for(selection.trees()) => INCOMPLETE.into(),

@@ -18,18 +18,22 @@ use agent_tracer::{
     names::Tags,
     rules::RuleSet,
     select::{Filter, Marks, Selection},
-    session::{Mended, Observer, RecordError, Recorded, Recording, Target, TraceFailure},
+    session::{
+        Manager, Mended, MetricsError, Observer, RecordError, Recorded, Recording, Segment, Target,
+        TraceFailure,
+    },
     trace::{Finished, NewFile, WriteFailure},
     view::{self, Clock, Summary},
 };
 use anyhow::Context;
 
 use super::{
-    RECORDER_FAILED, complain, explain,
+    RECORDER_FAILED, complain, config, explain,
     filter::duration,
     output::{self, Format, Terminal, Time, sudo_caller},
     policed::Checked,
     redaction,
+    segments::{self, Wanted},
     tag_files::tag_files,
 };
 
@@ -45,9 +49,13 @@ const NOT_FOUND: u8 = 127;
 #[command(
     override_usage = concat!(
         "tracer record [OPTIONS] -- COMMAND…\n",
-        "       tracer record [OPTIONS] --system | --pid PID | --unit UNIT"
+        "       tracer record [OPTIONS] --system | --pid PID | --unit UNIT\n",
+        "       tracer record [OPTIONS] --system --rotate SIZE|TIME -o DIR"
     ),
-    group = clap::ArgGroup::new("target").required(true).args(["command", "system", "pid", "unit"]),
+    group = clap::ArgGroup::new("target")
+        .required(true)
+        .multiple(true)
+        .args(["command", "system", "pid", "unit", "config"]),
     after_help = "\
 Examples:
   sudo tracer record -- sh onboard_agent.sh -w ID -s KEY
@@ -57,6 +65,8 @@ Examples:
   sudo tracer record --pid $(pgrep -o omsagent) --for 10m
   sudo tracer record --unit omid --for 1h -o omid.trace
   sudo tracer record --policy tracer-policy.toml -- sh install.sh
+  sudo tracer record --system --rotate 64MiB --rotate 1h --keep 2GiB -o /var/lib/tracer
+  sudo tracer record --config /etc/tracer/record.toml
 
 The command keeps its terminal, stdin, stdout and stderr. Ctrl-C goes to the command; after its
 end, Ctrl-C ends the recording. Values that look like secrets are masked before they are written,
@@ -64,15 +74,23 @@ as ‹secret 1›. Mask further values with:
   export DEPLOY=…; tracer record --redact-value-from DEPLOY -- sh install.sh
   tracer record --redact-value-from ./values.txt --secrets ours.toml -- sh x.sh
 
+With --rotate, files and machine are not compared before and after. Reading commands take the
+directory, or one segment.
+
 Exit status: that of the command (128+N if signal N ended it); 125 if tracer itself failed, 126 if
 the command cannot be executed, 127 if it does not exist. With --policy, and if that of the command
 is 0: as of `tracer check`, 5 for findings, 4 if not everything was seen. A bad policy is 125, and
 the command does not start."
 )]
 pub(super) struct Arguments {
-    /// Write the trace to this file [default: COMMAND-DATE-TIME.trace]
+    /// Write the trace to this file [default: COMMAND-DATE-TIME.trace]; with --rotate, a directory
     #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    pub(super) output: Option<PathBuf>,
+    /// Read further options from this file, as TOML: a key an option, such as rotate = "1h"
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) segments: segments::SegmentOptions,
     /// Replace the file if it exists
     #[arg(long)]
     force: bool,
@@ -94,52 +112,72 @@ pub(super) struct Arguments {
     /// Do not look for changes: neither of files nor of users, packages, units, settings, firewall
     /// rules and mounts
     #[arg(long)]
-    no_changes: bool,
+    pub(super) no_changes: bool,
     /// Run the command as this user
     #[arg(long, value_name = "NAME", requires = "command")]
     user: Option<String>,
     /// Add attribution rules to the built-in ones; may be repeated
     #[arg(long, value_name = "FILE")]
-    rules: Vec<PathBuf>,
+    pub(super) rules: Vec<PathBuf>,
     /// Name addresses by this list of service tags; may be repeated [default: as `tracer tags`]
     #[arg(long, value_name = "FILE")]
-    service_tags: Vec<PathBuf>,
+    pub(super) service_tags: Vec<PathBuf>,
     /// Check the recording against this policy at its end. Findings decide the exit status where
     /// that of the command is 0
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     #[command(flatten)]
-    redaction: redaction::Options,
+    pub(super) redaction: redaction::Options,
     /// Also record execs that fail where only tracepoints of system calls report them: every system
     /// call of the machine gets slower. Kernels with kprobes report them anyway
     #[arg(long)]
-    failed_execs: bool,
+    pub(super) failed_execs: bool,
     /// Watch files below this directory, too; may be repeated [always: /opt /var/opt /etc
     /// /usr/local /usr/lib/systemd /lib/systemd /usr/lib/udev /root/.ssh /var/spool/cron, and
     /// .ssh in the homes of all users]
     #[arg(long, value_name = "DIR")]
-    watch: Vec<PathBuf>,
+    pub(super) watch: Vec<PathBuf>,
     /// Ignore files whose path matches this glob; may be repeated
     #[arg(long, value_name = "GLOB")]
-    ignore: Vec<String>,
+    pub(super) ignore: Vec<String>,
     /// Record the whole system, until Ctrl-C or for the time of --for
     #[arg(long, conflicts_with_all = ["pid", "command"])]
-    system: bool,
+    pub(super) system: bool,
     /// Follow a running process and its descendants
     #[arg(long, value_name = "PID", conflicts_with = "command")]
-    pid: Option<u32>,
+    pub(super) pid: Option<u32>,
     /// Follow a systemd unit through its restarts: its present and future processes
     #[arg(long, value_name = "UNIT", conflicts_with_all = ["pid", "command", "system", "linger"])]
-    unit: Option<String>,
+    pub(super) unit: Option<String>,
     /// Stop recording after this long
     #[arg(long = "for", value_name = "DUR", value_parser = duration, conflicts_with = "command")]
-    limit: Option<Duration>,
+    pub(super) limit: Option<Duration>,
     /// Print only errors to stderr
     #[arg(short, long, conflicts_with = "live")]
-    quiet: bool,
+    pub(super) quiet: bool,
     /// Command with its arguments
     #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     command: Vec<OsString>,
+}
+
+impl Arguments {
+    /// True if the command line says what to record.
+    pub(super) fn has_target(&self) -> bool {
+        !self.command.is_empty() || self.system || self.pid.is_some() || self.unit.is_some()
+    }
+
+    /// Names an option that needs a single file, if there is one.
+    fn single(&self) -> Option<&'static str> {
+        let options = [
+            (self.force, "--force"),
+            (self.digest, "--digest"),
+            (self.policy.is_some(), "--policy"),
+        ];
+        options
+            .into_iter()
+            .find(|(is, _)| *is)
+            .map(|(_, name)| name)
+    }
 }
 
 pub(super) fn run(arguments: Arguments) -> ExitCode {
@@ -160,7 +198,22 @@ pub(super) fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
-fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
+fn record(mut arguments: Arguments) -> anyhow::Result<ExitCode> {
+    if let Some(config) = arguments.config.clone() {
+        config::add(&config, &mut arguments)?;
+        if !arguments.has_target() {
+            anyhow::bail!(
+                "cannot record: {} does not say what\nhint: add system = true to it, or --system",
+                config.display()
+            );
+        }
+    }
+    let rotation = segments::rotation(&Wanted {
+        options: &arguments.segments,
+        output: arguments.output.as_ref(),
+        is_command: !arguments.command.is_empty(),
+        single: arguments.single(),
+    })?;
     let output = match &arguments.output {
         Some(output) => output.clone(),
         None => default_output(&arguments),
@@ -184,12 +237,21 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
     // Checked first: without privileges, the first unreadable file would get the blame.
     check_privileges()?;
     let redactor = redaction::redactor(&arguments.redaction)?;
+    let manager = match &target {
+        Target::Command { .. } => None,
+        Target::System | Target::Process(_) | Target::Unit(_) => Manager::find(),
+    };
     let recording = Recording {
         wishes: Wishes {
             failed_execs: arguments.failed_execs,
         },
         target,
         output: output.clone(),
+        // A look at the whole machine at each rotation would take seconds.
+        compare: !arguments.no_changes && rotation.is_none(),
+        rotation,
+        metrics: arguments.segments.metrics,
+        manager,
         overwrite: arguments.force,
         owner: sudo_caller(),
         linger: arguments.linger.unwrap_or_default(),
@@ -197,7 +259,6 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
         rules: rules(&arguments.rules)?,
         tags: Tags::read(&tag_files(&arguments.service_tags))?,
         roots: Roots::new(&arguments.watch, &arguments.ignore).map_err(anyhow::Error::msg)?,
-        compare: !arguments.no_changes,
         redactor,
     };
     let terminal = Terminal::stderr(arguments.time);
@@ -216,10 +277,17 @@ fn record(arguments: Arguments) -> anyhow::Result<ExitCode> {
         );
         recorded.model.ledger_mut().gap(missing);
     }
+    if let Some(segment) = &recorded.segment {
+        reporter.segment_ended(segment, &recorded.file, &recorded.mended);
+        return Ok(match recorded.file {
+            Ok(_) => ExitCode::SUCCESS,
+            Err(_) => RECORDER_FAILED.into(),
+        });
+    }
     if !arguments.quiet {
         summarise(&recorded, &output, terminal);
     }
-    say_of_file(&recorded, &output);
+    say_of_file(&recorded.file, &recorded.mended, &output);
     if let (true, Ok(finished)) = (arguments.digest, &recorded.file) {
         write_digest(finished, &output, arguments.force)?;
     }
@@ -370,6 +438,47 @@ impl Observer for Reporter {
     fn write_failed(&mut self, failure: &WriteFailure) {
         complain(&format!("{}: {failure}", self.output.display()));
     }
+
+    fn segment_ended(
+        &mut self,
+        segment: &Segment,
+        file: &Result<Finished, TraceFailure>,
+        mended: &[Mended],
+    ) {
+        say_of_file(file, mended, &segment.path);
+        let (Ok(finished), false) = (file, self.quiet) else {
+            return;
+        };
+        let rest = match segment.is_complete {
+            true => String::new(),
+            false => "; not complete".to_owned(),
+        };
+        output::note(&format!(
+            "tracer: {}: {} events in {}, {}{rest}; {}",
+            shell_word(&segment.path),
+            segment.events,
+            view::duration(u64::try_from(segment.duration.as_nanos()).unwrap_or(u64::MAX)),
+            view::size(finished.bytes),
+            segment.reason.describe(),
+        ));
+    }
+
+    fn cannot_rotate(&mut self, error: &RecordError) {
+        complain(&format!(
+            "cannot begin the next segment: {error}\nhint: it is tried again every ten seconds"
+        ));
+    }
+
+    fn cannot_delete(&mut self, directory: &Path, error: &std::io::Error) {
+        complain(&format!(
+            "cannot delete old segments in {}: {error}",
+            directory.display()
+        ));
+    }
+
+    fn cannot_write_metrics(&mut self, error: &MetricsError) {
+        complain(&error.to_string());
+    }
 }
 
 fn summarise(recorded: &Recorded, output: &Path, terminal: Terminal) {
@@ -402,9 +511,9 @@ fn summarise(recorded: &Recorded, output: &Path, terminal: Terminal) {
 }
 
 /// Reports an incomplete or changed trace.
-fn say_of_file(recorded: &Recorded, output: &Path) {
-    let file = output.display();
-    match &recorded.file {
+fn say_of_file(file: &Result<Finished, TraceFailure>, mended: &[Mended], output: &Path) {
+    let path = output.display();
+    match file {
         // Reported when it happened.
         Ok(_) | Err(TraceFailure::Write(_)) => {}
         Err(failure) => complain(&match failure {
@@ -418,16 +527,16 @@ fn say_of_file(recorded: &Recorded, output: &Path) {
             | TraceFailure::Unreadable { .. } => failure.to_string(),
         }),
     }
-    for mended in &recorded.mended {
+    for mended in mended {
         complain(&match mended {
             Mended::Mode(mode) => {
-                format!("the mode of {file} had been changed to {mode:03o}; it is 600 again")
+                format!("the mode of {path} had been changed to {mode:03o}; it is 600 again")
             }
             Mended::Owner(user) => {
-                format!("{file} had been given to user {user}; it has its owner again")
+                format!("{path} had been given to user {user}; it has its owner again")
             }
             Mended::Links(count) => format!(
-                "{file} has {count} other names, under which it can be changed\n\
+                "{path} has {count} other names, under which it can be changed\n\
                  hint: find them with find -samefile, and keep a copy"
             ),
         });

@@ -28,14 +28,14 @@ pub(super) struct Options {
     /// Mask these values wherever they occur: the value of an environment variable (TOKEN), or each
     /// line of a file (./values.txt) that only its owner can read; may be repeated
     #[arg(long, value_name = "FILE|ENV", conflicts_with = "no_redact")]
-    redact_value_from: Vec<PathBuf>,
+    pub(super) redact_value_from: Vec<PathBuf>,
     /// Further rules for secrets, in TOML like the built-in ones: forms of tokens, options of
     /// programs; may be repeated
     #[arg(long, value_name = "FILE", conflicts_with = "no_redact")]
-    secrets: Vec<PathBuf>,
+    pub(super) secrets: Vec<PathBuf>,
     /// Mask nothing: the trace then has every password of every command line
     #[arg(long)]
-    no_redact: bool,
+    pub(super) no_redact: bool,
 }
 
 /// Returns the redactor of a recording.

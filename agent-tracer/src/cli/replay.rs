@@ -73,7 +73,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut known = None;
     let wanted = wanted(&filter);
     let (selection, part) = if filter.asks_for_lives() || header {
-        if !std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file()) && file.exists() {
+        let is_lasting = |metadata: std::fs::Metadata| metadata.is_file() || metadata.is_dir();
+        if !std::fs::metadata(file).is_ok_and(is_lasting) && file.exists() {
             bail!(
                 "cannot read {} twice, as --header and filters on processes need: it is not a \
                  regular file\n\

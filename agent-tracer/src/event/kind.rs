@@ -1,11 +1,12 @@
 //! Declares the event kinds, one row a kind. Enum, tags, names and groups come from these rows.
 
 use super::{
-    AddressTagged, Cgroup, Close, CommandEnded, CommandStarted, Compared, Connect, ConnectFailed,
-    ContainerNamed, Counted, Dns, End, Established, Exec, ExecFailed, Exit, FileEvent, FileHashed,
-    FilesCompared, FilesElsewhere, Fork, Held, Hosts, HttpAnswer, HttpRequest, Inbound, KernelLog,
-    Listen, Lost, Rename, Shutdown, Snapshot, SnapshotSocket, SocketOpened, Sockets, TlsHello,
-    Unit, UnitFollowed, Units, UnixConnect, Unreadable, UserChanged, UserNamed,
+    AddressTagged, Carried, CarriedConnection, CarriedListener, Cgroup, Close, CommandEnded,
+    CommandStarted, Compared, Connect, ConnectFailed, ContainerNamed, Counted, Dns, End,
+    Established, Exec, ExecFailed, Exit, FileEvent, FileHashed, FilesCompared, FilesElsewhere,
+    Fork, Held, Hosts, HttpAnswer, HttpRequest, Inbound, KernelLog, Listen, Lost, Rename,
+    SegmentsDeleted, Shutdown, Snapshot, SnapshotSocket, SocketOpened, Sockets, TlsHello, Unit,
+    UnitFollowed, Units, UnixConnect, Unreadable, UserChanged, UserNamed,
 };
 
 /// Declares [`EventKind`] from its rows.
@@ -142,6 +143,8 @@ event_kinds! {
     "20" CommandStarted(CommandStarted) "command_started" Recording: "The recorded command starts.";
     "21" CommandEnded(CommandEnded) "command_ended" Recording: "The recorded command ended.";
     "30" UnitFollowed(UnitFollowed) "unit_followed" Recording: "The recording follows a unit.";
+    "53" Carried(Carried) "carried" Recording: "What an earlier segment of the recording knew.";
+    "54" SegmentsDeleted(SegmentsDeleted) "segments_deleted" Recording: "Old segments are deleted.";
     "22" Lost(Lost) "lost" Recording: "Events that happened and are not in the trace.";
     "23" KernelLog(KernelLog) "kernel_log" Recording: "A line that a kernel program logged.";
     "24" End(End) "end" Recording: "The recording ended well.";
@@ -156,6 +159,15 @@ impl EventKind {
             &[]
         };
         let several = several.iter().map(|socket| socket.connection);
-        self.connection().into_iter().chain(several)
+        let (open, listening): (&[CarriedConnection], &[CarriedListener]) =
+            if let EventKind::Carried(carried) = self {
+                (&carried.connections, &carried.listeners)
+            } else {
+                (&[], &[])
+            };
+        let open = open.iter().map(|connection| connection.connection);
+        let listening = listening.iter().map(|listener| listener.connection);
+        let one = self.connection().into_iter();
+        one.chain(several).chain(open).chain(listening)
     }
 }

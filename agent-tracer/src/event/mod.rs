@@ -8,6 +8,7 @@
 
 #[cfg(feature = "capture")]
 mod assemble;
+mod carried;
 mod changed;
 mod connection;
 mod file;
@@ -23,6 +24,11 @@ use std::fmt;
 
 #[cfg(feature = "capture")]
 pub use assemble::{Assembler, Decoded, Identified, Malformed, Payload, PeerCounts, Seen};
+pub use carried::{
+    Carried, CarriedActivation, CarriedConnection, CarriedEnd, CarriedJob, CarriedListener,
+    CarriedLookup, CarriedName, CarriedProcess, CarriedReason, CarriedRequest, CarriedUnit,
+    CarriedWriter, Party, SegmentsDeleted,
+};
 pub use changed::{
     Author, Compared, Difference, ElsewhereFile, Existence, FileDifference, FileState,
     FilesCompared, FilesElsewhere, FoldedDirectory, PackageOrigin, Subject,

@@ -66,6 +66,8 @@ pub enum EndReason {
     TimeOver = 2,
     /// A signal asked for the end.
     Interrupted = 3,
+    /// The recording goes on in the next segment.
+    Rotated = 4,
 }
 
 impl EndReason {
@@ -76,6 +78,7 @@ impl EndReason {
             EndReason::CommandEnded => "command ended",
             EndReason::TimeOver => "time over",
             EndReason::Interrupted => "interrupted",
+            EndReason::Rotated => "continued in the next segment",
         }
     }
 }

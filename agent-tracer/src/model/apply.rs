@@ -139,6 +139,8 @@ impl Model {
                 let compared = self.changes.changed_files();
                 self.elsewhere.add(elsewhere, compared, &self.processes);
             }
+            EventKind::Carried(carried) => self.take_over(boot_ns, carried),
+            EventKind::SegmentsDeleted(deleted) => self.ledger.deleted(deleted),
             EventKind::Unreadable(unreadable) => self.ledger.unreadable(&unreadable.what),
             EventKind::Lost(lost) => self.ledger.lost(&lost.what, lost.count),
             EventKind::KernelLog(log) => self.ledger.log(&log.line),

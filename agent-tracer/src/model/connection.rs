@@ -1,11 +1,13 @@
 //! Tracks connections and UDP peers: owner, outcome, and the names of the remote end.
 
+mod carried;
 mod list;
 mod traits;
 
 use std::{net::SocketAddr, ops::Deref, sync::Arc};
 
 use super::{ProcessIndex, fold::Alike, numbered::Number};
+use crate::event::SocketState;
 
 pub(super) use list::Connections;
 pub use traits::Traits;
@@ -49,6 +51,15 @@ impl State {
             State::Blocked => "blocked",
             State::Aborted => "aborted",
             State::Failed => "failed",
+        }
+    }
+
+    /// Returns the state of a pre-existing connection.
+    fn of_socket(state: SocketState) -> State {
+        match state {
+            SocketState::Connecting => State::Connecting,
+            SocketState::Closing => State::Closing,
+            SocketState::Open | SocketState::Listening | SocketState::Unknown => State::Open,
         }
     }
 

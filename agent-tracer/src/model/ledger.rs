@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::ProcessIndex;
-use crate::event::Subject;
+use crate::event::{SegmentsDeleted, Subject};
 
 /// Kernel log lines kept word for word.
 const LOG_LINES: usize = 20;
@@ -76,6 +76,7 @@ pub struct Ledger {
     unreadable: BTreeMap<String, u64>,
     unknown_listeners: u64,
     unknown_ends: u64,
+    deleted: Vec<SegmentsDeleted>,
 }
 
 impl Ledger {
@@ -103,6 +104,16 @@ impl Ledger {
     /// Returns the count of connections that were closed at an unknown time.
     pub fn unknown_ends(&self) -> u64 {
         self.unknown_ends
+    }
+
+    /// Notes that earlier segments were deleted.
+    pub(super) fn deleted(&mut self, deleted: &SegmentsDeleted) {
+        self.deleted.push(deleted.clone());
+    }
+
+    /// Returns the deletions of earlier segments. Nothing is missing from this one for that.
+    pub fn deletions(&self) -> &[SegmentsDeleted] {
+        &self.deleted
     }
 
     pub(super) fn unreadable(&mut self, what: &str) {

@@ -1,12 +1,13 @@
 //! Tracks TCP listeners and bound UDP sockets, with their times.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::{
     ProcessIndex,
     numbered::{Number, Numbered},
+    processes::Processes,
 };
-use crate::event::{Close, Counted, Listen, Protocol, SnapshotSocket};
+use crate::event::{CarriedListener, Close, Counted, Listen, Party, Protocol, SnapshotSocket};
 
 /// A listening TCP socket or a bound UDP socket.
 #[derive(Clone, Debug)]
@@ -234,5 +235,65 @@ impl Listeners {
                 datagrams_received: counted.datagrams_received,
             });
         }
+    }
+
+    /// Describes the listeners that are open.
+    pub(super) fn carried(&self, processes: &Processes) -> Vec<CarriedListener> {
+        let all = self.all.as_slice().iter();
+        let open = all.filter(|listener| listener.ended_ns.is_none());
+        open.map(|listener| CarriedListener {
+            connection: listener.id,
+            protocol: listener.protocol.into(),
+            owner: Party::of(listener.owner, processes),
+            holders: listener
+                .holders
+                .iter()
+                .filter_map(|holder| Party::of(*holder, processes))
+                .collect(),
+            local_address: listener.local.map(address_of).unwrap_or_default(),
+            local_port: listener.local.map_or(0, |local| local.port().into()),
+            any_port: listener.any_port,
+            network_namespace: listener.network_namespace,
+        })
+        .collect()
+    }
+
+    /// Takes over open listeners from an earlier segment.
+    pub(super) fn take_over(
+        &mut self,
+        carried: &[CarriedListener],
+        boot_ns: u64,
+        processes: &Processes,
+    ) {
+        for one in carried {
+            let Some(owner) = Party::find(one.owner, processes) else {
+                continue;
+            };
+            let holders = one.holders.iter();
+            self.add(Listener {
+                protocol: one.protocol(),
+                local: one.local(),
+                any_port: one.any_port,
+                network_namespace: one.network_namespace,
+                is_pre_existing: true,
+                holders: holders
+                    .filter_map(|holder| Party::find(Some(*holder), processes))
+                    .collect(),
+                ..Listener::new(one.connection, owner, boot_ns)
+            });
+        }
+    }
+}
+
+/// Encodes the address of an end for events.
+pub(super) fn address_of(end: SocketAddr) -> Vec<u8> {
+    octets_of(end.ip())
+}
+
+/// Encodes an address for events.
+pub(super) fn octets_of(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
     }
 }

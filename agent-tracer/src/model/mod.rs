@@ -7,6 +7,7 @@
 mod apply;
 mod ask;
 mod attribution;
+mod carry;
 mod change;
 mod command_lines;
 mod connection;

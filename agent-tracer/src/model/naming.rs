@@ -10,8 +10,8 @@ use std::{
 use foldhash::fast::RandomState;
 use indexmap::{IndexMap, map::Entry};
 
-use super::{ProcessIndex, StandIns};
-use crate::event::{Dns, Hosts};
+use super::{ProcessIndex, StandIns, listener::octets_of, processes::Processes};
+use crate::event::{CarriedLookup, Dns, Hosts, Party};
 
 /// Sources of a remote end's name, the most certain first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,6 +38,18 @@ impl NameSource {
             NameSource::Hosts => "hosts",
             NameSource::DnsOther => "dns_other",
         }
+    }
+
+    /// Reads such a name.
+    pub(super) fn of(name: &str) -> Option<NameSource> {
+        let all = [
+            NameSource::Sni,
+            NameSource::HttpHost,
+            NameSource::Dns,
+            NameSource::Hosts,
+            NameSource::DnsOther,
+        ];
+        all.into_iter().find(|source| source.name() == name)
     }
 }
 
@@ -135,7 +147,12 @@ fn is_same(one: &Arc<str>, other: &Arc<str>) -> bool {
 struct Resolved {
     name: Arc<str>,
     asker: Option<ProcessIndex>,
+    /// Time of the last answer, nanoseconds since boot.
+    answered_ns: u64,
 }
+
+/// Limit of lookups that are carried over to the next segment: the newest.
+const CARRIED: usize = 8192;
 
 impl Names {
     /// Returns the names of an address for a process: from its own lookups or, without any, from
@@ -198,12 +215,12 @@ impl Names {
             });
         lookup.count += 1;
         for address in dns.leads_to() {
-            self.leads(&name, address, asker);
+            self.leads(&name, address, asker, boot_ns);
         }
         // A service is not a host, and its hosts have names of their own.
         for (host, address) in dns.services() {
             let host = self.texts.shared(host);
-            self.leads(&host, address, asker);
+            self.leads(&host, address, asker, boot_ns);
         }
     }
 
@@ -234,14 +251,63 @@ impl Names {
         }
     }
 
-    fn leads(&mut self, name: &Arc<str>, address: IpAddr, asker: Option<ProcessIndex>) {
+    fn leads(
+        &mut self,
+        name: &Arc<str>,
+        address: IpAddr,
+        asker: Option<ProcessIndex>,
+        answered_ns: u64,
+    ) {
         let lookups = self.lookups.entry(address).or_default();
         lookups.retain(|known| known.asker != asker || !is_same(&known.name, name));
         lookups.push_front(Resolved {
             name: Arc::clone(name),
             asker,
+            answered_ns,
         });
         lookups.truncate(LOOKUPS);
+    }
+
+    /// Describes the lookups that were answered since a time, the oldest first. Those of processes
+    /// that ended have no asker.
+    pub(super) fn carried(
+        &self,
+        since_ns: u64,
+        alive: &std::collections::HashSet<ProcessIndex>,
+        processes: &Processes,
+    ) -> Vec<CarriedLookup> {
+        let all = self.lookups.iter().flat_map(|(address, known)| {
+            let known = known.iter().rev();
+            known.map(move |resolved| (*address, resolved))
+        });
+        let mut recent: Vec<(IpAddr, &Resolved)> = all
+            .filter(|(_, resolved)| resolved.answered_ns >= since_ns)
+            .collect();
+        recent.sort_by_key(|(_, resolved)| resolved.answered_ns);
+        let skipped = recent.len().saturating_sub(CARRIED);
+        let recent = recent.into_iter().skip(skipped);
+        recent
+            .map(|(address, resolved)| CarriedLookup {
+                address: octets_of(address),
+                name: resolved.name.to_string(),
+                asker: resolved
+                    .asker
+                    .filter(|asker| alive.contains(asker))
+                    .and_then(|asker| Party::of(asker, processes)),
+                answered_ns: resolved.answered_ns,
+            })
+            .collect()
+    }
+
+    /// Takes over lookups from an earlier segment.
+    pub(super) fn take_over(&mut self, carried: &[CarriedLookup], processes: &Processes) {
+        for lookup in carried {
+            if let Some(address) = lookup.ip() {
+                let name = self.texts.shared(&lookup.name);
+                let asker = Party::find(lookup.asker, processes);
+                self.leads(&name, address, asker, lookup.answered_ns);
+            }
+        }
     }
 
     /// Returns all lookups, in the order of their first answers.

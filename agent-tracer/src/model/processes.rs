@@ -1,5 +1,6 @@
 //! Keeps the processes of a recording, with their identities and their lineage.
 
+mod carried;
 mod released;
 
 use std::{

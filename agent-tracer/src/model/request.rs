@@ -8,6 +8,7 @@ use std::sync::Arc;
 pub(super) use link::asked_for_link;
 
 use super::{Process, ProcessIndex, Programs, process::base_name, processes::Processes};
+use crate::event::{CarriedRequest, Party};
 
 /// A call of systemctl or the like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +101,28 @@ impl Request {
             words: Arc::clone(&process.argv),
             units,
             asked_ns,
+        })
+    }
+
+    /// Describes it for the next segment.
+    pub(super) fn carried(&self, processes: &Processes) -> CarriedRequest {
+        CarriedRequest {
+            by: Party::of(self.by, processes),
+            words: self.words.to_vec(),
+            units: self.units.clone(),
+            asked_ns: self.asked_ns,
+        }
+    }
+
+    /// Takes it over from an earlier segment; `None` without its process.
+    pub(super) fn taken_over(carried: &CarriedRequest, processes: &Processes) -> Option<Request> {
+        let by = Party::find(carried.by, processes)?;
+        Some(Request {
+            by,
+            pid: processes[by].id.pid,
+            words: carried.words.as_slice().into(),
+            units: carried.units.clone(),
+            asked_ns: carried.asked_ns,
         })
     }
 

@@ -7,7 +7,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use sha2::{Digest, Sha256};
 
 use super::{ProcessIndex, process::base_name, processes::Processes};
-use crate::event::{Exec, FileAction, FileEvent, JOB_DIGEST_BYTES};
+use crate::event::{
+    CarriedJob, CarriedWriter, Exec, FileAction, FileEvent, JOB_DIGEST_BYTES, Party,
+};
 
 /// The writer of a file at that time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,31 @@ pub struct Writer {
     pub name: Arc<[u8]>,
     /// The file.
     pub path: Arc<[u8]>,
+}
+
+/// Limit of files and jobs that are carried over to the next segment.
+const CARRIED: usize = 4096;
+
+impl Writer {
+    /// Describes it for the next segment.
+    pub(super) fn carried(&self, processes: &Processes) -> CarriedWriter {
+        CarriedWriter {
+            by: Party::of(self.by, processes),
+            name: self.name.to_vec(),
+            path: self.path.to_vec(),
+        }
+    }
+
+    /// Takes it over from an earlier segment; `None` without its process.
+    pub(super) fn taken_over(carried: &CarriedWriter, processes: &Processes) -> Option<Writer> {
+        let by = Party::find(carried.by, processes)?;
+        Some(Writer {
+            by,
+            pid: processes[by].id.pid,
+            name: carried.name.as_slice().into(),
+            path: carried.path.as_slice().into(),
+        })
+    }
 }
 
 /// Files written so far.
@@ -82,6 +109,38 @@ impl Schedule {
                 | FileAction::Unknown,
                 _,
             ) => {}
+        }
+    }
+
+    /// Describes the files and jobs, for the next segment.
+    pub(super) fn carried(&self, processes: &Processes) -> Vec<CarriedJob> {
+        let files = self.writers.values().map(|writer| (Vec::new(), writer));
+        let jobs = self.jobs.iter();
+        let jobs = jobs.map(|(digest, writer)| (digest.clone(), writer));
+        files
+            .chain(jobs)
+            .take(CARRIED)
+            .map(|(digest, writer)| CarriedJob {
+                digest,
+                writer: Some(writer.carried(processes)),
+            })
+            .collect()
+    }
+
+    /// Takes over files and jobs from an earlier segment.
+    pub(super) fn take_over(&mut self, carried: &[CarriedJob], processes: &Processes) {
+        for job in carried {
+            let writer = job.writer.as_ref();
+            let Some(writer) = writer.and_then(|writer| Writer::taken_over(writer, processes))
+            else {
+                continue;
+            };
+            match job.digest.is_empty() {
+                true => self
+                    .writers
+                    .insert(without_usr(&writer.path).to_vec(), writer),
+                false => self.jobs.insert(job.digest.clone(), writer),
+            };
         }
     }
 

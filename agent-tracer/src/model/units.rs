@@ -4,6 +4,7 @@
 //! systemd moves a process that it starts into the cgroup of the unit.
 
 mod activation;
+mod carried;
 mod causes;
 mod events;
 mod state;

@@ -11,8 +11,14 @@ use std::{fs::File, time::Instant};
 
 pub use follow::Follow;
 #[cfg(feature = "capture")]
-pub use record::{Found, Mended, Observer, RecordError, Recorded, Recording, Target, TraceFailure};
-pub use replay::{Part, Replay, ReplayError, ReplayItem, replay, replay_part, replay_stream};
+pub use record::{
+    DirectoryError, Found, Keep, Manager, Mended, MetricsError, Observer, RecordError, Recorded,
+    Recording, Rotation, Segment, SegmentName, Target, TraceFailure, segments_in,
+};
+pub use replay::{
+    Found as FoundTrace, Part, Replay, ReplayError, ReplayItem, replay, replay_part, replay_stream,
+    traces_in,
+};
 
 use crate::{
     event::Event,
@@ -54,6 +60,12 @@ impl Session {
             if !entry.caveat.is_empty() {
                 ledger.caveat(&entry.caveat);
             }
+        }
+        if header.segment > 0 {
+            ledger.caveat(
+                "files and settings were not compared before and after: the recording goes on in \
+                 segments",
+            );
         }
         let clock = Clock {
             start_ns: header.start_boot_ns,

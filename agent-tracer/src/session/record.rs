@@ -9,23 +9,36 @@ mod inventory;
 mod masked;
 mod masking;
 mod recorder;
+mod rotate;
+mod rotation;
+mod segment;
+mod service;
 mod signals;
 mod sniffer;
 mod sources;
 mod watch;
 
 use std::{
-    collections::HashSet, ffi::OsString, io, os::unix::ffi::OsStringExt, path::PathBuf,
-    process::ExitStatus, time::Duration,
+    collections::HashSet,
+    ffi::OsString,
+    io,
+    os::unix::ffi::OsStringExt,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    time::Duration,
 };
 
 pub use evidence::{Found, Mended, TraceFailure};
+pub use rotation::{DirectoryError, Keep, Rotation, SegmentName, segments_in};
+pub use segment::Segment;
+pub use service::{Manager, MetricsError};
 
 use digests::Digests;
 use elsewhere::Elsewhere;
-use evidence::Evidence;
 use inventory::{Before, Begun};
 use recorder::Recorder;
+use rotation::Course;
+use service::Service;
 use sniffer::Sniffer;
 use sources::Sources;
 
@@ -42,7 +55,6 @@ use crate::{
     rules::RuleSet,
     trace::{
         self, CreateError, Header, Mode, NewFile, PlanEntry, RuleSource, TagList, WriteFailure,
-        Writer,
     },
     view::{Clock, MaskedSecret},
 };
@@ -68,8 +80,14 @@ pub enum Target {
 pub struct Recording {
     /// The target.
     pub target: Target,
-    /// The path of the trace.
+    /// The path of the trace; without a meaning for a recording of many segments.
     pub output: PathBuf,
+    /// Settings of a recording of many segments.
+    pub rotation: Option<Rotation>,
+    /// The file of metrics.
+    pub metrics: Option<PathBuf>,
+    /// The service manager that started the recorder.
+    pub manager: Option<Manager>,
     /// True to replace an existing file.
     pub overwrite: bool,
     /// User and group to give the file to.
@@ -107,11 +125,26 @@ pub trait Observer {
     fn takes_long(&mut self, what: &str);
     /// Learns that the trace cannot be continued. The recorded programs go on undisturbed.
     fn write_failed(&mut self, failure: &WriteFailure);
+    /// Learns that a segment was closed, with its size and digest and the repairs to its file.
+    fn segment_ended(
+        &mut self,
+        segment: &Segment,
+        file: &Result<trace::Finished, TraceFailure>,
+        mended: &[Mended],
+    );
+    /// Learns that the next segment cannot begin. The present one goes on, if it can.
+    fn cannot_rotate(&mut self, error: &RecordError);
+    /// Learns that old segments cannot be deleted.
+    fn cannot_delete(&mut self, directory: &Path, error: &io::Error);
+    /// Learns that metrics cannot be written.
+    fn cannot_write_metrics(&mut self, error: &MetricsError);
 }
 
 /// Result of a recording.
 pub struct Recorded {
-    /// The model of all events.
+    /// The last segment, of a recording of many.
+    pub segment: Option<Segment>,
+    /// The model of all events; of many segments, of those in the last one.
     pub model: Model,
     /// The clock of the trace.
     pub clock: Clock,
@@ -140,6 +173,9 @@ pub enum RecordError {
     /// The trace file.
     #[error(transparent)]
     Create(#[from] CreateError),
+    /// The directory of segments.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     /// Its first block.
     #[error("cannot write to {}: {source}{}", .file.display(), trace::hint(.source))]
     Begin {
@@ -176,6 +212,10 @@ impl Recording {
         }
         capture::check_surroundings()?;
         // Before anything is loaded: most errors are in the name.
+        if let Some(rotation) = &self.rotation {
+            rotation.prepare(self.owner)?;
+            self.output = rotation.next_path(&capture::host_facts().hostname, None);
+        }
         let new = NewFile::create(&self.output, self.overwrite, self.owner)?;
         capture::limit_heap();
         self.roots.find_homes();
@@ -211,21 +251,31 @@ impl Recording {
         }
         let mut header = self.header(&capture, &command);
         header.unredacted = redactor.is_off();
-        let begin = |source| RecordError::Begin {
-            file: self.output.clone(),
-            source,
-        };
-        let file = new.file().try_clone().map_err(begin)?;
-        let writer = Writer::new(file, &header).map_err(begin)?;
-        new.publish()?;
-        let evidence = Evidence::hold(new.file(), &self.output).map_err(begin)?;
+        if self.rotation.is_some() {
+            header.segment = 1;
+            header.first_segment_ns = header.start_boot_ns;
+        }
+        let opened = segment::open(&mut new, &self.output, &header)?;
         let mut session = Session::begin(&header, self.rules);
-        session.writer = Some(writer);
+        session.writer = Some(opened.writer);
+        let course = self.rotation.map(|rotation| {
+            let path = self.output.as_path();
+            Course::new(rotation, self.owner, path)
+        });
         let mut recorder = Recorder {
             capture,
             sources,
             session,
-            evidence,
+            evidence: opened.evidence,
+            header,
+            course,
+            followed_unit: match &self.target {
+                Target::Unit(unit) => Some(unit.clone()),
+                Target::Command { .. } | Target::System | Target::Process(_) => None,
+            },
+            service: Service::new(self.manager, self.metrics),
+            deleted: Vec::new(),
+            losses_before: 0,
             sniffer: Sniffer::default(),
             elsewhere: Elsewhere::default(),
             digests: Digests::default(),
@@ -274,6 +324,7 @@ impl Recording {
             Target::System => recorder.watch_system(self.limit).await?,
         };
         new.keep();
+        recorder.is_stopping();
         Ok(recorder.finish(ended, command))
     }
 
@@ -324,6 +375,8 @@ impl Recording {
             cpus: host.cpus,
             ring_bytes: u64::from(capture::ring_bytes()),
             tag_lists: tag_lists.collect(),
+            segment: 0,
+            first_segment_ns: 0,
             unredacted: false,
         }
     }

@@ -1,19 +1,23 @@
 //! Replays a trace file. The model has the rules and facts of the file's own header, so a replay
 //! gives the same answers on every machine.
 
+mod folder;
+
 use std::{
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
     time::Instant,
 };
 
+pub use folder::{Found, traces_in};
+
 use super::{Session, ahead};
 use crate::{
-    event::Event,
+    event::{Event, EventKind},
     memory,
     model::Model,
     rules::RuleSet,
-    trace::{Gap, Header, Item, OpenError, ReadError, Reader, Wanted},
+    trace::{Gap, Header, Item, NO_END, OpenError, ReadError, Reader, Wanted},
     view::{self, Clock},
 };
 
@@ -26,6 +30,13 @@ pub enum ReplayError {
     /// Reading failed midway.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// A folder without a trace.
+    #[error(
+        "cannot read {}: it is a folder, and there is no trace in it\n\
+         hint: name a trace, or a folder of segments as record --rotate makes it",
+        .0.display()
+    )]
+    EmptyFolder(PathBuf),
     /// The output cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
@@ -59,6 +70,8 @@ pub struct Replay {
     pub is_whole: bool,
     /// True if parts of the file are missing.
     pub is_damaged: bool,
+    /// Remarks about what of a folder was read.
+    pub notes: Vec<String>,
 }
 
 impl Replay {
@@ -81,7 +94,8 @@ pub enum Part<'a> {
     Until(u64),
 }
 
-/// Replays a trace. Calls `observe` after each event, and at each gap.
+/// Replays a trace. Calls `observe` after each event, and at each gap. Of a folder it replays the
+/// newest recording: all of its segments, as one.
 ///
 /// # Errors
 ///
@@ -104,6 +118,13 @@ pub fn replay_part(
     observe: impl FnMut(&Model, Clock, ReplayItem<'_>) -> io::Result<()>,
 ) -> Result<Replay, ReplayError> {
     let name = view::text(path.as_os_str().as_encoded_bytes());
+    if path.is_dir() {
+        let last = match part {
+            Part::Whole | Part::Wanted(_) => u64::MAX,
+            Part::Until(last) => last,
+        };
+        return run_folder(&name, path, last, observe);
+    }
     let length = std::fs::metadata(path).map_or(0, |file| file.len());
     memory::bound(&name, length);
     let (reader, last) = match part {
@@ -143,11 +164,54 @@ struct Steps<'n, F> {
     events: u64,
     is_whole: bool,
     is_damaged: bool,
+    segment: Place,
 }
 
-impl<F: FnMut(&Model, Clock, ReplayItem<'_>) -> io::Result<()>> Steps<'_, F> {
+/// The place of the segment that is being read.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// Bytes of the segments before.
+    bytes: u64,
+    /// True as long as the segment repeats what the one before has.
+    is_opening: bool,
+    /// True if another one follows.
+    is_followed: bool,
+    /// True for the last one of several: it may go on.
+    may_go_on: bool,
+}
+
+impl Place {
+    /// True for an event that is not of this segment alone: it repeats one, or is the end of a
+    /// segment that another follows.
+    fn passes_over(&mut self, event: &Event) -> bool {
+        match &event.kind {
+            EventKind::Carried(_) => std::mem::take(&mut self.is_opening),
+            EventKind::End(_) => self.is_opening || self.is_followed,
+            _ => self.is_opening,
+        }
+    }
+}
+
+impl<'n, F: FnMut(&Model, Clock, ReplayItem<'_>) -> io::Result<()>> Steps<'n, F> {
+    /// Begins with the first event of a trace.
+    fn begin(name: &'n str, header: &Header, last: u64, observe: F) -> Steps<'n, F> {
+        Steps {
+            name,
+            session: begin(header),
+            observe,
+            last,
+            length: 0,
+            now: Instant::now(),
+            events: 0,
+            is_whole: true,
+            is_damaged: false,
+            segment: Place::default(),
+        }
+    }
+
     /// Takes the next item. Returns `false` after the last one.
     fn take(&mut self, offset: u64, item: &Item) -> Result<bool, ReplayError> {
+        let offset = self.segment.bytes + offset;
         // A pipe has no length, and the file of a recording that goes on grows.
         if offset > self.length {
             self.length = offset;
@@ -156,7 +220,14 @@ impl<F: FnMut(&Model, Clock, ReplayItem<'_>) -> io::Result<()>> Steps<'_, F> {
         let session = &mut self.session;
         match item {
             Item::Event { sequence, event } => {
-                let sequence = *sequence;
+                if self.segment.passes_over(event) {
+                    return Ok(true);
+                }
+                // Numbers go on through segments.
+                let sequence = match self.segment.bytes {
+                    0 => *sequence,
+                    _ => self.events + 1,
+                };
                 session.take(event, self.now);
                 self.events += 1;
                 let seen = ReplayItem::Event { sequence, event };
@@ -164,6 +235,7 @@ impl<F: FnMut(&Model, Clock, ReplayItem<'_>) -> io::Result<()>> Steps<'_, F> {
                 self.is_whole = sequence < self.last;
                 Ok(self.is_whole)
             }
+            Item::Gap(gap) if self.segment.may_go_on && gap.reason == NO_END => Ok(true),
             Item::Gap(gap) => {
                 self.is_damaged = true;
                 session.model.ledger_mut().gap(view::gap_text(gap));
@@ -186,18 +258,7 @@ fn run<R: Read>(
     ) -> Result<Reader<R>, ReplayError>,
 ) -> Result<Replay, ReplayError> {
     let header = reader.header().clone();
-    let session = begin(&header);
-    let mut steps = Steps {
-        name,
-        session,
-        observe,
-        last,
-        length: 0,
-        now: Instant::now(),
-        events: 0,
-        is_whole: true,
-        is_damaged: false,
-    };
+    let mut steps = Steps::begin(name, &header, last, observe);
     let reader = drive(reader, &mut |offset, item| steps.take(offset, item))?;
     let mut session = steps.session;
     session
@@ -211,6 +272,51 @@ fn run<R: Read>(
         events: steps.events,
         is_whole: steps.is_whole && reader.passed_over() == 0,
         is_damaged: steps.is_damaged,
+        notes: Vec::new(),
+    })
+}
+
+/// Replays the newest recording of a folder.
+fn run_folder(
+    name: &str,
+    folder: &Path,
+    last: u64,
+    observe: impl FnMut(&Model, Clock, ReplayItem<'_>) -> io::Result<()>,
+) -> Result<Replay, ReplayError> {
+    let row = folder::newest(folder)?;
+    memory::bound(name, row.segments.iter().map(|found| found.bytes).sum());
+    let count = row.segments.len();
+    let Some(first) = row.segments.first() else {
+        return Err(ReplayError::EmptyFolder(folder.to_owned()));
+    };
+    let header = Reader::open(&first.path)?.header().clone();
+    let mut steps = Steps::begin(name, &header, last, observe);
+    let mut unknown_events = 0;
+    for (number, found) in (1..).zip(&row.segments) {
+        steps.segment = Place {
+            is_opening: number > 1,
+            is_followed: number < count,
+            may_go_on: number == count && header.segment > 0,
+            ..steps.segment
+        };
+        let reader = Reader::open(&found.path)?;
+        let reader = ahead::read(reader, |offset, item| steps.take(offset, item))?;
+        unknown_events += reader.unknown_events();
+        steps.segment.bytes += found.bytes;
+        if !steps.is_whole {
+            break;
+        }
+    }
+    let ledger = steps.session.model.ledger_mut();
+    ledger.unknown_events(unknown_events);
+    Ok(Replay {
+        header,
+        model: steps.session.model,
+        clock: steps.session.clock,
+        events: steps.events,
+        is_whole: steps.is_whole,
+        is_damaged: steps.is_damaged,
+        notes: row.notes,
     })
 }
 

@@ -67,6 +67,12 @@ pub struct Header {
     /// Inode number of the recorder's network namespace. Older traces lack it.
     #[prost(uint32, tag = "19")]
     pub network_namespace: u32,
+    /// Number of this segment in a recording of several, from 1; 0 for a recording of one trace.
+    #[prost(uint32, tag = "20")]
+    pub segment: u32,
+    /// `CLOCK_BOOTTIME` at the start of the first segment, nanoseconds.
+    #[prost(uint64, tag = "21")]
+    pub first_segment_ns: u64,
     /// True if secrets are unmasked. Older traces lack the field, and masked them.
     #[prost(bool, tag = "30")]
     pub unredacted: bool,
@@ -76,10 +82,19 @@ impl Header {
     /// Computes the id of the recording, the same on every machine. It is a UUID (version 8) from
     /// the SHA-256 of boot id and start time.
     pub fn recording_id(&self) -> String {
+        self.id_of(self.start_boot_ns)
+    }
+
+    /// Computes the id of the first segment, of a recording of several.
+    pub fn first_segment_id(&self) -> Option<String> {
+        (self.segment > 0).then(|| self.id_of(self.first_segment_ns))
+    }
+
+    fn id_of(&self, start_boot_ns: u64) -> String {
         let mut hash = Sha256::new();
         hash.update(self.boot_id.as_bytes());
         hash.update([0]);
-        hash.update(self.start_boot_ns.to_be_bytes());
+        hash.update(start_boot_ns.to_be_bytes());
         let mut id: u128 = 0;
         for byte in hash.finalize().iter().take(16) {
             id = id << 8 | u128::from(*byte);

@@ -50,7 +50,7 @@ pub use digest::{Digest, NotADigest};
 pub use header::{Header, Mode, PlanEntry, RuleSource, TagList};
 pub use index::Wanted;
 pub use open::OpenError;
-pub use reader::{Gap, Item, ReadError, Reader};
+pub use reader::{Gap, Item, NO_END, ReadError, Reader};
 pub use writer::{FLUSH_AFTER, Finished, Output, WriteFailure, Writer, hint};
 
 /// The first bytes of every trace. As in PNG, a byte above 127 distinguishes them from text. The

@@ -45,6 +45,9 @@ pub enum Item {
     Gap(Gap),
 }
 
+/// Reason of a gap at the end of a trace that has no last block, and is intact otherwise.
+pub const NO_END: &str = "it was killed, its disk was full, or it still goes on";
+
 /// A place where a trace is damaged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
@@ -260,10 +263,7 @@ impl<R: Read> Reader<R> {
         let window = self.input.window();
         if window.is_empty() {
             let missing_end = !self.finished && !self.broken_off;
-            let end = missing_end.then_some((
-                offset,
-                "it was killed, its disk was full, or it still goes on",
-            ));
+            let end = missing_end.then_some((offset, NO_END));
             return Ok(match self.damage.take().or(end) {
                 Some((offset, reason)) => {
                     self.broken_off = true;

@@ -115,6 +115,8 @@ impl Kept {
             | EventKind::FilesElsewhere(_)
             | EventKind::FileHashed(_)
             | EventKind::Unreadable(_)
+            | EventKind::Carried(_)
+            | EventKind::SegmentsDeleted(_)
             | EventKind::Lost(_)
             | EventKind::KernelLog(_)
             | EventKind::End(_) => self.generation += 1,

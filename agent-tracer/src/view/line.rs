@@ -10,7 +10,9 @@ use crate::{
 };
 
 use super::{
-    errno_name, escape, naming,
+    errno_name, escape,
+    missing::deletion,
+    naming,
     page::{
         Emphasis, Page, bytes, duration, pad, pad_from, push_address, push_bytes, push_missing,
     },
@@ -129,6 +131,8 @@ fn emphasis(kind: &EventKind) -> Emphasis {
         | EventKind::FilesCompared(_)
         | EventKind::FilesElsewhere(_)
         | EventKind::FileHashed(_)
+        | EventKind::Carried(_)
+        | EventKind::SegmentsDeleted(_)
         | EventKind::End(_) => Emphasis::Event,
     }
 }
@@ -347,6 +351,13 @@ fn push_detail(line: &mut String, page: &Page, model: &Model, event: &Event) {
                 .collect();
             format!("{address} is {}", names.join(", "))
         }
+        EventKind::Carried(carried) => format!(
+            "{} processes, {} open connections and {} listeners go on from the segment before",
+            carried.processes.len(),
+            carried.connections.len(),
+            carried.listeners.len()
+        ),
+        EventKind::SegmentsDeleted(deleted) => deletion(deleted),
         EventKind::Lost(lost) => format!("{} {}", lost.count, escape::text(lost.what.as_bytes())),
         EventKind::KernelLog(log) => escape::text(log.line.as_bytes()),
         EventKind::End(end) => end.reason().describe().to_owned(),

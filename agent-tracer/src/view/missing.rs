@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::socket;
+use super::{escape, socket};
+use crate::event::SegmentsDeleted;
 use crate::model::{Caveat, Missing, Model, NotCompared, Process, ProcessIndex, Truncation};
 
 /// Processes that are named at most, of each tree.
@@ -42,6 +43,7 @@ pub(super) fn not_certain(model: &Model) -> Vec<String> {
         .chain(socket::unrecorded(model))
         .chain(unknown_listeners(ledger.unknown_listeners()))
         .chain(unknown_ends(ledger.unknown_ends()))
+        .chain(ledger.deletions().iter().map(deletion))
         .collect()
 }
 
@@ -105,4 +107,23 @@ fn truncated(what: Truncation, count: u64) -> String {
 fn not_compared(what: &NotCompared) -> String {
     let subject = what.subject.map_or("file", |subject| subject.name());
     format!("{subject}s were not all compared: {}", what.problem)
+}
+
+/// Describes a deletion of old segments; escaped.
+pub(super) fn deletion(deleted: &SegmentsDeleted) -> String {
+    let time = |seconds: i64| {
+        let time = jiff::Timestamp::from_second(seconds);
+        time.map_or_else(|_| "?".to_owned(), |time| time.to_string())
+    };
+    let what = match deleted.count {
+        1 => "1 older segment was".to_owned(),
+        count => format!("{count} older segments were"),
+    };
+    format!(
+        "{what} deleted, from {} to {} ({}): --keep {}",
+        time(deleted.first_s),
+        time(deleted.last_s),
+        super::size(deleted.bytes),
+        escape::text(deleted.limit.as_bytes())
+    )
 }

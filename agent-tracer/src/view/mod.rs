@@ -51,7 +51,7 @@ pub use json::{JsonLines, event_json, gap_json, header_json, tags_json};
 pub use line::{event_line, gap_line, gap_text};
 pub use list::List;
 pub use numbers::{errno_name, signal_name};
-pub use page::{Clock, Page, TimeStyle, bytes as size};
+pub use page::{Clock, Page, TimeStyle, bytes as size, duration};
 pub use process::{because, user, user_of};
 pub use reference::reference;
 pub use report::{Against, Entry, Report, entries};

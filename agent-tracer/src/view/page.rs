@@ -251,7 +251,7 @@ fn missing(text: &str, width: usize) -> String {
 }
 
 /// Writes a duration with about three digits.
-pub(super) fn duration(nanoseconds: u64) -> String {
+pub fn duration(nanoseconds: u64) -> String {
     let seconds = nanoseconds as f64 / 1e9;
     if seconds < 0.001 {
         format!("{:.0}us", seconds * 1e6)

@@ -34,6 +34,14 @@ const COMPLETIONS: [(&str, &str); 3] = [
     ("fish", "usr/share/fish/vendor_completions.d"),
 ];
 
+/// Scripts of the package: the service is not enabled, and goes with the package. A purge removes
+/// its traces, too.
+const SCRIPTS: [(&str, &str); 3] = [
+    ("postinst", include_str!("deb/postinst")),
+    ("prerm", include_str!("deb/prerm")),
+    ("postrm", include_str!("deb/postrm")),
+];
+
 /// Writes the package to the output.
 pub fn make(release: &Release, parts: &Parts, scratch: &Path, output: &Path) -> Result<()> {
     let tree = scratch.join("deb");
@@ -56,6 +64,14 @@ pub fn make(release: &Release, parts: &Parts, scratch: &Path, output: &Path) -> 
     let size = size.split_whitespace().next().unwrap_or("0").to_owned();
     let digests = digests(&tree)?;
     parts::write(&tree.join("DEBIAN/md5sums"), digests.as_bytes())?;
+    // A file that the user has changed stays in an upgrade.
+    let settings = format!("/{}\n", parts::SETTINGS);
+    parts::write(&tree.join("DEBIAN/conffiles"), settings.as_bytes())?;
+    for (name, script) in SCRIPTS {
+        let path = tree.join("DEBIAN").join(name);
+        parts::write(&path, script.as_bytes())?;
+        parts::set_mode(&path, 0o755)?;
+    }
     let control = control(release, parts.arch, &size);
     parts::write(&tree.join("DEBIAN/control"), control.as_bytes())?;
     let file = format!(

@@ -52,6 +52,9 @@ case $package in
 esac
 
 inside tracer --version
+for file in /usr/lib/systemd/system/agent-tracer.service /etc/tracer/record.toml; do
+    [ -s "$root$file" ] || fail "there is no $file"
+done
 inside tracer doctor
 inside tracer record -o /tmp/a.trace -- true
 inside tracer tree /tmp/a.trace | grep true >/dev/null || fail "the trace has no process"
@@ -63,6 +66,11 @@ inside bash -c '. /usr/share/bash-completion/completions/tracer && complete -p t
 for file in "$zsh" /usr/share/fish/vendor_completions.d/tracer.fish; do
     [ -s "$root$file" ] || fail "there is no $file"
 done
+
+# Traces of the service go with a purge.
+case $package in
+    *.deb) mkdir -p "$root/var/lib/tracer" && : >"$root/var/lib/tracer/h.trace" ;;
+esac
 
 case $package in
     *.deb) inside dpkg --purge "$name" ;;

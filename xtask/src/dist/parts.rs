@@ -40,7 +40,14 @@ pub struct Parts {
     pub apache: PathBuf,
     /// Licences of the crates in the program.
     pub notices: PathBuf,
+    /// The unit of the service.
+    pub unit: PathBuf,
+    /// The settings of the service.
+    pub settings: PathBuf,
 }
+
+/// Path of the settings in a system, without a leading slash.
+pub const SETTINGS: &str = "etc/tracer/record.toml";
 
 impl Parts {
     /// Asks the program for pages and completions, and puts them into the scratch directory.
@@ -72,6 +79,8 @@ impl Parts {
             mit: workspace.join("LICENSE-MIT"),
             apache: workspace.join("LICENSE-APACHE"),
             notices,
+            unit: workspace.join("agent-tracer/service/agent-tracer.service"),
+            settings: workspace.join("agent-tracer/service/record.toml"),
         })
     }
 
@@ -86,9 +95,14 @@ impl Parts {
         ]
     }
 
-    /// Puts program, compressed pages and completions where a system of packages has them.
+    /// Puts program, compressed pages, completions and service where a system of packages has them.
     pub fn install(&self, root: &Path, directories: &[(&str, &str)]) -> Result<()> {
         copy(&self.program, &root.join("usr/bin/tracer"), 0o755)?;
+        let unit = root
+            .join("usr/lib/systemd/system")
+            .join(tools::name(&self.unit)?);
+        copy(&self.unit, &unit, 0o644)?;
+        copy(&self.settings, &root.join(SETTINGS), 0o644)?;
         for page in &self.pages {
             let name = format!("{}.gz", tools::name(page)?);
             write_compressed(page, &root.join("usr/share/man/man1").join(name))?;
@@ -109,8 +123,13 @@ impl Parts {
 pub fn copy(from: &Path, to: &Path, mode: u32) -> Result<()> {
     let bytes = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
     write(to, &bytes)?;
-    fs::set_permissions(to, fs::Permissions::from_mode(mode))
-        .with_context(|| format!("cannot set the permissions of {}", to.display()))
+    set_mode(to, mode)
+}
+
+/// Sets the permissions of a file.
+pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+        .with_context(|| format!("cannot set the permissions of {}", path.display()))
 }
 
 /// Copies a file into a tree as gzip compresses it, without its name and time.

@@ -18,7 +18,8 @@ const COMPLETIONS: [(&str, &str); 3] = [
 ];
 
 /// Directories that the package has a share in: the shells' own packages may be absent.
-const DIRECTORIES: [&str; 7] = [
+const DIRECTORIES: [&str; 8] = [
+    "/etc/tracer",
     "/usr/share/bash-completion",
     "/usr/share/bash-completion/completions",
     "/usr/share/fish",
@@ -42,6 +43,16 @@ const DEFINITIONS: [&str; 9] = [
     "_source_filedigest_algorithm 8",
 ];
 
+/// Scripts of the package: the service is not enabled, and ends with the package. Traces stay.
+const POST: &str = "if [ -d /run/systemd/system ]; then systemctl daemon-reload || :; fi";
+const PREUN: &str = "if [ $1 -eq 0 ] && [ -d /run/systemd/system ]; then
+    systemctl --no-reload disable --now agent-tracer.service || :
+fi";
+const POSTUN: &str = "if [ -d /run/systemd/system ]; then
+    systemctl daemon-reload || :
+    [ $1 -eq 0 ] || systemctl try-restart agent-tracer.service || :
+fi";
+
 /// Writes the package to the output.
 pub fn make(release: &Release, parts: &Parts, scratch: &Path, output: &Path) -> Result<()> {
     let tree = scratch.join("rpm-tree");
@@ -55,7 +66,7 @@ pub fn make(release: &Release, parts: &Parts, scratch: &Path, output: &Path) -> 
     }
     let listing = tools::output(
         Command::new("sh")
-            .args(["-c", "find usr -type f | LC_ALL=C sort"])
+            .args(["-c", "find etc usr -type f | LC_ALL=C sort"])
             .current_dir(&tree),
     )?;
     let spec = scratch.join("agent-tracer.spec");
@@ -99,6 +110,9 @@ fn text(release: &Release, tree: &Path, listing: &str) -> String {
          %install\n\
          mkdir -p %{{buildroot}}\n\
          cp -a '{tree}'/. %{{buildroot}}/\n\n\
+         %post\n{POST}\n\
+         %preun\n{PREUN}\n\
+         %postun\n{POSTUN}\n\
          %files\n\
          %defattr(-,root,root)\n\
          {files}\n\
@@ -107,7 +121,9 @@ fn text(release: &Release, tree: &Path, listing: &str) -> String {
 }
 
 fn entry(path: &str) -> String {
-    if path.starts_with("usr/share/licenses/") {
+    if path.starts_with("etc/") {
+        format!("%config(noreplace) /{path}")
+    } else if path.starts_with("usr/share/licenses/") {
         format!("%license /{path}")
     } else if path.starts_with("usr/share/doc/") || path.starts_with("usr/share/man/") {
         format!("%doc /{path}")

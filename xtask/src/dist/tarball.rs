@@ -30,6 +30,9 @@ pub fn make(release: &Release, parts: &Parts, scratch: &Path, output: &Path) -> 
         let to = tree.join("completions").join(completion_name(shell));
         parts::copy(script, &to, 0o644)?;
     }
+    for file in [&parts.unit, &parts.settings] {
+        parts::copy(file, &tree.join("service").join(tools::name(file)?), 0o644)?;
+    }
     for document in parts.documents() {
         parts::copy(document, &tree.join(tools::name(document)?), 0o644)?;
     }

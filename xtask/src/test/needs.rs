@@ -11,7 +11,7 @@ use nix::unistd::Uid;
 use crate::demo::elevate;
 
 /// A program, or a file in its place, its package, and its purpose.
-const PROGRAMS: [(&str, &str, &str); 23] = [
+const PROGRAMS: [(&str, &str, &str); 24] = [
     ("strace", "strace", "the oracle for execs and connections"),
     ("ip", "iproute2", "networks of the tests' own"),
     ("ss", "iproute2", "the oracle for open sockets"),
@@ -19,6 +19,7 @@ const PROGRAMS: [(&str, &str, &str); 23] = [
     ("ps", "procps", "the oracle for users of processes"),
     ("nft", "nftables", "filters that stop connections"),
     ("squid", "squid", "the reader of proxy rules"),
+    ("promtool", "prometheus", "the reader of metrics"),
     ("jq", "jq", "the reader of verdicts as JSON"),
     ("make", "make", "a fan-out to record"),
     ("python3", "python3", "threads that start programs"),

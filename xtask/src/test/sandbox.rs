@@ -42,12 +42,12 @@ const LAYOUTS: [Layout; 4] = [
     Layout {
         name: "hybrid",
         cgroups: "hybrid",
-        modules: &["cgroup", "systemd::running"],
+        modules: &["cgroup", "systemd::running", "systemd::service"],
     },
     Layout {
         name: "v1",
         cgroups: "v1",
-        modules: &["cgroup", "systemd::running"],
+        modules: &["cgroup", "systemd::running", "systemd::service"],
     },
 ];
 

@@ -28,7 +28,7 @@ use super::{
     hook::Hook,
     losses::{Losses, lost},
     plan::{Choice, Fact, Plan},
-    ring::unmap_second_view,
+    ring::{Fill, unmap_second_view},
 };
 use crate::{
     capture::{
@@ -54,6 +54,7 @@ pub struct Capture {
     /// Reports changes of user where no program does.
     users: Option<UserWatch>,
     ring: RingBuf<MapData>,
+    fill: Option<Fill>,
     /// Pre-existing sockets, by cookie.
     earlier: HashMap<MapData, u64, u8>,
     /// Traffic between UDP sockets and their peers.
@@ -197,6 +198,7 @@ impl Capture {
             programs,
             targets,
             users: None,
+            fill: Fill::of(ring.as_fd()),
             ring,
             earlier,
             peers,
@@ -317,6 +319,11 @@ impl Capture {
             decoded,
             is_full: true,
         }
+    }
+
+    /// Returns the bytes that wait in the ring buffer; 0 if unknown.
+    pub fn fill(&self) -> u64 {
+        self.fill.as_ref().map_or(0, Fill::bytes)
     }
 
     /// Returns the attempts to connect that certainly sent nothing by now.

@@ -1,9 +1,22 @@
 //! Sizes the ring buffer between the kernel and the recorder, and unmaps its superfluous part.
 
-use std::{fs, num::NonZeroUsize, sync::OnceLock};
+use std::{
+    ffi::c_void,
+    fs,
+    num::NonZeroUsize,
+    os::fd::BorrowedFd,
+    ptr::NonNull,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use agent_tracer_ebpf::{EXEC_PAYLOAD, Exec, RING_BYTES};
-use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
+use nix::{
+    sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous},
+    unistd::{SysconfVar, sysconf},
+};
 
 /// The smallest size that the kernel allows: a page.
 const LEAST: u32 = 4096;
@@ -28,6 +41,44 @@ pub fn ring_bytes() -> u32 {
             None => RING_BYTES,
         }
     })
+}
+
+/// The positions of reader and kernel in the ring buffer, mapped for good.
+pub(super) struct Fill {
+    reader: NonNull<c_void>,
+    kernel: NonNull<c_void>,
+}
+
+impl Fill {
+    /// Maps the two pages; `None` if the kernel refuses.
+    pub(super) fn of(ring: BorrowedFd<'_>) -> Option<Fill> {
+        let page = sysconf(SysconfVar::PAGE_SIZE).ok()??;
+        let length = NonZeroUsize::new(usize::try_from(page).ok()?)?;
+        let map = |offset| {
+            // SAFETY: the kernel chooses an address that nothing else uses.
+            let mapped = unsafe {
+                let shared = MapFlags::MAP_SHARED;
+                mmap(None, length, ProtFlags::PROT_READ, shared, ring, offset)
+            };
+            mapped.ok()
+        };
+        Some(Fill {
+            reader: map(0)?,
+            kernel: map(page)?,
+        })
+    }
+
+    /// Returns the bytes that wait for the reader.
+    pub(super) fn bytes(&self) -> u64 {
+        // SAFETY: each page begins with an aligned position, which the kernel or the library
+        // writes as a whole (`struct bpf_ringbuf`), and stays mapped.
+        let at = |page: NonNull<c_void>| unsafe {
+            page.cast::<AtomicU64>().as_ref().load(Ordering::Acquire)
+        };
+        // The reader first: it never passes the kernel.
+        let reader = at(self.reader);
+        at(self.kernel).saturating_sub(reader)
+    }
 }
 
 /// Replaces most of the ring buffer's second view by memory that is never touched.

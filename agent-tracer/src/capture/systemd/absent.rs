@@ -23,6 +23,13 @@ impl UnitWatch {
         }
     }
 
+    /// Asks again for the loaded units.
+    pub fn loaded_now(&self) -> impl Future<Output = Option<Units>> + use<> {
+        match *self {}
+        #[expect(unreachable_code, reason = "a future needs a type")]
+        std::future::ready(None)
+    }
+
     /// Returns the next queued event, if it is older than a time.
     pub fn take_before(&mut self, _boot_ns: u64) -> Option<Event> {
         match *self {}

@@ -42,6 +42,8 @@ pub struct UnitWatch {
     events: mpsc::UnboundedReceiver<Event>,
     /// The next event, if its time has not come yet.
     next: Option<Event>,
+    /// For later questions.
+    connection: Connection,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -78,6 +80,7 @@ impl UnitWatch {
         ask(&connection, MANAGER_PATH, MANAGER, "Subscribe", &()).await?;
         let loaded = loaded(&connection).await?;
         let (sender, events) = mpsc::unbounded_channel();
+        let later = connection.clone();
         let end_sender = sender.clone();
         let (pass, signals) = mpsc::unbounded_channel();
         // Two tasks: a single one would wait for an answer queued behind messages that it does not
@@ -114,9 +117,20 @@ impl UnitWatch {
         let watch = UnitWatch {
             events,
             next: None,
+            connection: later,
             tasks: [listener, translator],
         };
         Ok((Units { units: loaded }, watch))
+    }
+
+    /// Asks again for the loaded units. Returns `None` if systemd does not answer within a second.
+    pub fn loaded_now(&self) -> impl Future<Output = Option<Units>> + use<> {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let connection = self.connection.clone();
+        async move {
+            let answer = timeout(PATIENCE, loaded(&connection)).await.ok()?;
+            answer.ok().map(|units| Units { units })
+        }
     }
 
     /// Returns the next queued event, if it is older than a time.

@@ -9,7 +9,7 @@ use super::{Connection, State, Traits, traits::TraitsPool};
 use crate::{
     event::{
         Close, Connect, ConnectFailed, Counted, Established, HttpAnswer, HttpRequest, Inbound,
-        Protocol, Shutdown, SnapshotSocket, SocketState, TlsHello,
+        Protocol, Shutdown, SnapshotSocket, TlsHello,
     },
     model::{
         Listener, Name, NameSource, ProcessIndex, StandIns, naming::Names, numbered::Numbered,
@@ -159,11 +159,7 @@ impl Connections {
         });
         let connection = Connection::new(socket.connection, owner, boot_ns, traits);
         let mut connection = connection.with_local(local);
-        connection.state = match socket.state() {
-            SocketState::Connecting => State::Connecting,
-            SocketState::Closing => State::Closing,
-            SocketState::Open | SocketState::Listening | SocketState::Unknown => State::Open,
-        };
+        connection.state = State::of_socket(socket.state());
         self.add(connection);
     }
 
@@ -172,14 +168,14 @@ impl Connections {
     }
 
     /// Shares traits. The recorder's own network namespace is 0 in them.
-    fn shared(&mut self, mut traits: Traits) -> Arc<Traits> {
+    pub(super) fn shared(&mut self, mut traits: Traits) -> Arc<Traits> {
         if traits.network_namespace == self.own_namespace {
             traits.network_namespace = 0;
         }
         self.traits.shared(traits)
     }
 
-    fn add(&mut self, mut connection: Connection) {
+    pub(super) fn add(&mut self, mut connection: Connection) {
         connection.position = u32::try_from(self.all.next()).unwrap_or(u32::MAX);
         self.all.push(connection);
     }

@@ -68,7 +68,7 @@ impl ActivationIndex {
         ActivationIndex(u32::try_from(position).unwrap_or(u32::MAX))
     }
 
-    pub(super) fn position(self) -> usize {
+    pub(in crate::model) fn position(self) -> usize {
         self.0 as usize
     }
 }

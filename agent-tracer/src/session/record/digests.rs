@@ -99,6 +99,15 @@ impl Digests {
         events
     }
 
+    /// Forgets the files that were read, for the next segment.
+    pub(super) fn begin_segment(&mut self) {
+        self.native.begin_segment();
+        match self.pending {
+            0 => self.known.clear(),
+            _ => self.known.retain(|_, known| known.sha256.is_none()),
+        }
+    }
+
     /// Reads the executed downloads that are left, and compares all with the files at their paths.
     pub(super) fn finish(&mut self, model: &Model) -> Vec<Event> {
         self.looked = None;

@@ -133,7 +133,7 @@ impl Recorder<'_> {
     }
 
     /// Waits for a task. The recording goes on meanwhile.
-    fn wait_for<T: Send + 'static>(&mut self, begun: Begun<T>) -> T {
+    pub(super) fn wait_for<T: Send + 'static>(&mut self, begun: Begun<T>) -> T {
         let Some(result) = begun.result else {
             return (begun.take)();
         };

@@ -3,7 +3,7 @@
 
 use super::recorder::Recorder;
 use crate::{
-    event::{EventKind, ProcessId, Snapshot},
+    event::{Carried, CarriedWriter, EventKind, ProcessId, Snapshot},
     redact::Redactor,
 };
 
@@ -146,6 +146,7 @@ impl Recorder<'_> {
             EventKind::File(file) => {
                 self.redactor.bytes(&mut file.path);
             }
+            EventKind::Carried(carried) => self.mask_carried(carried),
             EventKind::FileHashed(hashed) => {
                 self.redactor.bytes(&mut hashed.path);
             }
@@ -167,6 +168,7 @@ impl Recorder<'_> {
             | EventKind::CommandStarted(_)
             | EventKind::CommandEnded(_)
             | EventKind::Lost(_)
+            | EventKind::SegmentsDeleted(_)
             | EventKind::KernelLog(_)
             | EventKind::End(_)
             | EventKind::Shutdown(_)
@@ -176,6 +178,78 @@ impl Recorder<'_> {
             | EventKind::Counted(_)
             | EventKind::Unreadable(_)
             | EventKind::AddressTagged(_) => {}
+        }
+    }
+
+    /// Masks what has become a secret since an earlier segment; all else is masked already.
+    fn mask_carried(&mut self, carried: &mut Carried) {
+        for process in &mut carried.processes {
+            let texts = [
+                &mut process.reason_text,
+                &mut process.reason_path,
+                &mut process.filename,
+                &mut process.cwd,
+            ];
+            for text in texts.into_iter().chain(&mut process.names) {
+                self.redactor.bytes(text);
+            }
+            let ended = process.ended.as_mut();
+            if let Some(seen) = ended.and_then(|ended| ended.process.as_mut()) {
+                self.redactor.argv(&mut seen.argv);
+                for text in [
+                    &mut seen.comm,
+                    &mut seen.exe,
+                    &mut seen.cgroup,
+                    &mut seen.root_directory,
+                ] {
+                    self.redactor.bytes(text);
+                }
+            }
+        }
+        for connection in &mut carried.connections {
+            self.mask_text(&mut connection.destination_host);
+            self.mask_text(&mut connection.url);
+            let names = connection.names.iter_mut();
+            for name in names.chain(&mut connection.destination_names) {
+                self.mask_text(&mut name.name);
+            }
+        }
+        for unit in &mut carried.units {
+            let lists = [
+                &mut unit.aliases,
+                &mut unit.triggered_by,
+                &mut unit.pulled_in_by,
+            ];
+            for text in lists.into_iter().flatten() {
+                self.redactor.bytes(text);
+            }
+            self.mask_text(&mut unit.tree);
+            self.redactor.bytes(&mut unit.name);
+            self.redactor.bytes(&mut unit.file);
+        }
+        for activation in &mut carried.activations {
+            self.redactor.bytes(&mut activation.unit);
+            self.redactor.bytes(&mut activation.trigger);
+            if let Some(request) = &mut activation.request {
+                self.redactor.argv(&mut request.words);
+                for unit in &mut request.units {
+                    self.redactor.bytes(unit);
+                }
+            }
+            self.mask_writer(activation.writer.as_mut());
+        }
+        for job in &mut carried.scheduled {
+            self.mask_writer(job.writer.as_mut());
+        }
+        for lookup in &mut carried.lookups {
+            self.mask_text(&mut lookup.name);
+        }
+    }
+
+    fn mask_writer(&mut self, writer: Option<&mut CarriedWriter>) {
+        if let Some(writer) = writer {
+            self.redactor.bytes(&mut writer.name);
+            self.redactor.bytes(&mut writer.path);
         }
     }
 

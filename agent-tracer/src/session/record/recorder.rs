@@ -16,6 +16,9 @@ use super::{
     elsewhere::Elsewhere,
     evidence::{Evidence, Mended, TraceFailure},
     masked::Masked,
+    rotation::Course,
+    segment::Segment,
+    service::Service,
     sniffer::Sniffer,
     sources::{self, Sources},
 };
@@ -25,14 +28,15 @@ use crate::{
         UserLookup, boot_now,
     },
     event::{
-        AddressTag, AddressTagged, CommandEnded, CommandStarted, Decoded, End, Event, EventKind,
-        Exit, FileAction, Lost, ProcessId, SnapshotSocket, UserNamed,
+        AddressTag, AddressTagged, CarriedConnection, CommandEnded, CommandStarted, Decoded, End,
+        Event, EventKind, Exit, FileAction, Lost, ProcessId, SegmentsDeleted, SnapshotSocket,
+        UserNamed,
     },
     model::{Connection, Listener, Model, container_of},
     names::{Match, Tags},
     redact::Redactor,
     session::Session,
-    trace,
+    trace::{self, Header},
 };
 
 /// Limit of remembered addresses: a scan of a whole network would make the recorder grow. An
@@ -49,6 +53,17 @@ pub(super) struct Recorder<'a> {
     pub(super) session: Session,
     /// The trace file, for the check at the end.
     pub(super) evidence: Evidence,
+    /// The header of the trace, or of its present segment.
+    pub(super) header: Header,
+    /// The course of a recording of many segments.
+    pub(super) course: Option<Course>,
+    /// The unit that the recording follows.
+    pub(super) followed_unit: Option<Vec<u8>>,
+    pub(super) service: Service,
+    /// Deletions of segments that the next one notes.
+    pub(super) deleted: Vec<SegmentsDeleted>,
+    /// Count of the segments with losses so far.
+    pub(super) losses_before: u64,
     pub(super) sniffer: Sniffer,
     /// Files outside of the roots that recorded trees changed.
     pub(super) elsewhere: Elsewhere,
@@ -110,6 +125,7 @@ impl Recorder<'_> {
 
     fn commit(&mut self, event: &Event) {
         self.sequence += 1;
+        self.service.count(event);
         self.session.take(event, Instant::now());
         self.observer.event(
             &self.session.model,
@@ -149,6 +165,9 @@ impl Recorder<'_> {
         } else if let EventKind::Sockets(sockets) = &event.kind {
             let all = sockets.sockets.iter();
             all.filter_map(SnapshotSocket::remote).collect()
+        } else if let EventKind::Carried(carried) = &event.kind {
+            let all = carried.connections.iter();
+            all.filter_map(CarriedConnection::remote).collect()
         } else {
             return;
         };
@@ -309,7 +328,7 @@ impl Recorder<'_> {
     }
 
     /// Takes the users of processes that go on, which may have changed without a report.
-    fn take_last_users(&mut self) {
+    pub(super) fn take_last_users(&mut self) {
         let mut choices = self.capture.plan().choices.iter();
         if !choices.any(|choice| choice.hook == Some(Hook::ProcAtEnd)) {
             return;
@@ -338,7 +357,7 @@ impl Recorder<'_> {
         }
     }
 
-    fn note_lost(&mut self, what: &str, count: u64) {
+    pub(super) fn note_lost(&mut self, what: &str, count: u64) {
         if count > 0 {
             let lost = Lost {
                 what: what.to_owned(),
@@ -463,9 +482,19 @@ impl Recorder<'_> {
             reason: ended.reason.into(),
         });
         self.take(Event::of_recording(boot_now(), end));
+        let is_complete = self.session.model.ledger().is_complete();
         let (file, mended) = self.close();
         self.observer.written();
+        self.write_metrics();
         Recorded {
+            segment: self.course.map(|course| Segment {
+                path: course.path,
+                number: self.header.segment,
+                events: self.sequence,
+                duration: course.begun.elapsed(),
+                reason: ended.reason,
+                is_complete,
+            }),
             model: self.session.model,
             clock: self.session.clock,
             command,
@@ -479,7 +508,7 @@ impl Recorder<'_> {
     }
 
     /// Ends the file, and checks that it is still at its path.
-    fn close(&mut self) -> (Result<trace::Finished, TraceFailure>, Vec<Mended>) {
+    pub(super) fn close(&mut self) -> (Result<trace::Finished, TraceFailure>, Vec<Mended>) {
         let Some(mut writer) = self.session.writer.take() else {
             return (Err(TraceFailure::NotBegun), Vec::new());
         };

@@ -222,12 +222,15 @@ impl Recorder<'_> {
         linger: Duration,
     ) -> Ended {
         let deadline = limit.map(|limit| Instant::now() + limit);
+        self.is_ready();
         loop {
             match waiter.next(None, deadline).await {
+                Wake::Signal(Signal::SIGHUP) if self.course.is_some() => self.ask_for_segment(),
                 Wake::Signal(_) => return over(EndReason::Interrupted),
                 Wake::Deadline => return over(EndReason::TimeOver),
                 Wake::Ended | Wake::Poll => self.poll(waiter),
             }
+            self.rotate_if_due().await;
             if let Some(exit) = exit_of(&self.session.model) {
                 self.command_ended(Some(exit.status));
                 let stopped = !linger.is_zero() && self.linger(waiter, linger).await;
@@ -246,10 +249,12 @@ impl Recorder<'_> {
         let deadline = Some(Instant::now() + linger);
         loop {
             match waiter.next(None, deadline).await {
+                Wake::Signal(Signal::SIGHUP) if self.course.is_some() => self.ask_for_segment(),
                 Wake::Signal(_) => return true,
                 Wake::Deadline => return false,
                 Wake::Ended | Wake::Poll => self.poll(waiter),
             }
+            self.rotate_if_due().await;
         }
     }
 
@@ -259,6 +264,7 @@ impl Recorder<'_> {
         self.session.model.fold(self.elsewhere.authors());
         if waiter.losses_are_due() {
             self.report_losses();
+            self.report_state();
         }
         self.flush();
     }
@@ -272,6 +278,7 @@ impl Recorder<'_> {
     fn take_recent(&mut self) {
         self.sources.follow_mounts();
         let now_ns = capture::boot_now();
+        self.service.note_fill(self.capture.fill());
         let is_behind = self.drain(AT_ONCE).is_some();
         self.take_files();
         self.take_users();

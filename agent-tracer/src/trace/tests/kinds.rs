@@ -327,6 +327,34 @@ pub(super) fn kind() -> impl Strategy<Value = EventKind> {
                 has_changed: flag,
                 native: i32::from(flag),
             }),
+            42 => EventKind::Carried(Carried {
+                processes: vec![CarriedProcess {
+                    id: Some(Party {
+                        pid: number,
+                        start_ns: long,
+                    }),
+                    tree: text,
+                    reason: port.cast_signed(),
+                    reason_text: one,
+                    names: list,
+                    has_connected: flag,
+                    ..CarriedProcess::default()
+                }],
+                connections: vec![CarriedConnection {
+                    connection: other,
+                    local_address: two,
+                    ..CarriedConnection::default()
+                }],
+                ..Carried::default()
+            }),
+            43 => EventKind::SegmentsDeleted(SegmentsDeleted {
+                count: long,
+                bytes: other,
+                names: list,
+                limit: text,
+                first_s: i64::from(number),
+                ..SegmentsDeleted::default()
+            }),
             _ => EventKind::Shutdown(Shutdown {
                 connection: long,
                 bytes_sent: other,

@@ -209,6 +209,8 @@ fields_of_kinds! {
     CommandStarted: ;
     CommandEnded: recording::COMMAND_ENDED;
     UnitFollowed: recording::UNIT_FOLLOWED;
+    Carried: recording::CARRIED;
+    SegmentsDeleted: recording::SEGMENTS_DELETED;
     Lost: recording::LOST;
     KernelLog: recording::KERNEL_LOG;
     End: recording::END;

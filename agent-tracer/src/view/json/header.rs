@@ -38,7 +38,7 @@ pub(in crate::view) fn header_reference() -> Vec<Documented> {
 }
 
 /// Declares the fields of the line.
-pub(in crate::view) fn recording_fields<'r>() -> [Field<Recording<'r>>; 12] {
+pub(in crate::view) fn recording_fields<'r>() -> [Field<Recording<'r>>; 14] {
     [
         Field::<Recording<'r>>::new(
             "record",
@@ -68,6 +68,23 @@ pub(in crate::view) fn recording_fields<'r>() -> [Field<Recording<'r>>; 12] {
         Field::<Recording<'r>>::new("mode", "command, system, pid, unit or unknown", |_, row| {
             Value::text(row.header.mode().name())
         }),
+        Field::<Recording<'r>>::new(
+            "segment",
+            "number of this segment, of a recording of several",
+            |_, row| match row.header.segment {
+                0 => Value::Nothing,
+                number => Value::Number(number.into()),
+            },
+        )
+        .shape(Shape::Integer),
+        Field::<Recording<'r>>::new(
+            "first_segment",
+            "id of the first of these segments, the same in all",
+            |_, row| {
+                let first = row.header.first_segment_id();
+                first.map_or(Value::Nothing, Value::text)
+            },
+        ),
         Field::<Recording<'r>>::new("argv", "command that was recorded, masked", |_, row| {
             Value::words_if_any(&row.header.command)
         })

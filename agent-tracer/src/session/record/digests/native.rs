@@ -27,6 +27,14 @@ pub(super) struct Written {
     count: usize,
 }
 
+impl Written {
+    /// Forgets all but what waits, for the next segment.
+    pub(super) fn begin_segment(&mut self) {
+        self.renamed.clear();
+        self.count = self.queue.len();
+    }
+}
+
 impl Digests {
     /// Looks at a file that a process closed after writing, if it may be a download.
     pub(in crate::session::record) fn written(&mut self, change: &FileChange, model: &Model) {

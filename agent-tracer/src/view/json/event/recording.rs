@@ -2,7 +2,7 @@
 
 use super::process::{code, signal};
 use crate::{
-    event::{CommandEnded, End, Exit, KernelLog, Lost, UnitFollowed},
+    event::{Carried, CommandEnded, End, Exit, KernelLog, Lost, SegmentsDeleted, UnitFollowed},
     view::{field::Field, value::Value},
 };
 
@@ -32,6 +32,37 @@ pub(super) static LOST: [Field<Lost>; 2] = [
     }),
     Field::<Lost>::new("count", "number of lost events", |_, lost| {
         Value::Number(lost.count)
+    }),
+];
+
+pub(super) static CARRIED: [Field<Carried>; 3] = [
+    Field::<Carried>::new(
+        "processes",
+        "number of processes that go on, or that something refers to",
+        |_, carried| Value::Number(carried.processes.len() as u64),
+    ),
+    Field::<Carried>::new("connections", "number of open connections", |_, carried| {
+        Value::Number(carried.connections.len() as u64)
+    }),
+    Field::<Carried>::new("listeners", "number of open listeners", |_, carried| {
+        Value::Number(carried.listeners.len() as u64)
+    }),
+];
+
+pub(super) static SEGMENTS_DELETED: [Field<SegmentsDeleted>; 4] = [
+    Field::<SegmentsDeleted>::new("count", "number of segments", |_, deleted| {
+        Value::Number(deleted.count)
+    }),
+    Field::<SegmentsDeleted>::new("bytes", "size of these files", |_, deleted| {
+        Value::Number(deleted.bytes)
+    }),
+    Field::<SegmentsDeleted>::new(
+        "names",
+        "names of the files, at most a hundred",
+        |_, deleted| Value::Words(&deleted.names),
+    ),
+    Field::<SegmentsDeleted>::new("limit", "limit of --keep", |_, deleted| {
+        Value::text(&deleted.limit)
     }),
 ];
 

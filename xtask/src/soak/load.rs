@@ -1,0 +1,219 @@
+//! Starts programs and makes connections at a steady rate, each with a number.
+
+use std::{
+    fmt,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+
+/// Returns the beginning of the last argument of each program. Another soak may run on the machine.
+pub fn mark() -> String {
+    format!("soak-{}-", std::process::id())
+}
+
+/// A load that goes on.
+pub struct Load {
+    begun: Instant,
+    stop: Arc<AtomicBool>,
+    programs: JoinHandle<(Vec<Duration>, Duration)>,
+    connections: JoinHandle<std::io::Result<Vec<Duration>>>,
+    /// The port that all connect to.
+    pub port: u16,
+}
+
+/// What a load has made: times since its begin, by number.
+pub struct Made {
+    /// When each program had ended.
+    pub programs: Vec<Duration>,
+    /// When each connection was closed.
+    pub connections: Vec<Duration>,
+    /// The longest time that this program was held up.
+    pub held_up: Duration,
+}
+
+impl Load {
+    /// Begins, with rates for a second.
+    pub fn start(programs: u32, connections: u32) -> Result<Load> {
+        let begun = Instant::now();
+        let stop = Arc::new(AtomicBool::new(false));
+        let server = TcpListener::bind("127.0.0.1:0").context("cannot listen")?;
+        let port = server.local_addr().context("cannot listen")?.port();
+        let stopped = Arc::clone(&stop);
+        let starter = thread::spawn(move || {
+            let mut times = Vec::new();
+            let mark = mark();
+            let mut pace = Pace::new(programs);
+            while !stopped.load(Ordering::Relaxed) {
+                pace.wait();
+                let started = Command::new("/bin/true")
+                    .arg(format!("{mark}{}", times.len()))
+                    .stdin(Stdio::null())
+                    .status();
+                if started.is_ok() {
+                    times.push(begun.elapsed());
+                }
+            }
+            (times, pace.held_up)
+        });
+        let stopped = Arc::clone(&stop);
+        let connector = thread::spawn(move || {
+            let mut times = Vec::new();
+            let mut pace = Pace::new(connections);
+            while !stopped.load(Ordering::Relaxed) {
+                pace.wait();
+                let mut client = TcpStream::connect(("127.0.0.1", port))?;
+                let (mut accepted, _) = server.accept()?;
+                client.write_all(b"soak")?;
+                accepted.read_exact(&mut [0; 4])?;
+                drop(accepted);
+                drop(client);
+                times.push(begun.elapsed());
+            }
+            Ok(times)
+        });
+        Ok(Load {
+            begun,
+            stop,
+            programs: starter,
+            connections: connector,
+            port,
+        })
+    }
+
+    /// Returns the time since the begin.
+    pub fn now(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Ends it.
+    pub fn stop(self) -> Result<Made> {
+        self.stop.store(true, Ordering::Relaxed);
+        let Ok((programs, held_up)) = self.programs.join() else {
+            bail!("cannot start programs");
+        };
+        let Ok(connections) = self.connections.join() else {
+            bail!("cannot connect");
+        };
+        Ok(Made {
+            programs,
+            connections: connections.context("cannot connect")?,
+            held_up,
+        })
+    }
+}
+
+/// The numbers of something in the segments, compared with those that were made.
+pub struct Compared {
+    made: usize,
+    /// Count of those that no segment has, but for the time without a recorder.
+    pub missing: u64,
+    /// Count of those that are in several segments, or several times in one.
+    pub twice: u64,
+    /// Age of the oldest one that a kill lost.
+    pub lost: Duration,
+}
+
+impl fmt::Display for Compared {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Compared {
+            made,
+            missing,
+            twice,
+            ..
+        } = self;
+        write!(formatter, "{made} made, {missing} missing, {twice} twice")
+    }
+}
+
+impl Made {
+    /// Compares the connections with the count of those in segments, which have no numbers.
+    pub fn compare_connections(
+        &self,
+        seen: u64,
+        twice: u64,
+        killed: Duration,
+        resumed: Duration,
+    ) -> Compared {
+        let made = &self.connections;
+        let is_recorded = |at: &&Duration| {
+            let second = Duration::from_secs(1);
+            **at + second < killed || **at > resumed + second
+        };
+        let recorded = made.iter().filter(is_recorded).count() as u64;
+        Compared {
+            made: made.len(),
+            missing: recorded.saturating_sub(seen),
+            twice,
+            lost: Duration::ZERO,
+        }
+    }
+
+    /// Compares numbers with what the segments have. From `killed` to `resumed` nothing recorded.
+    pub fn compare(
+        &self,
+        made: &[Duration],
+        seen: &[u8],
+        killed: Duration,
+        resumed: Duration,
+    ) -> Compared {
+        let mut compared = Compared {
+            made: made.len(),
+            missing: 0,
+            twice: 0,
+            lost: Duration::ZERO,
+        };
+        for (number, at) in made.iter().enumerate() {
+            match seen.get(number).copied().unwrap_or(0) {
+                0 if *at > killed && *at < resumed => {}
+                // A moment before the kill: it may have been in memory only.
+                0 if *at <= killed && killed - *at < Duration::from_secs(1) => {
+                    compared.lost = compared.lost.max(killed - *at);
+                }
+                0 => compared.missing += 1,
+                1 => {}
+                _ => compared.twice += 1,
+            }
+        }
+        compared
+    }
+}
+
+/// A steady rate.
+struct Pace {
+    next: Instant,
+    every: Duration,
+    last: Instant,
+    held_up: Duration,
+}
+
+impl Pace {
+    fn new(rate: u32) -> Pace {
+        Pace {
+            next: Instant::now(),
+            every: Duration::from_secs(1) / rate.max(1),
+            last: Instant::now(),
+            held_up: Duration::ZERO,
+        }
+    }
+
+    /// Waits for the next turn. Turns that were missed are made up for, up to a second of them.
+    fn wait(&mut self) {
+        let now = Instant::now();
+        self.held_up = self.held_up.max(now - self.last);
+        if let Some(early) = self.next.checked_duration_since(now) {
+            thread::sleep(early);
+        }
+        let oldest = now.checked_sub(Duration::from_secs(1)).unwrap_or(now);
+        self.next = self.next.max(oldest) + self.every;
+        self.last = Instant::now();
+    }
+}
