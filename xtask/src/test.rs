@@ -14,7 +14,10 @@ use std::{path::Path, process::Command};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use crate::demo::{self, build};
+use crate::{
+    arch::Arch,
+    demo::{self, build},
+};
 use programs::Programs;
 use tally::Tally;
 
@@ -135,7 +138,9 @@ fn unit_tests(workspace: &Path, arguments: &Arguments) -> Result<Command> {
     let mut command = build::cargo(workspace, false)?;
     let own = "tracer-tests";
     command.args(["test", "--quiet", "--workspace", "--no-fail-fast"]);
-    command.args(["--exclude", own, "--", "--format", "pretty"]);
+    command.args(["--exclude", own]);
+    build::as_tested(&mut command, Arch::own()?);
+    command.args(["--", "--format", "pretty"]);
     command.args(&arguments.filter);
     if arguments.thorough {
         command.env(THOROUGH, "1");

@@ -48,8 +48,7 @@ pub fn actor(workspace: &Path, quiet: bool) -> Result<PathBuf> {
     run(cargo, "demo-actor")
 }
 
-/// Builds a program as the end-to-end tests run it, here and in the guests: one build for both. It
-/// is static, so that a guest's C library does not matter, and stripped to save a guest's memory.
+/// Builds a program as the end-to-end tests run it, here and in the guests: one build for both.
 pub fn tested(workspace: &Path, package: &str, name: &str, more: &[&str]) -> Result<PathBuf> {
     let toolchain = Toolchain::find(Arch::own()?, &workspace.join("target"))?;
     tested_by(&toolchain, workspace, package, name, more)
@@ -65,17 +64,24 @@ pub fn tested_by(
 ) -> Result<PathBuf> {
     let mut cargo = toolchain.cargo(workspace)?;
     cargo
-        .args(["build", "--quiet", "--profile", "tested"])
+        .args(["build", "--quiet", "--package", package, "--bin", name])
+        .args(more);
+    as_tested(&mut cargo, toolchain.arch());
+    executable(cargo, name)
+}
+
+/// Has cargo build as all tests are built, so that they share each dependency. Programs are static,
+/// so that a guest's C library does not matter, and stripped to save a guest's memory.
+pub fn as_tested(cargo: &mut Command, arch: Arch) {
+    cargo
+        .args(["--profile", "tested"])
         // With a target, the flags are not those of build scripts, which cannot be static.
-        .args(["--target", toolchain.arch().target()])
-        .args(["--package", package, "--bin", name])
-        .args(more)
+        .args(["--target", arch.target()])
         .env(
             "RUSTFLAGS",
             "-Ctarget-feature=+crt-static -Cstrip=debuginfo",
         )
         .env_remove("CARGO_ENCODED_RUSTFLAGS");
-    executable(cargo, name)
 }
 
 const MESSAGES: &str = "json-render-diagnostics";
