@@ -201,7 +201,7 @@ mod tests {
             "{unknown}"
         );
         let limit = error("rotate = [\"1h\", \"many\"]");
-        assert!(limit.contains("record.toml:1:17: write a size"), "{limit}");
+        assert!(limit.contains("record.toml:1:10: write a size"), "{limit}");
         let kind = error("system = 1");
         assert!(kind.contains("record.toml:1:10"), "{kind}");
         let syntax = error("system = true\nkeep ");

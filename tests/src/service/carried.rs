@@ -69,7 +69,8 @@ fn a_followed_process_ends_the_recording_in_any_segment() {
     for tenths in [8, 10, 11, 12] {
         let mut followed = Command::new("sh");
         let script = format!(
-            "for i in 1 2 3; do /bin/true followed-$i; sleep 0.{tenths:02}; done; sleep 2.{tenths:02}"
+            "for i in 1 2 3; do /bin/true followed-$i; sleep 0.{tenths:02}; done; \
+             sleep 2.{tenths:02}"
         );
         let mut followed = followed.args(["-c", &script]).spawn().expect("sh");
         let place = tempfile::tempdir().expect("a directory");
