@@ -50,11 +50,6 @@ cp /mnt/scene.trace /mnt/damaged.trace
 printf '\377' | dd of=/mnt/damaged.trace bs=1 seek=$((size * 3 / 4)) conv=notrunc 2>/dev/null
 cp /mnt/scene.trace /mnt/newer.trace
 printf '\002' | dd of=/mnt/newer.trace bs=1 seek=8 conv=notrunc 2>/dev/null
-names='scene cut killed torn damaged newer'
-if [ "$(uname -m)" = aarch64 ]; then
-    mv /mnt/scene.trace /mnt/arm64.trace
-    names=arm64
-fi
-for name in $names; do
+for name in scene cut killed torn damaged newer; do
     [ -e "$here/$name.trace" ] || cat "/mnt/$name.trace" >"$here/$name.trace"
 done
