@@ -23,7 +23,7 @@ pub(super) fn tests() -> Vec<Test> {
         over_fleet(plain!(spark_answers_like_tracer)).only_where(has_spark, NO_SPARK),
         over_fleet(plain!(object_storage_answers_like_tracer)).only_where(has_storage, NO_STORAGE),
         over_fleet(plain!(compacted_days_answer_like_tracer)).only_where(has_duckdb, NO_DUCKDB),
-        plain!(every_question_has_rows_in_the_corpus).only_where(has_duckdb, NO_DUCKDB),
+        plain!(every_question_has_rows_in_old_traces).only_where(has_duckdb, NO_DUCKDB),
     ]
 }
 
@@ -182,7 +182,7 @@ const FOUND: [(u64, &str); QUESTIONS] = [
     (14, "/tmp/systemd"),
 ];
 
-fn every_question_has_rows_in_the_corpus() {
+fn every_question_has_rows_in_old_traces() {
     let directory = tempfile::tempdir().expect("a directory");
     let folder = directory.path().join("fleet");
     let own = ["changed", "oms-names", "torn"].map(super::trace);
