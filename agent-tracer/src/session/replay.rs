@@ -32,8 +32,8 @@ pub enum ReplayError {
     Read(#[from] ReadError),
     /// A folder without a trace.
     #[error(
-        "cannot read {}: it is a folder, and there is no trace in it\n\
-         hint: name a trace, or a folder of segments as record --rotate makes it",
+        "cannot read {}: it is a directory without a trace\n\
+         hint: name a trace, or a directory of segments as record --rotate makes it",
         .0.display()
     )]
     EmptyFolder(PathBuf),

@@ -218,6 +218,6 @@ mod tests {
     fn a_folder_without_traces_says_so() {
         let place = tempfile::tempdir().expect("a folder");
         let error = newest(place.path()).err().expect("an error").to_string();
-        assert!(error.contains("there is no trace in it"), "{error}");
+        assert!(error.contains("a directory without a trace"), "{error}");
     }
 }
