@@ -144,7 +144,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let mut wrong = Vec::new();
     for (what, compared) in [("programs", &programs), ("connections", &connects)] {
         if compared.missing > reader.lost {
-            wrong.push(format!("{} {what} are in no segment", compared.missing));
+            wrong.push(format!(
+                "{} {what} are in no segment (begun after {:.3?}; killed at {killed:.3?}, recorded \
+                 again from {resumed:.3?} on)",
+                compared.missing, compared.missed
+            ));
         }
         if compared.twice > 0 {
             wrong.push(format!("{} {what} are in two segments", compared.twice));
@@ -164,7 +168,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     match wrong.as_slice() {
         [] => Ok(()),
-        wrong => bail!("the soak failed: {}", wrong.join("; ")),
+        wrong => bail!(
+            "the soak failed: {}\nhint: its segments are in {}",
+            wrong.join("; "),
+            place.keep().display()
+        ),
     }
 }
 

@@ -111,11 +111,16 @@ impl Load {
     }
 }
 
+/// Missing programs whose times are shown.
+const SHOWN: usize = 10;
+
 /// The numbers of something in the segments, compared with those that were made.
 pub struct Compared {
     made: usize,
     /// Count of those that no segment has, but for the time without a recorder.
     pub missing: u64,
+    /// When the first of these were made, since the load began.
+    pub missed: Vec<Duration>,
     /// Count of those that are in several segments, or several times in one.
     pub twice: u64,
     /// Age of the oldest one that a kill lost.
@@ -152,6 +157,7 @@ impl Made {
         Compared {
             made: made.len(),
             missing: recorded.saturating_sub(seen),
+            missed: Vec::new(),
             twice,
             lost: Duration::ZERO,
         }
@@ -168,6 +174,7 @@ impl Made {
         let mut compared = Compared {
             made: made.len(),
             missing: 0,
+            missed: Vec::new(),
             twice: 0,
             lost: Duration::ZERO,
         };
@@ -178,7 +185,12 @@ impl Made {
                 0 if *at <= killed && killed - *at < Duration::from_secs(1) => {
                     compared.lost = compared.lost.max(killed - *at);
                 }
-                0 => compared.missing += 1,
+                0 => {
+                    compared.missing += 1;
+                    if compared.missed.len() < SHOWN {
+                        compared.missed.push(*at);
+                    }
+                }
                 1 => {}
                 _ => compared.twice += 1,
             }

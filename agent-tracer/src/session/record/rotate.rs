@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, HashSet},
     fs::File,
     io,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -24,7 +25,7 @@ use crate::{
         UnitFollowed, Units, UserNamed,
     },
     session::Session,
-    trace::{CreateError, NewFile, Writer},
+    trace::{CreateError, Header, NewFile, Writer},
 };
 
 /// Interval between two looks for segments that are too old.
@@ -66,11 +67,10 @@ impl Recorder<'_> {
     async fn rotate(&mut self) {
         let units = self.loaded_units().await;
         self.find_holders();
-        let (header, new) = match self.next_file() {
+        let (header, (new, opened, path)) = match self.next_file() {
             Ok(next) => next,
             Err(error) => return self.cannot_rotate(&error),
         };
-        let (new, opened, path) = new;
         // Twice: a program may have written a file and ended in between.
         for _ in 0..2 {
             self.drain_all();
@@ -208,9 +208,7 @@ impl Recorder<'_> {
 
     /// Creates the file of the next segment, with its header. The recording goes on in the old one
     /// if that fails.
-    fn next_file(
-        &mut self,
-    ) -> Result<(crate::trace::Header, (NewFile, Opened, std::path::PathBuf)), RecordError> {
+    fn next_file(&mut self) -> Result<(Header, (NewFile, Opened, PathBuf)), RecordError> {
         let mut header = self.header.clone();
         header.segment += 1;
         header.clock_offset_ns = capture::clock_offset();
@@ -225,10 +223,7 @@ impl Recorder<'_> {
         with_reserve(During::Publication, || self.new_file(&header)).map(|new| (header, new))
     }
 
-    fn new_file(
-        &self,
-        header: &crate::trace::Header,
-    ) -> Result<(NewFile, Opened, std::path::PathBuf), RecordError> {
+    fn new_file(&self, header: &Header) -> Result<(NewFile, Opened, PathBuf), RecordError> {
         let Some(course) = &self.course else {
             return Err(RecordError::Wait(io::ErrorKind::Unsupported.into()));
         };
