@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::unistd::Uid;
 
 use crate::demo::{build, workspace};
-use load::Load;
+use load::{Gap, Load};
 use recorder::Recorder;
 use segments::Reader;
 
@@ -92,13 +92,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let processor = second.stop()?;
     reader.read_closed(true)?;
 
-    let programs = made.compare(&made.programs, &reader.programs, killed, resumed);
-    let connects = made.compare_connections(
-        reader.connections(),
-        reader.connected_twice,
-        killed,
-        resumed,
-    );
+    let gap = Gap { killed, resumed };
+    let programs = made.compare_programs(&reader.programs, gap);
+    let connects = made.compare_connections(reader.connections(), reader.connected_twice, gap);
     let seconds = all.as_secs_f64();
     let rows = [
         ("minutes", format!("{:.1}", seconds / 60.0)),
@@ -145,8 +141,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     for (what, compared) in [("programs", &programs), ("connections", &connects)] {
         if compared.missing > reader.lost {
             wrong.push(format!(
-                "{} {what} are in no segment (begun after {:.3?}; killed at {killed:.3?}, recorded \
-                 again from {resumed:.3?} on)",
+                "{} {what} are in no segment (number and begin: {:.3?}; {gap:.3?})",
                 compared.missing, compared.missed
             ));
         }

@@ -24,18 +24,25 @@ pub fn mark() -> String {
 pub struct Load {
     begun: Instant,
     stop: Arc<AtomicBool>,
-    programs: JoinHandle<(Vec<Duration>, Duration)>,
-    connections: JoinHandle<std::io::Result<Vec<Duration>>>,
+    programs: JoinHandle<(Vec<Turn>, Duration)>,
+    connections: JoinHandle<std::io::Result<Vec<Turn>>>,
     /// The port that all connect to.
     pub port: u16,
 }
 
-/// What a load has made: times since its begin, by number.
+/// When something was made: times since the load began.
+#[derive(Clone, Copy)]
+pub struct Turn {
+    /// Before the program was started, or the connection asked for.
+    begun: Duration,
+    /// After it had ended.
+    ended: Duration,
+}
+
+/// What a load has made, by number.
 pub struct Made {
-    /// When each program had ended.
-    pub programs: Vec<Duration>,
-    /// When each connection was closed.
-    pub connections: Vec<Duration>,
+    pub programs: Vec<Turn>,
+    pub connections: Vec<Turn>,
     /// The longest time that this program was held up.
     pub held_up: Duration,
 }
@@ -54,12 +61,16 @@ impl Load {
             let mut pace = Pace::new(programs);
             while !stopped.load(Ordering::Relaxed) {
                 pace.wait();
+                let turn_begun = begun.elapsed();
                 let started = Command::new("/bin/true")
                     .arg(format!("{mark}{}", times.len()))
                     .stdin(Stdio::null())
                     .status();
                 if started.is_ok() {
-                    times.push(begun.elapsed());
+                    times.push(Turn {
+                        begun: turn_begun,
+                        ended: begun.elapsed(),
+                    });
                 }
             }
             (times, pace.held_up)
@@ -70,13 +81,17 @@ impl Load {
             let mut pace = Pace::new(connections);
             while !stopped.load(Ordering::Relaxed) {
                 pace.wait();
+                let turn_begun = begun.elapsed();
                 let mut client = TcpStream::connect(("127.0.0.1", port))?;
                 let (mut accepted, _) = server.accept()?;
                 client.write_all(b"soak")?;
                 accepted.read_exact(&mut [0; 4])?;
                 drop(accepted);
                 drop(client);
-                times.push(begun.elapsed());
+                times.push(Turn {
+                    begun: turn_begun,
+                    ended: begun.elapsed(),
+                });
             }
             Ok(times)
         });
@@ -114,13 +129,32 @@ impl Load {
 /// Missing programs whose times are shown.
 const SHOWN: usize = 10;
 
+/// Age that no event has before it is on the disk, however slow the machine is.
+const MOST_LOST: Duration = Duration::from_secs(10);
+
+/// The time in which nothing recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct Gap {
+    /// When the recorder was killed.
+    pub killed: Duration,
+    /// When the next one was ready.
+    pub resumed: Duration,
+}
+
+impl Gap {
+    /// True if no part of this turn is within the gap, or so near before it that a kill loses it.
+    fn is_recorded(self, turn: &Turn) -> bool {
+        turn.ended + MOST_LOST < self.killed || turn.begun > self.resumed
+    }
+}
+
 /// The numbers of something in the segments, compared with those that were made.
 pub struct Compared {
     made: usize,
     /// Count of those that no segment has, but for the time without a recorder.
     pub missing: u64,
-    /// When the first of these were made, since the load began.
-    pub missed: Vec<Duration>,
+    /// The first of these.
+    pub missed: Vec<(usize, Duration)>,
     /// Count of those that are in several segments, or several times in one.
     pub twice: u64,
     /// Age of the oldest one that a kill lost.
@@ -141,19 +175,9 @@ impl fmt::Display for Compared {
 
 impl Made {
     /// Compares the connections with the count of those in segments, which have no numbers.
-    pub fn compare_connections(
-        &self,
-        seen: u64,
-        twice: u64,
-        killed: Duration,
-        resumed: Duration,
-    ) -> Compared {
+    pub fn compare_connections(&self, seen: u64, twice: u64, gap: Gap) -> Compared {
         let made = &self.connections;
-        let is_recorded = |at: &&Duration| {
-            let second = Duration::from_secs(1);
-            **at + second < killed || **at > resumed + second
-        };
-        let recorded = made.iter().filter(is_recorded).count() as u64;
+        let recorded = made.iter().filter(|turn| gap.is_recorded(turn)).count() as u64;
         Compared {
             made: made.len(),
             missing: recorded.saturating_sub(seen),
@@ -163,14 +187,9 @@ impl Made {
         }
     }
 
-    /// Compares numbers with what the segments have. From `killed` to `resumed` nothing recorded.
-    pub fn compare(
-        &self,
-        made: &[Duration],
-        seen: &[u8],
-        killed: Duration,
-        resumed: Duration,
-    ) -> Compared {
+    /// Compares the programs with how often the segments have each.
+    pub fn compare_programs(&self, seen: &[u8], gap: Gap) -> Compared {
+        let made = &self.programs;
         let mut compared = Compared {
             made: made.len(),
             missing: 0,
@@ -178,19 +197,16 @@ impl Made {
             twice: 0,
             lost: Duration::ZERO,
         };
-        for (number, at) in made.iter().enumerate() {
+        for (number, turn) in made.iter().enumerate() {
             match seen.get(number).copied().unwrap_or(0) {
-                0 if *at > killed && *at < resumed => {}
-                // A moment before the kill: it may have been in memory only.
-                0 if *at <= killed && killed - *at < Duration::from_secs(1) => {
-                    compared.lost = compared.lost.max(killed - *at);
-                }
-                0 => {
+                0 if gap.is_recorded(turn) => {
                     compared.missing += 1;
                     if compared.missed.len() < SHOWN {
-                        compared.missed.push(*at);
+                        compared.missed.push((number, turn.begun));
                     }
                 }
+                // It may have been in memory only.
+                0 => compared.lost = compared.lost.max(gap.killed.saturating_sub(turn.ended)),
                 1 => {}
                 _ => compared.twice += 1,
             }

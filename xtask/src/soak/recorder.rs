@@ -2,9 +2,9 @@
 
 use std::{
     fs::{self, File},
+    os::unix::net::UnixDatagram,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -43,34 +43,32 @@ pub struct Memory {
 impl Recorder {
     /// Starts it, and waits until it records.
     pub fn start(tracer: &Path, folder: &Path, options: &[&str]) -> Result<Recorder> {
-        let before = newest(folder);
         let messages = folder.with_extension("messages");
         let output = File::create(&messages).context("cannot write messages")?;
+        // As systemd does, see sd_notify(3).
+        let socket = folder.with_extension("notify");
+        drop(fs::remove_file(&socket));
+        let manager = UnixDatagram::bind(&socket).context("cannot listen to the recorder")?;
+        manager
+            .set_read_timeout(Some(Duration::from_secs(1)))
+            .context("cannot listen to the recorder")?;
         let mut child = Command::new(tracer)
             .args(["record", "--system", "-o"])
             .arg(folder)
             .args(options)
+            .env("NOTIFY_SOCKET", &socket)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(output)
             .spawn()
             .with_context(|| format!("cannot run {}", tracer.display()))?;
         let begun = Instant::now();
-        loop {
-            let path = newest(folder);
-            if path != before
-                && path.is_some_and(|path| fs::metadata(path).is_ok_and(|file| file.len() > 0))
-            {
-                break;
-            }
+        while !says_ready(&manager) {
             if child.try_wait()?.is_some() || begun.elapsed() > PATIENCE {
                 let said = fs::read_to_string(&messages).unwrap_or_default();
                 bail!("the recorder did not begin: {said}");
             }
-            thread::sleep(Duration::from_millis(20));
         }
-        // The snapshot follows the header.
-        thread::sleep(Duration::from_millis(500));
         Ok(Recorder {
             child,
             begun: Instant::now(),
@@ -142,7 +140,11 @@ fn processor_ticks(pid: i32) -> f64 {
     number(11).unwrap_or(0.0) + number(12).unwrap_or(0.0)
 }
 
-/// Returns the newest segment of a folder.
-fn newest(folder: &Path) -> Option<PathBuf> {
-    super::segments::list(folder).pop()
+/// Returns true if the recorder says that it records, within a second.
+fn says_ready(manager: &UnixDatagram) -> bool {
+    let mut message = [0; 256];
+    let length = manager.recv(&mut message).unwrap_or(0);
+    message
+        .get(..length)
+        .is_some_and(|message| message == b"READY=1")
 }
