@@ -9,7 +9,8 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
-    thread::sleep,
+    sync::atomic::{AtomicBool, Ordering},
+    thread::{self, sleep},
     time::Duration,
 };
 
@@ -18,7 +19,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::{
-    Ended, Recorded, Recording, Running, Test, live, plain, run, slowness, tracer, within_limit,
+    Ended, Recorded, Recording, Running, Test, act, live, plain, run, slowness, tracer,
+    within_limit,
 };
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -27,6 +29,7 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(a_size_begins_the_next_segment),
         live!(old_segments_are_deleted_and_the_ledger_says_so),
         live!(metrics_are_as_prometheus_reads_them).needs("promtool"),
+        live!(a_full_disk_ends_a_segment_early),
         plain!(what_cannot_rotate_is_refused),
         live!(settings_come_from_a_file),
     ];
@@ -332,6 +335,50 @@ fn metrics_are_as_prometheus_reads_them() {
     );
     assert_eq!(judged.code, Some(0), "{}", judged.messages());
     assert_eq!(judged.messages(), "");
+}
+
+/// Without --keep nothing may be deleted. The message at the end counts what was lost until then.
+fn a_full_disk_ends_a_segment_early() {
+    let disk = tempfile::tempdir().expect("a directory");
+    let mut launcher = act(["within", "tiny"]);
+    launcher.extend([disk.path().into(), "--".into()]);
+    let running = Recording::of(Vec::new())
+        .through(launcher)
+        .option(["--system"])
+        .option(["--rotate", "1h"])
+        .to(&disk.path().join("segments"))
+        .start();
+    let is_full = AtomicBool::new(false);
+    let running = thread::scope(|scope| {
+        scope.spawn(|| {
+            // Ends in any case, also if the message does not come.
+            for _ in 0..5_000 {
+                if is_full.load(Ordering::Relaxed) {
+                    return;
+                }
+                // Incompressible.
+                let long: String = (0..400).map(|_| format!("{:016x}", random())).collect();
+                let ended = Command::new("/bin/true").arg(long).status();
+                assert!(ended.expect("a program").success());
+            }
+        });
+        let running = running.says("the trace ends early");
+        is_full.store(true, Ordering::Relaxed);
+        running
+    });
+    for _ in 0..10 {
+        mark("after-the-end");
+    }
+    sleep(Duration::from_millis(400) * slowness());
+    running.send(Signal::SIGTERM);
+    let ended = running.finish().ended;
+    let messages = ended.messages();
+    assert_eq!(ended.code, Some(125), "{messages}");
+    let count = messages.lines().find_map(|line| {
+        let line = line.strip_suffix(" events are not in this segment")?;
+        line.rsplit(' ').next()?.parse::<u64>().ok()
+    });
+    assert!(count.expect("a count") >= 20, "{messages}");
 }
 
 fn what_cannot_rotate_is_refused() {

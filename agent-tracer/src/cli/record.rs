@@ -446,6 +446,13 @@ impl Observer for Reporter {
         mended: &[Mended],
     ) {
         say_of_file(file, mended, &segment.path);
+        if let Err(TraceFailure::Write(failure)) = file {
+            complain(&format!(
+                "{}: {} events are not in this segment",
+                shell_word(&segment.path),
+                failure.events_not_written
+            ));
+        }
         let (Ok(finished), false) = (file, self.quiet) else {
             return;
         };
