@@ -13,6 +13,7 @@ mod program;
 mod release;
 mod roots;
 mod rpm;
+mod serviced;
 mod sums;
 mod tarball;
 mod tools;
@@ -42,8 +43,9 @@ pub struct Arguments {
     /// Make nothing: build the tool from the packages of its crates alone
     #[arg(long, conflicts_with = "output")]
     crates: bool,
-    /// Make nothing: install the packages in roots of Debian 11, 12 and 13, use the tool there,
-    /// and remove it (root); compare what the programs of all processors show of old traces
+    /// Make nothing: install the packages in roots of Debian 11, 12 and 13 and under systemd, use
+    /// tool and service there, and remove them (root); compare what the programs of all
+    /// processors show of old traces
     #[arg(long, conflicts_with = "crates")]
     check: bool,
 }
@@ -72,11 +74,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         [] => Arch::ALL.as_slice(),
         some => some,
     };
+    // Before the builds, which take minutes.
+    tools::require_all()?;
+    let toolchains: Vec<Toolchain> = archs
+        .iter()
+        .map(|arch| Toolchain::find(*arch, &target))
+        .collect::<Result<_>>()?;
     let release = Release::of(&workspace)?;
     empty(&output)?;
-    for arch in archs {
-        let toolchain = Toolchain::find(*arch, &target)?;
-        make(&workspace, &toolchain, &target, &output, &release)?;
+    for toolchain in &toolchains {
+        make(&workspace, toolchain, &target, &output, &release)?;
     }
     sums::write(&output)?;
     for line in sums::list(&output)? {

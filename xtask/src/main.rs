@@ -11,6 +11,7 @@ mod fleet;
 mod fuzz;
 mod reference;
 mod soak;
+mod systemd;
 mod test;
 mod vm;
 

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use nix::unistd::Uid;
 
-use super::{parts, roots, say, tools};
+use super::{parts, roots, say, serviced, tools};
 use crate::arch::Arch;
 
 const SCRIPT: &str = include_str!("installed.sh");
@@ -42,7 +42,7 @@ pub fn check(target: &Path, output: &Path) -> Result<()> {
     if passed == 0 {
         bail!("no package was tried: no root could be made");
     }
-    Ok(())
+    serviced::check(&package(output, "deb")?)
 }
 
 /// Finds the package for this machine's processor.

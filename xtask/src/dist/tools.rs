@@ -6,6 +6,31 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use crate::demo::elevate;
+
+/// Programs that make files, each with the package that has it.
+const NEEDED: [(&str, &str); 5] = [
+    ("tar", "tar"),
+    ("gzip", "gzip"),
+    ("objcopy", "binutils"),
+    ("dpkg-deb", "dpkg"),
+    ("rpmbuild", "rpm-build, or Debian's rpm"),
+];
+
+/// Looks for the programs that make files.
+pub fn require_all() -> Result<()> {
+    let missing = NEEDED
+        .iter()
+        .filter(|(program, _)| elevate::find_program(program).is_none());
+    let lines: Vec<String> = missing
+        .map(|(program, package)| format!("{program} is missing\nhint: install {package}"))
+        .collect();
+    match lines.as_slice() {
+        [] => Ok(()),
+        lines => bail!("{}", lines.join("\n")),
+    }
+}
+
 /// Runs a program and returns its stdout.
 pub fn output(command: &mut Command) -> Result<String> {
     let program = command.get_program().display().to_string();
