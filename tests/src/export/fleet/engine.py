@@ -6,6 +6,7 @@ with its number, its rows and the seconds that it took.
 
 import datetime
 import json
+import os
 import re
 import sys
 import time
@@ -51,6 +52,8 @@ class ChDb:
 
 class Spark:
     def __init__(self):
+        # Also the workers, which otherwise listen where the machine's name leads.
+        os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
         from pyspark.sql import SparkSession
 
         builder = SparkSession.builder.master("local-cluster[2,1,1024]")
@@ -120,7 +123,7 @@ def main():
     engine = {"duckdb": DuckDb, "chdb": ChDb, "spark": Spark}[name]()
     for statement, _ in statements(open(views).read()):
         if "VIEW settings" in statement:
-            begin = statement[: statement.index(" AS ")]
+            begin = re.split(r"\sAS\s", statement, maxsplit=1)[0]
             since_day = f"CAST('{since}' AS DATE)"
             statement = f"{begin} AS SELECT {since_day} AS since, '{wanted}' AS wanted"
         engine.run(statement)
