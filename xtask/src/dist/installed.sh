@@ -45,8 +45,11 @@ case $package in
     *.rpm)
         zsh=/usr/share/zsh/site-functions/_tracer
         books --initdb
-        books --install "$package"
-        books --verify "$name" || fail "files differ from the package"
+        # No package of this root is in its books, so rpm finds no shell for the scripts.
+        needs=$(rpm --query --package --requires "$package" | grep -v '^rpmlib(' | sort -u)
+        [ "$needs" = /bin/sh ] || fail "the package needs more than a shell: $needs"
+        books --install --nodeps "$package"
+        books --verify --nodeps "$name" || fail "files differ from the package"
         ;;
     *) fail "cannot install $package" ;;
 esac
