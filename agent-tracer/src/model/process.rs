@@ -284,32 +284,14 @@ impl Process {
     }
 
     pub(super) fn add_name(&mut self, name: &[u8], pool: &mut Pool) {
-        self.add_names([name], pool);
+        pool.add_names(&mut self.names, [name]);
     }
 
     pub(super) fn add_program_names(&mut self, pool: &mut Pool) {
-        let program = Arc::clone(&self.program);
-        let comm = Arc::clone(&self.comm);
-        let first = program.argv.first().map_or(&[][..], Vec::as_slice);
-        let [exe, filename, first] = [&*program.exe, &*program.filename, first].map(base_name);
-        self.add_names([&*comm, exe, filename, first], pool);
-    }
-
-    fn add_names<const N: usize>(&mut self, names: [&[u8]; N], pool: &mut Pool) {
-        let is_known = |known: &[Arc<[u8]>], name: &[u8]| known.iter().any(|it| **it == *name);
-        let mut all: Vec<Arc<[u8]>> = Vec::new();
-        for name in names {
-            if name.is_empty() || is_known(&self.names, name) || is_known(&all, name) {
-                continue;
-            }
-            if all.is_empty() {
-                all.reserve_exact(self.names.len() + N);
-                all.extend(self.names.iter().cloned());
-            }
-            all.push(pool.bytes(name));
-        }
-        if !all.is_empty() {
-            self.names = pool.names(all);
+        let Program { exe, filename, .. } = &*self.program;
+        pool.add_program_names(&mut self.names, [&self.comm, exe, filename]);
+        if let Some(first) = self.program.argv.first() {
+            pool.add_names(&mut self.names, [base_name(first)]);
         }
     }
 

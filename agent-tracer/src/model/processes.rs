@@ -1,27 +1,26 @@
 //! Keeps the processes of a recording, with their identities and their lineage.
 
 mod carried;
+mod identities;
 mod released;
 
 use std::{
-    collections::HashMap,
     iter,
     ops::{Index, IndexMut, Range},
     sync::Arc,
 };
 
-use foldhash::fast::RandomState;
-
 use super::{
     Because, Ledger, Origin, Process, ProcessIndex, Program,
     ledger::Truncation,
     pool::Pool,
-    process::{Gain, NAMES_LIMIT, rounded, unit_of},
+    process::{Gain, NAMES_LIMIT, unit_of},
     sparse::Sparse,
 };
 use crate::event::{
     Event, Exec, Exit, Fork, Lineage, ProcessId, Rename, Snapshot, SnapshotProcess,
 };
+use identities::Identities;
 use released::Released;
 
 /// Positions of processes in a row.
@@ -31,8 +30,7 @@ pub(super) type Indices = iter::Map<Range<usize>, fn(usize) -> ProcessIndex>;
 #[derive(Default)]
 pub(super) struct Processes {
     list: Sparse<Process>,
-    /// By identity. A process of the snapshot has two entries once an event has its exact start.
-    by_id: HashMap<ProcessId, ProcessIndex, RandomState>,
+    by_id: Identities,
     pool: Pool,
     /// Process id of the recorder.
     recorder: u32,
@@ -114,18 +112,7 @@ impl Processes {
 
     /// Finds the process with an identity.
     pub(super) fn find(&self, id: ProcessId) -> Option<ProcessIndex> {
-        if id.pid == 0 {
-            return None;
-        }
-        self.by_id.get(&id).copied().or_else(|| {
-            let rounded = ProcessId {
-                pid: id.pid,
-                start_ns: rounded(id.start_ns),
-            };
-            // Only /proc gives such a start: to processes of the snapshot, and to a command whose
-            // fork was lost.
-            self.by_id.get(&rounded).copied()
-        })
+        (id.pid != 0).then(|| self.by_id.find(id)).flatten()
     }
 
     /// Finds the last process that had a number.
@@ -149,7 +136,7 @@ impl Processes {
         first_ns: u64,
         ledger: &mut Ledger,
     ) -> (ProcessIndex, bool) {
-        if let Some(index) = self.by_id.get(&id).copied().filter(|_| id.pid != 0) {
+        if let Some(index) = self.by_id.get_again(id).filter(|_| id.pid != 0) {
             let has_changed = self[index].set_user(user);
             return (index, has_changed);
         }
@@ -173,7 +160,7 @@ impl Processes {
             }
             return (index, false);
         };
-        self.by_id.entry(id).or_insert(index);
+        self.by_id.insert(id, index);
         let has_changed = self[index].set_user(user);
         (index, has_changed)
     }
