@@ -131,6 +131,11 @@ impl Connection {
         self.position as usize
     }
 
+    /// Returns the traits that it shares with others.
+    pub fn traits(&self) -> &Arc<Traits> {
+        &self.traits
+    }
+
     /// Returns the local end, where known; before the answer the port may be 0.
     pub fn local(&self) -> Option<SocketAddr> {
         let address = self.traits.local?;
