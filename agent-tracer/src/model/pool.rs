@@ -39,7 +39,7 @@ pub(super) struct Pool {
     /// By the places of the names before, and of the texts that are added.
     named: HashMap<[usize; 4], Named, RandomState>,
     /// By the places of their parts, which are mostly stored just once.
-    programs: HashMap<[usize; 8], Arc<Program>, RandomState>,
+    programs: HashMap<[usize; 7], Arc<Program>, RandomState>,
 }
 
 impl Pool {
@@ -169,11 +169,10 @@ impl Pool {
 }
 
 /// Returns the places of the parts of a program. A stored program keeps its parts where they are.
-fn places(program: &Program) -> [usize; 8] {
+fn places(program: &Program) -> [usize; 7] {
     let Program {
         exe,
         filename,
-        argv,
         cwd,
         root_directory,
         identity,
@@ -184,7 +183,6 @@ fn places(program: &Program) -> [usize; 8] {
     [
         text(exe),
         text(filename),
-        argv.as_ptr().addr(),
         text(cwd),
         text(root_directory),
         identity.as_ref().map_or(0, |it| Arc::as_ptr(it).addr()),

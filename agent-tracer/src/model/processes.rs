@@ -226,7 +226,6 @@ impl Processes {
         let program = Program {
             filename: Arc::clone(&exe),
             exe,
-            argv: self.pool.arguments(&seen.argv),
             cwd: Arc::default(),
             root_directory: self.pool.bytes(&seen.root_directory),
             identity: seen.identity.map(|identity| self.pool.identity(identity)),
@@ -238,6 +237,7 @@ impl Processes {
             origin: Origin::Snapshot,
             comm: self.pool.bytes(&seen.comm),
             program: Arc::new(program),
+            argv: self.pool.arguments(&seen.argv),
             because: Because::RanBefore,
             real_user: seen.real_user,
             login_user: seen.login_user,
@@ -323,7 +323,6 @@ impl Processes {
                 false => pool.like(&before.exe, &exec.exe),
             },
             filename,
-            argv: pool.arguments(&exec.argv),
             cwd: pool.like(&before.cwd, &exec.cwd),
             root_directory: pool.like(&before.root_directory, &exec.root_directory),
             identity: identity.map(|identity| pool.identity(*identity)),
@@ -331,6 +330,7 @@ impl Processes {
             unit: before.unit.clone(),
         };
         process.program = pool.program(program);
+        process.argv = pool.arguments(&exec.argv);
         process.identified_as = process.user;
         process.execs += 1;
         process.executed_ns = boot_ns;
