@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{Connection, State, Traits, traits::TraitsPool};
+use super::{
+    Connection, State, Traits,
+    traits::{Begin, TraitsPool},
+};
 use crate::{
     event::{
         Close, Connect, ConnectFailed, Counted, Established, HttpAnswer, HttpRequest, Inbound,
@@ -64,14 +67,30 @@ impl Connections {
         names: &Names,
     ) {
         let (local, remote) = (connect.local(), connect.remote());
-        let traits = self.shared(Traits {
-            local: local.map(|local| local.ip()),
-            remote,
-            network_namespace: connect.network_namespace,
-            names: remote
-                .map(|remote| names.of(remote.ip(), owner))
-                .unwrap_or_default(),
-            ..Traits::new(connect.protocol())
+        let before = remote.and_then(|remote| {
+            Some(Begin {
+                local: local.map(|local| local.ip()),
+                remote,
+                protocol: connect.protocol(),
+                network_namespace: connect.network_namespace,
+                names: names.version(remote.ip(), owner)?,
+            })
+        });
+        let known = before.and_then(|before| self.traits.of_begin(&before));
+        let traits = known.unwrap_or_else(|| {
+            let traits = self.shared(Traits {
+                local: local.map(|local| local.ip()),
+                remote,
+                network_namespace: connect.network_namespace,
+                names: remote
+                    .map(|remote| names.of(remote.ip(), owner))
+                    .unwrap_or_default(),
+                ..Traits::new(connect.protocol())
+            });
+            if let Some(before) = before {
+                self.traits.note_begin(before, &traits);
+            }
+            traits
         });
         let connection = Connection::new(connect.connection, owner, boot_ns, traits);
         let mut connection = connection.with_local(local);
