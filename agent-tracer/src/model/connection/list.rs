@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Connection, State, Traits,
+    Connection, Known, State, Traits,
     traits::{Begin, TraitsPool},
 };
 use crate::{
@@ -135,7 +135,7 @@ impl Connections {
                 .local()
                 .is_some_and(|end| end.port() == local.port());
             if connection.is_inbound
-                && !connection.known.is_closed_by_owner
+                && !connection.is_closed_by_owner()
                 && connection.network_namespace == listener.network_namespace
                 && connection.owner == listener.owner
                 && connection.protocol == listener.protocol
@@ -252,7 +252,7 @@ impl Connections {
         if let Some(closer) = closer.filter(|_| has_closer) {
             // A listener's holder may give a connection to a child, which closes it.
             connection.owner = closer;
-            connection.known.is_closed_by_owner = true;
+            connection.known.set(Known::CLOSED_BY_OWNER);
         }
         connection.state = State::Closed;
         if connection.error != close.error {
@@ -265,7 +265,7 @@ impl Connections {
             Protocol::Udp if close.datagrams_sent == 0 && !connection.is_inbound => return true,
             Protocol::Udp => {
                 let datagrams = (close.datagrams_sent, close.datagrams_received);
-                connection.datagrams = Some(Box::new(datagrams));
+                connection.set_datagrams(datagrams);
             }
             Protocol::Tcp => {}
         }
@@ -280,7 +280,7 @@ impl Connections {
         };
         connection.set_bytes(counted.bytes_sent, counted.bytes_received);
         let datagrams = (counted.datagrams_sent, counted.datagrams_received);
-        connection.datagrams = Some(Box::new(datagrams));
+        connection.set_datagrams(datagrams);
         true
     }
 
