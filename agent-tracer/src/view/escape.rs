@@ -84,18 +84,22 @@ const UNQUOTED: [bool; 256] = {
 
 /// Returns text of visible ASCII alone, which most text is, without a look at each character.
 pub(super) fn visible_ascii(bytes: &[u8]) -> Option<&str> {
-    // Without an early exit, the compiler makes vector instructions of it.
-    let is_visible = bytes
-        .iter()
-        .fold(true, |all, byte| all & (0x20..0x7f).contains(byte));
-    match is_visible {
+    match is_visible_ascii(bytes) {
         true => std::str::from_utf8(bytes).ok(),
         false => None,
     }
 }
 
+/// True for text of visible ASCII alone.
+pub(super) fn is_visible_ascii(bytes: &[u8]) -> bool {
+    // Without an early exit, the compiler makes vector instructions of it.
+    bytes
+        .iter()
+        .fold(true, |all, byte| all & (0x20..0x7f).contains(byte))
+}
+
 fn needs_escape(bytes: &[u8]) -> bool {
-    if visible_ascii(bytes).is_some() {
+    if is_visible_ascii(bytes) {
         return false;
     }
     match std::str::from_utf8(bytes) {

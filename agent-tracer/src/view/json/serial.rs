@@ -52,7 +52,7 @@ impl serde_json::ser::Formatter for Visible {
     where
         W: ?Sized + io::Write,
     {
-        if escape::visible_ascii(fragment.as_bytes()).is_some() {
+        if escape::is_visible_ascii(fragment.as_bytes()) {
             return writer.write_all(fragment.as_bytes());
         }
         let mut rest = fragment;
