@@ -30,10 +30,7 @@ pub(super) fn append_text(line: &mut Vec<u8>, text: &str) {
 /// Appends bytes in quotes, if they are a text without anything to escape. Returns `false`, and
 /// appends nothing, for others.
 pub(super) fn append_plain(line: &mut Vec<u8>, bytes: &[u8]) -> bool {
-    // Without an early exit, there is no branch for each byte.
-    let is_plain = bytes.iter().fold(true, |all, byte| {
-        all & (0x20..0x7f).contains(byte) & (*byte != b'"') & (*byte != b'\\')
-    });
+    let is_plain = escape::is_visible_without(bytes, *b"\"\\");
     if is_plain {
         line.reserve(bytes.len() + 2);
         line.push(b'"');
