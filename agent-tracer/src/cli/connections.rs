@@ -94,7 +94,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let lookups = picture.lookups.into_iter();
         ("lookup", list.lookups(lookups, sink)?)
     } else {
-        let wanted = picture.connections.into_iter();
+        let wanted = picture.connections.iter();
         let wanted = wanted.filter(|connection| !arguments.inbound || connection.is_inbound);
         let has_rows = match arguments.by.map(By::from) {
             None => list.connections(wanted, sink)?,

@@ -31,7 +31,7 @@ pub fn contacts<'a>(model: &'a Model, picture: &Picture<'a>) -> Vec<Contact<'a>>
     // A name of a tree stays where it is while the model is borrowed.
     let mut places: HashMap<(usize, usize), usize, RandomState> = HashMap::default();
     let mut contacts: Vec<Contact<'a>> = Vec::new();
-    for connection in &picture.connections {
+    for connection in picture.connections.iter() {
         if connection.is_inbound {
             continue;
         }

@@ -113,7 +113,7 @@ pub fn flows<'a>(model: &'a Model, picture: &Picture<'_>) -> Flows<'a> {
     let mut destinations = Destinations::default();
     // Names are compared once for each tree of the model, which stays where it is meanwhile.
     let mut sums: HashMap<(usize, usize), (&str, Weight), RandomState> = HashMap::default();
-    for connection in &picture.connections {
+    for connection in picture.connections.iter() {
         if connection.is_inbound {
             continue;
         }

@@ -128,8 +128,18 @@ fn children(model: &Model) -> (Vec<ProcessIndex>, Vec<usize>) {
         sum += *begin;
         *begin = sum;
     }
-    let mut all: Vec<(usize, ProcessIndex)> = parents().map(|(index, at)| (at, index)).collect();
-    // A stable sort keeps the order of children.
-    all.sort_by_key(|(parent, _)| *parent);
-    (all.into_iter().map(|(_, index)| index).collect(), begins)
+    let mut next = begins.clone();
+    let mut all: Vec<ProcessIndex> = parents().map(|(index, _)| index).collect();
+    // Each child has its own place, and children stay in their order.
+    for (index, parent) in parents() {
+        let place = next.get_mut(parent);
+        if let Some(child) = place.and_then(|place| {
+            let child = all.get_mut(*place);
+            *place += 1;
+            child
+        }) {
+            *child = index;
+        }
+    }
+    (all, begins)
 }

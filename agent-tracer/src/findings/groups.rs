@@ -51,7 +51,8 @@ struct Seen {
     traits: HashSet<usize, RandomState>,
     destinations: HashSet<Destination, RandomState>,
     remotes: HashSet<SocketAddr, RandomState>,
-    owners: HashSet<ProcessIndex, RandomState>,
+    /// Made once an owner is older than the one before: until then the list is sorted.
+    owners: Option<HashSet<ProcessIndex, RandomState>>,
     names: HashSet<Name, RandomState>,
 }
 
@@ -93,9 +94,7 @@ pub fn groups<'a>(by: By, wanted: impl Iterator<Item = &'a Connection>) -> Vec<C
 
 impl ConnectionGroup {
     fn add(&mut self, connection: &Connection) {
-        if self.owners.last() != Some(&connection.owner)
-            && self.seen.owners.insert(connection.owner)
-        {
+        if self.is_new(connection.owner) {
             self.owners.push(connection.owner);
         }
         // All that follows from traits is there already, once these are.
@@ -108,6 +107,23 @@ impl ConnectionGroup {
         let (sent, received) = connection.sums();
         self.sent = self.sent.saturating_add(sent);
         self.received = self.received.saturating_add(received);
+    }
+
+    /// Returns true unless an owner is in the list. Processes that live shortly connect in the
+    /// order of their starts: they need no table, which would have each for each destination.
+    fn is_new(&mut self, owner: ProcessIndex) -> bool {
+        let last = self.owners.last().copied();
+        match &mut self.seen.owners {
+            _ if last == Some(owner) => false,
+            Some(seen) => seen.insert(owner),
+            None if last < Some(owner) => true,
+            None if self.owners.binary_search(&owner).is_ok() => false,
+            none @ None => {
+                let known = self.owners.iter().copied();
+                *none = Some(known.chain([owner]).collect());
+                true
+            }
+        }
     }
 
     fn add_traits(&mut self, connection: &Connection) {
@@ -155,7 +171,10 @@ impl ConnectionGroup {
 
     /// Returns the trees of its owners, each once.
     pub fn trees<'a>(&self, model: &'a Model) -> Vec<&'a str> {
-        distinct(self.owners.iter().map(|owner| &*model.process(*owner).tree))
+        let mut places: HashSet<usize, RandomState> = HashSet::default();
+        let trees = self.owners.iter().map(|owner| &*model.process(*owner).tree);
+        // Most processes of a tree share its name.
+        distinct(trees.filter(|tree| places.insert(tree.as_ptr().addr())))
     }
 
     /// Returns its remote addresses, each once.

@@ -31,7 +31,7 @@ pub use folds::{Folds, Siblings};
 pub use forest::{Forest, Grove};
 pub use groups::{By, ConnectionGroup, distinct, groups};
 pub use lookups::failed_lookups;
-pub use picture::Picture;
+pub use picture::{Picture, ShownConnections};
 pub use reached::{Reached, reached};
 pub use requests::BadRequest;
 pub use running::{RunningDoubt, running_doubt, still_running, survivors};

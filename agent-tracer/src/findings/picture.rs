@@ -8,6 +8,53 @@ use crate::{
     select::{Filter, Marks, Selection},
 };
 
+/// The connections that filters leave. A recording has millions, so all of them are not listed
+/// again.
+pub struct ShownConnections<'a> {
+    /// All of the model, if no filter leaves one out; else none.
+    all: &'a [Connection],
+    /// Those that are left of others.
+    some: Vec<&'a Connection>,
+}
+
+impl<'a> ShownConnections<'a> {
+    /// Leaves out none.
+    pub fn all_of(model: &'a Model) -> ShownConnections<'a> {
+        ShownConnections {
+            all: model.connections(),
+            some: Vec::new(),
+        }
+    }
+
+    fn of(model: &'a Model, selection: &Selection) -> ShownConnections<'a> {
+        if selection.is_everything() {
+            return ShownConnections::all_of(model);
+        }
+        let connections = model.connections().iter();
+        ShownConnections {
+            all: &[],
+            some: connections
+                .filter(|connection| selection.shows_connection(connection))
+                .collect(),
+        }
+    }
+
+    /// Iterates over them, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &'a Connection> + use<'a, '_> {
+        self.all.iter().chain(self.some.iter().copied())
+    }
+
+    /// Returns their number.
+    pub fn len(&self) -> usize {
+        self.all.len() + self.some.len()
+    }
+
+    /// Returns true if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// The part of a model that filters leave.
 pub struct Picture<'a> {
     /// True if nothing is left out.
@@ -17,7 +64,7 @@ pub struct Picture<'a> {
     /// True for each process that is shown, by position.
     pub processes: Vec<bool>,
     /// In their order.
-    pub connections: Vec<&'a Connection>,
+    pub connections: ShownConnections<'a>,
     /// In their order, without ends of clients.
     pub listeners: Vec<&'a Listener>,
     /// In their order; also those that did not fail.
@@ -29,7 +76,6 @@ pub struct Picture<'a> {
 impl<'a> Picture<'a> {
     /// Applies a selection.
     pub fn of(model: &'a Model, selection: &Selection) -> Picture<'a> {
-        let connections = model.connections().iter();
         let listeners = model.listeners().iter();
         let lookups = model.lookups();
         let transitions = model.unit_transitions().iter().enumerate();
@@ -37,9 +83,7 @@ impl<'a> Picture<'a> {
             is_everything: selection.is_everything(),
             selects_nothing: selection.selects_nothing(),
             processes: model.mark_processes(|index, _| selection.shows_process(index)),
-            connections: connections
-                .filter(|connection| selection.shows_connection(connection))
-                .collect(),
+            connections: ShownConnections::of(model, selection),
             listeners: listeners
                 .filter(|listener| selection.shows_server(listener))
                 .collect(),
@@ -85,7 +129,7 @@ impl<'a> Picture<'a> {
 
     /// Lists the inbound connections that are shown.
     pub fn inbound(&self) -> impl Iterator<Item = &'a Connection> {
-        let connections = self.connections.iter().copied();
+        let connections = self.connections.iter();
         connections.filter(|connection| connection.is_inbound)
     }
 

@@ -29,7 +29,7 @@ impl<'a> Picture<'a> {
     /// last of each other client that exited with another code than 0. Without a filter, those of
     /// the background are left out.
     pub fn bad_requests(&self, model: &Model) -> Vec<BadRequest<'a>> {
-        let outgoing = self.connections.iter().copied();
+        let outgoing = self.connections.iter();
         let outgoing = outgoing.filter(|connection| {
             let port = connection.remote.map(|remote| remote.port());
             let is_outgoing = !connection.is_inbound && !connection.is_pre_existing;

@@ -64,7 +64,7 @@ pub fn totals(model: &Model, picture: &Picture<'_>, destinations: &[ConnectionGr
         trees.insert(&*process.tree);
     }
     totals.trees = trees.len();
-    for connection in &picture.connections {
+    for connection in picture.connections.iter() {
         if is_bystander(connection.owner) {
             totals.bystanders.connections += 1;
             continue;

@@ -42,7 +42,7 @@ pub fn trees<'a>(model: &'a Model, picture: &Picture<'_>) -> Vec<Tree<'a>> {
     let mut numbers: Vec<Destination> = Vec::new();
     // Names are compared once for each tree of the model, which stays where it is meanwhile.
     let mut sums: HashMap<(usize, Option<usize>), (&str, usize), RandomState> = HashMap::default();
-    for connection in &picture.connections {
+    for connection in picture.connections.iter() {
         let name = &*model.process(connection.owner).tree;
         let number = (!connection.is_inbound).then(|| destinations.number(connection));
         if number == Some(numbers.len()) {

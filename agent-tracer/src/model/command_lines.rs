@@ -1,6 +1,6 @@
 //! Finds the program that got an argument, for changes without another explanation.
 
-use std::collections::HashSet;
+use std::{cell::OnceCell, collections::HashSet};
 
 use indexmap::IndexMap;
 
@@ -85,23 +85,28 @@ pub(super) fn last_of_each(processes: &Processes) -> Vec<ProcessIndex> {
 /// Command lines of the programs with some names, each with the last process that had it.
 pub struct CommandLines<'a> {
     processes: &'a Processes,
-    names: &'static [&'static [u8]],
-    last_first: IndexMap<&'a [Vec<u8>], ProcessIndex>,
+    programs: Programs,
+    /// Collected once they are asked for: most recordings change no such list.
+    last_first: OnceCell<IndexMap<&'a [Vec<u8>], ProcessIndex>>,
 }
 
 impl<'a> CommandLines<'a> {
     pub(super) fn of(programs: Programs, processes: &'a Processes) -> CommandLines<'a> {
+        CommandLines {
+            processes,
+            programs,
+            last_first: OnceCell::new(),
+        }
+    }
+
+    fn collected(&self) -> IndexMap<&'a [Vec<u8>], ProcessIndex> {
         let mut last_first = IndexMap::new();
-        for (index, process) in processes.iter().rev() {
-            if programs.ran_as(process) {
+        for (index, process) in self.processes.iter().rev() {
+            if self.programs.ran_as(process) {
                 last_first.entry(&*process.argv).or_insert(index);
             }
         }
-        CommandLines {
-            processes,
-            names: programs.names(),
-            last_first,
-        }
+        last_first
     }
 
     /// Finds the last process with this text in an argument, or the process that made it run.
@@ -118,7 +123,8 @@ impl<'a> CommandLines<'a> {
 
     /// Finds the last process with such a command line, or the process that made it run.
     pub fn last_where(&self, is_it: impl Fn(&[Vec<u8>]) -> bool) -> Option<ProcessIndex> {
-        let mut all = self.last_first.iter();
+        let mut all = self.last_first.get_or_init(|| self.collected()).iter();
+        let names = self.programs.names();
         let (_, last) = all.find(|(argv, _)| is_it(argv))?;
         let is_called = |index: &ProcessIndex| {
             let process = &self.processes[*index];
@@ -128,7 +134,7 @@ impl<'a> CommandLines<'a> {
                 base_name(&process.filename),
                 base_name(first),
             ];
-            now.iter().any(|name| self.names.contains(name))
+            now.iter().any(|name| names.contains(name))
         };
         std::iter::once(*last)
             .chain(self.processes.ancestors(*last))

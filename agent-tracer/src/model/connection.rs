@@ -84,31 +84,54 @@ pub struct Connection {
     /// Time of the request, nanoseconds since boot; of an earlier connection, the time of its first
     /// sight.
     pub started_ns: u64,
-    established_ns: u64,
     ended_ns: u64,
     sent: u64,
     received: u64,
-    datagrams: Option<Box<(u64, u64)>>,
+    rare: Option<Box<Rare>>,
     traits: Arc<Traits>,
     position: u32,
     /// The process that asked for it.
     pub owner: ProcessIndex,
+    /// Time until it was established, or [`LATE`].
+    answer_ns: u32,
     local_port: u16,
-    /// Later connections like it that a recording has ended and released.
-    pub(super) alike: Option<Box<Alike>>,
     /// Its state.
     pub state: State,
     known: Known,
 }
 
+/// A time until the answer that is among the rare facts: four seconds and more.
+const LATE: u32 = u32::MAX;
+
+/// Facts that few connections have.
+#[derive(Clone, Debug, Default)]
+struct Rare {
+    /// Datagrams of UDP sent and received.
+    datagrams: Option<(u64, u64)>,
+    /// Later connections like it that a recording has ended and released.
+    alike: Option<Box<Alike>>,
+    /// Time of a late answer.
+    established_ns: u64,
+}
+
 /// Flags for the values that a connection has.
-#[derive(Clone, Copy, Debug, Default)]
-struct Known {
-    is_established: bool,
-    is_ended: bool,
-    has_bytes: bool,
-    /// True if its owner has closed it, so the owner is no guess.
-    is_closed_by_owner: bool,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Known(u8);
+
+impl Known {
+    const ESTABLISHED: Known = Known(1);
+    const ENDED: Known = Known(2);
+    const BYTES: Known = Known(4);
+    /// Set if its owner has closed it, so the owner is no guess.
+    const CLOSED_BY_OWNER: Known = Known(8);
+
+    fn has(self, flag: Known) -> bool {
+        self.0 & flag.0 != 0
+    }
+
+    fn set(&mut self, flag: Known) {
+        self.0 |= flag.0;
+    }
 }
 
 impl Deref for Connection {
@@ -131,6 +154,11 @@ impl Connection {
         self.position as usize
     }
 
+    /// Returns the traits that it shares with others.
+    pub fn traits(&self) -> &Arc<Traits> {
+        &self.traits
+    }
+
     /// Returns the local end, where known; before the answer the port may be 0.
     pub fn local(&self) -> Option<SocketAddr> {
         let address = self.traits.local?;
@@ -139,36 +167,43 @@ impl Connection {
 
     /// Returns the time of the peer's answer, nanoseconds since boot.
     pub fn established_ns(&self) -> Option<u64> {
-        self.known.is_established.then_some(self.established_ns)
+        let late = self.rare.as_ref().map_or(0, |rare| rare.established_ns);
+        let established_ns = match self.answer_ns {
+            LATE => late,
+            soon => self.started_ns + u64::from(soon),
+        };
+        self.known.has(Known::ESTABLISHED).then_some(established_ns)
     }
 
     /// Returns the time of its failure or close, nanoseconds since boot.
     pub fn ended_ns(&self) -> Option<u64> {
-        self.known.is_ended.then_some(self.ended_ns)
+        self.known.has(Known::ENDED).then_some(self.ended_ns)
     }
 
     /// Returns the payload bytes sent and received, known once its owner's side is done sending.
     pub fn bytes(&self) -> Option<(u64, u64)> {
-        self.known.has_bytes.then_some((self.sent, self.received))
+        self.known
+            .has(Known::BYTES)
+            .then_some((self.sent, self.received))
     }
 
     /// Returns the datagrams of UDP sent and received, known once the socket is closed or the
     /// recording over.
     pub fn datagrams(&self) -> Option<(u64, u64)> {
-        self.datagrams.as_deref().copied()
+        self.rare.as_ref()?.datagrams
     }
 
     /// Returns how many connections it stands for: itself, and later ones like it that a recording
     /// has released.
     pub fn count(&self) -> u64 {
-        1 + self.alike.as_ref().map_or(0, |alike| alike.count)
+        1 + self.alike().map_or(0, |alike| alike.count)
     }
 
     /// Returns the payload bytes sent and received by all connections that it stands for, as far as
     /// they are known.
     pub fn sums(&self) -> (u64, u64) {
         let (sent, received) = self.bytes().unwrap_or_default();
-        let alike = self.alike.as_ref().map_or((0, 0), |alike| alike.bytes);
+        let alike = self.alike().map_or((0, 0), |alike| alike.bytes);
         (
             sent.saturating_add(alike.0),
             received.saturating_add(alike.1),
@@ -177,23 +212,32 @@ impl Connection {
 
     /// True if its owner has closed it, so the owner is no guess.
     pub(super) fn is_closed_by_owner(&self) -> bool {
-        self.known.is_closed_by_owner
+        self.known.has(Known::CLOSED_BY_OWNER)
+    }
+
+    fn alike(&self) -> Option<&Alike> {
+        self.rare.as_ref()?.alike.as_deref()
+    }
+
+    /// Returns the later connections like it, to add others.
+    pub(super) fn alike_mut(&mut self) -> &mut Alike {
+        let rare = self.rare.get_or_insert_default();
+        rare.alike.get_or_insert_default()
     }
 
     fn new(id: u64, owner: ProcessIndex, started_ns: u64, traits: Arc<Traits>) -> Connection {
         Connection {
             id,
             started_ns,
-            established_ns: 0,
             ended_ns: 0,
             sent: 0,
             received: 0,
-            datagrams: None,
+            rare: None,
             traits,
             position: 0,
             owner,
+            answer_ns: 0,
             local_port: 0,
-            alike: None,
             state: State::Connecting,
             known: Known::default(),
         }
@@ -207,17 +251,46 @@ impl Connection {
     }
 
     fn set_established(&mut self, boot_ns: u64) {
-        self.established_ns = boot_ns;
-        self.known.is_established = true;
+        let answer_ns = boot_ns.checked_sub(self.started_ns);
+        let answer_ns = answer_ns.and_then(|answer_ns| u32::try_from(answer_ns).ok());
+        self.answer_ns = answer_ns.unwrap_or(LATE);
+        if self.answer_ns == LATE {
+            self.rare.get_or_insert_default().established_ns = boot_ns;
+        }
+        self.known.set(Known::ESTABLISHED);
     }
 
     fn set_ended(&mut self, boot_ns: u64) {
         self.ended_ns = boot_ns;
-        self.known.is_ended = true;
+        self.known.set(Known::ENDED);
     }
 
     fn set_bytes(&mut self, sent: u64, received: u64) {
         (self.sent, self.received) = (sent, received);
-        self.known.has_bytes = true;
+        self.known.set(Known::BYTES);
+    }
+
+    fn set_datagrams(&mut self, datagrams: (u64, u64)) {
+        self.rare.get_or_insert_default().datagrams = Some(datagrams);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Protocol;
+
+    #[test]
+    fn a_connection_is_small_and_knows_late_answers() {
+        assert_eq!(size_of::<Connection>(), 72);
+        let traits = Arc::new(Traits::new(Protocol::Tcp));
+        let mut connection = Connection::new(1, ProcessIndex(0), 1_000_000_000, traits);
+        assert_eq!(connection.established_ns(), None);
+        let late = 1_000_000_000 + u64::from(LATE);
+        // The last one is before the request: only a forged trace has it.
+        for boot_ns in [1_000_000_000, 1_000_000_007, late - 1, late, u64::MAX, 5] {
+            connection.set_established(boot_ns);
+            assert_eq!(connection.established_ns(), Some(boot_ns));
+        }
     }
 }

@@ -227,9 +227,11 @@ impl Model {
     /// Returns the names of the trees that have processes: the command's first, the system's last,
     /// the others by name.
     pub fn trees(&self) -> Vec<&str> {
-        let processes = self.processes.iter();
-        let names: HashSet<&str, RandomState> =
-            processes.map(|(_, process)| &*process.tree).collect();
+        let mut places: HashSet<usize, RandomState> = HashSet::default();
+        let processes = self.processes.iter().map(|(_, process)| process);
+        // Most processes of a tree share its name.
+        let first = processes.filter(|process| places.insert(process.tree.as_ptr().addr()));
+        let names: HashSet<&str, RandomState> = first.map(|process| &*process.tree).collect();
         let mut names: Vec<&str> = names.into_iter().collect();
         names.sort_by_key(|name| (*name != COMMAND, *name == SYSTEM, *name));
         names

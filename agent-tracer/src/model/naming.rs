@@ -111,7 +111,11 @@ type Outcome = (
 #[derive(Default)]
 pub(super) struct Names {
     /// The last lookups of an address, the newest first.
-    lookups: BTreeMap<IpAddr, VecDeque<Resolved>>,
+    lookups: BTreeMap<IpAddr, Lookups>,
+    /// Count of the changes of lookups and of /etc/hosts.
+    changes: u64,
+    /// That count at the last change of /etc/hosts.
+    hosts_changed: u64,
     hosts: BTreeMap<IpAddr, Vec<Arc<str>>>,
     /// All lookups, in the order of their first answers.
     all: IndexMap<Outcome, NameLookup, RandomState>,
@@ -144,6 +148,14 @@ fn is_same(one: &Arc<str>, other: &Arc<str>) -> bool {
     Arc::ptr_eq(one, other) || one == other
 }
 
+/// The last lookups of an address.
+#[derive(Default)]
+struct Lookups {
+    newest_first: VecDeque<Resolved>,
+    /// Count of the changes at the last one of these.
+    changed: u64,
+}
+
 struct Resolved {
     name: Arc<str>,
     asker: Option<ProcessIndex>,
@@ -158,7 +170,7 @@ impl Names {
     /// Returns the names of an address for a process: from its own lookups or, without any, from
     /// those of others.
     pub(super) fn of(&self, address: IpAddr, process: ProcessIndex) -> Vec<Name> {
-        let lookups = self.lookups.get(&address);
+        let lookups = self.lookups.get(&address).map(|all| &all.newest_first);
         let of = |is_own: bool| {
             let all = lookups.into_iter().flatten();
             let wanted = all.filter(move |lookup| (lookup.asker == Some(process)) == is_own);
@@ -179,6 +191,17 @@ impl Names {
         add(canonical.cloned().into_iter().collect(), NameSource::Hosts);
         add(others, NameSource::DnsOther);
         names
+    }
+
+    /// Returns a number that stays the same as long as all processes without lookups of an address
+    /// have the same names for it; `None` for a process with one.
+    pub(super) fn version(&self, address: IpAddr, process: ProcessIndex) -> Option<u64> {
+        let Some(lookups) = self.lookups.get(&address) else {
+            return Some(self.hosts_changed);
+        };
+        let all = &lookups.newest_first;
+        let is_own = |lookup: &Resolved| lookup.asker == Some(process);
+        (!all.iter().any(is_own)).then(|| lookups.changed.max(self.hosts_changed))
     }
 
     /// Checks whether /etc/hosts has a name for an address.
@@ -236,8 +259,10 @@ impl Names {
                 *party = Some(*stand_in);
             }
         };
-        for resolved in self.lookups.values_mut().flatten() {
-            replace(&mut resolved.asker);
+        for lookups in self.lookups.values_mut() {
+            for resolved in &mut lookups.newest_first {
+                replace(&mut resolved.asker);
+            }
         }
         for ((mut parties, name, kind, rcode), mut lookup) in std::mem::take(&mut self.all) {
             replace(&mut parties.0);
@@ -258,7 +283,10 @@ impl Names {
         asker: Option<ProcessIndex>,
         answered_ns: u64,
     ) {
+        self.changes += 1;
         let lookups = self.lookups.entry(address).or_default();
+        lookups.changed = self.changes;
+        let lookups = &mut lookups.newest_first;
         lookups.retain(|known| known.asker != asker || !is_same(&known.name, name));
         lookups.push_front(Resolved {
             name: Arc::clone(name),
@@ -277,7 +305,7 @@ impl Names {
         processes: &Processes,
     ) -> Vec<CarriedLookup> {
         let all = self.lookups.iter().flat_map(|(address, known)| {
-            let known = known.iter().rev();
+            let known = known.newest_first.iter().rev();
             known.map(move |resolved| (*address, resolved))
         });
         let mut recent: Vec<(IpAddr, &Resolved)> = all
@@ -317,6 +345,8 @@ impl Names {
 
     /// Replaces the names of /etc/hosts.
     pub(super) fn hosts(&mut self, hosts: &Hosts) {
+        self.changes += 1;
+        self.hosts_changed = self.changes;
         self.hosts.clear();
         for entry in &hosts.entries {
             let Some(address) = entry.ip() else {

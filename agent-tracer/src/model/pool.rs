@@ -8,7 +8,7 @@ use std::{
 
 use foldhash::fast::RandomState;
 
-use super::Program;
+use super::{Program, process::base_name};
 use crate::event::Identity;
 
 /// Limit of entries of each kind; then the pool starts anew, at the price of a few duplicates.
@@ -20,15 +20,26 @@ const LONG: usize = 1024;
 /// Limit of names: longer lists grow name by name, and are seldom the same twice.
 const MANY: usize = 8;
 
+/// All names of a process.
+type Names = Arc<[Arc<[u8]>]>;
+
+/// The names that some texts make, with all that their key refers to: it stays where it is.
+struct Named {
+    names: Names,
+    _from: (Names, [Arc<[u8]>; 3]),
+}
+
 /// Stored texts, by content.
 #[derive(Default)]
 pub(super) struct Pool {
     bytes: HashSet<Arc<[u8]>, RandomState>,
     arguments: HashSet<Arc<[Vec<u8>]>, RandomState>,
     identities: HashSet<Arc<Identity>, RandomState>,
-    names: HashSet<Arc<[Arc<[u8]>]>, RandomState>,
+    names: HashSet<Names, RandomState>,
+    /// By the places of the names before, and of the texts that are added.
+    named: HashMap<[usize; 4], Named, RandomState>,
     /// By the places of their parts, which are mostly stored just once.
-    programs: HashMap<[usize; 8], Arc<Program>, RandomState>,
+    programs: HashMap<[usize; 7], Arc<Program>, RandomState>,
 }
 
 impl Pool {
@@ -66,8 +77,52 @@ impl Pool {
         new
     }
 
+    /// Adds the last components of texts to the names of a process. The same stored texts make the
+    /// same names, mostly.
+    pub(super) fn add_program_names(&mut self, names: &mut Names, from: [&Arc<[u8]>; 3]) {
+        let [first, second, third] = from.map(|text| text.as_ptr().addr());
+        let key = [names.as_ptr().addr(), first, second, third];
+        if let Some(known) = self.named.get(&key) {
+            *names = Arc::clone(&known.names);
+            return;
+        }
+        let before = Arc::clone(names);
+        let [comm, exe, filename] = from;
+        self.add_names(names, [&**comm, base_name(exe), base_name(filename)]);
+        if before.len() > MANY {
+            return;
+        }
+        if self.named.len() >= LIMIT {
+            self.named.clear();
+        }
+        let named = Named {
+            names: Arc::clone(names),
+            _from: (before, from.map(Arc::clone)),
+        };
+        self.named.insert(key, named);
+    }
+
+    /// Adds names to those of a process.
+    pub(super) fn add_names<const N: usize>(&mut self, names: &mut Names, new: [&[u8]; N]) {
+        let is_known = |known: &[Arc<[u8]>], name: &[u8]| known.iter().any(|it| **it == *name);
+        let mut all: Vec<Arc<[u8]>> = Vec::new();
+        for name in new {
+            if name.is_empty() || is_known(names, name) || is_known(&all, name) {
+                continue;
+            }
+            if all.is_empty() {
+                all.reserve_exact(names.len() + N);
+                all.extend(names.iter().cloned());
+            }
+            all.push(self.bytes(name));
+        }
+        if !all.is_empty() {
+            *names = self.names(all);
+        }
+    }
+
     /// Stores the names of a process.
-    pub(super) fn names(&mut self, names: Vec<Arc<[u8]>>) -> Arc<[Arc<[u8]>]> {
+    pub(super) fn names(&mut self, names: Vec<Arc<[u8]>>) -> Names {
         if names.len() > MANY {
             return names.into();
         }
@@ -77,7 +132,7 @@ impl Pool {
         if self.names.len() >= LIMIT {
             self.names.clear();
         }
-        let new: Arc<[Arc<[u8]>]> = names.into();
+        let new: Names = names.into();
         self.names.insert(Arc::clone(&new));
         new
     }
@@ -114,11 +169,10 @@ impl Pool {
 }
 
 /// Returns the places of the parts of a program. A stored program keeps its parts where they are.
-fn places(program: &Program) -> [usize; 8] {
+fn places(program: &Program) -> [usize; 7] {
     let Program {
         exe,
         filename,
-        argv,
         cwd,
         root_directory,
         identity,
@@ -129,7 +183,6 @@ fn places(program: &Program) -> [usize; 8] {
     [
         text(exe),
         text(filename),
-        argv.as_ptr().addr(),
         text(cwd),
         text(root_directory),
         identity.as_ref().map_or(0, |it| Arc::as_ptr(it).addr()),

@@ -24,6 +24,9 @@ static FIRST_TREE: LazyLock<Arc<str>> = LazyLock::new(|| SYSTEM.into());
 /// An unknown program, made once.
 static NO_PROGRAM: LazyLock<Arc<Program>> = LazyLock::new(Arc::default);
 
+/// No arguments, made once.
+static NO_ARGUMENTS: LazyLock<Arc<[Vec<u8>]>> = LazyLock::new(Arc::default);
+
 /// Position of a process in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessIndex(pub(super) u32);
@@ -115,8 +118,6 @@ pub struct Program {
     pub exe: Arc<[u8]>,
     /// Path given to the last exec; for a script, the script.
     pub filename: Arc<[u8]>,
-    /// Arguments of the last exec; until then its parent's.
-    pub argv: Arc<[Vec<u8>]>,
     /// Working directory at the last exec.
     pub cwd: Arc<[u8]>,
     /// Root directory at its last exec, where it is not the recorder's and known.
@@ -135,6 +136,9 @@ pub struct Process {
     /// Identity, as first known.
     pub id: ProcessId,
     pub(super) program: Arc<Program>,
+    /// Arguments of the last exec; until then its parent's. Seldom the same for two processes of a
+    /// program, which share all else about it.
+    pub argv: Arc<[Vec<u8>]>,
     /// Name of its main thread.
     pub comm: Arc<[u8]>,
     /// Name of its tree.
@@ -203,6 +207,7 @@ impl Process {
         Process {
             id,
             program: Arc::clone(&NO_PROGRAM),
+            argv: Arc::clone(&NO_ARGUMENTS),
             comm: Arc::default(),
             tree: Arc::clone(&FIRST_TREE),
             because: Because::ForkUnseen,
@@ -245,6 +250,7 @@ impl Process {
     pub(super) fn inherit(&mut self, index: ProcessIndex, parent: &Process) {
         self.parent = Some(index);
         self.program = Arc::clone(&parent.program);
+        self.argv = Arc::clone(&parent.argv);
         self.identified_as = parent.identified_as;
         self.activation = parent.activation;
         self.tree = Arc::clone(&parent.tree);
@@ -284,32 +290,14 @@ impl Process {
     }
 
     pub(super) fn add_name(&mut self, name: &[u8], pool: &mut Pool) {
-        self.add_names([name], pool);
+        pool.add_names(&mut self.names, [name]);
     }
 
     pub(super) fn add_program_names(&mut self, pool: &mut Pool) {
-        let program = Arc::clone(&self.program);
-        let comm = Arc::clone(&self.comm);
-        let first = program.argv.first().map_or(&[][..], Vec::as_slice);
-        let [exe, filename, first] = [&*program.exe, &*program.filename, first].map(base_name);
-        self.add_names([&*comm, exe, filename, first], pool);
-    }
-
-    fn add_names<const N: usize>(&mut self, names: [&[u8]; N], pool: &mut Pool) {
-        let is_known = |known: &[Arc<[u8]>], name: &[u8]| known.iter().any(|it| **it == *name);
-        let mut all: Vec<Arc<[u8]>> = Vec::new();
-        for name in names {
-            if name.is_empty() || is_known(&self.names, name) || is_known(&all, name) {
-                continue;
-            }
-            if all.is_empty() {
-                all.reserve_exact(self.names.len() + N);
-                all.extend(self.names.iter().cloned());
-            }
-            all.push(pool.bytes(name));
-        }
-        if !all.is_empty() {
-            self.names = pool.names(all);
+        let Program { exe, filename, .. } = &*self.program;
+        pool.add_program_names(&mut self.names, [&self.comm, exe, filename]);
+        if let Some(first) = self.argv.first() {
+            pool.add_names(&mut self.names, [base_name(first)]);
         }
     }
 

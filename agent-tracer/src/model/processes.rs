@@ -1,27 +1,26 @@
 //! Keeps the processes of a recording, with their identities and their lineage.
 
 mod carried;
+mod identities;
 mod released;
 
 use std::{
-    collections::HashMap,
     iter,
     ops::{Index, IndexMut, Range},
     sync::Arc,
 };
 
-use foldhash::fast::RandomState;
-
 use super::{
     Because, Ledger, Origin, Process, ProcessIndex, Program,
     ledger::Truncation,
     pool::Pool,
-    process::{Gain, NAMES_LIMIT, rounded, unit_of},
+    process::{Gain, NAMES_LIMIT, unit_of},
     sparse::Sparse,
 };
 use crate::event::{
     Event, Exec, Exit, Fork, Lineage, ProcessId, Rename, Snapshot, SnapshotProcess,
 };
+use identities::Identities;
 use released::Released;
 
 /// Positions of processes in a row.
@@ -31,8 +30,7 @@ pub(super) type Indices = iter::Map<Range<usize>, fn(usize) -> ProcessIndex>;
 #[derive(Default)]
 pub(super) struct Processes {
     list: Sparse<Process>,
-    /// By identity. A process of the snapshot has two entries once an event has its exact start.
-    by_id: HashMap<ProcessId, ProcessIndex, RandomState>,
+    by_id: Identities,
     pool: Pool,
     /// Process id of the recorder.
     recorder: u32,
@@ -114,18 +112,7 @@ impl Processes {
 
     /// Finds the process with an identity.
     pub(super) fn find(&self, id: ProcessId) -> Option<ProcessIndex> {
-        if id.pid == 0 {
-            return None;
-        }
-        self.by_id.get(&id).copied().or_else(|| {
-            let rounded = ProcessId {
-                pid: id.pid,
-                start_ns: rounded(id.start_ns),
-            };
-            // Only /proc gives such a start: to processes of the snapshot, and to a command whose
-            // fork was lost.
-            self.by_id.get(&rounded).copied()
-        })
+        (id.pid != 0).then(|| self.by_id.find(id)).flatten()
     }
 
     /// Finds the last process that had a number.
@@ -149,7 +136,7 @@ impl Processes {
         first_ns: u64,
         ledger: &mut Ledger,
     ) -> (ProcessIndex, bool) {
-        if let Some(index) = self.by_id.get(&id).copied().filter(|_| id.pid != 0) {
+        if let Some(index) = self.by_id.get_again(id).filter(|_| id.pid != 0) {
             let has_changed = self[index].set_user(user);
             return (index, has_changed);
         }
@@ -173,7 +160,7 @@ impl Processes {
             }
             return (index, false);
         };
-        self.by_id.entry(id).or_insert(index);
+        self.by_id.insert(id, index);
         let has_changed = self[index].set_user(user);
         (index, has_changed)
     }
@@ -239,7 +226,6 @@ impl Processes {
         let program = Program {
             filename: Arc::clone(&exe),
             exe,
-            argv: self.pool.arguments(&seen.argv),
             cwd: Arc::default(),
             root_directory: self.pool.bytes(&seen.root_directory),
             identity: seen.identity.map(|identity| self.pool.identity(identity)),
@@ -251,6 +237,7 @@ impl Processes {
             origin: Origin::Snapshot,
             comm: self.pool.bytes(&seen.comm),
             program: Arc::new(program),
+            argv: self.pool.arguments(&seen.argv),
             because: Because::RanBefore,
             real_user: seen.real_user,
             login_user: seen.login_user,
@@ -336,7 +323,6 @@ impl Processes {
                 false => pool.like(&before.exe, &exec.exe),
             },
             filename,
-            argv: pool.arguments(&exec.argv),
             cwd: pool.like(&before.cwd, &exec.cwd),
             root_directory: pool.like(&before.root_directory, &exec.root_directory),
             identity: identity.map(|identity| pool.identity(*identity)),
@@ -344,6 +330,7 @@ impl Processes {
             unit: before.unit.clone(),
         };
         process.program = pool.program(program);
+        process.argv = pool.arguments(&exec.argv);
         process.identified_as = process.user;
         process.execs += 1;
         process.executed_ns = boot_ns;

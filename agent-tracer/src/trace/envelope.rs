@@ -16,6 +16,7 @@
 //! times it takes 22.1, with absolute process ids 21.8, with absolute starts 22.7. It costs no
 //! measurable time.
 
+use bytes::Bytes;
 use prost::Message;
 
 use crate::event::{Event, EventKind, ProcessId};
@@ -122,11 +123,14 @@ impl EventCoder {
 
     /// Decodes the event at the front of `bytes`. The outer option is `None` for a malformed event,
     /// the inner one for an unknown kind.
-    pub(super) fn decode(&mut self, bytes: &mut &[u8]) -> Option<Option<Event>> {
+    ///
+    /// Out of shared bytes prost copies a field once. Out of a slice it copies a field twice.
+    pub(super) fn decode(&mut self, bytes: &mut Bytes) -> Option<Option<Event>> {
         let length = prost::decode_length_delimiter(&mut *bytes).ok()?;
-        let (message, rest) = bytes.split_at_checked(length)?;
-        *bytes = rest;
-        let envelope = Envelope::decode(message).ok()?;
+        if length > bytes.len() {
+            return None;
+        }
+        let envelope = Envelope::decode(bytes.split_to(length)).ok()?;
         let boot_ns = self
             .boot_ns
             .wrapping_add(envelope.boot_difference.cast_unsigned());

@@ -1,10 +1,13 @@
 //! Decodes stored events without blocks and checksums, so that fuzzing reaches the decoder.
 
+use bytes::Bytes;
+
 use super::envelope::EventCoder;
 use crate::event::Event;
 
 /// Decodes events until the first that is not well-formed. Unknown kinds are skipped.
-pub(crate) fn events(mut bytes: &[u8]) -> impl Iterator<Item = Event> {
+pub(crate) fn events(bytes: &[u8]) -> impl Iterator<Item = Event> {
+    let mut bytes = Bytes::copy_from_slice(bytes);
     let mut coder = EventCoder::default();
     std::iter::from_fn(move || coder.decode(&mut bytes)).flatten()
 }

@@ -5,7 +5,10 @@ mod arrived;
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::mem;
 use std::path::Path;
+
+use bytes::Bytes;
 
 use super::block::{BLOCK_MAGIC, BlockHeader, BlockKind, HEADER_BYTES};
 use super::compress::Unpacker;
@@ -73,9 +76,8 @@ pub struct Reader<R> {
     coder: EventCoder,
     /// Position of its next block; `None` behind damage, until a new group begins.
     part: Option<u16>,
-    /// Messages of the block, and the count of bytes read of them.
-    raw: Vec<u8>,
-    read: usize,
+    /// Messages of the block that were not read so far.
+    raw: Bytes,
     block_offset: u64,
     /// Count of events left in the block.
     remaining: u32,
@@ -155,8 +157,7 @@ impl<R: Read> Reader<R> {
             unpacker,
             coder: EventCoder::default(),
             part: None,
-            raw: Vec::new(),
-            read: 0,
+            raw: Bytes::new(),
             block_offset: 0,
             remaining: 0,
             sequence: 1,
@@ -223,16 +224,14 @@ impl<R: Read> Reader<R> {
 
     /// Returns the next event of the block, unless it is malformed or of an unknown kind.
     fn next_event(&mut self) -> Option<Item> {
-        let mut rest = self.raw.get(self.read..).unwrap_or_default();
-        let Some(decoded) = self.coder.decode(&mut rest) else {
+        let Some(decoded) = self.coder.decode(&mut self.raw) else {
             self.lose(self.block_offset, "an event in it is malformed");
             return None;
         };
-        self.read = self.raw.len() - rest.len();
         let sequence = self.sequence;
         self.sequence += 1;
         self.remaining -= 1;
-        if self.remaining == 0 && self.read < self.raw.len() {
+        if self.remaining == 0 && !self.raw.is_empty() {
             self.lose(self.block_offset, "a block has more in it than its events");
         }
         match decoded {
@@ -349,13 +348,15 @@ impl<R: Read> Reader<R> {
                     return Err("a block continues one that is missing");
                 }
                 let length = header.raw_length as usize;
+                // The allocation of the block before, unless something still refers to it.
+                let mut raw = Vec::from(mem::take(&mut self.raw));
                 self.unpacker
-                    .unpack(header.codec, payload, length, &mut self.raw)?;
+                    .unpack(header.codec, payload, length, &mut raw)?;
+                self.raw = raw.into();
                 if self.raw.is_empty() && header.event_count > 0 {
                     return Err("a block lacks its events");
                 }
                 self.part = header.part.checked_add(1);
-                self.read = 0;
                 self.block_offset = offset;
                 self.remaining = header.event_count;
             }

@@ -84,18 +84,50 @@ const UNQUOTED: [bool; 256] = {
 
 /// Returns text of visible ASCII alone, which most text is, without a look at each character.
 pub(super) fn visible_ascii(bytes: &[u8]) -> Option<&str> {
-    // Without an early exit, the compiler makes vector instructions of it.
-    let is_visible = bytes
-        .iter()
-        .fold(true, |all, byte| all & (0x20..0x7f).contains(byte));
-    match is_visible {
+    match is_visible_ascii(bytes) {
         true => std::str::from_utf8(bytes).ok(),
         false => None,
     }
 }
 
+/// True for text of visible ASCII alone.
+pub(super) fn is_visible_ascii(bytes: &[u8]) -> bool {
+    is_visible_without(bytes, [])
+}
+
+/// True for text of visible ASCII without some characters of it.
+///
+/// Most texts are short: eight bytes at a time take a third of the instructions of a loop over
+/// bytes, of which the compiler makes vectors for longer ones.
+pub(super) fn is_visible_without<const N: usize>(bytes: &[u8], others: [u8; N]) -> bool {
+    let (words, rest) = bytes.as_chunks();
+    let hidden_of = |word: &[u8; 8]| hidden(u64::from_le_bytes(*word), others);
+    let is_visible = words.iter().fold(0, |all, word| all | hidden_of(word)) == 0;
+    is_visible
+        && match bytes.last_chunk() {
+            _ if rest.is_empty() => true,
+            // Some bytes are looked at twice.
+            Some(last) => hidden_of(last) == 0,
+            None => rest.iter().fold(true, |all, byte| {
+                all & (0x20..0x7f).contains(byte) & !others.contains(byte)
+            }),
+        }
+}
+
+/// Returns 0 for eight bytes of visible ASCII without some characters of it.
+fn hidden<const N: usize>(word: u64, others: [u8; N]) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    // The first byte that is 0 sets its high bit; without one, no bit is set.
+    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word;
+    let has = |byte: u8| has_zero(word ^ (ONES * u64::from(byte)));
+    let low = word.wrapping_sub(ONES * 0x20) & !word;
+    let others = others.iter().fold(0, |all, byte| all | has(*byte));
+    (word | low | has(0x7f) | others) & HIGH
+}
+
 fn needs_escape(bytes: &[u8]) -> bool {
-    if visible_ascii(bytes).is_some() {
+    if is_visible_ascii(bytes) {
         return false;
     }
     match std::str::from_utf8(bytes) {
@@ -162,6 +194,25 @@ const HIDDEN: GeneralCategoryGroup = GeneralCategoryGroup::Control
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn eight_bytes_at_a_time_are_as_each_by_itself() {
+        for byte in 0..=u8::MAX {
+            for length in 1..20 {
+                for place in 0..length {
+                    for around in [b' ', b'a', b'~'] {
+                        let mut text = vec![around; length];
+                        text[place] = byte;
+                        let is_visible = (0x20..0x7f).contains(&byte);
+                        assert_eq!(is_visible_ascii(&text), is_visible, "{text:?}");
+                        let is_plain = is_visible && byte != b'"' && byte != b'\\';
+                        assert_eq!(is_visible_without(&text, *b"\"\\"), is_plain, "{text:?}");
+                    }
+                }
+            }
+        }
+        assert!(is_visible_ascii(b""));
+    }
 
     #[test]
     fn shows_what_a_shell_would_need() {

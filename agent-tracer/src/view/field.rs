@@ -6,7 +6,7 @@ use std::io;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{
-    json::Row,
+    json::{Key, Row},
     kept::Kept,
     page::Page,
     processes::{A_PROCESS, PROCESS},
@@ -45,11 +45,14 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Writes a time, RFC 3339, UTC, with nanoseconds.
-    pub(super) fn rfc3339(&self, boot_ns: u64) -> String {
-        match self.kept {
-            Some(kept) => kept.rfc3339(&self.page.clock, boot_ns),
-            None => self.page.clock.rfc3339(boot_ns),
+    /// Returns a time, RFC 3339, UTC, with nanoseconds.
+    pub(super) fn time<'v>(&self, boot_ns: u64) -> Value<'v> {
+        let kept = self
+            .kept
+            .and_then(|kept| kept.time(&self.page.clock, boot_ns));
+        match kept {
+            Some(time) => Value::Time(time),
+            None => Value::text(self.page.clock.rfc3339(boot_ns)),
         }
     }
 }
@@ -81,6 +84,8 @@ impl Unit {
 pub(super) struct Field<R> {
     /// Its key in jsonl, and its name in CSV.
     pub(super) name: &'static str,
+    /// That key as jsonl has it.
+    pub(super) key: Key,
     /// Its meaning, for the reference.
     pub(super) meaning: &'static str,
     pub(super) unit: Unit,
@@ -125,6 +130,7 @@ impl<R> Field<R> {
     ) -> Field<R> {
         Field {
             name,
+            key: Key::of(name),
             meaning,
             unit: Unit::None,
             shape: Shape::Text,
@@ -139,6 +145,7 @@ impl<R> Field<R> {
     pub(super) const fn shown_only(name: &'static str, meaning: &'static str) -> Field<R> {
         Field {
             name,
+            key: Key::of(name),
             meaning,
             unit: Unit::None,
             shape: Shape::Text,
@@ -464,7 +471,7 @@ pub(super) fn write<'r, R: 'r>(
                 for field in fields {
                     object.add_one(context, field, row);
                 }
-                object.end_with_origin(context.model);
+                object.end_with_origin(context);
                 sink(std::str::from_utf8(&line).map_err(io::Error::other)?)?;
             }
         }

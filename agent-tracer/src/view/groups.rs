@@ -1,6 +1,6 @@
 //! Declares the fields of groups of connections.
 
-use std::net::IpAddr;
+use std::{collections::HashSet, net::IpAddr};
 
 use crate::{
     findings::{By, ConnectionGroup, Destination, Host, distinct},
@@ -51,7 +51,11 @@ pub(super) fn outcomes(group: &ConnectionGroup) -> String {
 
 /// Returns the names of the owners.
 pub(super) fn owner_names(group: &ConnectionGroup, model: &Model) -> Vec<String> {
-    distinct(group.owners.iter().map(|owner| name(model.process(*owner))))
+    let owners = group.owners.iter().map(|owner| model.process(*owner));
+    let mut places = HashSet::new();
+    // Most processes of a program share its name.
+    let first = owners.filter(|owner| places.insert(owner.comm.as_ptr().addr()));
+    distinct(first.map(name))
 }
 
 fn amount(group: &ConnectionGroup) -> String {

@@ -23,7 +23,7 @@ pub(super) use identity::{
     network_namespace, pid_namespace, root, user_inside, user_namespace,
 };
 pub(super) use nested::{A_FILE_WITHIN, Nested, RequestedHost, within_fields};
-pub(super) use row::Row;
+pub(super) use row::{Key, Row};
 pub(super) use serial::to_line;
 pub use tags::tags_json;
 

@@ -1,21 +1,34 @@
-//! Keeps what is the same on many lines in a row: rendered processes, and the second of a time.
+//! Keeps what is the same on many lines in a row: rendered processes and connections, the second
+//! of a time, and the names of recording and machine.
 //!
 //! A line of jsonl is mostly its process. One that a process of the event before had is copied,
-//! unless an event since then may have changed it, such as one of another user. Builds with debug
-//! assertions compare every copy with the process as it is.
+//! unless an event since then may have changed it, such as one of another user. Of a connection all
+//! but its number and its port follows from traits that never change, and from tags of addresses.
+//! Builds with debug assertions compare every copy with the process or connection as it is.
 
-use std::cell::{Cell, RefCell};
-
-use super::{field::Object, page::Clock};
-use crate::{
-    event::{Event, EventKind, Lineage, ProcessId},
-    model::{Origin, Process},
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    net::SocketAddr,
+    sync::Arc,
 };
 
-/// Count of processes that are kept, each in a slot by its process id.
+use memchr::memmem;
+
+use super::{
+    field::Object,
+    page::{Clock, push_address},
+    value::TIME_BYTES,
+};
+use crate::{
+    event::{Event, EventKind, Lineage, ProcessId},
+    model::{Connection, Origin, Process, Traits},
+};
+
+/// Count of processes that are kept, each in a slot by its process id; and of traits, each by its
+/// place in memory.
 const SLOTS: usize = 4096;
 
-/// Bytes of the longest process that is kept: all together take 8 MiB at most.
+/// Bytes of the longest process or connection that is kept: 8 MiB at most of either.
 const LONGEST: usize = 2048;
 
 /// Bytes of a date and time up to the point before the nanoseconds.
@@ -43,9 +56,22 @@ impl Slot {
     }
 }
 
+/// A connection with certain traits, rendered in a generation of the cache.
+#[derive(Clone, Default)]
+struct Ends {
+    /// The traits, which stay where they are as long as they are kept here.
+    traits: Option<Arc<Traits>>,
+    generation: u64,
+    /// The parts behind its number, and behind its port.
+    parts: [Vec<u8>; 2],
+}
+
 /// Renderings from earlier lines.
 pub(super) struct Kept {
     slots: RefCell<Vec<Slot>>,
+    ends: RefCell<Vec<Ends>>,
+    /// The names of recording and machine; the second ones in rows with a host of their own.
+    origins: [OnceCell<Vec<u8>>; 2],
     /// Slots of earlier generations are void.
     generation: u64,
     /// A second since 1970, and its date and time.
@@ -56,6 +82,8 @@ impl Kept {
     pub(super) fn new() -> Kept {
         Kept {
             slots: RefCell::new(vec![Slot::default(); SLOTS]),
+            ends: RefCell::new(vec![Ends::default(); SLOTS]),
+            origins: [OnceCell::new(), OnceCell::new()],
             generation: 1,
             second: Cell::new(None),
         }
@@ -169,43 +197,112 @@ impl Kept {
         }
     }
 
-    /// Returns a time as [`Clock::rfc3339`] does.
-    pub(super) fn rfc3339(&self, clock: &Clock, boot_ns: u64) -> String {
-        const SECOND_NS: i64 = 1_000_000_000;
-        let since_1970 = i64::try_from(boot_ns)
-            .ok()
-            .and_then(|boot_ns| boot_ns.checked_add(clock.offset_ns));
-        // Other times are forged, or none.
-        let Some(since_1970) = since_1970.filter(|since| *since >= 0) else {
-            return clock.rfc3339(boot_ns);
+    /// Appends a connection to a line.
+    pub(super) fn connection(&self, line: &mut Vec<u8>, connection: &Object<'_, Connection>) {
+        let row = connection.row();
+        let traits = row.traits();
+        let local = row.local().filter(|local| local.port() != 0);
+        let (Some(local), Ok(mut slots)) = (local, self.ends.try_borrow_mut()) else {
+            return connection.append(line);
         };
+        // Allocations are multiples of 16 bytes apart.
+        let place = Arc::as_ptr(traits).addr() / 16 % SLOTS;
+        let Some(slot) = slots.get_mut(place) else {
+            return connection.append(line);
+        };
+        let start = line.len();
+        let is_kept = slot.generation == self.generation
+            && slot
+                .traits
+                .as_ref()
+                .is_some_and(|kept| Arc::ptr_eq(kept, traits));
+        if is_kept {
+            let [before, after] = &slot.parts;
+            line.extend_from_slice(NUMBER);
+            line.extend_from_slice(itoa::Buffer::new().format(row.id).as_bytes());
+            line.extend_from_slice(before);
+            line.extend_from_slice(itoa::Buffer::new().format(local.port()).as_bytes());
+            line.extend_from_slice(after);
+            debug_assert_eq!(
+                rendered(connection),
+                line.get(start..).unwrap_or_default(),
+                "a kept connection has changed without a note"
+            );
+            return;
+        }
+        connection.append(line);
+        let whole = line.get(start..).unwrap_or_default();
+        if let Some(parts) = parts(whole, row.id, local).filter(|_| whole.len() <= LONGEST) {
+            for (kept, part) in slot.parts.iter_mut().zip(parts) {
+                kept.clear();
+                kept.extend_from_slice(part);
+            }
+            slot.traits = Some(Arc::clone(traits));
+            slot.generation = self.generation;
+        }
+    }
+
+    /// Returns the names of recording and machine at the end of a line, as `write` writes them.
+    /// They are those of the first line.
+    pub(super) fn origin(&self, has_host: bool, write: impl FnOnce() -> Vec<u8>) -> &[u8] {
+        let [plain, beside_host] = &self.origins;
+        match has_host {
+            true => beside_host.get_or_init(write),
+            false => plain.get_or_init(write),
+        }
+    }
+
+    /// Returns a time as [`Clock::rfc3339`] does, unless it is forged.
+    pub(super) fn time(&self, clock: &Clock, boot_ns: u64) -> Option<[u8; TIME_BYTES]> {
+        const SECOND_NS: i64 = 1_000_000_000;
+        let since_1970 = i64::try_from(boot_ns).ok()?.checked_add(clock.offset_ns)?;
+        if since_1970 < 0 {
+            return None;
+        }
         let second = since_1970 / SECOND_NS;
-        let text = match self.second.get() {
-            Some((kept, text)) if kept == second => text,
+        let begin = match self.second.get() {
+            Some((kept, begin)) if kept == second => begin,
             Some(_) | None => {
                 let whole = clock.rfc3339(boot_ns);
-                let text = whole.as_bytes().first_chunk::<SECOND_BYTES>();
-                if let Some(text) = text.filter(|_| whole.len() == SECOND_BYTES + 10) {
-                    self.second.set(Some((second, *text)));
-                }
-                return whole;
+                let whole: &[u8; TIME_BYTES] = whole.as_bytes().try_into().ok()?;
+                let begin = whole.first_chunk::<SECOND_BYTES>()?;
+                self.second.set(Some((second, *begin)));
+                return Some(*whole);
             }
         };
-        let mut line = String::with_capacity(SECOND_BYTES + 10);
-        line.push_str(std::str::from_utf8(&text).unwrap_or_default());
-        let nanoseconds = since_1970 % SECOND_NS;
-        let mut digits = itoa::Buffer::new();
-        let digits = digits.format(nanoseconds);
-        line.push_str("000000000".get(digits.len()..).unwrap_or_default());
-        line.push_str(digits);
-        line.push('Z');
-        line
+        let mut time = [b'Z'; TIME_BYTES];
+        let (seconds, digits) = time.split_first_chunk_mut::<SECOND_BYTES>()?;
+        *seconds = begin;
+        let mut nanoseconds = since_1970 % SECOND_NS;
+        // The last byte is the zone.
+        for digit in digits.iter_mut().rev().skip(1) {
+            *digit = b'0' + (nanoseconds % 10) as u8;
+            nanoseconds /= 10;
+        }
+        Some(time)
     }
 }
 
-fn rendered(process: &Object<'_, Process>) -> Vec<u8> {
+/// The begin of a rendered connection.
+const NUMBER: &[u8] = b"{\"id\":";
+
+/// Returns the parts of a rendered connection behind its number and behind its port.
+fn parts(whole: &[u8], id: u64, local: SocketAddr) -> Option<[&[u8]; 2]> {
+    const LOCAL: &[u8] = b",\"local\":\"";
+    let rest = whole.strip_prefix(NUMBER)?;
+    let rest = rest.strip_prefix(itoa::Buffer::new().format(id).as_bytes())?;
+    let mut address = String::new();
+    push_address(&mut address, local);
+    // Before it are words of the tool's own.
+    let end = memmem::find(rest, LOCAL)? + LOCAL.len() + address.len();
+    let (before, after) = rest.split_at_checked(end)?;
+    let before = before.strip_suffix(itoa::Buffer::new().format(local.port()).as_bytes())?;
+    Some([before, after])
+}
+
+fn rendered<R>(object: &Object<'_, R>) -> Vec<u8> {
     let mut line = Vec::new();
-    process.append(&mut line);
+    object.append(&mut line);
     line
 }
 
@@ -227,7 +324,9 @@ mod tests {
             };
             for boot_ns in [0, 1, 999_999_999, 1_000_000_000, 1_000_000_007, u64::MAX] {
                 for _ in 0..2 {
-                    assert_eq!(kept.rfc3339(&clock, boot_ns), clock.rfc3339(boot_ns));
+                    if let Some(time) = kept.time(&clock, boot_ns) {
+                        assert_eq!(time, *clock.rfc3339(boot_ns).as_bytes());
+                    }
                 }
             }
         }

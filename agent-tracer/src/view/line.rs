@@ -24,7 +24,7 @@ pub fn event_line(page: &Page, model: &Model, event: &Event) -> String {
     let index = model.find(event.process);
     let process = index.map(|index| model.process(index));
     let mut line = String::with_capacity(192);
-    page.push(&mut line, Emphasis::Faint, &page.time(event.boot_ns));
+    page.push_time(&mut line, event.boot_ns);
     let widths = match page.is_narrow() {
         true => (6, 9, 8),
         false => (7, 15, 14),
@@ -173,6 +173,10 @@ fn push_detail(line: &mut String, page: &Page, model: &Model, event: &Event) {
                 Some(gain) => format!("; {}", privilege::described(model, gain)),
                 None => return,
             }
+        }
+        EventKind::Exit(exit) if exit.signal().is_none() => {
+            line.push_str("code ");
+            return line.push_str(itoa::Buffer::new().format(exit.code()));
         }
         EventKind::Exit(exit) => status(*exit),
         EventKind::Rename(rename) => {

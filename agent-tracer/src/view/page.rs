@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use unicode_width::UnicodeWidthChar;
 
-use super::escape::visible_ascii;
+use super::escape::is_visible_ascii;
 
 /// The style of times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +96,19 @@ impl Page {
         }
     }
 
+    /// Appends a time as [`Self::time`] writes it, faint.
+    pub(super) fn push_time(&self, line: &mut String, boot_ns: u64) {
+        let since_ns = boot_ns.checked_sub(self.clock.start_ns);
+        match since_ns.filter(|since_ns| is_rounded_alike(*since_ns)) {
+            Some(since_ns)
+                if self.time == TimeStyle::Relative && !self.styled && !self.is_narrow() =>
+            {
+                push_microseconds(line, since_ns);
+            }
+            Some(_) | None => self.push(line, Emphasis::Faint, &self.time(boot_ns)),
+        }
+    }
+
     pub(super) fn emphasise(&self, emphasis: Emphasis, text: &str) -> String {
         let mut line = String::new();
         self.push(&mut line, emphasis, text);
@@ -160,17 +173,22 @@ fn is_rounded_alike(since_ns: u64) -> bool {
 
 /// Writes seconds with six digits behind the point, at least eleven columns. A float takes three
 /// times as long.
-fn microseconds(since_ns: u64) -> String {
+fn push_microseconds(text: &mut String, since_ns: u64) {
     let rounded = (since_ns + 500) / 1000;
     let (mut whole, mut fraction) = (itoa::Buffer::new(), itoa::Buffer::new());
     let whole = whole.format(rounded / 1_000_000);
     let fraction = fraction.format(rounded % 1_000_000);
-    let mut text = String::with_capacity(16);
     text.push_str("    ".get(whole.len()..).unwrap_or_default());
     text.push_str(whole);
     text.push('.');
     text.push_str("000000".get(fraction.len()..).unwrap_or_default());
     text.push_str(fraction);
+}
+
+/// Writes them likewise.
+fn microseconds(since_ns: u64) -> String {
+    let mut text = String::with_capacity(16);
+    push_microseconds(&mut text, since_ns);
     text
 }
 
@@ -208,7 +226,7 @@ pub(super) fn cut(line: String, width: usize) -> String {
 
 /// Returns the columns that a text takes.
 pub(super) fn columns(text: &str) -> usize {
-    if visible_ascii(text.as_bytes()).is_some() {
+    if is_visible_ascii(text.as_bytes()) {
         return text.len();
     }
     unicode_width::UnicodeWidthStr::width(text)
@@ -228,16 +246,22 @@ pub(super) fn pad(text: &str, width: usize) -> String {
 
 /// Appends the spaces that a text lacks to `width` columns, or to [`WIDEST`].
 pub(super) fn push_missing(line: &mut String, text: &str, width: usize) {
-    for _ in columns(text)..width.min(WIDEST) {
-        line.push(' ');
-    }
+    push_missing_columns(line, columns(text), width);
 }
 
 /// Appends the spaces that the text behind `start` lacks to `width` columns, or to [`WIDEST`].
 pub(super) fn pad_from(line: &mut String, start: usize, width: usize) {
     let text = line.get(start..).unwrap_or_default();
-    for _ in columns(text)..width.min(WIDEST) {
-        line.push(' ');
+    push_missing_columns(line, columns(text), width);
+}
+
+/// Appends the spaces that so many columns lack to `width` columns, or to [`WIDEST`].
+pub(super) fn push_missing_columns(line: &mut String, columns: usize, width: usize) {
+    const SPACES: &str = "                ";
+    let missing = width.min(WIDEST).saturating_sub(columns);
+    match SPACES.get(..missing) {
+        Some(spaces) => line.push_str(spaces),
+        None => line.extend(std::iter::repeat_n(' ', missing)),
     }
 }
 

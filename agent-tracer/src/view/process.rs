@@ -31,18 +31,23 @@ pub fn user_of(model: &Model, process: &Process) -> String {
 
 /// Describes the reason for the tree of a process, with the part that systemd or cron has in it.
 pub fn because(model: &Model, process: &Process) -> String {
-    let mut words = reason(model, process);
-    let others = [
-        started_for(model, process),
-        enters_container(model, process),
-    ];
-    for other in others.into_iter().flatten() {
-        if !words.is_empty() {
-            words.push_str("; ");
-        }
-        words.push_str(&other);
+    let mut words = String::with_capacity(128);
+    push_reason(&mut words, model, process);
+    if let Some(activation) = model.activation(process) {
+        begin_clause(&mut words);
+        push_activation(&mut words, activation);
+    }
+    if let Some(container) = enters_container(model, process) {
+        begin_clause(&mut words);
+        words.push_str(&container);
     }
     words
+}
+
+fn begin_clause(words: &mut String) {
+    if !words.is_empty() {
+        words.push_str("; ");
+    }
 }
 
 /// Names the container of its first process: `in container web (nginx:1.25)`.
@@ -65,39 +70,51 @@ fn enters_container(model: &Model, process: &Process) -> Option<String> {
 
 /// Describes the start of a process by systemd or cron.
 pub(super) fn started_for(model: &Model, process: &Process) -> Option<String> {
-    model.activation(process).map(activation)
+    let activation = model.activation(process)?;
+    let mut words = String::new();
+    push_activation(&mut words, activation);
+    Some(words)
 }
 
 /// Describes the reason for the tree of a process; empty if only systemd or cron explains it.
 pub(super) fn reason(model: &Model, process: &Process) -> String {
+    let mut words = String::new();
+    push_reason(&mut words, model, process);
+    words
+}
+
+/// Appends that reason. A line of jsonl has one: nothing is made of parts of its own.
+fn push_reason(words: &mut String, model: &Model, process: &Process) {
     match &process.because {
-        Because::Rule(rule) => format!(
-            "{}{}",
-            escape::text(rule.as_bytes()),
-            doubts(model, process)
-        ),
-        Because::ChildOf(name, pid) => {
-            let mut words = String::with_capacity(name.len() + 24);
-            words.push_str("child of ");
-            push_called(&mut words, name, *pid);
-            words
+        Because::Rule(rule) => {
+            escape::push_text(words, rule.as_bytes());
+            words.push_str(&doubts(model, process));
         }
-        Because::Command => "the recorded command".to_owned(),
-        Because::Attached => "followed on request".to_owned(),
-        Because::RanBefore => "ran before the recording".to_owned(),
-        Because::Asked(asker) => format!(
-            "its parent was asked by {} [{}] over {} (inferred)",
-            escape::text(&asker.name),
-            asker.pid,
-            escape::text(&asker.path)
-        ),
-        Because::ParentSeenLater(name, pid) => format!(
-            "child of {} [{pid}], its fork was not seen",
-            escape::text(name)
-        ),
-        Because::FormerRule(rule) => format!("was {}", escape::text(rule.as_bytes())),
-        Because::ForkUnseen => "its fork was not seen".to_owned(),
-        Because::Unit | Because::Job => String::new(),
+        Because::ChildOf(name, pid) => {
+            words.push_str("child of ");
+            push_called(words, name, *pid);
+        }
+        Because::Command => words.push_str("the recorded command"),
+        Because::Attached => words.push_str("followed on request"),
+        Because::RanBefore => words.push_str("ran before the recording"),
+        Because::Asked(asker) => {
+            words.push_str("its parent was asked by ");
+            push_called(words, &asker.name, asker.pid);
+            words.push_str(" over ");
+            escape::push_text(words, &asker.path);
+            words.push_str(" (inferred)");
+        }
+        Because::ParentSeenLater(name, pid) => {
+            words.push_str("child of ");
+            push_called(words, name, *pid);
+            words.push_str(", its fork was not seen");
+        }
+        Because::FormerRule(rule) => {
+            words.push_str("was ");
+            escape::push_text(words, rule.as_bytes());
+        }
+        Because::ForkUnseen => words.push_str("its fork was not seen"),
+        Because::Unit | Because::Job => {}
     }
 }
 
@@ -119,37 +136,53 @@ fn doubts(model: &Model, process: &Process) -> String {
     words.iter().map(|words| format!("; {words}")).collect()
 }
 
-/// Describes an activation. The cgroup and the fork by cron are facts; the cause is inferred.
-fn activation(activation: &Activation) -> String {
-    let cause = cause(&activation.cause);
-    match &activation.unit {
-        Some(unit) => format!("unit {}, {cause}", escape::text(unit)),
-        None => cause,
+/// Appends an activation. The cgroup and the fork by cron are facts; the cause is inferred.
+fn push_activation(words: &mut String, activation: &Activation) {
+    if let Some(unit) = &activation.unit {
+        words.push_str("unit ");
+        escape::push_text(words, unit);
+        words.push_str(", ");
     }
+    push_cause(words, &activation.cause);
 }
 
 pub(super) fn cause(cause: &Cause) -> String {
+    let mut words = String::new();
+    push_cause(&mut words, cause);
+    words
+}
+
+fn push_cause(words: &mut String, cause: &Cause) {
     match cause {
-        Cause::Unknown => "started by systemd".to_owned(),
-        Cause::Request(request) => format!("started by {}", requested(request)),
+        Cause::Unknown => words.push_str("started by systemd"),
+        Cause::Request(request) => {
+            words.push_str("started by ");
+            words.push_str(&requested(request));
+        }
         Cause::Trigger(trigger, writer) => {
-            let trigger = escape::text(trigger);
+            words.push_str("started by ");
+            escape::push_text(words, trigger);
             match writer {
-                Some(writer) => format!("started by {trigger}, {}", written(writer)),
-                None => format!("started by {trigger} (inferred)"),
+                Some(writer) => {
+                    words.push_str(", ");
+                    push_writer(words, writer);
+                }
+                None => words.push_str(" (inferred)"),
             }
         }
-        Cause::Again(before) => format!(
-            "started again by systemd, before that {}",
-            self::cause(before)
-        ),
-        Cause::Written(writer) => format!("started by systemd, {}", written(writer)),
+        Cause::Again(before) => {
+            words.push_str("started again by systemd, before that ");
+            push_cause(words, before);
+        }
+        Cause::Written(writer) => {
+            words.push_str("started by systemd, ");
+            push_writer(words, writer);
+        }
         Cause::Job(writer) => {
-            format!(
-                "cron job of {}, {}",
-                escape::text(&writer.path),
-                written(writer)
-            )
+            words.push_str("cron job of ");
+            escape::push_text(words, &writer.path);
+            words.push_str(", ");
+            push_writer(words, writer);
         }
     }
 }
@@ -186,12 +219,12 @@ pub(super) fn requester<'a>(context: Context<'a>, request: Option<&'a Request>) 
     })
 }
 
-fn written(writer: &Writer) -> String {
-    format!(
-        "written by {} [pid {}] (inferred)",
-        escape::text(&writer.name),
-        writer.pid
-    )
+fn push_writer(words: &mut String, writer: &Writer) {
+    words.push_str("written by ");
+    escape::push_text(words, &writer.name);
+    words.push_str(" [pid ");
+    words.push_str(itoa::Buffer::new().format(writer.pid));
+    words.push_str("] (inferred)");
 }
 
 /// Returns the comm, or a placeholder if it is unknown.

@@ -1,6 +1,6 @@
 //! The process forest: tree by tree, lineage as indentation.
 
-use std::io;
+use std::{fmt::Write, io, rc::Rc};
 
 use crate::{
     findings::{Folds, Forest, Grove, Siblings, distinct},
@@ -12,8 +12,8 @@ mod tests;
 
 use super::{
     because, escape,
-    page::{Emphasis, Page, columns, duration, pad},
-    process::{end, name, program},
+    page::{Emphasis, Page, columns, duration, pad, pad_from, push_missing_columns},
+    process::{comm, end, name, program, push_called},
     user_of,
 };
 
@@ -112,6 +112,16 @@ const WIDEST: usize = 120;
 /// Columns of a generation.
 const STEP: usize = 3;
 
+/// A process, or several, whose line is to be written.
+struct Branch {
+    siblings: Siblings,
+    /// Lineage before the mark of this line, shared by all children of a process.
+    above: Rc<str>,
+    /// True for the last child of a process; `None` for a root.
+    is_last: Option<bool>,
+    depth: usize,
+}
+
 /// The facts that all lines are made of.
 struct Scene<'a> {
     page: &'a Page,
@@ -141,29 +151,58 @@ impl Scene<'_> {
             None => WIDEST,
         };
         let shown_depth = deepest.div_ceil(STEP);
-        let mut stack = vec![(root, String::new(), String::new(), 0)];
-        while let Some((siblings, first, rest, depth)) = stack.pop() {
-            sink(&self.line(&siblings, &first))?;
+        let root = Branch {
+            siblings: root,
+            above: Rc::default(),
+            is_last: None,
+            depth: 0,
+        };
+        let mut stack = vec![root];
+        let mut indent = String::new();
+        while let Some(branch) = stack.pop() {
+            let Branch {
+                siblings,
+                above,
+                is_last,
+                depth,
+            } = branch;
+            // Deeper ones show their depth in place of an indentation.
+            let is_deep = above.len() >= deepest && columns(&above) >= deepest;
+            let (mark, below) = match is_last {
+                None => ("", ""),
+                Some(_) if is_deep => ("", ""),
+                Some(true) => ("└─ ", "   "),
+                Some(false) => ("├─ ", "│  "),
+            };
+            indent.clear();
+            indent.push_str(&above);
+            indent.push_str(mark);
+            if is_last.is_some() && is_deep {
+                // Writing to a string cannot fail.
+                let _ = write!(indent, "+{} ", depth - shown_depth);
+            }
+            sink(&self.line(&siblings, &indent))?;
             // Only processes without a child are folded.
             let [index] = siblings.all.as_slice() else {
                 continue;
             };
             let children = forest.children(*index, self.model.process(*index));
+            if children.is_empty() {
+                continue;
+            }
+            let above: Rc<str> = match below {
+                "" => above,
+                below => [&*above, below].concat().into(),
+            };
             let children = self.folded(&children);
             let count = children.len();
-            for (position, child) in children.into_iter().enumerate().rev() {
-                let is_last = position + 1 == count;
-                let (branch, below) = match is_last {
-                    true => ("└─ ", "   "),
-                    false => ("├─ ", "│  "),
-                };
-                let depth = depth + 1;
-                // Deeper ones show their depth in place of an indentation.
-                let (first, rest) = match columns(&rest) >= deepest {
-                    true => (format!("{rest}+{} ", depth - shown_depth), rest.clone()),
-                    false => (format!("{rest}{branch}"), format!("{rest}{below}")),
-                };
-                stack.push((child, first, rest, depth));
+            for (position, siblings) in children.into_iter().enumerate().rev() {
+                stack.push(Branch {
+                    siblings,
+                    above: Rc::clone(&above),
+                    is_last: Some(position + 1 == count),
+                    depth: depth + 1,
+                });
             }
         }
         Ok(())
@@ -176,34 +215,45 @@ impl Scene<'_> {
         let Some(process) = processes.first() else {
             return String::new();
         };
-        let label = match processes.len() {
-            1 => format!("{indent}{} [{}]", name(process), process.id.pid),
-            count => format!("{indent}{} ×{count}", name(process)),
+        let mut line = String::with_capacity(192);
+        line.push_str(indent);
+        let start = line.len();
+        match processes.len() {
+            1 => push_called(&mut line, comm(process), process.id.pid),
+            count => line.push_str(&format!("{} ×{count}", name(process))),
+        }
+        let label = line.get(start..).unwrap_or_default();
+        // Each character of the indentation takes one column.
+        let taken = indent.chars().count() + columns(label);
+        let width = match page.is_narrow() {
+            true => NAME_COLUMNS.1,
+            false => NAME_COLUMNS.0,
         };
+        push_missing_columns(&mut line, taken, width);
+        line.push(' ');
+        let start = line.len();
+        line.push_str(&user_of(model, process));
+        pad_from(&mut line, start, 8);
+        line.push(' ');
         let state = pad(&ends(&processes), 7);
         let has_failed =
             |process: &&Process| process.ended().is_some_and(|(_, exit)| exit.status != 0);
-        let state = if processes.iter().any(has_failed) {
-            page.emphasise(Emphasis::Bad, &state)
-        } else {
-            state
-        };
-        let user = pad(&user_of(model, process), 8);
-        let label = pad(
-            &label,
-            match page.is_narrow() {
-                true => NAME_COLUMNS.1,
-                false => NAME_COLUMNS.0,
-            },
-        );
-        let program = programs(&processes);
-        if !self.has_times {
-            return page.fit(format!("{label} {user} {state} {program}"));
+        match processes.iter().any(has_failed) {
+            true => page.push(&mut line, Emphasis::Bad, &state),
+            false => line.push_str(&state),
         }
-        let started = match process.forked_ns {
-            Some(forked_ns) => page.time(forked_ns),
-            None => pad("before", columns(&page.time(0))),
-        };
+        line.push(' ');
+        if !self.has_times {
+            line.push_str(&programs(&processes));
+            return page.fit(line);
+        }
+        match process.forked_ns {
+            Some(forked_ns) => page.push_time(&mut line, forked_ns),
+            None => {
+                let before = pad("before", columns(&page.time(0)));
+                page.push(&mut line, Emphasis::Faint, &before);
+            }
+        }
         let ended = processes.iter().filter_map(|process| process.ended());
         let ended = match processes.iter().all(|process| process.ended().is_some()) {
             true => ended.map(|(at, _)| at).max(),
@@ -213,15 +263,18 @@ impl Scene<'_> {
             (Some(from), Some(to)) => duration(to.saturating_sub(from)),
             (_, _) => "-".to_owned(),
         };
-        page.fit(format!(
-            "{label} {user} {state} {} {life:>7} {program}",
-            page.emphasise(Emphasis::Faint, &started),
-        ))
+        // Writing to a string cannot fail.
+        let _ = write!(line, " {life:>7} ");
+        line.push_str(&programs(&processes));
+        page.fit(line)
     }
 }
 
 /// Describes the ends of siblings: the one that they have in common, or up to two.
 fn ends(processes: &[&Process]) -> String {
+    if let [process] = processes {
+        return end(process);
+    }
     let ends = distinct(processes.iter().map(|process| end(process)));
     match ends.as_slice() {
         [one] => one.clone(),
@@ -232,6 +285,9 @@ fn ends(processes: &[&Process]) -> String {
 
 /// Returns the first command line, with the number of others.
 fn programs(processes: &[&Process]) -> String {
+    if let [process] = processes {
+        return program(process);
+    }
     let programs = distinct(processes.iter().map(|process| program(process)));
     match programs.as_slice() {
         [] => String::new(),

@@ -18,6 +18,9 @@ use crate::{
     model::{Process, ProcessIndex},
 };
 
+/// Bytes of a time with nanoseconds.
+pub(super) const TIME_BYTES: usize = "2026-11-29T04:05:06.123456789Z".len();
+
 /// The value of a field in a row.
 pub(super) enum Value<'a> {
     /// Nothing: the key is left out, the cell is empty.
@@ -32,6 +35,8 @@ pub(super) enum Value<'a> {
     Real(f64),
     /// Text of the tool's own, or text that is valid UTF-8.
     Text(Cow<'a, str>),
+    /// A time of a day as RFC 3339 has it, with nanoseconds.
+    Time([u8; TIME_BYTES]),
     /// Bytes of a traced program.
     Bytes(Cow<'a, [u8]>),
     /// A command line.
@@ -153,6 +158,7 @@ impl<'a> Value<'a> {
             Value::Number(number) => map.serialize_entry(name, number),
             Value::Real(number) => map.serialize_entry(name, number),
             Value::Text(text) => map.serialize_entry(name, &**text),
+            Value::Time(time) => map.serialize_entry(name, &String::from_utf8_lossy(time)),
             Value::Bytes(bytes) => {
                 map.serialize_entry(name, &String::from_utf8_lossy(bytes))?;
                 match std::str::from_utf8(bytes) {
@@ -177,6 +183,7 @@ impl<'a> Value<'a> {
             Value::Number(number) => number.to_string(),
             Value::Real(number) => number.to_string(),
             Value::Text(text) => harmless(escape::text(text.as_bytes())),
+            Value::Time(time) => harmless(escape::text(time)),
             Value::Bytes(bytes) => harmless(escape::text(bytes)),
             Value::Words(words) => harmless(escape::arguments(words)),
             Value::Names(names) => harmless(joined(names.iter().copied())),

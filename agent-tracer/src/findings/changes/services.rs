@@ -2,7 +2,9 @@
 
 mod off;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+
+use foldhash::fast::RandomState;
 
 use crate::{
     event::{Difference, FileDifference, Subject},
@@ -90,11 +92,15 @@ pub(super) fn collect(model: &Model) -> Vec<Change<'_>> {
         let unit = units.entry(difference.name.clone()).or_default();
         unit.state = Some(difference);
     }
+    // By the place of a unit's name, which the processes of the unit share.
+    let mut requested: HashMap<usize, bool, RandomState> = HashMap::default();
     for (_, process) in model.processes() {
         let Some(unit) = &process.unit else {
             continue;
         };
-        let began = process.origin != Origin::Snapshot && model.requester(unit).is_some();
+        let is_requested = requested.entry(unit.as_ptr().addr());
+        let is_requested = *is_requested.or_insert_with(|| model.requester(unit).is_some());
+        let began = process.origin != Origin::Snapshot && is_requested;
         if began || units.contains_key(&**unit) {
             let known = units.entry(unit.to_vec()).or_default();
             known.began |= began;

@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{Connection, State, Traits, traits::TraitsPool};
+use super::{
+    Connection, Known, State, Traits,
+    traits::{Begin, TraitsPool},
+};
 use crate::{
     event::{
         Close, Connect, ConnectFailed, Counted, Established, HttpAnswer, HttpRequest, Inbound,
@@ -64,14 +67,30 @@ impl Connections {
         names: &Names,
     ) {
         let (local, remote) = (connect.local(), connect.remote());
-        let traits = self.shared(Traits {
-            local: local.map(|local| local.ip()),
-            remote,
-            network_namespace: connect.network_namespace,
-            names: remote
-                .map(|remote| names.of(remote.ip(), owner))
-                .unwrap_or_default(),
-            ..Traits::new(connect.protocol())
+        let before = remote.and_then(|remote| {
+            Some(Begin {
+                local: local.map(|local| local.ip()),
+                remote,
+                protocol: connect.protocol(),
+                network_namespace: connect.network_namespace,
+                names: names.version(remote.ip(), owner)?,
+            })
+        });
+        let known = before.and_then(|before| self.traits.of_begin(&before));
+        let traits = known.unwrap_or_else(|| {
+            let traits = self.shared(Traits {
+                local: local.map(|local| local.ip()),
+                remote,
+                network_namespace: connect.network_namespace,
+                names: remote
+                    .map(|remote| names.of(remote.ip(), owner))
+                    .unwrap_or_default(),
+                ..Traits::new(connect.protocol())
+            });
+            if let Some(before) = before {
+                self.traits.note_begin(before, &traits);
+            }
+            traits
         });
         let connection = Connection::new(connect.connection, owner, boot_ns, traits);
         let mut connection = connection.with_local(local);
@@ -116,7 +135,7 @@ impl Connections {
                 .local()
                 .is_some_and(|end| end.port() == local.port());
             if connection.is_inbound
-                && !connection.known.is_closed_by_owner
+                && !connection.is_closed_by_owner()
                 && connection.network_namespace == listener.network_namespace
                 && connection.owner == listener.owner
                 && connection.protocol == listener.protocol
@@ -233,7 +252,7 @@ impl Connections {
         if let Some(closer) = closer.filter(|_| has_closer) {
             // A listener's holder may give a connection to a child, which closes it.
             connection.owner = closer;
-            connection.known.is_closed_by_owner = true;
+            connection.known.set(Known::CLOSED_BY_OWNER);
         }
         connection.state = State::Closed;
         if connection.error != close.error {
@@ -246,7 +265,7 @@ impl Connections {
             Protocol::Udp if close.datagrams_sent == 0 && !connection.is_inbound => return true,
             Protocol::Udp => {
                 let datagrams = (close.datagrams_sent, close.datagrams_received);
-                connection.datagrams = Some(Box::new(datagrams));
+                connection.set_datagrams(datagrams);
             }
             Protocol::Tcp => {}
         }
@@ -261,7 +280,7 @@ impl Connections {
         };
         connection.set_bytes(counted.bytes_sent, counted.bytes_received);
         let datagrams = (counted.datagrams_sent, counted.datagrams_received);
-        connection.datagrams = Some(Box::new(datagrams));
+        connection.set_datagrams(datagrams);
         true
     }
 

@@ -1,7 +1,7 @@
 //! Shares what many connections have in common: their remote end, its names and the like.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
@@ -94,31 +94,74 @@ impl Traits {
 /// Limit of the traits that are found again; then they start anew, at the price of duplicates.
 const POOLED: usize = 8192;
 
+/// All that the traits of a new connection follow from, where its owner has looked up no name.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Begin {
+    pub(super) local: Option<IpAddr>,
+    pub(super) remote: SocketAddr,
+    pub(super) protocol: Protocol,
+    pub(super) network_namespace: u32,
+    /// Version of the names of the remote end.
+    pub(super) names: u64,
+}
+
 /// Traits of connections, each once.
 #[derive(Default)]
-pub(super) struct TraitsPool(HashSet<Arc<Traits>, RandomState>);
+pub(super) struct TraitsPool {
+    all: HashSet<Arc<Traits>, RandomState>,
+    /// Those of new connections: their key is far smaller than they are.
+    of_begin: HashMap<Begin, Arc<Traits>, RandomState>,
+    /// Traits with another local address, by their place and that address. The first ones are
+    /// those at the place, which stay there.
+    moved: HashMap<(usize, IpAddr), [Arc<Traits>; 2], RandomState>,
+}
 
 impl TraitsPool {
     pub(super) fn shared(&mut self, traits: Traits) -> Arc<Traits> {
-        if let Some(known) = self.0.get(&traits) {
+        if let Some(known) = self.all.get(&traits) {
             return Arc::clone(known);
         }
-        if self.0.len() >= POOLED {
-            self.0.clear();
+        if self.all.len() >= POOLED {
+            self.all.clear();
         }
         let new = Arc::new(traits);
-        self.0.insert(Arc::clone(&new));
+        self.all.insert(Arc::clone(&new));
         new
+    }
+
+    /// Finds the traits of a connection that began as an earlier one.
+    pub(super) fn of_begin(&self, begin: &Begin) -> Option<Arc<Traits>> {
+        self.of_begin.get(begin).cloned()
+    }
+
+    /// Keeps the traits of a connection that begins.
+    pub(super) fn note_begin(&mut self, begin: Begin, traits: &Arc<Traits>) {
+        if self.of_begin.len() >= POOLED {
+            self.of_begin.clear();
+        }
+        self.of_begin.insert(begin, Arc::clone(traits));
     }
 
     /// Sets the local end of a connection, if it is known.
     pub(super) fn set_local(&mut self, connection: &mut Connection, local: Option<SocketAddr>) {
         let Some(local) = local else { return };
         connection.local_port = local.port();
-        let address = Some(local.ip());
-        if connection.traits.local != address {
-            self.change(connection, |traits| traits.local = address);
+        let address = local.ip();
+        if connection.traits.local == Some(address) {
+            return;
         }
+        let key = (Arc::as_ptr(&connection.traits).addr(), address);
+        if let Some([_, moved]) = self.moved.get(&key) {
+            connection.traits = Arc::clone(moved);
+            return;
+        }
+        let before = Arc::clone(&connection.traits);
+        self.change(connection, |traits| traits.local = Some(address));
+        if self.moved.len() >= POOLED {
+            self.moved.clear();
+        }
+        let both = [before, Arc::clone(&connection.traits)];
+        self.moved.insert(key, both);
     }
 
     /// Gives a connection other traits.

@@ -58,7 +58,7 @@ impl Model {
         let all = &mut self.connections.all;
         for connection in all.iter_mut() {
             if let Some(alike) = alike.get(&connection.position()) {
-                connection.alike.get_or_insert_default().join(alike);
+                connection.alike_mut().join(alike);
             }
         }
         all.retain(|connection| !released.contains(&connection.position()));

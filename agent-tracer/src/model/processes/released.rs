@@ -84,8 +84,7 @@ impl Processes {
             *self.released.alike.entry(*stand_in).or_default() += own + 1;
             self.released.remember(process.clone(), *stand_in);
         }
-        self.by_id.retain(|_, index| !stand_ins.contains_key(index));
-        self.by_id.shrink_to(self.by_id.len() * 2);
+        self.by_id.retain(|index| !stand_ins.contains_key(&index));
         let gone: HashSet<usize, RandomState> = stand_ins.keys().map(|it| it.position()).collect();
         self.list.retain(|position| !gone.contains(&position));
         for process in self.list.iter_mut() {

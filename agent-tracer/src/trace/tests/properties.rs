@@ -43,7 +43,7 @@ proptest! {
         let mut bytes = Vec::new();
         let event = Event::of_recording(1, kind);
         prop_assert!(envelope::EventCoder::default().encode(&event, 1 << 20, &mut bytes));
-        let decoded = envelope::EventCoder::default().decode(&mut bytes.as_slice());
+        let decoded = envelope::EventCoder::default().decode(&mut bytes.into());
         prop_assert_eq!(decoded, Some(Some(event)));
     }
 

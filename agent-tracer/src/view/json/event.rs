@@ -71,7 +71,7 @@ fn append(context: Context<'_>, sequence: u64, event: &Event, line: &mut Vec<u8>
     let mut row = Row::begin(line);
     row.add(context, head(), &numbered);
     add_kind(&mut row, context, &event.kind);
-    row.end_with_origin(context.model);
+    row.end_with_origin(context);
 }
 
 /// An event with its number in the trace.
@@ -94,7 +94,7 @@ impl<'e> Head<'e> {
             Value::Number(row.sequence)
         }),
         Field::<Numbered<'e>>::new("time", "time, RFC 3339, UTC", |context, row| {
-            Value::text(context.rfc3339(row.event.boot_ns))
+            context.time(row.event.boot_ns)
         }),
         Field::<Numbered<'e>>::new("boot_ns", "time since boot", |_, row| {
             Value::Number(row.event.boot_ns)

@@ -1,19 +1,52 @@
 //! Writes a JSON object into a line, field by field, with no allocation for a plain value.
 
+use std::mem;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{
     nested::Nested,
-    serial::{append, append_text},
+    serial::{append, append_plain, append_text},
 };
 use crate::{
-    model::Model,
+    model::Provenance,
     view::{
         Context,
         field::{Field, ORIGIN, Object},
         value::Value,
     },
 };
+
+/// A key with what is around it in an object that has another key before.
+#[derive(Clone, Copy)]
+pub(in crate::view) struct Key {
+    bytes: [u8; Key::ROOM],
+    length: usize,
+}
+
+impl Key {
+    /// Bytes of the longest key, with comma, quotes and colon.
+    const ROOM: usize = 32;
+
+    /// Makes it of a plain name of the tool's own.
+    pub(in crate::view) const fn of(name: &str) -> Key {
+        let name = name.as_bytes();
+        let mut bytes = [0; Key::ROOM];
+        bytes[0] = b',';
+        bytes[1] = b'"';
+        let mut place = 0;
+        while place < name.len() {
+            bytes[2 + place] = name[place];
+            place += 1;
+        }
+        bytes[2 + place] = b'"';
+        bytes[3 + place] = b':';
+        Key {
+            bytes,
+            length: 4 + place,
+        }
+    }
+}
 
 /// An object in the making at the end of a line.
 pub(in crate::view) struct Row<'l> {
@@ -53,19 +86,34 @@ impl<'l> Row<'l> {
         row: &'a R,
     ) {
         self.has_host |= field.is_host();
-        self.value(field.name, &field.value(context, row));
+        self.value(&field.key, field.name, field.value(context, row));
     }
 
     /// Adds the names of recording and machine, and ends the object.
-    pub(in crate::view) fn end_with_origin(mut self, model: &Model) {
-        if let Some(provenance) = model.provenance() {
-            let has_host = self.has_host;
-            for origin in &ORIGIN {
-                self.key(origin.name(has_host));
-                append_text(self.line, (origin.get)(provenance));
+    pub(in crate::view) fn end_with_origin(mut self, context: Context<'_>) {
+        let has_host = self.has_host;
+        match (context.model.provenance(), context.kept) {
+            (Some(provenance), Some(kept)) if !self.is_empty => {
+                let origin = kept.origin(has_host, || {
+                    let mut line = Vec::new();
+                    let mut row = Row::begin(&mut line);
+                    row.is_empty = false;
+                    row.origin(provenance, has_host);
+                    line
+                });
+                self.line.extend_from_slice(origin);
             }
+            (Some(provenance), _) => self.origin(provenance, has_host),
+            (None, _) => {}
         }
         self.end();
+    }
+
+    fn origin(&mut self, provenance: &Provenance, has_host: bool) {
+        for origin in &ORIGIN {
+            self.key(&Key::of(origin.name(has_host)));
+            append_text(self.line, (origin.get)(provenance));
+        }
     }
 
     /// Ends the object.
@@ -76,74 +124,113 @@ impl<'l> Row<'l> {
         self.line.push(b'}');
     }
 
-    /// Writes a key. All keys are plain names of the tool's own.
-    fn key(&mut self, name: &str) {
-        self.line
-            .extend_from_slice(if self.is_empty { b"{\"" } else { b",\"" });
-        self.is_empty = false;
-        self.line.extend_from_slice(name.as_bytes());
-        self.line.extend_from_slice(b"\":");
-    }
-
-    fn text(&mut self, name: &str, text: &str) {
-        self.key(name);
-        append_text(self.line, text);
+    /// Writes a key. Its room is copied whole, which is one instruction or two.
+    fn key(&mut self, key: &Key) {
+        let start = self.line.len();
+        self.line.extend_from_slice(&key.bytes);
+        self.line.truncate(start + key.length);
+        if self.is_empty
+            && let Some(comma) = self.line.get_mut(start)
+        {
+            *comma = b'{';
+            self.is_empty = false;
+        }
     }
 
     /// Adds a value as [`Value::entry`] does; common ones without serde.
-    fn value(&mut self, name: &str, value: &Value<'_>) {
+    ///
+    /// Most fields have nothing, or a number: these values own nothing, and are forgotten in place
+    /// of a call that looks for what to drop.
+    fn value(&mut self, key: &Key, name: &str, value: Value<'_>) {
         match value {
-            Value::Nothing => {}
+            Value::Nothing => mem::forget(value),
             Value::Flag(flag) => {
-                self.key(name);
+                self.key(key);
                 self.line
-                    .extend_from_slice(if *flag { b"true" } else { b"false" });
+                    .extend_from_slice(if flag { b"true" } else { b"false" });
+                mem::forget(value);
             }
             Value::Number(number) => {
-                self.key(name);
+                self.key(key);
                 let mut digits = itoa::Buffer::new();
                 self.line
-                    .extend_from_slice(digits.format(*number).as_bytes());
+                    .extend_from_slice(digits.format(number).as_bytes());
+                mem::forget(value);
             }
-            Value::Text(text) => self.text(name, text),
-            Value::Bytes(bytes) => match std::str::from_utf8(bytes) {
-                Ok(text) => self.text(name, text),
-                Err(_) => self.serialized(name, value),
-            },
+            Value::Text(text) => {
+                self.key(key);
+                append_text(self.line, &text);
+            }
+            Value::Time(time) => {
+                self.key(key);
+                self.line.push(b'"');
+                self.line.extend_from_slice(&time);
+                self.line.push(b'"');
+            }
+            Value::Bytes(bytes) => {
+                let before = self.begin_text(key);
+                if !append_plain(self.line, &bytes) {
+                    self.take_back(before);
+                    match std::str::from_utf8(&bytes) {
+                        Ok(text) => {
+                            self.key(key);
+                            append_text(self.line, text);
+                        }
+                        Err(_) => self.serialized(name, &Value::Bytes(bytes)),
+                    }
+                }
+            }
             Value::Words(words) => {
-                if words.iter().all(|word| std::str::from_utf8(word).is_ok()) {
-                    self.key(name);
-                    self.words(words);
-                } else {
-                    self.serialized(name, value);
+                let before = self.begin_text(key);
+                if !self.words(words) {
+                    self.take_back(before);
+                    self.serialized(name, &value);
                 }
             }
             Value::Process(process) => {
-                self.key(name);
+                self.key(key);
                 match process.context().kept {
-                    Some(kept) => kept.process(self.line, process),
+                    Some(kept) => kept.process(self.line, &process),
                     None => process.append(self.line),
                 }
             }
-            Value::Nested(Nested::Names(names)) => self.objects(name, names),
-            Value::Nested(Nested::Connection(connection)) => self.object(name, connection),
-            Value::Nested(Nested::Listener(listener)) => self.object(name, listener),
+            Value::Nested(Nested::Names(names)) => {
+                self.key(key);
+                self.objects(&names);
+            }
+            Value::Nested(Nested::Connection(connection)) => {
+                self.key(key);
+                match connection.context().kept {
+                    Some(kept) => kept.connection(self.line, &connection),
+                    None => connection.append(self.line),
+                }
+            }
+            Value::Nested(Nested::Listener(listener)) => {
+                self.key(key);
+                listener.append(self.line);
+            }
             Value::Null
             | Value::Real(_)
             | Value::Names(_)
             | Value::Texts(_)
             | Value::Processes(_)
-            | Value::Nested(_) => self.serialized(name, value),
+            | Value::Nested(_) => self.serialized(name, &value),
         }
     }
 
-    fn object<R>(&mut self, name: &str, object: &Object<'_, R>) {
-        self.key(name);
-        object.append(self.line);
+    /// Writes a key whose value may turn out to need more than text. Returns the way back.
+    fn begin_text(&mut self, key: &Key) -> (usize, bool) {
+        let before = (self.line.len(), self.is_empty);
+        self.key(key);
+        before
     }
 
-    fn objects<R>(&mut self, name: &str, objects: &[Object<'_, R>]) {
-        self.key(name);
+    fn take_back(&mut self, (length, is_empty): (usize, bool)) {
+        self.line.truncate(length);
+        self.is_empty = is_empty;
+    }
+
+    fn objects<R>(&mut self, objects: &[Object<'_, R>]) {
         self.line.push(b'[');
         for (position, object) in objects.iter().enumerate() {
             if position > 0 {
@@ -154,15 +241,23 @@ impl<'l> Row<'l> {
         self.line.push(b']');
     }
 
-    fn words(&mut self, words: &[Vec<u8>]) {
+    /// Writes a list of texts. Returns `false` midway where one is no UTF-8.
+    fn words(&mut self, words: &[Vec<u8>]) -> bool {
         self.line.push(b'[');
         for (position, word) in words.iter().enumerate() {
             if position > 0 {
                 self.line.push(b',');
             }
-            append_text(self.line, std::str::from_utf8(word).unwrap_or_default());
+            if append_plain(self.line, word) {
+                continue;
+            }
+            match std::str::from_utf8(word) {
+                Ok(text) => append_text(self.line, text),
+                Err(_) => return false,
+            }
         }
         self.line.push(b']');
+        true
     }
 
     /// Adds a value, with its `_base64` twin if it has one, as an object of its own whose first
@@ -194,44 +289,51 @@ impl Serialize for Entry<'_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Row, append};
+    use super::{Entry, Key, Row, append};
     use crate::view::value::Value;
 
     #[test]
     fn values_are_written_as_serde_writes_them() {
         let plain = [b"sh".to_vec(), b"-c".to_vec(), b"echo \"a\\b\"\n".to_vec()];
         let wild = [b"\xff".to_vec(), "\u{202e}".as_bytes().to_vec()];
-        let values = [
-            Value::Null,
-            Value::Flag(true),
-            Value::Flag(false),
-            Value::Number(0),
-            Value::Number(u64::MAX),
-            Value::Real(0.25),
-            Value::text(""),
-            Value::text("plain"),
-            Value::text("\"\\\u{7f}\u{9b}\u{e0041}é\n"),
-            Value::bytes(b"bytes"),
-            Value::bytes(b"\xff\xfe"),
-            Value::Words(&plain),
-            Value::Words(&wild),
-            Value::Words(&[]),
-            Value::Names(vec![b"a", b"\xff"]),
-            Value::Texts(vec!["a".to_owned(), "\u{7f}".to_owned()]),
-        ];
-        for value in &values {
+        let time = *b"2026-11-29T04:05:06.123456789Z";
+        let values = || {
+            [
+                Value::Null,
+                Value::Flag(true),
+                Value::Flag(false),
+                Value::Number(0),
+                Value::Number(u64::MAX),
+                Value::Real(0.25),
+                Value::text(""),
+                Value::text("plain"),
+                Value::text("\"\\\u{7f}\u{9b}\u{e0041}é\n"),
+                Value::Time(time),
+                Value::bytes(b"bytes"),
+                Value::bytes("\"\u{202e}é".as_bytes()),
+                Value::bytes(b"\xff\xfe"),
+                Value::Words(&plain),
+                Value::Words(&wild),
+                Value::Words(&wild[1..]),
+                Value::Words(&[]),
+                Value::Names(vec![b"a", b"\xff"]),
+                Value::Texts(vec!["a".to_owned(), "\u{7f}".to_owned()]),
+            ]
+        };
+        for (place, value) in values().iter().enumerate() {
+            let again = || values().into_iter().nth(place).expect("the same list");
             let mut expected = Vec::new();
             append(&mut expected, &Entry { name: "key", value });
             let mut line = Vec::new();
             let mut row = Row::begin(&mut line);
-            row.value("key", value);
-            row.value("nothing", &Value::Nothing);
+            row.value(&Key::of("key"), "key", again());
+            row.value(&Key::of("nothing"), "nothing", Value::Nothing);
             row.end();
             assert_eq!(line, expected);
             let mut line = Vec::new();
             let mut row = Row::begin(&mut line);
-            row.value("first", &Value::Number(1));
-            row.value("key", value);
+            row.value(&Key::of("first"), "first", Value::Number(1));
+            row.value(&Key::of("key"), "key", again());
             row.end();
             let second = [b"{\"first\":1,".as_slice(), &expected[1..]].concat();
             assert_eq!(line, second);

@@ -22,15 +22,22 @@ pub(super) fn append(line: &mut Vec<u8>, value: &impl Serialize) {
 
 /// Appends a string in quotes.
 pub(super) fn append_text(line: &mut Vec<u8>, text: &str) {
-    let is_plain = text.bytes().fold(true, |all, byte| {
-        all & (0x20..0x7f).contains(&byte) & (byte != b'"') & (byte != b'\\')
-    });
-    if !is_plain {
-        return append(line, &text);
+    if !append_plain(line, text.as_bytes()) {
+        append(line, &text);
     }
-    line.push(b'"');
-    line.extend_from_slice(text.as_bytes());
-    line.push(b'"');
+}
+
+/// Appends bytes in quotes, if they are a text without anything to escape. Returns `false`, and
+/// appends nothing, for others.
+pub(super) fn append_plain(line: &mut Vec<u8>, bytes: &[u8]) -> bool {
+    let is_plain = escape::is_visible_without(bytes, *b"\"\\");
+    if is_plain {
+        line.reserve(bytes.len() + 2);
+        line.push(b'"');
+        line.extend_from_slice(bytes);
+        line.push(b'"');
+    }
+    is_plain
 }
 
 /// Escapes all characters that are invisible, reorder text or control a terminal. JSON itself
@@ -42,7 +49,7 @@ impl serde_json::ser::Formatter for Visible {
     where
         W: ?Sized + io::Write,
     {
-        if escape::visible_ascii(fragment.as_bytes()).is_some() {
+        if escape::is_visible_ascii(fragment.as_bytes()) {
             return writer.write_all(fragment.as_bytes());
         }
         let mut rest = fragment;

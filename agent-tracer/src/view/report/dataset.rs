@@ -338,7 +338,7 @@ impl Dataset {
             .filter_map(|(place, group)| Some((group.destinations.first()?, place)))
             .collect();
         let mut rations = allotment.rations(&overview.trees);
-        for connection in &report.shown.connections {
+        for connection in report.shown.connections.iter() {
             let tree = &report.model.process(connection.owner).tree;
             let part = rations.part(&allotment, tree, connection.owner);
             let Some(part) = part.and_then(|part| parts.get_mut(part)) else {

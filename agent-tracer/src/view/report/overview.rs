@@ -98,7 +98,7 @@ impl Tree<'_> {
 }
 
 pub(super) fn overview<'a>(report: &'a Report<'_>) -> Overview<'a> {
-    let destinations = groups(By::Destination, report.shown.connections.iter().copied());
+    let destinations = groups(By::Destination, report.shown.connections.iter());
     let totals = totals(report.model, &report.shown, &destinations);
     let recorded = duration(totals.duration_ns);
     let running = report.shown.still_running(report.model);

@@ -80,7 +80,7 @@ fn of_tree(sight: &Sight<'_>, page: &Page, name: &str) -> Vec<String> {
     if all.len() == LIMIT {
         all.push(format!("the first {LIMIT} lines; `tracer tree` shows all"));
     }
-    let own = picture.connections.iter().copied();
+    let own = picture.connections.iter();
     let own = own.filter(|connection| *model.process(connection.owner).tree == *name);
     let destinations = groups(By::Destination, own);
     let rows = destinations.iter().take(LIMIT).flat_map(|group| {
@@ -124,7 +124,7 @@ fn of_destination(sight: &Sight<'_>, page: &Page, key: &str) -> Vec<String> {
         connections,
         failed,
     } = contact;
-    let own = picture.connections.iter().copied().filter(|connection| {
+    let own = picture.connections.iter().filter(|connection| {
         let is_own = *model.process(connection.owner).tree == **tree;
         let is_out = is_own && !connection.is_inbound;
         is_out && Destination::of(connection) == *destination
