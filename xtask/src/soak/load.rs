@@ -129,8 +129,12 @@ impl Load {
 /// Missing programs whose times are shown.
 const SHOWN: usize = 10;
 
-/// Age that no event has before it is on the disk, however slow the machine is.
+/// Age that no program has before it is on the disk, however slow the machine is. Younger ones that
+/// are missing count as lost by the kill, which has a limit of its own.
 const MOST_LOST: Duration = Duration::from_secs(10);
+
+/// Likewise for connections. They are counted only, so this hides as many as it leaves out.
+const MOST_LOST_OF_COUNT: Duration = Duration::from_secs(1);
 
 /// The time in which nothing recorded.
 #[derive(Clone, Copy, Debug)]
@@ -142,9 +146,9 @@ pub struct Gap {
 }
 
 impl Gap {
-    /// True if no part of this turn is within the gap, or so near before it that a kill loses it.
-    fn is_recorded(self, turn: &Turn) -> bool {
-        turn.ended + MOST_LOST < self.killed || turn.begun > self.resumed
+    /// True if no part of this turn is within the gap, or within a time before it.
+    fn is_recorded(self, turn: &Turn, before: Duration) -> bool {
+        turn.ended + before < self.killed || turn.begun > self.resumed
     }
 }
 
@@ -177,7 +181,8 @@ impl Made {
     /// Compares the connections with the count of those in segments, which have no numbers.
     pub fn compare_connections(&self, seen: u64, twice: u64, gap: Gap) -> Compared {
         let made = &self.connections;
-        let recorded = made.iter().filter(|turn| gap.is_recorded(turn)).count() as u64;
+        let is_recorded = |turn: &&Turn| gap.is_recorded(turn, MOST_LOST_OF_COUNT);
+        let recorded = made.iter().filter(is_recorded).count() as u64;
         Compared {
             made: made.len(),
             missing: recorded.saturating_sub(seen),
@@ -199,7 +204,7 @@ impl Made {
         };
         for (number, turn) in made.iter().enumerate() {
             match seen.get(number).copied().unwrap_or(0) {
-                0 if gap.is_recorded(turn) => {
+                0 if gap.is_recorded(turn, MOST_LOST) => {
                     compared.missing += 1;
                     if compared.missed.len() < SHOWN {
                         compared.missed.push((number, turn.begun));

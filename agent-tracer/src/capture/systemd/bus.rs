@@ -33,8 +33,8 @@ pub(super) const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 /// Limit of queued messages: as many as a boot makes, so that the recorder never blocks PID 1.
 const WAITING: usize = 16 * 1024;
 
-/// Time limit for PID 1's answers at the start and at the end: that of systemctl. A slow machine
-/// that reloads its units takes half of it.
+/// Time limit for PID 1's answers at the start and at the end: that of systemctl. An emulated
+/// machine that reloads its units took more than 30 s.
 pub(super) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The queue of systemd's messages, translated to events.
