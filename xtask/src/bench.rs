@@ -30,7 +30,7 @@ use clap::ValueEnum;
 use nix::unistd::Uid;
 
 use self::{compose::Composed, instructions::Purpose, row::Row};
-use crate::demo;
+use crate::demo::{self, build};
 
 /// Measures the costs of recording and reading, and prints the table of docs/performance.md
 #[derive(clap::Args)]
@@ -219,7 +219,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if let Some(document) = &arguments.write {
         table::can_replace(document)?;
     }
-    let tracer = tracer(arguments)?;
+    let tracer = tracer(arguments, build::released)?;
     let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
     let bench = Bench::new(arguments, tracer, directory.path())?;
     let mut rows = Vec::new();
@@ -251,13 +251,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Returns the program to measure: the given one, or one in the profile that users get.
-fn tracer(arguments: &Arguments) -> Result<PathBuf> {
+/// Returns the program to measure: the given one, or the one that `build` makes.
+fn tracer(arguments: &Arguments, build: impl FnOnce(&Path) -> Result<PathBuf>) -> Result<PathBuf> {
     match &arguments.tracer {
         Some(tracer) => tracer
             .canonicalize()
             .with_context(|| format!("there is no {}", tracer.display())),
-        None => demo::build_tracer(),
+        None => build(&demo::workspace()?),
     }
 }
 
@@ -268,7 +268,10 @@ fn count_instructions(arguments: &Arguments) -> Result<()> {
         (false, true) => Purpose::Bless,
         (false, false) => Purpose::Show,
     };
-    let tracer = tracer(arguments)?;
+    // The program of the tests: CI has it, and a release takes minutes to build.
+    let tracer = tracer(arguments, |workspace| {
+        build::tested(workspace, "agent-tracer", "tracer", &[])
+    })?;
     let example = match &arguments.compose {
         Some(example) => example.clone(),
         None => compose::example(false)?,

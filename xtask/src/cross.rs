@@ -74,9 +74,9 @@ impl Toolchain {
     /// the names of symbols, and two checkouts would build other bytes.
     pub fn cargo(&self, workspace: &Path) -> Result<Command> {
         let Some(directory) = &self.other else {
-            return build::cargo(workspace, false);
+            return build::cargo(workspace);
         };
-        let mut cargo = build::cargo_of(tools::CARGO.as_ref(), workspace, false)?;
+        let mut cargo = build::cargo_of(tools::CARGO.as_ref(), workspace)?;
         tools::clean(&mut cargo);
         let (triple, gcc) = (self.arch.target(), format!("{}-gcc", self.arch.tools()));
         let upper = triple.to_uppercase().replace('-', "_");

@@ -147,11 +147,6 @@ impl Arguments {
     }
 }
 
-/// The recorder, built in the profile that users get.
-pub fn build_tracer() -> Result<PathBuf> {
-    build::tracer(&workspace()?, false)
-}
-
 /// The directory of the workspace.
 pub fn workspace() -> Result<PathBuf> {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -166,14 +161,14 @@ fn programs(arguments: &Arguments, workspace: &Path) -> Result<Programs> {
         Some(tracer) => Some(existing(tracer)?),
         None => {
             arguments.progress("building tracer");
-            Some(build::tracer(workspace, arguments.quiet)?)
+            Some(build::tested(workspace, "agent-tracer", "tracer", &[])?)
         }
     };
     let actor = match &arguments.actor {
         Some(actor) => existing(actor)?,
         None => {
             arguments.progress("building the replica's programs");
-            build::actor(workspace, arguments.quiet)?
+            build::tested(workspace, "xtask", "demo-actor", &[])?
         }
     };
     Ok(Programs { tracer, actor })

@@ -81,7 +81,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let bench = Bench {
         pythons: pythons.collect::<Result<_>>()?,
         composer: compose::example(true)?,
-        tracer: build::tracer(&workspace, false)?,
+        tracer: build::released(&workspace)?,
         workspace,
     };
     let room = bench.workspace.join("target/fleet");

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
 
-use crate::demo;
+use crate::demo::{self, build};
 
 /// The pages, from the workspace, and the options that make them.
 const PAGES: [(&str, &[&str]); 2] = [
@@ -39,14 +39,13 @@ pub fn check(workspace: &Path) -> Result<()> {
 }
 
 fn made(workspace: &Path, options: &[&str]) -> Result<String> {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(program)
-        .args(["run", "--quiet", "--locked", "--package", "agent-tracer"])
-        .args(["--", "reference"])
+    // The program of the tests: no other build is needed for the pages.
+    let tracer = build::tested(workspace, "agent-tracer", "tracer", &["--locked"])?;
+    let output = Command::new(tracer)
+        .arg("reference")
         .args(options)
-        .current_dir(workspace)
         .output()
-        .context("cannot run cargo")?;
+        .context("cannot run tracer")?;
     if !output.status.success() {
         bail!(
             "cannot build the reference: {}",

@@ -135,7 +135,7 @@ fn say(what: &str) {
 
 /// Runs all tests but the end-to-end tests, which are a program of their own.
 fn unit_tests(workspace: &Path, arguments: &Arguments) -> Result<Command> {
-    let mut command = build::cargo(workspace, false)?;
+    let mut command = build::cargo(workspace)?;
     let own = "tracer-tests";
     command.args(["test", "--quiet", "--workspace", "--no-fail-fast"]);
     command.args(["--exclude", own]);

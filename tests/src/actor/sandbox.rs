@@ -127,8 +127,8 @@ fn network() {
     let descriptor = std::os::fd::AsRawFd::as_raw_fd(&socket);
     // SAFETY: zeroes are a valid value of this structure of integers and null pointers.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (place, byte) in request.ifr_name.iter_mut().zip(b"lo\0") {
-        *place = byte.cast_signed();
+    for (place, byte) in request.ifr_name.iter_mut().zip(*b"lo\0") {
+        *place = libc::c_char::from_ne_bytes([byte]);
     }
     request.ifr_ifru.ifru_flags = libc::IFF_UP as i16;
     // SAFETY: the request is one for this call, and lives until it returns.
@@ -152,7 +152,7 @@ fn network() {
 fn address(bytes: [u8; 4]) -> libc::sockaddr {
     let mut data = [0; 14];
     for (place, byte) in data[2..6].iter_mut().zip(bytes) {
-        *place = byte.cast_signed();
+        *place = libc::c_char::from_ne_bytes([byte]);
     }
     libc::sockaddr {
         sa_family: libc::AF_INET as u16,

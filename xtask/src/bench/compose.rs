@@ -7,7 +7,10 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::demo::{self, build};
+use crate::{
+    arch::Arch,
+    demo::{self, build},
+};
 
 /// A composed trace of a busy machine.
 pub struct Composed {
@@ -15,15 +18,16 @@ pub struct Composed {
     pub events: f64,
 }
 
-/// Builds the example: in the profile that users get for long traces, else as the tests have built
-/// most of it.
+/// Builds the example: in the profile that users get for long traces, else as the tests are built.
 pub fn example(is_release: bool) -> Result<PathBuf> {
     let workspace = demo::workspace()?;
-    let mut cargo = build::cargo(&workspace, false)?;
+    let mut cargo = build::cargo(&workspace)?;
     cargo.args(["build", "--quiet", "--package", "agent-tracer"]);
     cargo.args(["--example", "compose"]);
     if is_release {
         cargo.arg("--release");
+    } else {
+        build::as_tested(&mut cargo, Arch::own()?);
     }
     build::executable(cargo, "compose")
 }

@@ -2,6 +2,7 @@
 //! directory: a root shell must not leave root's files in it.
 
 use std::ffi::OsStr;
+use std::io::{self, IsTerminal};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -23,32 +24,15 @@ pub struct Programs {
 }
 
 /// Builds the recorder, in the profile that users get.
-pub fn tracer(workspace: &Path, quiet: bool) -> Result<PathBuf> {
-    let mut cargo = cargo(workspace, quiet)?;
-    cargo.args([
-        "build",
-        "--release",
-        "--package",
-        "agent-tracer",
-        "--bin",
-        "tracer",
-    ]);
+pub fn released(workspace: &Path) -> Result<PathBuf> {
+    let mut cargo = cargo(workspace)?;
+    cargo.args(["build", "--release", "--package", "agent-tracer"]);
+    cargo.args(["--bin", "tracer"]);
     executable(cargo, "tracer")
 }
 
-/// Builds the actor: in the profile xtask itself is built in, so that they
-/// share every dependency, and stripped, since the packages carry copies of it.
-pub fn actor(workspace: &Path, quiet: bool) -> Result<PathBuf> {
-    let mut cargo = cargo(workspace, quiet)?;
-    cargo.args(["rustc", "--package", "xtask", "--bin", "demo-actor"]);
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    cargo.args(["--message-format", MESSAGES, "--", "-C", "strip=symbols"]);
-    run(cargo, "demo-actor")
-}
-
-/// Builds a program as the end-to-end tests run it, here and in the guests: one build for both.
+/// Builds a program as the demo and the end-to-end tests run it, here and in the guests: one build
+/// for all.
 pub fn tested(workspace: &Path, package: &str, name: &str, more: &[&str]) -> Result<PathBuf> {
     let toolchain = Toolchain::find(Arch::own()?, &workspace.join("target"))?;
     tested_by(&toolchain, workspace, package, name, more)
@@ -64,8 +48,11 @@ pub fn tested_by(
 ) -> Result<PathBuf> {
     let mut cargo = toolchain.cargo(workspace)?;
     cargo
-        .args(["build", "--quiet", "--package", package, "--bin", name])
+        .args(["build", "--package", package, "--bin", name])
         .args(more);
+    if !io::stderr().is_terminal() {
+        cargo.arg("--quiet");
+    }
     as_tested(&mut cargo, toolchain.arch());
     executable(cargo, name)
 }
@@ -86,12 +73,6 @@ pub fn as_tested(cargo: &mut Command, arch: Arch) {
 
 const MESSAGES: &str = "json-render-diagnostics";
 
-/// Builds, and returns the path of the program with that name.
-pub fn executable(mut cargo: Command, name: &str) -> Result<PathBuf> {
-    cargo.args(["--message-format", MESSAGES]);
-    run(cargo, name)
-}
-
 /// The part of cargo's messages with the path of a program.
 #[derive(Deserialize)]
 struct Artifact {
@@ -104,8 +85,10 @@ struct Target {
     name: String,
 }
 
-fn run(mut cargo: Command, name: &str) -> Result<PathBuf> {
+/// Builds, and returns the path of the program with that name.
+pub fn executable(mut cargo: Command, name: &str) -> Result<PathBuf> {
     let output = cargo
+        .args(["--message-format", MESSAGES])
         .stderr(Stdio::inherit())
         .output()
         .context("cannot run cargo: is Rust installed for this user? (https://rustup.rs)")?;
@@ -127,20 +110,16 @@ fn run(mut cargo: Command, name: &str) -> Result<PathBuf> {
 }
 
 /// Cargo in the workspace, as the owner of the build directory.
-pub fn cargo(workspace: &Path, quiet: bool) -> Result<Command> {
+pub fn cargo(workspace: &Path) -> Result<Command> {
     // `cargo xtask` names the cargo that runs it; root's PATH often has none.
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    cargo_of(&program, workspace, quiet)
+    cargo_of(&program, workspace)
 }
 
 /// Another toolchain's cargo, likewise.
-pub fn cargo_of(program: &OsStr, workspace: &Path, quiet: bool) -> Result<Command> {
+pub fn cargo_of(program: &OsStr, workspace: &Path) -> Result<Command> {
     let mut command = Command::new(program);
     command.current_dir(workspace).stdin(Stdio::null());
-    if quiet {
-        // Errors still show.
-        command.env("CARGO_TERM_QUIET", "true");
-    }
 
     let target = match std::env::var_os("CARGO_TARGET_DIR") {
         Some(directory) => PathBuf::from(directory),

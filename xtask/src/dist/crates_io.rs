@@ -21,10 +21,10 @@ pub fn check(workspace: &Path, target: &Path) -> Result<()> {
     let alone = tempfile::tempdir().context("cannot make a temporary directory")?;
     for (name, directory, options) in CRATES {
         say(&format!("packing {name}"));
-        let mut cargo = build::cargo(workspace, true)?;
+        let mut cargo = build::cargo(workspace)?;
         cargo
             .current_dir(workspace.join(directory))
-            .args(["package", "--package", name])
+            .args(["package", "--quiet", "--package", name])
             .args(["--allow-dirty", "--no-verify"])
             .args(options)
             .env("CARGO_TARGET_DIR", target);
@@ -46,10 +46,10 @@ pub fn check(workspace: &Path, target: &Path) -> Result<()> {
         .context("cannot copy Cargo.lock")?;
     open(alone.path())?;
     say("building the tool from its package");
-    let mut cargo = build::cargo(workspace, true)?;
+    let mut cargo = build::cargo(workspace)?;
     cargo
         .current_dir(&tool)
-        .args(["build", "--config"])
+        .args(["build", "--quiet", "--config"])
         .arg(format!(
             "patch.crates-io.agent-tracer-ebpf.path=\"{}\"",
             kernel.display()
