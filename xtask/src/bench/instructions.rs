@@ -27,11 +27,10 @@ const FILE: &str = "xtask/src/bench/instructions.toml";
 const HEAD: &str = "# Instructions of views of 20,000 composed events, made and run by these.\n\
                     # `cargo xtask bench --instructions --bless` writes this file.\n";
 
-/// Names in the directory of the trace.
+/// Name in the directory of the trace.
 const TRACER: &str = "./tracer";
-const PRELOADED: &str = "./fixed.so";
 
-/// Growth that a check allows.
+/// Growth that a check allows. Seeds of hash tables make 0.2 % of difference.
 const ALLOWED: f64 = 1.02;
 
 /// Processes of the trace, which makes 20,000 events.
@@ -167,7 +166,6 @@ fn count(tracer: &Path, example: &Path) -> Result<BTreeMap<String, u64>> {
     fs::write(policy, policies::text(200)).context("cannot write a policy")?;
     // Short names, the same on every machine: arguments are on the stack, too.
     symlink(tracer, directory.path().join(TRACER)).context("cannot link tracer")?;
-    compile_fixed(directory.path())?;
     let mut counts = BTreeMap::new();
     for (name, words) in VIEWS {
         eprintln!("bench: instructions of {name}");
@@ -180,31 +178,6 @@ fn count(tracer: &Path, example: &Path) -> Result<BTreeMap<String, u64>> {
     Ok(counts)
 }
 
-/// Compiles the library that fixes what seeds hash tables.
-fn compile_fixed(directory: &Path) -> Result<()> {
-    let output = directory.join("source.rs");
-    fs::write(&output, include_str!("instructions/fixed.rs")).context("cannot write a source")?;
-    let status = Command::new(rustc())
-        .args([
-            "--edition",
-            "2024",
-            "--crate-type",
-            "cdylib",
-            "-O",
-            "-C",
-            "panic=abort",
-        ])
-        .args(["-o", PRELOADED, "source.rs"])
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .status()
-        .context("cannot run rustc")?;
-    if !status.success() {
-        bail!("rustc failed: {status}");
-    }
-    Ok(())
-}
-
 /// Runs one view under callgrind, which prints the count.
 fn of_view(directory: &Path, words: &[&str]) -> Result<u64> {
     let valgrind = find("valgrind").context("valgrind is not installed")?;
@@ -215,7 +188,6 @@ fn of_view(directory: &Path, words: &[&str]) -> Result<u64> {
         .current_dir(directory)
         // The environment is on the stack, whose place seeds hash tables.
         .env_clear()
-        .env("LD_PRELOAD", PRELOADED)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .output()
