@@ -110,7 +110,7 @@ fn a_process_that_is_born_into_a_cgroup() {
 }
 
 fn a_unit_that_systemd_starts_is_named() {
-    let unit = format!("tracer-test-unit-{}.service", std::process::id());
+    let unit = format!("tracer-test-named-{}.service", std::process::id());
     let option = format!("--unit={unit}");
     let recorded = Recording::of(words([
         "systemd-run",

@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::harness::{Call, Recording, Test, Trace, act, live, record, strace, words};
+use crate::harness::{Call, Recording, Test, Trace, act, live, record, slowness, strace, words};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
@@ -237,7 +237,7 @@ fn a_socket_that_another_process_closes() {
 }
 
 fn a_connection_that_is_open_at_the_end() {
-    let remote = server("127.0.0.1", Duration::from_secs(3)).to_string();
+    let remote = server("127.0.0.1", Duration::from_secs(3) * slowness()).to_string();
     let mut command = act(["orphan"]);
     command.extend(act(["dial", "keep", &remote]));
     let trace = Recording::of(command)

@@ -20,7 +20,7 @@ use nix::{
 use serde_json::Value;
 
 use crate::harness::{
-    Recording, Test, Trace, finish, live, record, run, tracer, within_limit, words,
+    Recording, Test, Trace, finish, live, record, run, slowness, tracer, within_limit, words,
 };
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -101,12 +101,12 @@ fn lingering_follows_processes_that_are_left() {
 fn ctrl_c_ends_lingering_well() {
     let began = Instant::now();
     let running = Recording::of(words(["true"]))
-        .option(["--linger", "60s"])
+        .option(["--linger", "10m"])
         .start()
         .says("recording its descendants");
     running.send(Signal::SIGINT);
     let trace = running.finish().trace();
-    assert!(began.elapsed() < Duration::from_secs(20));
+    assert!(began.elapsed() < Duration::from_secs(20) * slowness());
     assert_eq!(trace.ended.code, Some(0));
     let end = trace.all("end").next().expect("an end");
     assert_eq!(end.text("reason"), "interrupted");
@@ -354,7 +354,10 @@ fn a_killed_recorder_leaves_its_events() {
 }
 
 fn the_summary_counts_everything() {
-    let trace = record(shell("(sleep 3 >/dev/null 2>&1 &); exit 3"));
+    let trace = record(shell(&format!(
+        "(sleep {} >/dev/null 2>&1 &); exit 3",
+        3 * slowness()
+    )));
     let messages = trace.ended.messages();
     let file = trace.file.display().to_string();
     for expected in [

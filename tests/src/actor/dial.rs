@@ -23,6 +23,8 @@ use nix::{
     unistd::{ForkResult, fork},
 };
 
+use crate::harness::slowness;
+
 /// Plays a series of `HOW ADDRESS`. Errors do not make it fail: some attempts are to be refused.
 ///
 /// - `plain` waits, `nonblocking` polls.
@@ -59,7 +61,8 @@ pub(super) fn dial(words: &[OsString]) -> ExitCode {
             }
             Some("keep") => {
                 let stream = TcpStream::connect(address).expect("a connection");
-                thread::sleep(Duration::from_secs(2));
+                // Longer than any linger, also where the machine is slow.
+                thread::sleep(Duration::from_secs(2) * slowness());
                 drop(stream);
             }
             Some(_) | None => return ExitCode::FAILURE,

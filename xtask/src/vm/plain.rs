@@ -13,9 +13,10 @@ use super::{cpio::Archive, image::LEFT_OUT, packages::Closure, say, source::Sour
 use crate::arch::Arch;
 
 /// Debian's packages in it, besides their dependencies.
-const PACKAGES: [&str; 14] = [
+const PACKAGES: [&str; 15] = [
     "busybox-static",
     "coreutils",
+    "curl",
     "dash",
     "dpkg",
     "findutils",
@@ -72,7 +73,7 @@ pub fn base(arch: Arch, cache: &Path) -> Result<PathBuf> {
     let skip = |place: &Path| LEFT_OUT.iter().any(|out| place == Path::new(out));
     archive.tree(unpacked.path(), Path::new(""), &skip)?;
     archive.merge_usr();
-    for place in ["dev", "proc", "root", "run", "sys", "tmp", "var/tmp"] {
+    for place in ["dev", "opt", "proc", "root", "run", "sys", "tmp", "var/tmp"] {
         archive.directory(
             place,
             if place.ends_with("tmp") {
