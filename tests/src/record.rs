@@ -205,8 +205,9 @@ fn a_running_process_until_its_end() {
 
 fn a_running_process_for_a_while() {
     let began = Instant::now();
-    let (trace, pid) = follow("while :; do sleep 0.1; done", &["--for", "800ms"]);
-    assert!(began.elapsed() < Duration::from_secs(30));
+    let time = format!("{}ms", 800 * slowness());
+    let (trace, pid) = follow("while :; do sleep 0.1; done", &["--for", &time]);
+    assert!(began.elapsed() < Duration::from_secs(30) * slowness());
     let end = trace.all("end").next().expect("an end");
     assert_eq!(end.text("reason"), "time over");
     let sleeps = trace
