@@ -31,7 +31,8 @@ use crate::harness::slowness;
 /// - `mapped` reaches a v4 address through a v6 socket.
 /// - `exchange` sends 1,000 bytes and reads to the end.
 /// - `drop` ends without closing.
-/// - `keep` stays connected for two seconds, `hold` until its stdin ends.
+/// - `keep` stays connected for two seconds, on a slow machine for ten.
+/// - `hold` stays connected until its stdin ends.
 /// - `impatient` sends only one SYN.
 pub(super) fn dial(words: &[OsString]) -> ExitCode {
     for pair in words.chunks(2) {
@@ -61,7 +62,6 @@ pub(super) fn dial(words: &[OsString]) -> ExitCode {
             }
             Some("keep") => {
                 let stream = TcpStream::connect(address).expect("a connection");
-                // Longer than any linger, also where the machine is slow.
                 thread::sleep(Duration::from_secs(2) * slowness());
                 drop(stream);
             }

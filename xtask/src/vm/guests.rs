@@ -26,10 +26,7 @@ const QUIET: &str = "systemd.show_status=0";
 /// host test the layouts of cgroups.
 const KERNEL: &str = "exec,users,failures,process,cgroup,schedule,connect,hooks,matrix,udp,\
 listening,launch,doctor,lockdown";
-/// The same modules, and what needs hooks that the kernel of a machine may lack.
-const HOOKS: &str = "exec,users,failures,process,cgroup,schedule,connect,hooks,matrix,udp,\
-listening,launch,doctor,lockdown,others";
-/// The same modules, and some of the others, on one of the kernels that CI leaves out.
+/// The same modules, and some of the others, on one of the kernels.
 const SPREAD: &str = "exec,users,failures,process,cgroup,schedule,connect,hooks,matrix,udp,\
 listening,launch,doctor,lockdown,record,others,bad_input";
 /// Modules that another processor can change: the same, names in packets, changes of files, and
@@ -40,9 +37,9 @@ listening,launch,doctor,lockdown,record,openings,files,corpus";
 /// The longest runs come first, so that two at a time end sooner.
 pub const GUESTS: [Guest; 8] = [
     plain("6.1", KERNEL),
-    plain("6.12", HOOKS),
+    plain("6.12", SPREAD),
     plain("5.10", KERNEL),
-    plain("newest", SPREAD),
+    plain("newest", KERNEL),
     systemd("6.1"),
     systemd("6.12"),
     plain_arm64("6.1", ARM64),
