@@ -66,6 +66,8 @@ pub struct Capture {
     malformed: u64,
     /// Time when all hooks were attached, nanoseconds since boot.
     live_ns: u64,
+    /// Time up to which all records are read.
+    read_ns: u64,
 }
 
 /// Facts that cost too much to be recorded without a wish.
@@ -208,6 +210,7 @@ impl Capture {
             assembler,
             malformed: 0,
             live_ns: boot_now(),
+            read_ns: 0,
         })
     }
 
@@ -304,6 +307,7 @@ impl Capture {
         let mut decoded = Vec::new();
         for _ in 0..limit {
             let Some(record) = self.ring.next() else {
+                self.note_empty();
                 return Batch {
                     decoded,
                     is_full: false,
@@ -321,6 +325,14 @@ impl Capture {
         }
     }
 
+    /// Notes the time if no record waits. One that is not complete yet holds up those behind it.
+    fn note_empty(&mut self) {
+        let now = boot_now();
+        if self.fill() == 0 {
+            self.read_ns = now;
+        }
+    }
+
     /// Returns the bytes that wait in the ring buffer; 0 if unknown.
     pub fn fill(&self) -> u64 {
         self.fill.as_ref().map_or(0, Fill::bytes)
@@ -328,7 +340,9 @@ impl Capture {
 
     /// Returns the attempts to connect that certainly sent nothing by now.
     pub fn expire_attempts(&mut self) -> Vec<Event> {
-        let before_ns = boot_now().saturating_sub(CERTAIN_NS);
+        self.note_empty();
+        // Records that were not read yet may report a SYN.
+        let before_ns = self.read_ns.saturating_sub(CERTAIN_NS);
         self.assembler.expire_attempts(before_ns)
     }
 
