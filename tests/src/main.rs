@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     if words.next().is_some_and(|word| word == harness::ACT) {
         return actor::run(words.collect());
     }
-    restore_sigint();
+    restore_signals();
     harness::mark();
     let arguments = Arguments::from_args();
     let tests = [
@@ -141,9 +141,11 @@ fn main() -> ExitCode {
     ExitCode::from(101)
 }
 
-/// Restores SIGINT: a shell's background processes ignore it, and every recorder here would inherit
-/// that.
-fn restore_sigint() {
-    // SAFETY: no handler is set.
-    unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }.expect("SIGINT can be heeded");
+/// Restores signals that a shell's background processes and nohup(1) ignore. Every recorder here
+/// would inherit that.
+fn restore_signals() {
+    for it in [Signal::SIGINT, Signal::SIGHUP] {
+        // SAFETY: no handler is set.
+        unsafe { signal(it, SigHandler::SigDfl) }.expect("the signal can be heeded");
+    }
 }

@@ -11,9 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Limit of one program or one wait; a test as a whole has none. The slowest need a thirtieth of
-/// it, except on emulated machines.
-const LIMIT: Duration = Duration::from_secs(360);
+use super::slowness;
+
+/// Returns the limit of one program or one wait; a test as a whole has none. The slowest need a
+/// thirtieth of it.
+fn limit() -> Duration {
+    Duration::from_secs(360).max(Duration::from_secs(60) * slowness())
+}
 
 /// The end of a program, with its output.
 #[derive(Debug)]
@@ -126,14 +130,14 @@ pub(crate) fn finish(mut child: Child) -> ExitStatus {
         // Only its end matters now.
         drop(child.kill());
         drop(child.wait());
-        panic!("it did not end within {LIMIT:?}");
+        panic!("it did not end within {:?}", limit());
     }
     status.expect("it has ended")
 }
 
 /// True if a condition becomes true in time.
 pub(crate) fn within_limit(mut condition: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + LIMIT;
+    let deadline = Instant::now() + limit();
     while Instant::now() < deadline {
         if condition() {
             return true;

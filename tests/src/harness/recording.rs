@@ -6,6 +6,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::{Child, Command},
+    sync::LazyLock,
     time::Duration,
 };
 
@@ -34,12 +35,15 @@ pub(crate) fn record(command: Vec<OsString>) -> Trace {
     Recording::of(command).run().trace()
 }
 
-/// Returns the slowness of this machine as a factor, which emulated machines declare.
+/// Returns the slowness of this machine as a factor, which emulated machines measure and declare.
 pub(crate) fn slowness() -> u32 {
-    match std::env::var_os("TRACER_TESTS_SLOW") {
-        Some(_) => 5,
-        None => 1,
-    }
+    static FACTOR: LazyLock<u32> = LazyLock::new(|| {
+        let Ok(declared) = std::env::var("TRACER_TESTS_SLOW") else {
+            return 1;
+        };
+        declared.parse().expect("TRACER_TESTS_SLOW is a factor")
+    });
+    *FACTOR
 }
 
 impl Recording {

@@ -109,7 +109,8 @@ impl Drop for Daemon {
 fn a_unit_is_recorded_with_its_children() {
     let daemon = Daemon::start("unit");
     let trace = Recording::of(Vec::new())
-        .option(["--unit", &daemon.unit, "--for", "2s"])
+        .option(["--unit", &daemon.unit])
+        .lasts(1000)
         .run()
         .trace();
     daemon.is_in(&trace);
@@ -118,7 +119,8 @@ fn a_unit_is_recorded_with_its_children() {
 fn a_process_is_recorded_with_its_children() {
     let daemon = Daemon::start("pid");
     let trace = Recording::of(Vec::new())
-        .option(["--pid", &daemon.main.to_string(), "--for", "2s"])
+        .option(["--pid", &daemon.main.to_string()])
+        .lasts(1000)
         .run()
         .trace();
     daemon.is_in(&trace);
