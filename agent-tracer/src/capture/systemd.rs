@@ -8,6 +8,8 @@ mod bus;
 #[cfg(feature = "units")]
 mod lists;
 #[cfg(feature = "units")]
+mod stamp;
+#[cfg(feature = "units")]
 mod translator;
 
 use std::path::Path;
