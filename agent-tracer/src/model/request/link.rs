@@ -20,6 +20,10 @@ const VERBS: [&[u8]; 12] = [
     b"set-default",
 ];
 
+/// Longest delay of a link after the end of the client that names its unit. The kernel gives
+/// changes of files no time, so on a busy machine theirs is late.
+const NAMED_AFTERWARDS: u64 = 10_000_000_000;
+
 /// Finds the client that asked for a link at a time: the last that names the unit, or else the only
 /// one. A unit brings links of other names along (`Also=`, `Alias=`).
 pub(in crate::model) fn asked_for_link(
@@ -28,24 +32,25 @@ pub(in crate::model) fn asked_for_link(
     processes: &Processes,
 ) -> Option<ProcessIndex> {
     let unit = base_name(path);
-    let mut open = processes.iter().rev().filter(|(_, process)| {
-        let is_open = process
-            .ended()
-            .is_none_or(|(ended_ns, _)| ended_ns.saturating_add(AFTERWARDS) >= boot_ns);
-        is_open && asks_for_links(process)
-    });
-    let (first, last) = open.next()?;
     let mut others = Vec::new();
-    if names(&last.argv, unit) {
-        return Some(first);
-    }
-    for (index, process) in open {
+    for (index, process) in processes.iter().rev() {
+        let ended_ns = process.ended().map(|(ended_ns, _)| ended_ns);
+        let is_within =
+            |delay| ended_ns.is_none_or(|ended_ns| ended_ns.saturating_add(delay) >= boot_ns);
+        if !is_within(NAMED_AFTERWARDS) || !asks_for_links(process) {
+            continue;
+        }
         if names(&process.argv, unit) {
             return Some(index);
         }
-        others.push(index);
+        if is_within(AFTERWARDS) {
+            others.push(index);
+        }
     }
-    others.is_empty().then_some(first)
+    match others[..] {
+        [only] => Some(only),
+        _ => None,
+    }
 }
 
 fn asks_for_links(process: &Process) -> bool {

@@ -426,7 +426,7 @@ mod reported {
             fork(5, 8),
             exec(
                 8,
-                "/usr/bin/busctl call o / i EnableUnitFiles asbb 1 bus.service false true",
+                "/usr/bin/busctl call o / i EnableUnitFiles asbb 2 bus.service slow.service false true",
             ),
             made(&format!("{link}/bus.service")),
             made(&format!("{link}/acme.service")),
@@ -434,12 +434,17 @@ mod reported {
             exits(6),
             exits(8),
             at(9, made(&format!("{link}/late.service"))),
+            // A client of another unit runs when a busy machine reports the link.
+            fork(5, 10),
+            exec(10, "/bin/systemctl enable other"),
+            at(9, made(&format!("{link}/slow.service"))),
         ]);
         for (path, by) in [
             ("early.service", None),
             ("acme.service", Some(6)),
             ("bus.service", Some(8)),
             ("late.service", None),
+            ("slow.service", Some(8)),
         ] {
             let authors = model.file_authors(format!("{link}/{path}").as_bytes());
             let manager = authors.wrote.expect("systemd made it");
