@@ -76,10 +76,11 @@ for d in range(250):
         .iter()
         .map(|row| text(row, "name").to_owned())
         .collect();
-    let different: Vec<&String> = reported.symmetric_difference(&there).collect();
+    let unreported: Vec<&String> = there.difference(&reported).collect();
+    let unfounded: Vec<&String> = reported.difference(&there).collect();
     assert!(
-        different.is_empty(),
-        "reported or there, but not both: {different:?}"
+        unreported.is_empty() && unfounded.is_empty(),
+        "not reported: {unreported:?}, not there: {unfounded:?}"
     );
     let mut authors: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for row in &rows {
