@@ -1,11 +1,14 @@
 //! Tests changes of files with their authors: many at a time, in one recording. The oracle is the
 //! final state. All files are in a tmpfs of the test.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Command,
+};
 
 use serde_json::Value;
 
-use crate::harness::{Recorded, Recording, Test, Trace, live, words};
+use crate::harness::{Recorded, Recording, Test, Trace, live, run, words};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
@@ -13,13 +16,24 @@ pub(crate) fn tests() -> Vec<Test> {
         live!(every_kind_of_change_has_its_author),
         live!(a_process_with_the_file_open_is_its_author),
         live!(changed_permissions_have_their_author),
-        live!(an_executed_download_is_a_chain).needs("python3"),
-        live!(downloads_are_followed_through_their_names).needs("python3"),
-        live!(downloads_are_followed_through_links_and_archives)
-            .needs("python3")
-            .needs("tar"),
+        with_server(live!(an_executed_download_is_a_chain)),
+        with_server(live!(downloads_are_followed_through_their_names)),
+        with_server(live!(downloads_are_followed_through_links_and_archives)).needs("tar"),
         live!(files_without_a_network_source_are_not_downloads).needs("python3"),
     ]
+}
+
+/// Adds what [`SERVER`] and a download take.
+fn with_server(test: Test) -> Test {
+    let has_modules = || {
+        let mut python = Command::new("python3");
+        let ended = run(python.args(["-c", "import http.server, urllib.request"]));
+        ended.code == Some(0)
+    };
+    test.needs("python3").only_where(
+        has_modules,
+        "this Python is a minimal one, without http.server",
+    )
 }
 
 /// Records a script in a watched directory of its own, prepared by another script.

@@ -60,14 +60,6 @@ impl Kind {
         }
     }
 
-    /// Returns the memory of a guest, in MiB.
-    pub fn memory(self) -> u32 {
-        match self {
-            Kind::Plain => 1024,
-            Kind::Systemd => 1536,
-        }
-    }
-
     /// Writes the image that the kernel unpacks.
     pub fn image(self, contents: &Contents<'_>, cache: &Path, to: &Path) -> Result<()> {
         let unwritable = || format!("cannot write {}", to.display());

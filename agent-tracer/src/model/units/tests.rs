@@ -426,7 +426,7 @@ mod reported {
             fork(5, 8),
             exec(
                 8,
-                "/usr/bin/busctl call o / i EnableUnitFiles asbb 2 bus.service slow.service false true",
+                "/usr/bin/busctl call o / i EnableUnitFiles asbb 2 bus.service slow.service",
             ),
             made(&format!("{link}/bus.service")),
             made(&format!("{link}/acme.service")),
