@@ -1,5 +1,6 @@
-//! Fingerprints the directories of unit files. systemd reads all files to list their states, which
-//! takes it a third of a second; with the same fingerprint, its last answer still holds.
+//! Fingerprints the directories of unit files. systemd reads all files to list their states: in an
+//! emulated guest that takes longer than the rest of a short recording. With the same fingerprint,
+//! its last answer still holds.
 
 use std::{
     fs::{self, DirEntry, Metadata},
