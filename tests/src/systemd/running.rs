@@ -110,7 +110,7 @@ fn a_unit_is_recorded_with_its_children() {
     let daemon = Daemon::start("unit");
     let trace = Recording::of(Vec::new())
         .option(["--unit", &daemon.unit])
-        .lasts(1000)
+        .lasts(2000)
         .run()
         .trace();
     daemon.is_in(&trace);
@@ -120,7 +120,7 @@ fn a_process_is_recorded_with_its_children() {
     let daemon = Daemon::start("pid");
     let trace = Recording::of(Vec::new())
         .option(["--pid", &daemon.main.to_string()])
-        .lasts(1000)
+        .lasts(2000)
         .run()
         .trace();
     daemon.is_in(&trace);

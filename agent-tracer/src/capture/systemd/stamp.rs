@@ -17,8 +17,8 @@ const TRANSIENT: &str = "/run/systemd/transient";
 /// Limit of nested directories: a directory of units has `x.wants` and `x.service.d` in it.
 const DEPTH: usize = 2;
 
-/// A digest of names, inodes and times of change (`st_ctime`, which no program can set). A link
-/// also counts as its target.
+/// A digest of names, inodes and times of change (`st_ctime`, which utimensat(2) cannot set). A
+/// link also counts as its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp([u8; 32]);
 
